@@ -1,0 +1,1 @@
+"""Sweeps of CLIP-style models that learn 'left of'."""

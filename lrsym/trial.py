@@ -1,0 +1,275 @@
+"""Trials as frozen values: every axis with type, bounds, default and source, and the identity made from them.
+
+Validation, Parquet columns, the documentation page and the command line all follow from the fields below
+(through `lrsym.axes`), so an axis is added here and in its one user.
+
+Sources named below: "paper" is arXiv:2601.12809; "recipe" is our own setting that shows the mechanism in
+seconds (docs/decisions/recipe.md).
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+TRAINER_VERSION = 1
+"""Part of every trial_id. Raise it by hand when the same configuration may give other rows."""
+
+Value = int | float | str | bool | None
+
+
+def _axis(default: Any, unit: str, source: str, sentence: str, derived: str = "", **bounds: Any) -> Any:
+    """One axis: default, unit, source and sentence; `derived` names the rule behind a computed default."""
+    extra: dict[str, Any] = {"unit": unit, "source": source, "derived": derived}
+    return Field(default=default, description=sentence, json_schema_extra=extra, **bounds)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Scenes(_Part):
+    """What is seen: the one-dimensional scenes, and which of them are trained on."""
+
+    n_positions: int = _axis(10, "pixels", "paper", "Length of the one-dimensional image.", ge=2, le=64)
+    n_labels: int = _axis(
+        20,
+        "labels",
+        "paper (N_tot)",
+        "All labels; those in no pair are seen alone.",
+        derived="n_pair_labels + n_heldout_labels",
+        ge=2,
+        le=512,
+    )
+    n_pair_labels: int = _axis(
+        15, "labels", "paper (N_pair)", "Label diversity: labels whose ordered pairs are all trained.", ge=2, le=512
+    )
+    n_heldout_labels: int = _axis(
+        5, "labels", "paper (N_val)", "Labels trained alone only; their pairs are the unseen pairs.", ge=0, le=512
+    )
+    positions_per_label: int = _axis(
+        5, "scenes", "paper (n_1)", "Single-object scenes trained for each label, at distinct positions.", ge=1
+    )
+    layouts_per_pair: int = _axis(
+        10,
+        "scenes",
+        "paper (n_2)",
+        "Layout diversity: scenes trained for each ordered pair, with distinct layouts.",
+        ge=1,
+    )
+    captions: Literal["left"] = _axis(
+        "left", "", "paper", "Which relations the captions name; left: 'a is on the left of b'."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "n_labels" not in given:
+            parts = [given.get(k, cls.model_fields[k].default) for k in ("n_pair_labels", "n_heldout_labels")]
+            if all(type(part) is int for part in parts):
+                return {**given, "n_labels": sum(parts)}
+        return given
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        used = self.n_pair_labels + self.n_heldout_labels
+        if self.n_labels < used:
+            raise ValueError(
+                f"n_labels must be at least n_pair_labels + n_heldout_labels = {used}, got {self.n_labels}; "
+                "raise it or leave it out"
+            )
+        if self.positions_per_label > self.n_positions:
+            raise ValueError(
+                f"positions_per_label must be 1..{self.n_positions} for {self.n_positions} positions, "
+                f"got {self.positions_per_label}; lower it or raise n_positions"
+            )
+        if self.layouts_per_pair > self.n_layouts:
+            raise ValueError(
+                f"layouts_per_pair must be 1..{self.n_layouts} for {self.n_positions} positions, "
+                f"got {self.layouts_per_pair}; lower it or raise n_positions"
+            )
+        return self
+
+    @property
+    def n_layouts(self) -> int:
+        """Layouts of two objects: pairs of positions p < q."""
+        return self.n_positions * (self.n_positions - 1) // 2
+
+    @property
+    def n_examples(self) -> int:
+        """Size of the training set, in scenes."""
+        pairs = self.n_pair_labels * (self.n_pair_labels - 1)
+        return self.n_labels * self.positions_per_label + pairs * self.layouts_per_pair
+
+
+class Model(_Part):
+    """The two encoders: one attention block each, no LayerNorm, no MLP (the paper's simplified model)."""
+
+    d_model: int = _axis(128, "", "paper", "Width of embeddings and residual stream.", ge=1, le=8192)
+    n_heads: int = _axis(4, "heads", "paper", "Attention heads of each encoder; must divide d_model.", ge=1)
+    embedding_scale: float = _axis(
+        math.sqrt(128),
+        "",
+        "code base the paper started from",
+        'Multiplier of the token embeddings before positions are added; "sqrt_d_model" or a number.',
+        derived="sqrt(d_model)",
+        gt=0,
+    )
+    init_token_std: float = _axis(0.02, "", "recipe", "Standard deviation of token embeddings at the start.", ge=0)
+    init_position_std: float = _axis(
+        0.02, "", "recipe", "Standard deviation of position embeddings at the start.", ge=0
+    )
+    init_weight_gain: float = _axis(
+        1.0, "", "recipe", "Attention and projection weights start at N(0, gain / sqrt(d_model)).", ge=0
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and given.get("embedding_scale", "sqrt_d_model") == "sqrt_d_model":
+            width = given.get("d_model", cls.model_fields["d_model"].default)
+            if type(width) is int and width > 0:
+                return {**given, "embedding_scale": math.sqrt(width)}
+        return given
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        if self.d_model % self.n_heads:
+            raise ValueError(
+                f"n_heads must divide d_model, got {self.n_heads} heads for width {self.d_model}; "
+                "change one of them (several model sizes: move both axes together with [[zip]])"
+            )
+        return self
+
+
+class Optim(_Part):
+    """AdamW, the batches, and how long to train."""
+
+    learning_rate: float = _axis(1e-3, "", "recipe (paper: 1e-4)", "AdamW's rate after warm-up.", gt=0)
+    weight_decay: float = _axis(0.2, "", "paper", "Decoupled decay of every parameter but the temperature.", ge=0)
+    beta1: float = _axis(0.9, "", "recipe", "AdamW's first-moment decay.", ge=0, lt=1)
+    beta2: float = _axis(0.98, "", "recipe", "AdamW's second-moment decay.", ge=0, lt=1)
+    warmup_steps: int = _axis(100, "steps", "recipe", "Steps over which the rate rises linearly.", ge=0)
+    batch_size: int = _axis(256, "scenes", "recipe (paper: 50)", "Scenes, each with its caption, in a batch.", ge=2)
+    steps: int | None = _axis(3000, "steps", "recipe", "Fixed-step arm: optimiser steps. Give this or epochs.", ge=1)
+    epochs: int | None = _axis(
+        None,
+        "epochs",
+        "paper: 10,000",
+        "Fixed-epoch arm: passes over the training set; steps follow from its size.",
+        ge=1,
+    )
+    replacement: bool = _axis(
+        True, "", "recipe", "Draw batches with replacement; without, each epoch is one shuffled pass."
+    )
+    temperature: float = _axis(0.07, "", "CLIP", "Temperature at the start; learned, logit scale at most 100.", gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_arm(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and given.get("epochs") is not None and "steps" not in given:
+            return {**given, "steps": None}
+        return given
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError(
+                f"give either steps (fixed-step arm) or epochs (fixed-epoch arm), got steps {self.steps} "
+                f"and epochs {self.epochs}; leave one of them out"
+            )
+        return self
+
+
+class Eval(_Part):
+    """When accuracies are measured during training, and what counts as reached."""
+
+    schedule: Literal["log", "linear"] = _axis(
+        "log", "", "ours", "Spacing of the evaluations: log from 1 % of the steps to the last, or linear."
+    )
+    points: int = _axis(20, "evaluations", "ours", "Evaluations along a learning curve.", ge=1, le=1000)
+    threshold: float = _axis(0.9, "", "ours", "Accuracy that counts as reached in steps-to-threshold.", gt=0, le=1)
+
+
+class Trial(_Part):
+    """One fully resolved configuration, seed included."""
+
+    scenes: Scenes = Scenes()
+    model: Model = Model()
+    optim: Optim = Optim()
+    eval: Eval = Eval()
+    seed: int = _axis(0, "", "", "Root of every random stream of the trial; seeds are replicates.", ge=0, lt=2**63)
+
+    @classmethod
+    def from_axes(cls, values: Mapping[str, Any]) -> Self:
+        """The trial with `values` by dotted key (`"optim.steps"`, `"seed"`), anything else at its default.
+
+        Raises pydantic's ValidationError where a value or a combination is not allowed.
+        """
+        nested: dict[str, Any] = {}
+        for key, value in values.items():
+            section, dot, name = key.partition(".")
+            if dot:
+                nested.setdefault(section, {})[name] = value
+            else:
+                nested[section] = value
+        return cls.model_validate(nested)
+
+    def values(self) -> dict[str, Value]:
+        """Every axis by dotted key, in the order of their definition."""
+        dumped = self.model_dump()
+        sections = {section: part for section, part in dumped.items() if isinstance(part, dict)}
+        dotted = {f"{section}.{name}": value for section, part in sections.items() for name, value in part.items()}
+        return {**dotted, "seed": self.seed}
+
+    @cached_property
+    def trial_id(self) -> str:
+        """128 bits in hex: SHA-256 over the canonical JSON of every axis and `TRAINER_VERSION`."""
+        # Adding 0.0 turns -0.0 into 0.0: equal values must not have two identities.
+        resolved = {k: v + 0.0 if isinstance(v, float) else v for k, v in self.values().items()}
+        canonical = json.dumps(
+            {"trainer_version": TRAINER_VERSION, "trial": resolved},
+            sort_keys=True,
+            separators=(",", ":"),
+            allow_nan=False,
+        )
+        return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+    @property
+    def n_steps(self) -> int:
+        """Optimiser steps in either arm; a last partial batch of the fixed-epoch arm is filled, not dropped."""
+        if self.optim.steps is not None:
+            return self.optim.steps
+        assert self.optim.epochs is not None
+        return math.ceil(self.optim.epochs * self.scenes.n_examples / self.optim.batch_size)
+
+    @property
+    def evaluation_steps(self) -> tuple[int, ...]:
+        """Steps after which the trial is evaluated, ascending; the last step is always one of them."""
+        last, points = self.n_steps, self.eval.points
+        if self.eval.schedule == "linear":
+            steps = {round(last * (i + 1) / points) for i in range(points)}
+        else:
+            first = max(1.0, last / 100)
+            steps = {round(first * (last / first) ** (i / max(1, points - 1))) for i in range(points)}
+        return tuple(sorted((steps | {last}) - {0}))
+
+    @property
+    def static_shape(self) -> tuple[Value, ...]:
+        """What trials of one pack must share: array shapes, batch size, steps and evaluation steps."""
+        s, m, o, e = self.scenes, self.model, self.optim, self.eval
+        return (
+            s.n_positions,
+            s.n_labels,
+            s.captions,
+            m.d_model,
+            m.n_heads,
+            o.batch_size,
+            self.n_steps,
+            e.schedule,
+            e.points,
+        )

@@ -1,0 +1,64 @@
+"""The names that code, columns, axis titles and documentation share, each with its sentence.
+
+Source of the definitions: arXiv:2601.12809; the candidate sets of the accuracies are ours, because the
+paper leaves them open.
+"""
+
+SPLITS = {
+    "train": "the training scenes",
+    "single": "single-object scenes at held-out positions",
+    "seen": "trained ordered pairs in held-out layouts",
+    "unseen": "every layout of the ordered pairs of held-out labels",
+}
+
+METRICS = {
+    "order": "share of two-object scenes whose caption scores above its swap; chance 0.5, ties count half",
+    "inset": "top-1 accuracy among the captions of the same split",
+    "global": "top-1 accuracy among every caption of the vocabulary",
+    "labelset": "share of scenes whose top-1 caption of all names the right labels, in whatever order",
+}
+
+SCORE_TERMS = {
+    "EE": "token of the query on token of the key",
+    "EP": "token of the query on position of the key",
+    "PE": "position of the query on token of the key",
+    "PP": "position of the query on position of the key",
+    "BE": "query bias on token of the key",
+    "BP": "query bias on position of the key",
+}
+
+VALUE_TERMS = {"VE": "token part of the value", "VP": "position part of the value"}
+
+POSITION_KEY = ("EP", "PP", "BP")
+"""Score terms that depend on the key's position: their sum does not change with the gauge."""
+
+CONTENT_KEY = ("EE", "PE", "BE")
+"""Score terms that depend on the key's token: their sum does not change with the gauge."""
+
+ABLATIONS = {
+    "none": (),
+    **{term: (term,) for term in SCORE_TERMS},
+    "VP": ("VP",),
+    "EP+PP+BP": POSITION_KEY,
+    "EE+PE+BE": CONTENT_KEY,
+    "EP+VP": ("EP", "VP"),
+}
+"""What is left out at inference, by the name in column `term` of the table `ablations`."""
+
+STATUSES = {
+    "done": "trained and evaluated",
+    "diverged": "loss or gradient became non-finite; a result, drawn as such, never retried",
+    "out_of_memory": "the device ran out of memory; retried by the next sweep",
+    "timeout": "the pack took longer than allowed; retried by the next sweep",
+    "crashed": "the worker failed or was killed; retried by the next sweep",
+}
+
+RESULTS = ("done", "diverged")
+"""Statuses that are results; the others are infrastructure and are retried."""
+
+PHASES = {
+    "confusion": "train below the threshold",
+    "memorisation": "train reaches it, held-out layouts of seen pairs do not",
+    "layout generalisation": "seen pairs reach it, unseen pairs do not",
+    "relational generalisation": "unseen pairs reach it",
+}
