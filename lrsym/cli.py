@@ -1,0 +1,247 @@
+"""The command line: parsing and printing only; each verb imports what it needs when it runs."""
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lrsym.errors import UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from lrsym.sweep.drive import Settings
+    from lrsym.sweep.plan import Plan
+    from lrsym.sweep.spec import Sweep
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 + SIGINT, as shells expect."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Sweeps of CLIP-style models that learn 'left of': plan, train, read, draw.",
+)
+
+File = Annotated[Path, typer.Argument(help="Sweep file (TOML).", show_default=False)]
+Results = Annotated[Path, typer.Option("--results", help="Folder of the Parquet tables.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Workers = Annotated[int | None, typer.Option(help="Packs trained at a time. [default: one a core or GPU]")]
+Pack = Annotated[str, typer.Option("--pack", help="Trials in a pack, or auto.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Engine = Annotated[
+    str, typer.Option(help="auto, local (processes) or ray (Ray Tune). auto: ray if RAY_ADDRESS is set.")
+]
+Timeout = Annotated[float | None, typer.Option(help="Seconds after which a pack is given up. [default: none]")]
+RESULTS = Path("results")
+
+
+@app.command()
+def plan(
+    file: File,
+    results: Results = RESULTS,
+    workers: Workers = None,
+    pack: Pack = "auto",
+    device: Device = "auto",
+    engine: Engine = "auto",
+    json: Json = False,
+) -> None:
+    """What a sweep would train: trials new, done and failed, packs, and the command to run."""
+    sweep, settings, todo = _planned(file, results, engine, device, workers, pack, timeout=None)
+    command = _command("sweep", file, results, workers=settings.workers)
+    report = {
+        "sweep": sweep.name, "trials": todo.trials, "new": todo.new, "done": todo.done, "failed": todo.failed,
+        "diverged": todo.diverged, "packs": len(todo.packs), "largest_pack": max(map(len, todo.packs), default=0),
+        "engine": settings.engine, "workers": settings.workers, "device": settings.device, "command": command,
+    }  # fmt: skip
+    text = [
+        f"{sweep.name}: {todo.trials} trials = {todo.new} new, {todo.done} done, {todo.failed} failed (tried again)",
+        f"{len(todo.packs)} packs of at most {report['largest_pack']} trials, {settings.workers} at a time"
+        f" on {settings.device}",
+        f"run: {command}" if todo.pending else "nothing to train",
+    ]
+    _print(report, text, as_json=json)
+
+
+@app.command()
+def sweep(
+    file: File,
+    results: Results = RESULTS,
+    workers: Workers = None,
+    pack: Pack = "auto",
+    device: Device = "auto",
+    engine: Engine = "auto",
+    timeout: Timeout = None,
+    json: Json = False,
+) -> None:
+    """Train what is new or failed; run it again to go on after a stop."""
+    from lrsym.results.store import Store
+    from lrsym.sweep.drive import run_sweep
+    from lrsym.sweep.progress import duration, failures, retried
+
+    spec, settings, todo = _planned(file, results, engine, device, workers, pack, timeout=timeout)
+    base = {"sweep": spec.name, "trials": todo.trials, "reused": todo.done}
+    again = _command("sweep", file, results, workers=settings.workers)
+    if not todo.pending:
+        _print(base | {"pending": 0}, [f"{spec.name}: all {todo.trials} trials are in {results}"], as_json=json)
+        return
+    outcome = run_sweep(spec, Store(results), settings, todo)
+    done = outcome.statuses["done"]
+    report = base | {
+        "run_id": outcome.run_id, "statuses": dict(outcome.statuses), "pending": outcome.pending,
+        "interrupted": outcome.interrupted, "seconds": round(outcome.seconds, 1), "engine": settings.engine,
+    }  # fmt: skip
+    text = [
+        f"{spec.name}: {done} trials trained in {duration(outcome.seconds)}{failures(outcome.statuses)}, "
+        f"{todo.done} reused; rows in {results}"
+    ]
+    if outcome.interrupted:
+        text.append(f"stopped with {outcome.pending} trials left; finished packs are kept. Go on: {again}")
+    elif retried(outcome.statuses):
+        text.append(f"see why: {_command('status', file, results)}; try the failed ones again: {again}")
+    _print(report, text, as_json=json)
+    if outcome.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if retried(outcome.statuses):
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
+    """How far a sweep is: trials by status, and what went wrong."""
+    import polars as pl
+
+    spec = _load(file)
+    frame = _of_sweep(spec, results, "trials")
+    counts = dict(frame.group_by("status").len().sort("status").collect().iter_rows())
+    wrong = frame.filter(pl.col("message").is_not_null()).group_by("status", "message").len()
+    messages = wrong.sort("len", descending=True).limit(5).collect().to_dicts()
+    missing = len(spec.trials) - sum(counts.values())
+    report = {"sweep": spec.name, "trials": len(spec.trials), "statuses": counts, "missing": missing}
+    listed = ", ".join(f"{n} {name}" for name, n in counts.items()) or "none trained"
+    text = [f"{spec.name}: {len(spec.trials)} trials: {listed}, {missing} missing in {results}"]
+    text += [f"  {m['len']} x {m['status']}: {m['message']}" for m in messages]
+    _print(report | {"messages": messages}, text, as_json=json)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="Polars SQL over trials, curves, ablations, terms and runs.")],
+    results: Results = RESULTS,
+    json: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """Ask the tables in SQL."""
+    import polars as pl
+
+    from lrsym.results.schema import TABLES
+    from lrsym.results.store import Store
+
+    if json and csv:
+        raise UsageError("--json and --csv exclude each other; choose one")
+    store = Store(results)
+    try:
+        frame = pl.SQLContext({name: store.scan(name) for name in TABLES}, eager=True).execute(sql)
+    except pl.exceptions.PolarsError as error:
+        tables = ", ".join(TABLES)
+        raise UsageError(f"query failed: {error}; tables are {tables}, their columns: lrsym columns") from None
+    if json:
+        typer.echo(frame.write_json())
+    elif csv:
+        typer.echo(frame.write_csv(), nl=False)
+    else:
+        with pl.Config(
+            tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True,
+            tbl_width_chars=_width(), fmt_str_lengths=60, tbl_formatting="UTF8_FULL_CONDENSED",
+        ):  # fmt: skip
+            typer.echo(frame)
+
+
+@app.command()
+def compact(results: Results = RESULTS, json: Json = False) -> None:
+    """Merge the many small files of finished packs into one for each table."""
+    from lrsym.results.store import Store
+
+    merged = Store(results).compact()
+    text = f"{merged} files merged in {results}" if merged else f"nothing to merge in {results}"
+    _print({"merged_files": merged}, [text], as_json=json)
+
+
+@app.command()
+def axes(json: Json = False) -> None:
+    """The keys of a sweep file: type, bounds, default, unit, source."""
+    from lrsym.axes import as_markdown, axes
+
+    rows = [{**vars(a), "key": a.key, "type": a.type.__name__} for a in axes()]
+    _print({"axes": rows}, [as_markdown().rstrip()], as_json=json)
+
+
+@app.command()
+def columns(json: Json = False) -> None:
+    """The tables of the store: column, type, unit, meaning."""
+    from lrsym.results.schema import TABLES, as_markdown
+
+    tables = {
+        name: [{"name": c.name, "type": str(c.type), "unit": c.unit, "sentence": c.sentence} for c in table.columns]
+        for name, table in TABLES.items()
+    }
+    _print({"tables": tables}, [as_markdown().rstrip()], as_json=json)
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one line on standard error and exit code 2."""
+    try:
+        app()
+    except UsageError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+
+
+def _planned(
+    file: Path, results: Path, engine: str, device: str, workers: int | None, pack: str, *, timeout: float | None
+) -> "tuple[Sweep, Settings, Plan]":
+    from lrsym.results.store import Store
+    from lrsym.sweep.drive import Settings, plan_sweep
+
+    spec = _load(file)
+    if pack != "auto" and not (pack.isascii() and pack.isdigit()):
+        raise UsageError(f"--pack must be auto or a number of trials, got {pack}")
+    settings = Settings.resolve(
+        engine=engine, device=device, workers=workers, pack_size=None if pack == "auto" else int(pack), timeout=timeout
+    )
+    return spec, settings, plan_sweep(spec, Store(results), settings)
+
+
+def _load(file: Path) -> "Sweep":
+    from lrsym.sweep.spec import load
+
+    spec = load(file)
+    for warning in spec.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    return spec
+
+
+def _of_sweep(spec: "Sweep", results: Path, table: str) -> "pl.LazyFrame":
+    from lrsym.results.store import load
+
+    return load(results, table, trial_ids=[t.trial_id for t in spec.trials])
+
+
+def _command(verb: str, file: Path, results: Path, *, workers: int | None = None) -> str:
+    words = ["lrsym", verb, str(file), *(["--workers", str(workers)] if workers else [])]
+    return shlex.join([*words, *(["--results", str(results)] if results != RESULTS else [])])
+
+
+def _print(report: Mapping[str, Any], text: list[str], *, as_json: bool) -> None:
+    typer.echo(json.dumps(report, default=str) if as_json else "\n".join(text))
+
+
+def _width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size((160, 40)).columns

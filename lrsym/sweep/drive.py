@@ -1,0 +1,163 @@
+"""A sweep from its plan to its last row: choose engine and device, record the run, train, report."""
+
+import os
+import platform
+import subprocess
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from lrsym.errors import UsageError
+from lrsym.results.schema import TABLES
+from lrsym.results.store import Store
+from lrsym.sweep.job import Job
+from lrsym.sweep.plan import Plan, make_plan
+from lrsym.sweep.progress import Display
+from lrsym.sweep.spec import Sweep
+from lrsym.trial import TRAINER_VERSION
+
+ENGINES = ("auto", "local", "ray")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to execute: none of it changes a row, so none of it is part of a trial."""
+
+    engine: str
+    device: str
+    workers: int
+    pack_size: int | None
+    timeout: float | None
+    threads: int = 1
+
+    @classmethod
+    def resolve(
+        cls, *, engine: str, device: str, workers: int | None, pack_size: int | None, timeout: float | None
+    ) -> "Settings":
+        """Replace every `auto`; UsageError for a value that is not allowed.
+
+        Engine auto is Ray when RAY_ADDRESS names a cluster, else local, which draws its first plot sooner. One
+        thread a worker: the products are small, and two workers beat one with two threads.
+        """
+        _one_of("engine", engine, ENGINES)
+        _one_of("device", device, DEVICES)
+        for name, value in (("workers", workers), ("pack", pack_size), ("timeout", timeout)):
+            if value is not None and value <= 0:
+                raise UsageError(f"--{name} must be positive, got {value}; leave it out to have it chosen")
+        if engine == "auto":
+            engine = "ray" if os.environ.get("RAY_ADDRESS") else "local"
+        if device == "auto":
+            device = "cuda" if _has_gpu() else "cpu"
+        elif device == "cuda" and engine == "local" and not _has_gpu():
+            raise UsageError("--device cuda needs a GPU that torch can use, this machine has none; use --device cpu")
+        return cls(engine, device, workers or _auto_workers(device), pack_size, timeout)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a sweep left behind: how trials ended, and how many were not reached."""
+
+    run_id: str
+    statuses: Counter[str]
+    pending: int
+    interrupted: bool
+    seconds: float
+
+
+def plan_sweep(sweep: Sweep, store: Store, settings: Settings) -> Plan:
+    """The plan of `sweep` against `store`."""
+    return make_plan(
+        sweep.trials, store.statuses(), workers=settings.workers, device=settings.device, pack_size=settings.pack_size
+    )
+
+
+def run_sweep(sweep: Sweep, store: Store, settings: Settings, plan: Plan) -> Outcome:
+    """Train what `plan` holds. On Ctrl-C finished packs are kept and `interrupted` is set."""
+    started, run_id = datetime.now(UTC), uuid.uuid4().hex[:16]
+    store.sweep_up()
+    row = _run_row(sweep, settings, plan, run_id=run_id, started=started)
+    _write_run(store, row)
+    job = Job(store.root.absolute(), run_id, settings.device, settings.threads, settings.timeout)
+    if settings.engine == "ray":
+        from lrsym.sweep.tune import run_ray as engine
+    else:
+        from lrsym.sweep.local import run_local as engine
+    interrupted = False
+    with Display(plan.packs) as display:
+        try:
+            engine(plan.packs, job, workers=settings.workers, listen=display.listen)
+        except KeyboardInterrupt:
+            interrupted = True
+    finished = datetime.now(UTC)
+    _write_run(store, {**row, "finished_at": finished})
+    return Outcome(
+        run_id=run_id,
+        statuses=display.statuses,
+        pending=plan.pending - display.ended,
+        interrupted=interrupted,
+        seconds=(finished - started).total_seconds(),
+    )
+
+
+def _write_run(store: Store, row: dict[str, object]) -> None:
+    store.write(f"run-{row['run_id']}", {"runs": TABLES["runs"].build([row])})
+
+
+def _run_row(sweep: Sweep, settings: Settings, plan: Plan, *, run_id: str, started: datetime) -> dict[str, object]:
+    commit, dirty = _git_state()
+    return {
+        "run_id": run_id, "sweep": sweep.name, "started_at": started, "engine": settings.engine,
+        "workers": settings.workers, "device": settings.device, "hardware": _hardware(settings.device),
+        "threads": settings.threads, "n_planned": plan.pending, "lrsym_version": version("lrsym"),
+        "trainer_version": TRAINER_VERSION, "commit": commit, "dirty": dirty, "python": platform.python_version(),
+        "torch": version("torch"), "host": platform.node(),
+    }  # fmt: skip
+
+
+def _git_state() -> tuple[str | None, bool | None]:
+    """Commit and dirty flag of the checkout this code runs from; None outside one."""
+
+    def git(*words: str) -> str:
+        here = Path(__file__).parent
+        return subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", "."))
+    except (OSError, subprocess.CalledProcessError):
+        return None, None
+
+
+def _hardware(device: str) -> str:
+    if device == "cuda" and _has_gpu():
+        import torch
+
+        return torch.cuda.get_device_name()
+    with open("/proc/cpuinfo") if os.path.exists("/proc/cpuinfo") else open(os.devnull) as file:
+        names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+def _has_gpu() -> bool:
+    """Whether torch sees a GPU; torch, slow to import, is asked only where a driver is installed."""
+    if not any(Path(p).exists() for p in ("/dev/nvidia0", "/dev/kfd", "/dev/dxg")):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _auto_workers(device: str) -> int:
+    if device == "cuda":
+        import torch
+
+        return max(1, torch.cuda.device_count())
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise UsageError(f"--{name} must be one of {', '.join(allowed)}, got {value}")

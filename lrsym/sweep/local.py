@@ -1,0 +1,129 @@
+"""The local engine: spawned processes on this machine, no server and no daemon.
+
+Each worker holds one pack at a time and writes its rows itself; the driver only hands out packs. A worker that is
+killed costs its pack one try; a driver that is killed leaves workers that finish their pack, write it, and go.
+"""
+
+import contextlib
+import multiprocessing as mp
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from lrsym.sweep.job import WORKER_RETRIES, Job, Progress, execute, record_dead_worker, worker_environment
+from lrsym.sweep.plan import Pack, pack_id
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    connection: Connection
+    pack: Pack | None = None
+
+
+def run_local(packs: Sequence[Pack], job: Job, *, workers: int, listen: Callable[[Progress], None]) -> None:
+    """Train `packs` on `workers` processes; returns when each has its rows.
+
+    `listen` hears of progress in the calling process. KeyboardInterrupt stops the workers and passes on.
+    """
+    os.environ.update(worker_environment(job.threads))
+    todo: deque[Pack] = deque(packs)
+    tries: dict[str, int] = {}
+    crew = [_start(job, number) for number in range(min(workers, len(packs)))]
+    try:
+        while todo or any(w.pack for w in crew):
+            for worker in crew:
+                if worker.pack is None and todo:
+                    worker.pack = todo.popleft()
+                    with contextlib.suppress(BrokenPipeError):  # it died just now: its sentinel tells
+                        worker.connection.send(worker.pack)
+            ready = wait([w.connection for w in crew] + [w.process.sentinel for w in crew])
+            for number, worker in enumerate(crew):
+                if worker.connection in ready and _hear(worker, listen):
+                    continue
+                if worker.process.sentinel in ready:
+                    _bury(worker, todo, tries, job, listen)
+                    crew[number] = _start(job, number)
+    finally:
+        _dismiss(crew)
+
+
+def _hear(worker: _Worker, listen: Callable[[Progress], None]) -> bool:
+    """Pass on one message; False when the connection is at its end."""
+    try:
+        news: Progress = worker.connection.recv()
+    except (EOFError, ConnectionResetError):
+        return False
+    if news.statuses is not None:
+        worker.pack = None
+    listen(news)
+    return True
+
+
+def _bury(
+    worker: _Worker, todo: deque[Pack], tries: dict[str, int], job: Job, listen: Callable[[Progress], None]
+) -> None:
+    """After a worker's death: its pack goes back to the queue, or into the store as crashed."""
+    worker.process.join()
+    worker.connection.close()
+    if worker.pack is None:
+        return
+    name = pack_id(worker.pack)
+    tries[name] = tries.get(name, 0) + 1
+    if tries[name] <= WORKER_RETRIES:
+        todo.append(worker.pack)
+        listen(Progress(name, 0.0))
+        return
+    code = worker.process.exitcode or 0
+    reason = f"worker killed by {signal.Signals(-code).name}" if code < 0 else f"worker left with code {code}"
+    listen(Progress(name, 1.0, record_dead_worker(worker.pack, job, reason=reason)))
+
+
+def _start(job: Job, number: int) -> _Worker:
+    context = mp.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_work, args=(there, job, number), name=f"lrsym-worker-{number}", daemon=True)
+    process.start()
+    there.close()
+    return _Worker(process, here)
+
+
+def _dismiss(crew: Sequence[_Worker]) -> None:
+    for worker in crew:
+        worker.connection.close()
+        if worker.pack is not None:
+            worker.process.terminate()
+    for worker in crew:
+        worker.process.join()
+
+
+def _work(connection: Connection, job: Job, number: int) -> None:
+    """A worker: pack after pack until the driver closes the connection or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the driver decides
+    job = _own_device(job, number)
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            pack: Pack = connection.recv()
+            name = pack_id(pack)
+
+            def tell(fraction: float, name: str = name) -> None:
+                with contextlib.suppress(OSError):  # the driver is gone: finish the pack all the same
+                    connection.send(Progress(name, fraction))
+
+            statuses = execute(pack, job, report=tell)
+            connection.send(Progress(name, 1.0, statuses))
+
+
+def _own_device(job: Job, number: int) -> Job:
+    """Workers take the GPUs of the machine in turn."""
+    if job.device != "cuda":
+        return job
+    import dataclasses
+
+    import torch
+
+    return dataclasses.replace(job, device=f"cuda:{number % torch.cuda.device_count()}")

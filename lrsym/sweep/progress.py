@@ -1,0 +1,94 @@
+"""What a person sees while a sweep runs: a bar on a terminal, one quiet line a while elsewhere."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from lrsym.sweep.job import Progress
+from lrsym.sweep.plan import Pack, pack_id
+from lrsym.vocabulary import RESULTS
+
+QUIET_SECONDS = 30.0
+"""Time between lines where output is not a terminal."""
+
+
+class Display:
+    """Adds up the progress of packs and shows it on standard error.
+
+    Time left is what is not trained yet, in trial-steps, at the rate so far; a pack in flight counts with its
+    fraction.
+    """
+
+    def __init__(self, packs: tuple[Pack, ...], *, console: Console | None = None) -> None:
+        self._work = {pack_id(pack): pack[0].n_steps * len(pack) for pack in packs}
+        self._fraction: dict[str, float] = dict.fromkeys(self._work, 0.0)
+        self._trials = sum(len(pack) for pack in packs)
+        self._started = self._last_line = time.monotonic()
+        self._console = console or Console(file=sys.stderr)
+        self._bar = Bar(
+            TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(), console=self._console, disable=not self._console.is_terminal,
+        )  # fmt: skip
+        self._task = self._bar.add_task("trials", total=self._trials, note="starting workers")
+        self.statuses: Counter[str] = Counter()
+
+    @property
+    def ended(self) -> int:
+        """Trials that have ended, in whatever status."""
+        return self.statuses.total()
+
+    def listen(self, news: Progress) -> None:
+        """Take in one piece of news."""
+        self._fraction[news.pack] = news.fraction
+        if news.statuses is not None:
+            self.statuses.update(news.statuses)
+        self._bar.update(self._task, completed=self.ended, note=self._note())
+        now = time.monotonic()
+        if not self._console.is_terminal and now - self._last_line > QUIET_SECONDS:
+            self._last_line = now
+            self._console.print(f"trials {self.ended}/{self._trials}  {self._note()}", highlight=False, soft_wrap=True)
+
+    def _note(self) -> str:
+        spent = time.monotonic() - self._started
+        done = sum(self._work[name] * fraction for name, fraction in self._fraction.items())
+        share = done / sum(self._work.values())
+        if share <= 0:
+            return "starting workers"
+        rate, left = self._trials * share / spent * 60, spent * (1 - share) / share
+        return f"{rate:.1f} a minute, {duration(left)} left{failures(self.statuses)}"
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+
+def failures(statuses: Mapping[str, int]) -> str:
+    """Trials that did not end as done, in words; empty where there are none."""
+    odd = [f"{n} {status}" for status, n in statuses.items() if status != "done" and n]
+    return f", {', '.join(odd)}" if odd else ""
+
+
+def retried(statuses: Mapping[str, int]) -> int:
+    """Trials that the next sweep tries again."""
+    return sum(n for status, n in statuses.items() if status not in RESULTS)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit a person would use."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,1 @@
+"""The science: scenes, encoders, training, evaluation, mechanism. Knows no Ray, no Parquet and no files."""

@@ -1,0 +1,91 @@
+"""By which mechanism: what each score term contributes, and what is lost without it.
+
+Sources: term ablation and the horizontal gradient of EP, arXiv:2601.12809; the gauge-free split into position-key
+and content-key terms is ours (moving a vector between E_CLS, P_0 and b_Q renames terms without changing the model).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
+from lrsym.testbed.parameters import EncoderShape, Flat, ParameterLayout, Weights
+from lrsym.testbed.scores import QUERY_PARTS, score_tables
+from lrsym.testbed.training import PackData
+from lrsym.vocabulary import ABLATIONS, CONTENT_KEY, POSITION_KEY
+
+ABLATION_SPLITS = ("unseen", "seen")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One term of one head along its keys, for the read-out query; slope and monotonicity of image positions."""
+
+    encoder: str
+    head: int
+    term: str
+    query: int
+    values: Float[np.ndarray, " key"]
+    slope: float | None
+    monotonicity: float | None
+
+
+def ablations(
+    layout: ParameterLayout, flat: Flat, data: PackData, candidates: Candidates, *, scale: Float[Tensor, " trial"]
+) -> Iterator[tuple[str, Accuracies]]:
+    """Accuracies on unseen and seen pairs for each entry of vocabulary.ABLATIONS, left out of the vision encoder."""
+    for term, left_out in ABLATIONS.items():
+        yield (term, evaluate(layout, flat, data, candidates, scale=scale, splits=ABLATION_SPLITS, left_out=left_out))
+
+
+def profiles(layout: ParameterLayout, flat: Flat, *, scale: Float[Tensor, " trial"]) -> list[list[Profile]]:
+    """For each member, the profiles of all terms of both encoders, gauge-free sums included."""
+    weights = layout.views(flat)
+    members: list[list[Profile]] = [[] for _ in range(len(flat))]
+    for shape in (layout.vision, layout.text):
+        for term, table in term_tables(weights[shape.name], shape, scale).items():
+            for member, heads in zip(members, table.cpu().numpy(), strict=True):
+                member += [_profile(shape, head, term, values) for head, values in enumerate(heads)]
+    return members
+
+
+def term_tables(
+    weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"]
+) -> dict[str, Float[Tensor, "trial head key"]]:
+    """The six score terms and the two gauge-free sums by name."""
+    on_token, on_position = score_tables(weights, shape, scale)
+    tables = {part + "E": on_token[:, i] for i, part in enumerate(QUERY_PARTS)}
+    tables |= {part + "P": on_position[:, i] for i, part in enumerate(QUERY_PARTS)}
+    for names in (POSITION_KEY, CONTENT_KEY):
+        tables["+".join(names)] = torch.stack([tables[name] for name in names]).sum(dim=0)
+    return tables
+
+
+def _profile(shape: EncoderShape, head: int, term: str, values: np.ndarray) -> Profile:
+    of_pixels = shape.name == "vision" and term.endswith("P")
+    pixels = values[1:]  # key 0 is [CLS]
+    return Profile(
+        shape.name,
+        head,
+        term,
+        shape.readout,
+        values,
+        slope(pixels) if of_pixels else None,
+        monotonicity(pixels) if of_pixels else None,
+    )
+
+
+def slope(values: Float[np.ndarray, " position"]) -> float:
+    """Least-squares slope of `values` over 0, 1, 2, ..."""
+    x = np.arange(len(values)) - (len(values) - 1) / 2
+    return float(x @ values.astype(np.float64) / (x @ x))
+
+
+def monotonicity(values: Float[np.ndarray, " position"]) -> float:
+    """Kendall's tau between index and value: 1 where every later value is higher, -1 where every later one is lower."""
+    i, j = np.triu_indices(len(values), k=1)
+    return float(np.sign(values[j] - values[i]).mean())

@@ -1,0 +1,56 @@
+"""AdamW over one flat buffer, with rates, decays and betas of each trial by broadcasting.
+
+torch's optimisers take one rate for each parameter group; a pack needs one for each row. Source: Loshchilov and
+Hutter, arXiv:1711.05101 (decoupled decay), with the bias correction of Adam and a linear warm-up.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from lrsym.trial import Optim
+
+EPSILON = 1e-8
+"""Adam's default."""
+
+
+@dataclass
+class AdamW:
+    """State of the optimiser of a pack; `step` changes the flat buffer in place."""
+
+    rate: Float[Tensor, "trial 1"]
+    decay: Float[Tensor, "trial 1"]
+    beta1: Float[Tensor, "trial 1"]
+    beta2: Float[Tensor, "trial 1"]
+    warmup: Float[Tensor, "trial 1"]
+    mean: Float[Tensor, "trial parameter"]
+    square: Float[Tensor, "trial parameter"]
+
+    @classmethod
+    def of(cls, optims: Sequence[Optim], flat: Float[Tensor, "trial parameter"]) -> "AdamW":
+        """A fresh state for the buffer `flat`, one row of settings for each of `optims`."""
+
+        def column(name: str) -> Tensor:
+            return torch.tensor([[float(getattr(o, name))] for o in optims], device=flat.device)
+
+        names = ("learning_rate", "weight_decay", "beta1", "beta2", "warmup_steps")
+        return cls(*(column(name) for name in names), torch.zeros_like(flat), torch.zeros_like(flat))
+
+    def step(
+        self,
+        flat: Float[Tensor, "trial parameter"],
+        gradient: Float[Tensor, "trial parameter"],
+        *,
+        number: int,
+        alive: Bool[Tensor, "trial 1"],
+    ) -> None:
+        """Step `number` (from 1). The last column (log_scale) is not decayed; rows not `alive` stay as they are."""
+        rate = self.rate * (number / self.warmup.clamp(min=number)) * alive
+        self.mean.lerp_(gradient, 1 - self.beta1)
+        self.square.mul_(self.beta2).addcmul_(gradient, gradient * (1 - self.beta2))
+        root = self.square.sqrt().mul_((1 - self.beta2**number).rsqrt()).add_(EPSILON)
+        flat[:, :-1].mul_(1 - rate * self.decay)
+        flat.sub_(self.mean.div(root).mul_(rate / (1 - self.beta1**number)))

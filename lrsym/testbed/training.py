@@ -1,0 +1,101 @@
+"""Training of a pack: trials of one static shape, stacked along a leading trial axis.
+
+Pack invariance: a member gives the same numbers, to float tolerance, alone, in any pack and in any order.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from lrsym.testbed import scenes as sc
+from lrsym.testbed.batches import batches
+from lrsym.testbed.contrastive import MAX_LOG_SCALE, contrastive_loss
+from lrsym.testbed.datasets import splits
+from lrsym.testbed.encoder import encode
+from lrsym.testbed.optim import AdamW
+from lrsym.testbed.parameters import Flat, ParameterLayout
+from lrsym.trial import Trial
+
+
+@dataclass(frozen=True)
+class PackData:
+    """The scenes a pack uses, numbered within the pack, and which member uses which for what."""
+
+    scenes: Int[Tensor, "scene key"]
+    caption_of: Int[Tensor, " scene"]
+    captions: Int[Tensor, "caption key"]
+    members: dict[str, Bool[Tensor, "trial scene"]]
+    training_sets: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of(cls, trials: Sequence[Trial], *, device: torch.device) -> "PackData":
+        """Draw the splits of every member and enumerate the scenes that occur in any of them."""
+        first = trials[0].scenes
+        drawn = [splits(t.scenes, seed=t.seed) for t in trials]
+        numbers = np.unique(np.concatenate([s for member in drawn for s in member.values()]))
+        local = [{name: np.searchsorted(numbers, s) for name, s in member.items()} for member in drawn]
+        masks = {name: np.zeros((len(trials), len(numbers)), dtype=bool) for name in drawn[0]}
+        for row, member in enumerate(local):
+            for name, chosen in member.items():
+                masks[name][row, chosen] = True
+        return cls(
+            scenes=torch.from_numpy(sc.scene_tokens(first, numbers)).to(device),
+            caption_of=torch.from_numpy(sc.scene_caption(first, numbers)).to(device),
+            captions=torch.from_numpy(sc.caption_tokens(first)).to(device),
+            members={name: torch.from_numpy(mask).to(device) for name, mask in masks.items()},
+            training_sets=tuple(member["train"] for member in local),
+        )
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A pack after `step` steps. `diverged_at` is 0 for members that are still finite."""
+
+    step: int
+    parameters: Flat
+    loss: Float[Tensor, " trial"]
+    diverged_at: Int[Tensor, " trial"]
+
+
+def fit(trials: Sequence[Trial], data: PackData, *, device: torch.device) -> Iterator[Snapshot]:
+    """Train the pack and yield a snapshot at each evaluation step, the last step included.
+
+    The parameters of a snapshot are the live buffer: read them before asking for the next snapshot. A member
+    whose loss or gradient is not finite keeps its parameters from then on; its neighbours do not notice.
+    Raises ValueError when the trials do not share a static shape.
+    """
+    if len({t.static_shape for t in trials}) != 1:
+        raise ValueError("trials of a pack must share their static shape; group them by Trial.static_shape")
+    layout = ParameterLayout.of(trials[0])
+    flat = layout.initial(trials).to(device).requires_grad_()
+    optimiser = AdamW.of([t.optim for t in trials], flat.detach())
+    scale = torch.tensor([t.model.embedding_scale for t in trials], device=device)
+    diverged_at = torch.zeros(len(trials), dtype=torch.int64, device=device)
+    evaluation_steps = set(trials[0].evaluation_steps)
+    stream = batches(trials, data.training_sets, device=device)
+    for step in range(1, trials[0].n_steps + 1):
+        loss = batch_loss(layout, flat, data, next(stream), scale=scale)
+        (gradient,) = torch.autograd.grad(loss.sum(), flat)
+        finite = loss.isfinite() & gradient.sum(dim=1).isfinite()
+        diverged_at = torch.where(~finite & (diverged_at == 0), step, diverged_at)
+        alive = (diverged_at == 0)[:, None]
+        gradient.masked_fill_(~alive, 0)
+        with torch.no_grad():
+            optimiser.step(flat, gradient, number=step, alive=alive)
+            flat[:, -1].clamp_(max=MAX_LOG_SCALE)
+        if step in evaluation_steps:
+            yield Snapshot(step, flat.detach(), loss.detach(), diverged_at)
+
+
+def batch_loss(
+    layout: ParameterLayout, flat: Flat, data: PackData, batch: Int[Tensor, "trial batch"], *, scale: Tensor
+) -> Float[Tensor, " trial"]:
+    """Loss of each member on its batch of scenes."""
+    weights = layout.views(flat)
+    image, _ = encode(weights["vision"], layout.vision, data.scenes[batch], scale=scale)
+    text, _ = encode(weights["text"], layout.text, data.captions[data.caption_of[batch]], scale=scale)
+    return contrastive_loss(image, text, weights["loss"]["log_scale"])
