@@ -19,6 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 TRAINER_VERSION = 1
 """Part of every trial_id. Raise it by hand when the same configuration may give other rows."""
 
+MAX_WIDTH, MAX_STEPS = 8192, 10**9
+"""Far beyond any use; they keep a typing error from becoming an overflow."""
+
 Value = int | float | str | bool | None
 
 
@@ -109,7 +112,7 @@ class Scenes(_Part):
 class Model(_Part):
     """The two encoders: one attention block each, no LayerNorm, no MLP (the paper's simplified model)."""
 
-    d_model: int = _axis(128, "", "paper", "Width of embeddings and residual stream.", ge=1, le=8192)
+    d_model: int = _axis(128, "", "paper", "Width of embeddings and residual stream.", ge=1, le=MAX_WIDTH)
     n_heads: int = _axis(4, "heads", "paper", "Attention heads of each encoder; must divide d_model.", ge=1)
     embedding_scale: float = _axis(
         math.sqrt(128),
@@ -132,7 +135,7 @@ class Model(_Part):
     def _derive(cls, given: Any) -> Any:
         if isinstance(given, Mapping) and given.get("embedding_scale", "sqrt_d_model") == "sqrt_d_model":
             width = given.get("d_model", cls.model_fields["d_model"].default)
-            if type(width) is int and width > 0:
+            if type(width) is int and 0 < width <= MAX_WIDTH:
                 return {**given, "embedding_scale": math.sqrt(width)}
         return given
 
@@ -153,9 +156,14 @@ class Optim(_Part):
     weight_decay: float = _axis(0.2, "", "paper", "Decoupled decay of every parameter but the temperature.", ge=0)
     beta1: float = _axis(0.9, "", "recipe", "AdamW's first-moment decay.", ge=0, lt=1)
     beta2: float = _axis(0.98, "", "recipe", "AdamW's second-moment decay.", ge=0, lt=1)
-    warmup_steps: int = _axis(100, "steps", "recipe", "Steps over which the rate rises linearly.", ge=0)
+    epsilon: float = _axis(
+        1e-6, "", "CLIP", "Added to AdamW's denominator; 1e-8 costs label-set recognition late in training.", gt=0
+    )
+    warmup_steps: int = _axis(100, "steps", "recipe", "Steps over which the rate rises linearly.", ge=0, le=MAX_STEPS)
     batch_size: int = _axis(256, "scenes", "recipe (paper: 50)", "Scenes, each with its caption, in a batch.", ge=2)
-    steps: int | None = _axis(3000, "steps", "recipe", "Fixed-step arm: optimiser steps. Give this or epochs.", ge=1)
+    steps: int | None = _axis(
+        3000, "steps", "recipe", "Fixed-step arm: optimiser steps. Give this or epochs.", ge=1, le=MAX_STEPS
+    )
     epochs: int | None = _axis(
         None,
         "epochs",

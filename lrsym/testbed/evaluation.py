@@ -33,7 +33,7 @@ class Candidates:
     swapped: Int[Tensor, " caption"]
     label_set: Int[Tensor, " caption"]
     of_split: dict[str, Bool[Tensor, "trial caption"]]
-    groups: tuple[tuple[Int[Tensor, " row"], tuple[str, ...]], ...]
+    groups: tuple[tuple[Int[Tensor, " _"], tuple[str, ...]], ...]
 
     @classmethod
     def of(cls, scenes: Scenes, data: PackData) -> "Candidates":

@@ -16,7 +16,7 @@ from jaxtyping import Int
 
 from lrsym.trial import Scenes
 
-Numbers = Int[np.ndarray, " n"]
+Numbers = Int[np.ndarray, "..."]
 
 CAPTION_LENGTH = 4
 EOT_POSITION = CAPTION_LENGTH - 1

@@ -27,7 +27,7 @@ class PackData:
 
     scenes: Int[Tensor, "scene key"]
     caption_of: Int[Tensor, " scene"]
-    captions: Int[Tensor, "caption key"]
+    captions: Int[Tensor, "caption word"]
     members: dict[str, Bool[Tensor, "trial scene"]]
     training_sets: tuple[np.ndarray, ...]
 

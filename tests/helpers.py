@@ -1,0 +1,50 @@
+"""Small trials that train in a moment, and what several test files build from them."""
+
+import torch
+
+from lrsym.testbed.evaluation import Candidates
+from lrsym.testbed.parameters import ParameterLayout
+from lrsym.testbed.training import PackData, fit
+from lrsym.trial import Trial
+
+CPU = torch.device("cpu")
+
+SMALL = {
+    "scenes.n_positions": 5,
+    "scenes.n_labels": 7,
+    "scenes.n_pair_labels": 3,
+    "scenes.n_heldout_labels": 3,
+    "scenes.positions_per_label": 2,
+    "scenes.layouts_per_pair": 4,
+    "model.d_model": 12,
+    "model.n_heads": 3,
+    "model.init_token_std": 0.3,
+    "model.init_position_std": 0.3,
+    "optim.batch_size": 11,
+    "optim.steps": 6,
+    "optim.warmup_steps": 2,
+    "optim.learning_rate": 0.01,
+    "eval.points": 2,
+}
+
+
+def small(**changes):
+    """A small trial; keyword `optim__steps=3` sets the axis "optim.steps"."""
+    return Trial.from_axes({**SMALL, **{key.replace("__", "."): value for key, value in changes.items()}})
+
+
+class Fitted:
+    """A trained pack with everything an evaluation needs."""
+
+    def __init__(self, trials):
+        self.trials = trials
+        self.data = PackData.of(trials, device=CPU)
+        self.layout = ParameterLayout.of(trials[0])
+        self.candidates = Candidates.of(trials[0].scenes, self.data)
+        self.scale = torch.tensor([t.model.embedding_scale for t in trials])
+        for self.snapshot in fit(trials, self.data, device=CPU):
+            pass
+        self.flat = self.snapshot.parameters
+
+    def arguments(self):
+        return self.layout, self.flat, self.data, self.candidates

@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+
+from lrsym.testbed import scenes as sc
+from lrsym.testbed.datasets import splits
+from tests.helpers import small
+
+SCENES = small().scenes
+EVERY = np.arange(sc.n_single_scenes(SCENES) + 7 * 6 * SCENES.n_layouts)
+
+
+def described(tokens):
+    """Labels of a scene from left to right, read off its pixels."""
+    return [int(t) for t in tokens[1:] if t != 0]
+
+
+def test_every_scene_has_another_picture():
+    tokens = sc.scene_tokens(SCENES, EVERY)
+    assert len({tuple(row) for row in tokens.tolist()}) == len(EVERY) == 35 + 42 * 10
+
+
+def test_scenes_begin_with_cls_and_show_one_or_two_labels():
+    tokens = sc.scene_tokens(SCENES, EVERY)
+    assert (tokens[:, 0] == sc.cls_token(SCENES)).all()
+    assert {len(described(row)) for row in tokens} == {1, 2}
+    assert (np.array([len(described(row)) == 2 for row in tokens]) == sc.has_two_objects(SCENES, EVERY)).all()
+
+
+def test_the_caption_of_a_scene_names_its_labels_from_left_to_right():
+    labels = sc.caption_labels(SCENES, sc.scene_caption(SCENES, EVERY))
+    for row, named in zip(sc.scene_tokens(SCENES, EVERY), labels, strict=True):
+        assert described(row) == [label for label in named.tolist() if label]
+
+
+def test_captions_are_four_tokens_that_end_in_eot_and_differ():
+    tokens = sc.caption_tokens(SCENES)
+    assert tokens.shape == (7 + 42, 4)
+    assert (tokens[:, sc.EOT_POSITION] == sc.eot_token(SCENES)).all()
+    assert len({tuple(row) for row in tokens.tolist()}) == 49
+
+
+def test_caption_text_reads_as_a_sentence():
+    number = 7 + sc.pair_number(SCENES, np.array([2]), np.array([5]))[0]
+    assert sc.caption_text(SCENES, int(number)) == "2 is on the left of 5"
+    assert sc.caption_text(SCENES, 3) == "4 is in the image"
+
+
+def test_mirroring_a_scene_twice_changes_nothing_and_once_swaps_its_labels():
+    tokens = sc.scene_tokens(SCENES, EVERY)
+    assert (sc.mirror(sc.mirror(tokens)) == tokens).all()
+    assert [described(r) for r in sc.mirror(tokens)] == [described(r)[::-1] for r in tokens]
+
+
+def test_swapping_a_caption_twice_changes_nothing_and_once_exchanges_its_labels():
+    captions = np.arange(sc.n_captions(SCENES))
+    swapped = sc.swap(SCENES, captions)
+    assert (sc.swap(SCENES, swapped) == captions).all()
+    before, after = sc.caption_labels(SCENES, captions), sc.caption_labels(SCENES, swapped)
+    pair = before[:, 1] != 0
+    assert (after[pair] == before[pair][:, ::-1]).all()
+    assert (swapped[~pair] == captions[~pair]).all()
+
+
+def test_the_mirrored_scene_is_described_by_the_swapped_caption():
+    pairs = EVERY[sc.has_two_objects(SCENES, EVERY)]
+    number = {tuple(row): n for n, row in zip(EVERY, sc.scene_tokens(SCENES, EVERY).tolist(), strict=True)}
+    mirrored = np.array([number[tuple(row)] for row in sc.mirror(sc.scene_tokens(SCENES, pairs)).tolist()])
+    captions = sc.scene_caption(SCENES, pairs)
+    assert (sc.scene_caption(SCENES, mirrored) == sc.swap(SCENES, captions)).all()
+
+
+def test_splits_are_disjoint_and_have_the_sizes_of_the_paper():
+    drawn = splits(small().scenes, seed=0)
+    assert {name: len(numbers) for name, numbers in drawn.items()} == {
+        "train": 7 * 2 + 6 * 4,
+        "single": 7 * 3,
+        "seen": 6 * 6,
+        "unseen": 6 * 10,
+    }
+    together = np.concatenate(list(drawn.values()))
+    assert len(np.unique(together)) == len(together)
+
+
+def test_heldout_labels_are_trained_alone_and_never_in_a_pair():
+    drawn = splits(SCENES, seed=3)
+    shown = [described(row) for row in sc.scene_tokens(SCENES, drawn["train"])]
+    assert {label for labels in shown if len(labels) == 1 for label in labels} == set(range(1, 8))
+    assert {label for labels in shown if len(labels) == 2 for label in labels} == {1, 2, 3}
+    unseen = [described(row) for row in sc.scene_tokens(SCENES, drawn["unseen"])]
+    assert {label for labels in unseen for label in labels} == {4, 5, 6}
+
+
+def test_more_layouts_contain_the_fewer_of_the_same_seed():
+    few = splits(small(scenes__layouts_per_pair=2).scenes, seed=1)["train"]
+    many = splits(small(scenes__layouts_per_pair=5).scenes, seed=1)["train"]
+    assert set(few) < set(many)
+
+
+def test_another_seed_draws_other_scenes():
+    assert set(splits(SCENES, seed=1)["train"]) != set(splits(SCENES, seed=2)["train"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "empty"),
+    [
+        ({"scenes__positions_per_label": 5}, "single"),
+        ({"scenes__layouts_per_pair": 10}, "seen"),
+        ({"scenes__n_heldout_labels": 1}, "unseen"),
+    ],
+)
+def test_a_split_is_empty_when_nothing_is_held_out(changes, empty):
+    assert len(splits(small(**changes).scenes, seed=0)[empty]) == 0
