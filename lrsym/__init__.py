@@ -1,1 +1,23 @@
-"""Sweeps of CLIP-style models that learn 'left of'."""
+"""Sweeps of CLIP-style models that learn 'left of': train a grid of trials, read the rows, draw the phases.
+
+`load_trials` and `plot_phase` are the Python interface; they are imported when first used, so that `import lrsym`
+costs nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lrsym.results.plots import plot_phase
+    from lrsym.results.store import load, load_trials
+
+__all__ = ["load", "load_trials", "plot_phase"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "plot_phase":
+        from lrsym.results import plots as module
+    elif name in ("load", "load_trials"):
+        from lrsym.results import store as module
+    else:
+        raise AttributeError(f"module lrsym has no attribute {name!r}")
+    return getattr(module, name)

@@ -1,19 +1,16 @@
 """The command line: parsing and printing only; each verb imports what it needs when it runs."""
 
-import json
-import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lrsym.cli_common import RESULTS, File, Json, Results, command_line, load_sweep, of_sweep, show
+from lrsym.cli_plot import plot_app
 from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from lrsym.sweep.drive import Settings
     from lrsym.sweep.plan import Plan
     from lrsym.sweep.spec import Sweep
@@ -27,10 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Sweeps of CLIP-style models that learn 'left of': plan, train, read, draw.",
 )
+app.add_typer(plot_app, name="plot")
 
-File = Annotated[Path, typer.Argument(help="Sweep file (TOML).", show_default=False)]
-Results = Annotated[Path, typer.Option("--results", help="Folder of the Parquet tables.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Workers = Annotated[int | None, typer.Option(help="Packs trained at a time. [default: one a core or GPU]")]
 Pack = Annotated[str, typer.Option("--pack", help="Trials in a pack, or auto.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
@@ -38,7 +33,6 @@ Engine = Annotated[
     str, typer.Option(help="auto, local (processes) or ray (Ray Tune). auto: ray if RAY_ADDRESS is set.")
 ]
 Timeout = Annotated[float | None, typer.Option(help="Seconds after which a pack is given up. [default: none]")]
-RESULTS = Path("results")
 
 
 @app.command()
@@ -53,7 +47,7 @@ def plan(
 ) -> None:
     """What a sweep would train: trials new, done and failed, packs, and the command to run."""
     sweep, settings, todo = _planned(file, results, engine, device, workers, pack, timeout=None)
-    command = _command("sweep", file, results, workers=settings.workers)
+    command = command_line("sweep", file, results, workers=settings.workers)
     report = {
         "sweep": sweep.name, "trials": todo.trials, "new": todo.new, "done": todo.done, "failed": todo.failed,
         "diverged": todo.diverged, "packs": len(todo.packs), "largest_pack": max(map(len, todo.packs), default=0),
@@ -65,7 +59,7 @@ def plan(
         f" on {settings.device}",
         f"run: {command}" if todo.pending else "nothing to train",
     ]
-    _print(report, text, as_json=json)
+    show(report, text, as_json=json)
 
 
 @app.command()
@@ -86,9 +80,9 @@ def sweep(
 
     spec, settings, todo = _planned(file, results, engine, device, workers, pack, timeout=timeout)
     base = {"sweep": spec.name, "trials": todo.trials, "reused": todo.done}
-    again = _command("sweep", file, results, workers=settings.workers)
+    again = command_line("sweep", file, results, workers=settings.workers)
     if not todo.pending:
-        _print(base | {"pending": 0}, [f"{spec.name}: all {todo.trials} trials are in {results}"], as_json=json)
+        show(base | {"pending": 0}, [f"{spec.name}: all {todo.trials} trials are in {results}"], as_json=json)
         return
     outcome = run_sweep(spec, Store(results), settings, todo)
     done = outcome.statuses["done"]
@@ -103,8 +97,8 @@ def sweep(
     if outcome.interrupted:
         text.append(f"stopped with {outcome.pending} trials left; finished packs are kept. Go on: {again}")
     elif retried(outcome.statuses):
-        text.append(f"see why: {_command('status', file, results)}; try the failed ones again: {again}")
-    _print(report, text, as_json=json)
+        text.append(f"see why: {command_line('status', file, results)}; try the failed ones again: {again}")
+    show(report, text, as_json=json)
     if outcome.interrupted:
         raise typer.Exit(INTERRUPTED)
     if retried(outcome.statuses):
@@ -116,8 +110,8 @@ def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
     """How far a sweep is: trials by status, and what went wrong."""
     import polars as pl
 
-    spec = _load(file)
-    frame = _of_sweep(spec, results, "trials")
+    spec = load_sweep(file)
+    frame = of_sweep(spec, results, "trials")
     counts = dict(frame.group_by("status").len().sort("status").collect().iter_rows())
     wrong = frame.filter(pl.col("message").is_not_null()).group_by("status", "message").len()
     messages = wrong.sort("len", descending=True).limit(5).collect().to_dicts()
@@ -126,7 +120,7 @@ def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
     listed = ", ".join(f"{n} {name}" for name, n in counts.items()) or "none trained"
     text = [f"{spec.name}: {len(spec.trials)} trials: {listed}, {missing} missing in {results}"]
     text += [f"  {m['len']} x {m['status']}: {m['message']}" for m in messages]
-    _print(report | {"messages": messages}, text, as_json=json)
+    show(report | {"messages": messages}, text, as_json=json)
 
 
 @app.command()
@@ -169,7 +163,7 @@ def compact(results: Results = RESULTS, json: Json = False) -> None:
 
     merged = Store(results).compact()
     text = f"{merged} files merged in {results}" if merged else f"nothing to merge in {results}"
-    _print({"merged_files": merged}, [text], as_json=json)
+    show({"merged_files": merged}, [text], as_json=json)
 
 
 @app.command()
@@ -178,7 +172,7 @@ def axes(json: Json = False) -> None:
     from lrsym.axes import as_markdown, axes
 
     rows = [{**vars(a), "key": a.key, "type": a.type.__name__} for a in axes()]
-    _print({"axes": rows}, [as_markdown().rstrip()], as_json=json)
+    show({"axes": rows}, [as_markdown().rstrip()], as_json=json)
 
 
 @app.command()
@@ -190,7 +184,7 @@ def columns(json: Json = False) -> None:
         name: [{"name": c.name, "type": str(c.type), "unit": c.unit, "sentence": c.sentence} for c in table.columns]
         for name, table in TABLES.items()
     }
-    _print({"tables": tables}, [as_markdown().rstrip()], as_json=json)
+    show({"tables": tables}, [as_markdown().rstrip()], as_json=json)
 
 
 def main() -> None:
@@ -208,37 +202,13 @@ def _planned(
     from lrsym.results.store import Store
     from lrsym.sweep.drive import Settings, plan_sweep
 
-    spec = _load(file)
+    spec = load_sweep(file)
     if pack != "auto" and not (pack.isascii() and pack.isdigit()):
         raise UsageError(f"--pack must be auto or a number of trials, got {pack}")
     settings = Settings.resolve(
         engine=engine, device=device, workers=workers, pack_size=None if pack == "auto" else int(pack), timeout=timeout
     )
     return spec, settings, plan_sweep(spec, Store(results), settings)
-
-
-def _load(file: Path) -> "Sweep":
-    from lrsym.sweep.spec import load
-
-    spec = load(file)
-    for warning in spec.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    return spec
-
-
-def _of_sweep(spec: "Sweep", results: Path, table: str) -> "pl.LazyFrame":
-    from lrsym.results.store import load
-
-    return load(results, table, trial_ids=[t.trial_id for t in spec.trials])
-
-
-def _command(verb: str, file: Path, results: Path, *, workers: int | None = None) -> str:
-    words = ["lrsym", verb, str(file), *(["--workers", str(workers)] if workers else [])]
-    return shlex.join([*words, *(["--results", str(results)] if results != RESULTS else [])])
-
-
-def _print(report: Mapping[str, Any], text: list[str], *, as_json: bool) -> None:
-    typer.echo(json.dumps(report, default=str) if as_json else "\n".join(text))
 
 
 def _width() -> int:

@@ -42,8 +42,7 @@ class Fitted:
         self.layout = ParameterLayout.of(trials[0])
         self.candidates = Candidates.of(trials[0].scenes, self.data)
         self.scale = torch.tensor([t.model.embedding_scale for t in trials])
-        for self.snapshot in fit(trials, self.data, device=CPU):
-            pass
+        *_, self.snapshot = fit(trials, self.data, device=CPU)
         self.flat = self.snapshot.parameters
 
     def arguments(self):

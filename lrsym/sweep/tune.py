@@ -5,6 +5,7 @@ store, never from Tune's pickled state. Settings and their measurements: docs/de
 """
 
 import contextlib
+import logging
 import os
 import shutil
 import time
@@ -127,7 +128,7 @@ def _ray(workers: int, job: Job) -> Iterator[None]:
     else:  # started here, so workers inherit; a runtime environment would cost seconds
         os.environ.update(worker_environment(job.threads))
         settings = {"num_cpus": workers * job.threads, "include_dashboard": False}
-    ray.init(logging_level="ERROR", log_to_driver=False, **settings)
+    ray.init(logging_level=logging.ERROR, log_to_driver=False, **settings)
     try:
         yield
     finally:

@@ -50,8 +50,8 @@ def _unseen(scenes: Scenes) -> sc.Numbers:
 
 
 def _ordered_pairs(first: int, last: int) -> tuple[sc.Numbers, sc.Numbers]:
-    pairs = list(permutations(range(first, last + 1), 2))
-    return tuple(np.array(pairs, dtype=np.int64).reshape(-1, 2).T)
+    pairs = np.array(list(permutations(range(first, last + 1), 2)), dtype=np.int64).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
 
 
 def _shuffled_rows(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:

@@ -34,8 +34,16 @@ class AdamW:
         def column(name: str) -> Tensor:
             return torch.tensor([[float(getattr(o, name))] for o in optims], device=flat.device)
 
-        names = ("learning_rate", "weight_decay", "beta1", "beta2", "epsilon", "warmup_steps")
-        return cls(*(column(name) for name in names), torch.zeros_like(flat), torch.zeros_like(flat))
+        return cls(
+            rate=column("learning_rate"),
+            decay=column("weight_decay"),
+            beta1=column("beta1"),
+            beta2=column("beta2"),
+            epsilon=column("epsilon"),
+            warmup=column("warmup_steps"),
+            mean=torch.zeros_like(flat),
+            square=torch.zeros_like(flat),
+        )
 
     def step(
         self,

@@ -1,0 +1,99 @@
+"""The baseline: the training loop a careful person writes for one trial, with what torch offers for speed.
+
+The simplified model of `lrsym.testbed` as an nn.Module in dense attention: scaled_dot_product_attention (no slower
+here than an explicit softmax, within noise), fused AdamW, data in memory, no value read back inside the loop. The key
+projection has no bias: its gradient is zero in exact arithmetic, and Adam would turn the rounding noise into steps.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lrsym.testbed.contrastive import MAX_LOG_SCALE
+from lrsym.testbed.parameters import EncoderShape, Weights
+from lrsym.testbed.training import PackData
+from lrsym.trial import Optim
+
+
+class Encoder(nn.Module):
+    """One attention block with residual, read out at one position.
+
+    `readout_only` computes the query of that position alone, which is all that the one block needs; without it every
+    position attends, as in a block that others may follow.
+    """
+
+    def __init__(self, shape: EncoderShape, weights: Weights, *, scale: float, readout_only: bool) -> None:
+        super().__init__()
+        d, self.n_heads, self.scale = shape.d_model, shape.n_heads, scale
+        self.readout, self.readout_only, self.causal = shape.readout, readout_only, shape.name == "text"
+        self.token, self.position = nn.Embedding(shape.n_tokens, d), nn.Parameter(torch.empty(shape.length, d))
+        self.query, self.key = nn.Linear(d, d), nn.Linear(d, d, bias=False)
+        self.value, self.output = nn.Linear(d, d), nn.Linear(d, d)
+        self.projection = nn.Linear(d, d, bias=False) if shape.projected else nn.Identity()
+        self._load(weights)
+
+    @torch.no_grad()
+    def _load(self, weights: Weights) -> None:
+        """Take the initial values of the only member of a pack."""
+        self.token.weight.copy_(weights["token"][0])
+        self.position.copy_(weights["position"][0])
+        for name, parameter in self.named_parameters():
+            layer, _, kind = name.rpartition(".")
+            if layer == "projection":
+                parameter.copy_(weights["projection"][0].T)
+            elif layer not in ("", "token"):
+                given = weights[f"{layer}_{kind}"][0]
+                parameter.copy_(given.T if kind == "weight" else given)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Embeddings [batch, width] of the token rows [batch, length]."""
+        x = self.token(tokens) * self.scale + self.position
+        asking = x[:, self.readout : self.readout + 1] if self.readout_only else x
+        query, key, value = (
+            layer(given).unflatten(2, (self.n_heads, -1)).transpose(1, 2)
+            for layer, given in ((self.query, asking), (self.key, x), (self.value, x))
+        )
+        # Read out at the last position, a causal mask hides nothing from it.
+        masked = self.causal and not self.readout_only
+        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=masked)
+        mixed = asking + self.output(mixed.transpose(1, 2).flatten(2))
+        return self.projection(mixed[:, 0 if self.readout_only else self.readout])
+
+
+class Clip(nn.Module):
+    """Both encoders and the symmetric contrastive loss."""
+
+    def __init__(self, vision: Encoder, text: Encoder, *, log_scale: Tensor, batch_size: int) -> None:
+        super().__init__()
+        self.vision, self.text, self.log_scale = vision, text, nn.Parameter(log_scale)
+        self.own = torch.arange(batch_size)
+
+    def forward(self, images: Tensor, captions: Tensor) -> Tensor:
+        """Mean loss of the batch."""
+        image, text = F.normalize(self.vision(images), dim=1), F.normalize(self.text(captions), dim=1)
+        logits = self.log_scale.exp() * image @ text.T
+        return (F.cross_entropy(logits, self.own) + F.cross_entropy(logits.T, self.own)) / 2
+
+
+def losses(model: Clip, optim: Optim, data: PackData, batches: Iterator[Tensor]) -> Iterator[Tensor]:
+    """Train `model` on the scenes numbered in `batches`, without end; yields the loss before each step."""
+    images, captions = data.scenes, data.captions[data.caption_of]
+    decayed = [parameter for name, parameter in model.named_parameters() if name != "log_scale"]
+    groups = [
+        {"params": decayed, "weight_decay": optim.weight_decay},
+        {"params": [model.log_scale], "weight_decay": 0.0},
+    ]
+    betas = (optim.beta1, optim.beta2)
+    adamw = torch.optim.AdamW(groups, lr=optim.learning_rate, betas=betas, eps=optim.epsilon, fused=True)
+    for step, batch in enumerate(batches, start=1):
+        for group in adamw.param_groups:
+            group["lr"] = optim.learning_rate * min(1.0, step / max(1, optim.warmup_steps))
+        loss = model(images[batch], captions[batch])
+        adamw.zero_grad()
+        loss.backward()
+        adamw.step()
+        with torch.no_grad():
+            model.log_scale.clamp_(max=MAX_LOG_SCALE)
+        yield loss.detach()

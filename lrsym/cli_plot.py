@@ -1,0 +1,139 @@
+"""The verbs of `lrsym plot`: read the rows of a sweep, draw, save."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lrsym.cli_common import RESULTS, File, Json, Results, command_line, load_sweep, of_sweep, show
+from lrsym.errors import UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from lrsym.sweep.spec import Sweep
+
+plot_app = typer.Typer(no_args_is_help=True, help="Draw what is in the store: HTML, PNG and Vega-Lite JSON.")
+
+Where = Annotated[str | None, typer.Option(help="Keep trials for which this SQL condition holds: 'd_model = 64'.")]
+Out = Annotated[Path | None, typer.Option(help="Picture without ending. [default: RESULTS/plots/SWEEP-...]")]
+
+
+@plot_app.command("phase")
+def plot_phase(
+    file: File,
+    results: Results = RESULTS,
+    metric: Annotated[str, typer.Option(help="Outcome that is drawn: <split>_<metric>.")] = "unseen_order",
+    x: Annotated[str | None, typer.Option(help="Axis to the right. [default: first axis of the sweep]")] = None,
+    y: Annotated[str | None, typer.Option(help="Axis upwards. [default: second axis of the sweep]")] = None,
+    facet: Annotated[str | None, typer.Option(help="Axis with one row of panels for each value.")] = None,
+    threshold: Annotated[float, typer.Option(help="Accuracy from which a phase counts as reached.")] = 0.9,
+    where: Where = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Mean of a metric and phase of every cell."""
+    from lrsym.results import plots
+
+    spec = load_sweep(file)
+    frame = _drawable(spec, results, "trials", where)
+    x, y = _default_axes(spec, frame, x, y, facet)
+    chart = plots.plot_phase(frame, metric=metric, x=x, y=y, facet=facet, threshold=threshold)
+    _save(chart, spec, results, f"phase-{metric}", out, as_json=json)
+
+
+@plot_app.command("curves")
+def plot_curves(
+    file: File,
+    results: Results = RESULTS,
+    metric: Annotated[str, typer.Option(help="order, inset, global, labelset or loss.")] = "order",
+    color: Annotated[str | None, typer.Option(help="Axis shown by colour instead of by panels.")] = None,
+    where: Where = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Learning curves of every split, over steps."""
+    from lrsym.results import plots
+
+    spec = load_sweep(file)
+    chart = plots.plot_curves(_drawable(spec, results, "curves", where), metric=metric, color=color)
+    _save(chart, spec, results, f"curves-{metric}", out, as_json=json)
+
+
+@plot_app.command("ablation")
+def plot_ablation(
+    file: File,
+    results: Results = RESULTS,
+    split: Annotated[str, typer.Option(help="unseen or seen.")] = "unseen",
+    where: Where = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Accuracies with each score term left out at inference."""
+    from lrsym.results import plots
+
+    spec = load_sweep(file)
+    chart = plots.plot_ablation(_drawable(spec, results, "ablations", where), split=split)
+    _save(chart, spec, results, f"ablation-{split}", out, as_json=json)
+
+
+@plot_app.command("profile")
+def plot_profile(
+    file: File, results: Results = RESULTS, where: Where = None, out: Out = None, json: Json = False
+) -> None:
+    """What each head adds to the logit along the pixels, term by term, for one cell."""
+    from lrsym.results import plots
+
+    spec = load_sweep(file)
+    chart = plots.plot_profile(_drawable(spec, results, "terms", where))
+    _save(chart, spec, results, "profile", out, as_json=json)
+
+
+def _drawable(spec: "Sweep", results: Path, table: str, where: str | None) -> "pl.DataFrame":
+    """The sweep's rows of `table`, with the axes of their trials, that meet `where`."""
+    import polars as pl
+
+    from lrsym.results.schema import axis_columns
+
+    frame = of_sweep(spec, results, "trials")
+    try:
+        if where is not None:
+            frame = frame.filter(pl.sql_expr(where))
+        if table != "trials":
+            axes = frame.select("trial_id", *axis_columns())
+            frame = of_sweep(spec, results, table).join(axes, on="trial_id")
+        rows = frame.collect()
+    except pl.exceptions.PolarsError as error:
+        columns = ", ".join(axis_columns())
+        raise UsageError(
+            f"--where {where!r} is no condition on the table trials: {error}; axes are {columns}"
+        ) from None
+    if rows.is_empty():
+        train = command_line("sweep", Path(spec.source), results)
+        raise UsageError(
+            f"nothing to draw: no {table} of {spec.name} in {results}"
+            + (f" where {where}; leave --where out" if where else f"; train first: {train}")
+        )
+    return rows
+
+
+def _default_axes(
+    spec: "Sweep", frame: "pl.DataFrame", x: str | None, y: str | None, facet: str | None
+) -> tuple[str | None, str | None]:
+    """x and y where not given: the axes of the sweep file, in its order, that still vary."""
+    from lrsym.results.cells import varied_axes
+
+    names, given = [key.rpartition(".")[2] for key in spec.varied], [axis for axis in (x, y, facet) if axis]
+    free = [name for name in names if name in varied_axes(frame, first=given) and name not in given]
+    if x is None and free:
+        x = free.pop(0)
+    if y is None and free:
+        y = free.pop(0)
+    return x, y
+
+
+def _save(chart: Any, spec: "Sweep", results: Path, kind: str, out: Path | None, *, as_json: bool) -> None:
+    from lrsym.results.plots import save
+
+    paths = [str(path) for path in save(chart, out or results / "plots" / f"{spec.name}-{kind}")]
+    show({"sweep": spec.name, "pictures": paths}, paths, as_json=as_json)

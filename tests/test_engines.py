@@ -1,0 +1,227 @@
+"""Engines under fire: killed workers, killed drivers, Ctrl-C; in each case the same rows, none lost, none twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from lrsym.results.schema import TABLES
+from lrsym.results.store import Store, load, load_trials
+from lrsym.sweep.job import WORKER_RETRIES, Job
+from lrsym.sweep.local import run_local
+from lrsym.sweep.plan import make_packs
+from tests.helpers import SMALL, small
+
+
+def write_sweep(folder: Path, *, steps: int, seeds: int = 4) -> Path:
+    """A sweep file of 2 x `seeds` small trials."""
+    base = {**SMALL, "optim.steps": steps, "eval.points": 10}
+    del base["scenes.layouts_per_pair"]
+    lines = [
+        "# Question: does it run?", "# Cost: about nothing", "# Command: lrsym sweep small.toml",
+        'name = "small"', f"replicates = {seeds}", "[base]",
+        *(f'"{key}" = {json.dumps(value)}' for key, value in base.items()),
+        "[grid]", '"scenes.layouts_per_pair" = [1, 4]',
+    ]  # fmt: skip
+    path = folder / "small.toml"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def start(path: Path, results: Path, *options: str) -> subprocess.Popen[str]:
+    """`lrsym sweep` as its own process group, as a shell would start it."""
+    words = [sys.executable, "-m", "lrsym", "sweep", str(path), "--results", str(results), "--workers", "2", *options]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def finish(process: subprocess.Popen[str], *, timeout: float = 240) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=timeout)
+    return process.returncode, out, err
+
+
+def wait_for(condition, *, seconds: float = 120):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
+
+
+def parts(results: Path) -> list[Path]:
+    return list((results / "trials").glob("*.parquet"))
+
+
+def children(pid: int) -> list[int]:
+    """Worker processes of the driver `pid`."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+            command = (status.parent / "cmdline").read_text()
+        except OSError:  # it is gone already
+            continue
+        if int(fields[1]) == pid and "spawn_main" in command:
+            found.append(int(status.parent.name))
+    return found
+
+
+def assert_complete_and_single(results: Path, n: int):
+    """Every trial done, once, and no row of any table twice."""
+    raw = pl.concat([pl.read_parquet(p) for p in parts(results)])
+    assert len(raw) == raw["trial_id"].n_unique() == n
+    assert set(raw["status"]) == {"done"}
+    for name in ("curves", "ablations", "terms"):
+        table = load(results, name).collect()
+        assert table["trial_id"].n_unique() == n
+        assert not table.select(TABLES[name].key).is_duplicated().any()
+
+
+def test_every_pack_is_trained_and_every_worker_is_gone_afterwards(tmp_path):
+    packs, news = make_packs([small(seed=s) for s in range(6)], size=2), []
+    run_local(packs, Job(tmp_path, "r", "cpu", 1), workers=2, listen=news.append)
+    assert_complete_and_single(tmp_path, 6)
+    assert sum((n.statuses or Counter() for n in news), Counter()) == {"done": 6}
+    assert children(os.getpid()) == []
+
+
+def test_a_killed_worker_costs_nothing_but_time(tmp_path):
+    results = tmp_path / "results"
+    process = start(write_sweep(tmp_path, steps=1500), results, "--pack", "2")
+    victims = wait_for(lambda: children(process.pid) if parts(results) else [])
+    os.kill(victims[0], signal.SIGKILL)
+    code, out, err = finish(process)
+    assert (code, "8 trials trained" in out) == (0, True), err
+    assert_complete_and_single(results, 8)
+
+
+def test_after_a_killed_driver_the_same_command_goes_on_where_it_stopped(tmp_path):
+    results, path = tmp_path / "results", write_sweep(tmp_path, steps=1500)
+    process = start(path, results, "--pack", "2")
+    wait_for(lambda: parts(results))
+    workers = children(process.pid)
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not any(Path(f"/proc/{w}").exists() for w in workers))  # they finish their pack and go
+    kept = {p.name: p.stat().st_mtime_ns for p in parts(results)}
+    code, out, err = finish(start(path, results, "--pack", "2"))
+    assert code == 0, err
+    assert f"{2 * len(kept)} reused" in out
+    assert {p.name: p.stat().st_mtime_ns for p in parts(results) if p.name in kept} == kept
+    assert_complete_and_single(results, 8)
+
+
+def test_a_whole_process_group_killed_at_once_loses_no_finished_pack(tmp_path):
+    results, path = tmp_path / "results", write_sweep(tmp_path, steps=1500)
+    process = start(path, results, "--pack", "2")
+    wait_for(lambda: parts(results))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    done = load_trials(results).filter(status="done").collect()["trial_id"].to_list()
+    assert len(done) >= 2
+    code, out, _ = finish(start(path, results, "--pack", "2", "--json"))
+    report = json.loads(out)
+    assert (code, report["reused"], report["statuses"]) == (0, len(done), {"done": 8 - len(done)})
+    assert_complete_and_single(results, 8)
+
+
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path):
+    results, path = tmp_path / "results", write_sweep(tmp_path, steps=1500)
+    process = start(path, results, "--pack", "2")
+    wait_for(lambda: parts(results))
+    workers = children(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    code, out, err = finish(process, timeout=30)
+    assert code == 130
+    assert f"lrsym sweep {path}" in out
+    assert "Traceback" not in out + err
+    assert not any(Path(f"/proc/{w}").exists() for w in workers)
+    assert 2 <= len(load_trials(results).filter(status="done").collect()) < 8
+    assert list(results.glob("*/.*")) == []
+
+
+def test_a_pack_that_kills_its_worker_each_time_ends_as_crashed_and_the_others_as_done(tmp_path, monkeypatch):
+    poison = small(seed=3)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "class Trap:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'lrsym.sweep.run':\n"
+        "            import lrsym.sweep.plan, lrsym.sweep.job as job\n"
+        "            before = job.pack_id\n"
+        "            def deadly(pack):\n"
+        f"                if any(t.trial_id == {poison.trial_id!r} for t in pack):\n"
+        "                    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "                return before(pack)\n"
+        "            job.pack_id = deadly\n"
+        "if any('spawn_main' in word for word in sys.orig_argv): sys.meta_path.insert(0, Trap())\n"
+    )
+    packs = make_packs([small(seed=s) for s in range(5)], size=1)
+    run_local(packs, Job(tmp_path / "r", "r", "cpu", 1), workers=2, listen=lambda news: None)
+    rows = {r["seed"]: r for r in load_trials(tmp_path / "r").collect().to_dicts()}
+    assert {seed: r["status"] for seed, r in rows.items()} == {s: "crashed" if s == 3 else "done" for s in range(5)}
+    assert f"SIGKILL, {WORKER_RETRIES + 1} times" in rows[3]["message"]
+
+
+@pytest.mark.ray
+def test_ray_leaves_the_same_rows_as_local_processes(tmp_path):
+    path = write_sweep(tmp_path, steps=40, seeds=2)
+    outcomes = {}
+    for engine in ("local", "ray"):
+        code, _, err = finish(start(path, tmp_path / engine, "--engine", engine, "--pack", "2"))
+        assert code == 0, err
+        drop = ["seconds", "run_id", "finished_at"]
+        outcomes[engine] = load_trials(tmp_path / engine).drop(drop).sort("trial_id").collect()
+    assert outcomes["ray"].equals(outcomes["local"])
+    assert load(tmp_path / "ray", "runs").collect()["engine"].to_list() == ["ray"]
+    assert not (tmp_path / "ray" / ".tune").exists()
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_killed_ray_worker_costs_nothing_but_time(tmp_path):
+    results = tmp_path / "results"
+    process = start(write_sweep(tmp_path, steps=1500), results, "--engine", "ray", "--pack", "2")
+    wait_for(lambda: parts(results))
+    os.kill(wait_for(lambda: ray_workers(process.pid))[0], signal.SIGKILL)
+    code, _, err = finish(process)
+    assert code == 0, err
+    assert_complete_and_single(results, 8)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_after_a_killed_ray_driver_the_same_command_goes_on(tmp_path):
+    results, path = tmp_path / "results", write_sweep(tmp_path, steps=1500)
+    process = start(path, results, "--engine", "ray", "--pack", "2")
+    wait_for(lambda: parts(results))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    time.sleep(5)  # workers outlive their raylet by about two seconds
+    done = len(Store(results).statuses())
+    code, out, err = finish(start(path, results, "--engine", "ray", "--pack", "2", "--json"))
+    assert code == 0, err
+    assert json.loads(out)["reused"] == done >= 2
+    assert_complete_and_single(results, 8)
+
+
+def ray_workers(driver: int) -> list[int]:
+    """Ray's worker processes that train for `driver` (they share its session)."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command, pid = (folder / "cmdline").read_text(), int(folder.name)
+            if command.startswith("ray::") and "_train_pack" in command and os.getsid(pid) == os.getsid(driver):
+                found.append(pid)
+        except (OSError, ValueError):
+            continue
+    return found

@@ -1,0 +1,136 @@
+"""Accuracies against an oracle that loops over scenes and compares captions one by one."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from lrsym.testbed import scenes as sc
+from lrsym.testbed.datasets import splits
+from lrsym.testbed.evaluation import Candidates, evaluate, grade
+from lrsym.testbed.training import PackData
+from lrsym.vocabulary import METRICS, SPLITS
+from tests.helpers import CPU, Fitted, small
+from tests.textbook import TextbookClip
+
+TRIALS = [
+    small(seed=0, optim__steps=25),
+    small(seed=1, optim__steps=25, scenes__layouts_per_pair=1),
+    small(seed=2, optim__steps=25, scenes__n_pair_labels=4, scenes__positions_per_label=1),
+]
+
+
+def by_hand(trial, model):
+    """Every accuracy of one trial by explicit loops over scenes and captions."""
+    scenes = trial.scenes
+    every = np.arange(sc.n_captions(scenes))
+    named = [tuple(row) for row in sc.caption_labels(scenes, every).tolist()]
+    with torch.no_grad():
+        texts = torch.nn.functional.normalize(model.text(torch.from_numpy(sc.caption_tokens(scenes))), dim=1)
+    result = {}
+    for split, numbers in splits(scenes, seed=trial.seed).items():
+        tokens = sc.scene_tokens(scenes, numbers)
+        with torch.no_grad():
+            images = torch.nn.functional.normalize(model.vision(torch.from_numpy(tokens)), dim=1)
+        shown = [tuple(t for t in row[1:].tolist() if t) for row in tokens]
+        own = [named.index(labels if len(labels) == 2 else (labels[0], 0)) for labels in shown]
+        credit = {metric: [] for metric in METRICS}
+        for image, mine in zip(images, own, strict=True):
+            score = [float(image @ text) for text in texts]
+            best = max(range(len(score)), key=score.__getitem__)
+            best_of_split = max(set(own), key=score.__getitem__)
+            credit["global"].append(best == mine)
+            credit["inset"].append(best_of_split == mine)
+            credit["labelset"].append(set(named[best]) == set(named[mine]))
+            left, right = named[mine]
+            if right:
+                credit["order"].append(score[mine] > score[named.index((right, left))])
+        result |= {(split, m): float(np.mean(c)) if c else math.nan for m, c in credit.items()}
+    return result
+
+
+def test_every_accuracy_agrees_with_a_loop_over_scenes_and_captions():
+    fitted = Fitted(TRIALS)
+    with torch.no_grad():
+        accuracies = evaluate(*fitted.arguments(), scale=fitted.scale)
+    assert set(accuracies) == {(s, m) for s in SPLITS for m in METRICS}
+    for row, trial in enumerate(TRIALS):
+        model = TextbookClip(7, 5, 12, 3, scale=trial.model.embedding_scale, temperature=0.07)
+        wanted = by_hand(trial, model.load(fitted.layout.views(fitted.flat), row))
+        found = {key: value[row].item() for key, value in accuracies.items()}
+        assert found == pytest.approx(wanted, abs=1e-6, nan_ok=True)
+        assert any(0 < v < 1 for v in wanted.values())  # a model that is neither blank nor perfect
+
+
+def test_order_is_undefined_for_single_objects_and_empty_splits_are_undefined():
+    fitted = Fitted([small(scenes__positions_per_label=5)])
+    accuracies = evaluate(*fitted.arguments(), scale=fitted.scale)
+    assert all(accuracies["single", m].isnan().all() for m in METRICS)
+    fitted = Fitted([small()])
+    accuracies = evaluate(*fitted.arguments(), scale=fitted.scale)
+    assert accuracies["single", "order"].isnan().all()
+    assert not accuracies["single", "global"].isnan().any()
+
+
+def grades(scores, own, trial=None):
+    """Grades of hand-made scores [scene, caption] on the unseen split of a small trial."""
+    trial = trial or small()
+    candidates = Candidates.of(trial.scenes, PackData.of([trial], device=CPU))
+    return grade(scores[None], own, candidates, splits=("unseen",))
+
+
+def number(left, right):
+    return 7 + int(sc.pair_number(small().scenes, np.array([left]), np.array([right]))[0])
+
+
+def test_credit_by_hand_for_one_scene_of_an_unseen_pair():
+    own = torch.tensor([number(4, 5)])
+    scores = torch.zeros(1, 49)
+    scores[0, number(4, 5)] = 0.5
+    scores[0, number(5, 4)] = 0.4
+    scores[0, number(1, 2)] = 0.9  # a caption of a trained pair wins over all, but is not in the set
+    found = {metric: credit[0, 0].item() for (_, metric), (credit, _) in grades(scores, own).items()}
+    assert found == {"order": 1, "inset": 1, "global": 0, "labelset": 0}
+    scores[0, number(1, 2)] = 0.0
+    scores[0, number(5, 4)] = 0.6  # right labels, wrong order
+    found = {metric: credit[0, 0].item() for (_, metric), (credit, _) in grades(scores, own).items()}
+    assert found == {"order": 0, "inset": 0, "global": 0, "labelset": 1}
+
+
+def test_a_tie_between_a_caption_and_its_swap_is_half_right_in_order():
+    own = torch.tensor([number(4, 5)])
+    credit, defined = grades(torch.zeros(1, 49), own)["unseen", "order"]
+    assert credit.item() == 0.5
+    assert defined.item()
+
+
+def test_global_is_label_set_times_order_given_the_set():
+    fitted = Fitted([small(optim__steps=60)])
+    accuracies = evaluate(*fitted.arguments(), scale=fitted.scale)
+    for split in ("seen", "unseen"):
+        assert accuracies[split, "global"] <= accuracies[split, "labelset"]
+        assert accuracies[split, "global"] <= accuracies[split, "inset"]
+
+
+def test_only_the_splits_asked_for_come_back_and_equal_the_whole():
+    fitted = Fitted([small()])
+    whole = evaluate(*fitted.arguments(), scale=fitted.scale)
+    part = evaluate(*fitted.arguments(), scale=fitted.scale, splits=("seen",))
+    assert set(part) == {("seen", m) for m in METRICS}
+    assert all(torch.equal(part[key], whole[key]) for key in part)
+
+
+def test_accuracies_do_not_depend_on_how_scenes_are_cut_into_chunks(monkeypatch):
+    fitted = Fitted(TRIALS[:2])
+    whole = evaluate(*fitted.arguments(), scale=fitted.scale)
+    monkeypatch.setattr("lrsym.testbed.evaluation.CHUNK_CELLS", 7 * 2 * 49)
+    for key, value in evaluate(*fitted.arguments(), scale=fitted.scale).items():
+        torch.testing.assert_close(value, whole[key], equal_nan=True)
+
+
+def test_an_encoder_that_cannot_see_positions_orders_unseen_pairs_at_chance():
+    fitted = Fitted([small(optim__steps=40)])
+    blind = ("EP", "PP", "BP", "VP")
+    accuracies = evaluate(*fitted.arguments(), scale=fitted.scale, left_out=blind)
+    assert accuracies["unseen", "order"].item() == 0.5

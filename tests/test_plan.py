@@ -1,0 +1,57 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lrsym.sweep.plan import auto_pack_size, make_packs, make_plan, pack_id
+from tests.helpers import small
+
+TRIALS = [small(seed=s, optim__steps=n) for n in (5, 9) for s in range(7)]
+
+
+def test_every_trial_is_counted_once_and_only_what_lacks_a_result_is_packed():
+    statuses = {
+        TRIALS[0].trial_id: "done",
+        TRIALS[1].trial_id: "diverged",
+        TRIALS[2].trial_id: "crashed",
+        "other": "done",
+    }
+    plan = make_plan(TRIALS, statuses, workers=2, device="cpu")
+    assert (plan.trials, plan.new, plan.done, plan.failed, plan.diverged) == (14, 11, 2, 1, 1)
+    packed = [t for pack in plan.packs for t in pack]
+    assert {t.trial_id for t in packed} == {t.trial_id for t in TRIALS[2:]}
+    assert len(packed) == plan.pending == 12
+
+
+def test_trials_of_a_pack_share_their_static_shape():
+    assert all(len({t.static_shape for t in pack}) == 1 for pack in make_packs(TRIALS, size=4))
+
+
+def test_the_longest_packs_come_first():
+    work = [pack[0].n_steps * len(pack) for pack in make_packs(TRIALS, size=4)]
+    assert work == sorted(work, reverse=True)
+
+
+@given(n=st.integers(1, 60), size=st.integers(1, 20))
+def test_packs_hold_every_trial_once_and_differ_by_one_at_most(n, size):
+    trials = [small(seed=s) for s in range(n)]
+    packs = make_packs(trials, size=size)
+    assert sorted(t.seed for pack in packs for t in pack) == list(range(n))
+    sizes = {len(pack) for pack in packs}
+    assert max(sizes) <= size
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_the_name_of_a_pack_follows_from_what_it_holds_not_from_the_order():
+    one, two = make_packs(TRIALS[:7], size=4)
+    assert pack_id(one) == pack_id(tuple(reversed(one))) != pack_id(two)
+
+
+@pytest.mark.parametrize(("pending", "workers", "size"), [(1, 2, 1), (24, 2, 3), (330, 2, 8), (7, 1, 2), (0, 2, 1)])
+def test_the_size_chosen_leaves_every_worker_several_packs(pending, workers, size):
+    assert auto_pack_size(pending, workers=workers, device="cpu") == size
+
+
+def test_a_finished_sweep_has_no_packs():
+    plan = make_plan(TRIALS, {t.trial_id: "done" for t in TRIALS}, workers=2, device="cpu")
+    assert plan.packs == ()
+    assert plan.pending == 0
