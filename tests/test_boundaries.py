@@ -1,0 +1,50 @@
+"""Doors between the rooms, checked in fresh processes, and the check shown able to fail."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "ray", "optuna", "polars", "pyarrow", "altair", "typer")
+
+
+def imported_by(code):
+    """Which of the heavy libraries a fresh process has loaded after `code`."""
+    probe = f"{code}\nimport sys\nprint(*[m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", probe], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("code", "allowed"),
+    [
+        ("import lrsym, lrsym.trial, lrsym.axes, lrsym.vocabulary, lrsym.errors", set()),
+        ("import lrsym.testbed.training, lrsym.testbed.mechanism", {"torch"}),
+        ("import lrsym.results.plots, lrsym.results.store", {"polars", "pyarrow", "altair"}),
+        ("import lrsym.sweep.spec", set()),
+        ("import lrsym.sweep.run", {"torch", "pyarrow"}),
+        ("import lrsym.sweep.local, lrsym.sweep.drive", {"polars", "pyarrow"}),
+        ("import lrsym.cli", {"typer"}),
+        ("import lrsym; lrsym.load_trials('nowhere'); lrsym.plot_phase", {"polars", "pyarrow", "altair"}),
+    ],
+)
+def test_a_room_loads_no_library_that_it_has_no_business_with(code, allowed):
+    assert imported_by(code) <= allowed
+
+
+def test_the_check_sees_a_library_that_is_loaded():
+    assert imported_by("import pyarrow") == {"pyarrow"}
+
+
+def test_a_pack_trains_without_ray_and_a_figure_is_redrawn_without_torch(tmp_path):
+    train = (
+        "from tests.helpers import *; from lrsym.sweep.run import run_pack; from lrsym.results.store import Store\n"
+        f"Store({str(tmp_path)!r}).write('p', run_pack([small(seed=0)], run_id='r', device=CPU))"
+    )
+    assert "ray" not in imported_by(train)
+    draw = (
+        "import lrsym; from lrsym.results.plots import save; from pathlib import Path\n"
+        f"save(lrsym.plot_phase(lrsym.load_trials({str(tmp_path)!r})), Path({str(tmp_path / 'picture')!r}))"
+    )
+    assert not {"torch", "ray"} & imported_by(draw)
+    assert (tmp_path / "picture.png").stat().st_size > 1000

@@ -1,0 +1,235 @@
+"""The command line as a user meets it: what it prints, with which exit code, and that mistakes write nothing."""
+
+import io
+import json
+import shutil
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from unittest import mock
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from lrsym import cli
+from lrsym.results.store import Store
+from lrsym.sweep.run import failed_rows
+from lrsym.sweep.spec import load
+from tests.test_engines import finish, start, write_sweep
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A sweep of 8 small trials, trained once for this file."""
+    folder = tmp_path_factory.mktemp("trained")
+    path = write_sweep(folder, steps=12)
+    code, _, err = finish(start(path, folder / "results", "--pack", "4"))
+    assert code == 0, err
+    return path, folder / "results"
+
+
+def lrsym(*words, code=0):
+    """Run the command in this process; what it prints, on standard error where code is 2."""
+    out, err = io.StringIO(), io.StringIO()
+    found = 0
+    with mock.patch.object(sys, "argv", ["lrsym", *map(str, words)]), redirect_stdout(out), redirect_stderr(err):
+        try:
+            cli.main()
+        except SystemExit as stop:
+            found = stop.code or 0
+    assert found == code, err.getvalue() + out.getvalue()
+    return err.getvalue() if code == 2 else out.getvalue()
+
+
+def test_plan_counts_what_is_new_and_prints_the_command_to_run(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    results = tmp_path / "results"
+    report = json.loads(lrsym("plan", path, "--results", results, "--workers", 2, "--json"))
+    assert {k: report[k] for k in ("trials", "new", "done", "failed")} == {
+        "trials": 8,
+        "new": 8,
+        "done": 0,
+        "failed": 0,
+    }
+    assert report["command"] == f"lrsym sweep {path} --workers 2 --results {results}"
+    assert report["command"] in lrsym("plan", path, "--results", results, "--workers", 2)
+    assert not results.exists()
+
+
+@pytest.mark.parametrize(("size", "packs"), [("1", 8), ("3", 3), ("8", 1)])
+def test_pack_sets_how_many_trials_train_together(tmp_path, size, packs):
+    path = write_sweep(tmp_path, steps=5)
+    report = json.loads(lrsym("plan", path, "--results", tmp_path / "r", "--pack", size, "--json"))
+    assert report["packs"] == packs
+
+
+def test_plan_after_a_sweep_has_nothing_to_do_and_a_wider_sweep_only_what_is_new(trained):
+    path, results = trained
+    report = json.loads(lrsym("plan", path, "--results", results, "--json"))
+    assert (report["new"], report["done"], report["packs"]) == (0, 8, 0)
+    assert "all 8 trials are in" in lrsym("sweep", path, "--results", results)
+    wider = path.with_name("wider.toml")
+    wider.write_text(path.read_text().replace("[1, 4]", "[1, 4, 5]"))
+    report = json.loads(lrsym("plan", wider, "--results", results, "--json"))
+    assert (report["new"], report["done"]) == (4, 8)
+
+
+def test_another_sweep_that_shares_trials_shares_their_rows(trained):
+    path, results = trained
+    other = path.with_name("other.toml")
+    other.write_text(path.read_text().replace('name = "small"', 'name = "other"').replace("[1, 4]", "[4]"))
+    report = json.loads(lrsym("status", other, "--results", results, "--json"))
+    assert report["statuses"] == {"done": 4}
+    assert report["missing"] == 0
+
+
+def test_failed_trials_are_planned_again_and_status_says_why(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    trials = load(path).trials
+    rows = failed_rows(trials[:3], status="crashed", message="worker killed by SIGKILL", run_id="r")
+    Store(tmp_path / "r").write("p", rows)
+    report = json.loads(lrsym("plan", path, "--results", tmp_path / "r", "--json"))
+    assert (report["new"], report["failed"], report["done"]) == (5, 3, 0)
+    text = lrsym("status", path, "--results", tmp_path / "r")
+    assert "3 crashed" in text
+    assert "3 x crashed: worker killed by SIGKILL" in text
+    assert "5 missing" in text
+
+
+QUERY = "select layouts_per_pair, count(*) as n, avg(train_order) as mean from trials group by 1 order by 1"
+
+
+def test_query_answers_in_text_json_and_csv(trained):
+    _, results = trained
+    rows = json.loads(lrsym("query", QUERY, "--results", results, "--json"))
+    assert [(r["layouts_per_pair"], r["n"]) for r in rows] == [(1, 4), (4, 4)]
+    frame = pl.read_csv(io.StringIO(lrsym("query", QUERY, "--results", results, "--csv")))
+    assert frame["mean"].to_list() == pytest.approx([r["mean"] for r in rows])
+    assert "layouts_per_pair" in lrsym("query", QUERY, "--results", results)
+
+
+def test_query_joins_tables_and_shows_every_row(trained):
+    _, results = trained
+    sql = "select t.seed, a.term, a.value from trials t join ablations a on t.trial_id = a.trial_id"
+    assert len(json.loads(lrsym("query", sql, "--results", results, "--json"))) > 100
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [("selec x", "query failed"), ("select nope from trials", "nope"), ("select 1 from trails", "tables are trials")],
+)
+def test_a_query_that_is_wrong_is_one_clear_line(trained, sql, message):
+    text = lrsym("query", sql, "--results", trained[1], code=2)
+    assert text.startswith("error: ")
+    assert message in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["phase"], "small-phase-unseen_order"),
+        (["phase", "--metric", "seen_global"], "small-phase-seen_global"),
+        (["curves"], "small-curves-order"),
+        (["ablation"], "small-ablation-unseen"),
+        (["profile", "--where", "layouts_per_pair = 4"], "small-profile"),
+    ],
+)
+def test_plots_are_saved_as_html_png_and_vega_lite(trained, tmp_path, words, name):
+    path, results = trained
+    report = json.loads(lrsym("plot", words[0], path, "--results", results, *words[1:], "--json"))
+    pictures = [Path(p) for p in report["pictures"]]
+    assert [p.name for p in pictures] == [f"{name}.html", f"{name}.png", f"{name}.vl.json"]
+    assert all(p.parent == results / "plots" and p.stat().st_size > 1000 for p in pictures)
+
+
+def test_where_keeps_the_trials_that_meet_it(trained, tmp_path):
+    path, results = trained
+    lrsym("plot", "curves", path, "--results", results, "--where", "layouts_per_pair = 4", "--out", tmp_path / "one")
+    drawn = json.loads((tmp_path / "one.vl.json").read_text())
+    assert "layouts_per_pair" not in {k for d in drawn["datasets"].values() for row in d for k in row} or {
+        row["layouts_per_pair"] for d in drawn["datasets"].values() for row in d if "layouts_per_pair" in row
+    } == {4}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["plot", "phase", "{file}", "--metric", "nope"], "metric must be"),
+        (["plot", "phase", "{file}", "--x", "colour"], "colour"),
+        (["plot", "phase", "{file}", "--where", "nope = 3"], "no condition on the table trials"),
+        (["plot", "phase", "{file}", "--where", "seed = 99"], "leave --where out"),
+        (["plot", "ablation", "{file}", "--split", "train"], "split"),
+        (["sweep", "{file}", "--engine", "dask"], "--engine must be one of auto, local, ray"),
+        (["sweep", "{file}", "--device", "tpu"], "--device must be one of"),
+        (["sweep", "{file}", "--workers", "0"], "--workers must be positive"),
+        (["sweep", "{file}", "--pack", "many"], "--pack must be auto or a number"),
+        (["sweep", "{file}", "--pack", "0"], "--pack must be positive"),
+        (["sweep", "{file}", "--timeout", "-1"], "--timeout must be positive"),
+        (["query", "select 1 from trials", "--json", "--csv"], "exclude each other"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line_with_a_remedy_and_code_2(trained, words, message):
+    path, results = trained
+    before = sorted(p for p in results.rglob("*") if p.is_file())
+    text = lrsym(*[w.format(file=path) for w in words], "--results", results, code=2)
+    assert text.startswith("error: ")
+    assert message in text
+    assert sorted(p for p in results.rglob("*") if p.is_file()) == before
+
+
+@pytest.mark.parametrize("verb", ["plan", "sweep", "status"])
+def test_a_bad_sweep_file_writes_nothing_and_names_key_and_line(tmp_path, verb):
+    path = write_sweep(tmp_path, steps=5)
+    path.write_text(path.read_text().replace("[1, 4]", "[1, 60]"))
+    text = lrsym(verb, path, "--results", tmp_path / "r", code=2)
+    line = path.read_text().splitlines().index('"scenes.layouts_per_pair" = [1, 60]') + 1
+    assert text.startswith(f"error: {path}:{line}: ")
+    assert "60" in text
+    assert not (tmp_path / "r").exists()
+
+
+def test_drawing_before_training_says_how_to_train(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    text = lrsym("plot", "phase", path, "--results", tmp_path / "r", code=2)
+    assert f"train first: lrsym sweep {path}" in text
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("lrsym.sweep.drive._has_gpu", lambda: False)
+    path = write_sweep(tmp_path, steps=5)
+    text = lrsym("sweep", path, "--results", tmp_path / "r", "--device", "cuda", "--engine", "local", code=2)
+    assert "use --device cpu" in text
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_file_without_its_head_is_a_warning_and_still_planned(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    path.write_text("\n".join(line for line in path.read_text().splitlines() if not line.startswith("# Cost")))
+    result = CliRunner().invoke(cli.app, ["plan", str(path), "--results", str(tmp_path / "r")])
+    assert result.exit_code == 0
+    assert "warning" in result.output
+    assert "Cost" in result.output
+
+
+def test_compact_keeps_the_answers(trained, tmp_path):
+    shutil.copytree(trained[1], tmp_path / "r")
+    before = lrsym("query", QUERY, "--results", tmp_path / "r")
+    assert json.loads(lrsym("compact", "--results", tmp_path / "r", "--json"))["merged_files"] > 5
+    assert lrsym("query", QUERY, "--results", tmp_path / "r") == before
+
+
+def test_a_run_is_recorded_with_where_it_came_from(trained):
+    rows = json.loads(lrsym("query", "select * from runs", "--results", trained[1], "--json"))
+    assert len(rows) == 1
+    assert {k: rows[0][k] for k in ("sweep", "engine", "workers", "device", "n_planned")} == {
+        "sweep": "small", "engine": "local", "workers": 2, "device": "cpu", "n_planned": 8,
+    }  # fmt: skip
+    assert rows[0]["finished_at"] is not None
+    assert rows[0]["torch"].startswith("2.13.0")
+
+
+def test_all_verbs_explain_themselves():
+    text = CliRunner().invoke(cli.app, ["--help"]).output
+    assert all(verb in text for verb in ("plan", "sweep", "status", "query", "plot", "compact", "axes", "columns"))
