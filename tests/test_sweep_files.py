@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from lrsym.results.store import Store
+from lrsym.sweep.job import Job, execute
+from lrsym.sweep.plan import make_packs, make_plan
 from lrsym.sweep.spec import Sweep, load
 from lrsym.trial import Trial
 
@@ -20,8 +23,9 @@ def cells(sweep: Sweep) -> set[tuple[object, ...]]:
     return {tuple(trial.values()[key] for key in sweep.varied) for trial in sweep.trials}
 
 
-def test_there_are_five_shipped_sweeps():
-    assert {p.stem for p in FILES} >= {"demo", "labels_by_layouts", "model_size", "embedding_scale", "recipe"}
+def test_the_sweeps_that_the_readme_draws_are_shipped():
+    wanted = {"demo", "labels_by_layouts", "model_size", "embedding_scale", "recipe", "epsilon"}
+    assert {p.stem for p in FILES} >= wanted
 
 
 def test_a_shipped_sweep_parses_without_warnings(shipped: tuple[Path, Sweep]):
@@ -73,3 +77,16 @@ def test_the_embedding_scale_sweep_keeps_the_initial_size_but_in_its_last_cell()
 def test_the_embedding_scale_sweep_contains_the_recipe():
     recipe = {trial.trial_id for trial in load(FOLDER / "recipe.toml").trials}
     assert recipe <= {trial.trial_id for trial in load(FOLDER / "embedding_scale.toml").trials}
+
+
+def test_a_shipped_sweep_is_planned_whole_and_its_corner_cells_train_when_shrunk(
+    shipped: tuple[Path, Sweep], tmp_path: Path
+):
+    _, sweep = shipped
+    plan = make_plan(sweep.trials, {}, workers=2, device="cpu")
+    assert sum(len(pack) for pack in plan.packs) == len(sweep.trials)
+    tiny = {"optim.steps": 2, "optim.epochs": None, "optim.batch_size": 8, "eval.points": 1}
+    shrunk = [Trial.from_axes({**trial.values(), **tiny}) for trial in (sweep.trials[0], sweep.trials[-1])]
+    for pack in make_packs(dict.fromkeys(shrunk), size=2):
+        execute(pack, Job(tmp_path, "r", "cpu", 1), report=lambda fraction: None)
+    assert Store(tmp_path).statuses() == {trial.trial_id: "done" for trial in shrunk}
