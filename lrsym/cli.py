@@ -127,6 +127,7 @@ def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
 def query(
     sql: Annotated[str, typer.Argument(help="Polars SQL over trials, curves, ablations, terms and runs.")],
     results: Results = RESULTS,
+    sweep: Annotated[Path | None, typer.Option("--sweep", help="Only trials of this sweep file.")] = None,
     json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
@@ -134,13 +135,17 @@ def query(
     import polars as pl
 
     from lrsym.results.schema import TABLES
-    from lrsym.results.store import Store
+    from lrsym.results.store import load
 
     if json and csv:
         raise UsageError("--json and --csv exclude each other; choose one")
-    store = Store(results)
+    ids = None if sweep is None else [trial.trial_id for trial in load_sweep(sweep).trials]
     try:
-        frame = pl.SQLContext({name: store.scan(name) for name in TABLES}, eager=True).execute(sql)
+        tables = {
+            name: load(results, name, trial_ids=ids if "trial_id" in table.key else None)
+            for name, table in TABLES.items()
+        }
+        frame = pl.SQLContext(tables, eager=True).execute(sql)
     except pl.exceptions.PolarsError as error:
         tables = ", ".join(TABLES)
         raise UsageError(f"query failed: {error}; tables are {tables}, their columns: lrsym columns") from None

@@ -115,6 +115,14 @@ def test_query_joins_tables_and_shows_every_row(trained):
     assert len(json.loads(lrsym("query", sql, "--results", results, "--json"))) > 100
 
 
+def test_query_can_keep_to_the_trials_of_one_sweep(trained):
+    path, results = trained
+    part = path.with_name("part.toml")
+    part.write_text(path.read_text().replace('name = "small"', 'name = "part"').replace("[1, 4]", "[4]"))
+    rows = json.loads(lrsym("query", QUERY, "--results", results, "--sweep", part, "--json"))
+    assert [(r["layouts_per_pair"], r["n"]) for r in rows] == [(4, 4)]
+
+
 @pytest.mark.parametrize(
     ("sql", "message"),
     [("selec x", "query failed"), ("select nope from trials", "nope"), ("select 1 from trails", "tables are trials")],
