@@ -156,9 +156,7 @@ class Optim(_Part):
     weight_decay: float = _axis(0.2, "", "paper", "Decoupled decay of every parameter but the temperature.", ge=0)
     beta1: float = _axis(0.9, "", "recipe", "AdamW's first-moment decay.", ge=0, lt=1)
     beta2: float = _axis(0.98, "", "recipe", "AdamW's second-moment decay.", ge=0, lt=1)
-    epsilon: float = _axis(
-        1e-6, "", "CLIP", "Added to AdamW's denominator; 1e-8 costs label-set recognition late in training.", gt=0
-    )
+    epsilon: float = _axis(1e-6, "", "CLIP", "Added to AdamW's denominator.", gt=0)
     warmup_steps: int = _axis(100, "steps", "recipe", "Steps over which the rate rises linearly.", ge=0, le=MAX_STEPS)
     batch_size: int = _axis(256, "scenes", "recipe (paper: 50)", "Scenes, each with its caption, in a batch.", ge=2)
     steps: int | None = _axis(
