@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -60,18 +61,19 @@ def parts(results: Path) -> list[Path]:
     return list((results / "trials").glob("*.parquet"))
 
 
-def children(pid: int) -> list[int]:
-    """Worker processes of the driver `pid`."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
+def processes() -> Iterator[tuple[int, int, str]]:
+    """Process number, parent and command line of everything that runs."""
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            fields = status.read_text().rpartition(")")[2].split()
-            command = (status.parent / "cmdline").read_text()
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            yield int(folder.name), int(parent), (folder / "cmdline").read_text()
         except OSError:  # it is gone already
             continue
-        if int(fields[1]) == pid and "spawn_main" in command:
-            found.append(int(status.parent.name))
-    return found
+
+
+def children(driver: int) -> list[int]:
+    """Worker processes of `driver`."""
+    return [pid for pid, parent, command in processes() if parent == driver and "spawn_main" in command]
 
 
 def assert_complete_and_single(results: Path, n: int):
@@ -133,13 +135,14 @@ def test_a_whole_process_group_killed_at_once_loses_no_finished_pack(tmp_path):
     assert_complete_and_single(results, 8)
 
 
-def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow])])
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path, engine):
     results, path = tmp_path / "results", write_sweep(tmp_path, steps=1500)
-    process = start(path, results, "--pack", "2")
+    process = start(path, results, "--pack", "2", "--engine", engine)
     wait_for(lambda: parts(results))
     workers = children(process.pid)
     os.killpg(process.pid, signal.SIGINT)
-    code, out, err = finish(process, timeout=30)
+    code, out, err = finish(process, timeout=60)
     assert code == 130
     assert f"lrsym sweep {path}" in out
     assert "Traceback" not in out + err
@@ -215,13 +218,8 @@ def test_after_a_killed_ray_driver_the_same_command_goes_on(tmp_path):
 
 
 def ray_workers(driver: int) -> list[int]:
-    """Ray's worker processes that train for `driver` (they share its session)."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command, pid = (folder / "cmdline").read_text(), int(folder.name)
-            if command.startswith("ray::") and "_train_pack" in command and os.getsid(pid) == os.getsid(driver):
-                found.append(pid)
-        except (OSError, ValueError):
-            continue
-    return found
+    """Processes of Ray that train for `driver`: children of the raylet that it started."""
+    raylets = [pid for pid, parent, _ in processes() if parent == driver]
+    return [
+        pid for pid, parent, command in processes() if parent in raylets and command.startswith("ray::ImplicitFunc")
+    ]

@@ -42,6 +42,13 @@ def run_ray(packs: Sequence[Pack], job: Job, *, workers: int, listen: Callable[[
     (SIGINT) stops Tune and passes on.
     """
     manifest = {pack_id(pack): pack for pack in packs}
+    ended: set[str] = set()
+
+    def hear(news: Progress) -> None:
+        if news.statuses is not None:
+            ended.add(news.pack)
+        listen(news)
+
     os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(2 * workers))
     with _ray(workers, job), _tune_folder(job) as folder:
         trainable = tune.with_resources(
@@ -58,7 +65,7 @@ def run_ray(packs: Sequence[Pack], job: Job, *, workers: int, listen: Callable[[
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=WORKER_RETRIES),
                 checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
-                callbacks=[_Listener(listen)],
+                callbacks=[_Listener(hear)],
             ),
         )
         results = tuner.fit()
@@ -66,7 +73,9 @@ def run_ray(packs: Sequence[Pack], job: Job, *, workers: int, listen: Callable[[
             name = (result.config or {})["pack_id"]
             if result.error is not None:
                 reason = f"worker died ({type(result.error).__name__})"
-                listen(Progress(name, 1.0, record_dead_worker(manifest[name], job, reason=reason)))
+                hear(Progress(name, 1.0, record_dead_worker(manifest[name], job, reason=reason)))
+    if not ended.issuperset(manifest):  # after SIGINT Tune stops and returns as if all were well
+        raise KeyboardInterrupt
 
 
 class _Listener(tune.Callback):

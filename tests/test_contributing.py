@@ -1,0 +1,147 @@
+"""The recipes of CONTRIBUTING.md, followed to the letter in a copy of the package."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lrsym.sweep.run import run_pack
+from tests.helpers import CPU, small
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "CONTRIBUTING.md").read_text()
+
+FOLLOWED = """
+import json
+
+from lrsym import axes
+from lrsym.errors import UsageError
+from lrsym.results import schema
+from lrsym.results.store import Store, load, load_trials
+from lrsym.sweep.run import run_pack
+from lrsym.sweep.spec import parse
+from lrsym.trial import Trial
+from tests.helpers import CPU, SMALL
+
+SWEEP = 'name = "biases"\\n[grid]\\n"model.init_bias_std" = '
+try:
+    refused = parse(SWEEP + "[-1]", source="biases.toml")
+except UsageError as error:
+    refused = str(error)
+values = [t.model.init_bias_std for t in parse(SWEEP + "[0.0, 0.1]", source="biases.toml").trials]
+store = Store("results")
+for value in values:
+    pack = [Trial.from_axes({**SMALL, "model.init_bias_std": value})]
+    store.write(f"part-{value}", run_pack(pack, run_id="r", device=CPU))
+curves, ablations = (load("results", name).collect().to_dicts() for name in ("curves", "ablations"))
+columns = ("trial_id", "init_bias_std", "unseen_reciprocal")
+print(json.dumps({
+    "file": axes.__file__, "pages": axes.as_markdown() + schema.as_markdown(), "refused": refused, "sweep": values,
+    "trials": load_trials("results").select(columns).collect().to_dicts(),
+    "curves": curves, "ablations": ablations,
+}))
+"""
+
+
+def blocks(language, text=TEXT):
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def follow(diff, root):
+    """Edit the files under `root`: each hunk's lines without + become its lines without -, found exactly once."""
+    for part in re.split(r"^--- ", diff, flags=re.MULTILINE)[1:]:
+        name, _, hunks = part.partition("\n")
+        text = (root / name).read_text()
+        for hunk in hunks.split("@@\n"):
+            old, new = ("".join(x[1:] for x in hunk.splitlines(True) if x[0] != sign) for sign in "+-")
+            assert text.count(old) == 1, f"CONTRIBUTING.md: {name} does not have, just once, the lines\n{old}"
+            text = text.replace(old, new)
+        (root / name).write_text(text)
+
+
+def python(root, *words):
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, *words], cwd=root, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    root = tmp_path_factory.mktemp("copy")
+    for folder in ("lrsym", "tests"):
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for diff in blocks("diff"):
+        follow(diff, root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def seen(copy):
+    """What a fresh process finds after the three recipes."""
+    answer = json.loads(python(copy, "-W", "ignore", "-c", FOLLOWED))
+    assert Path(answer["file"]).is_relative_to(copy)
+    return answer
+
+
+def values_of(rows, *, trial_id):
+    return {(r["step"], r["split"], r["metric"]): r["value"] for r in rows if r["trial_id"] == trial_id}
+
+
+def test_there_are_three_recipes_and_each_has_its_diff():
+    recipes = re.split(r"^### \d\. ", TEXT, flags=re.MULTILINE)[1:]
+    assert [len(blocks("diff", recipe)) for recipe in recipes] == [1, 1, 1]
+
+
+def test_a_new_axis_has_its_lines_on_both_pages_and_its_values_are_checked(seen):
+    (shown,) = blocks("text")
+    of_axes, of_columns, error = shown.splitlines()
+    assert {of_axes, of_columns} <= set(seen["pages"].splitlines())
+    assert seen["refused"].startswith(f"biases.toml:3: {error}; ")
+
+
+def test_a_new_axis_is_a_key_of_sweep_files_and_a_column_and_every_id_is_another(seen):
+    assert seen["sweep"] == [0.0, 0.1]
+    assert sorted(row["init_bias_std"] for row in seen["trials"]) == [0.0, 0.1]
+    assert small().trial_id not in {row["trial_id"] for row in seen["trials"]}
+
+
+def test_a_new_axis_moves_no_number_at_its_default_and_moves_some_elsewhere(seen):
+    before = run_pack([small()], run_id="r", device=CPU)["curves"].to_pylist()
+    wanted = values_of(before, trial_id=small().trial_id)
+    ids = {row["init_bias_std"]: row["trial_id"] for row in seen["trials"]}
+    default, other = (values_of(seen["curves"], trial_id=ids[value]) for value in (0.0, 0.1))
+    assert {key: default[key] for key in wanted} == pytest.approx(wanted, abs=1e-6)
+    assert {key: other[key] for key in wanted} != pytest.approx(wanted, abs=1e-6)
+
+
+def test_a_new_metric_is_in_columns_curves_and_ablations(seen):
+    assert all(0 < row["unseen_reciprocal"] <= 1 for row in seen["trials"])
+    assert "reciprocal" in {row["metric"] for row in seen["curves"]} & {row["metric"] for row in seen["ablations"]}
+
+
+def test_a_new_ablation_is_in_its_table(seen):
+    assert "EP+PP" in {row["term"] for row in seen["ablations"]}
+
+
+def test_the_tests_that_the_recipes_edit_pass(copy):
+    edited = "changing_any_axis or loop_over_scenes_and_captions or credit_by_hand"
+    told = python(
+        copy,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/test_trial.py",
+        "tests/test_evaluation.py",
+        "-k",
+        edited,
+    )
+    assert "init_bias_std" in (copy / "tests/test_trial.py").read_text()
+    assert " passed" in told
