@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -193,12 +193,23 @@ def columns(json: Json = False) -> None:
 
 
 def main() -> None:
-    """Entry point: a user's mistake is one line on standard error and exit code 2."""
+    """Entry point: what a user can mend is one line on standard error and exit code 2."""
     try:
         app()
     except UsageError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(2)
+        _leave(str(error))
+    except OSError as error:
+        _leave(f"{error.filename or 'a file'}: {error.strerror or error}; check path, permissions and free space")
+    except Exception as error:
+        polars = sys.modules.get("polars")
+        if polars is None or not isinstance(error, polars.exceptions.PolarsError):
+            raise
+        _leave(f"a table in the results cannot be read: {error}; move foreign or damaged files out of the folder")
+
+
+def _leave(message: str) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    sys.exit(2)
 
 
 def _planned(

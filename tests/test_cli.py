@@ -204,6 +204,24 @@ def test_drawing_before_training_says_how_to_train(tmp_path):
     assert f"train first: lrsym sweep {path}" in text
 
 
+@pytest.mark.parametrize("verb", ["plan", "sweep", "status"])
+def test_a_damaged_table_is_one_clear_line(tmp_path, verb):
+    path = write_sweep(tmp_path, steps=5)
+    (tmp_path / "r" / "trials").mkdir(parents=True)
+    (tmp_path / "r" / "trials" / "mine.parquet").write_text("no parquet")
+    text = lrsym(verb, path, "--results", tmp_path / "r", code=2)
+    assert text.startswith("error: a table in the results cannot be read")
+    assert "move foreign or damaged files" in text
+
+
+def test_results_that_cannot_be_written_are_one_clear_line(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "runs").write_text("a file where a folder must be")
+    text = lrsym("sweep", path, "--results", tmp_path / "r", code=2)
+    assert "check path, permissions and free space" in text
+
+
 def test_a_device_that_is_not_there_is_refused_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr("lrsym.sweep.drive._has_gpu", lambda: False)
     path = write_sweep(tmp_path, steps=5)

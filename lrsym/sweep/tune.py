@@ -136,7 +136,7 @@ def _ray(workers: int, job: Job) -> Iterator[None]:
         settings: dict[str, Any] = {"runtime_env": {"env_vars": worker_environment(job.threads)}}
     else:  # started here, so workers inherit; a runtime environment would cost seconds
         os.environ.update(worker_environment(job.threads))
-        settings = {"num_cpus": workers * job.threads, "include_dashboard": False}
+        settings = {"address": "local", "num_cpus": workers * job.threads, "include_dashboard": False}
     ray.init(logging_level=logging.ERROR, log_to_driver=False, **settings)
     try:
         yield
