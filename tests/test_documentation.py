@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -68,3 +70,9 @@ def test_constraints_pin_every_dependency_exactly():
     pinned = {name.lower().replace("_", "-"): version for name, version in pinned.items()}
     assert {re.match(r"[\w-]+", name)[0].lower() for name in wanted} <= set(pinned)
     assert pinned["torch"] == "2.13.0"
+
+
+def test_the_benchmarks_page_shows_the_figures_that_were_taken():
+    words = [sys.executable, "-m", "benchmarks", "--markdown"]
+    printed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert printed.strip() in (ROOT / "docs/benchmarks.md").read_text()

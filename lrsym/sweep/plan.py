@@ -10,7 +10,7 @@ from lrsym.trial import Trial
 from lrsym.vocabulary import RESULTS
 
 MAX_PACK = {"cpu": 8, "cuda": 256}
-"""Members beyond which a pack gains nothing: measured on one core (docs/decisions/packs.md), assumed on a GPU."""
+"""Largest pack that `auto` makes: 8 is measured to pay on a core (docs/benchmarks.md), 256 on a GPU is assumed."""
 
 PACKS_PER_WORKER = 4
 """Fewer packs leave workers idle at the end; see docs/decisions/packs.md."""
