@@ -33,7 +33,8 @@ def test_columns_of_trials_are_the_last_names_of_the_axes_and_none_is_used_twice
 
 def commands(page):
     """The `lrsym ...` command lines in code blocks of a page."""
-    blocks = re.findall(r"```(?:bash|sh|console|)\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    blocks = [block for language, block in fenced if language in ("", "bash", "sh", "console")]
     lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
     return [line.partition("  #")[0].strip() for line in lines if line.removeprefix("$ ").startswith("lrsym ")]
 

@@ -8,6 +8,7 @@ import contextlib
 import multiprocessing as mp
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -104,6 +105,7 @@ def _dismiss(crew: Sequence[_Worker]) -> None:
 def _work(connection: Connection, job: Job, number: int) -> None:
     """A worker: pack after pack until the driver closes the connection or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the driver decides
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwind, so that no half-written file is left
     job = _own_device(job, number)
     with contextlib.suppress(EOFError, OSError):
         while True:
