@@ -47,7 +47,8 @@ def plan(
 ) -> None:
     """What a sweep would train: trials new, done and failed, packs, and the command to run."""
     sweep, settings, todo = _planned(file, results, engine, device, workers, pack, timeout=None)
-    command = command_line("sweep", file, results, workers=settings.workers)
+    chosen = {"workers": settings.workers, "pack": pack, "device": device, "engine": engine}
+    command = command_line("sweep", file, results, chosen)
     report = {
         "sweep": sweep.name, "trials": todo.trials, "new": todo.new, "done": todo.done, "failed": todo.failed,
         "diverged": todo.diverged, "packs": len(todo.packs), "largest_pack": max(map(len, todo.packs), default=0),
@@ -80,7 +81,8 @@ def sweep(
 
     spec, settings, todo = _planned(file, results, engine, device, workers, pack, timeout=timeout)
     base = {"sweep": spec.name, "trials": todo.trials, "reused": todo.done}
-    again = command_line("sweep", file, results, workers=settings.workers)
+    chosen = {"workers": settings.workers, "pack": pack, "device": device, "engine": engine, "timeout": timeout}
+    again = command_line("sweep", file, results, chosen)
     if not todo.pending:
         show(base | {"pending": 0}, [f"{spec.name}: all {todo.trials} trials are in {results}"], as_json=json)
         return

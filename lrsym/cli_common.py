@@ -36,10 +36,12 @@ def of_sweep(spec: "Sweep", results: Path, table: str) -> "pl.LazyFrame":
     return load(results, table, trial_ids=[t.trial_id for t in spec.trials])
 
 
-def command_line(verb: str, file: Path, results: Path, *, workers: int | None = None) -> str:
-    """The command a user would type, quoted for a shell."""
-    words = ["lrsym", verb, str(file), *(["--workers", str(workers)] if workers else [])]
-    return shlex.join([*words, *(["--results", str(results)] if results != RESULTS else [])])
+def command_line(verb: str, file: Path, results: Path, options: Mapping[str, object] | None = None) -> str:
+    """The command a user would type, quoted for a shell; options that are None or auto are left out."""
+    given = {"results": None if results == RESULTS else results}
+    chosen = {name: value for name, value in {**(options or {}), **given}.items() if value not in (None, "auto")}
+    words = [word for name, value in chosen.items() for word in (f"--{name}", str(value))]
+    return shlex.join(["lrsym", verb, str(file), *words])
 
 
 def show(report: Mapping[str, Any], text: list[str], *, as_json: bool) -> None:

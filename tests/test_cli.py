@@ -57,6 +57,13 @@ def test_plan_counts_what_is_new_and_prints_the_command_to_run(tmp_path):
     assert not results.exists()
 
 
+def test_the_command_to_run_repeats_the_options_that_were_given(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    words = ("--workers", 3, "--pack", 2, "--device", "cpu", "--engine", "ray")
+    command = json.loads(lrsym("plan", path, *words, "--json"))["command"]
+    assert command == f"lrsym sweep {path} --workers 3 --pack 2 --device cpu --engine ray"
+
+
 @pytest.mark.parametrize(("size", "packs"), [("1", 8), ("3", 3), ("8", 1)])
 def test_pack_sets_how_many_trials_train_together(tmp_path, size, packs):
     path = write_sweep(tmp_path, steps=5)

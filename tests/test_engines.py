@@ -190,6 +190,16 @@ def test_ray_leaves_the_same_rows_as_local_processes(tmp_path):
 
 
 @pytest.mark.ray
+def test_an_address_that_is_none_of_a_cluster_is_refused(tmp_path):
+    words = [sys.executable, "-m", "lrsym", "sweep", str(write_sweep(tmp_path, steps=5)), "--results", str(tmp_path)]
+    environment = {**os.environ, "RAY_ADDRESS": "http://127.0.0.1:8265"}
+    done = subprocess.run([*words, "--workers", "1"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "RAY_ADDRESS must be host:port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.ray
 @pytest.mark.slow
 def test_a_killed_ray_worker_costs_nothing_but_time(tmp_path):
     results = tmp_path / "results"

@@ -86,14 +86,15 @@ def run_sweep(sweep: Sweep, store: Store, settings: Settings, plan: Plan) -> Out
         from lrsym.sweep.tune import run_ray as engine
     else:
         from lrsym.sweep.local import run_local as engine
-    interrupted = False
-    with Display(plan.packs) as display:
-        try:
+    display, interrupted = Display(plan.packs), False
+    try:
+        with display:
             engine(plan.packs, job, workers=settings.workers, listen=display.listen)
-        except KeyboardInterrupt:
-            interrupted = True
-    finished = datetime.now(UTC)
-    _write_run(store, {**row, "finished_at": finished})
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        finished = datetime.now(UTC)
+        _write_run(store, {**row, "finished_at": finished})
     return Outcome(
         run_id=run_id,
         statuses=display.statuses,

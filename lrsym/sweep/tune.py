@@ -7,12 +7,14 @@ store, never from Tune's pickled state. Settings and their measurements: docs/de
 import contextlib
 import logging
 import os
+import platform
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 from lrsym.errors import UsageError
@@ -45,10 +47,13 @@ def run_ray(packs: Sequence[Pack], job: Job, *, workers: int, listen: Callable[[
     ended: set[str] = set()
 
     def hear(news: Progress) -> None:
+        if news.pack in ended:  # its worker died between its last report and the end: Tune ran it once more
+            return
         if news.statuses is not None:
             ended.add(news.pack)
         listen(news)
 
+    listener = _Listener(hear)
     os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(2 * workers))
     with _ray(workers, job), _tune_folder(job) as folder:
         trainable = tune.with_resources(
@@ -65,13 +70,18 @@ def run_ray(packs: Sequence[Pack], job: Job, *, workers: int, listen: Callable[[
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=WORKER_RETRIES),
                 checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
-                callbacks=[_Listener(hear)],
+                callbacks=[listener],
             ),
         )
-        results = tuner.fit()
+        try:
+            results = tuner.fit()
+        except tune.TuneError:  # Tune wraps what a callback raises, as text
+            if listener.blind:
+                raise UsageError(listener.blind) from None
+            raise
         for result in results:
             name = (result.config or {})["pack_id"]
-            if result.error is not None:
+            if name in listener.dead:
                 reason = f"worker died ({type(result.error).__name__})"
                 hear(Progress(name, 1.0, record_dead_worker(manifest[name], job, reason=reason)))
     if not ended.issuperset(manifest):  # after SIGINT Tune stops and returns as if all were well
@@ -83,6 +93,8 @@ class _Listener(tune.Callback):
 
     def __init__(self, listen: Callable[[Progress], None]) -> None:
         self._listen = listen
+        self.dead: set[str] = set()
+        self.blind: str | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _Listener, (_ignore,)  # Tune pickles its set-up for a restore that we never do
@@ -91,9 +103,19 @@ class _Listener(tune.Callback):
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         """Called by Tune in the driver."""
+        if node := result.get("blind"):
+            self.blind = (
+                f"node {node} of the Ray cluster does not see the results folder, so its rows would be lost; "
+                "give --results a folder that all nodes share"
+            )
+            raise UsageError(self.blind)
         statuses = result.get("statuses")
         ended = None if statuses is None else Counter(statuses)
         self._listen(Progress(trial.config["pack_id"], result["fraction"], ended))
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Called by Tune when a trial has no tries left; an interrupted one may carry the error of an earlier try."""
+        self.dead.add(trial.config["pack_id"])
 
 
 def _ignore(news: Progress) -> None:
@@ -102,6 +124,9 @@ def _ignore(news: Progress) -> None:
 
 def _train_pack(config: Mapping[str, Any], *, manifest: Mapping[str, Pack], job: Mapping[str, Any]) -> None:
     """The Tune trainable: stateless, one pack."""
+    if not _marker(Job(**job)).exists():
+        tune.report({"fraction": 0.0, "blind": platform.node()})
+        return
     pack, last = manifest[config["pack_id"]], [time.monotonic()]
 
     def report(fraction: float) -> None:
@@ -113,11 +138,17 @@ def _train_pack(config: Mapping[str, Any], *, manifest: Mapping[str, Pack], job:
     tune.report({"fraction": 1.0, "statuses": dict(statuses)})
 
 
+def _marker(job: Job) -> Path:
+    """A file of the driver: a worker that does not see it would write its rows to a disk of its own."""
+    return job.root / ".tune" / job.run_id / "driver"
+
+
 @contextlib.contextmanager
 def _tune_folder(job: Job) -> Iterator[str]:
     """Where Tune keeps its state while it runs: beside the tables, because every node must see it."""
-    folder = job.root / ".tune" / job.run_id
+    folder = _marker(job).parent
     folder.mkdir(parents=True)
+    _marker(job).touch()
     try:
         yield str(folder)
     finally:
@@ -132,6 +163,11 @@ def _ray(workers: int, job: Job) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    if "://" in os.environ.get("RAY_ADDRESS", ""):
+        raise UsageError(
+            f"RAY_ADDRESS must be host:port of the cluster's head, or auto, got {os.environ['RAY_ADDRESS']}; "
+            "http:// addresses are for ray job submit --address"
+        )
     if os.environ.get("RAY_ADDRESS"):
         settings: dict[str, Any] = {"runtime_env": {"env_vars": worker_environment(job.threads)}}
     else:  # started here, so workers inherit; a runtime environment would cost seconds
