@@ -141,6 +141,8 @@ def query(
 
     if json and csv:
         raise UsageError("--json and --csv exclude each other; choose one")
+    if not results.is_dir():
+        raise UsageError(f"there are no results in {results}; train a sweep first, or name their folder with --results")
     ids = None if sweep is None else [trial.trial_id for trial in load_sweep(sweep).trials]
     try:
         tables = {
@@ -154,6 +156,9 @@ def query(
     if json:
         typer.echo(frame.write_json())
     elif csv:
+        nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
+        if nested:
+            raise UsageError(f"CSV holds no lists, and {', '.join(nested)} is one; leave it out or use --json")
         typer.echo(frame.write_csv(), nl=False)
     else:
         with pl.Config(
@@ -201,7 +206,9 @@ def main() -> None:
     except UsageError as error:
         _leave(str(error))
     except OSError as error:
-        _leave(f"{error.filename or 'a file'}: {error.strerror or error}; check path, permissions and free space")
+        if error.filename is None:  # no path to check: not a user's mistake
+            raise
+        _leave(f"{error.filename}: {error.strerror}; check path, permissions and free space")
     except Exception as error:
         polars = sys.modules.get("polars")
         if polars is None or not isinstance(error, polars.exceptions.PolarsError):

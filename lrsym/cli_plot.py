@@ -35,6 +35,8 @@ def plot_phase(
     """Mean of a metric and phase of every cell."""
     from lrsym.results import plots
 
+    if not 0 < threshold <= 1:
+        raise UsageError(f"--threshold must be above 0 and at most 1, got {threshold:g}; the usual one is 0.9")
     spec = load_sweep(file)
     frame = _drawable(spec, results, "trials", where)
     x, y = _default_axes(spec, frame, x, y, facet)
@@ -96,18 +98,19 @@ def _drawable(spec: "Sweep", results: Path, table: str, where: str | None) -> "p
     from lrsym.results.schema import axis_columns
 
     frame = of_sweep(spec, results, "trials")
-    try:
-        if where is not None:
-            frame = frame.filter(pl.sql_expr(where))
-        if table != "trials":
-            axes = frame.select("trial_id", *axis_columns())
-            frame = of_sweep(spec, results, table).join(axes, on="trial_id")
-        rows = frame.collect()
-    except pl.exceptions.PolarsError as error:
-        columns = ", ".join(axis_columns())
-        raise UsageError(
-            f"--where {where!r} is no condition on the table trials: {error}; axes are {columns}"
-        ) from None
+    if where is not None:
+        try:
+            frame = frame.collect().lazy().filter(pl.sql_expr(where))
+            frame.collect()
+        except pl.exceptions.PolarsError as error:
+            columns = ", ".join(axis_columns())
+            raise UsageError(
+                f"--where {where!r} is no condition on the table trials: {error}; axes are {columns}"
+            ) from None
+    if table != "trials":
+        axes = frame.select("trial_id", *axis_columns())
+        frame = of_sweep(spec, results, table).join(axes, on="trial_id")
+    rows = frame.collect()
     if rows.is_empty():
         train = command_line("sweep", Path(spec.source), results)
         raise UsageError(
@@ -135,5 +138,10 @@ def _default_axes(
 def _save(chart: Any, spec: "Sweep", results: Path, kind: str, out: Path | None, *, as_json: bool) -> None:
     from lrsym.results.plots import save
 
-    paths = [str(path) for path in save(chart, out or results / "plots" / f"{spec.name}-{kind}")]
+    name = f"{spec.name}-{kind}"
+    if out is None or out.is_dir():
+        out = (out or results / "plots") / name
+    elif out.suffix in (".png", ".html", ".json"):
+        out = out.with_suffix("")
+    paths = [str(path) for path in save(chart, out)]
     show({"sweep": spec.name, "pictures": paths}, paths, as_json=as_json)

@@ -261,7 +261,7 @@ class Trial(_Part):
             steps = {round(last * (i + 1) / points) for i in range(points)}
         else:
             first = max(1.0, last / 100)
-            steps = {round(first * (last / first) ** (i / max(1, points - 1))) for i in range(points)}
+            steps = {round(last * (first / last) ** (i / max(1, points - 1))) for i in range(points)}
         return tuple(sorted((steps | {last}) - {0}))
 
     @property

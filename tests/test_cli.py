@@ -71,6 +71,15 @@ def test_pack_sets_how_many_trials_train_together(tmp_path, size, packs):
     assert report["packs"] == packs
 
 
+def test_asking_results_that_are_not_there_says_so(tmp_path):
+    assert "there are no results" in lrsym("query", "select 1 from trials", "--results", tmp_path / "typo", code=2)
+
+
+def test_pictures_go_into_a_folder_that_is_given(trained, tmp_path):
+    report = json.loads(lrsym("plot", "curves", trained[0], "--results", trained[1], "--out", tmp_path, "--json"))
+    assert [Path(p).parent for p in report["pictures"]] == [tmp_path] * 3
+
+
 def test_plan_after_a_sweep_has_nothing_to_do_and_a_wider_sweep_only_what_is_new(trained):
     path, results = trained
     report = json.loads(lrsym("plan", path, "--results", results, "--json"))
@@ -183,6 +192,10 @@ def test_where_keeps_the_trials_that_meet_it(trained, tmp_path):
         (["sweep", "{file}", "--pack", "0"], "--pack must be positive"),
         (["sweep", "{file}", "--timeout", "-1"], "--timeout must be positive"),
         (["query", "select 1 from trials", "--json", "--csv"], "exclude each other"),
+        (["query", "select * from terms", "--csv"], "CSV holds no lists"),
+        (["plot", "phase", "{file}", "--threshold", "7"], "--threshold must be"),
+        (["plot", "ablation", "{file}", "--split", "train"], "among seen, unseen"),
+        (["sweep", "{file}", "--timeout", "nan"], "--timeout must be positive"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_line_with_a_remedy_and_code_2(trained, words, message):

@@ -140,13 +140,13 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path, engine):
     results, path = tmp_path / "results", write_sweep(tmp_path, steps=1500)
     process = start(path, results, "--pack", "2", "--engine", engine)
     wait_for(lambda: parts(results))
-    workers = children(process.pid)
+    workers = wait_for(lambda: children(process.pid) if engine == "local" else ray_workers(process.pid))
     os.killpg(process.pid, signal.SIGINT)
     code, out, err = finish(process, timeout=60)
     assert code == 130
     assert f"lrsym sweep {path}" in out
     assert "Traceback" not in out + err
-    assert not any(Path(f"/proc/{w}").exists() for w in workers)
+    wait_for(lambda: not any(Path(f"/proc/{w}").exists() for w in workers), seconds=20)
     assert 2 <= len(load_trials(results).filter(status="done").collect()) < 8
     assert list(results.glob("*/.*")) == []
 
@@ -173,6 +173,17 @@ def test_a_pack_that_kills_its_worker_each_time_ends_as_crashed_and_the_others_a
     rows = {r["seed"]: r for r in load_trials(tmp_path / "r").collect().to_dicts()}
     assert {seed: r["status"] for seed, r in rows.items()} == {s: "crashed" if s == 3 else "done" for s in range(5)}
     assert f"SIGKILL, {WORKER_RETRIES + 1} times" in rows[3]["message"]
+
+
+def test_a_store_that_cannot_be_written_stops_the_sweep_with_the_reason(tmp_path):
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "curves").write_text("a file where a folder must be")
+    code, out, err = finish(start(write_sweep(tmp_path, steps=12), results, "--pack", "2"))
+    assert code == 2
+    assert err.startswith("error: rows cannot be written")
+    assert "curves" in err
+    assert "Traceback" not in out + err
 
 
 @pytest.mark.ray

@@ -105,7 +105,7 @@ def test_a_tie_between_a_caption_and_its_swap_is_half_right_in_order():
     assert defined.item()
 
 
-def test_global_is_label_set_times_order_given_the_set():
+def test_a_global_hit_is_a_hit_of_the_label_set_and_within_the_split():
     fitted = Fitted([small(optim__steps=60)])
     accuracies = evaluate(*fitted.arguments(), scale=fitted.scale)
     for split in ("seen", "unseen"):

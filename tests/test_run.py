@@ -167,4 +167,28 @@ def test_a_pack_over_its_time_is_given_up_at_an_evaluation(tmp_path):
 def test_a_diverged_trial_counts_as_finished(tmp_path):
     wild = (small(optim__learning_rate=1e38),)
     assert heard(wild, job(tmp_path))[0] == {"diverged": 1}
-    assert Store(tmp_path).part_is_finished(pack_id(wild))
+    assert heard(wild, job(tmp_path))[0] == {"diverged": 1}
+    assert Store(tmp_path).part_statuses(pack_id(wild)) == {"diverged": 1}
+
+
+def test_a_failure_that_comes_after_a_result_does_not_replace_it(tmp_path, monkeypatch):
+    def slow(*arguments, **options):
+        monkeypatch.undo()
+        execute(PACK, job(tmp_path), report=lambda fraction: None)  # a second delivery overtakes this one
+        raise RuntimeError("too late")
+
+    monkeypatch.setattr("lrsym.sweep.run.run_pack", slow)
+    assert heard(PACK, job(tmp_path))[0] == {"crashed": 2}
+    assert set(Store(tmp_path).statuses().values()) == {"done"}
+    assert set(load_trials(tmp_path).collect()["status"]) == {"done"}
+
+
+def test_a_trial_whose_last_update_blows_up_has_diverged():
+    rows = frames((small(optim__steps=1, optim__learning_rate=3e38, optim__warmup_steps=0),))
+    assert rows["trials"]["status"].to_list() == ["diverged"]
+    assert rows["trials"]["unseen_order"].to_list() == [None]
+
+
+def test_a_pack_that_is_fully_trained_is_kept_however_long_it_took(tmp_path):
+    one = (small(optim__steps=3, eval__points=1),)
+    assert heard(one, job(tmp_path, timeout=1e-9))[0] == {"done": 1}

@@ -124,6 +124,7 @@ def test_a_compaction_killed_half_way_doubles_no_row(tmp_path, monkeypatch, surv
     store = Store(tmp_path)
     for i in range(3):
         store.write(f"p{i}", {"trials": trials((f"t{i}", "done", i, i / 10)), "curves": curves((f"t{i}", 1, 1.0))})
+        store.write(f"pr{i}", {"runs": TABLES["runs"].build([{"run_id": str(i), "finished_at": NOON}])})
     before, unlink, left = snapshot(store), type(tmp_path).unlink, [survivors]
 
     def dies(path, missing_ok=False):
@@ -140,13 +141,25 @@ def test_a_compaction_killed_half_way_doubles_no_row(tmp_path, monkeypatch, surv
     assert snapshot(store) == before
 
 
-def test_a_part_is_finished_when_every_trial_in_it_has_a_result(tmp_path):
+def test_a_part_tells_how_its_trials_ended(tmp_path):
     store = Store(tmp_path)
     store.write("a", {"trials": trials(("x", "done", 0, 0.5), ("y", "diverged", 0, None))})
     store.write("b", {"trials": trials(("x", "done", 0, 0.5), ("y", "timeout", 0, None))})
-    assert store.part_is_finished("a")
-    assert not store.part_is_finished("b")
-    assert not store.part_is_finished("c")
+    assert store.part_statuses("a") == {"done": 1, "diverged": 1}
+    assert store.part_statuses("b") == {"done": 1, "timeout": 1}
+    assert store.part_statuses("c") == {}
+
+
+def test_a_folder_with_brackets_in_its_name_is_read(tmp_path):
+    for part in ("a", "b"):
+        Store(tmp_path / "r[1]").write(part, {"trials": trials((part, "done", 0, 0.5))})
+    assert Store(tmp_path / "r[1]").statuses() == {"a": "done", "b": "done"}
+
+
+def test_rows_without_a_key_are_not_read(tmp_path):
+    Store(tmp_path).write("a", {"trials": trials(("x", "done", 0, 0.5))})
+    pq.write_table(pl.DataFrame({"a": [1]}).to_arrow(), tmp_path / "trials" / "foreign.parquet")
+    assert Store(tmp_path).statuses() == {"x": "done"}
 
 
 def test_files_carry_the_schema_version_and_nothing_in_the_store_is_a_pickle(tmp_path):

@@ -72,7 +72,8 @@ def plot_ablation(frame: Frame, *, split: str = "unseen") -> canvas.Drawn:
     kept = pl.col("split") == split, pl.col("metric").is_in(_ABLATION_METRICS), pl.col("value").is_finite()
     table = frame.lazy().filter(*kept).collect()
     if table.is_empty():
-        raise UsageError(f"no ablation on split {split}; splits: {', '.join(SPLITS)}")
+        measured = ", ".join(frame.lazy().collect()["split"].unique().sort())
+        raise UsageError(f"no ablation on split {split}; choose --split among {measured}")
     varied = varied_axes(table)
     spread = ablations(table, split=split, by=varied)
     cells = spread.select(varied).unique(maintain_order=True).rows(named=True) if varied else [{}]

@@ -156,7 +156,7 @@ TABLES = {
                 Column("sweep", _TEXT, "", "Name of the sweep."),
                 Column("started_at", _TIME, "UTC", "When the run began."),
                 Column("finished_at", _TIME, "UTC", "When it ended; null while it runs or if it was killed."),
-                Column("engine", _TEXT, "", "local, ray or inline."),
+                Column("engine", _TEXT, "", "local or ray."),
                 Column("workers", _INT, "", "Packs trained at a time."),
                 Column("device", _TEXT, "", "cpu or cuda."),
                 Column("hardware", _TEXT, "", "Processor or accelerator model, as the driver sees it."),

@@ -11,6 +11,7 @@ newest) and, in the other tables, the rows of that attempt.
 import os
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -39,17 +40,16 @@ class Store:
         for name in sorted(tables, key=lambda name: name == "trials"):
             _write_atomically(tables[name], self._path(name, part))
 
-    def part_is_finished(self, part: str) -> bool:
-        """Whether `part` holds a result for each of its trials."""
+    def part_statuses(self, part: str) -> Counter[str]:
+        """How many trials of `part` ended in which status; empty where it is not written."""
         path = self._path("trials", part)
-        if not path.exists():
-            return False
-        return set(pq.read_table(path, columns=["status"])["status"].to_pylist()) <= set(RESULTS)
+        return Counter(pq.read_table(path, columns=["status"])["status"].to_pylist() if path.exists() else [])
 
     def scan(self, table: str) -> pl.LazyFrame:
         """The rows of `table`, one attempt for each trial; empty but typed where nothing is written yet."""
         if table == "runs":
-            return self._parts("runs").drop("part")
+            runs = self._parts("runs").sort("finished_at", "part", nulls_last=False)
+            return runs.unique("run_id", keep="last", maintain_order=True).drop("part")
         winners = _winners(self._parts("trials"))
         if table == "trials":
             return winners.drop("part")
@@ -100,9 +100,16 @@ class Store:
         if not files:
             return empty.lazy().with_columns(part=pl.lit(None, dtype=pl.String))
         frame = pl.scan_parquet(
-            files, schema=empty.schema, missing_columns="insert", extra_columns="ignore", include_file_paths="part"
+            files,
+            schema=empty.schema,
+            missing_columns="insert",
+            extra_columns="ignore",
+            include_file_paths="part",
+            glob=False,
         )
-        return frame.with_columns(pl.col("part").str.split("/").list.last())
+        # Rows without a key come from files that are none of ours.
+        named = frame.filter(pl.col(TABLES[table].key[0]).is_not_null())
+        return named.with_columns(pl.col("part").str.split("/").list.last())
 
 
 def load_trials(root: str | Path = "results", *, trial_ids: Iterable[str] | None = None) -> pl.LazyFrame:

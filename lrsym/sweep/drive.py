@@ -46,7 +46,7 @@ class Settings:
         _one_of("engine", engine, ENGINES)
         _one_of("device", device, DEVICES)
         for name, value in (("workers", workers), ("pack", pack_size), ("timeout", timeout)):
-            if value is not None and value <= 0:
+            if value is not None and not value > 0:
                 raise UsageError(f"--{name} must be positive, got {value}; leave it out to have it chosen")
         if engine == "auto":
             engine = "ray" if os.environ.get("RAY_ADDRESS") else "local"
@@ -122,11 +122,13 @@ def _run_row(sweep: Sweep, settings: Settings, plan: Plan, *, run_id: str, start
 def _git_state() -> tuple[str | None, bool | None]:
     """Commit and dirty flag of the checkout this code runs from; None outside one."""
 
+    package = Path(__file__).parents[1]
+
     def git(*words: str) -> str:
-        here = Path(__file__).parent
-        return subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(["git", *words], cwd=package, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", "__init__.py")  # fails in a copy that only lies inside another repository
         return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", "."))
     except (OSError, subprocess.CalledProcessError):
         return None, None

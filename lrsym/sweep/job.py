@@ -28,51 +28,62 @@ class Job:
 
 @dataclass(frozen=True)
 class Progress:
-    """News of one pack: the fraction of its training done, and how its trials ended once it is over."""
+    """News of one pack: the fraction of its training done, and how its trials ended once it is over.
+
+    `error` says why rows could not be written; it ends the run.
+    """
 
     pack: str
     fraction: float
     statuses: Counter[str] | None = None
+    error: str | None = None
 
 
 def execute(pack: Pack, job: Job, *, report: Callable[[float], None]) -> Counter[str]:
     """Train `pack` and write its rows; returns how many trials ended in which status.
 
     A pack that is finished in the store already (engines may deliver one twice) is left alone. Whatever goes
-    wrong inside becomes rows with a status; only the death of the worker is left to the engine.
+    wrong in training becomes rows with a status, in a part of their own that never replaces a result. The death of
+    the worker and an OSError of the store are left to the engine.
     """
     import torch
 
-    from lrsym.sweep.run import PackTimeoutError, failed_rows, run_pack
+    from lrsym.sweep.run import PackTimeoutError, run_pack
 
     store, part = Store(job.root), pack_id(pack)
-    if store.part_is_finished(part):
-        return Counter({"done": len(pack)})
+    if finished := store.part_statuses(part):
+        return finished
     torch.set_num_threads(job.threads)
     try:
         device = torch.device(job.device)
         tables = run_pack(pack, run_id=job.run_id, device=device, timeout=job.timeout, report=report)
-    except PackTimeoutError as error:
-        tables = failed_rows(pack, status="timeout", message=str(error), run_id=job.run_id)
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        tables = failed_rows(pack, status="out_of_memory", message=_one_line(error), run_id=job.run_id)
     except Exception as error:
-        status = "out_of_memory" if "can't allocate memory" in str(error) else "crashed"
-        tables = failed_rows(pack, status=status, message=_one_line(error), run_id=job.run_id)
+        timeout, memory = isinstance(error, PackTimeoutError), _is_out_of_memory(error)
+        status = "timeout" if timeout else "out_of_memory" if memory else "crashed"
+        return _record_failure(pack, job, status=status, message=_one_line(error))
     store.write(part, tables)
-    return Counter(tables["trials"]["status"].to_pylist())
+    return store.part_statuses(part)
 
 
 def record_dead_worker(pack: Pack, job: Job, *, reason: str) -> Counter[str]:
     """Write the rows of a pack whose worker died each time it was tried."""
+    if finished := Store(job.root).part_statuses(pack_id(pack)):
+        return finished
+    hint = "; the system may have run out of memory: try a smaller --pack" if "SIGKILL" in reason else ""
+    return _record_failure(pack, job, status="crashed", message=f"{reason}, {WORKER_RETRIES + 1} times{hint}")
+
+
+def _record_failure(pack: Pack, job: Job, *, status: str, message: str) -> Counter[str]:
     from lrsym.sweep.run import failed_rows
 
-    store, part = Store(job.root), pack_id(pack)
-    if store.part_is_finished(part):
-        return Counter({"done": len(pack)})
-    message = f"{reason}, {WORKER_RETRIES + 1} times; the system may have run out of memory: try a smaller --pack"
-    store.write(part, failed_rows(pack, status="crashed", message=message, run_id=job.run_id))
-    return Counter({"crashed": len(pack)})
+    rows = failed_rows(pack, status=status, message=message, run_id=job.run_id)
+    Store(job.root).write(f"{pack_id(pack)}-failed", rows)
+    return Counter({status: len(pack)})
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    words = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def worker_environment(threads: int) -> dict[str, str]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from lrsym.errors import UsageError
 from lrsym.sweep.job import WORKER_RETRIES, Job, Progress, execute, record_dead_worker, worker_environment
 from lrsym.sweep.plan import Pack, pack_id
 
@@ -34,8 +35,9 @@ def run_local(packs: Sequence[Pack], job: Job, *, workers: int, listen: Callable
     os.environ.update(worker_environment(job.threads))
     todo: deque[Pack] = deque(packs)
     tries: dict[str, int] = {}
-    crew = [_start(job, number) for number in range(min(workers, len(packs)))]
+    crew: list[_Worker] = []
     try:
+        crew += [_start(job, number) for number in range(min(workers, len(packs)))]
         while todo or any(w.pack for w in crew):
             for worker in crew:
                 if worker.pack is None and todo:
@@ -59,6 +61,8 @@ def _hear(worker: _Worker, listen: Callable[[Progress], None]) -> bool:
         news: Progress = worker.connection.recv()
     except (EOFError, ConnectionResetError):
         return False
+    if news.error is not None:
+        raise UsageError(f"rows cannot be written: {news.error}; mend that and run the same command again")
     if news.statuses is not None:
         worker.pack = None
     listen(news)
@@ -88,7 +92,12 @@ def _start(job: Job, number: int) -> _Worker:
     context = mp.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_work, args=(there, job, number), name=f"lrsym-worker-{number}", daemon=True)
-    process.start()
+    # The child ignores Ctrl-C from its first moment: it inherits what holds here while it starts.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
     there.close()
     return _Worker(process, here)
 
@@ -104,20 +113,25 @@ def _dismiss(crew: Sequence[_Worker]) -> None:
 
 def _work(connection: Connection, job: Job, number: int) -> None:
     """A worker: pack after pack until the driver closes the connection or is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the driver decides
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwind, so that no half-written file is left
     job = _own_device(job, number)
-    with contextlib.suppress(EOFError, OSError):
-        while True:
+    while True:
+        try:
             pack: Pack = connection.recv()
-            name = pack_id(pack)
+        except (EOFError, OSError):  # the driver has no more, or is gone
+            return
 
-            def tell(fraction: float, name: str = name) -> None:
-                with contextlib.suppress(OSError):  # the driver is gone: finish the pack all the same
-                    connection.send(Progress(name, fraction))
+        def tell(news: Progress) -> None:
+            with contextlib.suppress(OSError):  # the driver is gone: finish the pack all the same
+                connection.send(news)
 
-            statuses = execute(pack, job, report=tell)
-            connection.send(Progress(name, 1.0, statuses))
+        name = pack_id(pack)
+        try:
+            statuses = execute(pack, job, report=lambda fraction, name=name: tell(Progress(name, fraction)))
+        except OSError as error:
+            tell(Progress(name, 1.0, error=str(error)))
+        else:
+            tell(Progress(name, 1.0, statuses))
 
 
 def _own_device(job: Job, number: int) -> Job:

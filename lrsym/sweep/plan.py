@@ -70,7 +70,12 @@ def make_packs(trials: Iterable[Trial], *, size: int) -> tuple[Pack, ...]:
         n = ceil(len(members) / size)
         cuts = [round(i * len(members) / n) for i in range(n + 1)]
         packs += [tuple(members[a:b]) for a, b in pairwise(cuts)]
-    return tuple(sorted(packs, key=lambda pack: -pack[0].n_steps * len(pack)))
+    return tuple(sorted(packs, key=work, reverse=True))
+
+
+def work(pack: Pack) -> int:
+    """What training `pack` costs, up to a factor: steps times members times scenes times width."""
+    return pack[0].n_steps * len(pack) * pack[0].optim.batch_size * pack[0].model.d_model
 
 
 def pack_id(pack: Pack) -> str:

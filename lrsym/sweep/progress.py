@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from lrsym.sweep.job import Progress
-from lrsym.sweep.plan import Pack, pack_id
+from lrsym.sweep.plan import Pack, pack_id, work
 from lrsym.vocabulary import RESULTS
 
 QUIET_SECONDS = 30.0
@@ -22,12 +22,12 @@ QUIET_SECONDS = 30.0
 class Display:
     """Adds up the progress of packs and shows it on standard error.
 
-    Time left is what is not trained yet, in trial-steps, at the rate so far; a pack in flight counts with its
+    Time left is what is not trained yet, by `work`, at the rate so far; a pack in flight counts with its
     fraction.
     """
 
     def __init__(self, packs: tuple[Pack, ...], *, console: Console | None = None) -> None:
-        self._work = {pack_id(pack): pack[0].n_steps * len(pack) for pack in packs}
+        self._work = {pack_id(pack): work(pack) for pack in packs}
         self._fraction: dict[str, float] = dict.fromkeys(self._work, 0.0)
         self._trials = sum(len(pack) for pack in packs)
         self._started = self._last_line = time.monotonic()
@@ -37,7 +37,12 @@ class Display:
             TimeElapsedColumn(), console=self._console, disable=not self._console.is_terminal,
         )  # fmt: skip
         self._task = self._bar.add_task("trials", total=self._trials, note="starting workers")
-        self.statuses: Counter[str] = Counter()
+        self._ended: dict[str, Counter[str]] = {}
+
+    @property
+    def statuses(self) -> Counter[str]:
+        """Trials that have ended, by status; a pack that is reported twice counts once."""
+        return sum(self._ended.values(), Counter())
 
     @property
     def ended(self) -> int:
@@ -48,7 +53,7 @@ class Display:
         """Take in one piece of news."""
         self._fraction[news.pack] = news.fraction
         if news.statuses is not None:
-            self.statuses.update(news.statuses)
+            self._ended[news.pack] = news.statuses
         self._bar.update(self._task, completed=self.ended, note=self._note())
         now = time.monotonic()
         if not self._console.is_terminal and now - self._last_line > QUIET_SECONDS:

@@ -116,7 +116,8 @@ def run_pack(
         with torch.no_grad():
             rows.add_curve_point(snapshot, evaluate(layout, snapshot.parameters, data, candidates, scale=scale))
         report(snapshot.step / trials[0].n_steps)
-        if timeout is not None and time.monotonic() - started > timeout:
+        over = snapshot.step == trials[0].n_steps
+        if timeout is not None and not over and time.monotonic() - started > timeout:
             raise PackTimeoutError(f"pack took more than {timeout:g} s, at step {snapshot.step} of {trials[0].n_steps}")
     assert snapshot is not None  # the last step is always evaluated
     with torch.no_grad():

@@ -78,7 +78,8 @@ def fit(trials: Sequence[Trial], data: PackData, *, device: torch.device) -> Ite
     evaluation_steps = set(trials[0].evaluation_steps)
     stream = batches(trials, data.training_sets, device=device)
     for step in range(1, trials[0].n_steps + 1):
-        loss = batch_loss(layout, flat, data, next(stream), scale=scale)
+        batch = next(stream)
+        loss = batch_loss(layout, flat, data, batch, scale=scale)
         (gradient,) = torch.autograd.grad(loss.sum(), flat)
         finite = loss.isfinite() & gradient.sum(dim=1).isfinite()
         diverged_at = torch.where(~finite & (diverged_at == 0), step, diverged_at)
@@ -88,6 +89,10 @@ def fit(trials: Sequence[Trial], data: PackData, *, device: torch.device) -> Ite
             optimiser.step(flat, gradient, number=step, alive=alive)
             flat[:, -1].clamp_(max=MAX_LOG_SCALE)
         if step in evaluation_steps:
+            # The update itself may have been the end: ask whether the loss still exists after it.
+            with torch.no_grad():
+                finite = batch_loss(layout, flat, data, batch, scale=scale).isfinite()
+            diverged_at = torch.where(~finite & (diverged_at == 0), step, diverged_at)
             yield Snapshot(step, flat.detach(), loss.detach(), diverged_at)
 
 
