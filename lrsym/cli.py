@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from lrsym.cli_common import RESULTS, File, Json, Results, command_line, load_sweep, of_sweep, show
+from lrsym.cli_common import RESULTS, File, Json, Results, command_line, first_line, load_sweep, of_sweep, show
 from lrsym.cli_plot import plot_app
 from lrsym.errors import UsageError
 
@@ -55,10 +55,11 @@ def plan(
         "engine": settings.engine, "workers": settings.workers, "device": settings.device, "command": command,
     }  # fmt: skip
     text = [
-        f"{sweep.name}: {todo.trials} trials = {todo.new} new, {todo.done} done, {todo.failed} failed (tried again)",
-        f"{len(todo.packs)} packs of at most {report['largest_pack']} trials, {settings.workers} at a time"
-        f" on {settings.device}",
-        f"run: {command}" if todo.pending else "nothing to train",
+        f"{sweep.name}: {todo.trials} trials = {todo.new} new, {todo.done} done, {todo.failed} failed before",
+        f"{len(todo.packs)} packs, the largest of {report['largest_pack']} trials; {settings.workers} at a time"
+        f" on {settings.device}\nrun: {command}"
+        if todo.pending
+        else "nothing to train",
     ]
     show(report, text, as_json=json)
 
@@ -152,7 +153,9 @@ def query(
         frame = pl.SQLContext(tables, eager=True).execute(sql)
     except pl.exceptions.PolarsError as error:
         tables = ", ".join(TABLES)
-        raise UsageError(f"query failed: {error}; tables are {tables}, their columns: lrsym columns") from None
+        raise UsageError(
+            f"query failed: {first_line(error)}; tables are {tables}, their columns: lrsym columns"
+        ) from None
     if json:
         typer.echo(frame.write_json())
     elif csv:
@@ -213,7 +216,9 @@ def main() -> None:
         polars = sys.modules.get("polars")
         if polars is None or not isinstance(error, polars.exceptions.PolarsError):
             raise
-        _leave(f"a table in the results cannot be read: {error}; move foreign or damaged files out of the folder")
+        _leave(
+            f"a table in the results cannot be read: {first_line(error)}; move foreign or damaged files out of the folder"
+        )
 
 
 def _leave(message: str) -> NoReturn:

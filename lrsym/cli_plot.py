@@ -1,11 +1,12 @@
 """The verbs of `lrsym plot`: read the rows of a sweep, draw, save."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrsym.cli_common import RESULTS, File, Json, Results, command_line, load_sweep, of_sweep, show
+from lrsym.cli_common import RESULTS, File, Json, Results, command_line, first_line, load_sweep, of_sweep, show
 from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def plot_phase(
     frame = _drawable(spec, results, "trials", where)
     x, y = _default_axes(spec, frame, x, y, facet)
     chart = plots.plot_phase(frame, metric=metric, x=x, y=y, facet=facet, threshold=threshold)
-    _save(chart, spec, results, f"phase-{metric}", out, as_json=json)
+    _save(chart, spec, results, f"phase-{metric}", out, where, as_json=json)
 
 
 @plot_app.command("curves")
@@ -59,7 +60,7 @@ def plot_curves(
 
     spec = load_sweep(file)
     chart = plots.plot_curves(_drawable(spec, results, "curves", where), metric=metric, color=color)
-    _save(chart, spec, results, f"curves-{metric}", out, as_json=json)
+    _save(chart, spec, results, f"curves-{metric}", out, where, as_json=json)
 
 
 @plot_app.command("ablation")
@@ -76,7 +77,7 @@ def plot_ablation(
 
     spec = load_sweep(file)
     chart = plots.plot_ablation(_drawable(spec, results, "ablations", where), split=split)
-    _save(chart, spec, results, f"ablation-{split}", out, as_json=json)
+    _save(chart, spec, results, f"ablation-{split}", out, where, as_json=json)
 
 
 @plot_app.command("profile")
@@ -88,7 +89,7 @@ def plot_profile(
 
     spec = load_sweep(file)
     chart = plots.plot_profile(_drawable(spec, results, "terms", where))
-    _save(chart, spec, results, "profile", out, as_json=json)
+    _save(chart, spec, results, "profile", out, where, as_json=json)
 
 
 def _drawable(spec: "Sweep", results: Path, table: str, where: str | None) -> "pl.DataFrame":
@@ -105,7 +106,7 @@ def _drawable(spec: "Sweep", results: Path, table: str, where: str | None) -> "p
         except pl.exceptions.PolarsError as error:
             columns = ", ".join(axis_columns())
             raise UsageError(
-                f"--where {where!r} is no condition on the table trials: {error}; axes are {columns}"
+                f"--where {where!r} is no condition on the table trials: {first_line(error)}; axes are {columns}"
             ) from None
     if table != "trials":
         axes = frame.select("trial_id", *axis_columns())
@@ -135,10 +136,15 @@ def _default_axes(
     return x, y
 
 
-def _save(chart: Any, spec: "Sweep", results: Path, kind: str, out: Path | None, *, as_json: bool) -> None:
+def _save(
+    chart: Any, spec: "Sweep", results: Path, kind: str, out: Path | None, where: str | None, *, as_json: bool
+) -> None:
     from lrsym.results.plots import save
 
     name = f"{spec.name}-{kind}"
+    if where is not None:  # pictures of different cells keep apart, and say what they show
+        name += "-" + re.sub(r"[^A-Za-z0-9]+", "-", where).strip("-")
+        chart.title.subtitle.append(f"Only trials with {where}.")
     if out is None or out.is_dir():
         out = (out or results / "plots") / name
     elif out.suffix in (".png", ".html", ".json"):
