@@ -216,9 +216,8 @@ def main() -> None:
         polars = sys.modules.get("polars")
         if polars is None or not isinstance(error, polars.exceptions.PolarsError):
             raise
-        _leave(
-            f"a table in the results cannot be read: {first_line(error)}; move foreign or damaged files out of the folder"
-        )
+        why = first_line(error)
+        _leave(f"a table in the results cannot be read: {why}; move foreign or damaged files out of the folder")
 
 
 def _leave(message: str) -> NoReturn:
