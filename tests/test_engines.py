@@ -39,7 +39,11 @@ def write_sweep(folder: Path, *, steps: int, seeds: int = 4) -> Path:
 def start(path: Path, results: Path, *options: str) -> subprocess.Popen[str]:
     """`lrsym sweep` as its own process group, as a shell would start it."""
     words = [sys.executable, "-m", "lrsym", "sweep", str(path), "--results", str(results), "--workers", "2", *options]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    # A shell starts what it runs in the background with SIGINT ignored, and that would be inherited down to here.
+    heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    return subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **heed
+    )
 
 
 def finish(process: subprocess.Popen[str], *, timeout: float = 240) -> tuple[int, str, str]:
