@@ -98,20 +98,18 @@ def _drawable(spec: "Sweep", results: Path, table: str, where: str | None) -> "p
 
     from lrsym.results.schema import axis_columns
 
-    frame = of_sweep(spec, results, "trials")
+    rows = of_sweep(spec, results, "trials").collect()
     if where is not None:
         try:
-            frame = frame.collect().lazy().filter(pl.sql_expr(where))
-            frame.collect()
+            rows = rows.filter(pl.sql_expr(where))
         except pl.exceptions.PolarsError as error:
             columns = ", ".join(axis_columns())
             raise UsageError(
                 f"--where {where!r} is no condition on the table trials: {first_line(error)}; axes are {columns}"
             ) from None
     if table != "trials":
-        axes = frame.select("trial_id", *axis_columns())
-        frame = of_sweep(spec, results, table).join(axes, on="trial_id")
-    rows = frame.collect()
+        axes = rows.lazy().select("trial_id", *axis_columns())
+        rows = of_sweep(spec, results, table).join(axes, on="trial_id").collect()
     if rows.is_empty():
         train = command_line("sweep", Path(spec.source), results)
         raise UsageError(
@@ -143,11 +141,18 @@ def _save(
 
     name = f"{spec.name}-{kind}"
     if where is not None:  # pictures of different cells keep apart, and say what they show
-        name += "-" + re.sub(r"[^A-Za-z0-9]+", "-", where).strip("-")
+        name += "-" + _as_file_name(where)
         chart.title.subtitle.append(f"Only trials with {where}.")
     if out is None or out.is_dir():
         out = (out or results / "plots") / name
-    elif out.suffix in (".png", ".html", ".json"):
-        out = out.with_suffix("")
+    else:
+        out = out.with_name(re.sub(r"\.(html|png|vl\.json)$", "", out.name))
     paths = [str(path) for path in save(chart, out)]
     show({"sweep": spec.name, "pictures": paths}, paths, as_json=as_json)
+
+
+def _as_file_name(where: str) -> str:
+    """The condition in characters that are safe in a file name; operators become words, so conditions stay apart."""
+    words = {"<": " lt ", ">": " gt ", "=": " eq ", "!": " not "}
+    spelt = "".join(words.get(letter, letter) for letter in where)
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", spelt).strip("-")

@@ -75,6 +75,20 @@ def test_asking_results_that_are_not_there_says_so(tmp_path):
     assert "there are no results" in lrsym("query", "select 1 from trials", "--results", tmp_path / "typo", code=2)
 
 
+def test_pictures_of_different_cells_do_not_overwrite_each_other(trained):
+    names = set()
+    for where in ("seed < 2", "seed > 2", "seed = 2", "seed <> 2", "seed <= 2"):
+        report = json.loads(lrsym("plot", "curves", trained[0], "--results", trained[1], "--where", where, "--json"))
+        names.add(report["pictures"][0])
+    assert len(names) == 5
+
+
+def test_an_ending_given_with_out_is_not_doubled(trained, tmp_path):
+    for ending in ("html", "png", "vl.json"):
+        lrsym("plot", "curves", trained[0], "--results", trained[1], "--out", tmp_path / f"one.{ending}")
+    assert {p.name for p in tmp_path.iterdir()} == {"one.html", "one.png", "one.vl.json"}
+
+
 def test_pictures_go_into_a_folder_that_is_given(trained, tmp_path):
     report = json.loads(lrsym("plot", "curves", trained[0], "--results", trained[1], "--out", tmp_path, "--json"))
     assert [Path(p).parent for p in report["pictures"]] == [tmp_path] * 3
@@ -157,7 +171,7 @@ def test_a_query_that_is_wrong_is_one_clear_line(trained, sql, message):
         (["phase", "--metric", "seen_global"], "small-phase-seen_global"),
         (["curves"], "small-curves-order"),
         (["ablation"], "small-ablation-unseen"),
-        (["profile", "--where", "layouts_per_pair = 4"], "small-profile-layouts-per-pair-4"),
+        (["profile", "--where", "layouts_per_pair = 4"], "small-profile-layouts_per_pair-eq-4"),
     ],
 )
 def test_plots_are_saved_as_html_png_and_vega_lite(trained, tmp_path, words, name):

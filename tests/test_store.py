@@ -119,6 +119,29 @@ def test_compacting_keeps_every_row_and_leaves_one_file_for_each_table(tmp_path)
     assert len(list(tmp_path.glob("*/*.parquet"))) == 3
 
 
+def test_a_store_of_one_table_is_compacted_too(tmp_path):
+    store = Store(tmp_path)
+    for i in range(2):
+        store.write(f"p{i}", {"trials": trials((f"t{i}", "done", i, 0.5))})
+    assert store.compact() == 2
+    assert store.compact() == 0
+    assert store.statuses() == {"t0": "done", "t1": "done"}
+
+
+def test_a_part_that_appears_while_compacting_is_kept(tmp_path, monkeypatch):
+    store, write = Store(tmp_path), Store.write
+    for i in range(2):
+        store.write(f"p{i}", {"trials": trials((f"t{i}", "done", i, 0.5))})
+
+    def beside_a_sweep(self, part, tables):
+        write(self, "late", {"trials": trials(("late", "done", 9, 0.5))})
+        write(self, part, tables)
+
+    monkeypatch.setattr(Store, "write", beside_a_sweep)
+    store.compact()
+    assert set(store.statuses()) == {"t0", "t1", "late"}
+
+
 @pytest.mark.parametrize("survivors", [0, 1, 2])
 def test_a_compaction_killed_half_way_doubles_no_row(tmp_path, monkeypatch, survivors):
     store = Store(tmp_path)

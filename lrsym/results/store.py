@@ -8,6 +8,7 @@ that runs twice replaces itself. Readers take one attempt for each trial (a resu
 newest) and, in the other tables, the rows of that attempt.
 """
 
+import contextlib
 import os
 import time
 import uuid
@@ -69,10 +70,11 @@ class Store:
 
         Killed half-way it leaves some rows twice on disk, in parts that readers tell apart.
         """
-        merged = {name: self.scan(name).collect().to_arrow().cast(t.arrow) for name, t in TABLES.items()}
+        # Listed before anything is read: a part that appears meanwhile is not removed.
         old = [path for name in TABLES for path in self._files(name)]
-        if len(old) <= len(TABLES):
+        if len(old) == len({path.parent for path in old}):
             return 0
+        merged = {name: self.scan(name).collect().to_arrow().cast(t.arrow) for name, t in TABLES.items()}
         part = f"compact-{uuid.uuid4().hex[:16]}"
         self.write(part, {name: table for name, table in merged.items() if table.num_rows})
         # Trials go first: without its row in `trials`, an old part is not read any more.
@@ -83,8 +85,9 @@ class Store:
     def sweep_up(self) -> None:
         """Remove temporary files that killed writers left behind."""
         for path in self.root.glob("*/.*.tmp"):
-            if path.stat().st_mtime < time.time() - STALE_SECONDS:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # another sweep has just finished writing it
+                if path.stat().st_mtime < time.time() - STALE_SECONDS:
+                    path.unlink()
 
     def _path(self, table: str, part: str) -> Path:
         return self.root / table / f"{part}.parquet"

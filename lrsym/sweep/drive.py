@@ -121,7 +121,6 @@ def _run_row(sweep: Sweep, settings: Settings, plan: Plan, *, run_id: str, start
 
 def _git_state() -> tuple[str | None, bool | None]:
     """Commit and dirty flag of the checkout this code runs from; None outside one."""
-
     package = Path(__file__).parents[1]
 
     def git(*words: str) -> str:
@@ -139,8 +138,9 @@ def _hardware(device: str) -> str:
         import torch
 
         return torch.cuda.get_device_name()
-    with open("/proc/cpuinfo") if os.path.exists("/proc/cpuinfo") else open(os.devnull) as file:
-        names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    listed = Path("/proc/cpuinfo")
+    lines = listed.read_text().splitlines() if listed.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 

@@ -62,7 +62,7 @@ def execute(pack: Pack, job: Job, *, report: Callable[[float], None]) -> Counter
         status = "timeout" if timeout else "out_of_memory" if memory else "crashed"
         return _record_failure(pack, job, status=status, message=_one_line(error))
     store.write(part, tables)
-    return store.part_statuses(part)
+    return Counter(tables["trials"]["status"].to_pylist())
 
 
 def record_dead_worker(pack: Pack, job: Job, *, reason: str) -> Counter[str]:

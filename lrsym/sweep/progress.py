@@ -28,6 +28,7 @@ class Display:
 
     def __init__(self, packs: tuple[Pack, ...], *, console: Console | None = None) -> None:
         self._work = {pack_id(pack): work(pack) for pack in packs}
+        self._all_work, self._done_work = sum(self._work.values()), 0.0
         self._fraction: dict[str, float] = dict.fromkeys(self._work, 0.0)
         self._trials = sum(len(pack) for pack in packs)
         self._started = self._last_line = time.monotonic()
@@ -37,12 +38,8 @@ class Display:
             TimeElapsedColumn(), console=self._console, disable=not self._console.is_terminal,
         )  # fmt: skip
         self._task = self._bar.add_task("trials", total=self._trials, note="starting workers")
-        self._ended: dict[str, Counter[str]] = {}
-
-    @property
-    def statuses(self) -> Counter[str]:
-        """Trials that have ended, by status; a pack that is reported twice counts once."""
-        return sum(self._ended.values(), Counter())
+        self._ended: set[str] = set()
+        self.statuses: Counter[str] = Counter()
 
     @property
     def ended(self) -> int:
@@ -50,10 +47,12 @@ class Display:
         return self.statuses.total()
 
     def listen(self, news: Progress) -> None:
-        """Take in one piece of news."""
+        """Take in one piece of news, at a cost that does not grow with the sweep; a pack ends only once."""
+        self._done_work += self._work[news.pack] * (news.fraction - self._fraction[news.pack])
         self._fraction[news.pack] = news.fraction
-        if news.statuses is not None:
-            self._ended[news.pack] = news.statuses
+        if news.statuses is not None and news.pack not in self._ended:
+            self._ended.add(news.pack)
+            self.statuses.update(news.statuses)
         self._bar.update(self._task, completed=self.ended, note=self._note())
         now = time.monotonic()
         if not self._console.is_terminal and now - self._last_line > QUIET_SECONDS:
@@ -62,11 +61,10 @@ class Display:
 
     def _note(self) -> str:
         spent = time.monotonic() - self._started
-        done = sum(self._work[name] * fraction for name, fraction in self._fraction.items())
-        share = done / sum(self._work.values())
-        if share <= 0:
+        share = self._done_work / self._all_work
+        if share < 1e-9 or not spent:  # sums of fractions leave a rounding error
             return "starting workers"
-        rate, left = self._trials * share / spent * 60, spent * (1 - share) / share
+        rate, left = self._trials * share / spent * 60, spent * max(0.0, 1 - share) / share
         return f"{rate:.1f} a minute, {duration(left)} left{failures(self.statuses)}"
 
     def __enter__(self) -> Self:

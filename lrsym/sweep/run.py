@@ -30,8 +30,8 @@ class PackRows:
     curves: Rows = field(default_factory=list)
     ablations: Rows = field(default_factory=list)
     terms: Rows = field(default_factory=list)
-    final: list[dict[str, object]] = field(default_factory=list)
-    reached: list[dict[str, int]] = field(default_factory=list)
+    final: list[dict[str, object]] = field(init=False)
+    reached: list[dict[str, int]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.final = [{} for _ in self.trials]

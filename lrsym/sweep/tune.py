@@ -47,8 +47,6 @@ def run_ray(packs: Sequence[Pack], job: Job, *, workers: int, listen: Callable[[
     ended: set[str] = set()
 
     def hear(news: Progress) -> None:
-        if news.pack in ended:  # its worker died between its last report and the end: Tune ran it once more
-            return
         if news.statuses is not None:
             ended.add(news.pack)
         listen(news)
