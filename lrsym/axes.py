@@ -24,6 +24,7 @@ class Axis:
     source: str
     sentence: str
     derived: str
+    neutral: Value
     bounds: str
 
     @property

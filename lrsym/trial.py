@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -19,15 +19,21 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 TRAINER_VERSION = 1
 """Part of every trial_id. Raise it by hand when the same configuration may give other rows."""
 
-MAX_WIDTH, MAX_STEPS = 8192, 10**9
+MAX_WIDTH, MAX_BLOCKS, MAX_STEPS = 8192, 64, 10**9
 """Far beyond any use; they keep a typing error from becoming an overflow."""
 
 Value = int | float | str | bool | None
 
 
-def _axis(default: Any, unit: str, source: str, sentence: str, derived: str = "", **bounds: Any) -> Any:
-    """One axis: default, unit, source and sentence; `derived` names the rule behind a computed default."""
-    extra: dict[str, Any] = {"unit": unit, "source": source, "derived": derived}
+def _axis(
+    default: Any, unit: str, source: str, sentence: str, derived: str = "", neutral: Any = None, **bounds: Any
+) -> Any:
+    """One axis: default, unit, source and sentence; `derived` names the rule behind a computed default.
+
+    `neutral` belongs to an axis that came after the first rows: the value that does what the trainer did without
+    the axis. It is not part of the identity, so it must never change, whatever becomes of the default.
+    """
+    extra: dict[str, Any] = {"unit": unit, "source": source, "derived": derived, "neutral": neutral}
     return Field(default=default, description=sentence, json_schema_extra=extra, **bounds)
 
 
@@ -64,6 +70,22 @@ class Scenes(_Part):
         "Layout diversity: scenes trained for each ordered pair, with distinct layouts.",
         ge=1,
     )
+    coverage: float = _axis(
+        1.0,
+        "0..1",
+        "ours",
+        "Share of the pairs of the pair labels that are trained, drawn at random.",
+        neutral=1.0,
+        gt=0,
+        le=1,
+    )
+    pair_orders: Literal["both", "one"] = _axis(
+        "both",
+        "",
+        "ours",
+        "Orders in which a pair of labels is trained; one: either a left of b or b left of a, drawn at random.",
+        neutral="both",
+    )
     captions: Literal["left"] = _axis(
         "left", "", "paper", "Which relations the captions name; left: 'a is on the left of b'."
     )
@@ -95,6 +117,11 @@ class Scenes(_Part):
                 f"layouts_per_pair must be 1..{self.n_layouts} for {self.n_positions} positions, "
                 f"got {self.layouts_per_pair}; lower it or raise n_positions"
             )
+        if not self.n_trained_pairs:
+            raise ValueError(
+                f"coverage must leave at least one of {self._n_pair_choices} pairs to train, got {self.coverage:g}; "
+                f"raise it to {1 / self._n_pair_choices:.3g} or more"
+            )
         return self
 
     @property
@@ -105,12 +132,22 @@ class Scenes(_Part):
     @property
     def n_examples(self) -> int:
         """Size of the training set, in scenes."""
-        pairs = self.n_pair_labels * (self.n_pair_labels - 1)
-        return self.n_labels * self.positions_per_label + pairs * self.layouts_per_pair
+        return self.n_labels * self.positions_per_label + self.n_trained_pairs * self.layouts_per_pair
+
+    @property
+    def n_trained_pairs(self) -> int:
+        """Ordered pairs in the training set."""
+        return round(self.coverage * self._n_pair_choices)
+
+    @property
+    def _n_pair_choices(self) -> int:
+        """Pairs that coverage is a share of: ordered ones, or each pair in its one order."""
+        ordered = self.n_pair_labels * (self.n_pair_labels - 1)
+        return ordered if self.pair_orders == "both" else ordered // 2
 
 
 class Model(_Part):
-    """The two encoders: one attention block each, no LayerNorm, no MLP (the paper's simplified model)."""
+    """The two encoders; by default the paper's simplified model: one attention block, no LayerNorm, no MLP."""
 
     d_model: int = _axis(128, "", "paper", "Width of embeddings and residual stream.", ge=1, le=MAX_WIDTH)
     n_heads: int = _axis(4, "heads", "paper", "Attention heads of each encoder; must divide d_model.", ge=1)
@@ -130,9 +167,45 @@ class Model(_Part):
         1.0, "", "recipe", "Attention and projection weights start at N(0, gain / sqrt(d_model)).", ge=0
     )
 
+    vision_blocks: int = _axis(1, "blocks", "paper", "Blocks of the vision encoder.", neutral=1, ge=1, le=MAX_BLOCKS)
+    text_blocks: int = _axis(1, "blocks", "paper", "Blocks of the text encoder.", neutral=1, ge=1, le=MAX_BLOCKS)
+    repeats: int = _axis(
+        1,
+        "",
+        "paper (M_rep)",
+        "How often each encoder's stack of blocks is applied, with the same weights.",
+        neutral=1,
+        ge=1,
+        le=MAX_BLOCKS,
+    )
+    d_mlp: int = _axis(
+        0, "", "paper: 512", "Width of the MLP (GELU) after each attention; 0: no MLP.", neutral=0, ge=0, le=MAX_WIDTH
+    )
+    layer_norm: Literal["none", "pre", "post"] = _axis(
+        "none",
+        "",
+        "paper (full model; where is not told)",
+        "LayerNorm: none, before attention and MLP (and a last one), or after their residual sums.",
+        neutral="none",
+    )
+    dropout: float = _axis(
+        0.0,
+        "0..1",
+        "paper: 0.1",
+        "Share of entries dropped in training, from embeddings and from what attention and MLP add.",
+        neutral=0.0,
+        ge=0,
+        lt=1,
+    )
+    positions: Literal["learned", "rotary"] = _axis(
+        "learned", "", "paper", "Learned position embeddings, or rotary turning of queries and keys.", neutral="learned"
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _derive(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and given.get("positions") == "rotary" and "init_position_std" not in given:
+            given = {**given, "init_position_std": 0.0}
         if isinstance(given, Mapping) and given.get("embedding_scale", "sqrt_d_model") == "sqrt_d_model":
             width = given.get("d_model", cls.model_fields["d_model"].default)
             if type(width) is int and 0 < width <= MAX_WIDTH:
@@ -145,6 +218,16 @@ class Model(_Part):
             raise ValueError(
                 f"n_heads must divide d_model, got {self.n_heads} heads for width {self.d_model}; "
                 "change one of them (several model sizes: move both axes together with [[zip]])"
+            )
+        if self.positions == "rotary" and self.d_model // self.n_heads % 2:
+            raise ValueError(
+                f"rotary positions need heads of even width, got d_model / n_heads = {self.d_model // self.n_heads}; "
+                "change one of them"
+            )
+        if self.positions == "rotary" and self.init_position_std:
+            raise ValueError(
+                f"init_position_std must be 0 with rotary positions, which have no embeddings, "
+                f"got {self.init_position_std:g}; leave it out"
             )
         return self
 
@@ -234,9 +317,13 @@ class Trial(_Part):
 
     @cached_property
     def trial_id(self) -> str:
-        """128 bits in hex: SHA-256 over the canonical JSON of every axis and `TRAINER_VERSION`."""
+        """128 bits in hex: SHA-256 over the canonical JSON of every axis that is not neutral and `TRAINER_VERSION`."""
         # Adding 0.0 turns -0.0 into 0.0: equal values must not have two identities.
-        resolved = {k: v + 0.0 if isinstance(v, float) else v for k, v in self.values().items()}
+        resolved = {
+            key: value + 0.0 if isinstance(value, float) else value
+            for key, value in self.values().items()
+            if key not in _neutral() or value != _neutral()[key]
+        }
         canonical = json.dumps(
             {"trainer_version": TRAINER_VERSION, "trial": resolved},
             sort_keys=True,
@@ -274,8 +361,27 @@ class Trial(_Part):
             s.captions,
             m.d_model,
             m.n_heads,
+            m.vision_blocks,
+            m.text_blocks,
+            m.repeats,
+            m.d_mlp,
+            m.layer_norm,
+            m.dropout > 0,
+            m.positions,
             o.batch_size,
             self.n_steps,
             e.schedule,
             e.points,
         )
+
+
+@cache
+def _neutral() -> dict[str, Value]:
+    """Neutral value by dotted key of the axes that have one."""
+    found: dict[str, Any] = {}
+    for section, part in Trial.model_fields.items():
+        if isinstance(part.annotation, type) and issubclass(part.annotation, BaseModel):
+            for name, field in part.annotation.model_fields.items():
+                extra: Any = field.json_schema_extra
+                found[f"{section}.{name}"] = extra["neutral"]
+    return {key: value for key, value in found.items() if value is not None}

@@ -106,9 +106,9 @@ def test_without_positions_of_keys_and_values_a_scene_looks_like_its_mirror_imag
     assert not torch.allclose(one, whole, atol=1e-3)
 
 
-def test_attention_in_the_trace_sums_to_one_over_the_keys():
+def test_attention_of_the_readout_sums_to_one_over_the_keys():
     trials, layout, flat, data = pack()
     scale = torch.tensor([t.model.embedding_scale for t in trials])
-    _, trace = encode(layout.views(flat)["vision"], layout.vision, data.scenes, scale=scale)
-    assert trace.attention.shape == (3, len(data.scenes), 6, 3)
-    torch.testing.assert_close(trace.attention.sum(2), torch.ones(3, len(data.scenes), 3))
+    _, (attention,) = encode(layout.views(flat)["vision"], layout.vision, data.scenes, scale=scale)
+    assert attention.shape == (3, len(data.scenes), 3, 1, 6)
+    torch.testing.assert_close(attention.sum(4), torch.ones(3, len(data.scenes), 3, 1))

@@ -1,8 +1,10 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 
 from lrsym.testbed import scenes as sc
-from lrsym.testbed.datasets import splits
+from lrsym.testbed.datasets import HALF_LAYOUTS, splits
 from tests.helpers import small
 
 SCENES = small().scenes
@@ -76,6 +78,8 @@ def test_splits_are_disjoint_and_have_the_sizes_of_the_paper():
         "single": 7 * 3,
         "seen": 6 * 6,
         "unseen": 6 * 10,
+        "half": 2 * 9 * HALF_LAYOUTS,
+        "uncovered": 0,
     }
     together = np.concatenate(list(drawn.values()))
     assert len(np.unique(together)) == len(together)
@@ -94,6 +98,46 @@ def test_more_layouts_contain_the_fewer_of_the_same_seed():
     few = splits(small(scenes__layouts_per_pair=2).scenes, seed=1)["train"]
     many = splits(small(scenes__layouts_per_pair=5).scenes, seed=1)["train"]
     assert set(few) < set(many)
+
+
+def pairs_of(numbers):
+    """Ordered pairs of labels that the scenes with two objects show."""
+    shown = (described(row) for row in sc.scene_tokens(SCENES, numbers))
+    return {tuple(labels) for labels in shown if len(labels) == 2}
+
+
+def test_half_seen_pairs_mix_a_pair_label_and_a_heldout_label_in_either_order():
+    assert pairs_of(splits(SCENES, seed=1)["half"]) == {
+        pair for a in (1, 2, 3) for b in (4, 5, 6) for pair in ((a, b), (b, a))
+    }
+
+
+def test_coverage_trains_its_share_of_pairs_and_leaves_the_others_to_their_own_split():
+    drawn = splits(small(scenes__coverage=0.5).scenes, seed=1)
+    trained, left_out = pairs_of(drawn["train"]), pairs_of(drawn["uncovered"])
+    assert len(trained) == len(left_out) == 3
+    assert trained | left_out == set(permutations((1, 2, 3), 2))
+    assert len(drawn["uncovered"]) == 3 * SCENES.n_layouts
+    assert pairs_of(drawn["seen"]) == trained
+
+
+def test_more_coverage_contains_the_less_of_the_same_seed_and_draws_the_same_layouts():
+    half, full = (set(splits(small(scenes__coverage=c).scenes, seed=1)["train"]) for c in (0.5, 1.0))
+    assert half < full
+
+
+def test_with_pairs_in_one_order_the_mirrored_pairs_are_not_trained():
+    drawn = splits(small(scenes__pair_orders="one").scenes, seed=1)
+    trained = pairs_of(drawn["train"])
+    assert len(trained) == 3
+    assert pairs_of(drawn["uncovered"]) == {(b, a) for a, b in trained}
+
+
+def test_both_orders_occur_among_pairs_trained_in_one_order():
+    many = small(scenes__pair_orders="one", scenes__n_pair_labels=15, scenes__n_labels=20).scenes
+    train = sc.scene_caption(many, splits(many, seed=1)["train"])
+    left, right = sc.caption_labels(many, train[train >= many.n_labels]).T
+    assert 0.2 < (left < right).mean() < 0.8
 
 
 def test_another_seed_draws_other_scenes():

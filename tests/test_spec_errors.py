@@ -75,6 +75,11 @@ BAD: dict[str, tuple[str, int, tuple[str, ...]]] = {
             "first in the cell scenes.n_pair_labels = 5, scenes.layouts_per_pair = 60",
         ),
     ),
+    "coverage that trains nothing": (
+        '[base]\n"scenes.n_pair_labels" = 3\n"scenes.coverage" = 0.05',
+        4,
+        ("scenes.coverage must leave at least one of 6 pairs to train, got 0.05", "raise it to 0.167 or more"),
+    ),
     "default against base": (
         '[base]\n"scenes.n_positions" = 4',
         3,

@@ -195,12 +195,13 @@ def test_files_carry_the_schema_version_and_nothing_in_the_store_is_a_pickle(tmp
 def test_a_file_of_an_older_schema_is_read_with_nulls_for_what_it_lacks(tmp_path):
     folder = tmp_path / "trials"
     folder.mkdir()
-    table = trials(("x", "done", 0, 0.5)).drop_columns(["pack_size", "d_model"])
+    table = trials(("x", "done", 0, 0.5)).drop_columns(["pack_size", "d_model", "coverage"])
     pq.write_table(table.append_column("gone", [[7]]), folder / "old.parquet")
     row = load_trials(tmp_path).collect().to_dicts()[0]
     assert row["unseen_order"] == 0.5
     assert row["pack_size"] is None
     assert "gone" not in row
+    assert row["coverage"] == 1.0  # the neutral value of an axis that came later
 
 
 def test_a_file_in_place_of_the_folder_is_the_users_mistake(tmp_path):

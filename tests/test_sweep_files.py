@@ -46,7 +46,9 @@ def test_a_shipped_sweep_tells_question_cost_and_trials(shipped: tuple[Path, Swe
     _, sweep = shipped
     assert sweep.head.question.endswith(("?", "."))
     assert sweep.head.cost.startswith("about ")
-    assert f"{len(sweep.trials)} trials of {sweep.trials[0].n_steps:,} steps" in sweep.head.cost
+    steps = sorted({trial.n_steps for trial in sweep.trials})
+    named = " to ".join(f"{n:,}" for n in dict.fromkeys((steps[0], steps[-1])))
+    assert f"{len(sweep.trials)} trials of {named} steps" in sweep.head.cost
 
 
 def test_a_shipped_sweep_has_replicates(shipped: tuple[Path, Sweep]):

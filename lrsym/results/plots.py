@@ -15,7 +15,7 @@ from lrsym.vocabulary import ABLATIONS, METRICS, SCORE_TERMS, SPLITS
 
 __all__ = ["plot_ablation", "plot_curves", "plot_phase", "plot_profile", "save"]
 
-SPLIT_COLOURS = dict(zip(SPLITS, ("#6b7280", "#b96aa5", "#2f7fc1", "#d1551b"), strict=True))
+SPLIT_COLOURS = dict(zip(SPLITS, ("#6b7280", "#b96aa5", "#2f7fc1", "#d1551b", "#2a9d7f", "#8c6d1f"), strict=True))
 
 _ABLATION_METRICS = ("order", "global", "labelset")
 _MOST_PANELS, _MOST_CELLS, _MOST_SEEDS = 12, 6, 5

@@ -20,6 +20,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lrsym.axes import axes
 from lrsym.errors import UsageError
 from lrsym.results.schema import TABLES
 from lrsym.vocabulary import RESULTS
@@ -112,6 +113,9 @@ class Store:
         )
         # Rows without a key come from files that are none of ours.
         named = frame.filter(pl.col(TABLES[table].key[0]).is_not_null())
+        # Rows older than an axis were trained as if it had its neutral value.
+        neutral = {axis.name: axis.neutral for axis in axes() if axis.neutral is not None and table == "trials"}
+        named = named.with_columns(pl.col(name).fill_null(value) for name, value in neutral.items())
         return named.with_columns(pl.col("part").str.split("/").list.last())
 
 

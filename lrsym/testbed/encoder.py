@@ -1,27 +1,22 @@
-"""One encoder block, read at one token: from token rows to embeddings through the term tables.
+"""Encoders, read at one token: from token rows to embeddings.
+
+One bare attention block goes through the term tables from end to end; what is more than that, through `blocks`.
 
 Shapes: tokens [trial, batch, length] or, shared by the pack, [batch, length]; embeddings [trial, batch, width].
-Source: arXiv:2601.12809, simplified model (one attention block with residual, no LayerNorm, no MLP).
+Source of the one block: arXiv:2601.12809, simplified model (residual kept, no LayerNorm, no MLP).
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lrsym.testbed.blocks import Drop, encode_blocks
 from lrsym.testbed.parameters import EncoderShape, Weights
-from lrsym.testbed.scores import PositionScores, TokenScores, kept, score_tables, value_tables
+from lrsym.testbed.scores import kept, score_tables, value_tables
 
-
-@dataclass(frozen=True)
-class Trace:
-    """Intermediates of one encoder call: the six score terms and the attention of the read-out token."""
-
-    on_token: TokenScores
-    on_position: PositionScores
-    attention: Float[Tensor, "trial batch key head"]
+Attention = Float[Tensor, "trial batch head query key"]
 
 
 def encode(
@@ -31,15 +26,36 @@ def encode(
     *,
     scale: Float[Tensor, " trial"],
     left_out: Collection[str] = (),
-) -> tuple[Float[Tensor, "trial batch width"], Trace]:
-    """Embeddings of the token rows at the read-out position, and the trace.
+    drop: Drop | None = None,
+) -> tuple[Float[Tensor, "trial batch width"], list[Attention]]:
+    """Embeddings of the token rows at the read-out position, and the attention of each block application.
 
-    `scale` multiplies the token embeddings; terms named in `left_out` (see vocabulary.ABLATIONS) are zero.
+    `scale` multiplies the token embeddings; terms named in `left_out` (see vocabulary.ABLATIONS) are zero in the
+    first block; `drop` is the dropout of training. The last attention has the read-out row as its only query.
+    Raises ValueError where terms are left out of a block that has none.
     """
-    tables = score_tables(weights, shape, scale)
-    on_token, on_position = kept(tables, left_out)
+    if left_out and not shape.has_terms:
+        raise ValueError("score terms exist where a block reads token + position embeddings; this one does not")
+    tokens = tokens.expand(len(scale), -1, -1)
+    if shape.plain and drop is None:
+        embedding, attention = _encode_plain(weights, shape, tokens, scale=scale, left_out=left_out)
+        attentions = [attention.transpose(2, 3)[:, :, :, None]]
+    else:
+        embedding, attentions = encode_blocks(weights, shape, tokens, scale=scale, left_out=left_out, drop=drop)
+    return embedding @ weights["projection"] if shape.projected else embedding, attentions
+
+
+def _encode_plain(
+    weights: Weights,
+    shape: EncoderShape,
+    tokens: Int[Tensor, "trial batch key"],
+    *,
+    scale: Float[Tensor, " trial"],
+    left_out: Collection[str],
+) -> tuple[Float[Tensor, "trial batch width"], Float[Tensor, "trial batch key head"]]:
+    """One attention block, from tables alone."""
+    on_token, on_position = kept(score_tables(weights, shape, scale), left_out)
     n_trials, n_tokens = len(scale), shape.n_tokens
-    tokens = tokens.expand(n_trials, -1, -1)
     batch = tokens.shape[1]
     trials = torch.arange(n_trials, device=tokens.device)[:, None, None]
     by_token = on_token.transpose(1, 2).flatten(0, 1)
@@ -54,10 +70,7 @@ def encode(
     embedding = on_vocabulary @ value_token.transpose(1, 2).flatten(1, 2)
     if "VP" not in left_out:
         embedding = embedding + attention.flatten(2) @ value_position.transpose(1, 2).flatten(1, 2)
-    embedding = embedding + _constant(weights, shape, scale)[:, None]
-    if shape.projected:
-        embedding = embedding @ weights["projection"]
-    return embedding, Trace(*tables, attention)
+    return embedding + _constant(weights, shape, scale)[:, None], attention
 
 
 def _constant(weights: Weights, shape: EncoderShape, scale: Tensor) -> Tensor:

@@ -37,8 +37,11 @@ class Profile:
 def ablations(
     layout: ParameterLayout, flat: Flat, data: PackData, candidates: Candidates, *, scale: Float[Tensor, " trial"]
 ) -> Iterator[tuple[str, Accuracies]]:
-    """Accuracies on unseen and seen pairs for each entry of vocabulary.ABLATIONS, left out of the vision encoder."""
-    for term, left_out in ABLATIONS.items():
+    """Accuracies on unseen and seen pairs for each entry of vocabulary.ABLATIONS, left out of the vision encoder.
+
+    An encoder whose first block has no terms (LayerNorm before it, rotary positions) has the entry none alone.
+    """
+    for term, left_out in ABLATIONS.items() if layout.vision.has_terms else [("none", ())]:
         yield (term, evaluate(layout, flat, data, candidates, scale=scale, splits=ABLATION_SPLITS, left_out=left_out))
 
 
@@ -46,7 +49,7 @@ def profiles(layout: ParameterLayout, flat: Flat, *, scale: Float[Tensor, " tria
     """For each member, the profiles of all terms of both encoders, gauge-free sums included."""
     weights = layout.views(flat)
     members: list[list[Profile]] = [[] for _ in range(len(flat))]
-    for shape in (layout.vision, layout.text):
+    for shape in (layout.vision, layout.text) if layout.vision.has_terms else ():
         for term, table in term_tables(weights[shape.name], shape, scale).items():
             for member, heads in zip(members, table.cpu().numpy(), strict=True):
                 member += [_profile(shape, head, term, values) for head, values in enumerate(heads)]

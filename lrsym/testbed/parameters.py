@@ -7,6 +7,7 @@ and per-trial settings a broadcast.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log, prod
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.streams import stream
-from lrsym.trial import Trial
+from lrsym.trial import Model, Trial
 
 Flat = Float[Tensor, "trial parameter"]
 Weights = dict[str, Tensor]
@@ -31,34 +32,87 @@ class EncoderShape:
     length: int
     readout: int
     readout_token: int
+    projected: bool
+    causal: bool
     d_model: int
     n_heads: int
-    projected: bool
+    blocks: int
+    repeats: int
+    d_mlp: int
+    norm: str
+    rotary: bool
+
+    @property
+    def head_width(self) -> int:
+        """Width of one head."""
+        return self.d_model // self.n_heads
+
+    @property
+    def plain(self) -> bool:
+        """Whether one bare attention block is all there is, so that term tables are the whole encoder."""
+        return self.has_terms and self.blocks * self.repeats == 1 and not self.d_mlp and self.norm == "none"
+
+    @property
+    def has_terms(self) -> bool:
+        """Whether the first block reads token plus position embeddings, so that its scores split into terms."""
+        return not self.rotary and self.norm != "pre"
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Parameter shapes by name. A key bias is left out: it cancels in the softmax."""
+        """Parameter shapes by name. A key bias cancels in the softmax, except where rotary positions turn it.
+
+        What was added later comes last, so that the first names keep their place and their random numbers.
+        """
         d = self.d_model
         square = ("query_weight", "key_weight", "value_weight", "output_weight")
+        biases = {name: (d,) for name in ("query_bias", "value_bias", "output_bias")}
+        attention = {**{name: (d, d) for name in square}, **biases}
+        further = {f"block{b}.{name}": shape for b in range(1, self.blocks) for name, shape in attention.items()}
+        extra = {name: shape for b in range(self.blocks) for name, shape in self._extra(b).items()}
+        last = {"last_norm_gain": (d,), "last_norm_bias": (d,)} if self.norm == "pre" else {}
         return {
             "token": (self.n_tokens, d),
-            "position": (self.length, d),
+            **({} if self.rotary else {"position": (self.length, d)}),
             **{name: (d, d) for name in (*square, *(["projection"] if self.projected else []))},
-            **{name: (d,) for name in ("query_bias", "value_bias", "output_bias")},
+            **biases,
+            **further,
+            **extra,
+            **last,
         }
+
+    def _extra(self, block: int) -> dict[str, tuple[int, ...]]:
+        """What a block has beyond plain attention."""
+        d, wide = self.d_model, self.d_mlp
+        found: dict[str, tuple[int, ...]] = {"key_bias": (d,)} if self.rotary else {}
+        if wide:
+            found |= {"mlp_in_weight": (d, wide), "mlp_in_bias": (wide,)}
+            found |= {"mlp_out_weight": (wide, d), "mlp_out_bias": (d,)}
+        for part in ("attention", *(["mlp"] if wide else [])) if self.norm != "none" else ():
+            found |= {f"{part}_norm_gain": (d,), f"{part}_norm_bias": (d,)}
+        return {f"block{block}.{name}" if block else name: shape for name, shape in found.items()}
 
 
 def vision_shape(trial: Trial) -> EncoderShape:
     """The vision encoder: no mask, read out at [CLS], no projection."""
     s, m = trial.scenes, trial.model
     cls = sc.cls_token(s)
-    return EncoderShape("vision", cls + 1, 1 + s.n_positions, sc.CLS_POSITION, cls, m.d_model, m.n_heads, False)
+    sizes = (cls + 1, 1 + s.n_positions, sc.CLS_POSITION, cls)
+    return EncoderShape("vision", *sizes, False, False, blocks=m.vision_blocks, **_shared(m))
 
 
 def text_shape(trial: Trial) -> EncoderShape:
-    """The text encoder: causal (which the last position cannot tell), read out at [EOT], then projected."""
+    """The text encoder: causal, read out at [EOT], then projected."""
     s, m = trial.scenes, trial.model
     eot = sc.eot_token(s)
-    return EncoderShape("text", eot + 1, sc.CAPTION_LENGTH, sc.EOT_POSITION, eot, m.d_model, m.n_heads, True)
+    sizes = (eot + 1, sc.CAPTION_LENGTH, sc.EOT_POSITION, eot)
+    return EncoderShape("text", *sizes, True, True, blocks=m.text_blocks, **_shared(m))
+
+
+def _shared(m: Model) -> dict[str, Any]:
+    """What both encoders have in common."""
+    return {
+        "d_model": m.d_model, "n_heads": m.n_heads, "repeats": m.repeats, "d_mlp": m.d_mlp, "norm": m.layer_norm,
+        "rotary": m.positions == "rotary",
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,8 +152,9 @@ class ParameterLayout:
         values = []
         for name, shape in encoder.shapes().items():
             normal = rng.standard_normal(prod(shape), dtype=np.float32)
-            bias = name.endswith("_bias")
-            values.append(normal * np.float32(0 if bias else std.get(name, m.init_weight_gain / m.d_model**0.5)))
+            spread = 0.0 if name.endswith("_bias") else std.get(name, m.init_weight_gain / shape[0] ** 0.5)
+            drawn = normal * np.float32(spread)
+            values.append(np.ones_like(drawn) if name.endswith("_gain") else drawn)
         return np.concatenate(values)
 
 

@@ -35,7 +35,7 @@ def score_tables(
     weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"]
 ) -> tuple[TokenScores, PositionScores]:
     """The six score terms, stacked by query part: (EE, PE, BE) over tokens and (EP, PP, BP) over positions."""
-    h = shape.d_model // shape.n_heads
+    h = shape.head_width
     token = weights["token"] * scale[:, None, None]
     readout = torch.stack([token[:, shape.readout_token], weights["position"][:, shape.readout]], dim=1)
     query = torch.cat([readout @ weights["query_weight"], weights["query_bias"][:, None]], dim=1) * h**-0.5
@@ -47,6 +47,26 @@ def score_tables(
     on_token = (folded @ token.transpose(1, 2)).unflatten(1, parts)
     on_position = (folded @ weights["position"].transpose(1, 2)).unflatten(1, parts)
     return on_token, on_position
+
+
+def all_score_tables(
+    weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"]
+) -> dict[str, Float[Tensor, "trial head ..."]]:
+    """The six score terms for every query: EE [query token, key token], EP [query token, key position], PE, PP by
+    position of the query, BE [key token], BP [key position]."""
+    h = shape.head_width
+
+    def parts(weight: Tensor) -> Float[Tensor, "trial head entry part"]:
+        rows = torch.cat([weights["token"] * scale[:, None, None], weights["position"]], dim=1) @ weight
+        return rows.unflatten(2, (shape.n_heads, h)).transpose(1, 2)
+
+    key = parts(weights["key_weight"]).transpose(2, 3)
+    bias = weights["query_bias"].unflatten(1, (shape.n_heads, 1, h))
+    table = torch.cat([parts(weights["query_weight"]), bias], dim=2) @ key * h**-0.5
+    rows = dict(zip(QUERY_PARTS, table.split([shape.n_tokens, shape.length, 1], dim=2), strict=True))
+    both = {q: part.split([shape.n_tokens, shape.length], dim=3) for q, part in rows.items()}
+    named = {q + k: table for q, pair in both.items() for k, table in zip("EP", pair, strict=True)}
+    return {name: t.squeeze(2) if name.startswith("B") else t for name, t in named.items()}
 
 
 def kept(tables: tuple[TokenScores, PositionScores], left_out: Collection[str]) -> tuple[Tensor, Tensor]:
@@ -67,7 +87,7 @@ def value_tables(
     weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"]
 ) -> tuple[Float[Tensor, "trial head key_token width"], Float[Tensor, "trial head key_position width"]]:
     """What each head adds to the read-out for a key of a token (VE) and at a position (VP), output weight applied."""
-    h = shape.d_model // shape.n_heads
+    h = shape.head_width
     embeddings = torch.cat([weights["token"] * scale[:, None, None], weights["position"]], dim=1)
     values = (embeddings @ weights["value_weight"]).unflatten(2, (shape.n_heads, h)).transpose(1, 2)
     output = weights["output_weight"].unflatten(1, (shape.n_heads, h))

@@ -13,11 +13,13 @@ from torch import Tensor
 
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.batches import batches
+from lrsym.testbed.blocks import Drop
 from lrsym.testbed.contrastive import MAX_LOG_SCALE, contrastive_loss
 from lrsym.testbed.datasets import splits
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.optim import AdamW
 from lrsym.testbed.parameters import Flat, ParameterLayout
+from lrsym.testbed.streams import stream as stream_of
 from lrsym.trial import Trial
 
 
@@ -76,10 +78,10 @@ def fit(trials: Sequence[Trial], data: PackData, *, device: torch.device) -> Ite
     scale = torch.tensor([t.model.embedding_scale for t in trials], device=device)
     diverged_at = torch.zeros(len(trials), dtype=torch.int64, device=device)
     evaluation_steps = set(trials[0].evaluation_steps)
-    stream = batches(trials, data.training_sets, device=device)
+    stream, drop = batches(trials, data.training_sets, device=device), dropout(trials, device=device)
     for step in range(1, trials[0].n_steps + 1):
         batch = next(stream)
-        loss = batch_loss(layout, flat, data, batch, scale=scale)
+        loss = batch_loss(layout, flat, data, batch, scale=scale, drop=drop)
         (gradient,) = torch.autograd.grad(loss.sum(), flat)
         finite = loss.isfinite() & gradient.sum(dim=1).isfinite()
         diverged_at = torch.where(~finite & (diverged_at == 0), step, diverged_at)
@@ -97,10 +99,33 @@ def fit(trials: Sequence[Trial], data: PackData, *, device: torch.device) -> Ite
 
 
 def batch_loss(
-    layout: ParameterLayout, flat: Flat, data: PackData, batch: Int[Tensor, "trial batch"], *, scale: Tensor
+    layout: ParameterLayout,
+    flat: Flat,
+    data: PackData,
+    batch: Int[Tensor, "trial batch"],
+    *,
+    scale: Tensor,
+    drop: Drop | None = None,
 ) -> Float[Tensor, " trial"]:
     """Loss of each member on its batch of scenes."""
     weights = layout.views(flat)
-    image, _ = encode(weights["vision"], layout.vision, data.scenes[batch], scale=scale)
-    text, _ = encode(weights["text"], layout.text, data.captions[data.caption_of[batch]], scale=scale)
+    image, _ = encode(weights["vision"], layout.vision, data.scenes[batch], scale=scale, drop=drop)
+    captions = data.captions[data.caption_of[batch]]
+    text, _ = encode(weights["text"], layout.text, captions, scale=scale, drop=drop)
     return contrastive_loss(image, text, weights["loss"]["log_scale"])
+
+
+def dropout(trials: Sequence[Trial], *, device: torch.device) -> Drop | None:
+    """Dropout of a pack, each member from its own stream "dropout" and at its own rate; None where no rate is set."""
+    if not any(t.model.dropout for t in trials):
+        return None
+    rates = [np.float32(t.model.dropout) for t in trials]
+    streams = [stream_of(t.seed, "dropout") for t in trials]
+
+    def drop(x: Tensor) -> Tensor:
+        factors = [
+            (rng.random(x.shape[1:], dtype=np.float32) >= p) / (1 - p) for rng, p in zip(streams, rates, strict=True)
+        ]
+        return x * torch.from_numpy(np.stack(factors)).to(device)
+
+    return drop

@@ -1,0 +1,165 @@
+"""Encoders of more than one plain attention block: depth, tied repeats, LayerNorm, MLP, dropout, rotary positions.
+
+    x = s E + P                                            (learned positions; rotary ones have no P)
+    none    x = x + attention(x),           x = x + mlp(x)
+    pre     x = x + attention(norm(x)),     x = x + mlp(norm(x)),   and a last norm before the read-out
+    post    x = norm(x + attention(x)),     x = norm(x + mlp(x))
+
+Repeats apply the whole stack of blocks again with the same weights. In the last block only the read-out row is
+computed. Where the first block reads s E + P itself, its logits are sums of the six score terms, taken from tables.
+Sources: arXiv:2601.12809 (full model; where its norms stand is not told); Su et al., arXiv:2104.09864 (rotary).
+"""
+
+from collections.abc import Callable, Collection
+from functools import cache
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from lrsym.testbed.parameters import EncoderShape, Weights
+from lrsym.testbed.scores import all_score_tables
+
+Hidden = Float[Tensor, "trial batch token width"]
+Drop = Callable[[Tensor], Tensor]
+"""Dropout of a pack in training: a tensor with a leading trial axis in, the same shape out."""
+
+ROTARY_BASE = 10_000.0
+
+
+def encode_blocks(
+    weights: Weights,
+    shape: EncoderShape,
+    tokens: Int[Tensor, "trial batch key"],
+    *,
+    scale: Float[Tensor, " trial"],
+    left_out: Collection[str],
+    drop: Drop | None,
+) -> tuple[Float[Tensor, "trial batch width"], list[Float[Tensor, "trial batch head query key"]]]:
+    """Embeddings at the read-out before projection, and the attention of every block application, first to last.
+
+    `left_out` names score terms (or VP) of the first block.
+    """
+    trial = torch.arange(len(scale), device=tokens.device)[:, None, None]
+    x = weights["token"][trial, tokens] * scale[:, None, None, None]
+    if not shape.rotary:
+        x = x + weights["position"][:, None]
+    x = drop(x) if drop else x
+    attentions: list[Tensor] = []
+    last = shape.blocks * shape.repeats - 1
+    for application in range(last + 1):
+        block = block_weights(weights, application % shape.blocks)
+        read = slice(shape.readout, shape.readout + 1) if application == last else slice(None)
+        given = _norm(x, block, "attention_norm") if shape.norm == "pre" else x
+        logits, value_source = None, given
+        if application == 0 and shape.has_terms and drop is None:
+            logits = _term_logits(weights, shape, tokens, scale, left_out)[:, :, :, read]
+            if "VP" in left_out:
+                value_source = given - weights["position"][:, None]
+        if logits is None:
+            logits = _dense_logits(given, block, shape, read)
+        attended, attention = _attend(logits, value_source, block, shape, read)
+        attentions.append(attention)
+        x = x[:, :, read] + (drop(attended) if drop else attended)
+        x = _norm(x, block, "attention_norm") if shape.norm == "post" else x
+        if shape.d_mlp:
+            given = _norm(x, block, "mlp_norm") if shape.norm == "pre" else x
+            changed = _mlp(given, block)
+            x = x + (drop(changed) if drop else changed)
+            x = _norm(x, block, "mlp_norm") if shape.norm == "post" else x
+    if shape.norm == "pre":
+        x = _norm(x, weights, "last_norm")
+    return x[:, :, 0], attentions
+
+
+def block_weights(weights: Weights, number: int) -> Weights:
+    """The weights of one block by their plain names; those of block 0 have them already."""
+    if number == 0:
+        return weights
+    prefix = f"block{number}."
+    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+
+
+def _attend(
+    logits: Tensor, source: Hidden, block: Weights, shape: EncoderShape, read: slice
+) -> tuple[Float[Tensor, "trial batch query width"], Float[Tensor, "trial batch head query key"]]:
+    if shape.causal:
+        length = source.shape[2]
+        ahead = torch.ones(length, length, dtype=torch.bool, device=source.device).triu(1)[read]
+        logits = logits.masked_fill(ahead, -torch.inf)
+    attention = torch.softmax(logits, dim=-1)
+    values = _heads(_linear(source, block["value_weight"], block["value_bias"]), shape)
+    mixed = (attention @ values).transpose(2, 3).flatten(3)
+    return _linear(mixed, block["output_weight"], block["output_bias"]), attention
+
+
+def _dense_logits(x: Hidden, block: Weights, shape: EncoderShape, read: slice) -> Tensor:
+    query = _heads(_linear(x[:, :, read], block["query_weight"], block["query_bias"]), shape)
+    key = _heads(_linear(x, block["key_weight"], block.get("key_bias")), shape)
+    if shape.rotary:
+        turn = rotations(shape.length, shape.head_width, device=x.device).to(x.dtype)
+        query, key = rotate(query, turn[:, read]), rotate(key, turn)
+    return query @ key.transpose(3, 4) * shape.head_width**-0.5
+
+
+def _term_logits(
+    weights: Weights, shape: EncoderShape, tokens: Tensor, scale: Tensor, left_out: Collection[str]
+) -> Float[Tensor, "trial batch head query key"]:
+    """Logits of the first block as sums of table entries."""
+    tables = {name: t for name, t in all_score_tables(weights, shape, scale).items() if name not in left_out}
+    trial = torch.arange(len(scale), device=tokens.device)[:, None, None]
+    total = weights["token"].new_zeros(*tokens.shape[:2], shape.n_heads, shape.length, shape.length)
+    query, key = tokens[:, :, :, None], tokens[:, :, None, :]
+    for name, table in tables.items():
+        # The advanced indices come first, then what they leave: heads, or heads and positions.
+        if name == "EE":
+            total = total + table.permute(0, 2, 3, 1)[trial[..., None], query, key].permute(0, 1, 4, 2, 3)
+        elif name == "EP":
+            total = total + table.permute(0, 2, 1, 3)[trial, tokens].permute(0, 1, 3, 2, 4)
+        elif name == "PE":
+            total = total + table.permute(0, 3, 1, 2)[trial, tokens].permute(0, 1, 3, 4, 2)
+        elif name == "BE":
+            total = total + table.transpose(1, 2)[trial, tokens].transpose(2, 3)[:, :, :, None]
+        else:  # PP and BP depend on positions alone
+            total = total + (table[:, None] if name == "PP" else table[:, None, :, None])
+    return total
+
+
+def _mlp(x: Hidden, block: Weights) -> Hidden:
+    hidden = F.gelu(_linear(x, block["mlp_in_weight"], block["mlp_in_bias"]))
+    return _linear(hidden, block["mlp_out_weight"], block["mlp_out_bias"])
+
+
+def _norm(x: Hidden, block: Weights, name: str) -> Hidden:
+    normal = F.layer_norm(x, x.shape[-1:])
+    return normal * block[f"{name}_gain"][:, None, None] + block[f"{name}_bias"][:, None, None]
+
+
+def _linear(
+    x: Float[Tensor, "trial batch token in"],
+    weight: Float[Tensor, "trial in out"],
+    bias: Float[Tensor, "trial out"] | None,
+) -> Float[Tensor, "trial batch token out"]:
+    flat = x.flatten(1, 2) @ weight
+    flat = flat if bias is None else flat + bias[:, None]
+    return flat.unflatten(1, x.shape[1:3])
+
+
+def _heads(x: Hidden, shape: EncoderShape) -> Float[Tensor, "trial batch head token part"]:
+    return x.unflatten(3, (shape.n_heads, shape.head_width)).transpose(2, 3)
+
+
+@cache
+def rotations(length: int, width: int, *, device: torch.device) -> Float[Tensor, "2 position half"]:
+    """Cosines and sines by which a pair of entries of a head turns at each position; first index cos, sin."""
+    rates = ROTARY_BASE ** (-torch.arange(0, width, 2, device=device, dtype=torch.float64) / width)
+    angles = torch.arange(length, device=device)[:, None] * rates
+    return torch.stack([angles.cos(), angles.sin()])
+
+
+def rotate(x: Float[Tensor, "... position width"], turn: Float[Tensor, "2 position half"]) -> Tensor:
+    """`x` with entries (2 i, 2 i + 1) turned by the i-th angle of their position."""
+    cos, sin = turn
+    even, odd = x[..., 0::2], x[..., 1::2]
+    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2)
