@@ -79,7 +79,7 @@ class Clip(nn.Module):
 
 def losses(model: Clip, optim: Optim, data: PackData, batches: Iterator[Tensor]) -> Iterator[Tensor]:
     """Train `model` on the scenes numbered in `batches`, without end; yields the loss before each step."""
-    images, captions = data.scenes, data.captions[data.caption_of]
+    images, captions = data.scenes, data.captions[data.captions_of[:, 0]]
     decayed = [parameter for name, parameter in model.named_parameters() if name != "log_scale"]
     groups = [
         {"params": decayed, "weight_decay": optim.weight_decay},

@@ -16,10 +16,12 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lrsym.layouts import layouts, mean_true
+
 TRAINER_VERSION = 1
 """Part of every trial_id. Raise it by hand when the same configuration may give other rows."""
 
-MAX_WIDTH, MAX_BLOCKS, MAX_STEPS = 8192, 64, 10**9
+MAX_CELLS, MAX_WIDTH, MAX_BLOCKS, MAX_STEPS = 64, 8192, 64, 10**9
 """Far beyond any use; they keep a typing error from becoming an overflow."""
 
 Value = int | float | str | bool | None
@@ -42,9 +44,11 @@ class _Part(BaseModel):
 
 
 class Scenes(_Part):
-    """What is seen: the one-dimensional scenes, and which of them are trained on."""
+    """What is seen: the scenes, and which of them are trained on."""
 
-    n_positions: int = _axis(10, "pixels", "paper", "Length of the one-dimensional image.", ge=2, le=64)
+    n_positions: int = _axis(
+        10, "pixels", "paper", "Length of the one-dimensional image; columns of a grid.", ge=2, le=64
+    )
     n_labels: int = _axis(
         20,
         "labels",
@@ -86,8 +90,15 @@ class Scenes(_Part):
         "Orders in which a pair of labels is trained; one: either a left of b or b left of a, drawn at random.",
         neutral="both",
     )
-    captions: Literal["left"] = _axis(
-        "left", "", "paper", "Which relations the captions name; left: 'a is on the left of b'."
+    captions: Literal["left", "both", "above", "left+above"] = _axis(
+        "left",
+        "",
+        "paper (left, both), ours (above)",
+        "Which relations the captions name: left of, left and right of (both), above, left of and above.",
+    )
+    n_rows: int = _axis(1, "pixels", "paper: 4", "Rows of the image; 1: one-dimensional.", neutral=1, ge=1, le=32)
+    n_objects: int = _axis(
+        2, "objects", "paper", "Objects of the scenes that are no single-object scenes.", neutral=2, ge=2, le=3
     )
 
     @model_validator(mode="before")
@@ -107,14 +118,30 @@ class Scenes(_Part):
                 f"n_labels must be at least n_pair_labels + n_heldout_labels = {used}, got {self.n_labels}; "
                 "raise it or leave it out"
             )
-        if self.positions_per_label > self.n_positions:
+        if self.n_cells > MAX_CELLS:
             raise ValueError(
-                f"positions_per_label must be 1..{self.n_positions} for {self.n_positions} positions, "
+                f"n_rows x n_positions must be at most {MAX_CELLS}, got {self.n_rows} x {self.n_positions}; lower one"
+            )
+        if self.n_rows == 1 and "above" in self.captions:
+            raise ValueError(f"captions {self.captions} need an image of several rows, got n_rows 1; raise it")
+        if self.n_pair_labels < self.n_objects:
+            raise ValueError(
+                f"n_pair_labels must be at least n_objects = {self.n_objects}, got {self.n_pair_labels}; raise it"
+            )
+        size = f"{self.n_rows} rows of " * (self.n_rows > 1) + f"{self.n_positions} positions"
+        if self.positions_per_label > self.n_cells:
+            raise ValueError(
+                f"positions_per_label must be 1..{self.n_cells} for {size}, "
                 f"got {self.positions_per_label}; lower it or raise n_positions"
+            )
+        if not self.n_layouts:
+            raise ValueError(
+                f"{self.n_objects} objects of which each two stand in a relation of captions {self.captions} have no "
+                f"layout on {size}; raise n_positions"
             )
         if self.layouts_per_pair > self.n_layouts:
             raise ValueError(
-                f"layouts_per_pair must be 1..{self.n_layouts} for {self.n_positions} positions, "
+                f"layouts_per_pair must be 1..{self.n_layouts} for {size}, "
                 f"got {self.layouts_per_pair}; lower it or raise n_positions"
             )
         if not self.n_trained_pairs:
@@ -125,25 +152,37 @@ class Scenes(_Part):
         return self
 
     @property
+    def n_cells(self) -> int:
+        """Pixels of the image."""
+        return self.n_rows * self.n_positions
+
+    @property
+    def layouts(self) -> tuple[tuple[int, ...], ...]:
+        """Every layout of `n_objects` objects, as cells."""
+        return layouts(self.n_positions, self.n_rows, self.n_objects, self.captions)
+
+    @property
     def n_layouts(self) -> int:
-        """Layouts of two objects: pairs of positions p < q."""
-        return self.n_positions * (self.n_positions - 1) // 2
+        """Layouts of `n_objects` objects; two objects in one row: pairs of positions p < q."""
+        return len(self.layouts)
 
     @property
     def n_examples(self) -> int:
-        """Size of the training set, in scenes."""
-        return self.n_labels * self.positions_per_label + self.n_trained_pairs * self.layouts_per_pair
+        """Size of the training set, in scenes with a caption: a scene of which several captions are true counts for
+        each; of a grid with two relations, where that depends on the layout, the mean over layouts."""
+        true = mean_true(self.n_positions, self.n_rows, self.n_objects, self.captions)
+        return self.n_labels * self.positions_per_label + round(self.n_trained_pairs * self.layouts_per_pair * true)
 
     @property
     def n_trained_pairs(self) -> int:
-        """Ordered pairs in the training set."""
+        """Ordered pairs (with three objects: triples) in the training set."""
         return round(self.coverage * self._n_pair_choices)
 
     @property
     def _n_pair_choices(self) -> int:
         """Pairs that coverage is a share of: ordered ones, or each pair in its one order."""
-        ordered = self.n_pair_labels * (self.n_pair_labels - 1)
-        return ordered if self.pair_orders == "both" else ordered // 2
+        count = math.perm if self.pair_orders == "both" else math.comb
+        return count(self.n_pair_labels, self.n_objects)
 
 
 class Model(_Part):
@@ -357,6 +396,8 @@ class Trial(_Part):
         s, m, o, e = self.scenes, self.model, self.optim, self.eval
         return (
             s.n_positions,
+            s.n_rows,
+            s.n_objects,
             s.n_labels,
             s.captions,
             m.d_model,

@@ -1,5 +1,7 @@
 """Small trials that train in a moment, and what several test files build from them."""
 
+import itertools
+
 import torch
 
 from lrsym.testbed.evaluation import Candidates
@@ -47,3 +49,17 @@ class Fitted:
 
     def arguments(self):
         return self.layout, self.flat, self.data, self.candidates
+
+
+def true_sentences(scenes, tokens):
+    """Every caption that is true of a scene, as text, read off its pixels."""
+    places = {int(t): divmod(cell, scenes.n_positions) for cell, t in enumerate(tokens[1:]) if t}
+    if len(places) == 1:
+        return {f"{next(iter(places))} is in the image"}
+    named = {"left": ["left"], "both": ["left", "right"], "above": ["above"], "left+above": ["left", "above"]}
+    found = set()
+    for (a, (row, column)), (b, (other_row, other_column)) in itertools.permutations(places.items(), 2):
+        holds = {"left": column < other_column, "right": column > other_column, "above": row < other_row}
+        words = {"left": "is on the left of", "right": "is on the right of", "above": "is above"}
+        found |= {f"{a} {words[r]} {b}" for r in named[scenes.captions] if holds[r]}
+    return found

@@ -52,7 +52,7 @@ def test_loss_and_every_gradient_agree_with_the_textbook():
     views = layout.views(gradient)
     for row, trial in enumerate(trials):
         model = textbook(trial, layout, flat.detach(), row)
-        expected = model(data.scenes[batch[row]], data.captions[data.caption_of[batch[row]]])
+        expected = model(data.scenes[batch[row]], data.captions[data.captions_of[batch[row], 0]])
         expected.backward()
         torch.testing.assert_close(loss[row], expected, atol=1e-5, rtol=1e-5)
         for encoder, name, _ in layout.named():

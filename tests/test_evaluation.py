@@ -11,7 +11,7 @@ from lrsym.testbed.datasets import splits
 from lrsym.testbed.evaluation import Candidates, evaluate, grade
 from lrsym.testbed.training import PackData
 from lrsym.vocabulary import METRICS, SPLITS
-from tests.helpers import CPU, Fitted, small
+from tests.helpers import CPU, Fitted, small, true_sentences
 from tests.textbook import TextbookClip
 
 TRIALS = [
@@ -25,7 +25,8 @@ def by_hand(trial, model):
     """Every accuracy of one trial by explicit loops over scenes and captions."""
     scenes = trial.scenes
     every = np.arange(sc.n_captions(scenes))
-    named = [tuple(row) for row in sc.caption_labels(scenes, every).tolist()]
+    named = [sc.caption_text(scenes, int(n)) for n in every]
+    labels = [{word for word in text.split() if word.isdigit()} for text in named]
     with torch.no_grad():
         texts = torch.nn.functional.normalize(model.text(torch.from_numpy(sc.caption_tokens(scenes))), dim=1)
     result = {}
@@ -36,30 +37,48 @@ def by_hand(trial, model):
         tokens = sc.scene_tokens(scenes, numbers)
         with torch.no_grad():
             images = torch.nn.functional.normalize(model.vision(torch.from_numpy(tokens)), dim=1)
-        shown = [tuple(t for t in row[1:].tolist() if t) for row in tokens]
-        own = [named.index(labels if len(labels) == 2 else (labels[0], 0)) for labels in shown]
+        own = [{named.index(text) for text in true_sentences(scenes, row)} for row in tokens]
         credit = {metric: [] for metric in METRICS}
         for image, mine in zip(images, own, strict=True):
             score = [float(image @ text) for text in texts]
             best = max(range(len(score)), key=score.__getitem__)
-            best_of_split = max(set(own), key=score.__getitem__)
-            credit["global"].append(best == mine)
-            credit["inset"].append(best_of_split == mine)
-            credit["labelset"].append(set(named[best]) == set(named[mine]))
-            left, right = named[mine]
-            if right:
-                credit["order"].append(score[mine] > score[named.index((right, left))])
+            best_of_split = max(set().union(*own), key=score.__getitem__)
+            credit["global"].append(best in mine)
+            credit["inset"].append(best_of_split in mine)
+            credit["labelset"].append(any(labels[best] == labels[n] for n in mine))
+            ahead = [score[n] > score[named.index(exchanged(named[n]))] for n in mine if len(labels[n]) == 2]
+            if ahead:
+                credit["order"].append(np.mean(ahead))
         result |= {(split, m): float(np.mean(c)) if c else math.nan for m, c in credit.items()}
     return result
 
 
-def test_every_accuracy_agrees_with_a_loop_over_scenes_and_captions():
-    fitted = Fitted(TRIALS)
+def exchanged(text):
+    """The sentence with its two labels exchanged."""
+    first, *words, second = text.split()
+    return " ".join([second, *words, first])
+
+
+OTHER_SCENES = {
+    "as in the paper": {},
+    "both": {"scenes__captions": "both"},
+    "grid": {"scenes__captions": "left+above", "scenes__n_rows": 2, "scenes__n_positions": 3},
+    "three objects": {"scenes__n_objects": 3, "scenes__layouts_per_pair": 2},
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_SCENES)
+def test_every_accuracy_agrees_with_a_loop_over_scenes_and_captions(kind):
+    changes = OTHER_SCENES[kind]
+    trials = [small(seed=9, optim__steps=25, **changes)] if changes else TRIALS
+    fitted = Fitted(trials)
     with torch.no_grad():
         accuracies = evaluate(*fitted.arguments(), scale=fitted.scale)
     assert set(accuracies) == {(s, m) for s in SPLITS for m in METRICS}
-    for row, trial in enumerate(TRIALS):
-        model = TextbookClip(7, 5, 12, 3, scale=trial.model.embedding_scale, temperature=0.07)
+    for row, trial in enumerate(trials):
+        sizes = (7, trial.scenes.n_cells, 12, 3)
+        n_relations = len(sc.relations(trial.scenes))
+        model = TextbookClip(*sizes, scale=trial.model.embedding_scale, temperature=0.07, n_relations=n_relations)
         wanted = by_hand(trial, model.load(fitted.layout.views(fitted.flat), row))
         found = {key: value[row].item() for key, value in accuracies.items()}
         assert found == pytest.approx(wanted, abs=1e-6, nan_ok=True)
@@ -88,7 +107,7 @@ def number(left, right):
 
 
 def test_credit_by_hand_for_one_scene_of_an_unseen_pair():
-    own = torch.tensor([number(4, 5)])
+    own = torch.tensor([[number(4, 5)]])
     scores = torch.zeros(1, 49)
     scores[0, number(4, 5)] = 0.5
     scores[0, number(5, 4)] = 0.4
@@ -102,10 +121,26 @@ def test_credit_by_hand_for_one_scene_of_an_unseen_pair():
 
 
 def test_a_tie_between_a_caption_and_its_swap_is_half_right_in_order():
-    own = torch.tensor([number(4, 5)])
+    own = torch.tensor([[number(4, 5)]])
     credit, defined = grades(torch.zeros(1, 49), own)["unseen", "order"]
     assert credit.item() == 0.5
     assert defined.item()
+
+
+def test_any_true_caption_is_a_hit_and_order_is_the_mean_over_them():
+    trial = small(scenes__captions="both")
+    left, right = number(4, 5), number(5, 4) + 42  # "4 is on the left of 5", "5 is on the right of 4"
+    assert [sc.caption_text(trial.scenes, n) for n in (left, right)] == [
+        "4 is on the left of 5",
+        "5 is on the right of 4",
+    ]
+    scores = torch.zeros(1, 7 + 2 * 42)
+    scores[0, right] = 0.9
+    scores[0, number(5, 4)] = 0.1  # the swap of the left caption beats it
+    found = {
+        m: credit[0, 0].item() for (_, m), (credit, _) in grades(scores, torch.tensor([[left, right]]), trial).items()
+    }
+    assert (found["order"], found["inset"], found["global"], found["labelset"]) == (0.5, 1, 1, 1)
 
 
 def test_a_global_hit_is_a_hit_of_the_label_set_and_within_the_split():

@@ -1,11 +1,12 @@
+import math
 from itertools import permutations
 
 import numpy as np
 import pytest
 
 from lrsym.testbed import scenes as sc
-from lrsym.testbed.datasets import HALF_LAYOUTS, splits
-from tests.helpers import small
+from lrsym.testbed.datasets import HALF_LAYOUTS, SAMPLE, splits
+from tests.helpers import small, true_sentences
 
 SCENES = small().scenes
 EVERY = np.arange(sc.n_single_scenes(SCENES) + 7 * 6 * SCENES.n_layouts)
@@ -25,11 +26,11 @@ def test_scenes_begin_with_cls_and_show_one_or_two_labels():
     tokens = sc.scene_tokens(SCENES, EVERY)
     assert (tokens[:, 0] == sc.cls_token(SCENES)).all()
     assert {len(described(row)) for row in tokens} == {1, 2}
-    assert (np.array([len(described(row)) == 2 for row in tokens]) == sc.has_two_objects(SCENES, EVERY)).all()
+    assert (np.array([len(described(row)) == 2 for row in tokens]) == sc.has_several_objects(SCENES, EVERY)).all()
 
 
 def test_the_caption_of_a_scene_names_its_labels_from_left_to_right():
-    labels = sc.caption_labels(SCENES, sc.scene_caption(SCENES, EVERY))
+    labels = sc.caption_labels(SCENES, sc.scene_captions(SCENES, EVERY)[:, 0])
     for row, named in zip(sc.scene_tokens(SCENES, EVERY), labels, strict=True):
         assert described(row) == [label for label in named.tolist() if label]
 
@@ -49,8 +50,8 @@ def test_caption_text_reads_as_a_sentence():
 
 def test_mirroring_a_scene_twice_changes_nothing_and_once_swaps_its_labels():
     tokens = sc.scene_tokens(SCENES, EVERY)
-    assert (sc.mirror(sc.mirror(tokens)) == tokens).all()
-    assert [described(r) for r in sc.mirror(tokens)] == [described(r)[::-1] for r in tokens]
+    assert (sc.mirror(SCENES, sc.mirror(SCENES, tokens)) == tokens).all()
+    assert [described(r) for r in sc.mirror(SCENES, tokens)] == [described(r)[::-1] for r in tokens]
 
 
 def test_swapping_a_caption_twice_changes_nothing_and_once_exchanges_its_labels():
@@ -64,11 +65,66 @@ def test_swapping_a_caption_twice_changes_nothing_and_once_exchanges_its_labels(
 
 
 def test_the_mirrored_scene_is_described_by_the_swapped_caption():
-    pairs = EVERY[sc.has_two_objects(SCENES, EVERY)]
+    pairs = EVERY[sc.has_several_objects(SCENES, EVERY)]
     number = {tuple(row): n for n, row in zip(EVERY, sc.scene_tokens(SCENES, EVERY).tolist(), strict=True)}
-    mirrored = np.array([number[tuple(row)] for row in sc.mirror(sc.scene_tokens(SCENES, pairs)).tolist()])
-    captions = sc.scene_caption(SCENES, pairs)
-    assert (sc.scene_caption(SCENES, mirrored) == sc.swap(SCENES, captions)).all()
+    mirrored = np.array([number[tuple(row)] for row in sc.mirror(SCENES, sc.scene_tokens(SCENES, pairs)).tolist()])
+    captions = sc.scene_captions(SCENES, pairs)[:, 0]
+    assert (sc.scene_captions(SCENES, mirrored)[:, 0] == sc.swap(SCENES, captions)).all()
+
+
+WORLDS = {
+    "both": {"scenes__captions": "both"},
+    "three objects": {"scenes__n_objects": 3},
+    "three objects, both": {"scenes__n_objects": 3, "scenes__captions": "both"},
+    "grid, left": {"scenes__n_rows": 3, "scenes__n_positions": 2},
+    "grid, above": {"scenes__n_rows": 3, "scenes__n_positions": 2, "scenes__captions": "above"},
+    "grid, left and above": {"scenes__n_rows": 2, "scenes__n_positions": 3, "scenes__captions": "left+above"},
+    "grid, three objects": {
+        "scenes__n_rows": 2, "scenes__n_positions": 3, "scenes__captions": "left+above", "scenes__n_objects": 3,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_scenes_of_every_world_differ_and_have_exactly_their_true_captions(world):
+    scenes = small(**WORLDS[world]).scenes
+    groups = math.perm(scenes.n_labels, scenes.n_objects)
+    every = np.arange(sc.n_single_scenes(scenes) + groups * scenes.n_layouts)
+    tokens, captions = sc.scene_tokens(scenes, every), sc.scene_captions(scenes, every)
+    assert len({tuple(row) for row in tokens.tolist()}) == len(every)
+    for row, own in zip(tokens, captions, strict=True):
+        named = [sc.caption_text(scenes, int(n)) for n in own if n >= 0]
+        assert len(named) == len(set(named))
+        assert set(named) == true_sentences(scenes, row)
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_splits_of_every_world_are_disjoint_and_the_training_set_has_the_counted_examples(world):
+    scenes = small(**WORLDS[world]).scenes
+    drawn = splits(scenes, seed=4)
+    together = np.concatenate(list(drawn.values()))
+    assert len(np.unique(together)) == len(together)
+    assert all(len(numbers) for name, numbers in drawn.items() if name != "uncovered")
+    examples = (sc.scene_captions(scenes, drawn["train"]) >= 0).sum()
+    if scenes.captions != "left+above":  # there the count is a mean over layouts
+        assert examples == scenes.n_examples
+    shown = [{t for t in row[1:].tolist() if t} for row in sc.scene_tokens(scenes, drawn["unseen"])]
+    assert all(labels <= {4, 5, 6} and len(labels) == scenes.n_objects for labels in shown)
+
+
+def test_a_grid_of_4_by_4_has_as_many_layouts_as_a_person_counts():
+    grid = {"scenes__n_rows": 4, "scenes__n_positions": 4}
+    assert small(**grid).scenes.n_layouts == 16 * 12 // 2  # two cells in different columns
+    assert small(**grid, scenes__captions="above").scenes.n_layouts == 16 * 12 // 2
+    assert small(**grid, scenes__captions="left+above").scenes.n_layouts == 16 * 15 // 2
+    assert small(scenes__n_objects=3, scenes__n_positions=10).scenes.n_layouts == 120
+
+
+def test_a_split_of_too_many_scenes_is_a_sample():
+    many = small(scenes__n_objects=3, scenes__n_pair_labels=9, scenes__n_labels=12, scenes__n_positions=10).scenes
+    drawn = splits(many, seed=0)
+    assert len(drawn["seen"]) == SAMPLE
+    assert set(drawn["seen"]).isdisjoint(drawn["train"])
 
 
 def test_splits_are_disjoint_and_have_the_sizes_of_the_paper():
@@ -135,7 +191,7 @@ def test_with_pairs_in_one_order_the_mirrored_pairs_are_not_trained():
 
 def test_both_orders_occur_among_pairs_trained_in_one_order():
     many = small(scenes__pair_orders="one", scenes__n_pair_labels=15, scenes__n_labels=20).scenes
-    train = sc.scene_caption(many, splits(many, seed=1)["train"])
+    train = sc.scene_captions(many, splits(many, seed=1)["train"])[:, 0]
     left, right = sc.caption_labels(many, train[train >= many.n_labels]).T
     assert 0.2 < (left < right).mean() < 0.8
 

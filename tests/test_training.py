@@ -63,7 +63,7 @@ def test_a_pack_trains_as_the_textbook_loop_with_torch_adamw():
         for group in optimiser.param_groups:
             group["lr"] = 0.01 * min(1, step / 2)
         optimiser.zero_grad()
-        loss = model(data.scenes[batch[0]], data.captions[data.caption_of[batch[0]]])
+        loss = model(data.scenes[batch[0]], data.captions[data.captions_of[batch[0], 0]])
         loss.backward()
         for encoder in (model.vision, model.text):
             encoder.key.bias.grad = None  # exactly zero in theory; rounding noise would be blown up by Adam

@@ -33,13 +33,13 @@ class TextbookEncoder(nn.Module):
 
 
 class TextbookClip(nn.Module):
-    def __init__(self, n_labels, n_positions, d_model, n_heads, *, scale, temperature):
+    def __init__(self, n_labels, n_positions, d_model, n_heads, *, scale, temperature, n_relations=1):
         super().__init__()
         self.vision = TextbookEncoder(
             n_labels + 2, n_positions + 1, d_model, n_heads, scale=scale, causal=False, readout=0, projected=False
         )
         self.text = TextbookEncoder(
-            n_labels + 4, 4, d_model, n_heads, scale=scale, causal=True, readout=3, projected=True
+            n_labels + 3 + n_relations, 4, d_model, n_heads, scale=scale, causal=True, readout=3, projected=True
         )
         self.log_scale = nn.Parameter(torch.tensor(1 / temperature).log())
 

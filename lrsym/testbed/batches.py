@@ -17,7 +17,7 @@ CHUNK = 64
 def batches(
     trials: Sequence[Trial], training_sets: Sequence[np.ndarray], *, device: torch.device
 ) -> Iterator[Int[Tensor, "trial batch"]]:
-    """Scene numbers of one batch after the other, without end; row i is drawn from `training_sets[i]`."""
+    """Examples of one batch after the other, without end; row i is drawn from `training_sets[i]`."""
     members = [_chunks(t, s) for t, s in zip(trials, training_sets, strict=True)]
     while True:
         chunk = torch.from_numpy(np.stack([next(m) for m in members], axis=1)).to(device, non_blocking=True)

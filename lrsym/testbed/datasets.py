@@ -9,32 +9,43 @@ and coverage are ours).
 from itertools import permutations
 
 import numpy as np
+from jaxtyping import Int
 
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.streams import stream
 from lrsym.trial import Scenes
 
-HALF_LAYOUTS = 6
-"""Layouts of each half-seen pair: with the paper's 15 and 5 labels the split is as large as the unseen pairs."""
+Groups = Int[np.ndarray, "n object"]
+"""Ordered groups of different labels: pairs, or triples."""
+
+HALF_LAYOUTS, HALF_SCENES = 6, 1000
+"""Layouts of each half-seen pair, and scenes in all; the paper's 15 and 5 labels give 900, as many as unseen pairs."""
+
+MAX_SPLIT, SAMPLE = 10_000, 2000
+"""A validation set of more scenes than MAX_SPLIT (three objects, large grids) is a random sample of size SAMPLE."""
 
 
 def splits(scenes: Scenes, *, seed: int) -> dict[str, sc.Numbers]:
     """Scene numbers by split (vocabulary.SPLITS), ascending; a split may be empty."""
     single_train, single_rest = _draw_singles(scenes, seed)
     pair_train, pair_rest, uncovered = _draw_pairs(scenes, seed)
-    return {
-        "train": np.sort(np.concatenate([single_train, pair_train])),
-        "single": np.sort(single_rest),
-        "seen": np.sort(pair_rest),
+    validation = {
+        "single": single_rest,
+        "seen": pair_rest,
         "unseen": _unseen(scenes),
         "half": _draw_half_seen(scenes, seed),
-        "uncovered": np.sort(uncovered),
+        "uncovered": uncovered,
     }
+    kept = {
+        name: _sample(numbers, SAMPLE, seed, name) if len(numbers) > MAX_SPLIT else np.sort(numbers)
+        for name, numbers in validation.items()
+    }
+    return {"train": np.sort(np.concatenate([single_train, pair_train])), **kept}
 
 
 def _draw_singles(scenes: Scenes, seed: int) -> tuple[sc.Numbers, sc.Numbers]:
     labels = np.arange(1, scenes.n_labels + 1)
-    order = _shuffled_rows(stream(seed, "scenes/single"), len(labels), scenes.n_positions)
+    order = _shuffled_rows(stream(seed, "scenes/single"), len(labels), scenes.n_cells)
     numbers = sc.single_scene(scenes, labels[:, None], order)
     cut = scenes.positions_per_label
     return numbers[:, :cut].ravel(), numbers[:, cut:].ravel()
@@ -42,47 +53,50 @@ def _draw_singles(scenes: Scenes, seed: int) -> tuple[sc.Numbers, sc.Numbers]:
 
 def _draw_pairs(scenes: Scenes, seed: int) -> tuple[sc.Numbers, sc.Numbers, sc.Numbers]:
     """Scenes of the pair labels: trained, trained pairs in other layouts, and pairs that are not trained."""
-    left, right = _ordered_pairs(1, scenes.n_pair_labels)
-    order = _shuffled_rows(stream(seed, "scenes/pairs"), len(left), scenes.n_layouts)
-    numbers = sc.pair_scene(scenes, left[:, None], right[:, None], order)
-    trained, cut = _draw_covered(scenes, seed), scenes.layouts_per_pair
+    groups = _ordered_groups(range(1, scenes.n_pair_labels + 1), scenes.n_objects)
+    order = _shuffled_rows(stream(seed, "scenes/pairs"), len(groups), scenes.n_layouts)
+    numbers = sc.group_scene(scenes, groups[:, None], order)
+    trained, cut = _draw_covered(scenes, groups, seed), scenes.layouts_per_pair
     return numbers[trained, :cut].ravel(), numbers[trained, cut:].ravel(), numbers[~trained].ravel()
 
 
-def _draw_covered(scenes: Scenes, seed: int) -> np.ndarray:
-    """Which of the ordered pairs of the pair labels are trained; for one seed more coverage contains less."""
-    left, right = _ordered_pairs(1, scenes.n_pair_labels)
+def _draw_covered(scenes: Scenes, groups: Groups, seed: int) -> np.ndarray:
+    """Which of `groups` are trained; for one seed more coverage contains less."""
     rng = stream(seed, "scenes/coverage")
-    choices = np.arange(len(left))
+    choices = np.arange(len(groups))
     if scenes.pair_orders == "one":
-        first = np.flatnonzero(left < right)
-        mirrored = {(a, b): i for i, (a, b) in enumerate(zip(left, right, strict=True))}
-        second = np.array([mirrored[right[i], left[i]] for i in first])
-        choices = np.where(rng.random(len(first)) < 0.5, first, second)
-    trained = np.zeros(len(left), dtype=bool)
+        _, of_set = np.unique(np.sort(groups, axis=1), axis=0, return_inverse=True)
+        shuffled = rng.permutation(choices)
+        choices = shuffled[np.unique(of_set[shuffled], return_index=True)[1]]  # the first order of each set of labels
+    trained = np.zeros(len(groups), dtype=bool)
     trained[rng.permutation(choices)[: scenes.n_trained_pairs]] = True
     return trained
 
 
-def _draw_half_seen(scenes: Scenes, seed: int) -> sc.Numbers:
-    last = scenes.n_pair_labels + scenes.n_heldout_labels
-    left, right = _ordered_pairs(1, last)
-    half = (left <= scenes.n_pair_labels) != (right <= scenes.n_pair_labels)
-    left, right = left[half, None], right[half, None]
-    order = _shuffled_rows(stream(seed, "scenes/half"), len(left), scenes.n_layouts)
-    return np.sort(sc.pair_scene(scenes, left, right, order[:, :HALF_LAYOUTS]).ravel())
-
-
 def _unseen(scenes: Scenes) -> sc.Numbers:
     first = scenes.n_pair_labels + 1
-    left, right = _ordered_pairs(first, first + scenes.n_heldout_labels - 1)
-    every = np.arange(scenes.n_layouts)
-    return np.sort(sc.pair_scene(scenes, left[:, None], right[:, None], every[None, :]).ravel())
+    groups = _ordered_groups(range(first, first + scenes.n_heldout_labels), scenes.n_objects)
+    return sc.group_scene(scenes, groups[:, None], np.arange(scenes.n_layouts)[None]).ravel()
 
 
-def _ordered_pairs(first: int, last: int) -> tuple[sc.Numbers, sc.Numbers]:
-    pairs = np.array(list(permutations(range(first, last + 1), 2)), dtype=np.int64).reshape(-1, 2)
-    return pairs[:, 0], pairs[:, 1]
+def _draw_half_seen(scenes: Scenes, seed: int) -> sc.Numbers:
+    last = scenes.n_pair_labels + scenes.n_heldout_labels
+    groups = _ordered_groups(range(1, last + 1), scenes.n_objects)
+    in_pairs = (groups <= scenes.n_pair_labels).sum(axis=1)
+    groups = groups[(in_pairs > 0) & (in_pairs < scenes.n_objects)]
+    order = _shuffled_rows(stream(seed, "scenes/half"), len(groups), scenes.n_layouts)
+    numbers = sc.group_scene(scenes, groups[:, None], order[:, :HALF_LAYOUTS])
+    return _sample(numbers.ravel(), HALF_SCENES, seed, "half-seen")
+
+
+def _sample(numbers: sc.Numbers, most: int, seed: int, name: str) -> sc.Numbers:
+    if len(numbers) > most:
+        numbers = stream(seed, f"scenes/sample/{name}").permutation(numbers)[:most]
+    return np.sort(numbers)
+
+
+def _ordered_groups(labels: range, size: int) -> Groups:
+    return np.array(list(permutations(labels, size)), dtype=np.int64).reshape(-1, size)
 
 
 def _shuffled_rows(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:

@@ -43,18 +43,19 @@ class Candidates:
         computed once for each scene.
         """
         every = np.arange(sc.n_captions(scenes))
-        device = data.caption_of.device
-        swapped = torch.from_numpy(sc.swap(scenes, every)).to(device)
+        device = data.captions_of.device
+        swapped, label_set = (torch.from_numpy(f(scenes, every)).to(device) for f in (sc.swap, sc.label_set))
         of_split = {}
         for split, member in data.members.items():
             occurs = torch.zeros(len(member), len(every), device=device)
-            occurs.index_add_(1, data.caption_of, member.to(occurs.dtype))
+            for own in data.captions_of.unbind(1):
+                occurs.index_add_(1, own.clamp(min=0), (member & (own >= 0)).to(occurs.dtype))
             of_split[split] = occurs > 0
         in_split = torch.stack([data.members[split].any(dim=0) for split in SPLITS], dim=1)
         signatures, group = in_split.unique(dim=0, return_inverse=True)
         named = [tuple(s for s, inside in zip(SPLITS, row, strict=True) if inside) for row in signatures.tolist()]
         groups = tuple(((group == i).nonzero()[:, 0], names) for i, names in enumerate(named))
-        return cls(swapped, torch.minimum(swapped, torch.arange(len(every), device=device)), of_split, groups)
+        return cls(swapped, label_set, of_split, groups)
 
 
 def evaluate(
@@ -77,7 +78,7 @@ def evaluate(
         asked = [split for split in of_group if split in splits]
         for rows in every_row.split(chunk) if asked else ():
             image, _ = encode(weights["vision"], layout.vision, data.scenes[rows], scale=scale, left_out=left_out)
-            graded = grade(cosine(image, text), data.caption_of[rows], candidates, splits=asked)
+            graded = grade(cosine(image, text), data.captions_of[rows], candidates, splits=asked)
             for (split, metric), (credit, defined) in graded.items():
                 counted = data.members[split][:, rows] & defined
                 right[split, metric] += (credit * counted).sum(dim=1)
@@ -90,25 +91,34 @@ Grades = dict[tuple[str, str], tuple[Float[Tensor, "trial scene"], Bool[Tensor, 
 
 def grade(
     scores: Float[Tensor, "trial scene caption"],
-    own: Int[Tensor, " scene"],
+    own: Int[Tensor, "scene true"],
     candidates: Candidates,
     *,
     splits: Collection[str],
 ) -> Grades:
     """By (split, metric): the credit of each scene, and whether the metric is defined for it.
 
-    Credit is 1 or 0, and a half for a tie in order.
+    `own` has the captions that are true of a scene, -1 where there is none. Credit is 1 where a true caption is the
+    best one, else 0; in order it is the mean over the true captions of two labels, a half for a tie.
     """
-    swapped = candidates.swapped[own]
-    two, every = swapped != own, torch.ones_like(own, dtype=torch.bool)
-    score, other = (scores.gather(2, c.expand(len(scores), -1)[:, :, None])[:, :, 0] for c in (own, swapped))
-    order = (score > other).float() + (score == other).float() / 2
+    exists = own >= 0
+    true = own.clamp(min=0)
+    swapped = candidates.swapped[true]
+    paired, every = (swapped != true) & exists, torch.ones_like(own[:, 0], dtype=torch.bool)
+    score, other = (scores.gather(2, c.expand(len(scores), -1, -1)) for c in (true, swapped))
+    ahead = ((score > other).float() + (score == other).float() / 2) * paired
+    order = ahead.sum(dim=2) / paired.sum(dim=1).clamp(min=1)
+
+    def hits(chosen: Int[Tensor, "trial scene"], right: Int[Tensor, "scene true"]) -> Float[Tensor, "trial scene"]:
+        return ((chosen[:, :, None] == right) & exists).any(dim=2).float()
+
     best = scores.argmax(dim=2)
+    in_all, in_sets = hits(best, true), hits(candidates.label_set[best], candidates.label_set[true])
     graded: Grades = {}
     for split in splits:
         best_of_split = scores.masked_fill(~candidates.of_split[split][:, None], -torch.inf).argmax(dim=2)
-        graded[split, "order"] = (order, two)
-        graded[split, "inset"] = ((best_of_split == own).float(), every)
-        graded[split, "global"] = ((best == own).float(), every)
-        graded[split, "labelset"] = ((candidates.label_set[best] == candidates.label_set[own]).float(), every)
+        graded[split, "order"] = (order, paired.any(dim=1))
+        graded[split, "inset"] = (hits(best_of_split, true), every)
+        graded[split, "global"] = (in_all, every)
+        graded[split, "labelset"] = (in_sets, every)
     return graded

@@ -95,7 +95,7 @@ def vision_shape(trial: Trial) -> EncoderShape:
     """The vision encoder: no mask, read out at [CLS], no projection."""
     s, m = trial.scenes, trial.model
     cls = sc.cls_token(s)
-    sizes = (cls + 1, 1 + s.n_positions, sc.CLS_POSITION, cls)
+    sizes = (cls + 1, 1 + s.n_cells, sc.CLS_POSITION, cls)
     return EncoderShape("vision", *sizes, False, False, blocks=m.vision_blocks, **_shared(m))
 
 

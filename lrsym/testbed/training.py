@@ -25,10 +25,13 @@ from lrsym.trial import Trial
 
 @dataclass(frozen=True)
 class PackData:
-    """The scenes a pack uses, numbered within the pack, and which member uses which for what."""
+    """The scenes a pack uses, numbered within the pack, and which member uses which for what.
+
+    An *example* is a scene with one of its captions: entry `scene * true + i` for caption i of `captions_of`.
+    """
 
     scenes: Int[Tensor, "scene key"]
-    caption_of: Int[Tensor, " scene"]
+    captions_of: Int[Tensor, "scene true"]
     captions: Int[Tensor, "caption word"]
     members: dict[str, Bool[Tensor, "trial scene"]]
     training_sets: tuple[np.ndarray, ...]
@@ -44,13 +47,20 @@ class PackData:
         for row, member in enumerate(local):
             for name, chosen in member.items():
                 masks[name][row, chosen] = True
+        captions_of = sc.scene_captions(first, numbers)
+        examples = np.arange(captions_of.size).reshape(captions_of.shape)
         return cls(
             scenes=torch.from_numpy(sc.scene_tokens(first, numbers)).to(device),
-            caption_of=torch.from_numpy(sc.scene_caption(first, numbers)).to(device),
+            captions_of=torch.from_numpy(captions_of).to(device),
             captions=torch.from_numpy(sc.caption_tokens(first)).to(device),
             members={name: torch.from_numpy(mask).to(device) for name, mask in masks.items()},
-            training_sets=tuple(member["train"] for member in local),
+            training_sets=tuple(examples[m["train"]][captions_of[m["train"]] >= 0] for m in local),
         )
+
+    def examples(self, number: Int[Tensor, "*batch"]) -> tuple[Int[Tensor, "*batch key"], Int[Tensor, "*batch word"]]:
+        """Token rows of the scenes and captions of the examples numbered `number`."""
+        n_true = self.captions_of.shape[1]
+        return self.scenes[number // n_true], self.captions[self.captions_of.flatten()[number]]
 
 
 @dataclass(frozen=True)
@@ -107,10 +117,10 @@ def batch_loss(
     scale: Tensor,
     drop: Drop | None = None,
 ) -> Float[Tensor, " trial"]:
-    """Loss of each member on its batch of scenes."""
+    """Loss of each member on its batch of examples."""
     weights = layout.views(flat)
-    image, _ = encode(weights["vision"], layout.vision, data.scenes[batch], scale=scale, drop=drop)
-    captions = data.captions[data.caption_of[batch]]
+    scenes, captions = data.examples(batch)
+    image, _ = encode(weights["vision"], layout.vision, scenes, scale=scale, drop=drop)
     text, _ = encode(weights["text"], layout.text, captions, scale=scale, drop=drop)
     return contrastive_loss(image, text, weights["loss"]["log_scale"])
 
