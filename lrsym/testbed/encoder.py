@@ -34,8 +34,9 @@ def encode(
     first block; `drop` is the dropout of training. The last attention has the read-out row as its only query.
     Raises ValueError where terms are left out of a block that has none.
     """
-    if left_out and not shape.has_terms:
-        raise ValueError("score terms exist where a block reads token + position embeddings; this one does not")
+    if unknown := sorted({*left_out} - {*shape.removable}):
+        have = ", ".join(shape.removable) or "none, its first block reads no token + position embeddings"
+        raise ValueError(f"the {shape.name} encoder has no term {', '.join(unknown)} to leave out; it has {have}")
     tokens = tokens.expand(len(scale), -1, -1)
     if shape.plain and drop is None:
         embedding, attention = _encode_plain(weights, shape, tokens, scale=scale, left_out=left_out)
