@@ -18,7 +18,7 @@ def imported_by(code):
 @pytest.mark.parametrize(
     ("code", "allowed"),
     [
-        ("import lrsym, lrsym.trial, lrsym.axes, lrsym.vocabulary, lrsym.errors", set()),
+        ("import lrsym, lrsym.trial, lrsym.axes, lrsym.vocabulary, lrsym.errors, lrsym.toml_source", set()),
         ("import lrsym.testbed.training, lrsym.testbed.mechanism", {"torch"}),
         ("import lrsym.results.plots, lrsym.results.store", {"polars", "pyarrow", "altair"}),
         ("import lrsym.sweep.spec", set()),
