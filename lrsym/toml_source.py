@@ -57,7 +57,7 @@ def read_source(path: Path, *, what: str) -> Source:
         remedy = f"did you mean {path.with_name(near[0])}?" if near else "check the path"
         raise UsageError(f"{path}: there is no such file; {remedy}") from None
     except IsADirectoryError:
-        raise UsageError(f"{path}: a {what} is one TOML file, this is a folder; name a file in it") from None
+        raise UsageError(f"{path}: a {what} file is TOML, this is a folder; name a file in it") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: the file cannot be read ({error}); check the path and its permissions") from None
     try:
