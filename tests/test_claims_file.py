@@ -1,10 +1,11 @@
 """Claims files: what is taken, and one message with line, rule and remedy for what is not."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from lrsym.claims.file import load, parse
+from lrsym.claims.file import Claim, Part, Picture, load, parse
 from lrsym.claims.tables import check_estimates
 from lrsym.errors import UsageError
 
@@ -180,3 +181,25 @@ def test_a_missing_file_a_folder_and_bytes_are_told(tmp_path: Path):
         load(tmp_path / "claim.toml")
     with pytest.raises(UsageError, match="this is a folder"):
         load(tmp_path)
+
+
+SHIPPED = sorted((Path(__file__).parent.parent / "claims").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_file_is_named_after_itself_and_opens_with_question_cost_and_command(path: Path):
+    assert load(path).name == path.stem
+    question, cost, command = path.read_text().splitlines()[:3]
+    assert question.startswith("# Question: ")
+    assert cost.startswith("# Cost: ")
+    assert command.startswith(f"# Command: lrsym claims claims/{path.name}")
+
+
+def test_the_file_in_the_documentation_is_taken():
+    page = Path(__file__).parent.parent / "docs/decisions/claims.md"
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    (claim,) = read(example).claims
+    written = set(re.findall(r"^(\w+) =", example, flags=re.MULTILINE))
+    keys = {*Claim.model_fields, *Part.model_fields, *Picture.model_fields} - {"sweeps", "picture", "part"}
+    assert keys <= written
+    assert claim.picture is not None

@@ -64,7 +64,7 @@ def _panel(arms: Sequence[JudgedArm], number: int) -> alt.LayerChart:
 
 def _row(place: int, arm: str, judged: JudgedPart) -> dict[str, Any]:
     found = judged.found
-    text = f"{estimated(judged)}   n = {found.n}" + ("   too few" if judged.too_few else "")
+    text = f"{estimated(judged)} \u00b7 n = {found.n}" + (" \u00b7 too few" if judged.too_few else "")
     return {
         "arm": arm, "place": place + _MEAN_AT, "value": found.mean, "low": found.low, "high": found.high,
         "text": text, "colour": COLOURS[judged.verdict],
