@@ -1,6 +1,6 @@
 """The verb `lrsym claims`: ask a file of claims, train what it lacks where wanted, print verdicts, write the page."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -47,11 +47,10 @@ class _Asked:
     sweeps: "dict[str, Sweep]"
     results: Path
 
-    def command(self, ids: Sequence[str], **options: object) -> str:
+    def command(self, ids: Sequence[str], options: Mapping[str, object] | None = None) -> str:
         """The command that asks the claims with these ids again."""
-        chosen = "".join(f" --claim {name}" for name in ids)
         line = command_line("claims", self.file.path, self.results, options)
-        return line + chosen
+        return line + "".join(f" --claim {name}" for name in ids)
 
 
 def claims(
@@ -72,14 +71,17 @@ def claims(
     if out is not None and no_page:
         raise UsageError("--out and --no-page exclude each other; choose one")
     asked = _checked(file, ids, results)
-    failed = 0
+    chosen = {"workers": workers, "pack": pack, "device": device, "engine": engine}
+    train, failed = asked.command(ids, chosen) + " --run", 0
     if run:
-        failed = _train(asked, resolve(engine=engine, device=device, workers=workers, pack=pack), ids)
+        failed = _train(asked, resolve(engine=engine, device=device, workers=workers, pack=pack), again=train)
     elif not results.is_dir():
         raise UsageError(f"there are no results in {results}; train with --run, or name their folder with --results")
     judged, trained = _judged(asked)
     page = None if no_page else _write_page(asked, judged, ids, out)
-    _report(asked, judged, trained, ids, page, as_json=json)
+    report, text = _report(asked, judged, ids, page)
+    text += _gaps(trained.values(), train)
+    show(report, text if page is None else [*text, str(page)], as_json=json)
     if failed:
         raise typer.Exit(1)
 
@@ -117,7 +119,7 @@ def _check_picture(file: "ClaimsFile", claim: "Claim") -> None:
         raise file.error(claim, "picture", str(error)) from None
 
 
-def _train(asked: _Asked, settings: "Settings", ids: Sequence[str]) -> int:
+def _train(asked: _Asked, settings: "Settings", *, again: str) -> int:
     """Train what the sweeps of the chosen claims lack; how many trials failed. Leaves with 130 after Ctrl-C."""
     from lrsym.results.store import Store
     from lrsym.sweep.drive import plan_sweep, run_sweep
@@ -135,7 +137,6 @@ def _train(asked: _Asked, settings: "Settings", ids: Sequence[str]) -> int:
         ended = f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}"
         typer.echo(f"{sweep.name}: {ended}{failures(outcome.statuses)}", err=True)
         if outcome.interrupted:
-            again = asked.command(ids) + " --run"
             typer.echo(
                 f"stopped with {outcome.pending} trials of {sweep.name} left; finished packs are kept. Go on: {again}",
                 err=True,
@@ -193,11 +194,11 @@ def _pictures(asked: _Asked, claim: "Claim") -> "dict[str, Drawn | str]":
 
 
 def _report(
-    asked: _Asked, judged: "Sequence[JudgedClaim]", trained: "dict[str, Trained]", ids: Sequence[str],
-    page: Path | None, *, as_json: bool,
-) -> None:  # fmt: skip
+    asked: _Asked, judged: "Sequence[JudgedClaim]", ids: Sequence[str], page: Path | None
+) -> tuple[dict[str, object], list[str]]:
+    """Everything for programs, and the table of verdicts for a reader."""
     from lrsym.claims.judging import counts
-    from lrsym.claims.report import as_data, gaps, lines
+    from lrsym.claims.report import as_data, lines
 
     found = counts(judged)
     report = {
@@ -205,12 +206,15 @@ def _report(
         "page": None if page is None else str(page), "command": asked.command(ids),
         "claims": [as_data(one) for one in judged],
     }  # fmt: skip
-    text = _table(lines(judged))
-    text.append(", ".join(f"{number} {verdict}" for verdict, number in found.items()))
-    for sweep in trained.values():
-        if told := gaps(sweep):
-            text.append(f"{sweep.sweep}: {told}" + (f"; run: {asked.command(ids)} --run" if sweep.missing else ""))
-    show(report, text if page is None else [*text, str(page)], as_json=as_json)
+    return report, [*_table(lines(judged)), ", ".join(f"{number} {verdict}" for verdict, number in found.items())]
+
+
+def _gaps(sweeps: "Iterable[Trained]", train: str) -> list[str]:
+    """What the store lacks of each sweep, with the command that trains it."""
+    from lrsym.claims.report import gaps
+
+    told = [(sweep, gaps(sweep)) for sweep in sweeps]
+    return [f"{s.sweep}: {gap}" + (f"; run: {train}" if s.missing else "") for s, gap in told if gap]
 
 
 def _table(rows: "Sequence[tuple[str, ...]]") -> list[str]:

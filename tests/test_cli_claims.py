@@ -110,6 +110,10 @@ def test_trials_that_are_missing_are_told_with_the_command_that_trains_them(tmp_
     assert f"small: 4 of 4 trials missing; run: lrsym claims {path} --results {tmp_path / 'r'} --run" in text
     assert re.search(r"C1 +small +undecided +0 .*too few: 0 of 4", text)
     assert files(tmp_path / "r") == []
+    again = lrsym(
+        "claims", path, "--results", tmp_path / "r", "--no-page", "--claim", "C1", "--workers", 3, "--pack", 2
+    )
+    assert f"run: lrsym claims {path} --workers 3 --pack 2 --results {tmp_path / 'r'} --claim C1 --run" in again
 
 
 def test_run_trains_what_is_missing_once_and_then_judges(tmp_path):
@@ -123,7 +127,7 @@ def test_run_trains_what_is_missing_once_and_then_judges(tmp_path):
     assert files(results / "trials") == before
 
 
-def test_ctrl_c_while_training_leaves_with_130_and_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+def test_ctrl_c_while_training_leaves_with_130_and_prints_no_verdict(tmp_path, monkeypatch):
     path = claims_file(tmp_path)
     stopped = Outcome(run_id="r", statuses=Counter(), pending=4, interrupted=True, seconds=1.0)
     monkeypatch.setattr("lrsym.sweep.drive.run_sweep", lambda *_: stopped)
