@@ -6,7 +6,25 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from lrsym.cli_common import RESULTS, File, Json, Results, command_line, first_line, load_sweep, of_sweep, show
+from lrsym.cli_claims import claims
+from lrsym.cli_common import (
+    INTERRUPTED,
+    RESULTS,
+    Device,
+    Engine,
+    File,
+    Json,
+    Pack,
+    Results,
+    Timeout,
+    Workers,
+    command_line,
+    first_line,
+    load_sweep,
+    of_sweep,
+    resolve,
+    show,
+)
 from lrsym.cli_plot import plot_app
 from lrsym.errors import UsageError
 
@@ -15,9 +33,6 @@ if TYPE_CHECKING:
     from lrsym.sweep.plan import Plan
     from lrsym.sweep.spec import Sweep
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C: 128 + SIGINT, as shells expect."""
-
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -25,14 +40,7 @@ app = typer.Typer(
     help="Sweeps of CLIP-style models that learn 'left of': plan, train, read, draw.",
 )
 app.add_typer(plot_app, name="plot")
-
-Workers = Annotated[int | None, typer.Option(help="Packs trained at a time. [default: one a core or GPU]")]
-Pack = Annotated[str, typer.Option("--pack", help="Trials in a pack, or auto.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Engine = Annotated[
-    str, typer.Option(help="auto, local (processes) or ray (Ray Tune). auto: ray if RAY_ADDRESS is set.")
-]
-Timeout = Annotated[float | None, typer.Option(help="Seconds after which a pack is given up. [default: none]")]
+app.command("claims")(claims)
 
 
 @app.command()
@@ -229,14 +237,10 @@ def _planned(
     file: Path, results: Path, engine: str, device: str, workers: int | None, pack: str, *, timeout: float | None
 ) -> "tuple[Sweep, Settings, Plan]":
     from lrsym.results.store import Store
-    from lrsym.sweep.drive import Settings, plan_sweep
+    from lrsym.sweep.drive import plan_sweep
 
     spec = load_sweep(file)
-    if pack != "auto" and not (pack.isascii() and pack.isdigit()):
-        raise UsageError(f"--pack must be auto or a number of trials, got {pack}")
-    settings = Settings.resolve(
-        engine=engine, device=device, workers=workers, pack_size=None if pack == "auto" else int(pack), timeout=timeout
-    )
+    settings = resolve(engine=engine, device=device, workers=workers, pack=pack, timeout=timeout)
     return spec, settings, plan_sweep(spec, Store(results), settings)
 
 

@@ -8,15 +8,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lrsym.errors import UsageError
+
 if TYPE_CHECKING:
     import polars as pl
 
+    from lrsym.sweep.drive import Settings
     from lrsym.sweep.spec import Sweep
 
 File = Annotated[Path, typer.Argument(help="Sweep file (TOML).", show_default=False)]
 Results = Annotated[Path, typer.Option("--results", help="Folder of the Parquet tables.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Workers = Annotated[int | None, typer.Option(help="Packs trained at a time. [default: one a core or GPU]")]
+Pack = Annotated[str, typer.Option("--pack", help="Trials in a pack, or auto.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Engine = Annotated[
+    str, typer.Option(help="auto, local (processes) or ray (Ray Tune). auto: ray if RAY_ADDRESS is set.")
+]
+Timeout = Annotated[float | None, typer.Option(help="Seconds after which a pack is given up. [default: none]")]
 RESULTS = Path("results")
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 + SIGINT, as shells expect."""
 
 
 def load_sweep(file: Path) -> "Sweep":
@@ -27,6 +40,21 @@ def load_sweep(file: Path) -> "Sweep":
     for warning in spec.warnings:
         typer.echo(f"warning: {warning}", err=True)
     return spec
+
+
+def resolve(*, engine: str, device: str, workers: int | None, pack: str, timeout: float | None = None) -> "Settings":
+    """How to execute, from the options of the command line."""
+    from lrsym.sweep.drive import Settings
+
+    if pack != "auto" and not (pack.isascii() and pack.isdigit()):
+        raise UsageError(f"--pack must be auto or a number of trials, got {pack}")
+    size = None if pack == "auto" else int(pack)
+    return Settings.resolve(engine=engine, device=device, workers=workers, pack_size=size, timeout=timeout)
+
+
+def axis_names(spec: "Sweep") -> list[str]:
+    """The columns of the axes that the sweep varies, in its order."""
+    return [key.rpartition(".")[2] for key in spec.varied]
 
 
 def of_sweep(spec: "Sweep", results: Path, table: str) -> "pl.LazyFrame":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrsym.cli_common import RESULTS, File, Json, Results, command_line, first_line, load_sweep, of_sweep, show
+from lrsym.cli_common import RESULTS, File, Json, Results, axis_names, command_line, load_sweep, show
 from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,12 +35,13 @@ def plot_phase(
 ) -> None:
     """Mean of a metric and phase of every cell."""
     from lrsym.results import plots
+    from lrsym.results.pictures import first_axes
 
     if not 0 < threshold <= 1:
         raise UsageError(f"--threshold must be above 0 and at most 1, got {threshold:g}; the usual one is 0.9")
     spec = load_sweep(file)
     frame = _drawable(spec, results, "trials", where)
-    x, y = _default_axes(spec, frame, x, y, facet)
+    x, y = first_axes(frame, varied=axis_names(spec), x=x, y=y, facet=facet)
     chart = plots.plot_phase(frame, metric=metric, x=x, y=y, facet=facet, threshold=threshold)
     _save(chart, spec, results, f"phase-{metric}", out, where, as_json=json)
 
@@ -94,22 +95,9 @@ def plot_profile(
 
 def _drawable(spec: "Sweep", results: Path, table: str, where: str | None) -> "pl.DataFrame":
     """The sweep's rows of `table`, with the axes of their trials, that meet `where`."""
-    import polars as pl
+    from lrsym.results.pictures import rows_to_draw
 
-    from lrsym.results.schema import axis_columns
-
-    rows = of_sweep(spec, results, "trials").collect()
-    if where is not None:
-        try:
-            rows = rows.filter(pl.sql_expr(where))
-        except pl.exceptions.PolarsError as error:
-            columns = ", ".join(axis_columns())
-            raise UsageError(
-                f"--where {where!r} is no condition on the table trials: {first_line(error)}; axes are {columns}"
-            ) from None
-    if table != "trials":
-        axes = rows.lazy().select("trial_id", *axis_columns())
-        rows = of_sweep(spec, results, table).join(axes, on="trial_id").collect()
+    rows = rows_to_draw(results, table, trial_ids=[t.trial_id for t in spec.trials], where=where)
     if rows.is_empty():
         train = command_line("sweep", Path(spec.source), results)
         raise UsageError(
@@ -119,30 +107,16 @@ def _drawable(spec: "Sweep", results: Path, table: str, where: str | None) -> "p
     return rows
 
 
-def _default_axes(
-    spec: "Sweep", frame: "pl.DataFrame", x: str | None, y: str | None, facet: str | None
-) -> tuple[str | None, str | None]:
-    """x and y where not given: the axes of the sweep file, in its order, that still vary."""
-    from lrsym.results.cells import varied_axes
-
-    names, given = [key.rpartition(".")[2] for key in spec.varied], [axis for axis in (x, y, facet) if axis]
-    free = [name for name in names if name in varied_axes(frame, first=given) and name not in given]
-    if x is None and free:
-        x = free.pop(0)
-    if y is None and free:
-        y = free.pop(0)
-    return x, y
-
-
 def _save(
     chart: Any, spec: "Sweep", results: Path, kind: str, out: Path | None, where: str | None, *, as_json: bool
 ) -> None:
+    from lrsym.results.pictures import only_where
     from lrsym.results.plots import save
 
     name = f"{spec.name}-{kind}"
     if where is not None:  # pictures of different cells keep apart, and say what they show
         name += "-" + _as_file_name(where)
-        chart.title.subtitle.append(f"Only trials with {where}.")
+        chart = only_where(chart, where)
     if out is None or out.is_dir():
         out = (out or results / "plots") / name
     else:

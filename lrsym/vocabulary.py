@@ -88,3 +88,17 @@ PHASES = {
     "layout generalisation": "seen pairs reach it, unseen pairs do not",
     "relational generalisation": "unseen pairs reach it",
 }
+
+VERDICTS = {
+    "supported": "the whole interval lies in the claimed range",
+    "refuted": "the whole interval lies outside the claimed range",
+    "undecided": "the interval crosses an end of the claimed range, or there are too few replicates",
+}
+"""What the rows say about a claim."""
+
+INTERVALS = {
+    "t": "Student's t interval of the mean",
+    "bootstrap": "bias-corrected and accelerated bootstrap interval of the mean",
+    "wilson": "Wilson's score interval of the share of ones",
+}
+"""How the 95 % interval of an estimate over replicates is taken."""

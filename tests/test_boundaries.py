@@ -2,25 +2,30 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "ray", "optuna", "polars", "pyarrow", "altair", "typer")
+HEAVY = ("torch", "ray", "optuna", "polars", "pyarrow", "altair", "scipy", "typer")
 
 
-def imported_by(code):
+def imported_by(code, *, folder=None):
     """Which of the heavy libraries a fresh process has loaded after `code`."""
     probe = f"{code}\nimport sys\nprint(*[m for m in {HEAVY!r} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", probe], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", probe], cwd=folder, capture_output=True, text=True, check=True
+    )
     return set(done.stdout.split())
 
 
 @pytest.mark.parametrize(
     ("code", "allowed"),
     [
-        ("import lrsym, lrsym.trial, lrsym.axes, lrsym.vocabulary, lrsym.errors", set()),
+        ("import lrsym, lrsym.trial, lrsym.axes, lrsym.vocabulary, lrsym.errors, lrsym.toml_source", set()),
         ("import lrsym.testbed.training, lrsym.testbed.mechanism", {"torch"}),
         ("import lrsym.results.plots, lrsym.results.store", {"polars", "pyarrow", "altair"}),
+        ("import lrsym.claims.file, lrsym.claims.verdict", set()),
+        ("import lrsym.claims.page, lrsym.claims.judging", {"polars", "pyarrow", "altair"}),
         ("import lrsym.sweep.spec", set()),
         ("import lrsym.sweep.run", {"torch", "pyarrow"}),
         ("import lrsym.sweep.local, lrsym.sweep.drive", {"polars", "pyarrow"}),
@@ -48,3 +53,15 @@ def test_a_pack_trains_without_ray_and_a_figure_is_redrawn_without_torch(tmp_pat
     )
     assert not {"torch", "ray"} & imported_by(draw)
     assert (tmp_path / "picture.png").stat().st_size > 1000
+
+
+def test_claims_are_judged_and_their_page_written_without_torch(tmp_path):
+    words = ["lrsym", "claims", "claims/recipe.toml", "--results", "results/reference", "--claim", "EP"]
+    ask = (
+        f"import sys; from lrsym.cli import main; sys.argv = [*{words!r}, '--out', {str(tmp_path / 'page.html')!r}]\n"
+        "try: main()\nexcept SystemExit: pass"
+    )
+    found = imported_by(ask, folder=Path(__file__).parent.parent)
+    assert "scipy" in found
+    assert not {"torch", "ray"} & found
+    assert (tmp_path / "page.html").stat().st_size > 10_000

@@ -292,4 +292,4 @@ def test_a_run_is_recorded_with_where_it_came_from(trained):
 
 def test_all_verbs_explain_themselves():
     text = CliRunner().invoke(cli.app, ["--help"]).output
-    assert all(verb in text for verb in ("plan", "sweep", "status", "query", "plot", "compact", "axes", "columns"))
+    assert all(verb in text for verb in ("plan", "sweep", "status", "claims", "query", "plot", "compact", "axes"))

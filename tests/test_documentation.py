@@ -50,7 +50,7 @@ def test_every_lrsym_command_in_the_documentation_exists_with_its_options_and_fi
         known = {option for p in command.params for option in p.opts} | {"--help"}
         assert {w for w in words if w.startswith("--")} <= known, line
         for word in words:
-            if word.startswith("sweeps/") and word.endswith(".toml") and "…" not in word:
+            if word.startswith(("sweeps/", "claims/")) and word.endswith(".toml") and "…" not in word:
                 assert (ROOT / word).exists(), line
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from lrsym.errors import UsageError
 from lrsym.sweep.spec import Sweep, parse
-from lrsym.sweep.spec_errors import show
+from lrsym.toml_source import show
 
 
 def read(body: str, *, name: str = 'name = "s"\n') -> Sweep:

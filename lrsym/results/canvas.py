@@ -1,5 +1,6 @@
 """What all pictures share: the theme, readable names, headings, and files that open without a network."""
 
+import contextlib
 import io
 import os
 import textwrap
@@ -131,6 +132,13 @@ def hatching(width: float, height: float) -> str:
     return "".join(f"M{a:.1f},{s - a:.1f}L{b:.1f},{s - b:.1f}" for a, b, s in ends)
 
 
+def as_svg(chart: Chart) -> str:
+    """The picture as an SVG document."""
+    picture = io.StringIO()
+    chart.save(picture, format="svg")
+    return picture.getvalue()
+
+
 def save(chart: Chart, path_stem: Path) -> list[Path]:
     """The files written beside each other: .html that needs no network, .png at scale 2, and .vl.json.
 
@@ -143,18 +151,18 @@ def save(chart: Chart, path_stem: Path) -> list[Path]:
         ".png": picture.getvalue(),
         ".vl.json": chart.to_json().encode(),
     }
-    return [_write(path_stem.with_name(path_stem.name + ending), content) for ending, content in contents.items()]
+    return [write_whole(path_stem.with_name(path_stem.name + ending), content) for ending, content in contents.items()]
 
 
-def _write(path: Path, content: bytes) -> Path:
+def write_whole(path: Path, content: bytes) -> Path:
+    """`path`, which appears with all of `content` or not at all; UsageError where it cannot be written."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UsageError(
-            f"the picture {path} cannot be written: {error.strerror}; choose a folder you may write to"
-        ) from error
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise UsageError(f"{path} cannot be written: {error.strerror}; choose a folder you may write to") from error
     return path

@@ -4,19 +4,17 @@
 leaves out the cells that match all its keys. What is given nowhere takes the default of `lrsym.trial`.
 """
 
-import difflib
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lrsym.errors import UsageError
 from lrsym.sweep.spec_cells import build_trials
-from lrsym.sweep.spec_errors import AXES, SECTIONS, TOP_KEYS, Source, show, suggest
+from lrsym.sweep.spec_errors import AXES, SECTIONS, TOP_KEYS
 from lrsym.sweep.spec_tables import read_design
+from lrsym.toml_source import Source, read_source, read_toml, show, suggest
 from lrsym.trial import Trial
 
 MAX_TRIALS = 2_000_000
@@ -89,21 +87,8 @@ def load(path: Path) -> Sweep:
 
     Raises UsageError where the file cannot be read as text, and as `parse` does.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.toml")], n=1)
-        remedy = f"did you mean {path.with_name(near[0])}?" if near else "check the path"
-        raise UsageError(f"{path}: there is no such file; {remedy}") from None
-    except IsADirectoryError:
-        raise UsageError(f"{path}: a sweep is one TOML file, this is a folder; name a file in it") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: the file cannot be read ({error}); check the path and its permissions") from None
-    try:
-        return parse(data.decode("utf-8-sig"), source=str(path))
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{path}:{line}: a sweep file must be UTF-8 text; save it in that encoding") from None
+    source = read_source(path, what="sweep")
+    return parse(source.text, source=source.name)
 
 
 def parse(text: str, *, source: str) -> Sweep:
@@ -112,7 +97,7 @@ def parse(text: str, *, source: str) -> Sweep:
     Raises UsageError, one message with line, rule, value and remedy, for anything that is not a valid sweep.
     """
     where = Source(text, name=source)
-    file = _validate(where, _read_toml(where))
+    file = _validate(where, read_toml(where))
     seeds = range(file.seed.first, file.seed.first + file.replicates)
     if seeds.stop > 2**63:
         message = f"seeds must stay below 2**63, got {file.replicates} from {file.seed.first}; lower first under [seed]"
@@ -134,26 +119,6 @@ def parse(text: str, *, source: str) -> Sweep:
         head=head,
         warnings=tuple(f"{source}:1: the comment on top lacks a line `# {key}: ...`; add it" for key in missing),
     )
-
-
-def _read_toml(where: Source) -> dict[str, Any]:
-    try:
-        return tomllib.loads(where.text)
-    except RecursionError:
-        raise where.error_at(1, "lists or tables are nested too deeply; an axis takes single values") from None
-    except ValueError as error:
-        text = str(error)
-        at = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", text)
-        line = int(at[1]) if at and at[1] else where.text.count("\n") + 1 if at else 1
-        column = f" at column {at[2]}" if at and at[2] else ""
-        rule = text[: at.start()] if at else "a number has too many digits"
-        twice = any(word in rule for word in ("overwrite", "twice", "mutate"))
-        remedy = (
-            "a key or table stands twice, remove one"
-            if twice
-            else "text takes quotes, lists take [ ], each key its own line"
-        )
-        raise where.error_at(line, f"this is not valid TOML: {rule}{column}; {remedy}") from None
 
 
 def _validate(where: Source, document: dict[str, Any]) -> _File:

@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from lrsym.errors import UsageError
-from lrsym.sweep.spec_errors import SECTIONS, Source, part_type, show, show_cell, table_name, wrong_part
+from lrsym.sweep.spec_errors import SECTIONS, part_type, show_cell, table_name, wrong_part
+from lrsym.toml_source import Source, show
 from lrsym.trial import Trial
 
 Coordinate = tuple[int, ...]

@@ -1,23 +1,16 @@
-"""What is wrong in a sweep file, in one message: FILE:LINE, the rule, the value, the remedy.
-
-A *path* names a place in the file by its tables and keys joined with dots, quoted or not: `base.optim.steps`,
-`zip.0.model.d_model` (a column of the first `[[zip]]`).
-"""
+"""What is wrong in a sweep file, in one message: the rule, the value, the remedy."""
 
 import difflib
-import itertools
-import json
 import math
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
 
 from lrsym.axes import Axis, axes
-from lrsym.errors import UsageError
+from lrsym.toml_source import fits_64_bits, show, suggest
 from lrsym.trial import PRESETS, Trial
 
 TOP_KEYS = ("name", "replicates", "seed", "base", "grid", "zip", "exclude")
@@ -30,58 +23,6 @@ PRESET = Axis(
 AXES = {axis.key: axis for axis in axes() if axis.section} | {PRESET.key: PRESET}
 SECTIONS = tuple(dict.fromkeys(axis.section for axis in AXES.values()))
 
-_DEEPEST = 6
-"""Parts of the longest path that can be right: `exclude.0.optim.steps` has four."""
-
-_PART = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)"""
-_KEY = rf"({_PART}(?:[ \t]*\.[ \t]*{_PART})*)"
-_HEADER_LINE = re.compile(rf"[ \t]*(\[\[?)[ \t]*{_KEY}[ \t]*\]")
-_VALUE_LINE = re.compile(rf"[ \t]*{_KEY}[ \t]*=")
-
-
-class Source:
-    """The text of a sweep file under its name; knows the line of every key."""
-
-    def __init__(self, text: str, *, name: str):
-        self.text = text
-        self.name = name
-        self._lines = _lines_of_keys(text)
-
-    def line(self, path: str, *, last: bool = False) -> int:
-        """The first or last line of `path`, of the nearest table around it where it has none, else 1."""
-        while path and path not in self._lines:
-            path = path.rpartition(".")[0]
-        return self._lines.get(path, [1])[-1 if last else 0]
-
-    def error(self, path: str, message: str, *, last: bool = False) -> UsageError:
-        """The exception, not raised, for a mistake at `path`, at its last line where it stands twice."""
-        return self.error_at(self.line(path, last=last), message)
-
-    def error_at(self, line: int, message: str) -> UsageError:
-        """The exception, not raised, for a mistake on `line`."""
-        return UsageError(f"{self.name}:{line}: {message}")
-
-
-def show(value: Any) -> str:
-    """`value` as a user would name it, on one line and short."""
-    if isinstance(value, str):
-        quoted = f'"{value}"' if value.isprintable() else json.dumps(value)
-        return quoted if len(quoted) <= 60 else f'{quoted[:56]}..."'
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    if isinstance(value, dict):
-        return "a table"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int) and not fits_64_bits(value):
-        return "a whole number beyond 64 bits"
-    return str(value)
-
-
-def fits_64_bits(value: int) -> bool:
-    """Whether `value` is an integer that TOML, and the store, can hold."""
-    return -(2**63) <= value < 2**63
-
 
 def show_cell(values: Mapping[str, Any]) -> str:
     """The axes of a cell, or of an exclude, as `key = value` pairs."""
@@ -92,12 +33,6 @@ def table_name(table: str) -> str:
     """`table` as it is written in the file."""
     name, dot, _ = table.partition(".")
     return f"[[{name}]]" if dot else f"[{name}]"
-
-
-def suggest(word: str, known: Iterable[str]) -> str:
-    """The nearest of `known` as `did you mean ...?`, empty where none is near."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {near[0]}?" if near else ""
 
 
 def unknown_axis(key: str, *, table: str) -> str:
@@ -138,35 +73,6 @@ def part_type(section: str) -> type[BaseModel]:
     assert isinstance(found, type)
     assert issubclass(found, BaseModel)
     return found
-
-
-def _lines_of_keys(text: str) -> dict[str, list[int]]:
-    lines: defaultdict[str, list[int]] = defaultdict(list)
-    counts: dict[str, int] = {}
-    table = ""
-    for number, line in enumerate(text.split("\n"), start=1):
-        if header := _HEADER_LINE.match(line):
-            table = _absolute(_plain(header[2]), counts)
-            lines[table].append(number)
-            if header[1] == "[[":
-                counts[table] = counts.get(table, -1) + 1
-                table = f"{table}.{counts[table]}"
-                lines[table].append(number)
-        elif value := _VALUE_LINE.match(line):
-            key = f"{table}.{_plain(value[1])}".removeprefix(".")
-            for prefix in itertools.islice(itertools.accumulate(key.split("."), "{}.{}".format), _DEEPEST):
-                lines[prefix].append(number)
-    return dict(lines)
-
-
-def _absolute(table: str, counts: Mapping[str, int]) -> str:
-    """`table` with the number of the array element it belongs to: `zip.model` is `zip.1.model` after two [[zip]]."""
-    first, dot, rest = table.partition(".")
-    return f"{first}.{counts[first]}.{rest}" if dot and first in counts else table
-
-
-def _plain(key: str) -> str:
-    return ".".join(part.strip("\"'") for part in re.findall(_PART, key))
 
 
 def _nearest_axis(key: str) -> str:

@@ -4,17 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lrsym.sweep.spec_cells import Design, Factor
-from lrsym.sweep.spec_errors import (
-    AXES,
-    SECTIONS,
-    Source,
-    fits_64_bits,
-    show,
-    show_cell,
-    table_name,
-    unknown_axis,
-    wrong_value,
-)
+from lrsym.sweep.spec_errors import AXES, SECTIONS, show_cell, table_name, unknown_axis, wrong_value
+from lrsym.toml_source import Source, fits_64_bits, show
 
 
 def read_design(

@@ -1,0 +1,1 @@
+"""Claims: sentences about the tables, each with an estimate, an interval and a verdict. Knows no torch and no Ray."""

@@ -1,0 +1,59 @@
+"""The tables that a claim is asked of, and the SQL that asks them."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import polars as pl
+
+from lrsym.claims.file import Claim, ClaimsFile
+from lrsym.errors import UsageError
+from lrsym.results.schema import TABLES
+from lrsym.results.store import load
+
+Tables = Mapping[str, pl.DataFrame]
+
+
+def tables_of(root: Path, trials: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Every table of the store at `root`, cut down to the rows that belong to `trials`, rows of the table trials."""
+    found = {}
+    for name, table in TABLES.items():
+        key = "trial_id" if "trial_id" in table.key else "run_id"
+        found[name] = load(root, name).join(trials.lazy().select(key).unique(), on=key, how="semi").collect()
+    return found
+
+
+def values_of(sql: str, tables: Tables) -> tuple[list[float], int]:
+    """The numbers in column value of the answer, and how many others there were: null, not a number, infinite.
+
+    Raises UsageError where the query fails, or its answer has no such column or none of numbers or truth values.
+    """
+    try:
+        answer = pl.SQLContext(tables, eager=True).execute(sql)
+    except pl.exceptions.PolarsError as error:
+        why = str(error).partition("\n")[0]
+        raise UsageError(f"{why}; tables are {', '.join(TABLES)}, their columns: lrsym columns") from None
+    if "value" not in answer.columns:
+        columns = ", ".join(answer.columns) or "no column"
+        raise UsageError(f"the answer must have a column value, it has {columns}; write select ... as value")
+    value = answer["value"]
+    if not (value.dtype.is_numeric() or value.dtype == pl.Boolean):
+        raise UsageError(f"the column value must hold numbers, it holds {value.dtype}; select a number as value")
+    numbers = value.cast(pl.Float64)
+    finite = numbers.filter(numbers.is_finite())  # null is not true, so it goes too
+    return finite.to_list(), len(numbers) - len(finite)
+
+
+def check_estimates(file: ClaimsFile, claims: Iterable[Claim]) -> None:
+    """Nothing; UsageError with the line of the first estimate that cannot be asked, found on empty tables."""
+    empty = {name: pl.DataFrame(pl.from_arrow(table.arrow.empty_table())) for name, table in TABLES.items()}
+    for claim in claims:
+        for number, part in enumerate(claim.part):
+            try:
+                values_of(part.estimate, empty)
+            except UsageError as error:
+                raise wrong_estimate(file, claim, number, error) from None
+
+
+def wrong_estimate(file: ClaimsFile, claim: Claim, number: int, why: UsageError) -> UsageError:
+    """The exception, not raised, for the estimate of the part with that number."""
+    return file.error(claim, f"part.{number}.estimate", f"estimate of part {claim.part[number].name!r} fails: {why}")

@@ -1,0 +1,144 @@
+"""A TOML file that a person wrote: its text, the line of every key, and messages that name file and line.
+
+A *path* names a place in the file by its tables and keys joined with dots, quoted or not: `base.optim.steps`,
+`zip.0.model.d_model` (a column of the first `[[zip]]`).
+"""
+
+import difflib
+import itertools
+import json
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lrsym.errors import UsageError
+
+_DEEPEST = 6
+"""Parts of the longest path that can be right: `exclude.0.optim.steps` has four."""
+
+_PART = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)"""
+_KEY = rf"({_PART}(?:[ \t]*\.[ \t]*{_PART})*)"
+_HEADER_LINE = re.compile(rf"[ \t]*(\[\[?)[ \t]*{_KEY}[ \t]*\]")
+_VALUE_LINE = re.compile(rf"[ \t]*{_KEY}[ \t]*=")
+
+
+class Source:
+    """The text of a file under its name; knows the line of every key."""
+
+    def __init__(self, text: str, *, name: str):
+        self.text = text
+        self.name = name
+        self._lines = _lines_of_keys(text)
+
+    def line(self, path: str, *, last: bool = False) -> int:
+        """The first or last line of `path`, of the nearest table around it where it has none, else 1."""
+        while path and path not in self._lines:
+            path = path.rpartition(".")[0]
+        return self._lines.get(path, [1])[-1 if last else 0]
+
+    def error(self, path: str, message: str, *, last: bool = False) -> UsageError:
+        """The exception, not raised, for a mistake at `path`, at its last line where it stands twice."""
+        return self.error_at(self.line(path, last=last), message)
+
+    def error_at(self, line: int, message: str) -> UsageError:
+        """The exception, not raised, for a mistake on `line`."""
+        return UsageError(f"{self.name}:{line}: {message}")
+
+
+def read_source(path: Path, *, what: str) -> Source:
+    """The text of the file at `path`, a `what` such as "sweep"; UsageError where it cannot be read as text."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.toml")], n=1)
+        remedy = f"did you mean {path.with_name(near[0])}?" if near else "check the path"
+        raise UsageError(f"{path}: there is no such file; {remedy}") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path}: a {what} file is TOML, this is a folder; name a file in it") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: the file cannot be read ({error}); check the path and its permissions") from None
+    try:
+        return Source(data.decode("utf-8-sig"), name=str(path))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path}:{line}: a {what} file must be UTF-8 text; save it in that encoding") from None
+
+
+def read_toml(where: Source) -> dict[str, Any]:
+    """The document; UsageError with the line where the text is not TOML."""
+    try:
+        return tomllib.loads(where.text)
+    except RecursionError:
+        raise where.error_at(1, "lists or tables are nested too deeply; a key takes single values") from None
+    except ValueError as error:
+        text = str(error)
+        at = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", text)
+        line = int(at[1]) if at and at[1] else where.text.count("\n") + 1 if at else 1
+        column = f" at column {at[2]}" if at and at[2] else ""
+        rule = text[: at.start()] if at else "a number has too many digits"
+        twice = any(word in rule for word in ("overwrite", "twice", "mutate"))
+        remedy = (
+            "a key or table stands twice, remove one"
+            if twice
+            else "text takes quotes, lists take [ ], each key its own line"
+        )
+        raise where.error_at(line, f"this is not valid TOML: {rule}{column}; {remedy}") from None
+
+
+def show(value: Any) -> str:
+    """`value` as a user would name it, on one line and short."""
+    if isinstance(value, str):
+        quoted = f'"{value}"' if value.isprintable() else json.dumps(value)
+        return quoted if len(quoted) <= 60 else f'{quoted[:56]}..."'
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and not fits_64_bits(value):
+        return "a whole number beyond 64 bits"
+    return str(value)
+
+
+def fits_64_bits(value: int) -> bool:
+    """Whether `value` is an integer that TOML, and the store, can hold."""
+    return -(2**63) <= value < 2**63
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """The nearest of `known` as `did you mean ...?`, empty where none is near."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else ""
+
+
+def _lines_of_keys(text: str) -> dict[str, list[int]]:
+    lines: defaultdict[str, list[int]] = defaultdict(list)
+    counts: dict[str, int] = {}
+    table = ""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if header := _HEADER_LINE.match(line):
+            table = _absolute(_plain(header[2]), counts)
+            lines[table].append(number)
+            if header[1] == "[[":
+                counts[table] = counts.get(table, -1) + 1
+                table = f"{table}.{counts[table]}"
+                lines[table].append(number)
+        elif value := _VALUE_LINE.match(line):
+            key = f"{table}.{_plain(value[1])}".removeprefix(".")
+            for prefix in itertools.islice(itertools.accumulate(key.split("."), "{}.{}".format), _DEEPEST):
+                lines[prefix].append(number)
+    return dict(lines)
+
+
+def _absolute(table: str, counts: Mapping[str, int]) -> str:
+    """`table` with the number of the array element it belongs to: `zip.model` is `zip.1.model` after two [[zip]]."""
+    first, dot, rest = table.partition(".")
+    return f"{first}.{counts[first]}.{rest}" if dot and first in counts else table
+
+
+def _plain(key: str) -> str:
+    return ".".join(part.strip("\"'") for part in re.findall(_PART, key))
