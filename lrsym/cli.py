@@ -1,6 +1,7 @@
 """The command line: parsing and printing only; each verb imports what it needs when it runs."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -33,6 +34,14 @@ Engine = Annotated[
     str, typer.Option(help="auto, local (processes) or ray (Ray Tune). auto: ray if RAY_ADDRESS is set.")
 ]
 Timeout = Annotated[float | None, typer.Option(help="Seconds after which a pack is given up. [default: none]")]
+SaveWeights = Annotated[
+    bool,
+    typer.Option(
+        "--save-weights",
+        help="Keep the final parameters of what is trained now, in RESULTS/weights. Trials that are finished already "
+        "are not trained again for it.",
+    ),
+]
 
 
 @app.command()
@@ -73,6 +82,7 @@ def sweep(
     device: Device = "auto",
     engine: Engine = "auto",
     timeout: Timeout = None,
+    save_weights: SaveWeights = False,
     json: Json = False,
 ) -> None:
     """Train what is new or failed; run it again to go on after a stop."""
@@ -82,12 +92,15 @@ def sweep(
 
     spec, settings, todo = _planned(file, results, engine, device, workers, pack, timeout=timeout)
     base = {"sweep": spec.name, "trials": todo.trials, "reused": todo.done}
-    chosen = {"workers": settings.workers, "pack": pack, "device": device, "engine": engine, "timeout": timeout}
+    chosen = {
+        "workers": settings.workers, "pack": pack, "device": device, "engine": engine, "timeout": timeout,
+        "save-weights": save_weights,
+    }  # fmt: skip
     again = command_line("sweep", file, results, chosen)
     if not todo.pending:
         show(base | {"pending": 0}, [f"{spec.name}: all {todo.trials} trials are in {results}"], as_json=json)
         return
-    outcome = run_sweep(spec, Store(results), settings, todo)
+    outcome = run_sweep(spec, Store(results), replace(settings, save_weights=save_weights), todo)
     done = outcome.statuses["done"]
     report = base | {
         "run_id": outcome.run_id, "statuses": dict(outcome.statuses), "pending": outcome.pending,
@@ -102,10 +115,8 @@ def sweep(
     elif retried(outcome.statuses):
         text.append(f"see why: {command_line('status', file, results)}; try the failed ones again: {again}")
     show(report, text, as_json=json)
-    if outcome.interrupted:
-        raise typer.Exit(INTERRUPTED)
-    if retried(outcome.statuses):
-        raise typer.Exit(1)
+    if code := INTERRUPTED if outcome.interrupted else int(retried(outcome.statuses) > 0):
+        raise typer.Exit(code)
 
 
 @app.command()

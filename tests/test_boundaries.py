@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "ray", "optuna", "polars", "pyarrow", "altair", "typer")
+HEAVY = ("torch", "ray", "optuna", "polars", "pyarrow", "altair", "typer", "safetensors")
 
 
 def imported_by(code):
@@ -25,6 +25,7 @@ def imported_by(code):
         ("import lrsym.sweep.run", {"torch", "pyarrow"}),
         ("import lrsym.sweep.local, lrsym.sweep.drive", {"polars", "pyarrow"}),
         ("import lrsym.cli", {"typer"}),
+        ("import lrsym; lrsym.load_weights", {"torch", "safetensors", "pyarrow"}),
         ("import lrsym; lrsym.load_trials('nowhere'); lrsym.plot_phase", {"polars", "pyarrow", "altair"}),
     ],
 )

@@ -100,11 +100,12 @@ def run_pack(
     device: torch.device,
     timeout: float | None = None,
     report: Callable[[float], None] = lambda fraction: None,
+    keep: Callable[[Snapshot], None] = lambda last: None,
 ) -> dict[str, pa.Table]:
     """Train and evaluate `trials` as one pack; its rows by table.
 
-    `report` hears the fraction of steps done at each evaluation. Raises PackTimeoutError at the first evaluation
-    after `timeout` seconds.
+    `report` hears the fraction of steps done at each evaluation, `keep` is given the last snapshot. Raises
+    PackTimeoutError at the first evaluation after `timeout` seconds.
     """
     started = time.monotonic()
     data = PackData.of(trials, device=device)
@@ -122,6 +123,7 @@ def run_pack(
     assert snapshot is not None  # the last step is always evaluated
     with torch.no_grad():
         rows.add_mechanism(layout, snapshot.parameters, data, candidates, scale=scale)
+    keep(snapshot)
     return rows.tables(snapshot.diverged_at.tolist(), seconds=time.monotonic() - started, run_id=run_id)
 
 
