@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from lrsym.cli_common import RESULTS, File, Json, Results, command_line, first_line, load_sweep, of_sweep, show
+from lrsym.cli_explain import explain
 from lrsym.cli_plot import plot_app
 from lrsym.errors import UsageError
 
@@ -39,7 +40,7 @@ SaveWeights = Annotated[
     typer.Option(
         "--save-weights",
         help="Keep the final parameters of what is trained now, in RESULTS/weights. Trials that are finished already "
-        "are not trained again for it.",
+        "are not trained again for it: lrsym explain does that, one by one.",
     ),
 ]
 
@@ -180,6 +181,9 @@ def query(
             tbl_width_chars=_width(), fmt_str_lengths=60, tbl_formatting="UTF8_FULL_CONDENSED",
         ):  # fmt: skip
             typer.echo(frame)
+
+
+app.command()(explain)
 
 
 @app.command()

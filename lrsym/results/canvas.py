@@ -143,10 +143,11 @@ def save(chart: Chart, path_stem: Path) -> list[Path]:
         ".png": picture.getvalue(),
         ".vl.json": chart.to_json().encode(),
     }
-    return [_write(path_stem.with_name(path_stem.name + ending), content) for ending, content in contents.items()]
+    return [write(path_stem.with_name(path_stem.name + ending), content) for ending, content in contents.items()]
 
 
-def _write(path: Path, content: bytes) -> Path:
+def write(path: Path, content: bytes) -> Path:
+    """`path`, which holds `content` once it is complete. Raises UsageError where it cannot be written."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
