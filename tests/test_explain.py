@@ -1,5 +1,6 @@
 """One trial on one page: from the command line to what is written on it."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -198,6 +199,12 @@ def test_grids_three_objects_both_captions_and_depth_are_drawn(tmp_path, kind):
     assert found.text_attention["application"].n_unique() == trial.model.text_blocks * trial.model.repeats
     assert found.captions["caption"].n_unique() > 2
     assert all(section.drawing for section in page_sections(found))
+
+
+def test_of_many_captions_the_page_says_how_many_win(explanation):
+    rows = pl.DataFrame({"scene": [0] * 3 + [1] * 3, "score": [0.5] * 6, "other_score": [0.4, 0.6, 0.4, 0.6, 0.6, 0.6]})
+    text = scene_text(dataclasses.replace(explanation, captions=rows))[1:]
+    assert [line.partition(": ")[2].partition(" true")[0] for line in text] == ["2 of 3", "0 of 3"]
 
 
 def test_a_model_with_other_accuracies_than_its_row_is_told_on_the_page(tmp_path):

@@ -81,7 +81,7 @@ def _score_bars(captions: pl.DataFrame) -> alt.LayerChart | alt.FacetChart:
 
 def vision_attention_chart(explanation: Explanation) -> canvas.Drawn:
     """How [CLS] attends to each pixel: a strip for each head, or in grids an image for each head."""
-    table = explanation.vision_attention.join(explanation.scenes, on=["scene", "place"])
+    table = explanation.vision_attention.join(explanation.scenes, on=["scene", "place"], maintain_order="left")
     if explanation.grid[0] == 1:
         return _attention_strips(with_key(table), [SCENE_NAMES[s] for s in (0, 1)], "scene", width=SCENE_WIDTH)
     return _attention_images(table, explanation.grid)
@@ -103,7 +103,7 @@ def _attention_strips(table: pl.DataFrame, names: list[str], what: str, *, width
             here = table.filter(pl.col("application") == application, pl.col("scene") == number)
             suffix = f", block application {application}" if len(applications) > 1 else ""
             panels.append(_strip_panel(here, f"{name}{suffix}", what=what, width=width))
-    columns = len(names) if len(names) < 4 else 3
+    columns = len(names) if len(names) < 4 else 2 if len(names) == 4 else 3
     return finish(alt.concat(*panels, columns=columns, spacing=24))
 
 

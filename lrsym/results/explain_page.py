@@ -1,6 +1,7 @@
 """The page about one trial: what it says, section by section."""
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -13,6 +14,9 @@ from lrsym.results.explanation import TOLERANCE, Explanation
 from lrsym.results.phases import phases
 from lrsym.trial import Trial
 from lrsym.vocabulary import METRICS, SCORE_TERMS, SPLITS
+
+_MOST_CAPTIONS = 2
+_TRUE_AND_SWAP = (("text", "score"), ("other", "other_score"))
 
 _READOUT_TEXT = (
     "Logits of the query of [CLS] in the first block, a strip for each head, all on one colour scale. Above: terms of "
@@ -37,7 +41,7 @@ _DIFFERENT_TEXT = (
     "other hardware, with another version of torch or in another pack, rounding drifts apart over the steps. The phase "
     "is of the row; the table below and all that follows is of this model."
 )
-_VISION_TEXT = "How [CLS] attends to each key, 0 to 1. In brackets, or on the pixel: the label that stands there."
+_VISION_TEXT = "How [CLS] attends to each key, 0 to 1. In brackets or on the pixel: its label; images leave [CLS] out."
 _TEXT_TEXT = "How [EOT], the token that is read out, attends to the words of captions that are true of the two scenes."
 
 
@@ -98,19 +102,25 @@ def _phase(row: pl.DataFrame, metric: str, threshold: float) -> str:
 
 
 def scene_text(explanation: Explanation) -> list[str]:
-    """For each caption that is true of a scene, its score and whether it wins against its swap."""
+    """For each caption that is true of a scene, whether it wins against its swap; of many captions, how many do."""
     text = [
         "A scene and its mirror image hold the same objects, so only where they stand can tell the captions apart. "
         "Score: cosine of the two embeddings."
     ]
-    for row in explanation.captions.iter_rows(named=True):
-        won = "the true one wins" if row["score"] > row["other_score"] else "the swapped one wins"
-        which = "Mirror image" if row["scene"] else "Scene"
-        text.append(
-            f"{which}: \u201c{row['text']}\u201d {row['score']:.3f} against \u201c{row['other']}\u201d "
-            f"{row['other_score']:.3f}; {won}."
-        )
+    for number, name in enumerate(charts.SCENE_NAMES):
+        rows = explanation.captions.filter(pl.col("scene") == number).to_dicts()
+        if len(rows) > _MOST_CAPTIONS:
+            won = sum(row["score"] > row["other_score"] for row in rows)
+            text.append(f"{name.capitalize()}: {won} of {len(rows)} true captions win against their swap.")
+        else:
+            text += [f"{name.capitalize()}: {_outcome(row)}" for row in rows]
     return text
+
+
+def _outcome(row: dict[str, Any]) -> str:
+    won = "the true one wins" if row["score"] > row["other_score"] else "the swapped one wins"
+    true, other = (f"\u201c{row[text]}\u201d {row[score]:.3f}" for text, score in _TRUE_AND_SWAP)
+    return f"{true} against {other}; {won}."
 
 
 def _decomposed(explanation: Explanation) -> list[Section]:

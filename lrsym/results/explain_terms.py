@@ -94,9 +94,9 @@ def _map(table: pl.DataFrame, term: str, reach: float) -> alt.Chart:
 
 def contributions_chart(explanation: Explanation) -> canvas.Drawn:
     """For each head a row, for each scene a column: stacked terms with their sum, and below them the attention."""
-    terms = explanation.contributions.join(explanation.scenes, on=["scene", "place"])
+    terms = explanation.contributions.join(explanation.scenes, on=["scene", "place"], maintain_order="left")
     attention = explanation.vision_attention.filter(pl.col("application") == 1).join(
-        explanation.scenes, on=["scene", "place"]
+        explanation.scenes, on=["scene", "place"], maintain_order="left"
     )
     rows = []
     for head in sorted(terms["head"].unique()):
