@@ -1,7 +1,7 @@
 """Sweeps of CLIP-style models that learn 'left of': train a grid of trials, read the rows, draw the phases.
 
-`load_trials` and `plot_phase` are the Python interface; they are imported when first used, so that `import lrsym`
-costs nothing.
+`load_trials`, `plot_phase` and `load_weights` are the Python interface; they are imported when first used, so that
+`import lrsym` costs nothing. `load_weights` alone needs torch.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lrsym.results.plots import plot_phase
     from lrsym.results.store import load, load_trials
+    from lrsym.sweep.weights import load_weights
 
-__all__ = ["load", "load_trials", "plot_phase"]
+__all__ = ["load", "load_trials", "load_weights", "plot_phase"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,6 +19,8 @@ def __getattr__(name: str) -> Any:
         from lrsym.results import plots as module
     elif name in ("load", "load_trials"):
         from lrsym.results import store as module
+    elif name == "load_weights":
+        from lrsym.sweep import weights as module
     else:
         raise AttributeError(f"module lrsym has no attribute {name!r}")
     return getattr(module, name)

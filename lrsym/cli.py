@@ -1,6 +1,7 @@
 """The command line: parsing and printing only; each verb imports what it needs when it runs."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -16,6 +17,7 @@ from lrsym.cli_common import (
     Json,
     Pack,
     Results,
+    SaveWeights,
     Timeout,
     Workers,
     command_line,
@@ -25,6 +27,7 @@ from lrsym.cli_common import (
     resolve,
     show,
 )
+from lrsym.cli_explain import explain
 from lrsym.cli_plot import plot_app
 from lrsym.errors import UsageError
 
@@ -81,6 +84,7 @@ def sweep(
     device: Device = "auto",
     engine: Engine = "auto",
     timeout: Timeout = None,
+    save_weights: SaveWeights = False,
     json: Json = False,
 ) -> None:
     """Train what is new or failed; run it again to go on after a stop."""
@@ -90,12 +94,15 @@ def sweep(
 
     spec, settings, todo = _planned(file, results, engine, device, workers, pack, timeout=timeout)
     base = {"sweep": spec.name, "trials": todo.trials, "reused": todo.done}
-    chosen = {"workers": settings.workers, "pack": pack, "device": device, "engine": engine, "timeout": timeout}
+    chosen = {
+        "workers": settings.workers, "pack": pack, "device": device, "engine": engine, "timeout": timeout,
+        "save-weights": save_weights,
+    }  # fmt: skip
     again = command_line("sweep", file, results, chosen)
     if not todo.pending:
         show(base | {"pending": 0}, [f"{spec.name}: all {todo.trials} trials are in {results}"], as_json=json)
         return
-    outcome = run_sweep(spec, Store(results), settings, todo)
+    outcome = run_sweep(spec, Store(results), replace(settings, save_weights=save_weights), todo)
     done = outcome.statuses["done"]
     report = base | {
         "run_id": outcome.run_id, "statuses": dict(outcome.statuses), "pending": outcome.pending,
@@ -110,10 +117,8 @@ def sweep(
     elif retried(outcome.statuses):
         text.append(f"see why: {command_line('status', file, results)}; try the failed ones again: {again}")
     show(report, text, as_json=json)
-    if outcome.interrupted:
-        raise typer.Exit(INTERRUPTED)
-    if retried(outcome.statuses):
-        raise typer.Exit(1)
+    if code := INTERRUPTED if outcome.interrupted else int(retried(outcome.statuses) > 0):
+        raise typer.Exit(code)
 
 
 @app.command()
@@ -177,6 +182,9 @@ def query(
             tbl_width_chars=_width(), fmt_str_lengths=60, tbl_formatting="UTF8_FULL_CONDENSED",
         ):  # fmt: skip
             typer.echo(frame)
+
+
+app.command()(explain)
 
 
 @app.command()

@@ -26,6 +26,14 @@ Engine = Annotated[
     str, typer.Option(help="auto, local (processes) or ray (Ray Tune). auto: ray if RAY_ADDRESS is set.")
 ]
 Timeout = Annotated[float | None, typer.Option(help="Seconds after which a pack is given up. [default: none]")]
+SaveWeights = Annotated[
+    bool,
+    typer.Option(
+        "--save-weights",
+        help="Keep the final parameters of what is trained now, in RESULTS/weights. Trials that are finished already "
+        "are not trained again for it: lrsym explain does that, one by one.",
+    ),
+]
 RESULTS = Path("results")
 
 INTERRUPTED = 130
@@ -65,10 +73,14 @@ def of_sweep(spec: "Sweep", results: Path, table: str) -> "pl.LazyFrame":
 
 
 def command_line(verb: str, file: Path, results: Path, options: Mapping[str, object] | None = None) -> str:
-    """The command a user would type, quoted for a shell; options that are None or auto are left out."""
+    """The command a user would type, quoted for a shell; options that are None, False or auto are left out."""
     given = {"results": None if results == RESULTS else results}
-    chosen = {name: value for name, value in {**(options or {}), **given}.items() if value not in (None, "auto")}
-    words = [word for name, value in chosen.items() for word in (f"--{name}", str(value))]
+    chosen = {name: value for name, value in {**(options or {}), **given}.items() if value not in (None, False, "auto")}
+    words = [
+        word
+        for name, value in chosen.items()
+        for word in ([f"--{name}"] if value is True else [f"--{name}", str(value)])
+    ]
     return shlex.join(["lrsym", verb, str(file), *words])
 
 

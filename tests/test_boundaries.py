@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "ray", "optuna", "polars", "pyarrow", "altair", "scipy", "typer")
+HEAVY = ("torch", "ray", "optuna", "polars", "pyarrow", "altair", "scipy", "typer", "safetensors")
 
 
 def imported_by(code, *, folder=None):
@@ -26,10 +26,13 @@ def imported_by(code, *, folder=None):
         ("import lrsym.results.plots, lrsym.results.store", {"polars", "pyarrow", "altair"}),
         ("import lrsym.claims.file, lrsym.claims.verdict", set()),
         ("import lrsym.claims.page, lrsym.claims.judging", {"polars", "pyarrow", "altair"}),
+        ("import lrsym.results.explain_page, lrsym.results.lookup", {"polars", "pyarrow", "altair"}),
         ("import lrsym.sweep.spec", set()),
         ("import lrsym.sweep.run", {"torch", "pyarrow"}),
         ("import lrsym.sweep.local, lrsym.sweep.drive", {"polars", "pyarrow"}),
+        ("import lrsym.sweep.explain, lrsym.sweep.retrain", {"torch", "safetensors", "polars", "pyarrow"}),
         ("import lrsym.cli", {"typer"}),
+        ("import lrsym; lrsym.load_weights", {"torch", "safetensors", "pyarrow"}),
         ("import lrsym; lrsym.load_trials('nowhere'); lrsym.plot_phase", {"polars", "pyarrow", "altair"}),
     ],
 )

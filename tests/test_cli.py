@@ -64,6 +64,13 @@ def test_the_command_to_run_repeats_the_options_that_were_given(tmp_path):
     assert command == f"lrsym sweep {path} --workers 3 --pack 2 --device cpu --engine ray"
 
 
+def test_the_command_to_try_again_keeps_the_weights_too(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    words = ("--results", tmp_path / "r", "--workers", 1, "--timeout", 1e-9, "--save-weights")
+    text = lrsym("sweep", path, *words, code=1)
+    assert f"lrsym sweep {path} --workers 1 --timeout 1e-09 --save-weights --results {tmp_path / 'r'}" in text
+
+
 @pytest.mark.parametrize(("size", "packs"), [("1", 8), ("3", 3), ("8", 1)])
 def test_pack_sets_how_many_trials_train_together(tmp_path, size, packs):
     path = write_sweep(tmp_path, steps=5)

@@ -204,6 +204,16 @@ def test_ray_leaves_the_same_rows_as_local_processes(tmp_path):
     assert not (tmp_path / "ray" / ".tune").exists()
 
 
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.ray)])
+def test_weights_of_every_done_trial_are_kept_if_asked_for(tmp_path, engine):
+    options = ("--engine", engine, "--pack", "2", "--save-weights")
+    code, _, err = finish(start(write_sweep(tmp_path, steps=12, seeds=2), tmp_path / "r", *options))
+    assert code == 0, err
+    names = {p.name for p in (tmp_path / "r" / "weights").iterdir()}
+    assert names == {f"{trial_id}.safetensors" for trial_id in Store(tmp_path / "r").statuses()}
+    assert len(names) == 4
+
+
 @pytest.mark.ray
 def test_an_address_that_is_none_of_a_cluster_is_refused(tmp_path):
     words = [sys.executable, "-m", "lrsym", "sweep", str(write_sweep(tmp_path, steps=5)), "--results", str(tmp_path)]

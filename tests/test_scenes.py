@@ -29,6 +29,13 @@ def test_scenes_begin_with_cls_and_show_one_or_two_labels():
     assert (np.array([len(described(row)) == 2 for row in tokens]) == sc.has_several_objects(SCENES, EVERY)).all()
 
 
+@pytest.mark.parametrize("kind", [{}, {"scenes__n_objects": 3}, {"scenes__n_rows": 2, "scenes__captions": "above"}])
+def test_a_scene_of_several_objects_is_found_by_its_picture(kind):
+    scenes = small(**kind).scenes
+    numbers = sc.n_single_scenes(scenes) + np.arange(0, 7 * 6 * scenes.n_layouts, 11)
+    assert [sc.scene_number(scenes, tokens) for tokens in sc.scene_tokens(scenes, numbers)] == numbers.tolist()
+
+
 def test_the_caption_of_a_scene_names_its_labels_from_left_to_right():
     labels = sc.caption_labels(SCENES, sc.scene_captions(SCENES, EVERY)[:, 0])
     for row, named in zip(sc.scene_tokens(SCENES, EVERY), labels, strict=True):

@@ -74,7 +74,7 @@ def test_curves_whose_trials_were_never_written_are_not_read(tmp_path):
 
 def test_the_table_trials_is_written_last(tmp_path, monkeypatch):
     order = []
-    monkeypatch.setattr("lrsym.results.store._write_atomically", lambda table, path: order.append(path.parent.name))
+    monkeypatch.setattr("lrsym.results.store.write_atomically", lambda path, write: order.append(path.parent.name))
     Store(tmp_path).write("a", {"trials": trials(), "curves": curves(), "terms": curves()})
     assert order[-1] == "trials"
     assert set(order) == {"trials", "curves", "terms"}

@@ -9,7 +9,6 @@ newest) and, in the other tables, the rows of that attempt.
 """
 
 import contextlib
-import os
 import time
 import uuid
 from collections import Counter
@@ -22,6 +21,7 @@ import pyarrow.parquet as pq
 
 from lrsym.axes import axes
 from lrsym.errors import UsageError
+from lrsym.results.atomic import write_atomically
 from lrsym.results.schema import TABLES
 from lrsym.vocabulary import RESULTS
 
@@ -40,7 +40,10 @@ class Store:
     def write(self, part: str, tables: Mapping[str, pa.Table]) -> None:
         """Write `tables` as `part`, the table `trials` last. Safe to repeat, and to be killed at any moment."""
         for name in sorted(tables, key=lambda name: name == "trials"):
-            _write_atomically(tables[name], self._path(name, part))
+            table = tables[name]
+            write_atomically(
+                self._path(name, part), lambda file, table=table: pq.write_table(table, file, compression="zstd")
+            )
 
     def part_statuses(self, part: str) -> Counter[str]:
         """How many trials of `part` ended in which status; empty where it is not written."""
@@ -134,21 +137,3 @@ def _winners(trials: pl.LazyFrame) -> pl.LazyFrame:
     """One attempt for each trial: a result before a failure, then the newest."""
     result = pl.col("status").is_in(list(RESULTS))
     return trials.sort(result, "finished_at", "part").unique("trial_id", keep="last", maintain_order=True)
-
-
-def _write_atomically(table: pa.Table, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            pq.write_table(table, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -33,6 +33,7 @@ class Settings:
     pack_size: int | None
     timeout: float | None
     threads: int = 1
+    save_weights: bool = False
 
     @classmethod
     def resolve(
@@ -81,7 +82,7 @@ def run_sweep(sweep: Sweep, store: Store, settings: Settings, plan: Plan) -> Out
     store.sweep_up()
     row = _run_row(sweep, settings, plan, run_id=run_id, started=started)
     _write_run(store, row)
-    job = Job(store.root.absolute(), run_id, settings.device, settings.threads, settings.timeout)
+    job = Job(store.root.absolute(), run_id, settings.device, settings.threads, settings.timeout, settings.save_weights)
     if settings.engine == "ray":
         from lrsym.sweep.tune import run_ray as engine
     else:

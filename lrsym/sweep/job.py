@@ -4,9 +4,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lrsym.results.store import Store
 from lrsym.sweep.plan import Pack, pack_id
+
+if TYPE_CHECKING:
+    from lrsym.testbed.training import Snapshot
 
 _MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
 """Keeps freed blocks in the worker: handing them back to the system each step costs page faults (docs/decisions)."""
@@ -17,13 +21,17 @@ WORKER_RETRIES = 2
 
 @dataclass(frozen=True)
 class Job:
-    """How the packs of a run are executed; the same for each of them. `timeout` is in seconds for a pack."""
+    """How the packs of a run are executed; the same for each of them.
+
+    `timeout` is in seconds for a pack; with `save_weights` the final parameters of done trials are kept.
+    """
 
     root: Path
     run_id: str
     device: str
     threads: int
     timeout: float | None = None
+    save_weights: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,23 +52,29 @@ def execute(pack: Pack, job: Job, *, report: Callable[[float], None]) -> Counter
 
     A pack that is finished in the store already (engines may deliver one twice) is left alone. Whatever goes
     wrong in training becomes rows with a status, in a part of their own that never replaces a result. The death of
-    the worker and an OSError of the store are left to the engine.
+    the worker and an OSError of the store are left to the engine. Weights are written before the rows: of a trial
+    that counts as finished they are there.
     """
     import torch
 
     from lrsym.sweep.run import PackTimeoutError, run_pack
 
     store, part = Store(job.root), pack_id(pack)
+    last: list[Snapshot] = []
     if finished := store.part_statuses(part):
         return finished
     torch.set_num_threads(job.threads)
     try:
         device = torch.device(job.device)
-        tables = run_pack(pack, run_id=job.run_id, device=device, timeout=job.timeout, report=report)
+        tables = run_pack(pack, run_id=job.run_id, device=device, timeout=job.timeout, report=report, keep=last.append)
     except Exception as error:
         timeout, memory = isinstance(error, PackTimeoutError), _is_out_of_memory(error)
         status = "timeout" if timeout else "out_of_memory" if memory else "crashed"
         return _record_failure(pack, job, status=status, message=_one_line(error))
+    if job.save_weights:
+        from lrsym.sweep.weights import save_pack
+
+        save_pack(job.root, pack, last[0])
     store.write(part, tables)
     return Counter(tables["trials"]["status"].to_pylist())
 

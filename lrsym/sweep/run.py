@@ -116,11 +116,12 @@ def run_pack(
     device: torch.device,
     timeout: float | None = None,
     report: Callable[[float], None] = lambda fraction: None,
+    keep: Callable[[Snapshot], None] = lambda last: None,
 ) -> dict[str, pa.Table]:
     """Train and evaluate `trials` as one pack; its rows by table.
 
-    `report` hears the fraction of steps done at each evaluation. Raises PackTimeoutError at the first evaluation
-    after `timeout` seconds.
+    `report` hears the fraction of steps done at each evaluation, `keep` is given the last snapshot. Raises
+    PackTimeoutError at the first evaluation after `timeout` seconds.
     """
     started = time.monotonic()
     data = PackData.of(trials, device=device)
@@ -139,6 +140,7 @@ def run_pack(
     with torch.no_grad():
         diverged_at = snapshot.diverged_at.tolist()
         rows.add_mechanism(layout, snapshot.parameters, data, candidates, scale=scale, diverged_at=diverged_at)
+    keep(snapshot)
     return rows.tables(diverged_at, seconds=time.monotonic() - started, run_id=run_id)
 
 

@@ -118,6 +118,14 @@ def scene_tokens(scenes: Scenes, number: Numbers) -> Int[np.ndarray, "n token"]:
     return tokens
 
 
+def scene_number(scenes: Scenes, tokens: Int[np.ndarray, " token"]) -> int:
+    """Number of the scene with several objects that a token row shows: inverse of `scene_tokens`."""
+    shown = tokens[1:]
+    layout = next(i for i, cells in enumerate(scenes.layouts) if {*cells} == {*np.flatnonzero(shown).tolist()})
+    labels = shown[list(scenes.layouts[layout])]
+    return int(group_scene(scenes, labels[None], np.array([layout]))[0])
+
+
 def scene_captions(scenes: Scenes, number: Numbers) -> Int[np.ndarray, "n true"]:
     """Numbers of the captions that are true of each scene; -1 where a scene has fewer than others can have."""
     several = has_several_objects(scenes, number)
