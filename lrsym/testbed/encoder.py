@@ -41,7 +41,8 @@ def encode(
         embedding, attention = _encode_plain(weights, shape, tokens, scale=scale, left_out=left_out)
         attentions = [attention.transpose(2, 3)[:, :, :, None]]
     else:
-        embedding, attentions = encode_blocks(weights, shape, tokens, scale=scale, left_out=left_out, drop=drop)
+        read, attentions = encode_blocks(weights, shape, tokens, scale=scale, left_out=left_out, drop=drop)
+        embedding = read[:, :, 0]
     return embedding @ weights["projection"] if shape.projected else embedding, attentions
 
 
