@@ -186,8 +186,17 @@ class Scenes(_Part):
 
 
 class Model(_Part):
-    """The two encoders; by default the paper's simplified model: one attention block, no LayerNorm, no MLP."""
+    """The encoders, or the one decoder; by default the paper's simplified model: one attention block, no LayerNorm, no
+    MLP."""
 
+    kind: Literal["contrastive", "autoregressive"] = _axis(
+        "contrastive",
+        "",
+        "paper",
+        "Vision and text encoder with a contrastive loss, or one causal decoder that reads the image and writes the "
+        "caption and is tested on at most 1,000 scenes of each validation set.",
+        neutral="contrastive",
+    )
     d_model: int = _axis(128, "", "paper", "Width of embeddings and residual stream.", ge=1, le=MAX_WIDTH)
     n_heads: int = _axis(4, "heads", "paper", "Attention heads of each encoder; must divide d_model.", ge=1)
     embedding_scale: float = _axis(
@@ -207,7 +216,9 @@ class Model(_Part):
     )
 
     vision_blocks: int = _axis(1, "blocks", "paper", "Blocks of the vision encoder.", neutral=1, ge=1, le=MAX_BLOCKS)
-    text_blocks: int = _axis(1, "blocks", "paper", "Blocks of the text encoder.", neutral=1, ge=1, le=MAX_BLOCKS)
+    text_blocks: int = _axis(
+        1, "blocks", "paper", "Blocks of the text encoder, or of the decoder.", neutral=1, ge=1, le=MAX_BLOCKS
+    )
     repeats: int = _axis(
         1,
         "",
@@ -257,6 +268,11 @@ class Model(_Part):
             raise ValueError(
                 f"n_heads must divide d_model, got {self.n_heads} heads for width {self.d_model}; "
                 "change one of them (several model sizes: move both axes together with [[zip]])"
+            )
+        if self.kind == "autoregressive" and self.vision_blocks != 1:
+            raise ValueError(
+                f"vision_blocks must be 1 with kind autoregressive, which has no vision encoder, "
+                f"got {self.vision_blocks}; leave it out and set text_blocks, the decoder's depth"
             )
         if self.positions == "rotary" and self.d_model // self.n_heads % 2:
             raise ValueError(
@@ -400,6 +416,7 @@ class Trial(_Part):
             s.n_objects,
             s.n_labels,
             s.captions,
+            m.kind,
             m.d_model,
             m.n_heads,
             m.vision_blocks,

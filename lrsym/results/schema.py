@@ -110,7 +110,12 @@ TABLES = {
             ("trial_id", "term", "split", "metric"),
             (
                 _TRIAL_ID,
-                Column("term", _TEXT, "", "What was left out of the vision encoder; none is the baseline."),
+                Column(
+                    "term",
+                    _TEXT,
+                    "",
+                    "What was left out of the first block of the vision encoder or decoder; none is the baseline.",
+                ),
                 _SPLIT,
                 _METRIC,
                 Column("value", _FLOAT, "0..1", "The accuracy."),
@@ -122,16 +127,21 @@ TABLES = {
             ("trial_id", "encoder", "head", "term"),
             (
                 _TRIAL_ID,
-                Column("encoder", _TEXT, "", "vision or text."),
+                Column("encoder", _TEXT, "", "vision or text; decoder where kind is autoregressive."),
                 Column("head", _INT, "", "Attention head, from 0."),
                 Column("term", _TEXT, "", f"One of {', '.join(SCORE_TERMS)}, or the sums EP+PP+BP and EE+PE+BE."),
-                Column("query", _INT, "position", "Position of the read-out token: 0 for [CLS], 3 for [EOT]."),
+                Column(
+                    "query",
+                    _INT,
+                    "position",
+                    "Position of the read-out token: 0 for [CLS], 3 for [EOT]; in a decoder [CLS] follows the pixels.",
+                ),
                 Column(
                     "profile",
                     pa.list_(pa.float32()),
                     "logit",
-                    "Contribution to the logit by key: by position (0 is [CLS]) for terms that end in P, "
-                    "by token id for those that end in E.",
+                    "Contribution to the logit by key: by position for terms that end in P ([CLS] comes first, in a "
+                    "decoder last), by token id for those that end in E. What the query cannot see has no entry.",
                 ),
                 Column(
                     "slope",

@@ -23,7 +23,7 @@ ABLATION_SPLITS = ("unseen", "seen")
 
 @dataclass(frozen=True)
 class Profile:
-    """One term of one head along its keys, for the read-out query; slope and monotonicity of image positions."""
+    """One term of one head along the keys the read-out query can see; slope and monotonicity of image positions."""
 
     encoder: str
     head: int
@@ -37,7 +37,7 @@ class Profile:
 def ablations(
     layout: ParameterLayout, flat: Flat, data: PackData, candidates: Candidates, *, scale: Float[Tensor, " trial"]
 ) -> Iterator[tuple[str, Accuracies]]:
-    """Accuracies on unseen and seen pairs for each entry of vocabulary.ABLATIONS, left out of the vision encoder.
+    """Accuracies on unseen and seen pairs for each entry of vocabulary.ABLATIONS, left out of what sees the image.
 
     An encoder whose first block has no terms (LayerNorm before it, rotary positions) has the entry none alone.
     """
@@ -46,10 +46,10 @@ def ablations(
 
 
 def profiles(layout: ParameterLayout, flat: Flat, *, scale: Float[Tensor, " trial"]) -> list[list[Profile]]:
-    """For each member, the profiles of all terms of both encoders, gauge-free sums included."""
+    """For each member, the profiles of all terms of each encoder, gauge-free sums included."""
     weights = layout.views(flat)
     members: list[list[Profile]] = [[] for _ in range(len(flat))]
-    for shape in (layout.vision, layout.text) if layout.vision.has_terms else ():
+    for shape in layout.encoders if layout.vision.has_terms else ():
         for term, table in term_tables(weights[shape.name], shape, scale).items():
             for member, heads in zip(members, table.cpu().numpy(), strict=True):
                 member += [_profile(shape, head, term, values) for head, values in enumerate(heads)]
@@ -69,8 +69,10 @@ def term_tables(
 
 
 def _profile(shape: EncoderShape, head: int, term: str, values: np.ndarray) -> Profile:
-    of_pixels = shape.name == "vision" and term.endswith("P")
-    pixels = values[1:]  # key 0 is [CLS]
+    by_position = term.endswith("P")
+    values = values[: shape.seen[by_position]]
+    of_pixels = by_position and bool(shape.pixels)
+    pixels = values[shape.pixels.start : shape.pixels.stop]
     return Profile(
         shape.name,
         head,
