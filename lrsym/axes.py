@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lrsym.trial import Trial, Value
+from lrsym.trial import PRESETS, Trial, Value
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,12 @@ def as_markdown() -> str:
         )
         cells = (f"`{a.key}`", kind, a.bounds.replace("|", "or"), default, a.unit, a.sentence, a.source)
         lines.append(f"| {' | '.join(cells)} |")
+    lines += [
+        "",
+        "`model.preset` is no axis but stands for several, the paper's models; a key given beside it goes first:",
+        "",
+        *(f"- `{name}`: {', '.join(f'{k} {v}' for k, v in values.items())}" for name, values in PRESETS.items()),
+    ]
     return "\n".join(lines) + "\n"
 
 

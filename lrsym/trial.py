@@ -185,6 +185,17 @@ class Scenes(_Part):
         return count(self.n_pair_labels, self.n_objects)
 
 
+PRESETS: dict[str, dict[str, Value]] = {
+    "simplified": {
+        "vision_blocks": 1, "text_blocks": 1, "repeats": 1, "d_mlp": 0, "layer_norm": "none", "dropout": 0.0,
+    },
+    "full": {
+        "vision_blocks": 2, "text_blocks": 2, "repeats": 2, "d_mlp": 512, "layer_norm": "pre", "dropout": 0.1,
+    },
+}  # fmt: skip
+"""Axes of a model that the key `model.preset` sets where they are not given themselves: the paper's two models."""
+
+
 class Model(_Part):
     """The encoders, or the one decoder; by default the paper's simplified model: one attention block, no LayerNorm, no
     MLP."""
@@ -254,6 +265,11 @@ class Model(_Part):
     @model_validator(mode="before")
     @classmethod
     def _derive(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "preset" in given:
+            preset, given = given["preset"], {key: value for key, value in given.items() if key != "preset"}
+            if preset not in PRESETS:
+                raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {preset}; change it")
+            given = PRESETS[preset] | given
         if isinstance(given, Mapping) and given.get("positions") == "rotary" and "init_position_std" not in given:
             given = {**given, "init_position_std": 0.0}
         if isinstance(given, Mapping) and given.get("embedding_scale", "sqrt_d_model") == "sqrt_d_model":
@@ -272,7 +288,7 @@ class Model(_Part):
         if self.kind == "autoregressive" and self.vision_blocks != 1:
             raise ValueError(
                 f"vision_blocks must be 1 with kind autoregressive, which has no vision encoder, "
-                f"got {self.vision_blocks}; leave it out and set text_blocks, the decoder's depth"
+                f"got {self.vision_blocks}; set it to 1; text_blocks is the decoder's depth"
             )
         if self.positions == "rotary" and self.d_model // self.n_heads % 2:
             raise ValueError(

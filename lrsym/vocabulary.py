@@ -37,15 +37,39 @@ POSITION_KEY = ("EP", "PP", "BP")
 CONTENT_KEY = ("EE", "PE", "BE")
 """Score terms that depend on the key's token: their sum does not change with the gauge."""
 
+ROTARY_TERM = {"R": "turning of queries and keys by their distance, in the first block (rotary positions)"}
+
 ABLATIONS = {
     "none": (),
-    **{term: (term,) for term in SCORE_TERMS},
+    **{term: (term,) for term in (*SCORE_TERMS, *ROTARY_TERM)},
     "VP": ("VP",),
     "EP+PP+BP": POSITION_KEY,
     "EE+PE+BE": CONTENT_KEY,
     "EP+VP": ("EP", "VP"),
 }
 """What is left out at inference, by the name in column `term` of the table `ablations`."""
+
+MEASURES = {
+    "attend_last": "share of scenes with more attention on the last object than on the first, minus that with less",
+    "attention_difference": "mean attention on the last object minus on the first",
+    "delta_label": "mean size of Delta_label, the EE logit at the last object minus at the first",
+    "delta_pe": "mean of Delta_pe, the EP logit at the last object minus at the first",
+    "relational": "share of scenes with |Delta_label| < |Delta_pe|, Delta_pe of the sign of its mean",
+    "delta_content": "as delta_label, for the content-key terms EE+PE+BE",
+    "delta_position": "as delta_pe, for the position-key terms EP+PP+BP",
+    "relational_gauge_free": "as relational, for content-key against position-key terms",
+    **{f"std_{term}": f"standard deviation of {term} over scenes and keys" for term in SCORE_TERMS},
+    "weight_share": "standard deviation of X W_QK X^T, as share of it plus that of b_Q W_K X^T, over scenes and keys",
+    "attention_first": "mean attention of [EOT] on the first-mentioned label",
+    "attention_second": "mean attention of [EOT] on the second-mentioned label",
+    "prefer_first": "share of captions whose first-mentioned label gets more attention of [EOT] than the second",
+    "cosine_raw_trained": "mean cosine of the token embeddings of a label in both encoders, pair labels",
+    "cosine_raw_heldout": "the same, held-out labels",
+    "cosine_rotated_trained": "the same after the rotation fitted on pair labels, pair labels",
+    "cosine_rotated_heldout": "the same after the rotation fitted on pair labels, held-out labels",
+}
+"""Numbers about the mechanism, of the read-out row. Scenes are those of unseen pairs, captions those of two labels;
+first and last go along the first relation: left and right."""
 
 STATUSES = {
     "done": "trained and evaluated",

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.autoregressive import SCORED, PrefixTree
 from lrsym.testbed.evaluation import evaluate
+from lrsym.testbed.measures import measures
 from lrsym.testbed.mechanism import ablations, monotonicity, profiles, slope
 from lrsym.testbed.parameters import ParameterLayout
 from lrsym.testbed.training import PackData, batch_loss, fit
@@ -215,15 +216,43 @@ def test_two_blocks_know_the_order_by_their_mask_even_without_positions():
 
 def test_ablations_leave_terms_out_of_the_decoder():
     by_term = dict(ablations(*TRAINED.arguments(), scale=TRAINED.scale))
-    assert list(by_term) == list(ABLATIONS)
+    assert list(by_term) == [term for term, names in ABLATIONS.items() if "R" not in names]
     assert by_term["EP+PP+BP"]["seen", "order"].max() < by_term["none"]["seen", "order"].min() - 0.2
 
 
-def test_rotary_decoders_have_no_terms_to_leave_out():
-    layout, flat, data, scale = pack(**VARIANTS["rotary"])
-    with pytest.raises(ValueError, match="this one does not"):
-        evaluate(layout, flat, data, Fitted([decoder()]).candidates, scale=scale, left_out=("EP",))
-    assert profiles(layout, flat, scale=scale) == [[], []]
+def test_rotary_decoders_have_rotation_to_leave_out_and_nothing_else():
+    fitted = Fitted([decoder(**VARIANTS["rotary"])])
+    with pytest.raises(ValueError, match="the decoder has no term EP"):
+        evaluate(*fitted.arguments(), scale=fitted.scale, left_out=("EP",))
+    assert {*dict(ablations(*fitted.arguments(), scale=fitted.scale))} == {"none", "R"}
+    (found,) = profiles(fitted.layout, fitted.flat, scale=fitted.scale)
+    assert [(p.term, len(p.values)) for p in found] == [("R", P + 1)] * 3
+
+
+def pair_of(scene):
+    """Pixels of the two objects of a row of scene tokens, in order."""
+    return [pixel for pixel, token in enumerate(scene.tolist()[1:]) if token]
+
+
+def test_measures_of_a_decoder_compare_the_two_objects_in_the_row_of_cls():
+    (trial, _), data = TRAINED.trials, TRAINED.data
+    found = measures(TRAINED.layout, TRAINED.flat, data, trial, member=0, scale=TRAINED.scale)
+    assert {m.encoder for m in found} == {"decoder"}
+    by_name = {(m.measure, m.head): m.value for m in found if m.block == 0}
+    first, _ = profiles(TRAINED.layout, TRAINED.flat, scale=TRAINED.scale)
+    pairs = [pair_of(scene) for scene in data.scenes[data.members["unseen"][0]]]
+    for head in range(3):
+        (ep,) = (p.values for p in first if (p.term, p.head) == ("EP", head))
+        wanted = sum(ep[right] - ep[left] for left, right in pairs) / len(pairs)
+        assert by_name["delta_pe", head] == pytest.approx(wanted, abs=1e-4)
+
+
+def test_measures_of_a_decoder_without_terms_are_those_of_its_attention():
+    trial = decoder(**VARIANTS["two blocks, mlp, pre"])
+    fitted = Fitted([trial])
+    found = measures(fitted.layout, fitted.flat, fitted.data, trial, member=0, scale=fitted.scale)
+    assert {(m.block, m.head) for m in found} == {(block, head) for block in range(2) for head in range(3)}
+    assert {m.measure for m in found} == {"attend_last", "attention_difference"}
 
 
 def test_profiles_of_the_decoder_are_those_of_cls_over_the_keys_that_it_sees():

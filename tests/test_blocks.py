@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lrsym.testbed.blocks import rotate, rotations
+from lrsym.testbed.blocks import rotary_table, rotate, rotations
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.evaluation import evaluate
 from lrsym.testbed.parameters import ParameterLayout
@@ -147,8 +147,23 @@ def test_every_term_left_out_of_the_first_block_is_left_out_of_its_logits(varian
 
 def test_leaving_a_term_out_of_a_block_that_has_none_is_refused():
     _, layout, flat, data, scale = pack(**VARIANTS["pre"])
-    with pytest.raises(ValueError, match="this one does not"):
+    with pytest.raises(ValueError, match="has no term EP to leave out; it has none"):
         encode(layout.views(flat)["vision"], layout.vision, data.scenes, scale=scale, left_out=("EP",))
+
+
+@pytest.mark.parametrize("changes", [{}, {"model__layer_norm": "pre"}], ids=["bare", "pre"])
+def test_what_turning_adds_is_what_is_missing_without_it(changes):
+    _, layout, flat, data, scale = pack(**VARIANTS["rotary"] | changes)
+    weights, shape = layout.views(flat)["vision"], layout.vision
+    (with_, without), table = (
+        (encode(weights, shape, data.scenes, scale=scale, left_out=left)[1][0][:, :, :, 0].log() for left in ((), "R")),
+        rotary_table(weights, shape, scale),
+    )
+    position = torch.arange(shape.length)
+    added = torch.stack([table[:, :, row, position] for row in data.scenes], dim=1)
+    difference = with_ - without - added  # equal up to the softmax's one number for each row
+    torch.testing.assert_close(difference, difference[..., :1].expand_as(difference), atol=1e-5, rtol=1e-5)
+    assert added.std() > 0.01
 
 
 def test_rotary_scores_depend_on_the_distance_alone():

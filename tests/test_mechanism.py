@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from lrsym.testbed.evaluation import evaluate
-from lrsym.testbed.mechanism import ABLATION_SPLITS, ablations, monotonicity, profiles, slope, term_tables
+from lrsym.testbed.mechanism import ABLATION_SPLITS, ablations, monotonicity, profiles, ramp, slope, term_tables
 from lrsym.testbed.scores import score_tables
 from lrsym.vocabulary import ABLATIONS, METRICS, SCORE_TERMS
 from tests.helpers import Fitted, small
@@ -13,7 +13,7 @@ FITTED = Fitted([small(seed=0, optim__steps=30), small(seed=1, optim__steps=30)]
 
 def test_nothing_left_out_is_the_evaluation_itself():
     by_term = dict(ablations(*FITTED.arguments(), scale=FITTED.scale))
-    assert list(by_term) == list(ABLATIONS)
+    assert list(by_term) == [name for name in ABLATIONS if name != "R"]
     whole = evaluate(*FITTED.arguments(), scale=FITTED.scale, splits=ABLATION_SPLITS)
     assert all(torch.equal(by_term["none"][s, m], whole[s, m]) for s in ABLATION_SPLITS for m in METRICS)
 
@@ -56,14 +56,29 @@ def test_slope_and_monotonicity_are_for_pixels_of_the_vision_encoder_only():
     (first, _) = profiles(FITTED.layout, FITTED.flat, scale=FITTED.scale)
     for p in first:
         assert (p.slope is not None) == (p.encoder == "vision" and p.term.endswith("P"))
-        assert (p.monotonicity is None) == (p.slope is None)
+        assert (p.monotonicity is None) == (p.ramp is None) == (p.slope is None)
+
+
+def test_rotary_positions_have_one_ablation_and_one_profile():
+    fitted = Fitted([small(model__positions="rotary", model__init_position_std=0.0)])
+    assert [term for term, _ in ablations(*fitted.arguments(), scale=fitted.scale)] == ["none", "R"]
+    (member,) = profiles(fitted.layout, fitted.flat, scale=fitted.scale)
+    assert {(p.encoder, p.term) for p in member} == {("vision", "R"), ("text", "R")}
+    assert all((p.slope is None) == (p.encoder == "text") for p in member)
 
 
 @pytest.mark.parametrize(
-    ("values", "expected_slope", "expected_monotonicity"),
-    [([1, 3, 5, 7], 2, 1), ([0, -1, -2], -1, -1), ([0, 1, 0], 0, 0), ([4, 4, 4], 0, 0), ([0, 2, 1, 3], 0.8, 4 / 6)],
+    ("values", "expected_slope", "expected_monotonicity", "expected_ramp"),
+    [
+        ([1, 3, 5, 7], 2, 1, 1),
+        ([0, -1, -2], -1, -1, 1),
+        ([0, 1, 0], 0, 0, 0),
+        ([4, 4, 4], 0, 0, 0),
+        ([0, 2, 1, 3], 0.8, 4 / 6, 0.8**2 * 5 / 5),
+    ],
 )
-def test_slope_and_monotonicity_of_profiles_that_a_person_can_check(values, expected_slope, expected_monotonicity):
+def test_a_person_can_check_slope_monotonicity_and_ramp(values, expected_slope, expected_monotonicity, expected_ramp):
     profile = np.array(values, dtype=np.float32)
+    assert ramp(profile) == pytest.approx(expected_ramp)
     assert slope(profile) == pytest.approx(expected_slope)
     assert monotonicity(profile) == pytest.approx(expected_monotonicity)

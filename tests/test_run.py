@@ -75,7 +75,7 @@ def test_steps_to_threshold_is_the_first_evaluation_that_reaches_it(rows):
 
 
 def test_ablations_and_terms_hold_every_term_for_every_trial(rows):
-    assert set(rows["ablations"]["term"]) == set(ABLATIONS)
+    assert set(rows["ablations"]["term"]) == set(ABLATIONS) - {"R"}  # R has its meaning with rotary positions
     assert set(rows["ablations"]["split"]) == {"seen", "unseen"}
     assert rows["terms"].group_by("trial_id").len()["len"].to_list() == [2 * 3 * 8] * 2
 
@@ -83,11 +83,11 @@ def test_ablations_and_terms_hold_every_term_for_every_trial(rows):
 def test_rows_are_the_same_alone_and_in_a_pack(rows):
     for trial in PACK:
         alone = frames((trial,))
-        for name in ("curves", "ablations"):
+        for name in ("curves", "ablations", "measures"):
             key = [c for c in TABLES[name].key]
             mine = rows[name].filter(trial_id=trial.trial_id).sort(key)
             assert mine.drop("value").equals(alone[name].sort(key).drop("value"))
-            np.testing.assert_allclose(mine["value"], alone[name].sort(key)["value"], atol=1e-4)
+            np.testing.assert_allclose(mine["value"], alone[name].sort(key)["value"], atol=2e-4)
 
 
 def test_a_diverged_trial_is_a_result_without_accuracies_beside_done_neighbours():
@@ -100,7 +100,7 @@ def test_a_diverged_trial_is_a_result_without_accuracies_beside_done_neighbours(
     assert lost["unseen_order"] is None
     assert lost["trained_steps"] < 12
     assert by_id[PACK[0].trial_id]["status"] == "done"
-    for name in ("ablations", "terms"):
+    for name in ("ablations", "terms", "measures"):
         assert set(rows[name]["trial_id"]) == {PACK[0].trial_id}
 
 

@@ -337,3 +337,10 @@ KEYS = st.sampled_from([*spec.AXES, "seed", "name", "optim", "stepz", "a.b.c"])
 @settings(max_examples=100, deadline=None)
 def test_any_values_in_any_tables_are_a_sweep_or_a_usage_error(tables: list[tuple[str, dict[str, Any]]]):
     parses_or_tells('name = "s"\n' + "".join(table(name, values) for name, values in tables))
+
+
+def test_a_preset_varies_like_an_axis_and_gives_way_to_keys_beside_it():
+    sweep = parse(
+        'name = "t"\n[base]\n"model.dropout" = 0.0\n[grid]\n"model.preset" = ["simplified", "full"]\n', source="t.toml"
+    )
+    assert [(t.model.text_blocks, t.model.d_mlp, t.model.dropout) for t in sweep.trials] == [(1, 0, 0.0), (2, 512, 0.0)]

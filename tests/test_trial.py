@@ -192,3 +192,16 @@ def test_evaluation_steps_rise_and_end_with_the_last_step(steps: int, points: in
     assert evaluated[0] >= 1
     assert evaluated[-1] == steps
     assert len(evaluated) <= points + 1
+
+
+def test_a_preset_sets_the_axes_that_are_not_given_and_is_none_itself():
+    full = Trial.from_axes({"model.preset": "full", "model.dropout": 0.0})
+    assert (full.model.vision_blocks, full.model.text_blocks, full.model.repeats, full.model.d_mlp) == (2, 2, 2, 512)
+    assert (full.model.layer_norm, full.model.dropout) == ("pre", 0.0)
+    assert full.trial_id == Trial.from_axes(full.values()).trial_id
+    assert Trial.from_axes({"model.preset": "simplified"}) == Trial()
+
+
+def test_an_unknown_preset_is_refused_with_the_known_ones():
+    with pytest.raises(ValidationError, match="preset must be one of simplified, full, got large"):
+        Trial.from_axes({"model.preset": "large"})

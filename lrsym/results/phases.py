@@ -10,10 +10,10 @@ import polars as pl
 from lrsym.axes import axes
 from lrsym.errors import UsageError
 from lrsym.results.cells import Frame, free_axes, summarise, varied_axes
-from lrsym.vocabulary import ABLATIONS, METRICS, PHASES, POSITION_KEY, SPLITS
+from lrsym.vocabulary import ABLATIONS, METRICS, PHASES, POSITION_KEY, ROTARY_TERM, SPLITS
 
-PROFILE_TERMS = (*POSITION_KEY, "+".join(POSITION_KEY))
-"""Terms with a profile along the pixels, their gauge-free sum last."""
+PROFILE_TERMS = (*POSITION_KEY, "+".join(POSITION_KEY), *ROTARY_TERM)
+"""Terms with a profile along the pixels, the gauge-free sum of learned positions behind its parts."""
 
 _SPREAD = {
     "mean": pl.col("value").mean(),

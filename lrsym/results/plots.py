@@ -11,7 +11,7 @@ from lrsym.results.canvas import save
 from lrsym.results.cells import Frame, varied_axes
 from lrsym.results.phase_plot import plot_phase
 from lrsym.results.phases import PROFILE_TERMS, ablations, check_axes, curves, profiles
-from lrsym.vocabulary import ABLATIONS, METRICS, SCORE_TERMS, SPLITS
+from lrsym.vocabulary import ABLATIONS, METRICS, ROTARY_TERM, SCORE_TERMS, SPLITS
 
 __all__ = ["plot_ablation", "plot_curves", "plot_phase", "plot_profile", "save"]
 
@@ -124,7 +124,7 @@ def plot_profile(frame: Frame) -> canvas.Drawn:
         ),
         title="Where [CLS] looks in the image by position alone",
         subtitle=[
-            *(f"{term}: {SCORE_TERMS[term]}." for term in terms if term in SCORE_TERMS),
+            *(f"{term}: {sentence}." for term, sentence in (SCORE_TERMS | ROTARY_TERM).items() if term in terms),
             f"A slope makes a head prefer one side; which one may differ by head and seed.{shown}",
         ],
         width=len(terms) * 220,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from lrsym.axes import Axis, axes
-from lrsym.vocabulary import METRICS, SCORE_TERMS, SPLITS, STATUSES
+from lrsym.vocabulary import MEASURES, METRICS, SCORE_TERMS, SPLITS, STATUSES
 
 SCHEMA_VERSION = 1
 
@@ -129,7 +129,12 @@ TABLES = {
                 _TRIAL_ID,
                 Column("encoder", _TEXT, "", "vision or text; decoder where kind is autoregressive."),
                 Column("head", _INT, "", "Attention head, from 0."),
-                Column("term", _TEXT, "", f"One of {', '.join(SCORE_TERMS)}, or the sums EP+PP+BP and EE+PE+BE."),
+                Column(
+                    "term",
+                    _TEXT,
+                    "",
+                    f"One of {', '.join(SCORE_TERMS)}, or the sums EP+PP+BP and EE+PE+BE; R with rotary positions.",
+                ),
                 Column(
                     "query",
                     _INT,
@@ -155,6 +160,27 @@ TABLES = {
                     "-1..1",
                     "Kendall's tau between pixel and profile: 1 rises everywhere, -1 falls; null as slope.",
                 ),
+                Column(
+                    "ramp",
+                    _FLOAT,
+                    "0..1",
+                    "Share of the profile's variance over the pixels that a straight line explains; null as slope.",
+                ),
+            ),
+        ),
+        Table(
+            "measures",
+            "Numbers about the mechanism at the end of training: "
+            + "; ".join(f"`{name}`: {sentence}" for name, sentence in MEASURES.items())
+            + ".",
+            ("trial_id", "encoder", "block", "head", "measure"),
+            (
+                _TRIAL_ID,
+                Column("encoder", _TEXT, "", "vision, decoder, text, or both for what compares the two."),
+                Column("block", _INT, "", "Block application, from 0; null for what belongs to the whole model."),
+                Column("head", _INT, "", "Attention head, from 0; null as block."),
+                Column("measure", _TEXT, "", "Which number."),
+                Column("value", _FLOAT, "logit or 0..1 or -1..1", "The number; logits for std_ and delta_."),
             ),
         ),
         Table(

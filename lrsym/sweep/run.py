@@ -10,12 +10,15 @@ import torch
 
 from lrsym.results.schema import TABLES
 from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
+from lrsym.testbed.measures import measures
 from lrsym.testbed.mechanism import ablations, profiles
 from lrsym.testbed.parameters import Flat, ParameterLayout
 from lrsym.testbed.training import PackData, Snapshot, fit
 from lrsym.trial import Trial
 
 Rows = list[dict[str, object]]
+
+_MECHANISM = ("ablations", "terms", "measures")
 
 
 class PackTimeoutError(Exception):
@@ -30,6 +33,7 @@ class PackRows:
     curves: Rows = field(default_factory=list)
     ablations: Rows = field(default_factory=list)
     terms: Rows = field(default_factory=list)
+    measures: Rows = field(default_factory=list)
     final: list[dict[str, object]] = field(init=False)
     reached: list[dict[str, int]] = field(init=False)
 
@@ -56,9 +60,16 @@ class PackRows:
             ]
 
     def add_mechanism(
-        self, layout: ParameterLayout, flat: Flat, data: PackData, candidates: Candidates, *, scale: torch.Tensor
+        self,
+        layout: ParameterLayout,
+        flat: Flat,
+        data: PackData,
+        candidates: Candidates,
+        *,
+        scale: torch.Tensor,
+        diverged_at: Sequence[int],
     ) -> None:
-        """Ablations and term profiles at the end of training."""
+        """Ablations, term profiles and measures at the end of training."""
         for term, accuracies in ablations(layout, flat, data, candidates, scale=scale):
             for trial, metrics in zip(self.trials, _by_member(accuracies), strict=True):
                 self.ablations += [
@@ -71,12 +82,17 @@ class PackRows:
                 {
                     "trial_id": trial.trial_id, "encoder": p.encoder, "head": p.head, "term": p.term, "query": p.query,
                     "profile": p.values.tolist(), "slope": p.slope, "monotonicity": p.monotonicity,
+                    "ramp": p.ramp,
                 }
                 for p in member
             ]  # fmt: skip
+        for member, trial in enumerate(self.trials):
+            if not diverged_at[member]:
+                found = measures(layout, flat, data, trial, member=member, scale=scale)
+                self.measures += [{"trial_id": trial.trial_id, **vars(m)} for m in found]
 
     def tables(self, diverged_at: Sequence[int], *, seconds: float, run_id: str) -> dict[str, pa.Table]:
-        """The four tables. A diverged member keeps its curves up to then and has no final accuracies."""
+        """The tables. A diverged member keeps its curves up to then and has no final accuracies."""
         lost = {t.trial_id for t, step in zip(self.trials, diverged_at, strict=True) if step}
         shared = _provenance(self.trials, seconds=seconds, run_id=run_id)
         rows = []
@@ -88,7 +104,7 @@ class PackRows:
             )
             trained = {"trained_steps": step - 1 if step else trial.n_steps}
             rows.append({**axis_values(trial), **shared, **outcome, **self.reached[row], **trained})
-        kept = {name: [r for r in getattr(self, name) if r["trial_id"] not in lost] for name in ("ablations", "terms")}
+        kept = {name: [r for r in getattr(self, name) if r["trial_id"] not in lost] for name in _MECHANISM}
         named = {"trials": rows, "curves": self.curves, **kept}
         return {name: TABLES[name].build(rows) for name, rows in named.items()}
 
@@ -121,8 +137,9 @@ def run_pack(
             raise PackTimeoutError(f"pack took more than {timeout:g} s, at step {snapshot.step} of {trials[0].n_steps}")
     assert snapshot is not None  # the last step is always evaluated
     with torch.no_grad():
-        rows.add_mechanism(layout, snapshot.parameters, data, candidates, scale=scale)
-    return rows.tables(snapshot.diverged_at.tolist(), seconds=time.monotonic() - started, run_id=run_id)
+        diverged_at = snapshot.diverged_at.tolist()
+        rows.add_mechanism(layout, snapshot.parameters, data, candidates, scale=scale, diverged_at=diverged_at)
+    return rows.tables(diverged_at, seconds=time.monotonic() - started, run_id=run_id)
 
 
 def axis_values(trial: Trial) -> dict[str, object]:

@@ -18,10 +18,16 @@ from pydantic import BaseModel
 
 from lrsym.axes import Axis, axes
 from lrsym.errors import UsageError
-from lrsym.trial import Trial
+from lrsym.trial import PRESETS, Trial
 
 TOP_KEYS = ("name", "replicates", "seed", "base", "grid", "zip", "exclude")
-AXES = {axis.key: axis for axis in axes() if axis.section}
+PRESET = Axis(
+    section="model", name="preset", type=str, optional=True, default=None, unit="", source="paper",
+    sentence="Sets the axes of one of the paper's models", derived="", neutral=None, bounds=" | ".join(PRESETS),
+)  # fmt: skip
+"""No axis: a key of sweep files that stands for several of them."""
+
+AXES = {axis.key: axis for axis in axes() if axis.section} | {PRESET.key: PRESET}
 SECTIONS = tuple(dict.fromkeys(axis.section for axis in AXES.values()))
 
 _DEEPEST = 6

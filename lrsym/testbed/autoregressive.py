@@ -23,6 +23,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lrsym.testbed.blocks import Drop, Rows, encode_blocks
+from lrsym.testbed.encoder import check_removable
 from lrsym.testbed.parameters import EncoderShape, Weights
 
 SCORED = 3
@@ -43,7 +44,7 @@ def caption_loss(
 ) -> Float[Tensor, " trial"]:
     """Mean cross-entropy of each trial over its batch and the tokens of the captions, in nats."""
     tokens = torch.cat([image_first(scenes), caption_ids(captions[:, :, :-1], shape)], dim=2)
-    whole = Rows.of(shape, device=tokens.device)
+    whole = Rows.of(shape, length=tokens.shape[2], device=tokens.device)
     rows = Rows(whole.positions, whole.hidden, slice(shape.readout, None))
     logits = predictions(weights, shape, tokens, scale=scale, rows=rows, drop=drop)
     own = logits.gather(3, captions[..., None])[..., 0]
@@ -62,10 +63,9 @@ def predictions(
 ) -> Float[Tensor, "trial batch read word"]:
     """Logits over the caption tokens that follow each token read out.
 
-    Terms named in `left_out` are zero for every query of the first block. Raises ValueError where it has none.
+    Terms named in `left_out` are zero for every query of the first block. Raises ValueError where it has no such term.
     """
-    if left_out and not shape.has_terms:
-        raise ValueError("score terms exist where a block reads token + position embeddings; this one does not")
+    check_removable(shape, left_out)
     x, _ = encode_blocks(weights, shape, tokens, scale=scale, left_out=left_out, drop=drop, rows=rows)
     return (x.flatten(1, 2) @ weights["unembedding"]).unflatten(1, x.shape[1:3])
 

@@ -38,9 +38,9 @@ class Rows:
     read: slice
 
     @classmethod
-    def of(cls, shape: EncoderShape, *, device: torch.device) -> "Rows":
-        """The rows of an encoder: every position once, causal where the shape is, read at its read-out."""
-        positions = torch.arange(shape.length, device=device)
+    def of(cls, shape: EncoderShape, *, length: int, device: torch.device) -> "Rows":
+        """Rows of the first `length` positions, causal where the shape is, read at its read-out."""
+        positions = torch.arange(length, device=device)
         hidden = positions > positions[:, None] if shape.causal else None
         return cls(positions, hidden, slice(shape.readout, shape.readout + 1))
 
@@ -57,9 +57,9 @@ def encode_blocks(
 ) -> tuple[Float[Tensor, "trial batch read width"], list[Float[Tensor, "trial batch head query key"]]]:
     """Embeddings of what is read out before projection, and the attention of every block application, first to last.
 
-    `left_out` names score terms (or VP) of the first block; `rows` is by default `Rows.of(shape)`.
+    `left_out` names terms of the first block (`shape.removable`); `rows` is by default `Rows.of` all tokens.
     """
-    rows = rows or Rows.of(shape, device=tokens.device)
+    rows = rows or Rows.of(shape, length=tokens.shape[2], device=tokens.device)
     trial = torch.arange(len(scale), device=tokens.device)[:, None, None]
     x = weights["token"][trial, tokens] * scale[:, None, None, None]
     if not shape.rotary:
@@ -77,7 +77,8 @@ def encode_blocks(
             if "VP" in left_out:
                 value_source = given - weights["position"][:, None, rows.positions]
         if logits is None:
-            logits = _dense_logits(given, block, shape, rows, read)
+            turned = shape.rotary and not (application == 0 and "R" in left_out)
+            logits = _dense_logits(given, block, shape, rows, read, turned=turned)
         attended, attention = _attend(logits, value_source, block, shape, rows, read)
         attentions.append(attention)
         x = x[:, :, read] + (drop(attended) if drop else attended)
@@ -111,10 +112,10 @@ def _attend(
     return _linear(mixed, block["output_weight"], block["output_bias"]), attention
 
 
-def _dense_logits(x: Hidden, block: Weights, shape: EncoderShape, rows: Rows, read: slice) -> Tensor:
+def _dense_logits(x: Hidden, block: Weights, shape: EncoderShape, rows: Rows, read: slice, *, turned: bool) -> Tensor:
     query = _heads(_linear(x[:, :, read], block["query_weight"], block["query_bias"]), shape)
     key = _heads(_linear(x, block["key_weight"], block.get("key_bias")), shape)
-    if shape.rotary:
+    if turned:
         turn = rotations(shape.length, shape.head_width, device=x.device).to(x.dtype)[:, rows.positions]
         query, key = rotate(query, turn[:, read]), rotate(key, turn)
     return query @ key.transpose(3, 4) * shape.head_width**-0.5
@@ -150,6 +151,22 @@ def _term_logits(
         else:
             total = total + table[..., place][:, None, :, None]
     return total
+
+
+def rotary_table(
+    weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"]
+) -> Float[Tensor, "trial head key_token key_position"]:
+    """What turning adds to the read-out token's logits in the first block, by token and position of the key."""
+    given = (weights["token"] * scale[:, None, None])[:, None]
+    given = _norm(given, weights, "attention_norm") if shape.norm == "pre" else given
+    at = shape.readout_token
+    query = _heads(_linear(given[:, :, at : at + 1], weights["query_weight"], weights["query_bias"]), shape)[:, 0]
+    key = _heads(_linear(given, weights["key_weight"], weights["key_bias"]), shape)[:, 0]
+    turn = rotations(shape.length, shape.head_width, device=key.device).to(key.dtype)
+    keys = rotate(key[:, :, :, None].expand(-1, -1, -1, shape.length, -1), turn)
+    turned = rotate(query, turn[:, shape.readout : shape.readout + 1])
+    logits = (keys @ turned.mT[:, :, None])[..., 0] - key @ query.mT
+    return logits * shape.head_width**-0.5
 
 
 def _mlp(x: Hidden, block: Weights) -> Hidden:

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lrsym.testbed.blocks import rotary_table
 from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
 from lrsym.testbed.parameters import EncoderShape, Flat, ParameterLayout, Weights
 from lrsym.testbed.scores import QUERY_PARTS, score_tables
@@ -32,6 +33,7 @@ class Profile:
     values: Float[np.ndarray, " key"]
     slope: float | None
     monotonicity: float | None
+    ramp: float | None
 
 
 def ablations(
@@ -39,17 +41,19 @@ def ablations(
 ) -> Iterator[tuple[str, Accuracies]]:
     """Accuracies on unseen and seen pairs for each entry of vocabulary.ABLATIONS, left out of what sees the image.
 
-    An encoder whose first block has no terms (LayerNorm before it, rotary positions) has the entry none alone.
+    Entries that name a term which the encoder does not have (LayerNorm before it, rotary positions) are left out.
     """
-    for term, left_out in ABLATIONS.items() if layout.vision.has_terms else [("none", ())]:
-        yield (term, evaluate(layout, flat, data, candidates, scale=scale, splits=ABLATION_SPLITS, left_out=left_out))
+    for term, left_out in ABLATIONS.items():
+        if {*left_out} <= {*layout.vision.removable}:
+            found = evaluate(layout, flat, data, candidates, scale=scale, splits=ABLATION_SPLITS, left_out=left_out)
+            yield term, found
 
 
 def profiles(layout: ParameterLayout, flat: Flat, *, scale: Float[Tensor, " trial"]) -> list[list[Profile]]:
     """For each member, the profiles of all terms of each encoder, gauge-free sums included."""
     weights = layout.views(flat)
     members: list[list[Profile]] = [[] for _ in range(len(flat))]
-    for shape in layout.encoders if layout.vision.has_terms else ():
+    for shape in layout.encoders:
         for term, table in term_tables(weights[shape.name], shape, scale).items():
             for member, heads in zip(members, table.cpu().numpy(), strict=True):
                 member += [_profile(shape, head, term, values) for head, values in enumerate(heads)]
@@ -59,7 +63,13 @@ def profiles(layout: ParameterLayout, flat: Flat, *, scale: Float[Tensor, " tria
 def term_tables(
     weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"]
 ) -> dict[str, Float[Tensor, "trial head key"]]:
-    """The six score terms and the two gauge-free sums by name."""
+    """The six score terms and the two gauge-free sums by name; with rotary positions R, mean over the key's token."""
+    if shape.rotary:
+        table = rotary_table(weights, shape, scale)
+        others = [token for token in range(shape.seen[0]) if token != shape.readout_token]
+        return {"R": table[:, :, others].mean(dim=2)}
+    if not shape.has_terms:
+        return {}
     on_token, on_position = score_tables(weights, shape, scale)
     tables = {part + "E": on_token[:, i] for i, part in enumerate(QUERY_PARTS)}
     tables |= {part + "P": on_position[:, i] for i, part in enumerate(QUERY_PARTS)}
@@ -69,9 +79,8 @@ def term_tables(
 
 
 def _profile(shape: EncoderShape, head: int, term: str, values: np.ndarray) -> Profile:
-    by_position = term.endswith("P")
-    values = values[: shape.seen[by_position]]
-    of_pixels = by_position and bool(shape.pixels)
+    values = values[: shape.seen[not term.endswith("E")]]
+    of_pixels = bool(shape.pixels) and not term.endswith("E")
     pixels = values[shape.pixels.start : shape.pixels.stop]
     return Profile(
         shape.name,
@@ -81,6 +90,7 @@ def _profile(shape: EncoderShape, head: int, term: str, values: np.ndarray) -> P
         values,
         slope(pixels) if of_pixels else None,
         monotonicity(pixels) if of_pixels else None,
+        ramp(pixels) if of_pixels else None,
     )
 
 
@@ -94,3 +104,11 @@ def monotonicity(values: Float[np.ndarray, " position"]) -> float:
     """Kendall's tau between index and value: 1 where every later value is higher, -1 where every later one is lower."""
     i, j = np.triu_indices(len(values), k=1)
     return float(np.sign(values[j] - values[i]).mean())
+
+
+def ramp(values: Float[np.ndarray, " position"]) -> float:
+    """Share of the variance of `values` that a straight line explains, 0..1; 0 where they are all alike."""
+    deviation = values.astype(np.float64) - values.mean(dtype=np.float64)
+    x = np.arange(len(values)) - (len(values) - 1) / 2
+    total = float(deviation @ deviation)
+    return float(x @ deviation) ** 2 / (float(x @ x) * total) if total else 0.0

@@ -17,6 +17,7 @@ from torch import Tensor
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.streams import stream
 from lrsym.trial import Model, Trial
+from lrsym.vocabulary import ROTARY_TERM, SCORE_TERMS
 
 Flat = Float[Tensor, "trial parameter"]
 Weights = dict[str, Tensor]
@@ -52,6 +53,11 @@ class EncoderShape:
     def head_width(self) -> int:
         """Width of one head."""
         return self.d_model // self.n_heads
+
+    @property
+    def removable(self) -> tuple[str, ...]:
+        """Terms that can be left out of the first block."""
+        return (*SCORE_TERMS, "VP") if self.has_terms else (*ROTARY_TERM,) if self.rotary else ()
 
     @property
     def plain(self) -> bool:

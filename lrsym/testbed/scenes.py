@@ -191,3 +191,17 @@ def caption_text(scenes: Scenes, caption: int) -> str:
         return f"{first} is in the image"
     words = RELATIONS[relations(scenes)[int(caption_relation(scenes, np.array([caption]))[0])]]
     return f"{first} {words} {second}"
+
+
+def ends(scenes: Scenes, tokens: Int[np.ndarray, "n token"]) -> tuple[Numbers, Numbers]:
+    """Cells of the first and the last object of each scene along the first relation: for `left`, the leftmost and
+    the rightmost; both -1 where that relation does not hold between the two (one object, one column)."""
+    first, last = np.full((2, len(tokens)), -1, dtype=np.int64)
+    by_row = scenes.captions == "above"
+    for n, row in enumerate(tokens[:, 1:]):
+        cells = sorted(
+            np.flatnonzero(row).tolist(), key=lambda c: divmod(c, scenes.n_positions)[:: 1 if by_row else -1]
+        )
+        if holds(relations(scenes)[0], cells[0], cells[-1], n_columns=scenes.n_positions):
+            first[n], last[n] = cells[0], cells[-1]
+    return first, last
