@@ -197,8 +197,17 @@ PRESETS: dict[str, dict[str, Value]] = {
 
 
 class Model(_Part):
-    """The two encoders; by default the paper's simplified model: one attention block, no LayerNorm, no MLP."""
+    """The encoders, or the one decoder; by default the paper's simplified model: one attention block, no LayerNorm, no
+    MLP."""
 
+    kind: Literal["contrastive", "autoregressive"] = _axis(
+        "contrastive",
+        "",
+        "paper",
+        "Vision and text encoder with a contrastive loss, or one causal decoder that reads the image and writes the "
+        "caption and is tested on at most 1,000 scenes of each validation set.",
+        neutral="contrastive",
+    )
     d_model: int = _axis(128, "", "paper", "Width of embeddings and residual stream.", ge=1, le=MAX_WIDTH)
     n_heads: int = _axis(4, "heads", "paper", "Attention heads of each encoder; must divide d_model.", ge=1)
     embedding_scale: float = _axis(
@@ -218,7 +227,9 @@ class Model(_Part):
     )
 
     vision_blocks: int = _axis(1, "blocks", "paper", "Blocks of the vision encoder.", neutral=1, ge=1, le=MAX_BLOCKS)
-    text_blocks: int = _axis(1, "blocks", "paper", "Blocks of the text encoder.", neutral=1, ge=1, le=MAX_BLOCKS)
+    text_blocks: int = _axis(
+        1, "blocks", "paper", "Blocks of the text encoder, or of the decoder.", neutral=1, ge=1, le=MAX_BLOCKS
+    )
     repeats: int = _axis(
         1,
         "",
@@ -273,6 +284,11 @@ class Model(_Part):
             raise ValueError(
                 f"n_heads must divide d_model, got {self.n_heads} heads for width {self.d_model}; "
                 "change one of them (several model sizes: move both axes together with [[zip]])"
+            )
+        if self.kind == "autoregressive" and self.vision_blocks != 1:
+            raise ValueError(
+                f"vision_blocks must be 1 with kind autoregressive, which has no vision encoder, "
+                f"got {self.vision_blocks}; set it to 1; text_blocks is the decoder's depth"
             )
         if self.positions == "rotary" and self.d_model // self.n_heads % 2:
             raise ValueError(
@@ -416,6 +432,7 @@ class Trial(_Part):
             s.n_objects,
             s.n_labels,
             s.captions,
+            m.kind,
             m.d_model,
             m.n_heads,
             m.vision_blocks,

@@ -21,26 +21,21 @@ TRIALS = [
 ]
 
 
-def by_hand(trial, model):
-    """Every accuracy of one trial by explicit loops over scenes and captions."""
+def by_hand(trial, scores):
+    """Every accuracy of one trial by explicit loops over scenes and captions; `scores` rates captions by scene."""
     scenes = trial.scenes
     every = np.arange(sc.n_captions(scenes))
     named = [sc.caption_text(scenes, int(n)) for n in every]
     labels = [{word for word in text.split() if word.isdigit()} for text in named]
-    with torch.no_grad():
-        texts = torch.nn.functional.normalize(model.text(torch.from_numpy(sc.caption_tokens(scenes))), dim=1)
     result = {}
     for split, numbers in splits(scenes, seed=trial.seed).items():
         if not len(numbers):
             result |= {(split, m): math.nan for m in METRICS}
             continue
         tokens = sc.scene_tokens(scenes, numbers)
-        with torch.no_grad():
-            images = torch.nn.functional.normalize(model.vision(torch.from_numpy(tokens)), dim=1)
         own = [{named.index(text) for text in true_sentences(scenes, row)} for row in tokens]
         credit = {metric: [] for metric in METRICS}
-        for image, mine in zip(images, own, strict=True):
-            score = [float(image @ text) for text in texts]
+        for score, mine in zip(scores(torch.from_numpy(tokens)), own, strict=True):
             best = max(range(len(score)), key=score.__getitem__)
             best_of_split = max(set().union(*own), key=score.__getitem__)
             credit["global"].append(best in mine)
@@ -51,6 +46,19 @@ def by_hand(trial, model):
                 credit["order"].append(np.mean(ahead))
         result |= {(split, m): float(np.mean(c)) if c else math.nan for m, c in credit.items()}
     return result
+
+
+def cosines(model, scenes):
+    """A function from token rows to the cosine of each scene with each caption, for a textbook model."""
+    with torch.no_grad():
+        texts = torch.nn.functional.normalize(model.text(torch.from_numpy(sc.caption_tokens(scenes))), dim=1)
+
+    def scores(tokens):
+        with torch.no_grad():
+            images = torch.nn.functional.normalize(model.vision(tokens), dim=1)
+        return [[float(image @ text) for text in texts] for image in images]
+
+    return scores
 
 
 def exchanged(text):
@@ -79,7 +87,7 @@ def test_every_accuracy_agrees_with_a_loop_over_scenes_and_captions(kind):
         sizes = (7, trial.scenes.n_cells, 12, 3)
         n_relations = len(sc.relations(trial.scenes))
         model = TextbookClip(*sizes, scale=trial.model.embedding_scale, temperature=0.07, n_relations=n_relations)
-        wanted = by_hand(trial, model.load(fitted.layout.views(fitted.flat), row))
+        wanted = by_hand(trial, cosines(model.load(fitted.layout.views(fitted.flat), row), trial.scenes))
         found = {key: value[row].item() for key, value in accuracies.items()}
         assert found == pytest.approx(wanted, abs=1e-6, nan_ok=True)
         assert any(0 < v < 1 for v in wanted.values())  # a model that is neither blank nor perfect

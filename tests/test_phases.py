@@ -215,6 +215,15 @@ def test_ablations_are_summarised_by_term_in_the_order_of_the_vocabulary():
     assert_frame_equal(ablations(frame), wanted)
 
 
+def test_a_profile_of_a_decoder_has_its_cls_behind_the_pixels():
+    frame = pl.DataFrame(
+        {"seed": [3], "encoder": ["decoder"], "head": [1], "term": ["EP"], "profile": [[1.0, 2.0, 9.0]]},
+        schema_overrides={"profile": pl.List(pl.Float32)},
+    )
+    wanted = pl.DataFrame({"seed": [3] * 2, "term": ["EP"] * 2, "head": [1, 1], "pixel": [1, 2], "value": [1.0, 2.0]})
+    assert_frame_equal(profiles(frame), wanted)
+
+
 def test_a_profile_has_a_row_for_each_pixel_and_none_for_cls():
     frame = pl.DataFrame(
         {

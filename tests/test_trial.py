@@ -19,6 +19,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "scenes.captions": {"scenes.captions": "both"},
     "scenes.n_objects": {"scenes.n_objects": 3},
     "scenes.pair_orders": {"scenes.pair_orders": "one"},
+    "model.kind": {"model.kind": "autoregressive"},
     "model.layer_norm": {"model.layer_norm": "pre"},
     "model.dropout": {"model.dropout": 0.1},
     "model.positions": {"model.positions": "rotary"},
@@ -63,7 +64,7 @@ def test_the_id_is_made_from_every_axis_and_not_only_from_given_ones(monkeypatch
 # Axes that came after the first rows. A value here must never change: rows of old stores rely on it.
 NEUTRAL = {
     "scenes.coverage": 1.0, "scenes.pair_orders": "both", "scenes.n_rows": 1, "scenes.n_objects": 2,
-    "model.vision_blocks": 1, "model.text_blocks": 1, "model.repeats": 1, "model.d_mlp": 0,
+    "model.kind": "contrastive", "model.vision_blocks": 1, "model.text_blocks": 1, "model.repeats": 1, "model.d_mlp": 0,
     "model.layer_norm": "none", "model.dropout": 0.0, "model.positions": "learned",
 }  # fmt: skip
 
@@ -162,6 +163,7 @@ def test_values_rebuild_the_trial():
         ({"scenes.n_objects": 3, "scenes.n_positions": 2, "scenes.positions_per_label": 1}, "no layout on 2 positions"),
         ({"scenes.n_objects": 3, "scenes.n_pair_labels": 2}, "at least n_objects"),
         ({"scenes.n_labels": 19}, "n_pair_labels \\+ n_heldout_labels = 20"),
+        ({"model.kind": "autoregressive", "model.vision_blocks": 2}, "must be 1 with kind autoregressive"),
         ({"model.d_model": 130}, "must divide"),
         ({"optim.steps": 5, "optim.epochs": 5}, "either steps"),
         ({"optim.steps": True}, "valid integer"),

@@ -115,17 +115,20 @@ def ablations(frame: Frame, *, split: str = "unseen", by: Sequence[str] = ()) ->
 
 
 def profiles(frame: Frame) -> pl.DataFrame:
-    """One row for each seed, position-key term, head of the vision encoder and pixel: seed, term, head, pixel, value.
+    """One row for each seed, position-key term, head and pixel: seed, term, head, pixel, value.
 
-    `frame` is the table `terms` with the column seed joined to it; pixels count from 1, so [CLS] is left out.
+    `frame` is the table `terms` with the column seed joined to it. Of the vision encoder, or of the decoder; pixels
+    count from 1, and [CLS], which stands before them in the one and behind them in the other, is left out.
     """
+    profile = pl.col("profile")
+    after_cls, before_cls = profile.list.slice(1), profile.list.head(profile.list.len() - 1)
     return (
         frame.lazy()
-        .filter(pl.col("encoder") == "vision", pl.col("term").is_in(PROFILE_TERMS))
-        .select("seed", pl.col("term").cast(pl.Enum(PROFILE_TERMS)), "head", pl.col("profile").alias("value"))
-        .with_columns(pixel=pl.int_ranges(0, pl.col("value").list.len()))
+        .filter(pl.col("encoder").is_in(["vision", "decoder"]), pl.col("term").is_in(PROFILE_TERMS))
+        .with_columns(value=pl.when(pl.col("encoder") == "decoder").then(before_cls).otherwise(after_cls))
+        .select("seed", pl.col("term").cast(pl.Enum(PROFILE_TERMS)), "head", "value")
+        .with_columns(pixel=pl.int_ranges(1, pl.col("value").list.len() + 1))
         .explode("pixel", "value")
-        .filter(pl.col("pixel") > 0)
         .sort("seed", "term", "head", "pixel")
         .select("seed", pl.col("term").cast(pl.String), "head", "pixel", pl.col("value").cast(pl.Float64))
         .collect()

@@ -89,7 +89,7 @@ def plot_ablation(frame: Frame, *, split: str = "unseen") -> canvas.Drawn:
             panels.append(_ablation_panel(means, seeds, terms, heading, first=metric == metrics[0]))
     return canvas.finish(
         alt.concat(*panels, columns=len(metrics), spacing=24),
-        title=f"What remains on {split} when terms of the vision encoder's scores are left out",
+        title=f"What remains on {split} when terms of the scores on the image are left out",
         subtitle=[
             f"{split}: {SPLITS[split]}.",
             *(f"{metric}: {METRICS[metric]}." for metric in metrics),
@@ -104,13 +104,13 @@ def plot_profile(frame: Frame) -> canvas.Drawn:
     """Contribution of the position-key terms to [CLS]'s logits by pixel, a line for each head; rows are seeds.
 
     `frame` is the table `terms` joined with the axes of its trials, all of one cell; the first five seeds are drawn.
-    Raises UsageError for several cells, or if there is no profile of the vision encoder.
+    Raises UsageError for several cells, or if there is no profile of what sees the image.
     """
     if varied := varied_axes(frame):
         _limit("cells", frame.lazy().select(varied).unique().collect().height, 1, varied)
     profile = profiles(frame)
     if profile.is_empty():
-        raise UsageError("no profile of the vision encoder among these rows; choose other trials with --where")
+        raise UsageError("no profile of a vision encoder or decoder among these rows; choose other trials with --where")
     seeds = profile["seed"].unique().sort().to_list()
     profile = profile.filter(pl.col("seed").is_in(seeds[:_MOST_SEEDS])).with_columns(
         panel_row=pl.format("seed {}", "seed"), head=pl.col("head").cast(pl.String)
@@ -122,7 +122,7 @@ def plot_profile(frame: Frame) -> canvas.Drawn:
             row=alt.Row("panel_row:N", sort=[f"seed {seed}" for seed in seeds], title=None),
             column=alt.Column("term:N", sort=terms, title=None),
         ),
-        title="Where [CLS] of the vision encoder looks by position alone",
+        title="Where [CLS] looks in the image by position alone",
         subtitle=[
             *(f"{term}: {sentence}." for term, sentence in (SCORE_TERMS | ROTARY_TERM).items() if term in terms),
             f"A slope makes a head prefer one side; which one may differ by head and seed.{shown}",

@@ -110,7 +110,12 @@ TABLES = {
             ("trial_id", "term", "split", "metric"),
             (
                 _TRIAL_ID,
-                Column("term", _TEXT, "", "What was left out of the vision encoder; none is the baseline."),
+                Column(
+                    "term",
+                    _TEXT,
+                    "",
+                    "What was left out of the first block of the vision encoder or decoder; none is the baseline.",
+                ),
                 _SPLIT,
                 _METRIC,
                 Column("value", _FLOAT, "0..1", "The accuracy."),
@@ -122,7 +127,7 @@ TABLES = {
             ("trial_id", "encoder", "head", "term"),
             (
                 _TRIAL_ID,
-                Column("encoder", _TEXT, "", "vision or text."),
+                Column("encoder", _TEXT, "", "vision or text; decoder where kind is autoregressive."),
                 Column("head", _INT, "", "Attention head, from 0."),
                 Column(
                     "term",
@@ -130,13 +135,18 @@ TABLES = {
                     "",
                     f"One of {', '.join(SCORE_TERMS)}, or the sums EP+PP+BP and EE+PE+BE; R with rotary positions.",
                 ),
-                Column("query", _INT, "position", "Position of the read-out token: 0 for [CLS], 3 for [EOT]."),
+                Column(
+                    "query",
+                    _INT,
+                    "position",
+                    "Position of the read-out token: 0 for [CLS], 3 for [EOT]; in a decoder [CLS] follows the pixels.",
+                ),
                 Column(
                     "profile",
                     pa.list_(pa.float32()),
                     "logit",
-                    "Contribution to the logit by key: by position (0 is [CLS]) for terms that end in P, "
-                    "by token id for those that end in E.",
+                    "Contribution to the logit by key: by position for terms that end in P ([CLS] comes first, in a "
+                    "decoder last), by token id for those that end in E. What the query cannot see has no entry.",
                 ),
                 Column(
                     "slope",
@@ -166,7 +176,7 @@ TABLES = {
             ("trial_id", "encoder", "block", "head", "measure"),
             (
                 _TRIAL_ID,
-                Column("encoder", _TEXT, "", "vision, text, or both for what compares the two."),
+                Column("encoder", _TEXT, "", "vision, decoder, text, or both for what compares the two."),
                 Column("block", _INT, "", "Block application, from 0; null for what belongs to the whole model."),
                 Column("head", _INT, "", "Attention head, from 0; null as block."),
                 Column("measure", _TEXT, "", "Which number."),

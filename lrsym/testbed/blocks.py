@@ -5,16 +5,17 @@
     pre     x = x + attention(norm(x)),     x = x + mlp(norm(x)),   and a last norm before the read-out
     post    x = norm(x + attention(x)),     x = norm(x + mlp(x))
 
-Repeats apply the whole stack of blocks again with the same weights. In the last block only the read-out row is
+Repeats apply the whole stack of blocks again with the same weights. In the last block only what is read out is
 computed. Where the first block reads s E + P itself, its logits are sums of the six score terms, taken from tables.
 Sources: arXiv:2601.12809 (full model; where its norms stand is not told); Su et al., arXiv:2104.09864 (rotary).
 """
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from functools import cache
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -28,6 +29,22 @@ Drop = Callable[[Tensor], Tensor]
 ROTARY_BASE = 10_000.0
 
 
+@dataclass(frozen=True)
+class Rows:
+    """How rows of tokens are read: where each token stands, what a query may not see, and which tokens are read out."""
+
+    positions: Int[Tensor, " token"]
+    hidden: Bool[Tensor, "token token"] | None
+    read: slice
+
+    @classmethod
+    def of(cls, shape: EncoderShape, *, length: int, device: torch.device) -> "Rows":
+        """Rows of the first `length` positions, causal where the shape is, read at its read-out."""
+        positions = torch.arange(length, device=device)
+        hidden = positions > positions[:, None] if shape.causal else None
+        return cls(positions, hidden, slice(shape.readout, shape.readout + 1))
+
+
 def encode_blocks(
     weights: Weights,
     shape: EncoderShape,
@@ -36,31 +53,33 @@ def encode_blocks(
     scale: Float[Tensor, " trial"],
     left_out: Collection[str],
     drop: Drop | None,
-) -> tuple[Float[Tensor, "trial batch width"], list[Float[Tensor, "trial batch head query key"]]]:
-    """Embeddings at the read-out before projection, and the attention of every block application, first to last.
+    rows: Rows | None = None,
+) -> tuple[Float[Tensor, "trial batch read width"], list[Float[Tensor, "trial batch head query key"]]]:
+    """Embeddings of what is read out before projection, and the attention of every block application, first to last.
 
-    `left_out` names terms of the first block (`shape.removable`).
+    `left_out` names terms of the first block (`shape.removable`); `rows` is by default `Rows.of` all tokens.
     """
+    rows = rows or Rows.of(shape, length=tokens.shape[2], device=tokens.device)
     trial = torch.arange(len(scale), device=tokens.device)[:, None, None]
     x = weights["token"][trial, tokens] * scale[:, None, None, None]
     if not shape.rotary:
-        x = x + weights["position"][:, None]
+        x = x + weights["position"][:, None, rows.positions]
     x = drop(x) if drop else x
     attentions: list[Tensor] = []
     last = shape.blocks * shape.repeats - 1
     for application in range(last + 1):
         block = block_weights(weights, application % shape.blocks)
-        read = slice(shape.readout, shape.readout + 1) if application == last else slice(None)
+        read = rows.read if application == last else slice(None)
         given = _norm(x, block, "attention_norm") if shape.norm == "pre" else x
         logits, value_source = None, given
         if application == 0 and shape.has_terms and drop is None:
-            logits = _term_logits(weights, shape, tokens, scale, left_out)[:, :, :, read]
+            logits = _term_logits(weights, shape, tokens, scale, left_out, rows, read)
             if "VP" in left_out:
-                value_source = given - weights["position"][:, None]
+                value_source = given - weights["position"][:, None, rows.positions]
         if logits is None:
             turned = shape.rotary and not (application == 0 and "R" in left_out)
-            logits = _dense_logits(given, block, shape, read, turned=turned)
-        attended, attention = _attend(logits, value_source, block, shape, read)
+            logits = _dense_logits(given, block, shape, rows, read, turned=turned)
+        attended, attention = _attend(logits, value_source, block, shape, rows, read)
         attentions.append(attention)
         x = x[:, :, read] + (drop(attended) if drop else attended)
         x = _norm(x, block, "attention_norm") if shape.norm == "post" else x
@@ -71,7 +90,7 @@ def encode_blocks(
             x = _norm(x, block, "mlp_norm") if shape.norm == "post" else x
     if shape.norm == "pre":
         x = _norm(x, weights, "last_norm")
-    return x[:, :, 0], attentions
+    return x, attentions
 
 
 def block_weights(weights: Weights, number: int) -> Weights:
@@ -83,47 +102,54 @@ def block_weights(weights: Weights, number: int) -> Weights:
 
 
 def _attend(
-    logits: Tensor, source: Hidden, block: Weights, shape: EncoderShape, read: slice
+    logits: Tensor, source: Hidden, block: Weights, shape: EncoderShape, rows: Rows, read: slice
 ) -> tuple[Float[Tensor, "trial batch query width"], Float[Tensor, "trial batch head query key"]]:
-    if shape.causal:
-        length = source.shape[2]
-        ahead = torch.ones(length, length, dtype=torch.bool, device=source.device).triu(1)[read]
-        logits = logits.masked_fill(ahead, -torch.inf)
+    if rows.hidden is not None:
+        logits = logits.masked_fill(rows.hidden[read], -torch.inf)
     attention = torch.softmax(logits, dim=-1)
     values = _heads(_linear(source, block["value_weight"], block["value_bias"]), shape)
     mixed = (attention @ values).transpose(2, 3).flatten(3)
     return _linear(mixed, block["output_weight"], block["output_bias"]), attention
 
 
-def _dense_logits(x: Hidden, block: Weights, shape: EncoderShape, read: slice, *, turned: bool) -> Tensor:
+def _dense_logits(x: Hidden, block: Weights, shape: EncoderShape, rows: Rows, read: slice, *, turned: bool) -> Tensor:
     query = _heads(_linear(x[:, :, read], block["query_weight"], block["query_bias"]), shape)
     key = _heads(_linear(x, block["key_weight"], block.get("key_bias")), shape)
     if turned:
-        turn = rotations(shape.length, shape.head_width, device=x.device).to(x.dtype)
+        turn = rotations(shape.length, shape.head_width, device=x.device).to(x.dtype)[:, rows.positions]
         query, key = rotate(query, turn[:, read]), rotate(key, turn)
     return query @ key.transpose(3, 4) * shape.head_width**-0.5
 
 
 def _term_logits(
-    weights: Weights, shape: EncoderShape, tokens: Tensor, scale: Tensor, left_out: Collection[str]
+    weights: Weights,
+    shape: EncoderShape,
+    tokens: Tensor,
+    scale: Tensor,
+    left_out: Collection[str],
+    rows: Rows,
+    read: slice,
 ) -> Float[Tensor, "trial batch head query key"]:
-    """Logits of the first block as sums of table entries."""
+    """Logits of the first block for the queries in `read` as sums of table entries."""
     tables = {name: t for name, t in all_score_tables(weights, shape, scale).items() if name not in left_out}
     trial = torch.arange(len(scale), device=tokens.device)[:, None, None]
-    total = weights["token"].new_zeros(*tokens.shape[:2], shape.n_heads, shape.length, shape.length)
-    query, key = tokens[:, :, :, None], tokens[:, :, None, :]
+    asking, place = tokens[:, :, read], rows.positions
+    total = weights["token"].new_zeros(*tokens.shape[:2], shape.n_heads, asking.shape[2], tokens.shape[2])
+    query, key = asking[:, :, :, None], tokens[:, :, None, :]
     for name, table in tables.items():
         # The advanced indices come first, then what they leave: heads, or heads and positions.
         if name == "EE":
             total = total + table.permute(0, 2, 3, 1)[trial[..., None], query, key].permute(0, 1, 4, 2, 3)
         elif name == "EP":
-            total = total + table.permute(0, 2, 1, 3)[trial, tokens].permute(0, 1, 3, 2, 4)
+            total = total + table[..., place].permute(0, 2, 1, 3)[trial, asking].permute(0, 1, 3, 2, 4)
         elif name == "PE":
-            total = total + table.permute(0, 3, 1, 2)[trial, tokens].permute(0, 1, 3, 4, 2)
+            total = total + table[:, :, place[read]].permute(0, 3, 1, 2)[trial, tokens].permute(0, 1, 3, 4, 2)
         elif name == "BE":
             total = total + table.transpose(1, 2)[trial, tokens].transpose(2, 3)[:, :, :, None]
-        else:  # PP and BP depend on positions alone
-            total = total + (table[:, None] if name == "PP" else table[:, None, :, None])
+        elif name == "PP":
+            total = total + table[:, :, place[read]][..., place][:, None]
+        else:
+            total = total + table[..., place][:, None, :, None]
     return total
 
 

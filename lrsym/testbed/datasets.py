@@ -25,8 +25,11 @@ MAX_SPLIT, SAMPLE = 10_000, 2000
 """A validation set of more scenes than MAX_SPLIT (three objects, large grids) is a random sample of size SAMPLE."""
 
 
-def splits(scenes: Scenes, *, seed: int) -> dict[str, sc.Numbers]:
-    """Scene numbers by split (vocabulary.SPLITS), ascending; a split may be empty."""
+def splits(scenes: Scenes, *, seed: int, most: int = MAX_SPLIT) -> dict[str, sc.Numbers]:
+    """Scene numbers by split (vocabulary.SPLITS), ascending; a split may be empty.
+
+    A validation set of more than `most` scenes is a random sample of that size, at most SAMPLE.
+    """
     single_train, single_rest = _draw_singles(scenes, seed)
     pair_train, pair_rest, uncovered = _draw_pairs(scenes, seed)
     validation = {
@@ -37,7 +40,7 @@ def splits(scenes: Scenes, *, seed: int) -> dict[str, sc.Numbers]:
         "uncovered": uncovered,
     }
     kept = {
-        name: _sample(numbers, SAMPLE, seed, name) if len(numbers) > MAX_SPLIT else np.sort(numbers)
+        name: _sample(numbers, min(most, SAMPLE), seed, name) if len(numbers) > most else np.sort(numbers)
         for name, numbers in validation.items()
     }
     return {"train": np.sort(np.concatenate([single_train, pair_train])), **kept}

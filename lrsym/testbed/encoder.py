@@ -34,16 +34,23 @@ def encode(
     first block; `drop` is the dropout of training. The last attention has the read-out row as its only query.
     Raises ValueError where terms are left out of a block that has none.
     """
-    if unknown := sorted({*left_out} - {*shape.removable}):
-        have = ", ".join(shape.removable) or "none, its first block reads no token + position embeddings"
-        raise ValueError(f"the {shape.name} encoder has no term {', '.join(unknown)} to leave out; it has {have}")
+    check_removable(shape, left_out)
     tokens = tokens.expand(len(scale), -1, -1)
     if shape.plain and drop is None:
         embedding, attention = _encode_plain(weights, shape, tokens, scale=scale, left_out=left_out)
         attentions = [attention.transpose(2, 3)[:, :, :, None]]
     else:
-        embedding, attentions = encode_blocks(weights, shape, tokens, scale=scale, left_out=left_out, drop=drop)
+        read, attentions = encode_blocks(weights, shape, tokens, scale=scale, left_out=left_out, drop=drop)
+        embedding = read[:, :, 0]
     return embedding @ weights["projection"] if shape.projected else embedding, attentions
+
+
+def check_removable(shape: EncoderShape, left_out: Collection[str]) -> None:
+    """Nothing; raises ValueError, naming what there is, where a term of `left_out` does not exist."""
+    if unknown := sorted({*left_out} - {*shape.removable}):
+        have = ", ".join(shape.removable) or "none, its first block reads no token + position embeddings"
+        name = shape.name if shape.n_outputs else f"{shape.name} encoder"
+        raise ValueError(f"the {name} has no term {', '.join(unknown)} to leave out; it has {have}")
 
 
 def _encode_plain(

@@ -3,7 +3,7 @@
 Definitions stand in `lrsym.vocabulary` (METRICS); candidates follow arXiv:2601.12809 where it states them.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from lrsym.testbed import scenes as sc
+from lrsym.testbed.autoregressive import PrefixTree
 from lrsym.testbed.contrastive import cosine
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.parameters import Flat, ParameterLayout
@@ -68,22 +69,44 @@ def evaluate(
     splits: Collection[str] = tuple(SPLITS),
     left_out: Collection[str] = (),
 ) -> Accuracies:
-    """Accuracies on `splits`, with the terms in `left_out` missing from the vision encoder."""
-    weights = layout.views(flat)
-    text, _ = encode(weights["text"], layout.text, data.captions, scale=scale)
-    chunk = max(1, CHUNK_CELLS // (len(flat) * len(data.captions)))
+    """Accuracies on `splits`, with the terms in `left_out` missing from what sees the image."""
+    scores, chunk = scorer(layout, flat, data, scale=scale, left_out=left_out)
     right = {(split, metric): torch.zeros(len(flat), device=flat.device) for split in splits for metric in METRICS}
     total = {key: torch.zeros_like(count) for key, count in right.items()}
     for every_row, of_group in candidates.groups:
         asked = [split for split in of_group if split in splits]
         for rows in every_row.split(chunk) if asked else ():
-            image, _ = encode(weights["vision"], layout.vision, data.scenes[rows], scale=scale, left_out=left_out)
-            graded = grade(cosine(image, text), data.captions_of[rows], candidates, splits=asked)
+            graded = grade(scores(data.scenes[rows]), data.captions_of[rows], candidates, splits=asked)
             for (split, metric), (credit, defined) in graded.items():
                 counted = data.members[split][:, rows] & defined
                 right[split, metric] += (credit * counted).sum(dim=1)
                 total[split, metric] += counted.sum(dim=1)
     return {key: right[key] / total[key] for key in right}
+
+
+Scorer = Callable[[Int[Tensor, "scene key"]], Float[Tensor, "trial scene caption"]]
+
+
+def scorer(
+    layout: ParameterLayout, flat: Flat, data: PackData, *, scale: Float[Tensor, " trial"], left_out: Collection[str]
+) -> tuple[Scorer, int]:
+    """Scores of scenes against every caption, higher is better, and how many scenes to score at a time.
+
+    Cosine similarity of two encoders, or a decoder's log likelihood of the caption.
+    """
+    weights, vision = layout.views(flat), layout.vision
+    if layout.autoregressive:
+        tree = PrefixTree.of(data.captions, vision)
+        chunk = CHUNK_CELLS // (len(flat) * tree.cells * vision.n_heads)
+        decoder = weights["decoder"]
+        return lambda scenes: tree.scores(decoder, vision, scenes, scale=scale, left_out=left_out), max(1, chunk)
+    text, _ = encode(weights["text"], layout.text, data.captions, scale=scale)
+
+    def cosines(scenes: Int[Tensor, "scene key"]) -> Float[Tensor, "trial scene caption"]:
+        image, _ = encode(weights["vision"], vision, scenes, scale=scale, left_out=left_out)
+        return cosine(image, text)
+
+    return cosines, max(1, CHUNK_CELLS // (len(flat) * len(data.captions)))
 
 
 Grades = dict[tuple[str, str], tuple[Float[Tensor, "trial scene"], Bool[Tensor, " scene"]]]

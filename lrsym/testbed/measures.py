@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lrsym.testbed import scenes as sc
+from lrsym.testbed.autoregressive import image_first
 from lrsym.testbed.decomposition import block_terms, decomposable
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.parameters import EncoderShape, Flat, ParameterLayout, Weights
@@ -46,13 +47,17 @@ def measures(
 ) -> list[Measure]:
     """Every measure that the encoders of `trial`, row `member` of the pack, have; its parameters must be finite.
 
-    Without unseen pairs there is nothing to measure on the vision encoder.
+    Without unseen pairs there is nothing to measure on the vision encoder. A decoder has the measures of a vision
+    encoder, those of [CLS] on the image.
     """
     weights, own = layout.views(flat[member : member + 1]), scale[member : member + 1]
     scenes = data.scenes[data.members["unseen"][member]]
     scenes = scenes[:: -(-len(scenes) // MAX_SCENES) or 1]
+    of_vision = _of_vision(weights[layout.vision.name], layout.vision, trial.scenes, scenes, scale=own)
+    if layout.autoregressive:
+        return [*of_vision]
     return [
-        *_of_vision(weights["vision"], layout.vision, trial.scenes, scenes, scale=own),
+        *of_vision,
         *_of_text(weights["text"], layout.text, trial.scenes, data.captions, scale=own),
         *_of_rotation(weights, trial.scenes),
     ]
@@ -66,8 +71,9 @@ def _of_vision(
     kept = torch.from_numpy((ends >= 0).all(axis=0)).to(tokens.device)
     if not kept.any():
         return
-    first, last = torch.from_numpy(ends).to(tokens.device)[:, kept] + shape.first_pixel
-    for block, (terms, attention) in enumerate(_rows(weights, shape, tokens[kept], scale=scale)):
+    first, last = torch.from_numpy(ends).to(tokens.device)[:, kept] + shape.pixels.start
+    rows = image_first(tokens[kept]) if shape.n_outputs else tokens[kept]
+    for block, (terms, attention) in enumerate(_rows(weights, shape, rows, scale=scale)):
         found = {"attend_last": _sign_share(_between(attention, first, last))}
         found["attention_difference"] = _between(attention, first, last).mean(dim=0)
         if terms:

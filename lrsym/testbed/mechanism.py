@@ -24,7 +24,7 @@ ABLATION_SPLITS = ("unseen", "seen")
 
 @dataclass(frozen=True)
 class Profile:
-    """One term of one head along its keys, for the read-out query; slope and monotonicity of image positions."""
+    """One term of one head along the keys the read-out query can see; slope and monotonicity of image positions."""
 
     encoder: str
     head: int
@@ -39,7 +39,7 @@ class Profile:
 def ablations(
     layout: ParameterLayout, flat: Flat, data: PackData, candidates: Candidates, *, scale: Float[Tensor, " trial"]
 ) -> Iterator[tuple[str, Accuracies]]:
-    """Accuracies on unseen and seen pairs for each entry of vocabulary.ABLATIONS, left out of the vision encoder.
+    """Accuracies on unseen and seen pairs for each entry of vocabulary.ABLATIONS, left out of what sees the image.
 
     Entries that name a term which the encoder does not have (LayerNorm before it, rotary positions) are left out.
     """
@@ -50,10 +50,10 @@ def ablations(
 
 
 def profiles(layout: ParameterLayout, flat: Flat, *, scale: Float[Tensor, " trial"]) -> list[list[Profile]]:
-    """For each member, the profiles of all terms of both encoders, gauge-free sums included."""
+    """For each member, the profiles of all terms of each encoder, gauge-free sums included."""
     weights = layout.views(flat)
     members: list[list[Profile]] = [[] for _ in range(len(flat))]
-    for shape in (layout.vision, layout.text):
+    for shape in layout.encoders:
         for term, table in term_tables(weights[shape.name], shape, scale).items():
             for member, heads in zip(members, table.cpu().numpy(), strict=True):
                 member += [_profile(shape, head, term, values) for head, values in enumerate(heads)]
@@ -66,7 +66,7 @@ def term_tables(
     """The six score terms and the two gauge-free sums by name; with rotary positions R, mean over the key's token."""
     if shape.rotary:
         table = rotary_table(weights, shape, scale)
-        others = [token for token in range(shape.n_tokens) if token != shape.readout_token]
+        others = [token for token in range(shape.seen[0]) if token != shape.readout_token]
         return {"R": table[:, :, others].mean(dim=2)}
     if not shape.has_terms:
         return {}
@@ -79,8 +79,9 @@ def term_tables(
 
 
 def _profile(shape: EncoderShape, head: int, term: str, values: np.ndarray) -> Profile:
-    of_pixels = shape.name == "vision" and not term.endswith("E")
-    pixels = values[shape.first_pixel :]
+    values = values[: shape.seen[not term.endswith("E")]]
+    of_pixels = bool(shape.pixels) and not term.endswith("E")
+    pixels = values[shape.pixels.start : shape.pixels.stop]
     return Profile(
         shape.name,
         head,

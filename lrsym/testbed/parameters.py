@@ -26,7 +26,11 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class EncoderShape:
-    """Static shape of one encoder; `readout` is the position of the token that is read out."""
+    """Static shape of one encoder, or of the decoder.
+
+    `readout` is the position of the token that is read out; `pixels` are the positions of the image, `n_outputs` the
+    tokens that a decoder predicts. Both are empty for others.
+    """
 
     name: str
     n_tokens: int
@@ -42,16 +46,13 @@ class EncoderShape:
     d_mlp: int
     norm: str
     rotary: bool
+    pixels: range = range(0)
+    n_outputs: int = 0
 
     @property
     def head_width(self) -> int:
         """Width of one head."""
         return self.d_model // self.n_heads
-
-    @property
-    def first_pixel(self) -> int:
-        """Position of cell 0 of the image."""
-        return sc.CLS_POSITION + 1
 
     @property
     def removable(self) -> tuple[str, ...]:
@@ -68,6 +69,11 @@ class EncoderShape:
         """Whether the first block reads token plus position embeddings, so that its scores split into terms."""
         return not self.rotary and self.norm != "pre"
 
+    @property
+    def seen(self) -> tuple[int, int]:
+        """How many token ids and positions the read-out token can have among its keys."""
+        return self.readout_token + 1, self.readout + 1 if self.causal else self.length
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Parameter shapes by name. A key bias cancels in the softmax, except where rotary positions turn it.
 
@@ -80,6 +86,7 @@ class EncoderShape:
         further = {f"block{b}.{name}": shape for b in range(1, self.blocks) for name, shape in attention.items()}
         extra = {name: shape for b in range(self.blocks) for name, shape in self._extra(b).items()}
         last = {"last_norm_gain": (d,), "last_norm_bias": (d,)} if self.norm == "pre" else {}
+        output = {"unembedding": (d, self.n_outputs)} if self.n_outputs else {}
         return {
             "token": (self.n_tokens, d),
             **({} if self.rotary else {"position": (self.length, d)}),
@@ -88,6 +95,7 @@ class EncoderShape:
             **further,
             **extra,
             **last,
+            **output,
         }
 
     def _extra(self, block: int) -> dict[str, tuple[int, ...]]:
@@ -106,8 +114,8 @@ def vision_shape(trial: Trial) -> EncoderShape:
     """The vision encoder: no mask, read out at [CLS], no projection."""
     s, m = trial.scenes, trial.model
     cls = sc.cls_token(s)
-    sizes = (cls + 1, 1 + s.n_cells, sc.CLS_POSITION, cls)
-    return EncoderShape("vision", *sizes, False, False, blocks=m.vision_blocks, **_shared(m))
+    sizes, pixels = (cls + 1, 1 + s.n_cells, sc.CLS_POSITION, cls), range(1, 1 + s.n_cells)
+    return EncoderShape("vision", *sizes, False, False, blocks=m.vision_blocks, pixels=pixels, **_shared(m))
 
 
 def text_shape(trial: Trial) -> EncoderShape:
@@ -116,6 +124,18 @@ def text_shape(trial: Trial) -> EncoderShape:
     eot = sc.eot_token(s)
     sizes = (eot + 1, sc.CAPTION_LENGTH, sc.EOT_POSITION, eot)
     return EncoderShape("text", *sizes, True, True, blocks=m.text_blocks, **_shared(m))
+
+
+def decoder_shape(trial: Trial) -> EncoderShape:
+    """The decoder: causal; pixels, [CLS], then the caption up to its last label. Its first prediction is read at [CLS].
+
+    Its ids are those of the image, then those of captions but [EOT], which it predicts and never reads.
+    """
+    s, m = trial.scenes, trial.model
+    cls, eot = sc.cls_token(s), sc.eot_token(s)
+    sizes = (cls + 1 + eot, s.n_cells + sc.CAPTION_LENGTH, s.n_cells, cls)
+    ends = {"pixels": range(s.n_cells), "n_outputs": eot + 1}
+    return EncoderShape("decoder", *sizes, False, True, blocks=m.text_blocks, **ends, **_shared(m))
 
 
 def _shared(m: Model) -> dict[str, Any]:
@@ -128,33 +148,49 @@ def _shared(m: Model) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ParameterLayout:
-    """Where each parameter stands in the flat buffer; the log of the logit scale comes last."""
+    """Where each parameter stands in the flat buffer; the log of the logit scale (unused by a decoder) comes last."""
 
-    vision: EncoderShape
-    text: EncoderShape
+    encoders: tuple[EncoderShape, ...]
 
     @classmethod
     def of(cls, trial: Trial) -> "ParameterLayout":
         """The layout shared by all trials of `trial`'s static shape."""
-        return cls(vision_shape(trial), text_shape(trial))
+        if trial.model.kind == "autoregressive":
+            return cls((decoder_shape(trial),))
+        return cls((vision_shape(trial), text_shape(trial)))
+
+    @property
+    def vision(self) -> EncoderShape:
+        """What sees the image: the vision encoder, or the decoder."""
+        return self.encoders[0]
+
+    @property
+    def text(self) -> EncoderShape:
+        """What reads captions: the text encoder, or the decoder."""
+        return self.encoders[-1]
+
+    @property
+    def autoregressive(self) -> bool:
+        """Whether one decoder takes the place of both encoders."""
+        return len(self.encoders) == 1
 
     def named(self) -> list[tuple[str, str, tuple[int, ...]]]:
         """(encoder, name, shape) in the order of the buffer."""
-        both = [(e.name, name, shape) for e in (self.vision, self.text) for name, shape in e.shapes().items()]
-        return [*both, ("loss", "log_scale", ())]
+        all_of = [(e.name, name, shape) for e in self.encoders for name, shape in e.shapes().items()]
+        return [*all_of, ("loss", "log_scale", ())]
 
     def views(self, flat: Flat) -> dict[str, Weights]:
         """The parameters by encoder and name, as views of `flat`; `["loss"]["log_scale"]` has shape [trial]."""
         named = self.named()
         pieces = flat.split([prod(shape) for *_, shape in named], dim=1)
-        views: dict[str, Weights] = {"vision": {}, "text": {}, "loss": {}}
+        views: dict[str, Weights] = {name: {} for name in (*(e.name for e in self.encoders), "loss")}
         for (encoder, name, shape), piece in zip(named, pieces, strict=True):
             views[encoder][name] = piece.view(len(flat), *shape)
         return views
 
     def initial(self, trials: Sequence[Trial]) -> Flat:
-        """Initial values: each trial draws from its own streams "vision" and "text"."""
-        rows = [np.concatenate([*(self._draw(e, t) for e in (self.vision, self.text)), _log_scale(t)]) for t in trials]
+        """Initial values: each trial draws from its own streams, one named after each encoder."""
+        rows = [np.concatenate([*(self._draw(e, t) for e in self.encoders), _log_scale(t)]) for t in trials]
         return torch.from_numpy(np.stack(rows))
 
     def _draw(self, encoder: EncoderShape, trial: Trial) -> np.ndarray:

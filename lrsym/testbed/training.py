@@ -12,10 +12,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from lrsym.testbed import scenes as sc
+from lrsym.testbed.autoregressive import MOST_SCORED, caption_loss
 from lrsym.testbed.batches import batches
 from lrsym.testbed.blocks import Drop
 from lrsym.testbed.contrastive import MAX_LOG_SCALE, contrastive_loss
-from lrsym.testbed.datasets import splits
+from lrsym.testbed.datasets import MAX_SPLIT, splits
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.optim import AdamW
 from lrsym.testbed.parameters import Flat, ParameterLayout
@@ -40,7 +41,8 @@ class PackData:
     def of(cls, trials: Sequence[Trial], *, device: torch.device) -> "PackData":
         """Draw the splits of every member and enumerate the scenes that occur in any of them."""
         first = trials[0].scenes
-        drawn = [splits(t.scenes, seed=t.seed) for t in trials]
+        most = MOST_SCORED if trials[0].model.kind == "autoregressive" else MAX_SPLIT
+        drawn = [splits(t.scenes, seed=t.seed, most=most) for t in trials]
         numbers = np.unique(np.concatenate([s for member in drawn for s in member.values()]))
         local = [{name: np.searchsorted(numbers, s) for name, s in member.items()} for member in drawn]
         masks = {name: np.zeros((len(trials), len(numbers)), dtype=bool) for name in drawn[0]}
@@ -120,6 +122,8 @@ def batch_loss(
     """Loss of each member on its batch of examples."""
     weights = layout.views(flat)
     scenes, captions = data.examples(batch)
+    if layout.autoregressive:
+        return caption_loss(weights["decoder"], layout.vision, scenes, captions, scale=scale, drop=drop)
     image, _ = encode(weights["vision"], layout.vision, scenes, scale=scale, drop=drop)
     text, _ = encode(weights["text"], layout.text, captions, scale=scale, drop=drop)
     return contrastive_loss(image, text, weights["loss"]["log_scale"])
