@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lrsym.parts import Optim
 from lrsym.testbed.contrastive import MAX_LOG_SCALE
 from lrsym.testbed.parameters import EncoderShape, Weights
 from lrsym.testbed.training import PackData
-from lrsym.trial import Optim
 
 
 class Encoder(nn.Module):

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lrsym.trial import PRESETS, Trial, Value
+from lrsym.parts import PRESETS, Value
+from lrsym.trial import Trial
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 import lrsym.trial
 from lrsym.axes import axes
-from lrsym.trial import Scenes, Trial
+from lrsym.trial import Trial
+from lrsym.world import Scenes
 
 # Values that change one axis alone; what is not listed here takes its default plus one, or times 0.5.
 OTHER: dict[str, dict[str, Any]] = {

@@ -16,7 +16,8 @@ from lrsym.testbed.parameters import ParameterLayout
 from lrsym.testbed.scores import all_score_tables
 from lrsym.testbed.trained import TrainedModel
 from lrsym.testbed.training import PackData
-from lrsym.trial import Scenes, Trial
+from lrsym.trial import Trial
+from lrsym.world import Scenes
 
 ENCODERS = {"vision", "text"}
 

@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from lrsym.axes import Axis, axes
+from lrsym.parts import PRESETS
 from lrsym.toml_source import fits_64_bits, show, suggest
-from lrsym.trial import PRESETS, Trial
+from lrsym.trial import Trial
 
 TOP_KEYS = ("name", "replicates", "seed", "base", "grid", "zip", "exclude")
 PRESET = Axis(

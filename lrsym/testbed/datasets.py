@@ -13,7 +13,7 @@ from jaxtyping import Int
 
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.streams import stream
-from lrsym.trial import Scenes
+from lrsym.world import Scenes
 
 Groups = Int[np.ndarray, "n object"]
 """Ordered groups of different labels: pairs, or triples."""

@@ -17,8 +17,8 @@ from lrsym.testbed.contrastive import cosine
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.parameters import Flat, ParameterLayout
 from lrsym.testbed.training import PackData
-from lrsym.trial import Scenes
 from lrsym.vocabulary import METRICS, SPLITS
+from lrsym.world import Scenes
 
 CHUNK_CELLS = 1 << 22
 """Scores held at a time (trials x scenes x captions), 16 MB in float32."""

@@ -15,7 +15,7 @@ from lrsym.testbed.encoder import encode
 from lrsym.testbed.parameters import EncoderShape, Weights
 from lrsym.testbed.scores import QUERY_PARTS, score_tables
 from lrsym.testbed.trained import TrainedModel
-from lrsym.trial import Scenes
+from lrsym.world import Scenes
 
 
 def mirrored_scenes(scenes: Scenes) -> Int[np.ndarray, "2 token"]:

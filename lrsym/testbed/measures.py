@@ -21,8 +21,9 @@ from lrsym.testbed.decomposition import block_terms, decomposable
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.parameters import EncoderShape, Flat, ParameterLayout, Weights
 from lrsym.testbed.training import PackData
-from lrsym.trial import Scenes, Trial
+from lrsym.trial import Trial
 from lrsym.vocabulary import CONTENT_KEY, POSITION_KEY, SCORE_TERMS
+from lrsym.world import Scenes
 
 MAX_SCENES = 1000
 """Unseen scenes that are looked at; more of them (three objects, large grids) are thinned out evenly."""

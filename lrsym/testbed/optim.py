@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lrsym.trial import Optim
+from lrsym.parts import Optim
 
 
 @dataclass

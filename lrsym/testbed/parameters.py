@@ -14,9 +14,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lrsym.parts import Model
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.streams import stream
-from lrsym.trial import Model, Trial
+from lrsym.trial import Trial
 from lrsym.vocabulary import ROTARY_TERM, SCORE_TERMS
 
 Flat = Float[Tensor, "trial parameter"]

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Int
 
 from lrsym.layouts import CAPTIONS, RELATIONS, holds
-from lrsym.trial import Scenes
+from lrsym.world import Scenes
 
 Numbers = Int[np.ndarray, "..."]
 
