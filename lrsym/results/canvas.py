@@ -1,8 +1,6 @@
 """What all pictures share: the theme, readable names, headings, and files that open without a network."""
 
-import contextlib
 import io
-import os
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +11,7 @@ import polars as pl
 
 from lrsym.axes import axes
 from lrsym.errors import UsageError
+from lrsym.results.atomic import write_atomically
 
 Chart = alt.TopLevelMixin
 Drawn = alt.Chart | alt.LayerChart | alt.FacetChart | alt.ConcatChart
@@ -156,13 +155,8 @@ def save(chart: Chart, path_stem: Path) -> list[Path]:
 
 def write_whole(path: Path, content: bytes) -> Path:
     """`path`, which appears with all of `content` or not at all; UsageError where it cannot be written."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(path)
+        write_atomically(path, lambda file: file.write(content))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
         raise UsageError(f"{path} cannot be written: {error.strerror}; choose a folder you may write to") from error
     return path

@@ -107,14 +107,14 @@ def _attend(
     if rows.hidden is not None:
         logits = logits.masked_fill(rows.hidden[read], -torch.inf)
     attention = torch.softmax(logits, dim=-1)
-    values = _heads(_linear(source, block["value_weight"], block["value_bias"]), shape)
+    values = heads(linear(source, block["value_weight"], block["value_bias"]), shape)
     mixed = (attention @ values).transpose(2, 3).flatten(3)
-    return _linear(mixed, block["output_weight"], block["output_bias"]), attention
+    return linear(mixed, block["output_weight"], block["output_bias"]), attention
 
 
 def _dense_logits(x: Hidden, block: Weights, shape: EncoderShape, rows: Rows, read: slice, *, turned: bool) -> Tensor:
-    query = _heads(_linear(x[:, :, read], block["query_weight"], block["query_bias"]), shape)
-    key = _heads(_linear(x, block["key_weight"], block.get("key_bias")), shape)
+    query = heads(linear(x[:, :, read], block["query_weight"], block["query_bias"]), shape)
+    key = heads(linear(x, block["key_weight"], block.get("key_bias")), shape)
     if turned:
         turn = rotations(shape.length, shape.head_width, device=x.device).to(x.dtype)[:, rows.positions]
         query, key = rotate(query, turn[:, read]), rotate(key, turn)
@@ -160,8 +160,8 @@ def rotary_table(
     given = (weights["token"] * scale[:, None, None])[:, None]
     given = _norm(given, weights, "attention_norm") if shape.norm == "pre" else given
     at = shape.readout_token
-    query = _heads(_linear(given[:, :, at : at + 1], weights["query_weight"], weights["query_bias"]), shape)[:, 0]
-    key = _heads(_linear(given, weights["key_weight"], weights["key_bias"]), shape)[:, 0]
+    query = heads(linear(given[:, :, at : at + 1], weights["query_weight"], weights["query_bias"]), shape)[:, 0]
+    key = heads(linear(given, weights["key_weight"], weights["key_bias"]), shape)[:, 0]
     turn = rotations(shape.length, shape.head_width, device=key.device).to(key.dtype)
     keys = rotate(key[:, :, :, None].expand(-1, -1, -1, shape.length, -1), turn)
     turned = rotate(query, turn[:, shape.readout : shape.readout + 1])
@@ -170,8 +170,8 @@ def rotary_table(
 
 
 def _mlp(x: Hidden, block: Weights) -> Hidden:
-    hidden = F.gelu(_linear(x, block["mlp_in_weight"], block["mlp_in_bias"]))
-    return _linear(hidden, block["mlp_out_weight"], block["mlp_out_bias"])
+    hidden = F.gelu(linear(x, block["mlp_in_weight"], block["mlp_in_bias"]))
+    return linear(hidden, block["mlp_out_weight"], block["mlp_out_bias"])
 
 
 def _norm(x: Hidden, block: Weights, name: str) -> Hidden:
@@ -179,17 +179,19 @@ def _norm(x: Hidden, block: Weights, name: str) -> Hidden:
     return normal * block[f"{name}_gain"][:, None, None] + block[f"{name}_bias"][:, None, None]
 
 
-def _linear(
+def linear(
     x: Float[Tensor, "trial batch token in"],
     weight: Float[Tensor, "trial in out"],
     bias: Float[Tensor, "trial out"] | None,
 ) -> Float[Tensor, "trial batch token out"]:
+    """Each trial's tokens through its own linear map."""
     flat = x.flatten(1, 2) @ weight
     flat = flat if bias is None else flat + bias[:, None]
     return flat.unflatten(1, x.shape[1:3])
 
 
-def _heads(x: Hidden, shape: EncoderShape) -> Float[Tensor, "trial batch head token part"]:
+def heads(x: Hidden, shape: EncoderShape) -> Float[Tensor, "trial batch head token part"]:
+    """`x` cut into heads."""
     return x.unflatten(3, (shape.n_heads, shape.head_width)).transpose(2, 3)
 
 

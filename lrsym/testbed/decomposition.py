@@ -16,11 +16,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lrsym.testbed.blocks import block_weights
+from lrsym.testbed.blocks import Hidden, Rows, block_weights, heads, linear
 from lrsym.testbed.parameters import EncoderShape, Weights
 from lrsym.vocabulary import SCORE_TERMS
 
-Stream = Float[Tensor, "trial batch token width"]
 Row = Float[Tensor, "trial batch head key"]
 
 
@@ -42,18 +41,18 @@ def block_terms(
     """
     check_decomposable(shape)
     token = weights["token"] * scale[:, None, None]
-    parts: dict[str, Stream] = {"E": token[:, tokens]}
+    parts: dict[str, Hidden] = {"E": token[:, tokens]}
     parts["P"] = weights["position"][:, None, : tokens.shape[1]].expand_as(parts["E"])
     parts["B"] = torch.zeros_like(parts["E"])
+    hidden = Rows.of(shape, length=tokens.shape[1], device=tokens.device).hidden
     for application in range(shape.blocks * shape.repeats):
         block = block_weights(weights, application % shape.blocks)
-        queries, keys = (
-            {k: _project(x, block[f"{side}_weight"]) for k, x in parts.items()} for side in ("query", "key")
-        )
-        queries["B"] = queries["B"] + block["query_bias"][:, None, None]
-        split = {k: _heads(q, shape) for k, q in queries.items()}, {k: _heads(x, shape) for k, x in keys.items()}
-        terms = {name: split[0][name[0]] @ split[1][name[1]].mT * shape.head_width**-0.5 for name in SCORE_TERMS}
-        attention = _softmax(torch.stack([*terms.values()]).sum(dim=0), shape)
+        bias = {"B": block["query_bias"]}
+        query = {k: heads(linear(x, block["query_weight"], bias.get(k)), shape) for k, x in parts.items()}
+        key = {k: heads(linear(x, block["key_weight"], None), shape) for k, x in parts.items()}
+        terms = {name: query[name[0]] @ key[name[1]].mT * shape.head_width**-0.5 for name in SCORE_TERMS}
+        logits = torch.stack([*terms.values()]).sum(dim=0)
+        attention = (logits if hidden is None else logits.masked_fill(hidden, -torch.inf)).softmax(dim=-1)
         at = shape.readout
         yield BlockTerms({name: term[:, :, :, at] for name, term in terms.items()}, attention[:, :, :, at])
         parts = {k: x + _attended(x, attention, block, shape, biased=k == "B") for k, x in parts.items()}
@@ -79,32 +78,14 @@ def decomposable(shape: EncoderShape) -> bool:
 
 
 def _attended(
-    x: Stream,
+    x: Hidden,
     attention: Float[Tensor, "trial batch head query key"],
     block: Weights,
     shape: EncoderShape,
     *,
     biased: bool,
-) -> Stream:
+) -> Hidden:
     """What attention adds to one part of the stream; biases go to the part B."""
-    values = _project(x, block["value_weight"])
-    values = values + block["value_bias"][:, None, None] if biased else values
-    mixed = (attention @ _heads(values, shape)).transpose(2, 3).flatten(3)
-    added = _project(mixed, block["output_weight"])
-    return added + block["output_bias"][:, None, None] if biased else added
-
-
-def _softmax(logits: Float[Tensor, "trial batch head query key"], shape: EncoderShape) -> Tensor:
-    if shape.causal:
-        length = logits.shape[-1]
-        ahead = torch.ones(length, length, dtype=torch.bool, device=logits.device).triu(1)
-        logits = logits.masked_fill(ahead, -torch.inf)
-    return torch.softmax(logits, dim=-1)
-
-
-def _project(x: Stream, weight: Float[Tensor, "trial width out"]) -> Float[Tensor, "trial batch token out"]:
-    return (x.flatten(1, 2) @ weight).unflatten(1, x.shape[1:3])
-
-
-def _heads(x: Stream, shape: EncoderShape) -> Float[Tensor, "trial batch head token part"]:
-    return x.unflatten(3, (shape.n_heads, shape.head_width)).transpose(2, 3)
+    values = linear(x, block["value_weight"], block["value_bias"] if biased else None)
+    mixed = (attention @ heads(values, shape)).transpose(2, 3).flatten(3)
+    return linear(mixed, block["output_weight"], block["output_bias"] if biased else None)
