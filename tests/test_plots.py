@@ -135,6 +135,11 @@ def test_ablations_of_a_split_that_has_none_are_refused():
         plot_ablation(ablation_rows(), split="single")
 
 
+def test_trials_whose_scores_have_no_terms_are_refused_and_the_remedy_named():
+    with pytest.raises(UsageError, match=r"no term to leave out in these trials.*--where"):
+        plot_ablation(ablation_rows().filter(term="none"))
+
+
 def term_rows(*, seeds=1, **axes):
     cells = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     return pl.DataFrame(

@@ -74,6 +74,11 @@ def plot_ablation(frame: Frame, *, split: str = "unseen") -> canvas.Drawn:
     if table.is_empty():
         measured = ", ".join(frame.lazy().collect()["split"].unique().sort())
         raise UsageError(f"no ablation on split {split}; choose --split among {measured}")
+    if {*table["term"]} == {"none"}:
+        raise UsageError(
+            "there is no term to leave out in these trials: scores split into terms where the first block reads token + "
+            "position embeddings itself; choose trials with --where \"layer_norm != 'pre'\""
+        )
     varied = varied_axes(table)
     spread = ablations(table, split=split, by=varied)
     cells = spread.select(varied).unique(maintain_order=True).rows(named=True) if varied else [{}]
