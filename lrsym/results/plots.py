@@ -76,7 +76,7 @@ def plot_ablation(frame: Frame, *, split: str = "unseen") -> canvas.Drawn:
         raise UsageError(f"no ablation on split {split}; choose --split among {measured}")
     if {*table["term"]} == {"none"}:
         raise UsageError(
-            "there is no term to leave out in these trials: scores split into terms where the first block reads token and "
+            "there is no term to leave out in these trials: they exist where the first block reads token + "
             "position embeddings itself; choose trials with --where \"layer_norm != 'pre'\""
         )
     varied = varied_axes(table)
