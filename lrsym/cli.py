@@ -230,8 +230,8 @@ def main() -> None:
         _leave(f"{error.filename}: {error.strerror}; check path, permissions and free space")
     except Exception as error:
         polars = sys.modules.get("polars")
-        if polars is None or not isinstance(error, polars.exceptions.PolarsError):
-            raise
+        if polars is None or not isinstance(error, (polars.exceptions.ComputeError, polars.exceptions.SchemaError)):
+            raise  # not of the files: a mistake of ours
         why = first_line(error)
         _leave(f"a table in the results cannot be read: {why}; move foreign or damaged files out of the folder")
 

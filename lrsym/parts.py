@@ -123,7 +123,10 @@ class Model(Part):
             preset, given = given["preset"], {key: value for key, value in given.items() if key != "preset"}
             if preset not in PRESETS:
                 raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {preset}; change it")
-            given = PRESETS[preset] | given
+            axes = dict(PRESETS[preset])
+            if given.get("kind") == "autoregressive":
+                del axes["vision_blocks"]  # a decoder has no vision encoder
+            given = axes | given
         if isinstance(given, Mapping) and given.get("positions") == "rotary" and "init_position_std" not in given:
             given = {**given, "init_position_std": 0.0}
         if isinstance(given, Mapping) and given.get("embedding_scale", "sqrt_d_model") == "sqrt_d_model":

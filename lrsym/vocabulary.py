@@ -10,7 +10,7 @@ SPLITS = {
     "seen": "trained ordered pairs in held-out layouts",
     "unseen": "every layout of the ordered pairs of held-out labels",
     "half": "half-seen pairs, of a pair label and a held-out label, in layouts drawn at random",
-    "uncovered": "every layout of the pairs of pair labels that coverage leaves untrained",
+    "uncovered": "every layout of the pairs of pair labels that coverage or pair_orders leaves untrained",
 }
 
 METRICS = {

@@ -99,6 +99,11 @@ BAD = {
     "empty sentence": (('"EP carries the order."', '" "'), 4, ("sentence must be text",)),
     "interval": (('interval = "t"', 'interval = "bootstap"'), 6, ("one of t, bootstrap, wilson", "mean bootstrap?")),
     "minimum_n below two": (("minimum_n = 5", "minimum_n = 1"), 7, ("minimum_n must be a whole number >= 2", "got 1")),
+    "too few values for a bootstrap": (
+        ('interval = "t"', 'interval = "bootstrap"'),
+        7,
+        ("at least 20 with interval bootstrap", "got 5; raise it"),
+    ),
     "minimum_n as text": (("minimum_n = 5", 'minimum_n = "5"'), 7, ("minimum_n must be a whole number", 'got "5"')),
     "sweeps as list": (
         (

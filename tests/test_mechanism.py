@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from lrsym.testbed.evaluation import evaluate
-from lrsym.testbed.mechanism import ABLATION_SPLITS, ablations, monotonicity, profiles, ramp, slope, term_tables
+from lrsym.testbed.mechanism import ABLATION_SPLITS, ablations, along, monotonicity, profiles, ramp, slope, term_tables
 from lrsym.testbed.scores import score_tables
 from lrsym.vocabulary import ABLATIONS, METRICS, SCORE_TERMS
 from tests.helpers import Fitted, small
@@ -82,3 +82,11 @@ def test_a_person_can_check_slope_monotonicity_and_ramp(values, expected_slope, 
     assert ramp(profile) == pytest.approx(expected_ramp)
     assert slope(profile) == pytest.approx(expected_slope)
     assert monotonicity(profile) == pytest.approx(expected_monotonicity)
+
+
+def test_on_a_grid_the_slope_is_that_of_the_columns_and_of_rows_where_captions_say_above():
+    horizontal = np.tile(np.arange(3, dtype=np.float32) * 2, 2)  # two rows of three columns
+    for captions, wanted in (("left", 2), ("above", 0)):
+        world = {"scenes__n_rows": 2, "scenes__n_positions": 3, "scenes__captions": captions}
+        shape = Fitted([small(**world)]).layout.vision
+        assert slope(along(horizontal, shape)) == pytest.approx(wanted)

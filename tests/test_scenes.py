@@ -217,3 +217,13 @@ def test_another_seed_draws_other_scenes():
 )
 def test_a_split_is_empty_when_nothing_is_held_out(changes, empty):
     assert len(splits(small(**changes).scenes, seed=0)[empty]) == 0
+
+
+def test_a_large_world_of_one_row_and_two_objects_is_kept_whole():
+    """Rows of older stores were taken over all of it."""
+    many = small(
+        scenes__n_pair_labels=18, scenes__n_labels=26, scenes__n_heldout_labels=8, scenes__n_positions=10
+    ).scenes
+    drawn = splits(many, seed=0)
+    assert len(drawn["seen"]) == 18 * 17 * (45 - 4)
+    assert len(drawn["half"]) == 2 * 18 * 8 * HALF_LAYOUTS

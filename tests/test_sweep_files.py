@@ -65,8 +65,8 @@ def test_the_papers_figure_has_330_trials():
     assert len(load(FOLDER / "labels_by_layouts.toml").trials) == 330
 
 
-def test_the_recipe_is_the_default_trial_with_five_seeds():
-    assert load(FOLDER / "recipe.toml").trials == tuple(Trial(seed=seed) for seed in range(5))
+def test_the_recipe_is_the_default_trial_with_twenty_seeds():
+    assert load(FOLDER / "recipe.toml").trials == tuple(Trial(seed=seed) for seed in range(20))
 
 
 def test_the_embedding_scale_sweep_keeps_the_initial_size_but_in_its_last_cell():
@@ -77,7 +77,7 @@ def test_the_embedding_scale_sweep_keeps_the_initial_size_but_in_its_last_cell()
 
 
 def test_the_embedding_scale_sweep_contains_the_recipe():
-    recipe = {trial.trial_id for trial in load(FOLDER / "recipe.toml").trials}
+    recipe = {trial.trial_id for trial in load(FOLDER / "recipe.toml").trials[:5]}
     assert recipe <= {trial.trial_id for trial in load(FOLDER / "embedding_scale.toml").trials}
 
 

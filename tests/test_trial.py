@@ -201,6 +201,7 @@ def test_a_preset_sets_the_axes_that_are_not_given_and_is_none_itself():
     assert (full.model.layer_norm, full.model.dropout) == ("pre", 0.0)
     assert full.trial_id == Trial.from_axes(full.values()).trial_id
     assert Trial.from_axes({"model.preset": "simplified"}) == Trial()
+    assert Trial.from_axes({"model.preset": "full", "model.kind": "autoregressive"}).model.text_blocks == 2
 
 
 def test_an_unknown_preset_is_refused_with_the_known_ones():

@@ -17,6 +17,9 @@ from lrsym.vocabulary import INTERVALS
 PICTURES = ("phase", "curves", "ablation", "profile")
 """Kinds of pictures, as the verbs of `lrsym plot`."""
 
+BOOTSTRAP_N = 20
+"""Of fewer values a nominal 95 % bootstrap interval holds the mean clearly less often: 87 % for 5 normal ones."""
+
 _WITH_METRIC = ("phase", "curves")
 _SAFE = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 _SAFE_RULE = "letters, digits, _ and -, the first a letter or digit, at most 64"
@@ -145,6 +148,9 @@ def parse(text: str, *, source: str) -> ClaimsFile:
 
 def _check(where: Source, path: str, claim: Claim) -> None:
     _one_of(where, path, "interval", claim.interval, tuple(INTERVALS))
+    if claim.interval == "bootstrap" and claim.minimum_n < BOOTSTRAP_N:
+        rule = f"minimum_n must be at least {BOOTSTRAP_N} with interval bootstrap, which is too narrow for few values"
+        raise where.error(f"{path}.minimum_n", f"{rule}, got {claim.minimum_n}; raise it or use interval t")
     _distinct(where, f"{path}.part", "name", [part.name for part in claim.part])
     for number, part in enumerate(claim.part):
         _check_range(where, f"{path}.part.{number}", part)

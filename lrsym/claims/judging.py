@@ -100,9 +100,9 @@ def _part(file: ClaimsFile, claim: Claim, number: int, tables: Tables) -> Judged
     part = claim.part[number]
     try:
         values, dropped = values_of(part.estimate, tables)
+        found = estimate(values, interval=claim.interval)
     except UsageError as error:
         raise wrong_estimate(file, claim, number, error) from None
-    found = estimate(values, interval=claim.interval)
     return JudgedPart(
         part=part,
         values=tuple(sorted(values)),

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from lrsym.errors import UsageError
 from lrsym.vocabulary import INTERVALS, VERDICTS
 
 CONFIDENCE = 0.95
@@ -35,12 +36,14 @@ class Estimate:
 def estimate(values: Iterable[float], *, interval: str = "t") -> Estimate:
     """The mean of `values` with its interval, by the method of that name in `INTERVALS`.
 
-    Wilson estimates the share of values that are 1. Equal values have an interval of one point, but for Wilson; one
-    value alone has none. The order of `values` does not matter.
+    Wilson estimates the share of values that are 1; UsageError for values other than 1 and 0. Equal values have an
+    interval of one point, but for Wilson; one value alone has none. The order of `values` does not matter.
     """
     ordered = sorted(values)
-    if interval == "wilson":
-        ordered = [float(value == 1) for value in ordered]
+    if interval == "wilson" and (other := [value for value in ordered if value not in (0, 1)]):
+        raise UsageError(
+            f"interval wilson takes truth values, 1 and 0, got {other[0]:g}; compare in the query, or use interval t"
+        )
     if not ordered:
         return Estimate(n=0)
     n = len(ordered)

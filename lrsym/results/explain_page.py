@@ -33,8 +33,8 @@ _ADDED_TEXT = (
 )
 _NO_TERMS_TEXT = (
     "The first block of this vision encoder does not read token plus position embeddings themselves (a LayerNorm "
-    "stands before it, or its positions are rotary), so its logits are not sums of the six terms: there are no maps, "
-    "no contributions and no ablations."
+    "stands before it, or its positions are rotary), so its logits are not sums of the six terms: there are neither "
+    "maps nor contributions."
 )
 _DIFFERENT_TEXT = (
     "The model of this page has other accuracies than the stored row, by up to {:.3f}: it was trained again, and on "
@@ -62,6 +62,7 @@ def page_sections(explanation: Explanation) -> list[Section]:
         Section("What was trained, and how well it does", header_text(explanation), as_svg(accuracies)),
         Section("Two mirrored scenes", scene_text(explanation), as_svg(pictures)),
         *(_not_decomposed() if explanation.maps.is_empty() else _decomposed(explanation)),
+        *_ablated(explanation),
         Section("Attention of the vision encoder", [_VISION_TEXT], as_svg(vision)),
         Section("Attention of the text encoder", [_TEXT_TEXT], as_svg(text)),
     ]
@@ -124,17 +125,24 @@ def _outcome(row: dict[str, Any]) -> str:
 
 
 def _decomposed(explanation: Explanation) -> list[Section]:
-    split = terms.ablation_split(explanation.ablations)
     named = "; ".join(f"{term}: {sentence}" for term, sentence in SCORE_TERMS.items())
-    left_out = f"Accuracies on {split} ({SPLITS[split]}) with terms of the vision encoder left out. "
     readout, maps = terms.readout_chart(explanation.readout), terms.maps_chart(explanation.maps)
-    added, lost = terms.contributions_chart(explanation), terms.ablation_chart(explanation.ablations)
+    added = terms.contributions_chart(explanation)
     return [
         Section("What each head asks of a key, term by term", [_READOUT_TEXT, f"{named}."], as_svg(readout)),
         Section("Every query: the full maps", [_MAPS_TEXT], as_svg(maps)),
         Section("How the terms add up on the two scenes", [_ADDED_TEXT], as_svg(added)),
-        Section("What is lost without a term", [f"{left_out}Dashed: nothing left out; red: chance."], as_svg(lost)),
     ]
+
+
+def _ablated(explanation: Explanation) -> list[Section]:
+    """What is lost without each term; nothing where there is no term, or no pair to ask."""
+    if not {*explanation.ablations["term"]} - {"none"}:
+        return []
+    split = terms.ablation_split(explanation.ablations)
+    left_out = f"Accuracies on {split} ({SPLITS[split]}) with terms of the vision encoder left out. "
+    lost = terms.ablation_chart(explanation.ablations)
+    return [Section("What is lost without a term", [f"{left_out}Dashed: nothing left out; red: chance."], as_svg(lost))]
 
 
 def _not_decomposed() -> list[Section]:

@@ -152,7 +152,8 @@ TABLES = {
                     "slope",
                     _FLOAT,
                     "logit/pixel",
-                    "Least-squares slope of the profile over the pixels; null for token profiles and for text.",
+                    "Least-squares slope of the profile over the pixels, on a grid of its means over rows "
+                    "(captions above: over columns); null for token profiles and for text.",
                 ),
                 Column(
                     "monotonicity",

@@ -1,6 +1,6 @@
 """From a trained model to the frames of its page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import polars as pl
@@ -59,12 +59,7 @@ def explain(model: TrainedModel, row: pl.DataFrame) -> Explanation:
         contributions=_frame(_contributions(model, tokens), scene=int, head=int, term=str, place=int, value=float),
         vision_attention=pl.DataFrame(_vision_attention(model, tokens)),
         text_attention=pl.DataFrame(_text_attention(model, shown)),
-        ablations=pl.DataFrame(
-            {"term": term, **entry}
-            for term, found in left_out
-            for entry in _values(found)
-            if entry["value"] is not None
-        ),
+        ablations=_frame(_left_out(left_out), term=str, split=str, metric=str, value=float),
     )
 
 
@@ -98,6 +93,11 @@ def _values(accuracies: Accuracies) -> list[Record]:
         {"split": split, "metric": metric, "value": None if v != v else v}
         for (split, metric), v in zip(accuracies, columns, strict=True)
     ]
+
+
+def _left_out(found: Iterable[tuple[str, Accuracies]]) -> Iterator[Record]:
+    for term, accuracies in found:
+        yield from ({"term": term, **entry} for entry in _values(accuracies) if entry["value"] is not None)
 
 
 def _accuracies(accuracies: Accuracies, row: pl.DataFrame) -> Iterator[Record]:

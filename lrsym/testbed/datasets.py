@@ -18,17 +18,19 @@ from lrsym.world import Scenes
 Groups = Int[np.ndarray, "n object"]
 """Ordered groups of different labels: pairs, or triples."""
 
-HALF_LAYOUTS, HALF_SCENES = 6, 1000
-"""Layouts of each half-seen pair, and scenes in all; the paper's 15 and 5 labels give 900, as many as unseen pairs."""
+HALF_LAYOUTS = 6
+"""Layouts of each half-seen pair: with the paper's 15 and 5 labels the split is as large as the unseen pairs."""
 
-MAX_SPLIT, SAMPLE = 10_000, 2000
-"""A validation set of more scenes than MAX_SPLIT (three objects, large grids) is a random sample of size SAMPLE."""
+MAX_SPLIT, MAX_HALF, SAMPLE = 10_000, 1000, 2000
+"""Of three objects and of grids a validation set of more scenes than MAX_SPLIT is a random sample of size SAMPLE, the
+half-seen scenes are at most MAX_HALF. One row of two objects is small: all of it counts."""
 
 
-def splits(scenes: Scenes, *, seed: int, most: int = MAX_SPLIT) -> dict[str, sc.Numbers]:
+def splits(scenes: Scenes, *, seed: int, most: int | None = None) -> dict[str, sc.Numbers]:
     """Scene numbers by split (vocabulary.SPLITS), ascending; a split may be empty.
 
-    A validation set of more than `most` scenes is a random sample of that size, at most SAMPLE.
+    A validation set of more than `most` scenes is a random sample of that size, at most SAMPLE. Without `most` that
+    is done for three objects and for grids alone, beyond MAX_SPLIT.
     """
     single_train, single_rest = _draw_singles(scenes, seed)
     pair_train, pair_rest, uncovered = _draw_pairs(scenes, seed)
@@ -39,10 +41,11 @@ def splits(scenes: Scenes, *, seed: int, most: int = MAX_SPLIT) -> dict[str, sc.
         "half": _draw_half_seen(scenes, seed),
         "uncovered": uncovered,
     }
-    kept = {
-        name: _sample(numbers, min(most, SAMPLE), seed, name) if len(numbers) > most else np.sort(numbers)
-        for name, numbers in validation.items()
-    }
+    if most is None and (scenes.n_objects > 2 or scenes.n_rows > 1):
+        most = MAX_SPLIT
+    if most is not None:
+        validation = {name: _thinned(name, numbers, seed, most=most) for name, numbers in validation.items()}
+    kept = {name: np.sort(numbers) for name, numbers in validation.items()}
     return {"train": np.sort(np.concatenate([single_train, pair_train])), **kept}
 
 
@@ -68,12 +71,21 @@ def _draw_covered(scenes: Scenes, groups: Groups, seed: int) -> np.ndarray:
     rng = stream(seed, "scenes/coverage")
     choices = np.arange(len(groups))
     if scenes.pair_orders == "one":
-        _, of_set = np.unique(np.sort(groups, axis=1), axis=0, return_inverse=True)
-        shuffled = rng.permutation(choices)
-        choices = shuffled[np.unique(of_set[shuffled], return_index=True)[1]]  # the first order of each set of labels
+        choices = _one_order(groups, rng)
     trained = np.zeros(len(groups), dtype=bool)
     trained[rng.permutation(choices)[: scenes.n_trained_pairs]] = True
     return trained
+
+
+def _one_order(groups: Groups, rng: np.random.Generator) -> np.ndarray:
+    """The numbers of one group for each set of labels, in an order drawn at random."""
+    number = {tuple(group): n for n, group in enumerate(groups.tolist())}
+    ascending = [group for group in number if list(group) == sorted(group)]
+    if groups.shape[1] == 2:
+        forward = rng.random(len(ascending)) < 0.5
+        return np.array([number[g if f else g[::-1]] for g, f in zip(ascending, forward, strict=True)])
+    orders = rng.permuted(np.array(ascending), axis=1)
+    return np.array([number[tuple(group)] for group in orders.tolist()])
 
 
 def _unseen(scenes: Scenes) -> sc.Numbers:
@@ -88,14 +100,15 @@ def _draw_half_seen(scenes: Scenes, seed: int) -> sc.Numbers:
     in_pairs = (groups <= scenes.n_pair_labels).sum(axis=1)
     groups = groups[(in_pairs > 0) & (in_pairs < scenes.n_objects)]
     order = _shuffled_rows(stream(seed, "scenes/half"), len(groups), scenes.n_layouts)
-    numbers = sc.group_scene(scenes, groups[:, None], order[:, :HALF_LAYOUTS])
-    return _sample(numbers.ravel(), HALF_SCENES, seed, "half-seen")
+    return sc.group_scene(scenes, groups[:, None], order[:, :HALF_LAYOUTS]).ravel()
 
 
-def _sample(numbers: sc.Numbers, most: int, seed: int, name: str) -> sc.Numbers:
-    if len(numbers) > most:
-        numbers = stream(seed, f"scenes/sample/{name}").permutation(numbers)[:most]
-    return np.sort(numbers)
+def _thinned(split: str, numbers: sc.Numbers, seed: int, *, most: int) -> sc.Numbers:
+    """`numbers`, or a random sample of them where they are too many."""
+    name, most = ("half-seen", min(most, MAX_HALF)) if split == "half" else (split, most)
+    if len(numbers) <= most:
+        return numbers
+    return stream(seed, f"scenes/sample/{name}").permutation(numbers)[: min(most, SAMPLE)]
 
 
 def _ordered_groups(labels: range, size: int) -> Groups:

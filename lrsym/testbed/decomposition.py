@@ -45,16 +45,20 @@ def block_terms(
     parts["P"] = weights["position"][:, None, : tokens.shape[1]].expand_as(parts["E"])
     parts["B"] = torch.zeros_like(parts["E"])
     hidden = Rows.of(shape, length=tokens.shape[1], device=tokens.device).hidden
-    for application in range(shape.blocks * shape.repeats):
+    last = shape.blocks * shape.repeats - 1
+    for application in range(last + 1):
         block = block_weights(weights, application % shape.blocks)
         bias = {"B": block["query_bias"]}
-        query = {k: heads(linear(x, block["query_weight"], bias.get(k)), shape) for k, x in parts.items()}
+        asking = slice(shape.readout, shape.readout + 1) if application == last else slice(None)
+        query = {k: heads(linear(x[:, :, asking], block["query_weight"], bias.get(k)), shape) for k, x in parts.items()}
         key = {k: heads(linear(x, block["key_weight"], None), shape) for k, x in parts.items()}
         terms = {name: query[name[0]] @ key[name[1]].mT * shape.head_width**-0.5 for name in SCORE_TERMS}
         logits = torch.stack([*terms.values()]).sum(dim=0)
-        attention = (logits if hidden is None else logits.masked_fill(hidden, -torch.inf)).softmax(dim=-1)
-        at = shape.readout
+        attention = (logits if hidden is None else logits.masked_fill(hidden[asking], -torch.inf)).softmax(dim=-1)
+        at = 0 if application == last else shape.readout
         yield BlockTerms({name: term[:, :, :, at] for name, term in terms.items()}, attention[:, :, :, at])
+        if application == last:
+            return
         parts = {k: x + _attended(x, attention, block, shape, biased=k == "B") for k, x in parts.items()}
 
 

@@ -1,4 +1,4 @@
-"""Accuracies of a pack on its four splits: scores of every scene against every caption, then four counts.
+"""Accuracies of a pack on its splits: scores of every scene against every caption, then four counts.
 
 Definitions stand in `lrsym.vocabulary` (METRICS); candidates follow arXiv:2601.12809 where it states them.
 """

@@ -20,13 +20,14 @@ from lrsym.testbed.autoregressive import image_first
 from lrsym.testbed.decomposition import block_terms, decomposable
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.parameters import EncoderShape, Flat, ParameterLayout, Weights
+from lrsym.testbed.streams import stream
 from lrsym.testbed.training import PackData
 from lrsym.trial import Trial
 from lrsym.vocabulary import CONTENT_KEY, POSITION_KEY, SCORE_TERMS
 from lrsym.world import Scenes
 
 MAX_SCENES = 1000
-"""Unseen scenes that are looked at; more of them (three objects, large grids) are thinned out evenly."""
+"""Unseen scenes that are looked at; of more (three objects, large grids) a random sample."""
 
 ByHead = dict[str, Float[Tensor, " head"]]
 Row = Float[Tensor, "scene head key"]
@@ -53,7 +54,9 @@ def measures(
     """
     weights, own = layout.views(flat[member : member + 1]), scale[member : member + 1]
     scenes = data.scenes[data.members["unseen"][member]]
-    scenes = scenes[:: -(-len(scenes) // MAX_SCENES) or 1]
+    if len(scenes) > MAX_SCENES:
+        chosen = stream(trial.seed, "measures").permutation(len(scenes))[:MAX_SCENES]
+        scenes = scenes[torch.from_numpy(np.sort(chosen)).to(scenes.device)]
     of_vision = _of_vision(weights[layout.vision.name], layout.vision, trial.scenes, scenes, scale=own)
     if layout.autoregressive:
         return [*of_vision]

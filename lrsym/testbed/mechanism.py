@@ -24,7 +24,7 @@ ABLATION_SPLITS = ("unseen", "seen")
 
 @dataclass(frozen=True)
 class Profile:
-    """One term of one head along the keys the read-out query can see; slope and monotonicity of image positions."""
+    """One term of one head along the keys the read-out query can see; slope, monotonicity and ramp along the image."""
 
     encoder: str
     head: int
@@ -81,17 +81,22 @@ def term_tables(
 def _profile(shape: EncoderShape, head: int, term: str, values: np.ndarray) -> Profile:
     values = values[: shape.seen[not term.endswith("E")]]
     of_pixels = bool(shape.pixels) and not term.endswith("E")
-    pixels = values[shape.pixels.start : shape.pixels.stop]
+    line = along(values[shape.pixels.start : shape.pixels.stop], shape) if of_pixels else values
     return Profile(
         shape.name,
         head,
         term,
         shape.readout,
         values,
-        slope(pixels) if of_pixels else None,
-        monotonicity(pixels) if of_pixels else None,
-        ramp(pixels) if of_pixels else None,
+        slope(line) if of_pixels else None,
+        monotonicity(line) if of_pixels else None,
+        ramp(line) if of_pixels else None,
     )
+
+
+def along(pixels: Float[np.ndarray, " cell"], shape: EncoderShape) -> Float[np.ndarray, " position"]:
+    """`pixels` along the first relation of captions: their means over rows, or over columns where it goes downwards."""
+    return pixels.reshape(-1, shape.n_columns).mean(axis=1 if shape.vertical else 0)
 
 
 def slope(values: Float[np.ndarray, " position"]) -> float:

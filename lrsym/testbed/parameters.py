@@ -19,6 +19,7 @@ from lrsym.testbed import scenes as sc
 from lrsym.testbed.streams import stream
 from lrsym.trial import Trial
 from lrsym.vocabulary import ROTARY_TERM, SCORE_TERMS
+from lrsym.world import Scenes
 
 Flat = Float[Tensor, "trial parameter"]
 Weights = dict[str, Tensor]
@@ -29,8 +30,9 @@ Weights = dict[str, Tensor]
 class EncoderShape:
     """Static shape of one encoder, or of the decoder.
 
-    `readout` is the position of the token that is read out; `pixels` are the positions of the image, `n_outputs` the
-    tokens that a decoder predicts. Both are empty for others.
+    `readout` is the position of the token that is read out; `pixels` are the positions of the image, in rows of
+    `n_columns`, and `n_outputs` the tokens that a decoder predicts; these are empty for others. `vertical` where the
+    first relation of captions goes from top to bottom.
     """
 
     name: str
@@ -48,6 +50,8 @@ class EncoderShape:
     norm: str
     rotary: bool
     pixels: range = range(0)
+    n_columns: int = 0
+    vertical: bool = False
     n_outputs: int = 0
 
     @property
@@ -115,8 +119,9 @@ def vision_shape(trial: Trial) -> EncoderShape:
     """The vision encoder: no mask, read out at [CLS], no projection."""
     s, m = trial.scenes, trial.model
     cls = sc.cls_token(s)
-    sizes, pixels = (cls + 1, 1 + s.n_cells, sc.CLS_POSITION, cls), range(1, 1 + s.n_cells)
-    return EncoderShape("vision", *sizes, False, False, blocks=m.vision_blocks, pixels=pixels, **_shared(m))
+    sizes = (cls + 1, 1 + s.n_cells, sc.CLS_POSITION, cls)
+    image = _image(s, first_pixel=1)
+    return EncoderShape("vision", *sizes, False, False, blocks=m.vision_blocks, **image, **_shared(m))
 
 
 def text_shape(trial: Trial) -> EncoderShape:
@@ -135,8 +140,14 @@ def decoder_shape(trial: Trial) -> EncoderShape:
     s, m = trial.scenes, trial.model
     cls, eot = sc.cls_token(s), sc.eot_token(s)
     sizes = (cls + 1 + eot, s.n_cells + sc.CAPTION_LENGTH, s.n_cells, cls)
-    ends = {"pixels": range(s.n_cells), "n_outputs": eot + 1}
+    ends = {**_image(s, first_pixel=0), "n_outputs": eot + 1}
     return EncoderShape("decoder", *sizes, False, True, blocks=m.text_blocks, **ends, **_shared(m))
+
+
+def _image(s: Scenes, *, first_pixel: int) -> dict[str, Any]:
+    """Where the image stands in the row of tokens, and how it is read."""
+    pixels = range(first_pixel, first_pixel + s.n_cells)
+    return {"pixels": pixels, "n_columns": s.n_positions, "vertical": s.captions == "above"}
 
 
 def _shared(m: Model) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from lrsym.testbed.autoregressive import MOST_SCORED, caption_loss
 from lrsym.testbed.batches import batches
 from lrsym.testbed.blocks import Drop
 from lrsym.testbed.contrastive import MAX_LOG_SCALE, contrastive_loss
-from lrsym.testbed.datasets import MAX_SPLIT, splits
+from lrsym.testbed.datasets import splits
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.optim import AdamW
 from lrsym.testbed.parameters import Flat, ParameterLayout
@@ -41,7 +41,7 @@ class PackData:
     def of(cls, trials: Sequence[Trial], *, device: torch.device) -> "PackData":
         """Draw the splits of every member and enumerate the scenes that occur in any of them."""
         first = trials[0].scenes
-        most = MOST_SCORED if trials[0].model.kind == "autoregressive" else MAX_SPLIT
+        most = MOST_SCORED if trials[0].model.kind == "autoregressive" else None
         drawn = [splits(t.scenes, seed=t.seed, most=most) for t in trials]
         numbers = np.unique(np.concatenate([s for member in drawn for s in member.values()]))
         local = [{name: np.searchsorted(numbers, s) for name, s in member.items()} for member in drawn]
