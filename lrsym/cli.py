@@ -21,7 +21,6 @@ from lrsym.cli_common import (
     Timeout,
     Workers,
     command_line,
-    first_line,
     load_sweep,
     of_sweep,
     resolve,
@@ -29,7 +28,7 @@ from lrsym.cli_common import (
 )
 from lrsym.cli_explain import explain
 from lrsym.cli_plot import plot_app
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, first_line
 
 if TYPE_CHECKING:
     from lrsym.sweep.drive import Settings

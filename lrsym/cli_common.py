@@ -84,11 +84,6 @@ def command_line(verb: str, file: Path, results: Path, options: Mapping[str, obj
     return shlex.join(["lrsym", verb, str(file), *words])
 
 
-def first_line(error: Exception) -> str:
-    """What went wrong, without the query plan that polars prints below it."""
-    return str(error).partition("\n")[0]
-
-
 def show(report: Mapping[str, Any], text: list[str], *, as_json: bool) -> None:
     """Print `report` as JSON, or `text` line by line."""
     typer.echo(json.dumps(report, default=str) if as_json else "\n".join(text))

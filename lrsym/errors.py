@@ -3,3 +3,8 @@
 
 class UsageError(ValueError):
     """A user's mistake; the message gives the rule, the value, the remedy, and the key or line."""
+
+
+def first_line(error: Exception) -> str:
+    """What went wrong, without the query plan and the list of every column that polars prints behind it."""
+    return str(error).partition("\n")[0].partition("; valid columns")[0]

@@ -139,7 +139,9 @@ def parse(text: str, *, source: str) -> ClaimsFile:
     try:
         file = _File.model_validate(document)
     except ValidationError as error:
-        raise _wrong_form(where, document, error.errors(include_url=False)[0]) from None
+        # An unknown key first: where one is misspelt, the right one is missing as well.
+        wrong = sorted(error.errors(include_url=False), key=lambda details: details["type"] != "extra_forbidden")
+        raise _wrong_form(where, document, wrong[0]) from None
     _distinct(where, "claim", "id", [claim.id for claim in file.claim])
     for number, claim in enumerate(file.claim):
         _check(where, f"claim.{number}", claim)

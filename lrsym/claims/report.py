@@ -30,7 +30,9 @@ def estimated(judged: JudgedPart) -> str:
 def shortage(claim: Claim, judged: JudgedPart) -> str:
     """That there are too few values, and that some were left out; empty where neither is so."""
     told = [f"too few: {judged.found.n} of {claim.minimum_n}"] if judged.too_few else []
-    told += [f"{judged.dropped} null or not finite, left out"] if judged.dropped else []
+    told += (
+        [f"{judged.dropped} null or not finite, left out; rows older than a column lack it"] if judged.dropped else []
+    )
     return ", ".join(told)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from lrsym.claims.file import Claim, ClaimsFile
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, first_line
 from lrsym.results.schema import TABLES
 from lrsym.results.store import load
 
@@ -30,8 +30,7 @@ def values_of(sql: str, tables: Tables) -> tuple[list[float], int]:
     try:
         answer = pl.SQLContext(tables, eager=True).execute(sql)
     except pl.exceptions.PolarsError as error:
-        why = str(error).partition("\n")[0]
-        raise UsageError(f"{why}; tables are {', '.join(TABLES)}, their columns: lrsym columns") from None
+        raise UsageError(f"{first_line(error)}; tables are {', '.join(TABLES)}, their columns: lrsym columns") from None
     if "value" not in answer.columns:
         columns = ", ".join(answer.columns) or "no column"
         raise UsageError(f"the answer must have a column value, it has {columns}; write select ... as value")

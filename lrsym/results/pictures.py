@@ -6,7 +6,7 @@ from pathlib import Path
 import altair as alt
 import polars as pl
 
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, first_line
 from lrsym.results import canvas, plots
 from lrsym.results.cells import varied_axes
 from lrsym.results.phases import split_and_metric
@@ -84,5 +84,5 @@ def _meeting(trials: pl.DataFrame, where: str) -> pl.DataFrame:
     try:
         return trials.filter(pl.sql_expr(where))
     except pl.exceptions.PolarsError as error:
-        why, columns = str(error).partition("\n")[0], ", ".join(axis_columns())
+        why, columns = first_line(error), ", ".join(axis_columns())
         raise UsageError(f"where {where!r} is no condition on the table trials: {why}; axes are {columns}") from None
