@@ -91,7 +91,7 @@ def test_verdicts_are_a_table_with_a_line_for_each_claim_and_arm(shipped):
     text = lrsym("claims", SHIPPED, "--results", REFERENCE, "--no-page")
     for one in shipped[0]["claims"]:
         assert re.search(rf"^{one['id']} +{one['arms'][0]['arm']} +{one['arms'][0]['verdict']} ", text, re.MULTILINE)
-    assert "claimed 0.4 to 0.65" in text
+    assert "claimed 0.35 to 0.65" in text
 
 
 def test_one_claim_can_be_asked_alone_and_its_page_leaves_the_whole_one_as_it_is(tmp_path):
