@@ -70,27 +70,33 @@ def encode_blocks(
     for application in range(last + 1):
         block = block_weights(weights, application % shape.blocks)
         read = rows.read if application == last else slice(None)
-        given = _norm(x, block, "attention_norm") if shape.norm == "pre" else x
-        logits, value_source = None, given
+        given, source = (_read(x, block, "attention", shape),) * 2
         if application == 0 and shape.has_terms and drop is None:
             logits = _term_logits(weights, shape, tokens, scale, left_out, rows, read)
             if "VP" in left_out:
-                value_source = given - weights["position"][:, None, rows.positions]
-        if logits is None:
+                source = given - weights["position"][:, None, rows.positions]
+        else:
             turned = shape.rotary and not (application == 0 and "R" in left_out)
             logits = _dense_logits(given, block, shape, rows, read, turned=turned)
-        attended, attention = _attend(logits, value_source, block, shape, rows, read)
+        attended, attention = _attend(logits, source, block, shape, rows, read)
         attentions.append(attention)
-        x = x[:, :, read] + (drop(attended) if drop else attended)
-        x = _norm(x, block, "attention_norm") if shape.norm == "post" else x
+        x = _add(x[:, :, read], attended, block, "attention", shape, drop)
         if shape.d_mlp:
-            given = _norm(x, block, "mlp_norm") if shape.norm == "pre" else x
-            changed = _mlp(given, block)
-            x = x + (drop(changed) if drop else changed)
-            x = _norm(x, block, "mlp_norm") if shape.norm == "post" else x
+            x = _add(x, _mlp(_read(x, block, "mlp", shape), block), block, "mlp", shape, drop)
     if shape.norm == "pre":
         x = _norm(x, weights, "last_norm")
     return x, attentions
+
+
+def _read(x: Hidden, block: Weights, part: str, shape: EncoderShape) -> Hidden:
+    """What attention or MLP reads of the stream."""
+    return _norm(x, block, f"{part}_norm") if shape.norm == "pre" else x
+
+
+def _add(x: Hidden, added: Hidden, block: Weights, part: str, shape: EncoderShape, drop: Drop | None) -> Hidden:
+    """The stream with what attention or MLP adds to it."""
+    x = x + (drop(added) if drop else added)
+    return _norm(x, block, f"{part}_norm") if shape.norm == "post" else x
 
 
 def block_weights(weights: Weights, number: int) -> Weights:
