@@ -9,8 +9,9 @@ from pydantic import model_validator
 from lrsym.layouts import layouts, mean_true
 from lrsym.parts import Part, axis_field
 
-MAX_CELLS = 64
-"""Far beyond any use; it keeps a typing error from becoming an overflow."""
+MAX_CELLS, MAX_TRIPLE_SCENES = 64, 20_000_000
+"""Far beyond any use; they keep a typing error from becoming an overflow. All scenes of three objects are shuffled for
+each trial: 20 million take three seconds and half a GB."""
 
 
 class Scenes(Part):
@@ -81,7 +82,7 @@ class Scenes(Part):
         return given
 
     @model_validator(mode="after")
-    def _rules(self) -> Self:
+    def _rules_of_labels(self) -> Self:
         used = self.n_pair_labels + self.n_heldout_labels
         if self.n_labels < used:
             raise ValueError(
@@ -98,6 +99,10 @@ class Scenes(Part):
             raise ValueError(
                 f"n_pair_labels must be at least n_objects = {self.n_objects}, got {self.n_pair_labels}; raise it"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _rules_of_layouts(self) -> Self:
         size = f"{self.n_rows} rows of " * (self.n_rows > 1) + f"{self.n_positions} positions"
         if self.positions_per_label > self.n_cells:
             raise ValueError(
@@ -113,6 +118,13 @@ class Scenes(Part):
             raise ValueError(
                 f"layouts_per_pair must be 1..{self.n_layouts} for {size}, "
                 f"got {self.layouts_per_pair}; lower it or raise n_positions"
+            )
+        used = self.n_pair_labels + self.n_heldout_labels
+        every = math.perm(used, self.n_objects) * self.n_layouts
+        if self.n_objects > 2 and every > MAX_TRIPLE_SCENES:
+            raise ValueError(
+                f"three objects of {used} labels in {self.n_layouts:,} layouts make {every:,} scenes, more than "
+                f"{MAX_TRIPLE_SCENES:,}; lower n_pair_labels, n_positions or n_rows"
             )
         if not self.n_trained_pairs:
             raise ValueError(

@@ -163,6 +163,10 @@ def test_values_rebuild_the_trial():
         ({"scenes.captions": "above"}, "several rows"),
         ({"scenes.n_objects": 3, "scenes.n_positions": 2, "scenes.positions_per_label": 1}, "no layout on 2 positions"),
         ({"scenes.n_objects": 3, "scenes.n_pair_labels": 2}, "at least n_objects"),
+        (
+            {"scenes.n_objects": 3, "scenes.n_rows": 8, "scenes.n_positions": 8},
+            "284,979,240|scenes, more than 20,000,000",
+        ),
         ({"scenes.n_labels": 19}, "n_pair_labels \\+ n_heldout_labels = 20"),
         ({"model.kind": "autoregressive", "model.vision_blocks": 2}, "must be 1 with kind autoregressive"),
         ({"model.d_model": 130}, "must divide"),
