@@ -1,7 +1,7 @@
 """Sweeps of CLIP-style models that learn 'left of': train a grid of trials, read the rows, draw the phases.
 
-`load_trials`, `plot_phase` and `load_weights` are the Python interface; they are imported when first used, so that
-`import lrsym` costs nothing. `load_weights` alone needs torch.
+`load_trials`, `load_sweep`, `plot_phase` and `load_weights` are the Python interface; they are imported when first
+used, so that `import lrsym` costs nothing. `load_weights` alone needs torch.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lrsym.results.plots import plot_phase
     from lrsym.results.store import load, load_trials
+    from lrsym.sweep.spec import load as load_sweep
     from lrsym.sweep.weights import load_weights
 
-__all__ = ["load", "load_trials", "load_weights", "plot_phase"]
+__all__ = ["load", "load_sweep", "load_trials", "load_weights", "plot_phase"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,6 +20,10 @@ def __getattr__(name: str) -> Any:
         from lrsym.results import plots as module
     elif name in ("load", "load_trials"):
         from lrsym.results import store as module
+    elif name == "load_sweep":
+        from lrsym.sweep.spec import load as load_sweep
+
+        return load_sweep
     elif name == "load_weights":
         from lrsym.sweep import weights as module
     else:

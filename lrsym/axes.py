@@ -64,7 +64,8 @@ def as_markdown() -> str:
         lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
-        "`model.preset` is no axis but stands for several, the paper's models; a key given beside it goes first:",
+        "`model.preset` is no axis but stands for several, the paper's models; a key given beside it goes first, and a",
+        "decoder has no vision_blocks:",
         "",
         *(f"- `{name}`: {', '.join(f'{k} {v}' for k, v in values.items())}" for name, values in PRESETS.items()),
     ]

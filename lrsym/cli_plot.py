@@ -97,14 +97,24 @@ def _drawable(spec: "Sweep", results: Path, table: str, where: str | None) -> "p
     """The sweep's rows of `table`, with the axes of their trials, that meet `where`."""
     from lrsym.results.pictures import rows_to_draw
 
-    rows = rows_to_draw(results, table, trial_ids=[t.trial_id for t in spec.trials], where=where)
-    if rows.is_empty():
-        train = command_line("sweep", Path(spec.source), results)
-        raise UsageError(
-            f"nothing to draw: no {table} of {spec.name} in {results}"
-            + (f" where {where}; leave --where out" if where else f"; train first: {train}")
+    ids = [t.trial_id for t in spec.trials]
+    rows = rows_to_draw(results, table, trial_ids=ids, where=where)
+    if not rows.is_empty() and not (table == "ablations" and {*rows["term"]} == {"none"}):
+        return rows
+    trained = rows_to_draw(results, "trials", trial_ids=ids, where=None)
+    chosen = rows_to_draw(results, "trials", trial_ids=ids, where=where)
+    if trained.is_empty():
+        why = f"no trial of {spec.name} in {results}; train first: {command_line('sweep', Path(spec.source), results)}"
+    elif chosen.is_empty():
+        why = f"no trial of {spec.name} in {results} where {where}; leave --where out"
+    elif table in ("ablations", "terms"):
+        why = (
+            f"the {chosen.height} trials of {spec.name} have no {table}: there are terms where the first block reads "
+            "token + position embeddings itself, with model.layer_norm none or post; rows of older versions lack them"
         )
-    return rows
+    else:
+        why = f"no {table} of {spec.name} in {results}; see how the trials ended: lrsym status {spec.source}"
+    raise UsageError(f"nothing to draw: {why}")
 
 
 def _save(

@@ -122,7 +122,7 @@ class Model(Part):
         if isinstance(given, Mapping) and "preset" in given:
             preset, given = given["preset"], {key: value for key, value in given.items() if key != "preset"}
             if preset not in PRESETS:
-                raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {preset}; change it")
+                raise ValueError(f'preset must be one of {", ".join(PRESETS)}, got "{preset}"; change it')
             axes = dict(PRESETS[preset])
             if given.get("kind") == "autoregressive":
                 del axes["vision_blocks"]  # a decoder has no vision encoder

@@ -104,15 +104,15 @@ class Scenes(Part):
     @model_validator(mode="after")
     def _rules_of_layouts(self) -> Self:
         size = f"{self.n_rows} rows of " * (self.n_rows > 1) + f"{self.n_positions} positions"
-        if self.positions_per_label > self.n_cells:
-            raise ValueError(
-                f"positions_per_label must be 1..{self.n_cells} for {size}, "
-                f"got {self.positions_per_label}; lower it or raise n_positions"
-            )
         if not self.n_layouts:
             raise ValueError(
                 f"{self.n_objects} objects of which each two stand in a relation of captions {self.captions} have no "
                 f"layout on {size}; raise n_positions"
+            )
+        if self.positions_per_label > self.n_cells:
+            raise ValueError(
+                f"positions_per_label must be 1..{self.n_cells} for {size}, "
+                f"got {self.positions_per_label}; lower it or raise n_positions"
             )
         if self.layouts_per_pair > self.n_layouts:
             raise ValueError(

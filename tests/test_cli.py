@@ -198,6 +198,22 @@ def test_where_keeps_the_trials_that_meet_it(trained, tmp_path):
     } == {4}
 
 
+@pytest.mark.parametrize("kind", ["ablation", "profile"])
+def test_a_plot_of_terms_says_why_a_trained_sweep_has_none(tmp_path, kind):
+    path = write_sweep(tmp_path, steps=5)
+    path.write_text(path.read_text().replace("[base]", '[base]\n"model.layer_norm" = "pre"'))
+    lrsym("sweep", path, "--results", tmp_path / "r", "--workers", "1")
+    result = CliRunner().invoke(cli.app, ["plot", kind, str(path), "--results", str(tmp_path / "r")])
+    assert "model.layer_norm none or post" in str(result.exception)
+    assert "train first" not in str(result.exception)
+
+
+def test_a_plot_of_an_untrained_sweep_says_train_first_whatever_the_condition(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    words = ["plot", "ablation", str(path), "--results", str(tmp_path / "r"), "--where", "seed = 0"]
+    assert "train first: lrsym sweep" in str(CliRunner().invoke(cli.app, words).exception)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

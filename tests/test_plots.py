@@ -136,7 +136,7 @@ def test_ablations_of_a_split_that_has_none_are_refused():
 
 
 def test_trials_whose_scores_have_no_terms_are_refused_and_the_remedy_named():
-    with pytest.raises(UsageError, match=r"no term to leave out in these trials.*--where"):
+    with pytest.raises(UsageError, match=r"no term to leave out in these trials.*choose other trials"):
         plot_ablation(ablation_rows().filter(term="none"))
 
 

@@ -209,5 +209,5 @@ def test_a_preset_sets_the_axes_that_are_not_given_and_is_none_itself():
 
 
 def test_an_unknown_preset_is_refused_with_the_known_ones():
-    with pytest.raises(ValidationError, match="preset must be one of simplified, full, got large"):
+    with pytest.raises(ValidationError, match='preset must be one of simplified, full, got "large"'):
         Trial.from_axes({"model.preset": "large"})

@@ -46,6 +46,14 @@ def test_what_is_loaded_are_the_parameters_after_the_last_step_exactly(fitted, t
         assert torch.equal(model.flat, fitted.flat[row : row + 1])
 
 
+def test_the_beginning_of_a_trial_id_is_enough_unless_several_have_it(fitted, tmp_path):
+    save_pack(tmp_path, fitted.trials, fitted.snapshot)
+    trial = fitted.trials[0]
+    assert load_weights(tmp_path, trial.trial_id[:8]).trial == trial
+    with pytest.raises(UsageError, match=r"2 files .* give more digits"):
+        load_weights(tmp_path, "")
+
+
 def test_a_loaded_model_goes_into_the_functions_of_the_testbed(fitted, tmp_path):
     save_pack(tmp_path, fitted.trials, fitted.snapshot)
     model, alone = load_weights(tmp_path, fitted.trials[0].trial_id), Fitted(fitted.trials[:1])

@@ -65,17 +65,18 @@ def _score_bars(captions: pl.DataFrame) -> alt.LayerChart | alt.FacetChart:
     for row in captions.iter_rows(named=True):
         rows.append({"text": row["text"], "cosine": row["score"], "kind": "true"})
         rows.append({"text": row["other"], "cosine": row["other_score"], "kind": "labels swapped"})
+    rows = [{**row, "end": max(row["cosine"], 0.0)} for row in rows]  # numbers stand right of their bar, or of zero
     names = [row["text"] for row in rows]
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         alt.X("cosine:Q", title="cosine of scene and caption")
-        .scale(domain=[min(0.0, *(row["cosine"] for row in rows)), 1])
+        .scale(domain=[1.05 * min(0.0, *(row["cosine"] for row in rows)), 1], nice=False)
         .axis(tickCount=5),
         alt.Y("text:N", sort=names, title=None).axis(ticks=False, domain=False),
     )
     colour = alt.Color("kind:N", title="caption").scale(domain=["true", "labels swapped"], range=["#2f7fc1", "#b6bcc8"])
     number = base.mark_text(align="left", dx=4, fontSize=12, color=canvas.INK)
     return alt.layer(
-        base.mark_bar(height=16).encode(color=colour), number.encode(text=alt.Text("cosine:Q", format=".3f"))
+        base.mark_bar(height=16).encode(color=colour), number.encode(x="end:Q", text=alt.Text("cosine:Q", format=".3f"))
     ).properties(width=300, height=24 * len(rows))
 
 

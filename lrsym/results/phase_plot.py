@@ -83,6 +83,8 @@ def plot_phase(
     """
     split, part = split_and_metric(metric)
     trials = trials.lazy().collect()
+    if trials.is_empty():
+        raise UsageError("there are no trials to draw; train a sweep first, or load the folder that has its rows")
     x, y, facet = choose_axes(trials, x=x, y=y, facet=facet)
     frame = phases(trials, x=x, y=y, metric=metric, threshold=threshold, facet=facet)
     if not frame.select(pl.sum_horizontal("n", "n_failed", "n_diverged").sum()).item():

@@ -77,7 +77,7 @@ def plot_ablation(frame: Frame, *, split: str = "unseen") -> canvas.Drawn:
     if {*table["term"]} == {"none"}:
         raise UsageError(
             "there is no term to leave out in these trials: they exist where the first block reads token + "
-            "position embeddings itself; choose trials with --where \"layer_norm != 'pre'\""
+            "position embeddings itself, so not behind layer_norm pre; choose other trials"
         )
     varied = varied_axes(table)
     spread = ablations(table, split=split, by=varied)

@@ -45,9 +45,10 @@ def save_pack(root: str | Path, trials: Sequence[Trial], last: Snapshot) -> None
 def load_weights(root: str | Path, trial_id: str, *, device: str = "cpu") -> TrainedModel:
     """The trained model of a trial: `tensors()` by name, `trial`, and `layout`, `flat`, `scale` for the testbed.
 
-    Raises UsageError where there is no such file, or where it is damaged or belongs to another trainer version.
+    `trial_id` may be its beginning. Raises UsageError where there is no such file, where several match, or where it
+    is damaged or belongs to another trainer version.
     """
-    path = weights_path(root, trial_id)
+    path = _named(root, trial_id)
     if not path.exists():
         raise UsageError(
             f"there are no weights of {trial_id} in {path.parent}; lrsym explain {trial_id} trains it again and keeps "
@@ -60,6 +61,15 @@ def load_weights(root: str | Path, trial_id: str, *, device: str = "cpu") -> Tra
     except (SafetensorError, KeyError, ValueError) as error:
         why = " ".join(str(error).split())[:300]
         raise UsageError(f"{path} does not hold the weights of {trial_id}: {why}; remove the file") from None
+
+
+def _named(root: str | Path, trial_id: str) -> Path:
+    """The one file whose trial_id begins with `trial_id`, else the file that would have that name."""
+    path = weights_path(root, trial_id)
+    found = sorted(other for other in path.parent.glob("*.safetensors") if other.stem.startswith(trial_id.lower()))
+    if len(found) > 1:
+        raise UsageError(f"{len(found)} files in {path.parent} begin with {trial_id}; give more digits")
+    return found[0] if found else path
 
 
 def _trial(metadata: dict[str, str]) -> Trial:
