@@ -57,6 +57,8 @@ def plan(
 ) -> None:
     """What a sweep would train: trials new, done and failed, packs, and the command to run."""
     sweep, settings, todo = _planned(file, results, engine, device, workers, pack, timeout=None)
+    for warning in sweep.warnings:
+        typer.echo(f"warning: {warning}", err=True)
     chosen = {"workers": settings.workers, "pack": pack, "device": device, "engine": engine}
     command = command_line("sweep", file, results, chosen)
     report = {

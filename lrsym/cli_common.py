@@ -41,13 +41,10 @@ INTERRUPTED = 130
 
 
 def load_sweep(file: Path) -> "Sweep":
-    """The sweep in `file`; its warnings go to standard error."""
+    """The sweep in `file`."""
     from lrsym.sweep.spec import load
 
-    spec = load(file)
-    for warning in spec.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    return spec
+    return load(file)
 
 
 def resolve(*, engine: str, device: str, workers: int | None, pack: str, timeout: float | None = None) -> "Settings":

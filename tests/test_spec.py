@@ -344,3 +344,9 @@ def test_a_preset_varies_like_an_axis_and_gives_way_to_keys_beside_it():
         'name = "t"\n[base]\n"model.dropout" = 0.0\n[grid]\n"model.preset" = ["simplified", "full"]\n', source="t.toml"
     )
     assert [(t.model.text_blocks, t.model.d_mlp, t.model.dropout) for t in sweep.trials] == [(1, 0, 0.0), (2, 512, 0.0)]
+
+
+def test_a_path_may_be_text(tmp_path):
+    file = tmp_path / "t.toml"
+    file.write_text('name = "t"\n')
+    assert load(str(file)).trials == load(file).trials

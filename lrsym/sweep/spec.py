@@ -82,12 +82,12 @@ class _File(_Table):
     )
 
 
-def load(path: Path) -> Sweep:
+def load(path: str | Path) -> Sweep:
     """The sweep in the file at `path`.
 
     Raises UsageError where the file cannot be read as text, and as `parse` does.
     """
-    source = read_source(path, what="sweep")
+    source = read_source(Path(path), what="sweep")
     return parse(source.text, source=source.name)
 
 
