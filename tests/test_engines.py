@@ -110,17 +110,19 @@ def test_a_killed_worker_costs_nothing_but_time(tmp_path):
 
 
 def test_after_a_killed_driver_the_same_command_goes_on_where_it_stopped(tmp_path):
+    # Packs of one: however fast the machine is, the two workers have not begun all eight when the first is written.
     results, path = tmp_path / "results", write_sweep(tmp_path, steps=1500)
-    process = start(path, results, "--pack", "2")
+    process = start(path, results, "--pack", "1")
     wait_for(lambda: parts(results))
     workers = children(process.pid)
     process.kill()
     process.communicate()
     wait_for(lambda: not any(Path(f"/proc/{w}").exists() for w in workers))  # they finish their pack and go
     kept = {p.name: p.stat().st_mtime_ns for p in parts(results)}
-    code, out, err = finish(start(path, results, "--pack", "2"))
+    assert len(kept) < 8
+    code, out, err = finish(start(path, results, "--pack", "1"))
     assert code == 0, err
-    assert f"{2 * len(kept)} reused" in out
+    assert f"{len(kept)} reused" in out
     assert {p.name: p.stat().st_mtime_ns for p in parts(results) if p.name in kept} == kept
     assert_complete_and_single(results, 8)
 
