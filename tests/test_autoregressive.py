@@ -12,8 +12,8 @@ from lrsym.testbed.mechanism import ablations, monotonicity, profiles, slope
 from lrsym.testbed.parameters import ParameterLayout
 from lrsym.testbed.training import PackData, batch_loss, fit
 from lrsym.vocabulary import ABLATIONS, METRICS, SCORE_TERMS, SPLITS
-from tests.helpers import CPU, Fitted, small
-from tests.test_blocks import OracleBlock
+from tests.small_trials import CPU, Fitted, small
+from tests.test_blocks import through_blocks
 from tests.test_evaluation import by_hand
 
 N, P = 7, 5  # labels and pixels of small trials
@@ -56,14 +56,7 @@ def read(weights, shape, scene, caption, scale):
     """Log probabilities [4, caption token] of what follows [CLS] and each caption token but the last, one whole row."""
     tokens = [*scene.tolist()[1:], N + 1, *(N + 2 + word for word in caption.tolist()[:-1])]
     x = weights["token"][tokens] * scale
-    x = (x if shape.rotary else x + weights["position"])[None]
-    for _ in range(shape.repeats):
-        for number in range(shape.blocks):
-            prefix = f"block{number}." if number else ""
-            mine = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
-            x = OracleBlock(mine, shape)(x)
-    if shape.norm == "pre":
-        x = F.layer_norm(x, x.shape[-1:], weights["last_norm_gain"], weights["last_norm_bias"])
+    x = through_blocks((x if shape.rotary else x + weights["position"])[None], weights, shape)
     return (x[0, -4:] @ weights["unembedding"]).log_softmax(-1)
 
 

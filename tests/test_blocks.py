@@ -11,7 +11,7 @@ from lrsym.testbed.evaluation import evaluate
 from lrsym.testbed.parameters import ParameterLayout
 from lrsym.testbed.training import PackData, dropout, fit
 from lrsym.vocabulary import SCORE_TERMS
-from tests.helpers import CPU, Fitted, small
+from tests.small_trials import CPU, Fitted, small
 
 VARIANTS = {
     "two blocks": {"model__vision_blocks": 2, "model__text_blocks": 3},
@@ -80,10 +80,8 @@ def turned(x):
     return torch.view_as_real(pairs * torch.polar(torch.ones_like(angle), angle)).flatten(-2)
 
 
-def oracle(weights, shape, tokens, scale):
-    """Embedding of `tokens` for one member, its `weights` by name."""
-    x = weights["token"][tokens] * scale
-    x = x if shape.rotary else x + weights["position"]
+def through_blocks(x, weights, shape):
+    """The stream of one member behind the last block, its last norm included; `weights` by name."""
     for _ in range(shape.repeats):
         for number in range(shape.blocks):
             prefix = f"block{number}." if number else ""
@@ -91,6 +89,13 @@ def oracle(weights, shape, tokens, scale):
             x = OracleBlock(mine, shape)(x)
     if shape.norm == "pre":
         x = F.layer_norm(x, x.shape[-1:], weights["last_norm_gain"], weights["last_norm_bias"])
+    return x
+
+
+def oracle(weights, shape, tokens, scale):
+    """Embedding of `tokens` for one member, its `weights` by name."""
+    x = weights["token"][tokens] * scale
+    x = through_blocks(x if shape.rotary else x + weights["position"], weights, shape)
     return x[:, shape.readout] @ weights["projection"] if shape.projected else x[:, shape.readout]
 
 

@@ -46,7 +46,8 @@ def test_the_check_sees_a_library_that_is_loaded():
 
 def test_a_pack_trains_without_ray_and_a_figure_is_redrawn_without_torch(tmp_path):
     train = (
-        "from tests.helpers import *; from lrsym.sweep.run import run_pack; from lrsym.results.store import Store\n"
+        "from tests.small_trials import *; from lrsym.results.store import Store\n"
+        "from lrsym.sweep.run import run_pack\n"
         f"Store({str(tmp_path)!r}).write('p', run_pack([small(seed=0)], run_id='r', device=CPU))"
     )
     assert "ray" not in imported_by(train)

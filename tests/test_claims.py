@@ -245,9 +245,9 @@ def test_a_range_is_told_in_words(bounds, text):
     assert claimed(Part(name="p", estimate="e", **bounds)) == text
 
 
-def judged_part(*, found=Estimate(0), values=(), **bounds):  # noqa: B008
+def judged_part(*, found=None, values=(), **bounds):
     part = Part(name="p", estimate="e", **(bounds or {"at_least": 0.5}))
-    return JudgedPart(part, tuple(values), 0, found, False, "undecided")
+    return JudgedPart(part, tuple(values), 0, found or Estimate(0), False, "undecided")
 
 
 def test_the_axis_keeps_the_full_scale_for_shares_and_shows_all_that_is_drawn():

@@ -16,7 +16,7 @@ from lrsym.results.store import Store
 from lrsym.sweep.job import Job, Progress
 from lrsym.sweep.plan import make_plan, pack_id
 from lrsym.sweep.spec import load
-from tests.helpers import SMALL
+from tests.small_trials import SMALL
 
 ROOT = Path(__file__).parent.parent
 AUTH = "RAY_AUTH_MODE=disabled"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lrsym.sweep.run import run_pack
-from tests.helpers import CPU, small
+from tests.small_trials import CPU, small
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
@@ -26,7 +26,7 @@ from lrsym.results.store import Store, load, load_trials
 from lrsym.sweep.run import run_pack
 from lrsym.sweep.spec import parse
 from lrsym.trial import Trial
-from tests.helpers import CPU, SMALL
+from tests.small_trials import CPU, SMALL
 
 SWEEP = 'name = "biases"\\n[grid]\\n"model.init_bias_std" = '
 try:

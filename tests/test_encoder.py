@@ -8,7 +8,7 @@ from lrsym.testbed.encoder import encode
 from lrsym.testbed.parameters import ParameterLayout
 from lrsym.testbed.scores import QUERY_PARTS, kept, score_tables
 from lrsym.testbed.training import PackData, batch_loss
-from tests.helpers import CPU, small
+from tests.small_trials import CPU, small
 from tests.textbook import TextbookClip
 
 BIASES = {"model__init_weight_gain": 1.5}

@@ -18,7 +18,7 @@ from lrsym.results.store import Store, load, load_trials
 from lrsym.sweep.job import WORKER_RETRIES, Job
 from lrsym.sweep.local import run_local
 from lrsym.sweep.plan import make_packs
-from tests.helpers import SMALL, small
+from tests.small_trials import SMALL, small
 
 
 def write_sweep(folder: Path, *, steps: int, seeds: int = 4) -> Path:

@@ -11,7 +11,7 @@ from lrsym.testbed.datasets import splits
 from lrsym.testbed.evaluation import Candidates, evaluate, grade
 from lrsym.testbed.training import PackData
 from lrsym.vocabulary import METRICS, SPLITS
-from tests.helpers import CPU, Fitted, small, true_sentences
+from tests.small_trials import CPU, Fitted, small, true_sentences
 from tests.textbook import TextbookClip
 
 TRIALS = [

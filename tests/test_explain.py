@@ -21,7 +21,7 @@ from lrsym.sweep.retrain import trained_model
 from lrsym.sweep.run import axis_values, failed_rows
 from lrsym.sweep.weights import load_weights, weights_path
 from lrsym.trial import Trial
-from tests.helpers import small
+from tests.small_trials import small
 from tests.test_cli import lrsym
 from tests.test_inspection import dense_logits
 

@@ -6,10 +6,10 @@ import torch
 
 from lrsym.layouts import holds
 from lrsym.testbed import scenes as sc
-from lrsym.testbed.inspection import caption_scores, contributions, mirror_image, mirrored_scenes, readout_attention
+from lrsym.testbed.inspection import contributions, mirror_image, mirrored_scenes, readout_attention
 from lrsym.testbed.trained import TrainedModel
 from lrsym.vocabulary import SCORE_TERMS
-from tests.helpers import Fitted, small, true_sentences
+from tests.small_trials import Fitted, small, true_sentences
 
 FITTED = Fitted([small(optim__steps=30)])
 MODEL = TrainedModel.of(FITTED.trials[0], FITTED.flat)
@@ -96,9 +96,3 @@ def test_each_block_application_has_the_attention_of_the_read_out_token():
     applications = read(model, tokens, readout_attention)
     assert [a.shape for a in applications] == [(1, 2, 3, 6)] * 4
     torch.testing.assert_close(applications[0][0], dense_logits(model, tokens).softmax(-1), atol=1e-5, rtol=1e-4)
-
-
-def test_scores_lie_between_minus_one_and_one_for_every_caption():
-    scores = caption_scores(MODEL, mirrored_scenes(MODEL.trial.scenes))
-    assert scores.shape == (2, sc.n_captions(MODEL.trial.scenes))
-    assert (np.abs(scores) <= 1 + 1e-6).all()

@@ -10,7 +10,7 @@ from lrsym.testbed import scenes as sc
 from lrsym.testbed.decomposition import block_terms
 from lrsym.testbed.measures import measures, relations, rotation
 from lrsym.vocabulary import MEASURES, SCORE_TERMS
-from tests.helpers import Fitted, small
+from tests.small_trials import Fitted, small
 
 
 def found(fitted, row=0):

@@ -6,7 +6,7 @@ from lrsym.testbed.evaluation import evaluate
 from lrsym.testbed.mechanism import ABLATION_SPLITS, ablations, along, monotonicity, profiles, ramp, slope, term_tables
 from lrsym.testbed.scores import score_tables
 from lrsym.vocabulary import ABLATIONS, METRICS, SCORE_TERMS
-from tests.helpers import Fitted, small
+from tests.small_trials import Fitted, small
 
 FITTED = Fitted([small(seed=0, optim__steps=30), small(seed=1, optim__steps=30)])
 

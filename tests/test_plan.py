@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrsym.sweep.plan import auto_pack_size, make_packs, make_plan, pack_id
-from tests.helpers import small
+from tests.small_trials import small
 
 TRIALS = [small(seed=s, optim__steps=n) for n in (5, 9) for s in range(7)]
 

@@ -8,7 +8,7 @@ from lrsym.sweep import progress
 from lrsym.sweep.job import Progress
 from lrsym.sweep.plan import pack_id
 from lrsym.sweep.progress import Display, duration, failures, retried
-from tests.helpers import small
+from tests.small_trials import small
 
 LONG, SHORT = (small(seed=0, optim__steps=30), small(seed=1, optim__steps=30)), (small(seed=2, optim__steps=20),)
 

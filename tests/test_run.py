@@ -12,7 +12,7 @@ from lrsym.sweep.job import Job, execute
 from lrsym.sweep.plan import pack_id
 from lrsym.sweep.run import run_pack
 from lrsym.vocabulary import ABLATIONS, METRICS, SPLITS
-from tests.helpers import CPU, small
+from tests.small_trials import CPU, small
 
 PACK = (
     small(seed=0, optim__steps=12, eval__threshold=0.3),

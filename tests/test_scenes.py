@@ -6,7 +6,7 @@ import pytest
 
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.datasets import HALF_LAYOUTS, SAMPLE, splits
-from tests.helpers import small, true_sentences
+from tests.small_trials import small, true_sentences
 
 SCENES = small().scenes
 EVERY = np.arange(sc.n_single_scenes(SCENES) + 7 * 6 * SCENES.n_layouts)

@@ -10,7 +10,7 @@ from lrsym.testbed.optim import AdamW
 from lrsym.testbed.streams import stream
 from lrsym.testbed.training import PackData, fit
 from lrsym.trial import Trial
-from tests.helpers import CPU, SMALL, Fitted, small
+from tests.small_trials import CPU, SMALL, Fitted, small
 from tests.textbook import TextbookClip
 
 VARIED = [

@@ -16,7 +16,7 @@ from lrsym.sweep.job import Job, execute
 from lrsym.sweep.weights import load_weights, save_pack, save_weights, weights_path
 from lrsym.testbed.evaluation import evaluate
 from lrsym.testbed.trained import TrainedModel
-from tests.helpers import Fitted, small
+from tests.small_trials import Fitted, small
 
 DEEP = {"model__text_blocks": 2, "model__d_mlp": 8, "model__layer_norm": "post"}
 

@@ -191,7 +191,7 @@ def _stack_domain(terms: pl.DataFrame) -> list[float]:
     by = terms.group_by("scene", "place").agg(
         up=pl.col("value").clip(lower_bound=0).sum(), down=pl.col("value").clip(upper_bound=0).sum()
     )
-    low, high = float(by["down"].min()), float(by["up"].max())  # type: ignore[arg-type]
+    low, high = min(by["down"]), max(by["up"])
     air = 0.06 * (high - low) or 1.0
     return [low - air, high + air]
 
@@ -224,7 +224,7 @@ def _diverging(reach: float) -> alt.Color:
 
 
 def _reach(table: pl.DataFrame) -> float:
-    return float(table["value"].abs().max() or 1.0)  # type: ignore[arg-type]
+    return max(table["value"].abs(), default=0.0) or 1.0
 
 
 def _term_title(term: str) -> alt.TitleParams:

@@ -42,5 +42,5 @@ class Explanation:
     @property
     def difference(self) -> float:
         """The largest distance between an accuracy of the model that is drawn and the stored one."""
-        distance = (self.accuracies["value"] - self.accuracies["stored"]).abs().max()
-        return 0.0 if distance is None else float(distance)  # type: ignore[arg-type]
+        distances = (self.accuracies["value"] - self.accuracies["stored"]).abs().drop_nulls()
+        return max(distances, default=0.0)

@@ -9,8 +9,8 @@ import torch
 from lrsym.errors import UsageError
 from lrsym.results.explanation import Explanation
 from lrsym.testbed import scenes as sc
-from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
-from lrsym.testbed.inspection import caption_scores, contributions, mirrored_scenes, readout_attention
+from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate, scorer
+from lrsym.testbed.inspection import contributions, mirrored_scenes, readout_attention
 from lrsym.testbed.mechanism import ablations
 from lrsym.testbed.parameters import ParameterLayout
 from lrsym.testbed.scores import all_score_tables
@@ -53,7 +53,7 @@ def explain(model: TrainedModel, row: pl.DataFrame) -> Explanation:
         accuracies=_frame(_accuracies(accuracies, row), split=str, metric=str, value=float, stored=float),
         grid=(scenes.n_rows, scenes.n_positions),
         scenes=pl.DataFrame(_scenes(scenes, tokens)),
-        captions=pl.DataFrame(_scored(model, tokens, shown)),
+        captions=pl.DataFrame(_scored(model, data, tokens, shown)),
         maps=maps,
         readout=_readout(maps),
         contributions=_frame(_contributions(model, tokens), scene=int, head=int, term=str, place=int, value=float),
@@ -118,8 +118,10 @@ def _captions(scenes: Scenes, tokens: np.ndarray) -> list[list[int]]:
     return [[int(caption) for caption in row if caption >= 0] for row in true]
 
 
-def _scored(model: TrainedModel, tokens: np.ndarray, shown: list[list[int]]) -> Iterator[Record]:
-    scenes, scores = model.trial.scenes, caption_scores(model, tokens)
+def _scored(model: TrainedModel, data: PackData, tokens: np.ndarray, shown: list[list[int]]) -> Iterator[Record]:
+    scenes = model.trial.scenes
+    score, _ = scorer(model.layout, model.flat, data, scale=model.scale, left_out=())
+    scores = score(torch.from_numpy(tokens).to(model.flat.device))[0].cpu().numpy()
     for number, captions in enumerate(shown):
         for caption in captions:
             swapped = int(sc.swap(scenes, np.array([caption]))[0])

@@ -56,6 +56,7 @@ def load_weights(root: str | Path, trial_id: str, *, device: str = "cpu") -> Tra
         )
     try:
         with safe_open(path, framework="pt", device=device) as file:
+            # No dict: an open file has keys() but cannot be iterated itself.
             metadata, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return TrainedModel.from_tensors(_trial(metadata), tensors)
     except (SafetensorError, KeyError, ValueError) as error:

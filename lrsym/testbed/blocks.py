@@ -70,7 +70,7 @@ def encode_blocks(
     for application in range(last + 1):
         block = block_weights(weights, application % shape.blocks)
         read = rows.read if application == last else slice(None)
-        given, source = (_read(x, block, "attention", shape),) * 2
+        given = source = _read(x, block, "attention", shape)
         if application == 0 and shape.has_terms and drop is None:
             logits = _term_logits(weights, shape, tokens, scale, left_out, rows, read)
             if "VP" in left_out:

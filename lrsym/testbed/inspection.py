@@ -1,20 +1,17 @@
-"""A trained model looked at on two mirrored scenes: scores of the captions, score terms by key, attention.
+"""An encoder looked at on two mirrored scenes: score terms by key, attention.
 
 Source of the terms: `lrsym.testbed.scores`. Everything is of the read-out query, [CLS] or [EOT].
 """
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from lrsym.layouts import CAPTIONS
 from lrsym.testbed import scenes as sc
-from lrsym.testbed.contrastive import cosine
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.parameters import EncoderShape, Weights
 from lrsym.testbed.scores import QUERY_PARTS, score_tables
-from lrsym.testbed.trained import TrainedModel
 from lrsym.world import Scenes
 
 
@@ -48,15 +45,6 @@ def _even_layout(scenes: Scenes) -> int:
     rows = (turn if "above" in named else middle) * scenes.n_rows - 0.5
     distance = (cells % scenes.n_positions - columns) ** 2 + (cells // scenes.n_positions - rows) ** 2
     return int(distance.sum(axis=1).argmin())
-
-
-def caption_scores(model: TrainedModel, scenes: Int[np.ndarray, "scene token"]) -> Float[np.ndarray, "scene caption"]:
-    """Cosine similarity of the scenes with every caption of the vocabulary."""
-    weights, device = model.weights, model.flat.device
-    captions = torch.from_numpy(sc.caption_tokens(model.trial.scenes)).to(device)
-    image, _ = encode(weights["vision"], model.layout.vision, torch.from_numpy(scenes).to(device), scale=model.scale)
-    text, _ = encode(weights["text"], model.layout.text, captions, scale=model.scale)
-    return cosine(image, text)[0].cpu().numpy()
 
 
 def contributions(

@@ -18,7 +18,7 @@ from torch import Tensor
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.autoregressive import image_first
 from lrsym.testbed.decomposition import block_terms, decomposable
-from lrsym.testbed.encoder import encode
+from lrsym.testbed.inspection import readout_attention
 from lrsym.testbed.parameters import EncoderShape, Flat, ParameterLayout, Weights
 from lrsym.testbed.streams import stream
 from lrsym.testbed.training import PackData
@@ -107,10 +107,8 @@ def _rows(
         for block in block_terms(weights, shape, tokens, scale=scale):
             yield {name: term[0] for name, term in block.terms.items()}, block.attention[0]
         return
-    _, attentions = encode(weights, shape, tokens, scale=scale)
-    for attention in attentions:
-        at = shape.readout if attention.shape[3] > 1 else 0
-        yield {}, attention[0, :, :, at]
+    for attention in readout_attention(weights, shape, scale, tokens):
+        yield {}, attention[0]
 
 
 def contributions(terms: dict[str, Row]) -> ByHead:
