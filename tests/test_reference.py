@@ -1,5 +1,6 @@
 """The committed rows belong to the shipped sweeps, and they say what the README says."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -79,3 +80,40 @@ def test_the_readmes_table_of_claims_is_what_the_rows_say():
         named = [verdicts.get(arm, "") for arm in ("fixed steps", "fixed epochs", "paper, in full")]
         found[claim["id"]] = named if any(named) else [*verdicts.values(), "", ""]
     assert told == found
+
+
+def lines_of(heading):
+    """The rows of the README's table under the given first row."""
+    lines = [line.strip() for line in (ROOT / "README.md").read_text().splitlines()]
+    rest = lines[lines.index(heading) + 2 :]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in itertools.takewhile(lambda r: r, rest)]
+
+
+def told(values):
+    return f"{values.mean():.2f} ({values.min():.2f}-{values.max():.2f})"
+
+
+def test_the_readmes_table_of_coverage_is_what_the_rows_say():
+    rows = load_trials(REFERENCE, trial_ids=ids("coverage")).collect()
+    heading = "| coverage | ordered pairs trained | untrained pairs: order | global | unseen pairs: order | global |"
+    for name, _, *cells in lines_of(heading):
+        one = name == "one order of each pair"
+        cell = rows.filter(coverage=1.0 if one else float(name), pair_orders="one" if one else "both")
+        columns = ("uncovered_order", "uncovered_global", "unseen_order", "unseen_global")
+        assert cells == ["" if cell[c].null_count() else told(cell[c]) for c in columns]
+
+
+def test_the_readmes_table_of_half_seen_pairs_is_what_the_rows_say():
+    rows = load_trials(REFERENCE, trial_ids=ids("recipe")).collect()
+    table = lines_of("| pairs of | order | global | label set |")
+    for split, (_, *cells) in zip(("seen", "half", "unseen"), table, strict=True):
+        assert cells == [told(rows[f"{split}_{metric}"]) for metric in ("order", "global", "labelset")]
+
+
+@pytest.mark.parametrize("axis", ["n_pair_labels", "layouts_per_pair"])
+def test_the_readmes_tables_of_diversity_are_what_the_rows_say(axis):
+    rows = load_trials(REFERENCE, trial_ids=ids("labels_by_layouts")).collect()
+    for value, *cells, n in lines_of(f"| {axis} | unseen_order | unseen_global | seen_global | trials |"):
+        cell = rows.filter(pl.col(axis) == int(value))
+        named = [cell[c] for c in ("unseen_order", "unseen_global", "seen_global")]
+        assert (cells, int(n)) == ([f"{v.mean():.2f} ± {v.std():.2f}" for v in named], cell.height)
