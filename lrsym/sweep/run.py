@@ -98,7 +98,7 @@ class PackRows:
         rows = []
         for row, (trial, step) in enumerate(zip(self.trials, diverged_at, strict=True)):
             outcome = (
-                {"status": "diverged", "message": f"loss or gradient not finite at step {step}"}
+                {"status": "diverged", "message": f"loss not finite at step {step}"}
                 if step
                 else {"status": "done", **self.final[row]}
             )

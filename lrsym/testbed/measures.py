@@ -53,10 +53,10 @@ def measures(
     encoder, those of [CLS] on the image.
     """
     weights, own = layout.views(flat[member : member + 1]), scale[member : member + 1]
-    scenes = data.scenes[data.members["unseen"][member]]
-    if len(scenes) > MAX_SCENES:
-        chosen = stream(trial.seed, "measures").permutation(len(scenes))[:MAX_SCENES]
-        scenes = scenes[torch.from_numpy(np.sort(chosen)).to(scenes.device)]
+    unseen = data.splits[member]["unseen"]
+    if len(unseen) > MAX_SCENES:
+        unseen = unseen[np.sort(stream(trial.seed, "measures").permutation(len(unseen))[:MAX_SCENES])]
+    scenes = data.scenes[torch.from_numpy(unseen).to(data.scenes.device)]
     of_vision = _of_vision(weights[layout.vision.name], layout.vision, trial.scenes, scenes, scale=own)
     if layout.autoregressive:
         return [*of_vision]
