@@ -20,8 +20,9 @@ from benchmarks.figures import Figure
 from benchmarks.textbook import Clip, Encoder, losses
 from lrsym.sweep.job import worker_environment
 from lrsym.testbed.batches import CHUNK, batches
+from lrsym.testbed.data import PackData
 from lrsym.testbed.parameters import ParameterLayout
-from lrsym.testbed.training import PackData, fit
+from lrsym.testbed.training import fit
 from lrsym.trial import Trial
 
 BATCH_SIZES = (256, 50)

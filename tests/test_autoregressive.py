@@ -6,11 +6,12 @@ from torch.nn import functional as F
 
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.autoregressive import SCORED, PrefixTree
+from lrsym.testbed.data import PackData
 from lrsym.testbed.evaluation import evaluate
 from lrsym.testbed.measures import measures
 from lrsym.testbed.mechanism import ablations, monotonicity, profiles, slope
 from lrsym.testbed.parameters import ParameterLayout
-from lrsym.testbed.training import PackData, batch_loss, fit
+from lrsym.testbed.training import batch_loss, fit
 from lrsym.vocabulary import ABLATIONS, METRICS, SCORE_TERMS, SPLITS
 from tests.small_trials import CPU, Fitted, small
 from tests.test_blocks import through_blocks
@@ -165,7 +166,7 @@ def test_accuracies_do_not_depend_on_how_scenes_are_cut_into_chunks(monkeypatch)
 
 
 def test_large_validation_sets_are_sampled_and_the_training_set_is_not(monkeypatch):
-    monkeypatch.setattr("lrsym.testbed.training.MOST_SCORED", 20)
+    monkeypatch.setattr("lrsym.testbed.data.MOST_SCORED", 20)
     sizes, whole = (
         {split: len(numbers) for split, numbers in PackData.of([trial], device=CPU).splits[0].items()}
         for trial in (decoder(), small())

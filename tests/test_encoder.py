@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from lrsym.testbed.contrastive import contrastive_loss
+from lrsym.testbed.data import PackData
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.parameters import ParameterLayout
 from lrsym.testbed.scores import QUERY_PARTS, kept, score_tables
-from lrsym.testbed.training import PackData, batch_loss
+from lrsym.testbed.training import batch_loss
 from tests.small_trials import CPU, small
 from tests.textbook import TextbookClip
 

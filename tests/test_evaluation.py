@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from lrsym.testbed import scenes as sc
+from lrsym.testbed.data import PackData
 from lrsym.testbed.datasets import splits
 from lrsym.testbed.evaluation import Candidates, evaluate, grade
-from lrsym.testbed.training import PackData
 from lrsym.vocabulary import METRICS, SPLITS
 from tests.small_trials import CPU, Fitted, small, true_sentences
 from tests.textbook import TextbookClip

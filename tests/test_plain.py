@@ -5,10 +5,11 @@ import torch
 from torch.nn import functional as F
 
 from lrsym.testbed.contrastive import contrastive_loss
+from lrsym.testbed.data import PackData
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.parameters import ParameterLayout
 from lrsym.testbed.plain import TRAINED, PlainEncoder, Tables, read_out
-from lrsym.testbed.training import PackData, batch_loss
+from lrsym.testbed.training import batch_loss
 from tests.small_trials import CPU, small
 
 PACK = [small(seed=0, model__embedding_scale=1.5), small(seed=1, model__d_model=12)]

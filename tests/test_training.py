@@ -6,9 +6,10 @@ import torch
 
 from lrsym.testbed.batches import CHUNK, batches
 from lrsym.testbed.contrastive import MAX_LOG_SCALE
+from lrsym.testbed.data import PackData
 from lrsym.testbed.optim import AdamW
 from lrsym.testbed.streams import stream
-from lrsym.testbed.training import PackData, fit
+from lrsym.testbed.training import fit
 from lrsym.trial import Trial
 from tests.small_trials import CPU, SMALL, Fitted, small
 from tests.textbook import TextbookClip
@@ -140,7 +141,7 @@ def test_streams_of_one_seed_are_independent_of_each_other():
 def test_the_log_of_the_logit_scale_is_not_decayed_and_stays_below_its_clamp():
     weight, log_scale = torch.ones(2, 3), torch.ones(2)
     optimiser = AdamW([small(optim__weight_decay=decay).optim for decay in (1.0, 0.5)], [weight, log_scale])
-    optimiser.step([torch.zeros(2, 3), torch.zeros(2)], number=2)
+    optimiser.step([torch.zeros(2, 3), torch.zeros(2)], number=torch.tensor(2))
     assert log_scale.tolist() == [1, 1]
     assert torch.allclose(weight, torch.tensor([[0.99], [0.995]]))
     hot = small(optim__temperature=0.01, optim__learning_rate=1.0)

@@ -10,6 +10,7 @@ from lrsym.errors import UsageError
 from lrsym.results.explanation import Explanation
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.contrastive import cosine
+from lrsym.testbed.data import PackData
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
 from lrsym.testbed.inspection import contributions, mirrored_scenes, readout_attention
@@ -17,7 +18,6 @@ from lrsym.testbed.mechanism import ablations
 from lrsym.testbed.parameters import ParameterLayout
 from lrsym.testbed.scores import all_score_tables
 from lrsym.testbed.trained import TrainedModel
-from lrsym.testbed.training import PackData
 from lrsym.trial import Trial
 from lrsym.world import Scenes
 

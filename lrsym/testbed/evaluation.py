@@ -15,9 +15,9 @@ from torch import Tensor
 
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.autoregressive import PrefixTree
+from lrsym.testbed.data import PackData, filled
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.parameters import Flat, ParameterLayout
-from lrsym.testbed.training import PackData, filled
 from lrsym.vocabulary import METRICS, SPLITS
 from lrsym.world import Scenes
 

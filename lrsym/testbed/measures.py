@@ -17,11 +17,11 @@ from torch import Tensor
 
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.autoregressive import image_first
+from lrsym.testbed.data import PackData
 from lrsym.testbed.decomposition import block_terms, decomposable
 from lrsym.testbed.inspection import readout_attention
 from lrsym.testbed.parameters import EncoderShape, Flat, ParameterLayout, Weights
 from lrsym.testbed.streams import stream
-from lrsym.testbed.training import PackData
 from lrsym.trial import Trial
 from lrsym.vocabulary import CONTENT_KEY, POSITION_KEY, SCORE_TERMS
 from lrsym.world import Scenes

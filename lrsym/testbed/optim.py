@@ -3,11 +3,12 @@
 Source: Loshchilov and Hutter, arXiv:1711.05101 (decoupled decay), with Adam's bias correction and a linear warm-up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from lrsym.parts import Optim
@@ -25,13 +26,14 @@ class _Piece:
 class AdamW:
     """The optimiser of a pack; `step` changes the weights in place.
 
-    Each weight is [trial, ...] and contiguous; the last one (log_scale) is not decayed.
+    Each weight is [trial, ...] and contiguous; the last one (log_scale) is not decayed. Everything that changes from
+    step to step is in tensors on the device of the weights, so that a step can be recorded and played again.
     """
 
     def __init__(self, optims: Sequence[Optim], weights: Sequence[Tensor]) -> None:
         self._pieces: list[_Piece] = []
         self._settings: list[Optim] = []
-        groups = []
+        groups, device = [], weights[0].device
         for start, stop, settings in _runs(optims):
             rows = slice(start, stop)
             pieces = [_Piece(i, rows, weight.detach()[rows]) for i, weight in enumerate(weights)]
@@ -39,19 +41,31 @@ class AdamW:
             for some, decay in ((pieces[:-1], settings.weight_decay), (pieces[-1:], 0.0)):
                 self._settings.append(settings)
                 groups.append({
-                    "params": [piece.parameter for piece in some], "lr": settings.learning_rate, "weight_decay": decay,
-                    "betas": (settings.beta1, settings.beta2), "eps": settings.epsilon,
+                    "params": [piece.parameter for piece in some], "lr": torch.zeros((), device=device),
+                    "weight_decay": decay, "betas": (settings.beta1, settings.beta2), "eps": settings.epsilon,
                 })  # fmt: skip
-        self.torch = torch.optim.AdamW(groups, fused=True)
+        self._torch = torch.optim.AdamW(groups, fused=True, capturable=device.type == "cuda")
 
-    def step(self, gradients: Sequence[Tensor | None], *, number: int) -> None:
+    def step(self, gradients: Sequence[Tensor | None], *, number: Int[Tensor, ""]) -> None:
         """Step `number` (from 1); `gradients` in the order of the weights, None where there is none."""
         for piece in self._pieces:
             gradient = gradients[piece.number]
             piece.parameter.grad = None if gradient is None else gradient[piece.rows].contiguous()
-        for group, settings in zip(self.torch.param_groups, self._settings, strict=True):
-            group["lr"] = settings.learning_rate * number / max(settings.warmup_steps, number)
-        self.torch.step()
+        for group, settings in zip(self._torch.param_groups, self._settings, strict=True):
+            group["lr"].copy_(settings.learning_rate * number / number.clamp(min=settings.warmup_steps))
+        self._torch.step()
+
+    def state(self) -> dict[str, Tensor]:
+        """The moments and step counts by name, as they are now (not copies)."""
+        known = [(i, self._torch.state.get(piece.parameter, {})) for i, piece in enumerate(self._pieces)]
+        return {f"{i}.{name}": value for i, values in known for name, value in values.items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take on what `state` gave, of a pack of the same members. Raises KeyError where something is missing."""
+        for name, value in state.items():
+            number, _, kind = name.partition(".")
+            parameter = self._pieces[int(number)].parameter
+            self._torch.state[parameter][kind] = value.clone() if kind == "step" else value.to(parameter.device)
 
 
 def _runs(optims: Sequence[Optim]) -> list[tuple[int, int, Optim]]:
