@@ -1,0 +1,225 @@
+"""The pilot: seconds of measuring that decide pack size and workers, and tell what a sweep will cost.
+
+The program with most of the work decides; a few are measured, the others are compared with them by their work
+(`plan.work`). When there is a pilot and what it measures in which order: docs/decisions/packs.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+
+from lrsym.sweep.cost import Interval, Rates
+from lrsym.sweep.crew import Crew, PilotError
+from lrsym.sweep.look import Ask, Full, Look
+from lrsym.sweep.plan import PACKS_PER_WORKER, Group, Pack, Program, groups, largest_pack
+from lrsym.sweep.probe import CHUNK_SECONDS, CHUNKS, SINGLE_STEPS
+
+GAIN = 0.05
+"""A larger pack must bring at least this share of throughput."""
+
+BUDGET_SECONDS = 9.0
+"""Nothing is begun that would end later than this, by what took so long before; starting is included."""
+
+MOST_PROGRAMS, MOST_AT_ONCE = 4, 16
+"""How many programs are measured, and by how many processes at once."""
+
+SIZES = {"cpu": (2, 4, 8, 16), "cuda": tuple(8 << doubled for doubled in range(10))}
+"""Pack sizes that are tried: a core gains nothing beyond, a GPU goes on until memory or gain end."""
+
+FULL_SIZE = {"cpu": 4, "cuda": 64}
+"""Largest pack whose evaluations and rows are measured: they cost a trial about the same in a larger one."""
+
+FEW, SEVERAL = 2, 5
+"""Evaluations of a first and of a thorough look."""
+
+SAFE_MEMORY = 0.8
+"""Share of free memory that is planned with."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a pilot chooses from: at most `most_workers` on `device`, or exactly what is given."""
+
+    device: str
+    most_workers: int
+    workers: int | None = None
+    pack_size: int | None = None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a pilot of `seconds` chose and `why`; what it knows: `rates` by program, `startup` seconds of workers."""
+
+    seconds: float
+    pack_size: int
+    workers: int
+    why: str
+    rates: Mapping[Program, Rates]
+    startup: Interval
+
+
+def run_pilot(packs: Sequence[Pack], room: Room, *, threads: int) -> Findings:
+    """Measure trials of `packs` and choose. Raises PilotError where not even one trial could be measured."""
+    with Crew(min(room.workers or room.most_workers, MOST_AT_ONCE), device=room.device, threads=threads) as crew:
+        return Pilot(packs, room, crew).findings()
+
+
+class Pilot:
+    """What to ask the crew next, and what to conclude."""
+
+    def __init__(self, packs: Sequence[Pack], room: Room, crew: Crew) -> None:
+        self._room, self._crew = room, crew
+        self._groups = groups(packs, most=room.pack_size or SIZES[room.device][-1])
+        self._bound = largest_pack(sum(map(len, packs)), workers=room.workers or room.most_workers)
+
+    def findings(self) -> Findings:
+        """Measure in the order of what matters most, until all is known or the time is over."""
+        main, group = next(iter(self._groups.items()))
+        first = self._ask(group.trials[:1], evaluations=FEW)
+        assert first.full is not None
+        looks, ended = self._larger(group, first)
+        size = max(looks) if self._room.pack_size is not None else best_size(looks)
+        workers, step, why_workers = self._choose_workers(group, looks[size])
+        full = self._full(group, looks[size], first.full)
+        share = step.value / looks[size].step.value
+        steps = {k: look.step * share for k, look in looks.items()} | {size: step}
+        chosen, why_size = self._room.pack_size or size, self._why_size(size, looks, ended)
+        return Findings(
+            rates=self._others(size, {main: _rates(steps, full)}),
+            seconds=self._crew.seconds,
+            pack_size=chosen,
+            workers=workers,
+            why=f"packs of {chosen}{why_size}, {counted(workers)}{why_workers}; "
+            f"{1000 * step.value / size:.3g} ms a step and trial",
+            startup=Interval.of([self._crew.startup]).widened(1.25),
+        )
+
+    def _ask(self, pack: Pack, *, evaluations: int = 0, at_once: int | None = None) -> Look:
+        return self._crew.ask(Ask(pack, evaluations), at_once=at_once or self._crew.size)
+
+    def _has_time(self, seconds: float) -> bool:
+        return not self._crew.broken and self._crew.seconds + seconds <= BUDGET_SECONDS
+
+    def _larger(self, group: Group, first: Look) -> tuple[dict[int, Look], str]:
+        """Looks by pack size, and why they end where they do; two sizes in a row that do not pay are the end."""
+        looks, last = {1: first}, first
+        for size in self._sizes(len(group.trials)):
+            if last.memory * size / last.size * self._sharers > SAFE_MEMORY * last.capacity:
+                return looks, "larger ones may not fit into memory"
+            if not self._has_time(seconds_of_look(last.step.value * size / last.size)):
+                return looks, "no time to try larger ones"
+            try:
+                last = looks[size] = self._ask(group.trials[:size])
+            except PilotError as error:
+                return looks, f"{size} failed: {error}"
+            if size > 4 * best_size(looks):
+                break
+        return looks, ""
+
+    def _why_size(self, size: int, looks: Mapping[int, Look], ended: str) -> str:
+        if self._room.pack_size is not None:
+            return ""
+        if size < max(looks):
+            return " (larger ones do not pay)"
+        if not ended and size >= self._bound:
+            ended = f"larger ones leave a worker fewer than {PACKS_PER_WORKER}"
+        return f" ({ended})" if ended else ""
+
+    def _sizes(self, trials: int) -> list[int]:
+        """Sizes to try after one, ascending."""
+        if self._room.pack_size is not None:
+            return [size for size in (min(self._room.pack_size, trials),) if size > 1]
+        end = min(self._bound, trials, SIZES[self._room.device][-1])
+        return sorted({size for size in SIZES[self._room.device] if size < end} | ({end} - {1}))
+
+    @property
+    def _sharers(self) -> int:
+        """Processes that share the memory: all on this machine, each its own GPU."""
+        return self._crew.size if self._room.device == "cpu" else 1
+
+    def _choose_workers(self, group: Group, look: Look) -> tuple[int, Interval, str]:
+        """How many workers, the seconds of a step of a pack then, and why."""
+        most, all_at_once = self._room.most_workers, self._crew.size
+        if self._room.workers is not None:
+            return self._room.workers, look.step, ""
+        steps = {all_at_once: look.step}
+        for at_once in sorted({1, all_at_once // 2} - {0, all_at_once}) if self._room.device == "cpu" else ():
+            if self._has_time(seconds_of_look(look.step.value)):
+                steps[at_once] = self._ask(group.trials[: look.size], at_once=at_once).step
+        # The fastest chunks count: what other programs do meanwhile should not decide.
+        speed = {at_once: at_once / step.low for at_once, step in steps.items()}
+        best = max(speed, key=lambda at_once: speed[at_once])
+        if speed[best] < speed[all_at_once] * (1 + GAIN):
+            best = all_at_once
+        room = max(1, int(SAFE_MEMORY * look.capacity / look.memory)) if self._room.device == "cpu" else most
+        if room < best:
+            return room, look.step, f" (each takes {look.memory / 1e9:.1f} GB)"
+        told = f" ({speed[best] / speed[1]:.1f} times as fast as 1)" if best > 1 and 1 in speed else ""
+        return (min(most, room) if best == all_at_once else best), steps[best], told
+
+    def _full(self, group: Group, measured: Look, first: Full) -> Full:
+        """What trials cost besides steps, looked at thoroughly if there is time."""
+        size = min(measured.size, FULL_SIZE[self._room.device])
+        steps = seconds_of_look(measured.step.value * size / measured.size)
+        for evaluations in (SEVERAL, FEW):
+            rest = size * (first.evaluation.value * evaluations + first.rest.value)
+            if self._has_time(steps + rest):
+                try:
+                    return self._ask(group.trials[:size], evaluations=evaluations).full or first
+                except PilotError:
+                    break
+        return first
+
+    def _others(self, size: int, rates: dict[Program, Rates]) -> dict[Program, Rates]:
+        """The rates of every program: of a few, spread evenly, from a look while there is time; else by comparison."""
+        names = list(self._groups)
+        spread = [names[round(i * (len(names) - 1) / (MOST_PROGRAMS - 1))] for i in range(1, MOST_PROGRAMS)]
+        for program in dict.fromkeys(spread):
+            found = None if program in rates else self._other(self._groups[program], size, next(iter(rates.values())))
+            rates |= {program: found} if found else {}
+        return {program: rates.get(program) or self._compared(program, rates) for program in names}
+
+    def _other(self, group: Group, size: int, main: Rates) -> Rates | None:
+        """The rates of another program than the main one, if there is time."""
+        size = min(size, len(group.trials), FULL_SIZE[self._room.device])
+        ratio = group.work_of_step / next(iter(self._groups.values())).work_of_step
+        rest = size * (FEW * main.evaluation.value + main.rest.value)
+        if not self._has_time(seconds_of_look(main.step(size).value * ratio) + rest * ratio):
+            return None
+        try:
+            look = self._ask(group.trials[:size], evaluations=FEW)
+        except PilotError:
+            return None
+        assert look.full is not None
+        share = look.step.value / main.step(size).value
+        return _rates({k: step * share for k, step in main.steps.items()} | {size: look.step}, look.full)
+
+    def _compared(self, program: Program, rates: Mapping[Program, Rates]) -> Rates:
+        """The rates of a program that was not measured: from the one of most similar work that was."""
+        names, work = list(self._groups), self._groups[program].work_of_step
+        ratios = {other: work / self._groups[other].work_of_step for other in rates}
+        place = names.index(program)
+        nearest = min(rates, key=lambda other: (abs(log(ratios[other])), abs(names.index(other) - place)))
+        return rates[nearest].scaled(ratios[nearest])
+
+
+def best_size(looks: Mapping[int, Look]) -> int:
+    """The smallest pack size that no larger one beats by GAIN, judged by the fastest chunks of steps."""
+    seconds = {size: look.step.low / size for size, look in looks.items()}
+    return min(size for size in seconds if seconds[size] <= min(seconds.values()) * (1 + GAIN))
+
+
+def seconds_of_look(step: float) -> float:
+    """About how long it takes to look at a pack whose step takes `step` seconds, its evaluations left out."""
+    return CHUNKS * CHUNK_SECONDS + (SINGLE_STEPS + 2 * CHUNKS) * step
+
+
+def counted(workers: int) -> str:
+    """So many workers, in words."""
+    return f"{workers} worker" if workers == 1 else f"{workers} workers"
+
+
+def _rates(steps: Mapping[int, Interval], full: Full) -> Rates:
+    disk = full.disk
+    low, high = disk.point
+    return Rates(steps, full.evaluation, full.rest, disk.pack, disk.trial, Interval(low, (low + high) / 2, high))
