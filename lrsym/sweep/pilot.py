@@ -112,7 +112,7 @@ class Pilot:
                 last = looks[size] = self._ask(group.trials[:size])
             except PilotError as error:
                 return looks, f"{size} failed: {error}"
-            if size > 4 * best_size(looks):
+            if size >= 4 * best_size(looks):
                 break
         return looks, ""
 
