@@ -41,8 +41,8 @@ class MadeUpCrew:
         if size in self.fails:
             raise PilotError("MemoryError: no room")
         full = Full(exact(0.01), exact(0.1), Disk(1000.0, 100.0, (10.0, 20.0))) if ask.evaluations else None
-        step = exact(self.cost(size, at_once) * ask.pack[0].model.d_model / 12)
-        return Look(size, step, full, self.memory(size), self.capacity)
+        step = self.cost(size, at_once) * ask.pack[0].model.d_model / 12
+        return Look(size, exact(step), step, full, self.memory(size), self.capacity)
 
 
 def shared(launch, work, *, cores=2):
@@ -55,15 +55,13 @@ def find(crew, *, trials=400, device="cpu", packs=None, **room):
     return Pilot(packs, Room(device, room.pop("most_workers", crew.size), **room), crew).findings()
 
 
-@pytest.mark.parametrize(
-    ("launch", "work", "size"), [(1e-3, 2e-3, 8), (0, 1e-3, 1), (1e-3, 1e-4, 16), (2e-4, 1e-3, 4)]
-)
+@pytest.mark.parametrize(("launch", "work", "size"), [(1e-3, 2e-3, 8), (0, 1e-3, 1), (1e-3, 1e-4, 16), (2e-4, 1e-3, 4)])
 def test_packs_grow_while_doubling_pays(launch, work, size):
     assert find(MadeUpCrew(shared(launch, work))).pack_size == size
 
 
 def test_a_size_that_no_larger_one_beats_by_the_gain_is_enough():
-    looks = {k: Look(k, exact(s * k), None, 0, 0) for k, s in {1: 1.0, 2: 0.8, 4: 0.79, 8: 0.78}.items()}
+    looks = {k: Look(k, exact(s * k), s * k, None, 0, 0) for k, s in {1: 1.0, 2: 0.8, 4: 0.79, 8: 0.78}.items()}
     assert best_size(looks) == 2
 
 
@@ -94,12 +92,12 @@ def test_a_first_trial_that_fails_is_the_end_of_the_pilot():
         find(MadeUpCrew(shared(1e-3, 0), fails={1}))
 
 
-def test_nothing_is_begun_when_the_time_is_over():
+def test_without_time_to_look_at_packs_one_trial_is_measured_and_the_rule_decides():
     crew = MadeUpCrew(shared(1e-3, 0), takes=BUDGET_SECONDS)
     found = find(crew)
-    assert crew.asked == [(1, 2)]
-    assert (found.pack_size, found.workers) == (1, 2)
-    assert "no time" in found.why
+    assert crew.asked == [(1, 2), (1, 2)]
+    assert (found.pack_size, found.workers) == (8, 2)
+    assert "by rule: no time" in found.why
 
 
 @pytest.mark.parametrize(("cores", "workers"), [(1, 2), (2, 2), (8, 8), (4, 8)])

@@ -28,11 +28,14 @@ class Disk:
 class Timing:
     """What one process measured of a pack, times in seconds.
 
-    `steps`: for a step, chunk by chunk. `evaluations`: for one of the pack, each. `rest`: for data, mechanism and
-    rows of the pack. `memory`: its peak in bytes, on the GPU where there is one, of `capacity` that it may take.
+    `steps`: for a step, chunk by chunk. `busy`: of a step, the time that the process was at work, whatever else the
+    machine did; on a GPU the time by the clock. `evaluations`: for one of the pack, each. `rest`: for data,
+    mechanism and rows of the pack. `memory`: its peak in bytes, on the GPU where there is one, of `capacity` that it
+    may take.
     """
 
     steps: tuple[float, ...]
+    busy: float
     evaluations: tuple[float, ...]
     rest: float | None
     disk: Disk | None
@@ -51,10 +54,11 @@ class Full:
 
 @dataclass(frozen=True)
 class Look:
-    """A pack of `size` as all processes saw it that trained it at the same time; `step` in seconds of the pack."""
+    """A pack of `size` as all processes saw it that trained it at the same time; `step` and `busy` are of the pack."""
 
     size: int
     step: Interval
+    busy: float
     full: Full | None
     memory: int
     capacity: int
@@ -71,4 +75,5 @@ class Look:
                 evaluation = evaluation.widened(FEW_SAMPLES)
             full = Full(evaluation, rest.widened(FEW_SAMPLES), disk)
         step = Interval.of([seconds for t in timings for seconds in t.steps])
-        return cls(size, step, full, max(t.memory for t in timings), min(t.capacity for t in timings))
+        busy = sum(t.busy for t in timings) / len(timings)
+        return cls(size, step, busy, full, max(t.memory for t in timings), min(t.capacity for t in timings))

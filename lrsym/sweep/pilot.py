@@ -4,6 +4,7 @@ The program with most of the work decides; a few are measured, the others are co
 (`plan.work`). When there is a pilot and what it measures in which order: docs/decisions/packs.md.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log
@@ -11,14 +12,15 @@ from math import log
 from lrsym.sweep.cost import Interval, Rates
 from lrsym.sweep.crew import Crew, PilotError
 from lrsym.sweep.look import Ask, Full, Look
-from lrsym.sweep.plan import PACKS_PER_WORKER, Group, Pack, Program, groups, largest_pack
+from lrsym.sweep.plan import PACKS_PER_WORKER, Group, Pack, Program, auto_pack_size, groups, largest_pack
 from lrsym.sweep.probe import CHUNK_SECONDS, CHUNKS, SINGLE_STEPS
 
 GAIN = 0.05
 """A larger pack must bring at least this share of throughput."""
 
-BUDGET_SECONDS = 9.0
-"""Nothing is begun that would end later than this, by what took so long before; starting is included."""
+CHOOSING_SECONDS, BUDGET_SECONDS = 6.5, 9.0
+"""Nothing is begun that would end later: steps until the first, what else a trial costs until the second. Starting
+counts, and one trial is always measured in full."""
 
 MOST_PROGRAMS, MOST_AT_ONCE = 4, 16
 """How many programs are measured, and by how many processes at once."""
@@ -31,6 +33,8 @@ FULL_SIZE = {"cpu": 4, "cuda": 64}
 
 FEW, SEVERAL = 2, 5
 """Evaluations of a first and of a thorough look."""
+
+NO_TIME = "no time"
 
 SAFE_MEMORY = 0.8
 """Share of free memory that is planned with."""
@@ -70,20 +74,19 @@ class Pilot:
     def __init__(self, packs: Sequence[Pack], room: Room, crew: Crew) -> None:
         self._room, self._crew = room, crew
         self._groups = groups(packs, most=room.pack_size or SIZES[room.device][-1])
+        self._rule = auto_pack_size(sum(map(len, packs)), workers=room.workers or room.most_workers, device=room.device)
         self._bound = largest_pack(sum(map(len, packs)), workers=room.workers or room.most_workers)
 
     def findings(self) -> Findings:
         """Measure in the order of what matters most, until all is known or the time is over."""
         main, group = next(iter(self._groups.items()))
-        first = self._ask(group.trials[:1], evaluations=FEW)
-        assert first.full is not None
-        looks, ended = self._larger(group, first)
+        looks, ended = self._larger(group, self._ask(group.trials[:1]))
         size = max(looks) if self._room.pack_size is not None else best_size(looks)
         workers, step, why_workers = self._choose_workers(group, looks[size])
-        full = self._full(group, looks[size], first.full)
+        full = self._full(group, looks[size])
         share = step.value / looks[size].step.value
         steps = {k: look.step * share for k, look in looks.items()} | {size: step}
-        chosen, why_size = self._room.pack_size or size, self._why_size(size, looks, ended)
+        chosen, why_size = self._size(size, looks, ended)
         return Findings(
             rates=self._others(size, {main: _rates(steps, full)}),
             seconds=self._crew.seconds,
@@ -97,8 +100,12 @@ class Pilot:
     def _ask(self, pack: Pack, *, evaluations: int = 0, at_once: int | None = None) -> Look:
         return self._crew.ask(Ask(pack, evaluations), at_once=at_once or self._crew.size)
 
-    def _has_time(self, seconds: float) -> bool:
-        return not self._crew.broken and self._crew.seconds + seconds <= BUDGET_SECONDS
+    def _has_time(self, seconds: float, *, until: float = BUDGET_SECONDS) -> bool:
+        return not self._crew.broken and self._crew.seconds + seconds <= until
+
+    def _may_look(self, step: float) -> bool:
+        """Whether there is time to look at a pack whose step takes `step` seconds, to choose by it."""
+        return self._has_time(seconds_of_look(step), until=CHOOSING_SECONDS)
 
     def _larger(self, group: Group, first: Look) -> tuple[dict[int, Look], str]:
         """Looks by pack size, and why they end where they do; two sizes in a row that do not pay are the end."""
@@ -106,8 +113,8 @@ class Pilot:
         for size in self._sizes(len(group.trials)):
             if last.memory * size / last.size * self._sharers > SAFE_MEMORY * last.capacity:
                 return looks, "larger ones may not fit into memory"
-            if not self._has_time(seconds_of_look(last.step.value * size / last.size)):
-                return looks, "no time to try larger ones"
+            if not self._may_look(last.step.value * size / last.size):
+                return looks, NO_TIME
             try:
                 last = looks[size] = self._ask(group.trials[:size])
             except PilotError as error:
@@ -116,14 +123,17 @@ class Pilot:
                 break
         return looks, ""
 
-    def _why_size(self, size: int, looks: Mapping[int, Look], ended: str) -> str:
+    def _size(self, best: int, looks: Mapping[int, Look], ended: str) -> tuple[int, str]:
+        """The pack size to take, `best` being the best of those looked at, and why in brackets."""
         if self._room.pack_size is not None:
-            return ""
-        if size < max(looks):
-            return " (larger ones do not pay)"
-        if not ended and size >= self._bound:
+            return self._room.pack_size, ""
+        if best < max(looks):
+            return best, " (larger ones do not pay)"
+        if ended == NO_TIME:
+            return max(best, self._rule), f" (by rule: no time to try more than {best})"
+        if not ended and best >= self._bound:
             ended = f"larger ones leave a worker fewer than {PACKS_PER_WORKER}"
-        return f" ({ended})" if ended else ""
+        return best, f" ({ended})" if ended else ""
 
     def _sizes(self, trials: int) -> list[int]:
         """Sizes to try after one, ascending."""
@@ -144,7 +154,7 @@ class Pilot:
             return self._room.workers, look.step, ""
         steps = {all_at_once: look.step}
         for at_once in sorted({1, all_at_once // 2} - {0, all_at_once}) if self._room.device == "cpu" else ():
-            if self._has_time(seconds_of_look(look.step.value)):
+            if self._may_look(look.step.value):
                 steps[at_once] = self._ask(group.trials[: look.size], at_once=at_once).step
         # The fastest chunks count: what other programs do meanwhile should not decide.
         speed = {at_once: at_once / step.low for at_once, step in steps.items()}
@@ -157,17 +167,16 @@ class Pilot:
         told = f" ({speed[best] / speed[1]:.1f} times as fast as 1)" if best > 1 and 1 in speed else ""
         return (min(most, room) if best == all_at_once else best), steps[best], told
 
-    def _full(self, group: Group, measured: Look, first: Full) -> Full:
-        """What trials cost besides steps, looked at thoroughly if there is time."""
+    def _full(self, group: Group, measured: Look) -> Full:
+        """What trials cost besides steps: of one trial in any case, of a pack if there is time."""
+        first = self._ask(group.trials[:1], evaluations=FEW).full
+        assert first is not None
         size = min(measured.size, FULL_SIZE[self._room.device])
         steps = seconds_of_look(measured.step.value * size / measured.size)
         for evaluations in (SEVERAL, FEW):
-            rest = size * (first.evaluation.value * evaluations + first.rest.value)
-            if self._has_time(steps + rest):
-                try:
+            if self._has_time(steps + size * (first.evaluation.value * evaluations + first.rest.value)):
+                with contextlib.suppress(PilotError):
                     return self._ask(group.trials[:size], evaluations=evaluations).full or first
-                except PilotError:
-                    break
         return first
 
     def _others(self, size: int, rates: dict[Program, Rates]) -> dict[Program, Rates]:
@@ -204,8 +213,8 @@ class Pilot:
 
 
 def best_size(looks: Mapping[int, Look]) -> int:
-    """The smallest pack size that no larger one beats by GAIN, judged by the fastest chunks of steps."""
-    seconds = {size: look.step.low / size for size, look in looks.items()}
+    """The smallest pack size that no larger one beats by GAIN; what other programs do meanwhile does not count."""
+    seconds = {size: look.busy / size for size, look in looks.items()}
     return min(size for size in seconds if seconds[size] <= min(seconds.values()) * (1 + GAIN))
 
 

@@ -4,7 +4,6 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,8 +21,11 @@ CHUNK_SECONDS = 0.08
 CHUNKS, SINGLE_STEPS = 6, 4
 """How many chunks of steps, and before them single steps; the first of each warm up and are not counted."""
 
-MOST_STEPS = 64
-"""Longest chunk: the batches of so many steps are drawn at a time."""
+FEWEST_STEPS, MOST_STEPS = 3, 64
+"""Length of a chunk."""
+
+LOOK = 0.3
+"""What `fit` does at an evaluation step besides, in steps: it looks at the loss once more, without a gradient."""
 
 
 def serve(connection: Connection, job: Job, number: int) -> None:
@@ -51,13 +53,13 @@ def serve(connection: Connection, job: Job, number: int) -> None:
 
 def measure(ask: Ask, job: Job) -> Timing:
     """The Timing of `ask`; raises what training raises."""
-    steps = _step_seconds(ask.pack, job.device)
+    steps, busy = _step_seconds(ask.pack, job.device)
     evaluations, rest, disk = (), None, None
     if ask.evaluations:
         with tempfile.TemporaryDirectory(dir=job.root) as folder:
             evaluations, rest, disk = _rest(ask, Path(folder), job, step=median(steps))
     memory, capacity = _memory(job.device)
-    return Timing(steps, evaluations, rest, disk, memory, capacity)
+    return Timing(steps, busy, evaluations, rest, disk, memory, capacity)
 
 
 def shortened(trial: Trial, *, steps: int, points: int) -> Trial:
@@ -66,18 +68,16 @@ def shortened(trial: Trial, *, steps: int, points: int) -> Trial:
     return Trial.from_axes({**trial.values(), **short})
 
 
-def _step_seconds(pack: Pack, device: str) -> tuple[float, ...]:
-    """Seconds of a step, chunk by chunk, without what `fit` does at an evaluation step besides."""
-    single = median(_gaps(pack, device, steps=1, chunks=SINGLE_STEPS)[2:])
-    steps = min(MOST_STEPS, max(2, round(CHUNK_SECONDS / single)))
-    chunks = _gaps(pack, device, steps=steps, chunks=CHUNKS)[1:]
-    # A chunk is n steps and one look at the loss, a single step is one and one. The difference of two noisy times
-    # may be anything; the look is known to cost less than half a step.
-    return tuple(max(chunk / (steps + 0.5), min(chunk / steps, (chunk - single) / (steps - 1))) for chunk in chunks)
+def _step_seconds(pack: Pack, device: str) -> tuple[tuple[float, ...], float]:
+    """Seconds of a step, chunk by chunk, and the time in a step that this process was at work."""
+    single = median(busy for _, busy in _chunks(pack, device, steps=1, chunks=SINGLE_STEPS)[2:])
+    steps = min(MOST_STEPS, max(FEWEST_STEPS, round(CHUNK_SECONDS / single)))
+    chunks = _chunks(pack, device, steps=steps, chunks=CHUNKS)[1:]
+    return tuple(wall / (steps + LOOK) for wall, _ in chunks), median(busy for _, busy in chunks) / (steps + LOOK)
 
 
-def _gaps(pack: Pack, device: str, *, steps: int, chunks: int) -> list[float]:
-    """Seconds of each of `chunks` times `steps` steps."""
+def _chunks(pack: Pack, device: str, *, steps: int, chunks: int) -> list[tuple[float, float]]:
+    """Of each of `chunks` times `steps` steps the seconds by the clock, and those at work (on a GPU the same)."""
     import torch
 
     from lrsym.testbed.training import PackData, fit
@@ -85,15 +85,13 @@ def _gaps(pack: Pack, device: str, *, steps: int, chunks: int) -> list[float]:
     chosen = torch.device(device)
     short = [shortened(trial, steps=steps * chunks, points=chunks) for trial in pack]
     snapshots = fit(short, PackData.of(short, device=chosen), device=chosen)
-
-    def times() -> Iterator[float]:
-        yield time.perf_counter()
-        for _ in snapshots:
-            if chosen.type == "cuda":
-                torch.cuda.synchronize(chosen)
-            yield time.perf_counter()
-
-    return [after - before for before, after in pairwise(times())]
+    busy = time.process_time if chosen.type == "cpu" else time.perf_counter
+    times = [(time.perf_counter(), busy())]
+    for _ in snapshots:
+        if chosen.type == "cuda":
+            torch.cuda.synchronize(chosen)
+        times.append((time.perf_counter(), busy()))
+    return [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(times)]
 
 
 def _rest(ask: Ask, folder: Path, job: Job, *, step: float) -> tuple[tuple[float, ...], float, Disk]:
