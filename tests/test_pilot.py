@@ -15,8 +15,9 @@ from lrsym.sweep.cost import Interval
 from lrsym.sweep.crew import PilotError
 from lrsym.sweep.drive import Settings
 from lrsym.sweep.look import Disk, Full, Look
-from lrsym.sweep.pilot import BUDGET_SECONDS, Pilot, Room, best_size
+from lrsym.sweep.pilot import Pilot, Room, best_size
 from lrsym.sweep.plan import make_packs, make_plan
+from lrsym.sweep.survey import BUDGET_SECONDS
 from tests.small_trials import small
 from tests.test_engines import write_sweep
 
@@ -32,7 +33,7 @@ class MadeUpCrew:
 
     def __init__(self, cost, *, size=2, takes=0.1, memory=lambda size: GB, capacity=100 * GB, fails=()):
         self.cost, self.size, self.takes, self.memory, self.capacity = cost, size, takes, memory, capacity
-        self.fails, self.asked, self.broken, self.startup, self.seconds = fails, [], False, 1.0, 1.0
+        self.fails, self.asked, self.startup, self.seconds = fails, [], 1.0, 1.0
 
     def ask(self, ask, *, at_once):
         size = len(ask.pack)

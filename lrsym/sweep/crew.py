@@ -4,6 +4,7 @@ import contextlib
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -29,37 +30,45 @@ class Crew:
     Raises PilotError where one does not start.
     """
 
-    def __init__(self, size: int, *, device: str, threads: int) -> None:
+    def __init__(
+        self,
+        size: int,
+        *,
+        device: str,
+        threads: int,
+        target: Callable[[Connection, Job, int], None] = serve,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self.size, self._target, self._patience = size, target, patience
         self._started = time.monotonic()
-        self._members: list[tuple[BaseProcess, Connection]] = []
-        self.broken = False
         os.environ.update(worker_environment(threads))
         self._folder = tempfile.TemporaryDirectory(prefix="lrsym-pilot-", ignore_cleanup_errors=True)
-        job = Job(Path(self._folder.name), "pilot", device, threads)
+        self._job = Job(Path(self._folder.name), "pilot", device, threads)
+        self._members: list[tuple[BaseProcess, Connection]] = []
         try:
-            for number in range(size):
-                self._members.append(spawn(serve, job, number, name=f"lrsym-pilot-{number}"))
-            self._hear(size)
+            self._start()
         except BaseException:
-            self._dismiss()
+            self.dismiss()
             raise
         self.startup = self.seconds
+
+    def _start(self) -> None:
+        for number in range(self.size):
+            self._members.append(spawn(self._target, self._job, number, name=f"lrsym-pilot-{number}"))
+        self._hear(self.size)
 
     @property
     def seconds(self) -> float:
         """How long this pilot has lasted."""
         return time.monotonic() - self._started
 
-    @property
-    def size(self) -> int:
-        """How many processes there are."""
-        return len(self._members)
-
     def ask(self, ask: Ask, *, at_once: int) -> Look:
         """What `at_once` processes measured, all at the same time.
 
-        Raises PilotError where one of them fails; where one dies, nothing can be asked afterwards.
+        Raises PilotError where one of them fails or dies; the next to be asked are then fresh ones.
         """
+        if not self._members:
+            self._start()
         for _, connection in self._members[:at_once]:
             with contextlib.suppress(OSError):  # it died just now: listening tells
                 connection.send(ask)
@@ -71,31 +80,35 @@ class Crew:
 
     def _hear(self, at_once: int) -> list[object]:
         """One message of each of the first `at_once` processes."""
-        asked, answers = self._members[:at_once], []
-        waiting = {connection: process for process, connection in asked}
+        waiting = {connection: process for process, connection in self._members[:at_once]}
+        answers: list[object] = []
         while waiting:
-            left = PATIENCE_SECONDS - self.seconds
-            ready = wait(list(waiting), timeout=max(0.0, left))
+            ready = wait(list(waiting), timeout=max(0.0, self._patience - self.seconds))
             if not ready:
-                self.broken = True
-                raise PilotError(f"not over after {PATIENCE_SECONDS:.0f} s")
+                self._end()
+                raise PilotError(f"not over after {self._patience:.0f} s")
             for connection in ready:
                 assert isinstance(connection, Connection)
                 process = waiting.pop(connection)
                 try:
                     answers.append(connection.recv())
                 except (EOFError, OSError):
-                    self.broken = True
                     process.join(1)
+                    self._end()
                     raise PilotError(f"its process died with code {process.exitcode}") from None
         return answers
 
-    def _dismiss(self) -> None:
+    def _end(self) -> None:
         for process, connection in self._members:
             connection.close()
             process.terminate()
         for process, _ in self._members:
             process.join()
+        self._members = []
+
+    def dismiss(self) -> None:
+        """End the processes and remove what they wrote."""
+        self._end()
         self._folder.cleanup()
 
     def __enter__(self) -> Self:
@@ -104,4 +117,4 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._dismiss()
+        self.dismiss()

@@ -1,38 +1,30 @@
 """The pilot: seconds of measuring that decide pack size and workers, and tell what a sweep will cost.
 
-The program with most of the work decides; a few are measured, the others are compared with them by their work
-(`plan.work`). When there is a pilot and what it measures in which order: docs/decisions/packs.md.
+The program with most of the work decides. When there is a pilot, and what it measures in which order:
+docs/decisions/packs.md.
 """
 
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log
 
 from lrsym.sweep.cost import Interval, Rates
 from lrsym.sweep.crew import Crew, PilotError
-from lrsym.sweep.look import Ask, Full, Look
+from lrsym.sweep.look import Ask, Look
 from lrsym.sweep.plan import PACKS_PER_WORKER, Group, Pack, Program, auto_pack_size, groups, largest_pack
-from lrsym.sweep.probe import CHUNK_SECONDS, CHUNKS, SINGLE_STEPS
+from lrsym.sweep.survey import seconds_of_look, survey
 
-GAIN = 0.05
-"""A larger pack must bring at least this share of throughput."""
+GAIN, FEWER_GAIN = 0.05, 0.2
+"""A larger pack must bring at least the first share of throughput, fewer workers than there could be the second."""
 
-CHOOSING_SECONDS, BUDGET_SECONDS = 6.5, 9.0
-"""Nothing is begun that would end later: steps until the first, what else a trial costs until the second. Starting
-counts, and one trial is always measured in full."""
+CHOOSING_SECONDS = 6.5
+"""No steps are looked at to choose that would take until later; the rest of BUDGET_SECONDS is for the cost."""
 
-MOST_PROGRAMS, MOST_AT_ONCE = 4, 16
-"""How many programs are measured, and by how many processes at once."""
+MOST_AT_ONCE = 16
+"""How many processes measure at once."""
 
 SIZES = {"cpu": (2, 4, 8, 16), "cuda": tuple(8 << doubled for doubled in range(10))}
 """Pack sizes that are tried: a core gains nothing beyond, a GPU goes on until memory or gain end."""
-
-FULL_SIZE = {"cpu": 4, "cuda": 64}
-"""Largest pack whose evaluations and rows are measured: they cost a trial about the same in a larger one."""
-
-FEW, SEVERAL = 2, 5
-"""Evaluations of a first and of a thorough look."""
 
 NO_TIME = "no time"
 
@@ -79,16 +71,15 @@ class Pilot:
 
     def findings(self) -> Findings:
         """Measure in the order of what matters most, until all is known or the time is over."""
-        main, group = next(iter(self._groups.items()))
+        group = next(iter(self._groups.values()))
         looks, ended = self._larger(group, self._ask(group.trials[:1]))
         size = max(looks) if self._room.pack_size is not None else best_size(looks)
         workers, step, why_workers = self._choose_workers(group, looks[size])
-        full = self._full(group, looks[size])
         share = step.value / looks[size].step.value
         steps = {k: look.step * share for k, look in looks.items()} | {size: step}
         chosen, why_size = self._size(size, looks, ended)
         return Findings(
-            rates=self._others(size, {main: _rates(steps, full)}),
+            rates=survey(self._groups, steps, self._crew, device=self._room.device),
             seconds=self._crew.seconds,
             pack_size=chosen,
             workers=workers,
@@ -97,15 +88,12 @@ class Pilot:
             startup=Interval.of([self._crew.startup]).widened(1.25),
         )
 
-    def _ask(self, pack: Pack, *, evaluations: int = 0, at_once: int | None = None) -> Look:
-        return self._crew.ask(Ask(pack, evaluations), at_once=at_once or self._crew.size)
-
-    def _has_time(self, seconds: float, *, until: float = BUDGET_SECONDS) -> bool:
-        return not self._crew.broken and self._crew.seconds + seconds <= until
+    def _ask(self, pack: Pack, *, at_once: int | None = None) -> Look:
+        return self._crew.ask(Ask(pack), at_once=at_once or self._crew.size)
 
     def _may_look(self, step: float) -> bool:
         """Whether there is time to look at a pack whose step takes `step` seconds, to choose by it."""
-        return self._has_time(seconds_of_look(step), until=CHOOSING_SECONDS)
+        return self._crew.seconds + seconds_of_look(step) <= CHOOSING_SECONDS
 
     def _larger(self, group: Group, first: Look) -> tuple[dict[int, Look], str]:
         """Looks by pack size, and why they end where they do; two sizes in a row that do not pay are the end."""
@@ -155,61 +143,18 @@ class Pilot:
         steps = {all_at_once: look.step}
         for at_once in sorted({1, all_at_once // 2} - {0, all_at_once}) if self._room.device == "cpu" else ():
             if self._may_look(look.step.value):
-                steps[at_once] = self._ask(group.trials[: look.size], at_once=at_once).step
+                with contextlib.suppress(PilotError):
+                    steps[at_once] = self._ask(group.trials[: look.size], at_once=at_once).step
         # The fastest chunks count: what other programs do meanwhile should not decide.
         speed = {at_once: at_once / step.low for at_once, step in steps.items()}
         best = max(speed, key=lambda at_once: speed[at_once])
-        if speed[best] < speed[all_at_once] * (1 + GAIN):
+        if speed[best] < speed[all_at_once] * (1 + FEWER_GAIN):
             best = all_at_once
         room = max(1, int(SAFE_MEMORY * look.capacity / look.memory)) if self._room.device == "cpu" else most
         if room < best:
             return room, look.step, f" (each takes {look.memory / 1e9:.1f} GB)"
         told = f" ({speed[best] / speed[1]:.1f} times as fast as 1)" if best > 1 and 1 in speed else ""
         return (min(most, room) if best == all_at_once else best), steps[best], told
-
-    def _full(self, group: Group, measured: Look) -> Full:
-        """What trials cost besides steps: of one trial in any case, of a pack if there is time."""
-        first = self._ask(group.trials[:1], evaluations=FEW).full
-        assert first is not None
-        size = min(measured.size, FULL_SIZE[self._room.device])
-        steps = seconds_of_look(measured.step.value * size / measured.size)
-        for evaluations in (SEVERAL, FEW):
-            if self._has_time(steps + size * (first.evaluation.value * evaluations + first.rest.value)):
-                with contextlib.suppress(PilotError):
-                    return self._ask(group.trials[:size], evaluations=evaluations).full or first
-        return first
-
-    def _others(self, size: int, rates: dict[Program, Rates]) -> dict[Program, Rates]:
-        """The rates of every program: of a few, spread evenly, from a look while there is time; else by comparison."""
-        names = list(self._groups)
-        spread = [names[round(i * (len(names) - 1) / (MOST_PROGRAMS - 1))] for i in range(1, MOST_PROGRAMS)]
-        for program in dict.fromkeys(spread):
-            found = None if program in rates else self._other(self._groups[program], size, next(iter(rates.values())))
-            rates |= {program: found} if found else {}
-        return {program: rates.get(program) or self._compared(program, rates) for program in names}
-
-    def _other(self, group: Group, size: int, main: Rates) -> Rates | None:
-        """The rates of another program than the main one, if there is time."""
-        size = min(size, len(group.trials), FULL_SIZE[self._room.device])
-        ratio = group.work_of_step / next(iter(self._groups.values())).work_of_step
-        rest = size * (FEW * main.evaluation.value + main.rest.value)
-        if not self._has_time(seconds_of_look(main.step(size).value * ratio) + rest * ratio):
-            return None
-        try:
-            look = self._ask(group.trials[:size], evaluations=FEW)
-        except PilotError:
-            return None
-        assert look.full is not None
-        share = look.step.value / main.step(size).value
-        return _rates({k: step * share for k, step in main.steps.items()} | {size: look.step}, look.full)
-
-    def _compared(self, program: Program, rates: Mapping[Program, Rates]) -> Rates:
-        """The rates of a program that was not measured: from the one of most similar work that was."""
-        names, work = list(self._groups), self._groups[program].work_of_step
-        ratios = {other: work / self._groups[other].work_of_step for other in rates}
-        place = names.index(program)
-        nearest = min(rates, key=lambda other: (abs(log(ratios[other])), abs(names.index(other) - place)))
-        return rates[nearest].scaled(ratios[nearest])
 
 
 def best_size(looks: Mapping[int, Look]) -> int:
@@ -218,17 +163,6 @@ def best_size(looks: Mapping[int, Look]) -> int:
     return min(size for size in seconds if seconds[size] <= min(seconds.values()) * (1 + GAIN))
 
 
-def seconds_of_look(step: float) -> float:
-    """About how long it takes to look at a pack whose step takes `step` seconds, its evaluations left out."""
-    return CHUNKS * CHUNK_SECONDS + (SINGLE_STEPS + 2 * CHUNKS) * step
-
-
 def counted(workers: int) -> str:
     """So many workers, in words."""
     return f"{workers} worker" if workers == 1 else f"{workers} workers"
-
-
-def _rates(steps: Mapping[int, Interval], full: Full) -> Rates:
-    disk = full.disk
-    low, high = disk.point
-    return Rates(steps, full.evaluation, full.rest, disk.pack, disk.trial, Interval(low, (low + high) / 2, high))
