@@ -130,6 +130,12 @@ def test_what_is_given_is_kept():
     assert (found.workers, found.pack_size) == (7, 5)
 
 
+def test_a_size_that_is_given_and_fails_is_kept_and_told():
+    found = find(MadeUpCrew(shared(1e-3, 0), fails={5}), workers=2, pack_size=5)
+    assert found.pack_size == 5
+    assert "5 failed: MemoryError" in found.why
+
+
 def test_packs_on_a_gpu_grow_until_memory_ends():
     crew = MadeUpCrew(shared(1e-3, 0), size=1, memory=lambda size: size * GB // 10, capacity=80 * GB)
     found = find(crew, trials=9999, packs=make_packs([small(seed=s) for s in range(9999)], size=256), device="cuda")

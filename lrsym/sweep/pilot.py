@@ -114,7 +114,7 @@ class Pilot:
     def _size(self, best: int, looks: Mapping[int, Look], ended: str) -> tuple[int, str]:
         """The pack size to take, `best` being the best of those looked at, and why in brackets."""
         if self._room.pack_size is not None:
-            return self._room.pack_size, ""
+            return self._room.pack_size, f" ({ended})" if ended and ended != NO_TIME else ""
         if best < max(looks):
             return best, " (larger ones do not pay)"
         if ended == NO_TIME:
@@ -142,12 +142,12 @@ class Pilot:
             return self._room.workers, look.step, ""
         steps = {all_at_once: look.step}
         for at_once in sorted({1, all_at_once // 2} - {0, all_at_once}) if self._room.device == "cpu" else ():
-            if self._may_look(look.step.value):
-                with contextlib.suppress(PilotError):
-                    steps[at_once] = self._ask(group.trials[: look.size], at_once=at_once).step
-        # The fastest chunks count: what other programs do meanwhile should not decide.
-        speed = {at_once: at_once / step.low for at_once, step in steps.items()}
+            self._look_again(group, look, at_once, steps)
+        speed = _speeds(steps)
         best = max(speed, key=lambda at_once: speed[at_once])
+        if best != all_at_once:  # it may have been a bad moment
+            self._look_again(group, look, all_at_once, steps)
+            speed = _speeds(steps)
         if speed[best] < speed[all_at_once] * (1 + FEWER_GAIN):
             best = all_at_once
         room = max(1, int(SAFE_MEMORY * look.capacity / look.memory)) if self._room.device == "cpu" else most
@@ -156,11 +156,23 @@ class Pilot:
         told = f" ({speed[best] / speed[1]:.1f} times as fast as 1)" if best > 1 and 1 in speed else ""
         return (min(most, room) if best == all_at_once else best), steps[best], told
 
+    def _look_again(self, group: Group, look: Look, at_once: int, steps: dict[int, Interval]) -> None:
+        """Put into `steps` how long one takes with so many `at_once`, if there is time and unless it was faster."""
+        if self._may_look(look.step.value):
+            with contextlib.suppress(PilotError):
+                found = self._ask(group.trials[: look.size], at_once=at_once).step
+                steps[at_once] = min(found, steps.get(at_once, found), key=lambda step: step.low)
+
 
 def best_size(looks: Mapping[int, Look]) -> int:
     """The smallest pack size that no larger one beats by GAIN; what other programs do meanwhile does not count."""
     seconds = {size: look.busy / size for size, look in looks.items()}
     return min(size for size in seconds if seconds[size] <= min(seconds.values()) * (1 + GAIN))
+
+
+def _speeds(steps: Mapping[int, Interval]) -> dict[int, float]:
+    """Steps a second by the number of processes, judged by their fastest chunks."""
+    return {at_once: at_once / step.low for at_once, step in steps.items()}
 
 
 def counted(workers: int) -> str:
