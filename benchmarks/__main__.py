@@ -1,7 +1,14 @@
-"""`python -m benchmarks`: take every figure, write the table, print it."""
+"""`python -m benchmarks`: take the figures of every part, or of the parts named, and print the table.
+
+A part that is taken replaces its own rows, so one can be taken anew without the others.
+"""
 
 import argparse
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks import engines, figures, step
 
@@ -11,29 +18,46 @@ QUICK_RESULTS = HERE / "out" / "quick.parquet"
 """A smoke test must not replace figures that took minutes."""
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part: what takes its figures, and with which settings, in earnest and as a smoke test."""
+
+    measure: Callable[..., list[figures.Figure]]
+    full: Mapping[str, Any]
+    quick: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sentence(self) -> str:
+        """What the part is about: the head of its module."""
+        return (inspect.getdoc(inspect.getmodule(self.measure)) or "").splitlines()[0]
+
+
+PARTS = {
+    "step": Part(step.measure, {"steps": step.CHUNK, "repeats": 10}, {"steps": 8, "repeats": 2}),
+    "engines": Part(
+        engines.measure, {"trials": 16, "steps": 200, "repeats": 3}, {"trials": 4, "steps": 10, "repeats": 1}
+    ),
+}
+
+
 def main() -> None:
     """Parse the command line and do what it says."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    told = f"any of {', '.join(PARTS)}; all where none is named"
+    parser.add_argument("parts", nargs="*", metavar="PART", help=told)
     parser.add_argument("--quick", action="store_true", help="few repeats: does everything work? Figures mean little")
-    parser.add_argument("--markdown", action="store_true", help="print the table of the last full run; measure nothing")
+    parser.add_argument("--markdown", action="store_true", help="print the table as it is; measure nothing")
     asked = parser.parse_args()
-    path, command = RESULTS, ["python", "-m", "benchmarks"]
-    if asked.quick:
-        path, command = QUICK_RESULTS, [*command, "--quick"]
-    if not asked.markdown:
-        taken = _quick() if asked.quick else _full()
-        figures.write(taken, path, command=command)
-    elif not path.exists():
-        parser.error(f"{path.name} is not there yet; run it first: {' '.join(command)}")
-    print(figures.markdown(path))
-
-
-def _full() -> list[figures.Figure]:
-    return [*step.measure(steps=step.CHUNK, repeats=10), *engines.measure(trials=16, steps=200, repeats=3)]
-
-
-def _quick() -> list[figures.Figure]:
-    return [*step.measure(steps=8, repeats=2), *engines.measure(trials=8, steps=10, repeats=1)]
+    if unknown := {*asked.parts} - {*PARTS}:
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    path = QUICK_RESULTS if asked.quick else RESULTS
+    for name in [] if asked.markdown else asked.parts or PARTS:
+        command = ["python", "-m", "benchmarks", name, *(["--quick"] if asked.quick else [])]
+        taken = PARTS[name].measure(**(PARTS[name].quick if asked.quick else PARTS[name].full))
+        figures.write(taken, path, part=name, command=command)
+    if not path.exists():
+        parser.error(f"{path.name} is not there yet; take figures first, without --markdown")
+    print(figures.markdown(path, parts={name: part.sentence for name, part in PARTS.items()}))
 
 
 if __name__ == "__main__":

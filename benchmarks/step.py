@@ -7,20 +7,16 @@ Nothing is timed before the variants have been seen to train the same trial to t
 """
 
 import itertools
-import multiprocessing as mp
-import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 
 import torch
 
-from benchmarks.figures import Figure
-from benchmarks.textbook import Clip, Encoder, losses
-from lrsym.sweep.job import worker_environment
+from benchmarks import fresh
+from benchmarks.figures import Figure, ratios
+from benchmarks.textbook import losses
+from benchmarks.textbook_trial import model_of
 from lrsym.testbed.batches import CHUNK, batches
-from lrsym.testbed.parameters import ParameterLayout
 from lrsym.testbed.training import PackData, fit
 from lrsym.trial import Trial
 
@@ -45,8 +41,7 @@ def measure(*, steps: int, repeats: int) -> list[Figure]:
     """
     figures = []
     for size in BATCH_SIZES:
-        with _environment(worker_environment(1)), ProcessPoolExecutor(1, mp.get_context("spawn")) as process:
-            difference, seconds = process.submit(_measure, size, steps=steps, repeats=repeats).result()
+        difference, seconds = fresh.call(_measure, size, steps=steps, repeats=repeats)
         named = {"benchmark": f"loss, batch {size}", "unit": f"nats, largest difference in {CHECKED_STEPS} steps"}
         figures += [*_figures(seconds, size), Figure.of([difference], variant="textbook against packs", **named)]
     return figures
@@ -60,11 +55,10 @@ def _measure(batch_size: int, *, steps: int, repeats: int) -> tuple[float, Secon
     for advance in runs.values():
         advance()
     seconds: Seconds = {name: [] for name in runs}
-    for repeat in range(repeats):
-        for name in itertools.islice(itertools.cycle(runs), repeat, repeat + len(runs)):
-            started = time.perf_counter()
-            runs[name]()
-            seconds[name].append((time.perf_counter() - started) / (steps * MEMBERS[name]))
+    for name in fresh.in_turn([*runs], repeats):
+        started = time.perf_counter()
+        runs[name]()
+        seconds[name].append((time.perf_counter() - started) / (steps * MEMBERS[name]))
     return difference, seconds
 
 
@@ -93,16 +87,8 @@ def _run(name: str, batch_size: int, *, chunk: int, chunks: int) -> Callable[[],
 
 def _textbook(trial: Trial, data: PackData, *, readout_only: bool) -> Iterator[torch.Tensor]:
     """Losses of the textbook loop, from the initial values and on the batches that lrsym draws for `trial`."""
-    layout = ParameterLayout.of(trial)
-    views, scale = layout.views(layout.initial([trial])), trial.model.embedding_scale
-    vision, text = (
-        Encoder(shape, views[shape.name], scale=scale, readout_only=readout_only)
-        for shape in (layout.vision, layout.text)
-    )
-    log_scale = views["loss"]["log_scale"][0].clone()
-    model = Clip(vision, text, log_scale=log_scale, batch_size=trial.optim.batch_size)
     drawn = (batch[0] for batch in batches([trial], data.training_sets, device=CPU))
-    return losses(model, trial.optim, data, drawn)
+    return losses(model_of(trial, readout_only=readout_only), trial.optim, data, drawn)
 
 
 def _figures(seconds: Seconds, batch_size: int) -> list[Figure]:
@@ -112,21 +98,6 @@ def _figures(seconds: Seconds, batch_size: int) -> list[Figure]:
         for name, own in seconds.items()
     ]
     for base, name in itertools.product((TEXTBOOK, READOUT), (ALONE, PACK)):
-        ratios = [slow / fast for slow, fast in zip(seconds[base], seconds[name], strict=True)]
-        figures.append(Figure.of(ratios, benchmark=speed, variant=name, unit=f"times {base}"))
+        values = ratios(seconds[base], seconds[name])
+        figures.append(Figure.of(values, benchmark=speed, variant=name, unit=f"times {base}"))
     return figures
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set `variables` for processes started meanwhile, and put back what was there."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

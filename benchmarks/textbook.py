@@ -65,10 +65,12 @@ class Encoder(nn.Module):
 class Clip(nn.Module):
     """Both encoders and the symmetric contrastive loss."""
 
+    own: Tensor
+
     def __init__(self, vision: Encoder, text: Encoder, *, log_scale: Tensor, batch_size: int) -> None:
         super().__init__()
         self.vision, self.text, self.log_scale = vision, text, nn.Parameter(log_scale)
-        self.own = torch.arange(batch_size)
+        self.register_buffer("own", torch.arange(batch_size), persistent=False)
 
     def forward(self, images: Tensor, captions: Tensor) -> Tensor:
         """Mean loss of the batch."""

@@ -1,0 +1,36 @@
+"""The baselines of the benchmarks train and evaluate what lrsym does, and parts replace only their own rows."""
+
+import pytest
+import torch
+
+from benchmarks import figures, textbook_trial
+from benchmarks.figures import Figure
+from lrsym.testbed.evaluation import Candidates, evaluate
+from lrsym.testbed.parameters import ParameterLayout
+from lrsym.testbed.training import PackData, fit
+from lrsym.trial import Trial
+from tests.small_trials import CPU
+
+
+def test_the_textbook_trial_has_the_losses_and_accuracies_of_lrsym():
+    trial = Trial.from_axes({"optim.steps": 20, "optim.batch_size": 20, "eval.points": 2, "eval.schedule": "linear"})
+    data, layout = PackData.of([trial], device=CPU), ParameterLayout.of(trial)
+    candidates, scale = Candidates.of(trial.scenes, data), torch.tensor([trial.model.embedding_scale])
+    points = textbook_trial.train(trial, device=CPU)
+    for snapshot, (step, loss, found) in zip(fit([trial], data, device=CPU), points, strict=True):
+        measured = evaluate(layout, snapshot.parameters, data, candidates, scale=scale)
+        wanted = {f"{split}_{metric}": v.item() for (split, metric), v in measured.items() if not v.isnan()}
+        assert (step, loss) == (snapshot.step, pytest.approx(snapshot.loss.item(), abs=1e-5))
+        assert found == pytest.approx(wanted, abs=0.005)
+
+
+def test_a_part_taken_anew_replaces_its_own_rows_alone(tmp_path):
+    path = tmp_path / "results.parquet"
+    for part, value in (("a", 1.0), ("b", 2.0), ("a", 3.0)):
+        taken = [Figure.of([value], benchmark="x", variant=f"of {part}", unit="s")]
+        figures.write(taken, path, part=part, command=["python", part])
+    page = figures.markdown(path, parts={"a": "About a.", "b": "About b."})
+    assert "| x | of a | 3 |" in page
+    assert "| x | of b | 2 |" in page
+    assert "| x | of a | 1 |" not in page
+    assert page.index("About a.") < page.index("`python a`") < page.index("About b.") < page.index("`python b`")
