@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import engines, figures, step
+from benchmarks import against_ray, engines, figures, step
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.parquet"
@@ -34,16 +34,24 @@ class Part:
 
 PARTS = {
     "step": Part(step.measure, {"steps": step.CHUNK, "repeats": 10}, {"steps": 8, "repeats": 2}),
+    "plain_ray": Part(
+        against_ray.measure,
+        {"trials": 16, "steps": 300, "repeats": 5},
+        {"trials": 2, "steps": 4, "repeats": 1, "batch_sizes": [50]},
+    ),
+    "full_length": Part(against_ray.measure, {"trials": 16, "steps": 3000, "repeats": 1, "loggers": False}),
     "engines": Part(
         engines.measure, {"trials": 16, "steps": 200, "repeats": 3}, {"trials": 4, "steps": 10, "repeats": 1}
     ),
 }
+ONLY_WHEN_NAMED = ("full_length",)
+"""Half an hour."""
 
 
 def main() -> None:
     """Parse the command line and do what it says."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    told = f"any of {', '.join(PARTS)}; all where none is named"
+    told = f"any of {', '.join(PARTS)}; all where none is named, but {', '.join(ONLY_WHEN_NAMED)}"
     parser.add_argument("parts", nargs="*", metavar="PART", help=told)
     parser.add_argument("--quick", action="store_true", help="few repeats: does everything work? Figures mean little")
     parser.add_argument("--markdown", action="store_true", help="print the table as it is; measure nothing")
@@ -51,7 +59,7 @@ def main() -> None:
     if unknown := {*asked.parts} - {*PARTS}:
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     path = QUICK_RESULTS if asked.quick else RESULTS
-    for name in [] if asked.markdown else asked.parts or PARTS:
+    for name in [] if asked.markdown else asked.parts or [name for name in PARTS if name not in ONLY_WHEN_NAMED]:
         command = ["python", "-m", "benchmarks", name, *(["--quick"] if asked.quick else [])]
         taken = PARTS[name].measure(**(PARTS[name].quick if asked.quick else PARTS[name].full))
         figures.write(taken, path, part=name, command=command)
