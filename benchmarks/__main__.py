@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import against_ray, engines, figures, step
+from benchmarks import against_ray, engines, figures, floor, step
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.parquet"
@@ -34,6 +34,7 @@ class Part:
 
 PARTS = {
     "step": Part(step.measure, {"steps": step.CHUNK, "repeats": 10}, {"steps": 8, "repeats": 2}),
+    "floor": Part(floor.measure, {"steps": 16, "repeats": 20}, {"steps": 2, "repeats": 2}),
     "plain_ray": Part(
         against_ray.measure,
         {"trials": 16, "steps": 300, "repeats": 5},

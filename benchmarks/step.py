@@ -51,7 +51,7 @@ def _measure(batch_size: int, *, steps: int, repeats: int) -> tuple[float, Secon
     """Largest difference of losses, and the seconds per step and trial of every variant, repeat by repeat."""
     torch.set_num_threads(1)
     difference = _check(batch_size)
-    runs = {name: _run(name, batch_size, chunk=steps, chunks=repeats + 1) for name in MEMBERS}
+    runs = {name: run(name, batch_size, chunk=steps, chunks=repeats + 1) for name in MEMBERS}
     for advance in runs.values():
         advance()
     seconds: Seconds = {name: [] for name in runs}
@@ -64,7 +64,7 @@ def _measure(batch_size: int, *, steps: int, repeats: int) -> tuple[float, Secon
 
 def _check(batch_size: int) -> float:
     """Train the first trial with every variant and compare the losses of each step."""
-    runs = {name: _run(name, batch_size, chunk=1, chunks=CHECKED_STEPS) for name in MEMBERS}
+    runs = {name: run(name, batch_size, chunk=1, chunks=CHECKED_STEPS) for name in MEMBERS}
     traces = {name: torch.tensor([advance() for _ in range(CHECKED_STEPS)]) for name, advance in runs.items()}
     difference = max((trace - traces[TEXTBOOK]).abs().max().item() for trace in traces.values())
     if not difference <= TOLERANCE:
@@ -72,7 +72,7 @@ def _check(batch_size: int) -> float:
     return difference
 
 
-def _run(name: str, batch_size: int, *, chunk: int, chunks: int) -> Callable[[], float]:
+def run(name: str, batch_size: int, *, chunk: int, chunks: int) -> Callable[[], float]:
     """A function that takes `chunk` further steps and returns the last loss of the trial of seed 0."""
     # Linear evaluation steps make `fit` hand over after each chunk.
     axes = {"optim.batch_size": batch_size, "optim.steps": chunk * chunks, "eval.schedule": "linear"}

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import figures, textbook_trial
+from benchmarks import figures, floor, textbook_trial
 from benchmarks.figures import Figure
 from lrsym.testbed.evaluation import Candidates, evaluate
 from lrsym.testbed.parameters import ParameterLayout
@@ -34,3 +35,19 @@ def test_a_part_taken_anew_replaces_its_own_rows_alone(tmp_path):
     assert "| x | of b | 2 |" in page
     assert "| x | of a | 1 |" not in page
     assert page.index("About a.") < page.index("`python a`") < page.index("About b.") < page.index("`python b`")
+
+
+def test_operations_are_counted_in_batched_products_too():
+    members, rows, inner, columns = 2, 3, 5, 7
+    with FlopCounterMode(display=False) as counter:
+        torch.bmm(torch.ones(members, rows, inner), torch.ones(members, inner, columns))
+    assert counter.get_total_flops() == 2 * members * rows * inner * columns
+
+
+def test_the_count_of_a_step_holds_its_logits_and_a_gradient_of_two_products_for_each():
+    (small, _, _), (middle, both, _), (large, _, _) = (floor.operations(size) for size in (16, 32, 64))
+    assert both == 3 * middle
+    # Constant and proportional parts cancel: what is left grows with the square of the batch, as the logits do.
+    members, width = 8, 128
+    squares = (64**2 - 32**2) - 2 * (32**2 - 16**2)
+    assert (large - middle) - 2 * (middle - small) == 2 * members * width * squares
