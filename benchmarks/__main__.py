@@ -33,7 +33,7 @@ class Part:
 
 
 PARTS = {
-    "step": Part(step.measure, {"steps": step.CHUNK, "repeats": 10}, {"steps": 8, "repeats": 2}),
+    "step": Part(step.measure, {"steps": 32, "repeats": 10}, {"steps": 2, "repeats": 2, "checked": 4}),
     "floor": Part(floor.measure, {"steps": 16, "repeats": 20}, {"steps": 2, "repeats": 2}),
     "plain_ray": Part(
         against_ray.measure,
