@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import against_ray, engines, figures, floor, step
+from benchmarks import against_ray, driver, engines, figures, floor, step
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.parquet"
@@ -43,6 +43,9 @@ PARTS = {
     "full_length": Part(against_ray.measure, {"trials": 16, "steps": 3000, "repeats": 1, "loggers": False}),
     "engines": Part(
         engines.measure, {"trials": 16, "steps": 200, "repeats": 3}, {"trials": 4, "steps": 10, "repeats": 1}
+    ),
+    "driver": Part(
+        driver.measure, {"sizes": [10_000, 50_000, 100_000], "repeats": 10}, {"sizes": [2_500], "repeats": 2}
     ),
 }
 ONLY_WHEN_NAMED = ("full_length",)

@@ -4,13 +4,14 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import figures, floor, textbook_trial
+from benchmarks import figures, floor, null_sweep, textbook_trial
 from benchmarks.figures import Figure
+from lrsym.sweep.run import run_pack
 from lrsym.testbed.evaluation import Candidates, evaluate
 from lrsym.testbed.parameters import ParameterLayout
 from lrsym.testbed.training import PackData, fit
 from lrsym.trial import Trial
-from tests.small_trials import CPU
+from tests.small_trials import CPU, small
 
 
 def test_the_textbook_trial_has_the_losses_and_accuracies_of_lrsym():
@@ -51,3 +52,12 @@ def test_the_count_of_a_step_holds_its_logits_and_a_gradient_of_two_products_for
     members, width = 8, 128
     squares = (64**2 - 32**2) - 2 * (32**2 - 16**2)
     assert (large - middle) - 2 * (middle - small) == 2 * members * width * squares
+
+
+def test_the_trainer_that_does_nothing_reports_and_answers_as_the_real_one():
+    pack, heard = [small(seed=0), small(seed=1)], {run_pack: [], null_sweep.null_pack: []}
+    real, null = (run(pack, run_id="r", device=CPU, report=told.append) for run, told in heard.items())
+    assert heard[null_sweep.null_pack] == heard[run_pack]
+    assert {name: table.schema for name, table in null.items()} == {name: table.schema for name, table in real.items()}
+    assert null["trials"]["trial_id"] == real["trials"]["trial_id"]
+    assert null["trials"]["status"] == real["trials"]["status"]
