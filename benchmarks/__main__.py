@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import against_ray, driver, engines, figures, floor, step
+from benchmarks import against_ray, driver, engines, figures, floor, overhead, step
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.parquet"
@@ -44,6 +44,9 @@ PARTS = {
     "engines": Part(
         engines.measure, {"trials": 16, "steps": 200, "repeats": 3}, {"trials": 4, "steps": 10, "repeats": 1}
     ),
+    "overhead": Part(
+        overhead.measure, {"trials": 300, "steps": 600, "repeats": 2}, {"trials": 4, "steps": 20, "repeats": 1}
+    ),
     "driver": Part(
         driver.measure, {"sizes": [10_000, 50_000, 100_000], "repeats": 10}, {"sizes": [2_500], "repeats": 2}
     ),
@@ -63,7 +66,11 @@ def main() -> None:
     if unknown := {*asked.parts} - {*PARTS}:
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     path = QUICK_RESULTS if asked.quick else RESULTS
-    for name in [] if asked.markdown else asked.parts or [name for name in PARTS if name not in ONLY_WHEN_NAMED]:
+    for name in (
+        []
+        if asked.markdown
+        else asked.parts or [name for name in PARTS if name not in ONLY_WHEN_NAMED]
+    ):
         command = ["python", "-m", "benchmarks", name, *(["--quick"] if asked.quick else [])]
         taken = PARTS[name].measure(**(PARTS[name].quick if asked.quick else PARTS[name].full))
         figures.write(taken, path, part=name, command=command)
