@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import against_ray, driver, engines, figures, floor, overhead, step
+from benchmarks import against_ray, cost, driver, engines, figures, floor, overhead, picture, step
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.parquet"
+PICTURE = HERE.parent / "docs" / "pictures" / "cost.png"
 QUICK_RESULTS = HERE / "out" / "quick.parquet"
 """A smoke test must not replace figures that took minutes."""
 
@@ -50,6 +51,7 @@ PARTS = {
     "driver": Part(
         driver.measure, {"sizes": [10_000, 50_000, 100_000], "repeats": 10}, {"sizes": [2_500], "repeats": 2}
     ),
+    "cost": Part(cost.measure, {"repeats": 3}, {"repeats": 1, "steps": 4, "axes": {"pack": [1], "workers": [2]}}),
 }
 ONLY_WHEN_NAMED = ("full_length",)
 """Half an hour."""
@@ -61,6 +63,7 @@ def main() -> None:
     told = f"any of {', '.join(PARTS)}; all where none is named, but {', '.join(ONLY_WHEN_NAMED)}"
     parser.add_argument("parts", nargs="*", metavar="PART", help=told)
     parser.add_argument("--quick", action="store_true", help="few repeats: does everything work? Figures mean little")
+    parser.add_argument("--picture", action="store_true", help="draw the picture of part cost; measure nothing")
     parser.add_argument("--markdown", action="store_true", help="print the table as it is; measure nothing")
     asked = parser.parse_args()
     if unknown := {*asked.parts} - {*PARTS}:
@@ -68,14 +71,17 @@ def main() -> None:
     path = QUICK_RESULTS if asked.quick else RESULTS
     for name in (
         []
-        if asked.markdown
+        if asked.markdown or asked.picture
         else asked.parts or [name for name in PARTS if name not in ONLY_WHEN_NAMED]
     ):
         command = ["python", "-m", "benchmarks", name, *(["--quick"] if asked.quick else [])]
         taken = PARTS[name].measure(**(PARTS[name].quick if asked.quick else PARTS[name].full))
         figures.write(taken, path, part=name, command=command)
     if not path.exists():
-        parser.error(f"{path.name} is not there yet; take figures first, without --markdown")
+        parser.error(f"{path.name} is not there yet; take figures first, without --markdown or --picture")
+    if asked.picture:
+        picture.draw(path).save(PICTURE, format="png", scale_factor=2)
+        return
     print(figures.markdown(path, parts={name: part.sentence for name, part in PARTS.items()}))
 
 
