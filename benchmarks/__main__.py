@@ -5,7 +5,7 @@ A part that is taken replaces its own rows, so one can be taken anew without the
 
 import argparse
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,26 +63,28 @@ def main() -> None:
     told = f"any of {', '.join(PARTS)}; all where none is named, but {', '.join(ONLY_WHEN_NAMED)}"
     parser.add_argument("parts", nargs="*", metavar="PART", help=told)
     parser.add_argument("--quick", action="store_true", help="few repeats: does everything work? Figures mean little")
-    parser.add_argument("--picture", action="store_true", help="draw the picture of part cost; measure nothing")
     parser.add_argument("--markdown", action="store_true", help="print the table as it is; measure nothing")
     asked = parser.parse_args()
     if unknown := {*asked.parts} - {*PARTS}:
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    if not asked.markdown:
+        take(asked.parts or [name for name in PARTS if name not in ONLY_WHEN_NAMED], quick=asked.quick)
     path = QUICK_RESULTS if asked.quick else RESULTS
-    for name in (
-        []
-        if asked.markdown or asked.picture
-        else asked.parts or [name for name in PARTS if name not in ONLY_WHEN_NAMED]
-    ):
-        command = ["python", "-m", "benchmarks", name, *(["--quick"] if asked.quick else [])]
-        taken = PARTS[name].measure(**(PARTS[name].quick if asked.quick else PARTS[name].full))
-        figures.write(taken, path, part=name, command=command)
     if not path.exists():
-        parser.error(f"{path.name} is not there yet; take figures first, without --markdown or --picture")
-    if asked.picture:
-        picture.draw(path).save(PICTURE, format="png", scale_factor=2)
-        return
+        parser.error(f"{path.name} is not there yet; take figures first, without --markdown")
     print(figures.markdown(path, parts={name: part.sentence for name, part in PARTS.items()}))
+
+
+def take(names: Iterable[str], *, quick: bool) -> None:
+    """Take the figures of the parts `names`, each written as soon as it is taken; the picture follows its part."""
+    path, drawn = (QUICK_RESULTS, QUICK_RESULTS.with_name("cost.png")) if quick else (RESULTS, PICTURE)
+    for name in names:
+        part = PARTS[name]
+        taken = part.measure(**(part.quick if quick else part.full))
+        command = ["python", "-m", "benchmarks", name, *(["--quick"] if quick else [])]
+        figures.write(taken, path, part=name, command=command)
+        if name == "cost":
+            picture.draw(path).save(drawn, format="png", scale_factor=2)
 
 
 if __name__ == "__main__":

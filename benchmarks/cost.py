@@ -3,7 +3,7 @@
 One axis moves at a time, the others stay at 300 steps of the recipe, 15 labels, a pack of 8 and one worker. Each point
 is `lrsym sweep` in a fresh process with an empty store; its time is from the beginning of the first pack to the end of
 the last one, evaluations (as many for each step as in the recipe) and mechanism included, starting excluded.
-`python -m benchmarks --picture` draws it.
+`benchmarks/picture.py` draws it.
 """
 
 import tempfile
