@@ -17,6 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks import fresh
+from benchmarks.against_ray import STEPS_A_POINT
 from benchmarks.figures import Figure
 from lrsym.results.store import load_trials
 from lrsym.sweep.plan import auto_pack_size
@@ -46,16 +47,16 @@ def measure(*, trials: int, steps: int, repeats: int) -> list[Figure]:
 
 def _shares(engine: str, folder: Path, *, trials: int, steps: int) -> dict[str, float]:
     """Shares of the workers' time, by what it went to."""
-    axes = {"optim.steps": steps, "optim.batch_size": 50}
+    axes = {"optim.steps": steps, "optim.batch_size": 50, "eval.points": max(1, steps // STEPS_A_POINT)}
     file, results = fresh.write_sweep(folder / "overhead.toml", trials=trials, axes=axes), folder / "results"
     size = auto_pack_size(trials, workers=WORKERS, device="cpu")
     started = time.time()
     with fresh.lrsym_sweep(file, results, engine=engine, pack=size, workers=WORKERS):
         pass
     wall = time.time() - started
-    ended = pl.col("finished_at").dt.epoch("us") / 1e6 - started
-    packs = load_trials(results).group_by("finished_at").agg(pl.col("seconds").sum()).with_columns(ended=ended)
-    began, ended, trained = packs.select(pl.col("ended") - pl.col("seconds"), "ended", "seconds").collect()
+    packs = load_trials(results).group_by("finished_at").agg(pl.col("seconds").sum())
+    end = pl.col("finished_at").dt.epoch("us") / 1e6 - started
+    began, ended, trained = packs.select(end - pl.col("seconds"), ended=end, trained="seconds").collect()
     # While a first pack trains, the other workers begin theirs; the last ones to end are of different workers as well.
     first = sum(sorted(began)[:WORKERS])
     last = sum(wall - end for end in sorted(ended)[-WORKERS:])
