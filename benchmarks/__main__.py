@@ -1,39 +1,90 @@
-"""`python -m benchmarks`: take every figure, write the table, print it."""
+"""`python -m benchmarks`: take the figures of every part, or of the parts named, and print the table.
+
+A part that is taken replaces its own rows, so one can be taken anew without the others.
+"""
 
 import argparse
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from benchmarks import engines, figures, step
+from benchmarks import against_ray, cost, driver, engines, figures, floor, overhead, picture, step
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.parquet"
+PICTURE = HERE.parent / "docs" / "pictures" / "cost.png"
 QUICK_RESULTS = HERE / "out" / "quick.parquet"
 """A smoke test must not replace figures that took minutes."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part: what takes its figures, and with which settings, in earnest and as a smoke test."""
+
+    measure: Callable[..., list[figures.Figure]]
+    full: Mapping[str, Any]
+    quick: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sentence(self) -> str:
+        """What the part is about: the head of its module."""
+        return (inspect.getdoc(inspect.getmodule(self.measure)) or "").splitlines()[0]
+
+
+PARTS = {
+    "step": Part(step.measure, {"steps": 32, "repeats": 10}, {"steps": 2, "repeats": 2, "checked": 4}),
+    "floor": Part(floor.measure, {"steps": 16, "repeats": 20}, {"steps": 2, "repeats": 2}),
+    "plain_ray": Part(
+        against_ray.measure,
+        {"trials": 16, "steps": 300, "repeats": 5},
+        {"trials": 2, "steps": 4, "repeats": 1, "batch_sizes": [50]},
+    ),
+    "full_length": Part(against_ray.measure, {"trials": 16, "steps": 3000, "repeats": 1, "loggers": False}),
+    "engines": Part(
+        engines.measure, {"trials": 16, "steps": 200, "repeats": 3}, {"trials": 4, "steps": 10, "repeats": 1}
+    ),
+    "overhead": Part(
+        overhead.measure, {"trials": 300, "steps": 600, "repeats": 2}, {"trials": 4, "steps": 20, "repeats": 1}
+    ),
+    "driver": Part(
+        driver.measure, {"sizes": [10_000, 50_000, 100_000], "repeats": 10}, {"sizes": [2_500], "repeats": 2}
+    ),
+    "cost": Part(cost.measure, {"repeats": 3}, {"repeats": 1, "steps": 4, "axes": {"pack": [1], "workers": [2]}}),
+}
+ONLY_WHEN_NAMED = ("full_length",)
+"""Half an hour."""
 
 
 def main() -> None:
     """Parse the command line and do what it says."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    told = f"any of {', '.join(PARTS)}; all where none is named, but {', '.join(ONLY_WHEN_NAMED)}"
+    parser.add_argument("parts", nargs="*", metavar="PART", help=told)
     parser.add_argument("--quick", action="store_true", help="few repeats: does everything work? Figures mean little")
-    parser.add_argument("--markdown", action="store_true", help="print the table of the last full run; measure nothing")
+    parser.add_argument("--markdown", action="store_true", help="print the table as it is; measure nothing")
     asked = parser.parse_args()
-    path, command = RESULTS, ["python", "-m", "benchmarks"]
-    if asked.quick:
-        path, command = QUICK_RESULTS, [*command, "--quick"]
+    if unknown := {*asked.parts} - {*PARTS}:
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     if not asked.markdown:
-        taken = _quick() if asked.quick else _full()
-        figures.write(taken, path, command=command)
-    elif not path.exists():
-        parser.error(f"{path.name} is not there yet; run it first: {' '.join(command)}")
-    print(figures.markdown(path))
+        take(asked.parts or [name for name in PARTS if name not in ONLY_WHEN_NAMED], quick=asked.quick)
+    path = QUICK_RESULTS if asked.quick else RESULTS
+    if not path.exists():
+        parser.error(f"{path.name} is not there yet; take figures first, without --markdown")
+    print(figures.markdown(path, parts={name: part.sentence for name, part in PARTS.items()}))
 
 
-def _full() -> list[figures.Figure]:
-    return [*step.measure(steps=step.CHUNK, repeats=10), *engines.measure(trials=16, steps=200, repeats=3)]
-
-
-def _quick() -> list[figures.Figure]:
-    return [*step.measure(steps=8, repeats=2), *engines.measure(trials=8, steps=10, repeats=1)]
+def take(names: Iterable[str], *, quick: bool) -> None:
+    """Take the figures of the parts `names`, each written as soon as it is taken; the picture follows its part."""
+    path, drawn = (QUICK_RESULTS, QUICK_RESULTS.with_name("cost.png")) if quick else (RESULTS, PICTURE)
+    for name in names:
+        part = PARTS[name]
+        taken = part.measure(**(part.quick if quick else part.full))
+        command = ["python", "-m", "benchmarks", name, *(["--quick"] if quick else [])]
+        figures.write(taken, path, part=name, command=command)
+        if name == "cost":
+            picture.draw(path).save(drawn, format="png", scale_factor=2)
 
 
 if __name__ == "__main__":

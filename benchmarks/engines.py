@@ -5,9 +5,7 @@ The engines set their workers' environment themselves. The sweep is short, so st
 """
 
 import itertools
-import os
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -15,24 +13,13 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.figures import Figure
+from benchmarks import fresh
+from benchmarks.figures import Figure, ratios
 from benchmarks.processes import Memory
 from lrsym.results.store import load_trials
 
 ENGINES = ("local", "ray")
 PACK_SIZE, WORKERS = 4, 2
-
-SWEEP = """\
-# Question: what do the engines cost?
-# Cost: seconds
-# Command: python -m benchmarks
-name = "engines"
-replicates = {trials}
-
-[base]
-"optim.steps" = {steps}
-"eval.points" = 5
-"""
 
 POLL_SECONDS, SAMPLE_EVERY = 0.02, 15
 """How often the store is looked at, and after how many looks the memory: seldom, because it takes time from a core."""
@@ -64,38 +51,27 @@ def measure(*, trials: int, steps: int, repeats: int) -> list[Figure]:
     Raises RuntimeError when a sweep fails.
     """
     runs: dict[str, list[Run]] = {engine: [] for engine in ENGINES}
-    for repeat in range(repeats):
-        for engine in itertools.islice(itertools.cycle(ENGINES), repeat, repeat + len(ENGINES)):
-            with tempfile.TemporaryDirectory() as folder:
-                runs[engine].append(_sweep(engine, Path(folder), trials=trials, steps=steps))
+    for engine in fresh.in_turn(ENGINES, repeats):
+        with tempfile.TemporaryDirectory() as folder:
+            runs[engine].append(_sweep(engine, Path(folder), trials=trials, steps=steps))
     figures = []
     for benchmark, (unit, of_run) in MEASURES.items():
         local, ray = ([of_run(run) for run in runs[engine]] for engine in ENGINES)
-        ratios = [b / a for a, b in zip(local, ray, strict=True)]
-        named = [("local", local, unit), ("ray", ray, unit), ("ray against local", ratios, "ratio")]
+        named = [("local", local, unit), ("ray", ray, unit), ("ray against local", ratios(ray, local), "ratio")]
         figures += [Figure.of(values, benchmark=benchmark, variant=name, unit=u) for name, values, u in named]
     return figures
 
 
 def _sweep(engine: str, folder: Path, *, trials: int, steps: int) -> Run:
     """Run the command and watch it until it ends."""
-    file, results = folder / "engines.toml", folder / "results"
-    file.write_text(SWEEP.format(trials=trials, steps=steps))
-    options = {"--engine": engine, "--pack": PACK_SIZE, "--workers": WORKERS, "--device": "cpu", "--results": results}
-    program = Path(sys.executable).with_name("lrsym")
-    words = [program, "sweep", file, *itertools.chain.from_iterable(options.items())]
-    # An address in the environment would send the packs to a cluster.
-    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    with (folder / "output").open("w+") as output:
-        started = time.monotonic()
-        with subprocess.Popen([str(w) for w in words], env=environment, stdout=output, stderr=output) as process:
-            try:
-                memory, first_row = _watch(process, results / "trials", started=started)
-            finally:
-                process.terminate()
-        wall = time.monotonic() - started
-        if process.returncode or first_row is None:
-            raise RuntimeError(f"lrsym sweep --engine {engine} failed: {Path(output.name).read_text()[-500:]}")
+    axes = {"optim.steps": steps, "eval.points": 5}
+    file, results = fresh.write_sweep(folder / "engines.toml", trials=trials, axes=axes), folder / "results"
+    started = time.monotonic()
+    with fresh.lrsym_sweep(file, results, engine=engine, pack=PACK_SIZE, workers=WORKERS) as process:
+        memory, first_row = _watch(process, results / "trials", started=started)
+    wall = time.monotonic() - started
+    if first_row is None:
+        raise RuntimeError(f"lrsym sweep --engine {engine} ended without a row")
     trained = load_trials(results).select(pl.col("seconds").sum()).collect().item()
     return Run(60 * trials / wall, first_row, 1 - trained / (WORKERS * wall), memory)
 

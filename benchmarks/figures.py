@@ -1,7 +1,7 @@
-"""Figures of a benchmark run: median and range of their repeats, one Parquet table, one markdown table."""
+"""Figures of a benchmark run: median and range of their repeats, one Parquet table, one page in markdown."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from statistics import median
 import polars as pl
 
 COLUMNS = ("benchmark", "variant", "value", "unit", "lowest", "highest", "n")
-"""Of the figure itself; `command`, `when` and `hardware` follow in the table, the same in every row of a run."""
+"""Of the figure itself; `part`, `command`, `when` and `hardware` follow, the same in every row of a part."""
 
 
 @dataclass(frozen=True)
@@ -31,22 +31,32 @@ class Figure:
         return cls(benchmark, variant, median(repeats), unit, min(repeats), max(repeats), len(repeats))
 
 
-def write(figures: Sequence[Figure], path: Path, *, command: Sequence[str]) -> None:
-    """Replace the table at `path` by `figures`, with the command that took them, the time and the processor."""
-    frame = pl.DataFrame([asdict(figure) for figure in figures]).with_columns(
-        command=pl.lit(shlex.join(command)), when=pl.lit(datetime.now(UTC)), hardware=pl.lit(_hardware())
-    )
+def ratios(over: Sequence[float], under: Sequence[float]) -> list[float]:
+    """Repeat by repeat, `over` divided by `under`: what slows one repeat down slows both."""
+    return [a / b for a, b in zip(over, under, strict=True)]
+
+
+def write(figures: Sequence[Figure], path: Path, *, part: str, command: Sequence[str]) -> None:
+    """Replace the rows of `part` in the table at `path`; told with them: their command, the time and the processor."""
+    taken = pl.DataFrame([asdict(figure) for figure in figures]).with_columns(
+        part=pl.lit(part), command=pl.lit(shlex.join(command)), when=pl.lit(datetime.now(UTC)),
+        hardware=pl.lit(_hardware()),
+    )  # fmt: skip
+    kept = [pl.read_parquet(path).filter(pl.col("part") != part)] if path.exists() else []
     path.parent.mkdir(parents=True, exist_ok=True)
-    frame.write_parquet(path)
+    pl.concat([*kept, taken]).write_parquet(path)
 
 
-def markdown(path: Path) -> str:
-    """The table at `path` in markdown, and a line on where it comes from."""
-    rows = pl.read_parquet(path).to_dicts()
-    head = "| benchmark | variant | median | lowest to highest | unit | n |"
-    lines = [head, "|---|---|--:|--:|---|--:|", *(_line(row) for row in rows)]
-    source = f"`{rows[0]['command']}`, {rows[0]['when']:%Y-%m-%d}, {rows[0]['hardware']}."
-    return "\n".join([*lines, "", source])
+def markdown(path: Path, *, parts: Mapping[str, str]) -> str:
+    """The table at `path` in markdown: a section for each of `parts` that was taken, with its sentence and source."""
+    table = pl.read_parquet(path)
+    sections = []
+    for part, sentence in parts.items():
+        if rows := table.filter(pl.col("part") == part).to_dicts():
+            source = f"`{rows[0]['command']}`, {rows[0]['when']:%Y-%m-%d}, {rows[0]['hardware']}."
+            head = ["| benchmark | variant | median | lowest to highest | unit | n |", "|---|---|--:|--:|---|--:|"]
+            sections.append("\n".join([f"## {part}", "", sentence, "", *head, *map(_line, rows), "", source]))
+    return "\n\n".join(sections)
 
 
 def _line(row: dict[str, object]) -> str:

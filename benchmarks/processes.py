@@ -26,8 +26,8 @@ class Memory:
         for process in _family(self.root):
             with suppress(OSError, KeyError):  # it ended just now
                 # The newest value, not the highest: until a child executes its program, it shows its parent's.
-                self.peaks[process] = _megabytes(PROC / str(process) / "status", "VmHWM")
-                total += _megabytes(PROC / str(process) / "smaps_rollup", "Pss")
+                self.peaks[process] = megabytes(PROC / str(process) / "status", "VmHWM")
+                total += megabytes(PROC / str(process) / "smaps_rollup", "Pss")
         self.together = max(self.together, total)
 
     @property
@@ -54,7 +54,7 @@ def _family(root: int) -> list[int]:
     return family
 
 
-def _megabytes(path: Path, name: str) -> float:
+def megabytes(path: Path, name: str) -> float:
     """The field `name` of a file with lines "name: number kB"."""
     fields = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
     return int(fields[name].split()[0]) * 1024 / 1e6

@@ -5,7 +5,7 @@ here than an explicit softmax, within noise), fused AdamW, data in memory, no va
 projection has no bias: its gradient is zero in exact arithmetic, and Adam would turn the rounding noise into steps.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -52,23 +52,30 @@ class Encoder(nn.Module):
         x = self.token(tokens) * self.scale + self.position
         asking = x[:, self.readout : self.readout + 1] if self.readout_only else x
         query, key, value = (
-            layer(given).unflatten(2, (self.n_heads, -1)).transpose(1, 2)
+            _by_row(layer, given).unflatten(2, (self.n_heads, -1)).transpose(1, 2)
             for layer, given in ((self.query, asking), (self.key, x), (self.value, x))
         )
         # Read out at the last position, a causal mask hides nothing from it.
         masked = self.causal and not self.readout_only
         mixed = F.scaled_dot_product_attention(query, key, value, is_causal=masked)
-        mixed = asking + self.output(mixed.transpose(1, 2).flatten(2))
+        mixed = asking + _by_row(self.output, mixed.transpose(1, 2).flatten(2))
         return self.projection(mixed[:, 0 if self.readout_only else self.readout])
+
+
+def _by_row(layer: nn.Module, x: Tensor) -> Tensor:
+    """`layer` on every token of [batch, length, width]. Flattened, copies stacked by vmap take one product each."""
+    return layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
 
 class Clip(nn.Module):
     """Both encoders and the symmetric contrastive loss."""
 
+    own: Tensor
+
     def __init__(self, vision: Encoder, text: Encoder, *, log_scale: Tensor, batch_size: int) -> None:
         super().__init__()
         self.vision, self.text, self.log_scale = vision, text, nn.Parameter(log_scale)
-        self.own = torch.arange(batch_size)
+        self.register_buffer("own", torch.arange(batch_size), persistent=False)
 
     def forward(self, images: Tensor, captions: Tensor) -> Tensor:
         """Mean loss of the batch."""
@@ -77,19 +84,30 @@ class Clip(nn.Module):
         return (F.cross_entropy(logits, self.own) + F.cross_entropy(logits.T, self.own)) / 2
 
 
+def adamw_of(named: Iterable[tuple[str, Tensor]], optim: Optim) -> torch.optim.AdamW:
+    """Fused AdamW over `named` parameters, which decays all but `log_scale`."""
+    parameters = dict(named)
+    spared = [parameters.pop("log_scale")]
+    groups = [
+        {"params": [*parameters.values()], "weight_decay": optim.weight_decay},
+        {"params": spared, "weight_decay": 0.0},
+    ]
+    betas = (optim.beta1, optim.beta2)
+    return torch.optim.AdamW(groups, lr=optim.learning_rate, betas=betas, eps=optim.epsilon, fused=True)
+
+
+def warm_up(adamw: torch.optim.AdamW, optim: Optim, *, step: int) -> None:
+    """Set the rate of step `step`, from 1."""
+    for group in adamw.param_groups:
+        group["lr"] = optim.learning_rate * min(1.0, step / max(1, optim.warmup_steps))
+
+
 def losses(model: Clip, optim: Optim, data: PackData, batches: Iterator[Tensor]) -> Iterator[Tensor]:
     """Train `model` on the scenes numbered in `batches`, without end; yields the loss before each step."""
     images, captions = data.scenes, data.captions[data.captions_of[:, 0]]
-    decayed = [parameter for name, parameter in model.named_parameters() if name != "log_scale"]
-    groups = [
-        {"params": decayed, "weight_decay": optim.weight_decay},
-        {"params": [model.log_scale], "weight_decay": 0.0},
-    ]
-    betas = (optim.beta1, optim.beta2)
-    adamw = torch.optim.AdamW(groups, lr=optim.learning_rate, betas=betas, eps=optim.epsilon, fused=True)
+    adamw = adamw_of(model.named_parameters(), optim)
     for step, batch in enumerate(batches, start=1):
-        for group in adamw.param_groups:
-            group["lr"] = optim.learning_rate * min(1.0, step / max(1, optim.warmup_steps))
+        warm_up(adamw, optim, step=step)
         loss = model(images[batch], captions[batch])
         adamw.zero_grad()
         loss.backward()

@@ -80,7 +80,8 @@ def _chunks(pack: Pack, device: str, *, steps: int, chunks: int) -> list[tuple[f
     """Of each of `chunks` times `steps` steps the seconds by the clock, and those at work (on a GPU the same)."""
     import torch
 
-    from lrsym.testbed.training import PackData, fit
+    from lrsym.testbed.data import PackData
+    from lrsym.testbed.training import fit
 
     chosen = torch.device(device)
     short = [shortened(trial, steps=steps * chunks, points=chunks) for trial in pack]

@@ -1,0 +1,64 @@
+"""The baselines of the benchmarks train and evaluate what lrsym does, and parts replace only their own rows."""
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import figures, floor, null_sweep, textbook_trial
+from benchmarks.figures import Figure
+from lrsym.sweep.run import run_pack
+from lrsym.testbed.data import PackData
+from lrsym.testbed.evaluation import Candidates, evaluate
+from lrsym.testbed.parameters import ParameterLayout
+from lrsym.testbed.training import fit
+from lrsym.trial import Trial
+from tests.small_trials import CPU, small
+
+
+def test_the_textbook_trial_has_the_losses_and_accuracies_of_lrsym():
+    trial = Trial.from_axes({"optim.steps": 20, "optim.batch_size": 20, "eval.points": 2, "eval.schedule": "linear"})
+    data, layout = PackData.of([trial], device=CPU), ParameterLayout.of(trial)
+    candidates, scale = Candidates.of(trial.scenes, data), torch.tensor([trial.model.embedding_scale])
+    points = textbook_trial.train(trial, device=CPU)
+    for snapshot, (step, loss, found) in zip(fit([trial], data, device=CPU), points, strict=True):
+        measured = evaluate(layout, snapshot.parameters, data, candidates, scale=scale)
+        wanted = {f"{split}_{metric}": v.item() for (split, metric), v in measured.items() if not v.isnan()}
+        assert (step, loss) == (snapshot.step, pytest.approx(snapshot.loss.item(), abs=1e-5))
+        assert found == pytest.approx(wanted, abs=0.005)
+
+
+def test_a_part_taken_anew_replaces_its_own_rows_alone(tmp_path):
+    path = tmp_path / "results.parquet"
+    for part, value in (("a", 1.0), ("b", 2.0), ("a", 3.0)):
+        taken = [Figure.of([value], benchmark="x", variant=f"of {part}", unit="s")]
+        figures.write(taken, path, part=part, command=["python", part])
+    page = figures.markdown(path, parts={"a": "About a.", "b": "About b."})
+    assert "| x | of a | 3 |" in page
+    assert "| x | of b | 2 |" in page
+    assert "| x | of a | 1 |" not in page
+    assert page.index("About a.") < page.index("`python a`") < page.index("About b.") < page.index("`python b`")
+
+
+def test_operations_are_counted_in_batched_products_too():
+    members, rows, inner, columns = 2, 3, 5, 7
+    with FlopCounterMode(display=False) as counter:
+        torch.bmm(torch.ones(members, rows, inner), torch.ones(members, inner, columns))
+    assert counter.get_total_flops() == 2 * members * rows * inner * columns
+
+
+def test_the_count_of_a_step_holds_its_logits_and_a_gradient_of_two_products_for_each():
+    (small, _, _), (middle, both, _), (large, _, _) = (floor.operations(size) for size in (16, 32, 64))
+    assert both == 3 * middle
+    # Constant and proportional parts cancel: what is left grows with the square of the batch, as the logits do.
+    members, width = 8, 128
+    squares = (64**2 - 32**2) - 2 * (32**2 - 16**2)
+    assert (large - middle) - 2 * (middle - small) == 2 * members * width * squares
+
+
+def test_the_trainer_that_does_nothing_reports_and_answers_as_the_real_one():
+    pack, heard = [small(seed=0), small(seed=1)], {run_pack: [], null_sweep.null_pack: []}
+    real, null = (run(pack, run_id="r", device=CPU, report=told.append) for run, told in heard.items())
+    assert heard[null_sweep.null_pack] == heard[run_pack]
+    assert {name: table.schema for name, table in null.items()} == {name: table.schema for name, table in real.items()}
+    assert null["trials"]["trial_id"] == real["trials"]["trial_id"]
+    assert null["trials"]["status"] == real["trials"]["status"]
