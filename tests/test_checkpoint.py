@@ -1,14 +1,17 @@
 """A pack that is stopped at any moment goes on from its checkpoint and gives the rows it would have given."""
 
+import io
 import itertools
 
 import pytest
+from rich.console import Console
 
 from lrsym.results.store import Store
 from lrsym.sweep import checkpoint
 from lrsym.sweep.checkpoint import Keeper, started, sweep_up
-from lrsym.sweep.job import Job, execute
-from lrsym.sweep.plan import pack_id
+from lrsym.sweep.job import Job, Progress, execute
+from lrsym.sweep.plan import make_plan, pack_id
+from lrsym.sweep.progress import Display
 from lrsym.sweep.run import run_pack
 from tests.small_trials import CPU, small
 
@@ -140,15 +143,34 @@ def test_a_checkpoint_whose_content_does_not_fit_is_removed_so_that_the_next_try
     assert execute(trials, job, report=lambda f: None) == {"done": 2}
 
 
-def test_started_packs_are_those_whose_trials_are_all_pending_the_furthest_first(tmp_path, at_each_step):
-    one, other = pack(), pack(scenes__layouts_per_pair=2)
-    for trials, n in ((one, 2), (other, 5), ((one[0],), 4)):
-        with pytest.raises(StoppedError):
-            run_pack(trials, run_id="r", device=CPU, report=stop_after(n), keeper=Keeper(tmp_path, trials))
-    ids = [t.trial_id for t in (*one, *other)]
-    found = started(tmp_path, ids)
-    assert [p.trial_ids for p in found] == [(ids[2], ids[3]), (ids[0],)]  # the pack of both loses to the further one
-    assert 1 > found[0].fraction > found[1].fraction > 0
-    assert started(tmp_path, ids[1:2]) == []
-    sweep_up(tmp_path, ids[:2])
-    assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == [f"{pack_id(other)}.safetensors"]
+def stopped(trials, root, *, after):
+    with pytest.raises(StoppedError):
+        run_pack(trials, run_id="r", device=CPU, report=stop_after(after), keeper=Keeper(root, trials))
+
+
+def test_packs_go_on_as_they_were_the_furthest_first_and_the_rest_is_packed_anew(tmp_path, at_each_step):
+    one, other, more = pack(), pack(scenes__layouts_per_pair=2), (small(seed=9, optim__steps=150, eval__points=6),)
+    for trials, after in ((one, 2), (other, 5), (one[:1], 4)):
+        stopped(trials, tmp_path, after=after)
+    everything = (*one, *other, *more)
+    found = started(tmp_path)
+    plan = make_plan(everything, {}, workers=1, device="cpu", pack_size=2, checkpoints=found)
+    assert plan.packs == (other, one[:1], (one[1], *more))  # the pack of both of `one` comes after that of the first
+    assert plan.started == tuple(fraction for _, fraction in found[:2])
+    assert 1 > plan.started[0] > plan.started[1] > 0
+    assert plan.repacked(size=1, workers=3).packs == (other, one[:1], (one[1],), more)
+    finished = {other[1].trial_id: "done"}
+    plan = make_plan(everything, finished, workers=1, device="cpu", pack_size=2, checkpoints=found)
+    assert plan.packs[0] == one[:1]
+    sweep_up(tmp_path, finished)
+    assert {ids for ids, _ in started(tmp_path)} == {ids for ids, _ in found[1:]}
+
+
+def test_what_was_done_before_is_no_work_of_this_run():
+    console = Console(file=io.StringIO(), width=200)
+    display = Display((pack(), pack(scenes__layouts_per_pair=2)), started=[0.5], console=console)
+    names = [pack_id(pack()), pack_id(pack(scenes__layouts_per_pair=2))]
+    display.listen(Progress(names[0], 0.5))
+    assert "starting workers" in display._note()
+    display.listen(Progress(names[0], 1.0))
+    assert display._done_work == pytest.approx(display._all_work / 3)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from safetensors import safe_open
 
 from lrsym.results.schema import TABLES
 from lrsym.results.store import Store, load, load_trials
@@ -139,6 +140,32 @@ def test_a_whole_process_group_killed_at_once_loses_no_finished_pack(tmp_path):
     report = json.loads(out)
     assert (code, report["reused"], report["statuses"]) == (0, len(done), {"done": 8 - len(done)})
     assert_complete_and_single(results, 8)
+
+
+@pytest.mark.slow
+def test_a_long_trial_that_is_killed_goes_on_from_its_checkpoint(tmp_path):
+    path, results = write_sweep(tmp_path, steps=40_000, seeds=1), tmp_path / "results"
+    process = start(path, results, "--pack", "2")
+    (checkpoint,) = wait_for(lambda: [*results.glob("checkpoints/*.safetensors")])
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert parts(results) == []
+    with safe_open(checkpoint, framework="numpy") as file:
+        kept = json.loads(file.metadata()["checkpoint"])
+    assert 0 < kept["step"] < 40_000
+    planned = subprocess.run(
+        [sys.executable, "-m", "lrsym", "plan", str(path), "--results", str(results), "--no-pilot"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "1 packs, the largest of 2 trials, 1 of them going on from a checkpoint" in planned.stdout
+    # Asked for packs of one: the pack that is under way stays as it is.
+    code, out, err = finish(start(path, results, "--pack", "1"))
+    assert (code, "2 trials trained" in out) == (0, True), err
+    assert_complete_and_single(results, 2)
+    rows = load_trials(results).collect()
+    assert rows["pack_size"].to_list() == [2, 2]
+    assert rows["seconds"].sum() > kept["seconds"]
+    assert not checkpoint.exists()
 
 
 @pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow])])

@@ -84,29 +84,16 @@ class Keeper:
         self.path.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True)
-class Started:
-    """A pack that has a checkpoint: its trials in order, and how far it is."""
-
-    trial_ids: tuple[str, ...]
-    fraction: float
-
-
-def started(root: Path, pending: Collection[str]) -> list[Started]:
-    """Packs with a checkpoint below `root` whose trials are all among `pending`, the furthest first; no trial twice."""
-    found = [Started(tuple(told["trials"]), told["step"] / told["steps"]) for _, told in _all(root)]
-    left, chosen = set(pending), []
-    for pack in sorted(found, key=lambda pack: -pack.fraction):
-        if left.issuperset(pack.trial_ids):
-            left.difference_update(pack.trial_ids)
-            chosen.append(pack)
-    return chosen
+def started(root: Path) -> list[tuple[tuple[str, ...], float]]:
+    """Trial ids of each pack with a checkpoint below `root` and how far it is, 0..1; the furthest first."""
+    found = [(tuple(told["trials"]), told["step"] / told["steps"]) for _, told in _all(root) if told]
+    return sorted(found, key=lambda pack: -pack[1])
 
 
 def sweep_up(root: Path, finished: Collection[str]) -> None:
-    """Remove the checkpoints of which every trial is finished, and those of other trainers or damaged."""
-    for path, told in _all(root, all_files=True):
-        if told is None or set(told["trials"]) <= set(finished):
+    """Remove the checkpoints with a trial that is `finished`, and those of other trainers or damaged: of no use."""
+    for path, told in _all(root):
+        if told is None or not {*told["trials"]}.isdisjoint(finished):
             path.unlink(missing_ok=True)
 
 
@@ -114,11 +101,8 @@ def _folder(root: Path) -> Path:
     return root / "checkpoints"
 
 
-def _all(root: Path, *, all_files: bool = False) -> Iterator[tuple[Path, Any]]:
-    for path in sorted(_folder(root).glob("*.safetensors")):
-        told = _told(path)
-        if told is not None or all_files:
-            yield path, told
+def _all(root: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
+    return ((path, _told(path)) for path in sorted(_folder(root).glob("*.safetensors")))
 
 
 def _told(path: Path) -> dict[str, Any] | None:

@@ -85,7 +85,7 @@ def _guess(pack: Pack) -> float:
 def cost_of(plan: Plan, found: Findings, settings: Settings) -> Cost:
     """What `plan` will take by what the pilot found; workers that share a GPU take a part of its hours each."""
     startup = found.startup + (RAY_STARTUP if settings.engine == "ray" else NOTHING)
-    cost = estimate(plan.packs, found.rates, workers=plan.workers, startup=startup)
+    cost = estimate(plan.packs, found.rates, workers=plan.workers, startup=startup, started=plan.started)
     if settings.device == "cuda":
         share = min(1.0, auto_workers("cuda") / plan.workers)
         return replace(cost, worker_seconds=cost.worker_seconds * share)

@@ -110,10 +110,18 @@ class Cost:
     disk_bytes: Interval
 
 
-def estimate(packs: Sequence[Pack], rates: Mapping[Program, Rates], *, workers: int, startup: Interval) -> Cost:
+def estimate(
+    packs: Sequence[Pack],
+    rates: Mapping[Program, Rates],
+    *,
+    workers: int,
+    startup: Interval,
+    started: Sequence[float] = (),
+) -> Cost:
     """The cost of `packs`, handed to `workers` in this order; `rates` by program, `startup` in seconds.
 
-    Packs of one shape and size cost the same and are worked out once, so a sweep may have very many.
+    Of the first packs the fractions `started` are done. Packs of one shape and size cost the same and are worked out
+    once, so a sweep may have very many.
     """
     seconds: dict[object, Interval] = {}
     sizes: dict[object, Interval] = {}
@@ -122,10 +130,12 @@ def estimate(packs: Sequence[Pack], rates: Mapping[Program, Rates], *, workers: 
         if kind not in seconds:
             of_program = rates[pack[0].program]
             seconds[kind], sizes[kind] = of_program.seconds(pack), of_program.bytes(pack)
-    ends = (makespan((of(seconds[kind]) for kind in kinds), workers=workers) for of in _ENDS)
+    left = [1 - fraction for fraction in started] + [1.0] * (len(packs) - len(started))
+    durations = [seconds[kind] * share for kind, share in zip(kinds, left, strict=True)]
+    ends = (makespan(map(of, durations), workers=workers) for of in _ENDS)
     return Cost(
         seconds=(Interval(*ends) + startup).widened(1 + MARGIN),
-        worker_seconds=_total(seconds[kind] for kind in kinds).widened(1 + MARGIN),
+        worker_seconds=_total(durations).widened(1 + MARGIN),
         disk_bytes=_total(sizes[kind] for kind in kinds).widened(1 + MARGIN),
     )
 

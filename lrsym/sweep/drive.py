@@ -13,11 +13,13 @@ from pathlib import Path
 from lrsym.errors import UsageError
 from lrsym.results.schema import TABLES
 from lrsym.results.store import Store
+from lrsym.sweep import checkpoint
 from lrsym.sweep.job import Job
 from lrsym.sweep.plan import Plan, make_plan
 from lrsym.sweep.progress import Display
 from lrsym.sweep.spec import Sweep
 from lrsym.trial import TRAINER_VERSION
+from lrsym.vocabulary import RESULTS
 
 ENGINES = ("auto", "local", "ray")
 DEVICES = ("auto", "cpu", "cuda")
@@ -93,6 +95,7 @@ def plan_sweep(sweep: Sweep, store: Store, settings: Settings) -> Plan:
         workers=settings.most_workers,
         device=settings.device,
         pack_size=settings.pack_size,
+        checkpoints=checkpoint.started(store.root),
     )
 
 
@@ -100,6 +103,7 @@ def run_sweep(sweep: Sweep, store: Store, settings: Settings, plan: Plan) -> Out
     """Train what `plan` holds. On Ctrl-C finished packs are kept and `interrupted` is set."""
     started, run_id = datetime.now(UTC), uuid.uuid4().hex[:16]
     store.sweep_up()
+    checkpoint.sweep_up(store.root, {name for name, status in store.statuses().items() if status in RESULTS})
     row = _run_row(sweep, settings, plan, run_id=run_id, started=started)
     _write_run(store, row)
     job = Job(store.root.absolute(), run_id, settings.device, settings.threads, settings.timeout, settings.save_weights)
@@ -107,7 +111,7 @@ def run_sweep(sweep: Sweep, store: Store, settings: Settings, plan: Plan) -> Out
         from lrsym.sweep.tune import run_ray as engine
     else:
         from lrsym.sweep.local import run_local as engine
-    display, interrupted = Display(plan.packs), False
+    display, interrupted = Display(plan.packs, started=plan.started), False
     try:
         with display:
             engine(plan.packs, job, workers=plan.workers, listen=display.listen)

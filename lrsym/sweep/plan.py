@@ -27,7 +27,10 @@ Program = tuple[Value, ...]
 
 @dataclass(frozen=True)
 class Plan:
-    """Trials of a sweep by what the store says of them, the packs of what is left, and how many train at a time."""
+    """Trials of a sweep by what the store says of them, the packs of what is left, and how many train at a time.
+
+    The first packs go on from checkpoints; `started` says what fraction of each is done.
+    """
 
     trials: int
     new: int
@@ -36,6 +39,7 @@ class Plan:
     diverged: int
     packs: tuple[Pack, ...]
     workers: int
+    started: tuple[float, ...] = ()
 
     @property
     def pending(self) -> int:
@@ -48,26 +52,43 @@ class Plan:
         return max(map(len, self.packs), default=0)
 
     def repacked(self, *, size: int, workers: int) -> "Plan":
-        """The same trials in packs of at most `size`."""
-        pending = chain.from_iterable(self.packs)
-        return replace(self, packs=make_packs(pending, size=size), workers=workers)
+        """The same trials in packs of at most `size`, but for the packs that are started."""
+        before, fresh = self.packs[: len(self.started)], self.packs[len(self.started) :]
+        return replace(self, packs=before + make_packs(chain.from_iterable(fresh), size=size), workers=workers)
 
 
 def make_plan(
-    trials: Sequence[Trial], statuses: Mapping[str, str], *, workers: int, device: str, pack_size: int | None = None
+    trials: Sequence[Trial],
+    statuses: Mapping[str, str],
+    *,
+    workers: int,
+    device: str,
+    pack_size: int | None = None,
+    checkpoints: Iterable[tuple[Sequence[str], float]] = (),
 ) -> Plan:
-    """The plan for `trials` given the store's `statuses`; `pack_size` None chooses a size from what is pending."""
+    """The plan for `trials` given the store's `statuses`; `pack_size` None chooses a size from what is pending.
+
+    `checkpoints` are trial ids of packs and how far they are. A pack goes on from its own when all of its trials are
+    pending and no checkpoint before it has one of them.
+    """
     known = [statuses.get(t.trial_id) for t in trials]
-    pending = [t for t, status in zip(trials, known, strict=True) if status not in RESULTS]
+    pending = {t.trial_id: t for t, status in zip(trials, known, strict=True) if status not in RESULTS}
     size = pack_size or auto_pack_size(len(pending), workers=workers, device=device)
+    started: list[Pack] = []
+    fractions: list[float] = []
+    for ids, fraction in checkpoints:
+        if pending.keys() >= {*ids}:
+            started.append(tuple(pending.pop(trial_id) for trial_id in ids))
+            fractions.append(fraction)
     return Plan(
         trials=len(trials),
         new=known.count(None),
         done=sum(status in RESULTS for status in known),
         failed=sum(status is not None and status not in RESULTS for status in known),
         diverged=known.count("diverged"),
-        packs=make_packs(pending, size=size),
+        packs=(*started, *make_packs(pending.values(), size=size)),
         workers=workers,
+        started=tuple(fractions),
     )
 
 

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -23,13 +23,16 @@ class Display:
     """Adds up the progress of packs and shows it on standard error.
 
     Time left is what is not trained yet, by `work`, at the rate so far; a pack in flight counts with its
-    fraction.
+    fraction. What was `started` before, the fraction of each of the first packs, is no work of this run.
     """
 
-    def __init__(self, packs: tuple[Pack, ...], *, console: Console | None = None) -> None:
+    def __init__(
+        self, packs: tuple[Pack, ...], *, started: Sequence[float] = (), console: Console | None = None
+    ) -> None:
         self._work = {pack_id(pack): work(pack) for pack in packs}
-        self._all_work, self._done_work = sum(self._work.values()), 0.0
-        self._fraction: dict[str, float] = dict.fromkeys(self._work, 0.0)
+        self._fraction: dict[str, float] = dict.fromkeys(self._work, 0.0) | dict(zip(self._work, started, strict=False))
+        before = sum(self._work[name] * fraction for name, fraction in self._fraction.items())
+        self._all_work, self._done_work = sum(self._work.values()) - before, 0.0
         self._trials = sum(len(pack) for pack in packs)
         self._started = self._last_line = time.monotonic()
         self._console = console or Console(file=sys.stderr)
