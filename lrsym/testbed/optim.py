@@ -32,17 +32,18 @@ class AdamW:
 
     def __init__(self, optims: Sequence[Optim], weights: Sequence[Tensor]) -> None:
         self._pieces: list[_Piece] = []
-        self._settings: list[Optim] = []
+        self._rates: list[tuple[Optim, Tensor]] = []
         groups, device = [], weights[0].device
         for start, stop, settings in _runs(optims):
             rows = slice(start, stop)
             pieces = [_Piece(i, rows, weight.detach()[rows]) for i, weight in enumerate(weights)]
             self._pieces += pieces
+            rate = torch.zeros((), device=device)
+            self._rates.append((settings, rate))
             for some, decay in ((pieces[:-1], settings.weight_decay), (pieces[-1:], 0.0)):
-                self._settings.append(settings)
                 groups.append({
-                    "params": [piece.parameter for piece in some], "lr": torch.zeros((), device=device),
-                    "weight_decay": decay, "betas": (settings.beta1, settings.beta2), "eps": settings.epsilon,
+                    "params": [piece.parameter for piece in some], "lr": rate, "weight_decay": decay,
+                    "betas": (settings.beta1, settings.beta2), "eps": settings.epsilon,
                 })  # fmt: skip
         self._torch = torch.optim.AdamW(groups, fused=True, capturable=device.type == "cuda")
 
@@ -51,8 +52,8 @@ class AdamW:
         for piece in self._pieces:
             gradient = gradients[piece.number]
             piece.parameter.grad = None if gradient is None else gradient[piece.rows].contiguous()
-        for group, settings in zip(self._torch.param_groups, self._settings, strict=True):
-            group["lr"].copy_(settings.learning_rate * number / number.clamp(min=settings.warmup_steps))
+        for settings, rate in self._rates:
+            rate.copy_(settings.learning_rate * number / number.clamp(min=settings.warmup_steps))
         self._torch.step()
 
     def state(self) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 X = [scale * E ; P] has a row for each token, then one for each position; x is what stands at the read-out. With
 
     q = x W_Q + b_Q                     the one query
-    S = X W_K q / sqrt(h)               logits of the rows, head by head                    [row, head]
+    S = X (q W_K^T) / sqrt(h)           logits of the rows, head by head                    [row, head]
     M = X W_V W_O                       what a row adds to the read-out, head by head       [(row, head), width]
     c = x + b_V W_O + b_O               what every example gets
 
@@ -36,12 +36,12 @@ TRAINED = (
 
 @dataclass(frozen=True)
 class Tables:
-    """What the weights alone decide. `query` holds q in the rows of its head and zeros elsewhere, `folded` is W_K q."""
+    """What the weights alone decide. `query` holds each head's part of q and zeros elsewhere, `folded` is q W_K^T."""
 
     rows: Float[Tensor, "trial row width"]
     read: Float[Tensor, "trial 1 width"]
-    query: Float[Tensor, "trial width head"]
-    folded: Float[Tensor, "trial width head"]
+    query: Float[Tensor, "trial head width"]
+    folded: Float[Tensor, "trial head width"]
     logits: Float[Tensor, "trial row head"]
     values: Float[Tensor, "trial head row part"]
     mixed: Float[Tensor, "trial rowhead width"]
@@ -56,16 +56,18 @@ class Tables:
         rows = torch.cat([w["token"] * scale[:, None, None], w["position"]], dim=1)
         read = rows[:, shape.readout_token, None] + w["position"][:, shape.readout, None]
         asked = torch.baddbmm(w["query_bias"][:, None], read, w["query_weight"])
-        query = asked.mT * _own_head(shape.d_model, h, dtype=scale.dtype, device=scale.device)
-        folded = w["key_weight"] @ query
+        query = asked * _own_head(shape.d_model, h, dtype=scale.dtype, device=scale.device)
+        folded = query @ w["key_weight"].mT
         values = (rows @ w["value_weight"]).unflatten(2, (h, shape.head_width)).transpose(1, 2)
         mixed = values @ w["output_weight"].unflatten(1, (h, shape.head_width))
-        logits = torch.cat(kept(score_tables(w, shape, scale), left_out), dim=2).mT if left_out else rows @ folded
+        logits = torch.cat(kept(score_tables(w, shape, scale), left_out), dim=2) if left_out else folded @ rows.mT
         if "VP" in left_out:
             mixed = mixed.clone()
             mixed[:, :, shape.n_tokens :] = 0
         bias = torch.baddbmm(w["output_bias"][:, None], w["value_bias"][:, None], w["output_weight"])
-        return cls(rows, read, query, folded, logits, values, mixed.transpose(1, 2).flatten(1, 2), read + bias)
+        return cls(
+            rows, read, query, folded, logits.mT.contiguous(), values, mixed.transpose(1, 2).flatten(1, 2), read + bias
+        )
 
 
 @dataclass(frozen=True)
@@ -184,11 +186,11 @@ def _through_tables(
     d_values = d_values.transpose(1, 2).flatten(2)
     d_output = (tables.values.mT @ d_heads).flatten(1, 2)
 
-    d_folded = rows @ d_logits
-    d_query = (w["key_weight"].mT @ d_folded) * _own_head(shape.d_model, h, dtype=scale.dtype, device=scale.device)
-    d_query = d_query.sum(dim=2)[:, None]
+    d_folded = d_logits.mT @ tables.rows
+    d_query = (d_folded @ w["key_weight"]) * _own_head(shape.d_model, h, dtype=scale.dtype, device=scale.device)
+    d_query = d_query.sum(dim=1, keepdim=True)
     d_read = torch.baddbmm(d_constant, d_query, w["query_weight"].mT)[:, 0]
-    d_rows = torch.baddbmm(d_logits @ tables.folded.mT, d_values, w["value_weight"].mT)
+    d_rows = torch.baddbmm(d_logits @ tables.folded, d_values, w["value_weight"].mT)
     d_rows[:, shape.readout_token] += d_read
     d_position = d_rows[:, shape.n_tokens :].clone()
     d_position[:, shape.readout] += d_read
@@ -196,7 +198,7 @@ def _through_tables(
         "token": d_rows[:, : shape.n_tokens] * scale[:, None, None],
         "position": d_position,
         "query_weight": tables.read.mT @ d_query,
-        "key_weight": d_folded @ tables.query.mT,
+        "key_weight": d_folded.mT @ tables.query,
         "value_weight": rows @ d_values,
         "output_weight": torch.baddbmm(d_output, w["value_bias"][:, :, None], d_constant),
         "query_bias": d_query[:, 0],
@@ -206,9 +208,9 @@ def _through_tables(
 
 
 @cache
-def _own_head(width: int, n_heads: int, *, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "width head"]:
+def _own_head(width: int, n_heads: int, *, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "head width"]:
     """1 / sqrt(h) where an entry of the width belongs to the head, else 0."""
-    own = torch.eye(n_heads, dtype=dtype, device=device).repeat_interleave(width // n_heads, dim=0)
+    own = torch.eye(n_heads, dtype=dtype, device=device).repeat_interleave(width // n_heads, dim=1)
     return own * (width // n_heads) ** -0.5
 
 
