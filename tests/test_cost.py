@@ -48,10 +48,15 @@ def test_a_pack_costs_its_steps_its_evaluations_and_the_rest():
     assert (rates().bytes(pack).low, rates().bytes(pack).high) == (1220, 1260)
 
 
-@pytest.mark.parametrize(("size", "seconds"), [(1, 1), (2, 2), (3, 2.5), (4, 3), (8, 6)])
-def test_between_sizes_a_step_is_interpolated_and_beyond_them_it_grows_in_proportion(size, seconds):
+@pytest.mark.parametrize(("size", "seconds"), [(1, 1), (2, 2), (3, 2.5), (4, 3)])
+def test_between_sizes_a_step_is_interpolated(size, seconds):
     known = rates(steps={1: exact(1.0), 2: exact(2.0), 4: exact(3.0)})
-    assert known.step(size).value == seconds
+    assert known.step(size) == exact(seconds)
+
+
+def test_beyond_what_was_measured_a_pack_may_cost_anything_from_the_root_of_its_size_to_its_size():
+    step = rates(steps={1: exact(1.0)}).step(16)
+    assert (step.low, step.value, step.high) == (4, 8, 16)
 
 
 def test_a_sweep_costs_the_schedule_of_its_packs_and_the_start():

@@ -54,7 +54,8 @@ NOTHING = Interval(0, 0, 0)
 
 @dataclass(frozen=True)
 class Rates:
-    """What packs of one program cost. `steps`: seconds a step of the pack by its size; the rest is for each trial.
+    """What packs of one program cost. `steps`: seconds a step of the pack by its size, 1 among them; the rest is for
+    each trial.
 
     `evaluation` and `rest` are in seconds: an evaluation; data, mechanism and rows. `pack_bytes` is what any pack
     takes on disk, `trial_bytes` a trial besides its curves, `point_bytes` a point of its curves.
@@ -68,14 +69,17 @@ class Rates:
     point_bytes: Interval
 
     def step(self, size: int) -> Interval:
-        """Seconds a step of a pack of `size`: measured, between two measured sizes, or in proportion beyond them."""
+        """Seconds a step of a pack of `size`: measured, between two measured sizes, or beyond them.
+
+        There a larger pack costs between the root of its size, where the launch is what counts, and its size.
+        """
         sizes = sorted(self.steps)
         for below, above in pairwise(sizes):
             if below <= size <= above:
                 share = (size - below) / (above - below)
                 return self.steps[below] * (1 - share) + self.steps[above] * share
-        nearest = sizes[0] if size < sizes[0] else sizes[-1]
-        return self.steps[nearest] * (size / nearest)
+        step, ratio = self.steps[sizes[-1]], size / sizes[-1]
+        return Interval(step.low * ratio**0.5, step.value * ratio**0.75, step.high * ratio)
 
     def scaled(self, factor: float) -> "Rates":
         """The rates of a program that does `factor` times the work in a step, and takes as much on disk."""
