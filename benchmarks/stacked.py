@@ -18,7 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from benchmarks.textbook import Clip, adamw_of, warm_up
 from lrsym.parts import Optim
 from lrsym.testbed.contrastive import MAX_LOG_SCALE
-from lrsym.testbed.training import PackData
+from lrsym.testbed.data import PackData
 
 
 def losses(models: Sequence[Clip], optim: Optim, data: PackData, batches: Iterator[Tensor]) -> Iterator[Tensor]:

@@ -17,7 +17,8 @@ from benchmarks.figures import Figure, ratios
 from benchmarks.textbook import losses
 from benchmarks.textbook_trial import model_of
 from lrsym.testbed.batches import CHUNK, batches
-from lrsym.testbed.training import PackData, fit
+from lrsym.testbed.data import PackData
+from lrsym.testbed.training import fit
 from lrsym.trial import Trial
 
 BATCH_SIZES = (256, 50)

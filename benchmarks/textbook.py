@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from lrsym.parts import Optim
 from lrsym.testbed.contrastive import MAX_LOG_SCALE
+from lrsym.testbed.data import PackData
 from lrsym.testbed.parameters import EncoderShape, Weights
-from lrsym.testbed.training import PackData
 
 
 class Encoder(nn.Module):

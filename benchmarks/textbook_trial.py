@@ -12,10 +12,11 @@ from torch.nn import functional as F
 
 from benchmarks.textbook import Clip, Encoder, losses
 from lrsym.testbed.batches import batches
+from lrsym.testbed.data import PackData
 from lrsym.testbed.evaluation import Candidates, grade
 from lrsym.testbed.parameters import ParameterLayout
-from lrsym.testbed.training import PackData
 from lrsym.trial import Trial
+from lrsym.vocabulary import METRICS
 
 SCENES_AT_ONCE = 1024
 """Scenes in a batch of evaluation: larger ones are no faster on a core, and smaller ones slower on a GPU."""
@@ -53,13 +54,14 @@ def accuracies(model: Clip, data: PackData, candidates: Candidates) -> Accuracie
     """Accuracies on every split; one transfer from the device."""
     captions = F.normalize(model.text(data.captions), dim=1)
     found = {}
-    for split, members in data.members.items():
-        rows = members[0].nonzero()[:, 0]
-        if not len(rows):
+    for split, numbers in data.splits[0].items():
+        if not len(numbers):
             continue
+        rows = torch.from_numpy(numbers).to(captions.device)
         images = torch.cat([model.vision(data.scenes[part]) for part in rows.split(SCENES_AT_ONCE)])
         scores = F.normalize(images, dim=1) @ captions.T
-        graded = grade(scores[None], data.captions_of[rows], candidates, splits=[split])
-        found |= {f"{split}_{metric}": credit[0][defined].mean() for (_, metric), (credit, defined) in graded.items()}
+        credit, defined = grade(scores[None], data.captions_of[rows][None], candidates, split=split)
+        right, total = (credit * defined).sum(dim=(0, 1)), defined.sum(dim=(0, 1))
+        found |= {f"{split}_{metric}": (right / total)[i] for i, metric in enumerate(METRICS)}
     values = torch.stack([*found.values()]).tolist()
     return {name: value for name, value in zip(found, values, strict=True) if value == value}

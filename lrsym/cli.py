@@ -3,7 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -15,11 +15,13 @@ from lrsym.cli_common import (
     Engine,
     File,
     Json,
+    NoPilot,
     Pack,
     Results,
     SaveWeights,
     Timeout,
     Workers,
+    chosen_for,
     command_line,
     load_sweep,
     of_sweep,
@@ -27,13 +29,9 @@ from lrsym.cli_common import (
     show,
 )
 from lrsym.cli_explain import explain
+from lrsym.cli_plan import plan
 from lrsym.cli_plot import plot_app
 from lrsym.errors import UsageError, first_line
-
-if TYPE_CHECKING:
-    from lrsym.sweep.drive import Settings
-    from lrsym.sweep.plan import Plan
-    from lrsym.sweep.spec import Sweep
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -43,71 +41,49 @@ app = typer.Typer(
 )
 app.add_typer(plot_app, name="plot")
 app.command("claims")(claims)
-
-
-@app.command()
-def plan(
-    file: File,
-    results: Results = RESULTS,
-    workers: Workers = None,
-    pack: Pack = "auto",
-    device: Device = "auto",
-    engine: Engine = "auto",
-    json: Json = False,
-) -> None:
-    """What a sweep would train: trials new, done and failed, packs, and the command to run."""
-    sweep, settings, todo = _planned(file, results, engine, device, workers, pack, timeout=None)
-    for warning in sweep.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    chosen = {"workers": settings.workers, "pack": pack, "device": device, "engine": engine}
-    command = command_line("sweep", file, results, chosen)
-    report = {
-        "sweep": sweep.name, "trials": todo.trials, "new": todo.new, "done": todo.done, "failed": todo.failed,
-        "diverged": todo.diverged, "packs": len(todo.packs), "largest_pack": max(map(len, todo.packs), default=0),
-        "engine": settings.engine, "workers": settings.workers, "device": settings.device, "command": command,
-    }  # fmt: skip
-    text = [
-        f"{sweep.name}: {todo.trials} trials = {todo.new} new, {todo.done} done, {todo.failed} failed before",
-        f"{len(todo.packs)} packs, the largest of {report['largest_pack']} trials; {settings.workers} at a time"
-        f" on {settings.device}\nrun: {command}"
-        if todo.pending
-        else "nothing to train",
-    ]
-    show(report, text, as_json=json)
+app.command("plan")(plan)
 
 
 @app.command()
 def sweep(
     file: File,
     results: Results = RESULTS,
-    workers: Workers = None,
+    workers: Workers = "auto",
     pack: Pack = "auto",
     device: Device = "auto",
     engine: Engine = "auto",
     timeout: Timeout = None,
+    no_pilot: NoPilot = False,
     save_weights: SaveWeights = False,
     json: Json = False,
 ) -> None:
     """Train what is new or failed; run it again to go on after a stop."""
     from lrsym.results.store import Store
+    from lrsym.sweep.cost_text import in_words
     from lrsym.sweep.drive import run_sweep
     from lrsym.sweep.progress import duration, failures, retried
 
-    spec, settings, todo = _planned(file, results, engine, device, workers, pack, timeout=timeout)
+    spec = load_sweep(file)
+    settings = resolve(engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot)
+    choice = chosen_for(spec, results, settings)
+    todo = choice.plan
     base = {"sweep": spec.name, "trials": todo.trials, "reused": todo.done}
-    chosen = {
-        "workers": settings.workers, "pack": pack, "device": device, "engine": engine, "timeout": timeout,
-        "save-weights": save_weights,
+    given = {
+        "workers": todo.workers, "pack": pack if choice.pilot_seconds is None else choice.pack_size, "device": device,
+        "engine": engine, "timeout": timeout, "no-pilot": no_pilot, "save-weights": save_weights,
     }  # fmt: skip
-    again = command_line("sweep", file, results, chosen)
+    again = command_line("sweep", file, results, given)
     if not todo.pending:
         show(base | {"pending": 0}, [f"{spec.name}: all {todo.trials} trials are in {results}"], as_json=json)
         return
+    if not json:
+        typer.echo("\n".join(in_words(choice, device=settings.device)))
     outcome = run_sweep(spec, Store(results), replace(settings, save_weights=save_weights), todo)
     done = outcome.statuses["done"]
     report = base | {
         "run_id": outcome.run_id, "statuses": dict(outcome.statuses), "pending": outcome.pending,
         "interrupted": outcome.interrupted, "seconds": round(outcome.seconds, 1), "engine": settings.engine,
+        "pack": choice.pack_size, "workers": todo.workers, "why": choice.why,
     }  # fmt: skip
     text = [
         f"{spec.name}: {done} trials trained in {duration(outcome.seconds)}{failures(outcome.statuses)}, "
@@ -240,17 +216,6 @@ def main() -> None:
 def _leave(message: str) -> NoReturn:
     typer.echo(f"error: {message}", err=True)
     sys.exit(2)
-
-
-def _planned(
-    file: Path, results: Path, engine: str, device: str, workers: int | None, pack: str, *, timeout: float | None
-) -> "tuple[Sweep, Settings, Plan]":
-    from lrsym.results.store import Store
-    from lrsym.sweep.drive import plan_sweep
-
-    spec = load_sweep(file)
-    settings = resolve(engine=engine, device=device, workers=workers, pack=pack, timeout=timeout)
-    return spec, settings, plan_sweep(spec, Store(results), settings)
 
 
 def _width() -> int:

@@ -17,6 +17,7 @@ from lrsym.cli_common import (
     Results,
     Workers,
     axis_names,
+    chosen_for,
     command_line,
     load_sweep,
     resolve,
@@ -58,7 +59,7 @@ def claims(
     results: Results = RESULTS,
     claim: Ids = None,
     run: Run = False,
-    workers: Workers = None,
+    workers: Workers = "auto",
     pack: Pack = "auto",
     device: Device = "auto",
     engine: Engine = "auto",
@@ -122,17 +123,18 @@ def _check_picture(file: "ClaimsFile", claim: "Claim") -> None:
 def _train(asked: _Asked, settings: "Settings", *, again: str) -> int:
     """Train what the sweeps of the chosen claims lack; how many trials failed. Leaves with 130 after Ctrl-C."""
     from lrsym.results.store import Store
-    from lrsym.sweep.drive import plan_sweep, run_sweep
+    from lrsym.sweep.drive import run_sweep
     from lrsym.sweep.progress import duration, failures, retried
 
     store, failed = Store(asked.results), 0
     wanted = {(asked.file.path.parent / name).resolve(): name for c in asked.claims for name in c.sweeps.values()}
     for name in wanted.values():
         sweep = asked.sweeps[name]
-        plan = plan_sweep(sweep, store, settings)
+        choice = chosen_for(sweep, asked.results, settings)
+        plan = choice.plan
         if not plan.pending:
             continue
-        typer.echo(f"{sweep.name}: training {plan.pending} of {plan.trials} trials", err=True)
+        typer.echo(f"{sweep.name}: training {plan.pending} of {plan.trials} trials; {choice.why}", err=True)
         outcome = run_sweep(sweep, store, settings, plan)
         ended = f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}"
         typer.echo(f"{sweep.name}: {ended}{failures(outcome.statuses)}", err=True)

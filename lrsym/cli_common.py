@@ -13,14 +13,18 @@ from lrsym.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
+    from lrsym.sweep.choose import Choice
     from lrsym.sweep.drive import Settings
     from lrsym.sweep.spec import Sweep
 
 File = Annotated[Path, typer.Argument(help="Sweep file (TOML).", show_default=False)]
 Results = Annotated[Path, typer.Option("--results", help="Folder of the Parquet tables.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-Workers = Annotated[int | None, typer.Option(help="Packs trained at a time. [default: one a core or GPU]")]
-Pack = Annotated[str, typer.Option("--pack", help="Trials in a pack, or auto.")]
+Workers = Annotated[str, typer.Option(help="Packs trained at a time, or auto: the pilot chooses.")]
+Pack = Annotated[str, typer.Option("--pack", help="Trials in a pack, or auto: the pilot chooses.")]
+NoPilot = Annotated[
+    bool, typer.Option("--no-pilot", help="Measure nothing: choose packs and workers by rule, tell no cost.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Engine = Annotated[
     str, typer.Option(help="auto, local (processes) or ray (Ray Tune). auto: ray if RAY_ADDRESS is set.")
@@ -47,14 +51,39 @@ def load_sweep(file: Path) -> "Sweep":
     return load(file)
 
 
-def resolve(*, engine: str, device: str, workers: int | None, pack: str, timeout: float | None = None) -> "Settings":
+def resolve(
+    *, engine: str, device: str, workers: str, pack: str, timeout: float | None = None, pilot: bool = True
+) -> "Settings":
     """How to execute, from the options of the command line."""
     from lrsym.sweep.drive import Settings
 
-    if pack != "auto" and not (pack.isascii() and pack.isdigit()):
-        raise UsageError(f"--pack must be auto or a number of trials, got {pack}")
-    size = None if pack == "auto" else int(pack)
-    return Settings.resolve(engine=engine, device=device, workers=workers, pack_size=size, timeout=timeout)
+    at_a_time = _auto_or_number("workers", workers, "packs trained at a time")
+    size = _auto_or_number("pack", pack, "trials")
+    return Settings.resolve(
+        engine=engine, device=device, workers=at_a_time, pack_size=size, timeout=timeout, pilot=pilot
+    )
+
+
+def _auto_or_number(option: str, value: str, of: str) -> int | None:
+    if value != "auto" and not (value.isascii() and value.isdigit()):
+        raise UsageError(f"--{option} must be auto or a number of {of}, got {value}")
+    return None if value == "auto" else int(value)
+
+
+def chosen_for(sweep: "Sweep", results: Path, settings: "Settings", *, told: bool = False) -> "Choice":
+    """What is left to train of `sweep`, its packs and workers chosen; standard error hears of a pilot and its failure.
+
+    With `told` the cost is asked for, not the training alone.
+    """
+    from lrsym.results.store import Store
+    from lrsym.sweep.choose import choose
+    from lrsym.sweep.drive import plan_sweep
+
+    plan = plan_sweep(sweep, Store(results), settings)
+    choice = choose(plan, settings, told=told, announce=lambda text: typer.echo(text, err=True))
+    if choice.warning:
+        typer.echo(f"warning: {choice.warning}", err=True)
+    return choice
 
 
 def axis_names(spec: "Sweep") -> list[str]:

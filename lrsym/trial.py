@@ -85,8 +85,13 @@ class Trial(Part):
 
     @property
     def static_shape(self) -> tuple[Value, ...]:
-        """What trials of one pack must share: array shapes, batch size, steps and evaluation steps."""
-        s, m, o, e = self.scenes, self.model, self.optim, self.eval
+        """What trials of one pack must share: the program of a step, steps and evaluation steps."""
+        return (*self.program, self.n_steps, self.eval.schedule, self.eval.points)
+
+    @property
+    def program(self) -> tuple[Value, ...]:
+        """What decides the cost of a step: array shapes and batch size."""
+        s, m = self.scenes, self.model
         return (
             s.n_positions,
             s.n_rows,
@@ -103,10 +108,7 @@ class Trial(Part):
             m.layer_norm,
             m.dropout > 0,
             m.positions,
-            o.batch_size,
-            self.n_steps,
-            e.schedule,
-            e.points,
+            self.optim.batch_size,
         )
 
 

@@ -15,8 +15,8 @@ SPLITS = {
 
 METRICS = {
     "order": "share of two-object scenes whose caption scores above its swap; chance 0.5, ties count half",
-    "inset": "top-1 accuracy among the captions of the same split",
-    "global": "top-1 accuracy among every caption of the vocabulary",
+    "inset": "top-1 accuracy among the captions of the same split; a tie is a miss",
+    "global": "top-1 accuracy among every caption of the vocabulary; a tie is a miss",
     "labelset": "share of scenes whose top-1 caption of all names the right labels, in whatever order",
 }
 
@@ -73,7 +73,7 @@ first and last go along the first relation: left and right."""
 
 STATUSES = {
     "done": "trained and evaluated",
-    "diverged": "loss or gradient became non-finite; a result, drawn as such, never retried",
+    "diverged": "loss became non-finite; a result, drawn as such, never retried",
     "out_of_memory": "the device ran out of memory; retried by the next sweep",
     "timeout": "the pack took longer than allowed; retried by the next sweep",
     "crashed": "the worker failed or was killed; retried by the next sweep",

@@ -4,9 +4,10 @@ import itertools
 
 import torch
 
+from lrsym.testbed.data import PackData
 from lrsym.testbed.evaluation import Candidates
 from lrsym.testbed.parameters import ParameterLayout
-from lrsym.testbed.training import PackData, fit
+from lrsym.testbed.training import fit
 from lrsym.trial import Trial
 
 CPU = torch.device("cpu")

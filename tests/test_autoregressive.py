@@ -6,11 +6,12 @@ from torch.nn import functional as F
 
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.autoregressive import SCORED, PrefixTree
+from lrsym.testbed.data import PackData
 from lrsym.testbed.evaluation import evaluate
 from lrsym.testbed.measures import measures
 from lrsym.testbed.mechanism import ablations, monotonicity, profiles, slope
 from lrsym.testbed.parameters import ParameterLayout
-from lrsym.testbed.training import PackData, batch_loss, fit
+from lrsym.testbed.training import batch_loss, fit
 from lrsym.vocabulary import ABLATIONS, METRICS, SCORE_TERMS, SPLITS
 from tests.small_trials import CPU, Fitted, small
 from tests.test_blocks import through_blocks
@@ -65,7 +66,7 @@ def test_the_loss_and_every_gradient_agree_with_plain_modules(variant):
     layout, flat, data, scale = pack(**VARIANTS[variant])
     flat.requires_grad_()
     batch = torch.randint(0, len(data.scenes), (2, 5), generator=torch.Generator().manual_seed(5))
-    loss = batch_loss(layout, flat, data, batch, scale=scale)
+    loss = batch_loss(layout, layout.views(flat), data, batch, scale=scale)
     wanted = []
     for row in range(2):
         weights, losses = member(layout, flat, row), []
@@ -165,9 +166,9 @@ def test_accuracies_do_not_depend_on_how_scenes_are_cut_into_chunks(monkeypatch)
 
 
 def test_large_validation_sets_are_sampled_and_the_training_set_is_not(monkeypatch):
-    monkeypatch.setattr("lrsym.testbed.training.MOST_SCORED", 20)
+    monkeypatch.setattr("lrsym.testbed.data.MOST_SCORED", 20)
     sizes, whole = (
-        {split: int(members.sum()) for split, members in PackData.of([trial], device=CPU).members.items()}
+        {split: len(numbers) for split, numbers in PackData.of([trial], device=CPU).splits[0].items()}
         for trial in (decoder(), small())
     )
     assert sizes == {split: n if split == "train" else min(n, 20) for split, n in whole.items()}
@@ -233,7 +234,7 @@ def test_measures_of_a_decoder_compare_the_two_objects_in_the_row_of_cls():
     assert {m.encoder for m in found} == {"decoder"}
     by_name = {(m.measure, m.head): m.value for m in found if m.block == 0}
     first, _ = profiles(TRAINED.layout, TRAINED.flat, scale=TRAINED.scale)
-    pairs = [pair_of(scene) for scene in data.scenes[data.members["unseen"][0]]]
+    pairs = [pair_of(scene) for scene in data.scenes[data.splits[0]["unseen"]]]
     for head in range(3):
         (ep,) = (p.values for p in first if (p.term, p.head) == ("EP", head))
         wanted = sum(ep[right] - ep[left] for left, right in pairs) / len(pairs)

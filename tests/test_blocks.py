@@ -6,10 +6,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from lrsym.testbed.blocks import rotary_table, rotate, rotations
+from lrsym.testbed.data import PackData
+from lrsym.testbed.dropout import Dropout
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.evaluation import evaluate
 from lrsym.testbed.parameters import ParameterLayout
-from lrsym.testbed.training import PackData, dropout, fit
+from lrsym.testbed.training import fit
 from lrsym.vocabulary import SCORE_TERMS
 from tests.small_trials import CPU, Fitted, small
 
@@ -193,7 +195,7 @@ def test_a_deep_member_with_dropout_trains_the_same_alone_and_in_a_pack():
 
 
 def test_dropout_drops_its_share_and_keeps_the_mean():
-    drop = dropout([small(model__dropout=0.25), small(model__dropout=0.0)], device=CPU)
+    drop = Dropout([small(model__dropout=0.25), small(model__dropout=0.0)], device=CPU)
     assert drop is not None
     dropped, kept = drop(torch.ones(2, 200, 300))
     assert (dropped == 0).float().mean() == pytest.approx(0.25, abs=0.01)

@@ -29,7 +29,7 @@ def imported_by(code, *, folder=None):
         ("import lrsym.results.explain_page, lrsym.results.lookup", {"polars", "pyarrow", "altair"}),
         ("import lrsym.sweep.spec", set()),
         ("import lrsym.sweep.run", {"torch", "pyarrow"}),
-        ("import lrsym.sweep.local, lrsym.sweep.drive", {"polars", "pyarrow"}),
+        ("import lrsym.sweep.local, lrsym.sweep.drive, lrsym.sweep.choose", {"polars", "pyarrow"}),
         ("import lrsym.sweep.explain, lrsym.sweep.retrain", {"torch", "safetensors", "polars", "pyarrow"}),
         ("import lrsym.cli", {"typer"}),
         ("import lrsym; lrsym.load_weights", {"torch", "safetensors", "pyarrow"}),

@@ -225,6 +225,8 @@ def test_a_plot_of_an_untrained_sweep_says_train_first_whatever_the_condition(tm
         (["sweep", "{file}", "--engine", "dask"], "--engine must be one of auto, local, ray"),
         (["sweep", "{file}", "--device", "tpu"], "--device must be one of"),
         (["sweep", "{file}", "--workers", "0"], "--workers must be positive"),
+        (["sweep", "{file}", "--workers", "many"], "--workers must be auto or a number of packs"),
+        (["plan", "{file}", "--workers", "-1"], "--workers must be auto or a number of packs"),
         (["sweep", "{file}", "--pack", "many"], "--pack must be auto or a number"),
         (["sweep", "{file}", "--pack", "0"], "--pack must be positive"),
         (["sweep", "{file}", "--timeout", "-1"], "--timeout must be positive"),

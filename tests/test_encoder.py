@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from lrsym.testbed.contrastive import contrastive_loss
+from lrsym.testbed.data import PackData
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.parameters import ParameterLayout
 from lrsym.testbed.scores import QUERY_PARTS, kept, score_tables
-from lrsym.testbed.training import PackData, batch_loss
+from lrsym.testbed.training import batch_loss
 from tests.small_trials import CPU, small
 from tests.textbook import TextbookClip
 
@@ -47,7 +48,7 @@ def test_loss_and_every_gradient_agree_with_the_textbook():
     scale = torch.tensor([t.model.embedding_scale for t in trials])
     batch = torch.randint(0, len(data.scenes), (3, 11), generator=torch.Generator().manual_seed(5))
     flat.requires_grad_()
-    loss = batch_loss(layout, flat, data, batch, scale=scale)
+    loss = batch_loss(layout, layout.views(flat), data, batch, scale=scale)
     (gradient,) = torch.autograd.grad(loss.sum(), flat)
     views = layout.views(gradient)
     for row, trial in enumerate(trials):

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from lrsym.testbed import scenes as sc
+from lrsym.testbed.data import PackData
 from lrsym.testbed.datasets import splits
 from lrsym.testbed.evaluation import Candidates, evaluate, grade
-from lrsym.testbed.training import PackData
 from lrsym.vocabulary import METRICS, SPLITS
 from tests.small_trials import CPU, Fitted, small, true_sentences
 from tests.textbook import TextbookClip
@@ -80,14 +80,15 @@ def test_every_accuracy_agrees_with_a_loop_over_scenes_and_captions(kind):
     changes = OTHER_SCENES[kind]
     trials = [small(seed=9, optim__steps=25, **changes)] if changes else TRIALS
     fitted = Fitted(trials)
+    flat = fitted.flat.double()  # so that rounding decides between no two captions
     with torch.no_grad():
-        accuracies = evaluate(*fitted.arguments(), scale=fitted.scale)
+        accuracies = evaluate(fitted.layout, flat, fitted.data, fitted.candidates, scale=fitted.scale.double())
     assert set(accuracies) == {(s, m) for s in SPLITS for m in METRICS}
     for row, trial in enumerate(trials):
         sizes = (7, trial.scenes.n_cells, 12, 3)
         n_relations = len(sc.relations(trial.scenes))
         model = TextbookClip(*sizes, scale=trial.model.embedding_scale, temperature=0.07, n_relations=n_relations)
-        wanted = by_hand(trial, cosines(model.load(fitted.layout.views(fitted.flat), row), trial.scenes))
+        wanted = by_hand(trial, cosines(model.double().load(fitted.layout.views(flat), row), trial.scenes))
         found = {key: value[row].item() for key, value in accuracies.items()}
         assert found == pytest.approx(wanted, abs=1e-6, nan_ok=True)
         assert any(0 < v < 1 for v in wanted.values())  # a model that is neither blank nor perfect
@@ -107,7 +108,8 @@ def grades(scores, own, trial=None):
     """Grades of hand-made scores [scene, caption] on the unseen split of a small trial."""
     trial = trial or small()
     candidates = Candidates.of(trial.scenes, PackData.of([trial], device=CPU))
-    return grade(scores[None], own, candidates, splits=("unseen",))
+    credit, defined = grade(scores.clone()[None], own[None], candidates, split="unseen")
+    return {metric: (credit[0, 0, i].item(), defined[0, 0, i].item()) for i, metric in enumerate(METRICS)}
 
 
 def number(left, right):
@@ -120,19 +122,19 @@ def test_credit_by_hand_for_one_scene_of_an_unseen_pair():
     scores[0, number(4, 5)] = 0.5
     scores[0, number(5, 4)] = 0.4
     scores[0, number(1, 2)] = 0.9  # a caption of a trained pair wins over all, but is not in the set
-    found = {metric: credit[0, 0].item() for (_, metric), (credit, _) in grades(scores, own).items()}
+    found = {metric: credit for metric, (credit, _) in grades(scores, own).items()}
     assert found == {"order": 1, "inset": 1, "global": 0, "labelset": 0}
     scores[0, number(1, 2)] = 0.0
     scores[0, number(5, 4)] = 0.6  # right labels, wrong order
-    found = {metric: credit[0, 0].item() for (_, metric), (credit, _) in grades(scores, own).items()}
+    found = {metric: credit for metric, (credit, _) in grades(scores, own).items()}
     assert found == {"order": 0, "inset": 0, "global": 0, "labelset": 1}
 
 
 def test_a_tie_between_a_caption_and_its_swap_is_half_right_in_order():
     own = torch.tensor([[number(4, 5)]])
-    credit, defined = grades(torch.zeros(1, 49), own)["unseen", "order"]
-    assert credit.item() == 0.5
-    assert defined.item()
+    found = grades(torch.zeros(1, 49), own)
+    assert found["order"] == (0.5, True)
+    assert [found[metric][0] for metric in ("inset", "global", "labelset")] == [0, 0, 0]  # above no other
 
 
 def test_any_true_caption_is_a_hit_and_order_is_the_mean_over_them():
@@ -145,9 +147,7 @@ def test_any_true_caption_is_a_hit_and_order_is_the_mean_over_them():
     scores = torch.zeros(1, 7 + 2 * 42)
     scores[0, right] = 0.9
     scores[0, number(5, 4)] = 0.1  # the swap of the left caption beats it
-    found = {
-        m: credit[0, 0].item() for (_, m), (credit, _) in grades(scores, torch.tensor([[left, right]]), trial).items()
-    }
+    found = {metric: credit for metric, (credit, _) in grades(scores, torch.tensor([[left, right]]), trial).items()}
     assert (found["order"], found["inset"], found["global"], found["labelset"]) == (0.5, 1, 1, 1)
 
 

@@ -29,7 +29,7 @@ def test_every_measure_has_its_sentence_and_every_sentence_its_measure():
 def test_measures_of_unseen_pairs_agree_with_a_loop_over_scenes():
     for row in range(2):
         weights = {k: v[row : row + 1] for k, v in FITTED.layout.views(FITTED.flat)["vision"].items()}
-        tokens = FITTED.data.scenes[FITTED.data.members["unseen"][row]]
+        tokens = FITTED.data.scenes[FITTED.data.splits[row]["unseen"]]
         (block,) = block_terms(weights, FITTED.layout.vision, tokens, scale=FITTED.scale[row : row + 1])
         for head in range(3):
             right, relational, delta_pe, delta_label = [], [], [], []

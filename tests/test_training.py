@@ -6,9 +6,10 @@ import torch
 
 from lrsym.testbed.batches import CHUNK, batches
 from lrsym.testbed.contrastive import MAX_LOG_SCALE
+from lrsym.testbed.data import PackData
 from lrsym.testbed.optim import AdamW
 from lrsym.testbed.streams import stream
-from lrsym.testbed.training import PackData, fit
+from lrsym.testbed.training import fit
 from lrsym.trial import Trial
 from tests.small_trials import CPU, SMALL, Fitted, small
 from tests.textbook import TextbookClip
@@ -76,14 +77,14 @@ def test_a_pack_trains_as_the_textbook_loop_with_torch_adamw():
         torch.testing.assert_close(views["vision"][f"{name}_weight"][0], wanted, atol=1e-4, rtol=1e-3)
 
 
-def test_a_member_that_diverges_is_marked_and_frozen_and_its_neighbours_do_not_notice():
+def test_a_member_that_diverges_is_marked_and_its_neighbours_do_not_notice():
     wild = small(seed=0, optim__learning_rate=1e38)
     pack = [VARIED[2], wild, VARIED[4]]
     fitted = Fitted(pack)
     at = fitted.snapshot.diverged_at.tolist()
     assert at[0] == at[2] == 0
     assert 1 <= at[1] <= 6
-    assert fitted.flat.isfinite().all()
+    assert fitted.flat[[0, 2]].isfinite().all()
     _, alone = losses_and_parameters([VARIED[4]])
     torch.testing.assert_close(fitted.flat[2], alone[0], atol=1e-3, rtol=1e-3)
 
@@ -138,10 +139,10 @@ def test_streams_of_one_seed_are_independent_of_each_other():
 
 
 def test_the_log_of_the_logit_scale_is_not_decayed_and_stays_below_its_clamp():
-    flat = torch.ones(2, 3)
-    optimiser = AdamW.of([small(optim__weight_decay=1.0).optim] * 2, flat)
-    optimiser.step(flat, torch.zeros(2, 3), number=2, alive=torch.ones(2, 1, dtype=torch.bool))
-    assert flat[:, -1].tolist() == [1, 1]
-    assert torch.allclose(flat[:, :-1], torch.tensor(0.99))
+    weight, log_scale = torch.ones(2, 3), torch.ones(2)
+    optimiser = AdamW([small(optim__weight_decay=decay).optim for decay in (1.0, 0.5)], [weight, log_scale])
+    optimiser.step([torch.zeros(2, 3), torch.zeros(2)], number=torch.tensor(2))
+    assert log_scale.tolist() == [1, 1]
+    assert torch.allclose(weight, torch.tensor([[0.99], [0.995]]))
     hot = small(optim__temperature=0.01, optim__learning_rate=1.0)
     assert Fitted([hot]).flat[0, -1].item() <= MAX_LOG_SCALE

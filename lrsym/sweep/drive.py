@@ -25,21 +25,32 @@ DEVICES = ("auto", "cpu", "cuda")
 
 @dataclass(frozen=True)
 class Settings:
-    """How to execute: none of it changes a row, so none of it is part of a trial."""
+    """How to execute: none of it changes a row, so none of it is part of a trial.
+
+    `workers` and `pack_size` are None where a pilot, or without `pilot` a rule, is to choose them.
+    """
 
     engine: str
     device: str
-    workers: int
+    workers: int | None
     pack_size: int | None
     timeout: float | None
     threads: int = 1
     save_weights: bool = False
+    pilot: bool = True
 
     @classmethod
     def resolve(
-        cls, *, engine: str, device: str, workers: int | None, pack_size: int | None, timeout: float | None
+        cls,
+        *,
+        engine: str,
+        device: str,
+        workers: int | None,
+        pack_size: int | None,
+        timeout: float | None,
+        pilot: bool = True,
     ) -> "Settings":
-        """Replace every `auto`; UsageError for a value that is not allowed.
+        """Replace `auto` of engine and device; UsageError for a value that is not allowed.
 
         Engine auto is Ray when RAY_ADDRESS names a cluster, else local, which draws its first plot sooner. One
         thread a worker: the products are small, and two workers beat one with two threads.
@@ -55,7 +66,12 @@ class Settings:
             device = "cuda" if _has_gpu() else "cpu"
         elif device == "cuda" and engine == "local" and not _has_gpu():
             raise UsageError("--device cuda needs a GPU that torch can use, this machine has none; use --device cpu")
-        return cls(engine, device, workers or _auto_workers(device), pack_size, timeout)
+        return cls(engine, device, workers, pack_size, timeout, pilot=pilot)
+
+    @property
+    def most_workers(self) -> int:
+        """As many workers as there are cores or GPUs, if their number is not given."""
+        return self.workers or auto_workers(self.device)
 
 
 @dataclass(frozen=True)
@@ -70,9 +86,13 @@ class Outcome:
 
 
 def plan_sweep(sweep: Sweep, store: Store, settings: Settings) -> Plan:
-    """The plan of `sweep` against `store`."""
+    """The plan of `sweep` against `store`, by the rule that takes no pilot."""
     return make_plan(
-        sweep.trials, store.statuses(), workers=settings.workers, device=settings.device, pack_size=settings.pack_size
+        sweep.trials,
+        store.statuses(),
+        workers=settings.most_workers,
+        device=settings.device,
+        pack_size=settings.pack_size,
     )
 
 
@@ -90,7 +110,7 @@ def run_sweep(sweep: Sweep, store: Store, settings: Settings, plan: Plan) -> Out
     display, interrupted = Display(plan.packs), False
     try:
         with display:
-            engine(plan.packs, job, workers=settings.workers, listen=display.listen)
+            engine(plan.packs, job, workers=plan.workers, listen=display.listen)
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -113,7 +133,7 @@ def _run_row(sweep: Sweep, settings: Settings, plan: Plan, *, run_id: str, start
     commit, dirty = _git_state()
     return {
         "run_id": run_id, "sweep": sweep.name, "started_at": started, "engine": settings.engine,
-        "workers": settings.workers, "device": settings.device, "hardware": _hardware(settings.device),
+        "workers": plan.workers, "device": settings.device, "hardware": _hardware(settings.device),
         "threads": settings.threads, "n_planned": plan.pending, "lrsym_version": version("lrsym"),
         "trainer_version": TRAINER_VERSION, "commit": commit, "dirty": dirty, "python": platform.python_version(),
         "torch": version("torch"), "host": platform.node(),
@@ -154,7 +174,8 @@ def _has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
-def _auto_workers(device: str) -> int:
+def auto_workers(device: str) -> int:
+    """Cores that this process may use, or GPUs."""
     if device == "cuda":
         import torch
 

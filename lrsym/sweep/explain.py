@@ -9,13 +9,15 @@ import torch
 from lrsym.errors import UsageError
 from lrsym.results.explanation import Explanation
 from lrsym.testbed import scenes as sc
-from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate, scorer
+from lrsym.testbed.contrastive import cosine
+from lrsym.testbed.data import PackData
+from lrsym.testbed.encoder import encode
+from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
 from lrsym.testbed.inspection import contributions, mirrored_scenes, readout_attention
 from lrsym.testbed.mechanism import ablations
 from lrsym.testbed.parameters import ParameterLayout
 from lrsym.testbed.scores import all_score_tables
 from lrsym.testbed.trained import TrainedModel
-from lrsym.testbed.training import PackData
 from lrsym.trial import Trial
 from lrsym.world import Scenes
 
@@ -120,8 +122,10 @@ def _captions(scenes: Scenes, tokens: np.ndarray) -> list[list[int]]:
 
 def _scored(model: TrainedModel, data: PackData, tokens: np.ndarray, shown: list[list[int]]) -> Iterator[Record]:
     scenes = model.trial.scenes
-    score, _ = scorer(model.layout, model.flat, data, scale=model.scale, left_out=())
-    scores = score(torch.from_numpy(tokens).to(model.flat.device))[0].cpu().numpy()
+    weights, layout, rows = model.weights, model.layout, torch.from_numpy(tokens).to(model.flat.device)
+    image, _ = encode(weights["vision"], layout.vision, rows, scale=model.scale)
+    text, _ = encode(weights["text"], layout.text, data.captions, scale=model.scale)
+    scores = cosine(image, text)[0].cpu().numpy()
     for number, captions in enumerate(shown):
         for caption in captions:
             swapped = int(sc.swap(scenes, np.array([caption]))[0])

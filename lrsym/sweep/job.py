@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lrsym.results.store import Store
+from lrsym.sweep.checkpoint import Keeper
 from lrsym.sweep.plan import Pack, pack_id
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ def execute(pack: Pack, job: Job, *, report: Callable[[float], None]) -> Counter
 
     A pack that is finished in the store already (engines may deliver one twice) is left alone. Whatever goes
     wrong in training becomes rows with a status, in a part of their own that never replaces a result. The death of
-    the worker and an OSError of the store are left to the engine. Weights are written before the rows: of a trial
-    that counts as finished they are there.
+    the worker and an OSError of the store are left to the engine; a pack that was killed goes on from its checkpoint.
+    Weights are written before the rows: of a trial that counts as finished they are there.
     """
     import torch
 
@@ -64,18 +65,24 @@ def execute(pack: Pack, job: Job, *, report: Callable[[float], None]) -> Counter
     if finished := store.part_statuses(part):
         return finished
     torch.set_num_threads(job.threads)
+    keeper = Keeper(job.root, pack)
     try:
         device = torch.device(job.device)
-        tables = run_pack(pack, run_id=job.run_id, device=device, timeout=job.timeout, report=report, keep=last.append)
+        tables = run_pack(
+            pack, run_id=job.run_id, device=device, timeout=job.timeout, report=report, keep=last.append, keeper=keeper
+        )
     except Exception as error:
         timeout, memory = isinstance(error, PackTimeoutError), _is_out_of_memory(error)
         status = "timeout" if timeout else "out_of_memory" if memory else "crashed"
+        if status == "crashed":
+            keeper.remove()  # it may be the cause
         return _record_failure(pack, job, status=status, message=_one_line(error))
     if job.save_weights:
         from lrsym.sweep.weights import save_pack
 
         save_pack(job.root, pack, last[0])
     store.write(part, tables)
+    keeper.remove()
     return Counter(tables["trials"]["status"].to_pylist())
 
 

@@ -89,9 +89,16 @@ def _bury(
 
 
 def _start(job: Job, number: int) -> _Worker:
+    return _Worker(*spawn(_work, job, number, name=f"lrsym-worker-{number}"))
+
+
+def spawn(
+    target: Callable[[Connection, Job, int], None], job: Job, number: int, *, name: str
+) -> tuple[BaseProcess, Connection]:
+    """A fresh process that runs `target`, and the end of its connection that is ours."""
     context = mp.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_work, args=(there, job, number), name=f"lrsym-worker-{number}", daemon=True)
+    process = context.Process(target=target, args=(there, job, number), name=name, daemon=True)
     # The child ignores Ctrl-C from its first moment: it inherits what holds here while it starts.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -99,7 +106,7 @@ def _start(job: Job, number: int) -> _Worker:
     finally:
         signal.signal(signal.SIGINT, before)
     there.close()
-    return _Worker(process, here)
+    return process, here
 
 
 def _dismiss(crew: Sequence[_Worker]) -> None:
@@ -114,7 +121,7 @@ def _dismiss(crew: Sequence[_Worker]) -> None:
 def _work(connection: Connection, job: Job, number: int) -> None:
     """A worker: pack after pack until the driver closes the connection or is gone."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwind, so that no half-written file is left
-    job = _own_device(job, number)
+    job = own_device(job, number)
     while True:
         try:
             pack: Pack = connection.recv()
@@ -134,7 +141,7 @@ def _work(connection: Connection, job: Job, number: int) -> None:
             tell(Progress(name, 1.0, statuses))
 
 
-def _own_device(job: Job, number: int) -> Job:
+def own_device(job: Job, number: int) -> Job:
     """Workers take the GPUs of the machine in turn."""
     if job.device != "cuda":
         return job

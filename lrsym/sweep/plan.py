@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import chain, islice, pairwise
 from math import ceil
 
-from lrsym.trial import Trial
+from lrsym.parts import Model
+from lrsym.trial import Trial, Value
 from lrsym.vocabulary import RESULTS
 
 MAX_PACK = {"cpu": 8, "cuda": 256}
@@ -15,12 +16,18 @@ MAX_PACK = {"cpu": 8, "cuda": 256}
 PACKS_PER_WORKER = 4
 """Fewer packs leave workers idle at the end; see docs/decisions/packs.md."""
 
+DENSE, CAPTION_WORDS = 0.6, 4
+"""Cost of a token in a block without tables, against an encoder that has them; words of a caption."""
+
 Pack = tuple[Trial, ...]
+
+Program = tuple[Value, ...]
+"""What decides the cost of a step (`Trial.program`): trials of one program differ in steps and evaluations at most."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Trials of a sweep by what the store says of them, and the packs of what is left to train."""
+    """Trials of a sweep by what the store says of them, the packs of what is left, and how many train at a time."""
 
     trials: int
     new: int
@@ -28,11 +35,22 @@ class Plan:
     failed: int
     diverged: int
     packs: tuple[Pack, ...]
+    workers: int
 
     @property
     def pending(self) -> int:
         """Trials to train: the new ones, and the failed ones once more."""
         return self.new + self.failed
+
+    @property
+    def largest_pack(self) -> int:
+        """Trials of the largest pack; 0 where there is nothing to train."""
+        return max(map(len, self.packs), default=0)
+
+    def repacked(self, *, size: int, workers: int) -> "Plan":
+        """The same trials in packs of at most `size`."""
+        pending = chain.from_iterable(self.packs)
+        return replace(self, packs=make_packs(pending, size=size), workers=workers)
 
 
 def make_plan(
@@ -49,12 +67,18 @@ def make_plan(
         failed=sum(status is not None and status not in RESULTS for status in known),
         diverged=known.count("diverged"),
         packs=make_packs(pending, size=size),
+        workers=workers,
     )
 
 
 def auto_pack_size(pending: int, *, workers: int, device: str) -> int:
     """The largest useful pack that still leaves every worker several packs."""
-    return max(1, min(MAX_PACK[device], ceil(pending / (workers * PACKS_PER_WORKER))))
+    return min(MAX_PACK[device], largest_pack(pending, workers=workers))
+
+
+def largest_pack(pending: int, *, workers: int) -> int:
+    """The largest pack that leaves every worker PACKS_PER_WORKER of them."""
+    return max(1, ceil(pending / (workers * PACKS_PER_WORKER)))
 
 
 def make_packs(trials: Iterable[Trial], *, size: int) -> tuple[Pack, ...]:
@@ -73,9 +97,56 @@ def make_packs(trials: Iterable[Trial], *, size: int) -> tuple[Pack, ...]:
     return tuple(sorted(packs, key=work, reverse=True))
 
 
-def work(pack: Pack) -> int:
-    """What training `pack` costs, up to a factor: steps times members times scenes times width."""
-    return pack[0].n_steps * len(pack) * pack[0].optim.batch_size * pack[0].model.d_model
+def work(pack: Pack) -> float:
+    """What training `pack` costs, up to a factor: steps times members times scenes times width times depth."""
+    trial = pack[0]
+    return trial.n_steps * len(pack) * trial.optim.batch_size * trial.model.d_model * _depth(trial)
+
+
+def _depth(trial: Trial) -> float:
+    """The cost of the encoders, in encoders of one block that reads its scores from tables.
+
+    A rule of thumb, fitted to the shipped sweeps: any other block pays for every token it reads, and for its MLP.
+    """
+    model, n_keys = trial.model, trial.scenes.n_cells + 1
+    if model.kind == "autoregressive":
+        return DENSE * model.text_blocks * model.repeats * (n_keys + CAPTION_WORDS) * _mlp(model)
+    cost = 0.0
+    for blocks, tokens in ((model.vision_blocks, n_keys), (model.text_blocks, CAPTION_WORDS)):
+        passes = blocks * model.repeats
+        tables = passes == 1 and model.layer_norm != "pre"
+        cost += 1 if tables else DENSE * passes * tokens
+    return cost / 2 * _mlp(model)
+
+
+def _mlp(model: Model) -> float:
+    return 1 + model.d_mlp / (8 * model.d_model)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The trials of one program that have to be trained: their work, and as many as one pack may have at most."""
+
+    work: float
+    trials: Pack
+
+    @property
+    def work_of_step(self) -> float:
+        """The work of a step of one trial."""
+        return work(self.trials[:1]) / self.trials[0].n_steps
+
+
+def groups(packs: Iterable[Pack], *, most: int) -> dict[Program, Group]:
+    """The groups of `packs` by program, none with more than `most` trials; most work first, of equals most labels."""
+    shapes: dict[tuple[Value, ...], list[Pack]] = {}
+    for pack in packs:
+        shapes.setdefault(pack[0].static_shape, []).append(pack)
+    found: dict[Program, Group] = {}
+    for of_shape in shapes.values():
+        program, trials = of_shape[0][0].program, tuple(islice(chain.from_iterable(of_shape), most))
+        before = found.get(program, Group(0, ()))
+        found[program] = Group(before.work + sum(map(work, of_shape)), max(before.trials, trials, key=len))
+    return dict(sorted(found.items(), key=lambda item: (item[1].work, item[1].trials[0].scenes.n_labels), reverse=True))
 
 
 def pack_id(pack: Pack) -> str:

@@ -7,8 +7,9 @@ import torch
 
 from lrsym.errors import UsageError
 from lrsym.sweep.weights import load_weights, save_weights, weights_path
+from lrsym.testbed.data import PackData
 from lrsym.testbed.trained import TrainedModel
-from lrsym.testbed.training import PackData, fit
+from lrsym.testbed.training import fit
 from lrsym.trial import Trial
 
 

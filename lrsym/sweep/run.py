@@ -1,19 +1,22 @@
 """From a pack to its rows: the one function that every engine calls."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 import torch
 
 from lrsym.results.schema import TABLES
+from lrsym.sweep.checkpoint import Keeper
+from lrsym.testbed.data import PackData
 from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
 from lrsym.testbed.measures import measures
 from lrsym.testbed.mechanism import ablations, profiles
 from lrsym.testbed.parameters import Flat, ParameterLayout
-from lrsym.testbed.training import PackData, Snapshot, fit
+from lrsym.testbed.training import Snapshot, Training, fit
 from lrsym.trial import Trial
 
 Rows = list[dict[str, object]]
@@ -91,6 +94,14 @@ class PackRows:
                 found = measures(layout, flat, data, trial, member=member, scale=scale)
                 self.measures += [{"trial_id": trial.trial_id, **vars(m)} for m in found]
 
+    def so_far(self) -> dict[str, Any]:
+        """What evaluations have given up to now, as plain values."""
+        return {"curves": self.curves, "final": self.final, "reached": self.reached}
+
+    def go_on(self, so_far: Mapping[str, Any]) -> None:
+        """Take on what `so_far` gave."""
+        self.curves, self.final, self.reached = so_far["curves"], so_far["final"], so_far["reached"]
+
     def tables(self, diverged_at: Sequence[int], *, seconds: float, run_id: str) -> dict[str, pa.Table]:
         """The tables. A diverged member keeps its curves up to then and has no final accuracies."""
         lost = {t.trial_id for t, step in zip(self.trials, diverged_at, strict=True) if step}
@@ -98,7 +109,7 @@ class PackRows:
         rows = []
         for row, (trial, step) in enumerate(zip(self.trials, diverged_at, strict=True)):
             outcome = (
-                {"status": "diverged", "message": f"loss or gradient not finite at step {step}"}
+                {"status": "diverged", "message": f"loss not finite at step {step}"}
                 if step
                 else {"status": "done", **self.final[row]}
             )
@@ -117,19 +128,31 @@ def run_pack(
     timeout: float | None = None,
     report: Callable[[float], None] = lambda fraction: None,
     keep: Callable[[Snapshot], None] = lambda last: None,
+    keeper: Keeper | None = None,
 ) -> dict[str, pa.Table]:
     """Train and evaluate `trials` as one pack; its rows by table.
 
-    `report` hears the fraction of steps done at each evaluation, `keep` is given the last snapshot. Raises
-    PackTimeoutError at the first evaluation after `timeout` seconds.
+    `report` hears the fraction of steps done at each evaluation, `keep` is given the last snapshot; with `keeper`
+    training goes on from its checkpoint and offers it new ones. Raises PackTimeoutError at the first evaluation after
+    `timeout` seconds.
     """
     started = time.monotonic()
+    kept = keeper.load(device=str(device)) if keeper else None
+    before = kept.seconds if kept else 0.0
     data = PackData.of(trials, device=device)
     candidates = Candidates.of(trials[0].scenes, data)
     layout = ParameterLayout.of(trials[0])
     scale = torch.tensor([t.model.embedding_scale for t in trials], device=device)
     rows, snapshot = PackRows(trials), None
-    for snapshot in fit(trials, data, device=device):
+    if kept:
+        rows.go_on(kept.rows)
+        report(kept.state.step / trials[0].n_steps)
+
+    def offer(training: Training) -> None:
+        if keeper and training.step < trials[0].n_steps:
+            keeper.offer(training, rows.so_far(), seconds=before + time.monotonic() - started)
+
+    for snapshot in fit(trials, data, device=device, start=kept.state if kept else None, after=offer):
         with torch.no_grad():
             rows.add_curve_point(snapshot, evaluate(layout, snapshot.parameters, data, candidates, scale=scale))
         report(snapshot.step / trials[0].n_steps)
@@ -141,7 +164,7 @@ def run_pack(
         diverged_at = snapshot.diverged_at.tolist()
         rows.add_mechanism(layout, snapshot.parameters, data, candidates, scale=scale, diverged_at=diverged_at)
     keep(snapshot)
-    return rows.tables(diverged_at, seconds=time.monotonic() - started, run_id=run_id)
+    return rows.tables(diverged_at, seconds=before + time.monotonic() - started, run_id=run_id)
 
 
 def axis_values(trial: Trial) -> dict[str, object]:

@@ -117,14 +117,14 @@ class PrefixTree:
         self,
         weights: Weights,
         shape: EncoderShape,
-        scenes: Int[Tensor, "scene key"],
+        scenes: Int[Tensor, "*trial scene key"],
         *,
         scale: Float[Tensor, " trial"],
         left_out: Collection[str] = (),
     ) -> Float[Tensor, "trial scene caption"]:
         """Log likelihood of every caption for every scene, the factor of [EOT] left out, in nats."""
-        tokens = torch.cat([image_first(scenes), self.tokens.expand(len(scenes), -1)], dim=1)
-        tokens = tokens.expand(len(scale), -1, -1)
+        images = image_first(scenes).expand(len(scale), -1, -1)
+        tokens = torch.cat([images, self.tokens.expand(*images.shape[:2], -1)], dim=2)
         logits = predictions(weights, shape, tokens, scale=scale, rows=self.rows, left_out=left_out)
         each = torch.log_softmax(logits, dim=3).flatten(2)
         factors = self.asked * shape.n_outputs + self.words

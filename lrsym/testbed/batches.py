@@ -15,13 +15,22 @@ CHUNK = 64
 
 
 def batches(
-    trials: Sequence[Trial], training_sets: Sequence[np.ndarray], *, device: torch.device
+    trials: Sequence[Trial], training_sets: Sequence[np.ndarray], *, device: torch.device, skip: int = 0
 ) -> Iterator[Int[Tensor, "trial batch"]]:
-    """Examples of one batch after the other, without end; row i is drawn from `training_sets[i]`."""
+    """Examples of one batch after the other, without end; row i is drawn from `training_sets[i]`.
+
+    The first `skip` batches are drawn and left out.
+    """
     members = [_chunks(t, s) for t, s in zip(trials, training_sets, strict=True)]
+    for _ in range(skip // CHUNK):
+        for member in members:
+            next(member)
+    skip %= CHUNK
     while True:
-        chunk = torch.from_numpy(np.stack([next(m) for m in members], axis=1)).to(device, non_blocking=True)
-        yield from chunk.unbind(0)
+        chunk = torch.from_numpy(np.stack([next(m) for m in members], axis=1)[skip:])
+        skip = 0
+        # Only from pinned memory does a GPU fetch it while it works.
+        yield from (chunk.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else chunk).unbind(0)
 
 
 def _chunks(trial: Trial, training_set: np.ndarray) -> Iterator[np.ndarray]:

@@ -1,36 +1,81 @@
-"""The symmetric contrastive loss of CLIP (Radford et al., arXiv:2103.00020), for a pack.
+"""The symmetric contrastive loss of CLIP (Radford et al., arXiv:2103.00020), for a pack, with its gradient.
 
     loss = (CE over captions of each image + CE over images of each caption) / 2,   logits = exp(log_scale) cos(u, v)
 
-It knows neither encoders nor trials.
+A caption that occurs n times in a batch is one column of the logits that counts n times: log n is added to it, and
+what it pulls from the images is multiplied by n. The loss knows neither encoders nor trials.
 """
 
 from math import log
+from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 MAX_LOG_SCALE = log(100.0)
 """CLIP clamps the learned logit scale at 100."""
 
+_ABSENT = -1e4
+"""Stands for log 0, finite so that a column that does not occur in a batch makes no NaN."""
+
 
 def contrastive_loss(
     image: Float[Tensor, "trial batch width"],
-    text: Float[Tensor, "trial batch width"],
+    text: Float[Tensor, "trial column width"],
     log_scale: Float[Tensor, " trial"],
+    own: Int[Tensor, "trial batch"] | None = None,
 ) -> Float[Tensor, " trial"]:
-    """Mean loss of each trial's batch, in nats; row b of `image` belongs to row b of `text`."""
-    image = image * (log_scale.exp()[:, None] / image.norm(dim=2))[:, :, None]
-    text = text / text.norm(dim=2, keepdim=True)
-    logits = image @ text.transpose(1, 2)
-    own = logits.diagonal(dim1=1, dim2=2)
-    both = torch.logsumexp(logits, dim=2) + torch.logsumexp(logits, dim=1)
-    return (both / 2 - own).mean(dim=1)
+    """Mean loss of each trial's batch, in nats; row b of `image` belongs to row own[b] of `text`, by default to row b.
+
+    Rows of `text` that belong to no image of the batch play no part.
+    """
+    if own is None:
+        own = torch.arange(image.shape[1], device=image.device).expand(len(image), -1)
+    return _Contrastive.apply(image, text, log_scale, own)
+
+
+class _Contrastive(torch.autograd.Function):
+    """The loss; its gradient needs what the loss needs, so both are computed at once."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, text: Tensor, log_scale: Tensor, own: Tensor) -> Tensor:
+        """Loss of each trial."""
+        batch, scale = image.shape[1], log_scale.exp()[:, None, None]
+        to_image = scale / image.norm(dim=2, keepdim=True)
+        to_text = 1 / text.norm(dim=2, keepdim=True)
+        u, v = image * to_image, text * to_text
+        times = torch.zeros_like(text[:, :, 0]).scatter_add_(1, own, torch.ones_like(image[:, :, 0]))
+        log_times = times.log().clamp(min=_ABSENT)
+        logits = torch.baddbmm(log_times[:, None], u, v.mT)
+        of_image, of_caption = logits.softmax(dim=2), logits.softmax(dim=1)
+        # A log-sum-exp is the largest logit minus the log of its probability, and that is never too small for a float.
+        rows, columns = (logits.amax(dim=d) - p.amax(dim=d).log() for d, p in ((2, of_image), (1, of_caption)))
+        mine = logits.gather(2, own[:, :, None])[:, :, 0]
+        loss = ((rows + columns.gather(1, own) + log_times.gather(1, own)) / 2 - mine).mean(dim=1)
+
+        slope = torch.addcmul(of_image, of_caption, times[:, None])
+        slope.scatter_add_(2, own[:, :, None], torch.full_like(slope[:, :, :1], -2))
+        d_u, d_v = slope @ v / (2 * batch), slope.mT @ u / (2 * batch)
+        along_u, along_v = (u * d_u).sum(dim=2, keepdim=True), (v * d_v).sum(dim=2, keepdim=True)
+        d_image = torch.addcmul(d_u, u, along_u / scale**2, value=-1) * to_image
+        d_text = torch.addcmul(d_v, v, along_v, value=-1) * to_text
+        ctx.save_for_backward(d_image, d_text, along_u.sum(dim=(1, 2)))
+        return loss
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Gradients of image, text and log_scale."""
+        (d_loss,) = grad_outputs
+        d_image, d_text, d_log_scale = ctx.saved_tensors
+        by = d_loss[:, None, None]
+        return d_image * by, d_text * by, d_log_scale * d_loss, None
 
 
 def cosine(
     image: Float[Tensor, "trial scene width"], text: Float[Tensor, "trial caption width"]
 ) -> Float[Tensor, "trial scene caption"]:
     """Cosine similarity of every scene with every caption."""
-    return torch.nn.functional.normalize(image, dim=2) @ torch.nn.functional.normalize(text, dim=2).transpose(1, 2)
+    return torch.nn.functional.normalize(image, dim=2) @ torch.nn.functional.normalize(text, dim=2).mT

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lrsym.testbed.blocks import Drop, encode_blocks
 from lrsym.testbed.parameters import EncoderShape, Weights
-from lrsym.testbed.scores import kept, score_tables, value_tables
+from lrsym.testbed.plain import TRAINED, PlainEncoder, Tables, read_out
 
 Attention = Float[Tensor, "trial batch head query key"]
 
@@ -27,22 +27,31 @@ def encode(
     scale: Float[Tensor, " trial"],
     left_out: Collection[str] = (),
     drop: Drop | None = None,
-) -> tuple[Float[Tensor, "trial batch width"], list[Attention]]:
+    onto: Float[Tensor, "trial width out"] | None = None,
+) -> tuple[Float[Tensor, "trial batch out"], list[Attention]]:
     """Embeddings of the token rows at the read-out position, and the attention of each block application.
 
     `scale` multiplies the token embeddings; terms named in `left_out` (see vocabulary.ABLATIONS) are zero in the
-    first block; `drop` is the dropout of training. The last attention has the read-out row as its only query.
+    first block; `drop` is the dropout of training; with `onto` come the products of the embeddings with these
+    directions instead. The last attention has the read-out row as its only query.
     Raises ValueError where terms are left out of a block that has none.
     """
     check_removable(shape, left_out)
     tokens = tokens.expand(len(scale), -1, -1)
-    if shape.plain and drop is None:
-        embedding, attention = _encode_plain(weights, shape, tokens, scale=scale, left_out=left_out)
-        attentions = [attention.transpose(2, 3)[:, :, :, None]]
-    else:
+    projection = weights["projection"] if shape.projected else None
+    if onto is not None:
+        projection = onto if projection is None else projection @ onto
+    if not shape.plain or drop is not None:
         read, attentions = encode_blocks(weights, shape, tokens, scale=scale, left_out=left_out, drop=drop)
         embedding = read[:, :, 0]
-    return embedding @ weights["projection"] if shape.projected else embedding, attentions
+        return embedding if projection is None else embedding @ projection, attentions
+    if left_out or not torch.is_grad_enabled():
+        embedding, seen = read_out(Tables.of(weights, shape, scale, left_out), shape, tokens, projection)
+        attention = seen.attention
+    else:
+        trained = (weights[name] for name in TRAINED)
+        embedding, attention = PlainEncoder.apply(shape, scale, tokens, projection, *trained)
+    return embedding, [attention.permute(0, 2, 3, 1)[:, :, :, None]]
 
 
 def check_removable(shape: EncoderShape, left_out: Collection[str]) -> None:
@@ -51,38 +60,3 @@ def check_removable(shape: EncoderShape, left_out: Collection[str]) -> None:
         have = ", ".join(shape.removable) or "none, its first block reads no token + position embeddings"
         name = shape.name if shape.n_outputs else f"{shape.name} encoder"
         raise ValueError(f"the {name} has no term {', '.join(unknown)} to leave out; it has {have}")
-
-
-def _encode_plain(
-    weights: Weights,
-    shape: EncoderShape,
-    tokens: Int[Tensor, "trial batch key"],
-    *,
-    scale: Float[Tensor, " trial"],
-    left_out: Collection[str],
-) -> tuple[Float[Tensor, "trial batch width"], Float[Tensor, "trial batch key head"]]:
-    """One attention block, from tables alone."""
-    on_token, on_position = kept(score_tables(weights, shape, scale), left_out)
-    n_trials, n_tokens = len(scale), shape.n_tokens
-    batch = tokens.shape[1]
-    trials = torch.arange(n_trials, device=tokens.device)[:, None, None]
-    by_token = on_token.transpose(1, 2).flatten(0, 1)
-    logits = by_token.index_select(0, (tokens + trials * n_tokens).flatten()).view(n_trials, batch, -1, shape.n_heads)
-    attention = torch.softmax(logits + on_position.transpose(1, 2)[:, None], dim=2)
-
-    # Attention on each token of the vocabulary: keys that show the same token share a value.
-    rows = (tokens + torch.arange(n_trials * batch, device=tokens.device).view(n_trials, batch, 1) * n_tokens).flatten()
-    on_vocabulary = attention.new_zeros(n_trials * batch * n_tokens, shape.n_heads)
-    on_vocabulary = on_vocabulary.index_add(0, rows, attention.flatten(0, 2)).view(n_trials, batch, -1)
-    value_token, value_position = value_tables(weights, shape, scale)
-    embedding = on_vocabulary @ value_token.transpose(1, 2).flatten(1, 2)
-    if "VP" not in left_out:
-        embedding = embedding + attention.flatten(2) @ value_position.transpose(1, 2).flatten(1, 2)
-    return embedding + _constant(weights, shape, scale)[:, None], attention
-
-
-def _constant(weights: Weights, shape: EncoderShape, scale: Tensor) -> Tensor:
-    """What every row gets: the residual of the read-out token and the biases, [trial, width]."""
-    residual = weights["token"][:, shape.readout_token] * scale[:, None] + weights["position"][:, shape.readout]
-    bias = (weights["value_bias"][:, None] @ weights["output_weight"])[:, 0] + weights["output_bias"]
-    return residual + bias

@@ -1,8 +1,10 @@
 """Accuracies of a pack on its splits: scores of every scene against every caption, then four counts.
 
-Definitions stand in `lrsym.vocabulary` (METRICS); candidates follow arXiv:2601.12809 where it states them.
+Every member is scored on its own scenes. Definitions stand in `lrsym.vocabulary` (METRICS); candidates follow
+arXiv:2601.12809 where it states them.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -13,10 +15,9 @@ from torch import Tensor
 
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.autoregressive import PrefixTree
-from lrsym.testbed.contrastive import cosine
+from lrsym.testbed.data import PackData, filled
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.parameters import Flat, ParameterLayout
-from lrsym.testbed.training import PackData
 from lrsym.vocabulary import METRICS, SPLITS
 from lrsym.world import Scenes
 
@@ -29,34 +30,43 @@ Accuracies = dict[tuple[str, str], Float[Tensor, " trial"]]
 
 @dataclass(frozen=True)
 class Candidates:
-    """What scores are compared with, and which scenes are looked at for which splits."""
+    """What a caption competes with, and the scenes of each split, member by member, -1 behind a member's last.
+
+    `siblings` are the captions that name the same labels, the caption itself among them, some of them twice where
+    others have more. `outside` is 0 for captions of a split and -inf for others: a caption is in a split when one of
+    its scenes is.
+    """
 
     swapped: Int[Tensor, " caption"]
-    label_set: Int[Tensor, " caption"]
-    of_split: dict[str, Bool[Tensor, "trial caption"]]
-    groups: tuple[tuple[Int[Tensor, " _"], tuple[str, ...]], ...]
+    siblings: Int[Tensor, "caption sibling"]
+    outside: dict[str, Float[Tensor, "trial caption"]]
+    scenes: dict[str, Int[Tensor, "trial scene"]]
 
     @classmethod
     def of(cls, scenes: Scenes, data: PackData) -> "Candidates":
-        """The candidates of a pack; a caption belongs to a split when one of its scenes does.
+        """The candidates of a pack."""
+        every, device = np.arange(sc.n_captions(scenes)), data.captions_of.device
+        captions_of = data.captions_of.cpu().numpy()
+        own, outside = {}, {}
+        for split in SPLITS:
+            of_members = [member[split] for member in data.splits]
+            away = np.full((len(of_members), len(every)), -np.inf, dtype=np.float32)
+            for row, numbers in zip(away, of_members, strict=True):
+                true = captions_of[numbers]
+                row[true[true >= 0]] = 0
+            own[split] = torch.from_numpy(filled(of_members, -1)).to(device)
+            outside[split] = torch.from_numpy(away).to(device)
+        swapped, siblings = (torch.from_numpy(f).to(device) for f in (sc.swap(scenes, every), _siblings(scenes)))
+        return cls(swapped, siblings, outside, own)
 
-        `groups` sorts the scenes of the pack by the splits they are in for any member, so that scores are
-        computed once for each scene.
-        """
-        every = np.arange(sc.n_captions(scenes))
-        device = data.captions_of.device
-        swapped, label_set = (torch.from_numpy(f(scenes, every)).to(device) for f in (sc.swap, sc.label_set))
-        of_split = {}
-        for split, member in data.members.items():
-            occurs = torch.zeros(len(member), len(every), device=device)
-            for own in data.captions_of.unbind(1):
-                occurs.index_add_(1, own.clamp(min=0), (member & (own >= 0)).to(occurs.dtype))
-            of_split[split] = occurs > 0
-        in_split = torch.stack([data.members[split].any(dim=0) for split in SPLITS], dim=1)
-        signatures, group = in_split.unique(dim=0, return_inverse=True)
-        named = [tuple(s for s, inside in zip(SPLITS, row, strict=True) if inside) for row in signatures.tolist()]
-        groups = tuple(((group == i).nonzero()[:, 0], names) for i, names in enumerate(named))
-        return cls(swapped, label_set, of_split, groups)
+
+def _siblings(scenes: Scenes) -> Int[np.ndarray, "caption sibling"]:
+    groups: dict[int, list[int]] = defaultdict(list)
+    sets = sc.label_set(scenes, np.arange(sc.n_captions(scenes))).tolist()
+    for caption, labels in enumerate(sets):
+        groups[labels].append(caption)
+    most = max(map(len, groups.values()))
+    return np.array([groups[labels] + [caption] * (most - len(groups[labels])) for caption, labels in enumerate(sets)])
 
 
 def evaluate(
@@ -71,20 +81,21 @@ def evaluate(
 ) -> Accuracies:
     """Accuracies on `splits`, with the terms in `left_out` missing from what sees the image."""
     scores, chunk = scorer(layout, flat, data, scale=scale, left_out=left_out)
-    right = {(split, metric): torch.zeros(len(flat), device=flat.device) for split in splits for metric in METRICS}
-    total = {key: torch.zeros_like(count) for key, count in right.items()}
-    for every_row, of_group in candidates.groups:
-        asked = [split for split in of_group if split in splits]
-        for rows in every_row.split(chunk) if asked else ():
-            graded = grade(scores(data.scenes[rows]), data.captions_of[rows], candidates, splits=asked)
-            for (split, metric), (credit, defined) in graded.items():
-                counted = data.members[split][:, rows] & defined
-                right[split, metric] += (credit * counted).sum(dim=1)
-                total[split, metric] += counted.sum(dim=1)
-    return {key: right[key] / total[key] for key in right}
+    found: Accuracies = {}
+    for split in splits:
+        right = torch.zeros(len(flat), len(METRICS), device=flat.device)
+        total = torch.zeros_like(right)
+        for scenes in candidates.scenes[split].split(chunk, dim=1) if candidates.scenes[split].shape[1] else ():
+            number = scenes.clamp(min=0)
+            credit, defined = grade(scores(data.scenes[number]), data.captions_of[number], candidates, split=split)
+            counted = defined & (scenes >= 0)[:, :, None]
+            right += (credit * counted).sum(dim=1)
+            total += counted.sum(dim=1)
+        found |= {(split, metric): (right / total)[:, i] for i, metric in enumerate(METRICS)}
+    return found
 
 
-Scorer = Callable[[Int[Tensor, "scene key"]], Float[Tensor, "trial scene caption"]]
+Scorer = Callable[[Int[Tensor, "trial scene key"]], Float[Tensor, "trial scene caption"]]
 
 
 def scorer(
@@ -92,7 +103,8 @@ def scorer(
 ) -> tuple[Scorer, int]:
     """Scores of scenes against every caption, higher is better, and how many scenes to score at a time.
 
-    Cosine similarity of two encoders, or a decoder's log likelihood of the caption.
+    The image embedding times the caption's direction (the cosine but for a factor that all captions of a scene share),
+    or a decoder's log likelihood of the caption.
     """
     weights, vision = layout.views(flat), layout.vision
     if layout.autoregressive:
@@ -101,47 +113,43 @@ def scorer(
         decoder = weights["decoder"]
         return lambda scenes: tree.scores(decoder, vision, scenes, scale=scale, left_out=left_out), max(1, chunk)
     text, _ = encode(weights["text"], layout.text, data.captions, scale=scale)
+    directions = torch.nn.functional.normalize(text, dim=2).mT
 
-    def cosines(scenes: Int[Tensor, "scene key"]) -> Float[Tensor, "trial scene caption"]:
-        image, _ = encode(weights["vision"], vision, scenes, scale=scale, left_out=left_out)
-        return cosine(image, text)
+    def along(scenes: Int[Tensor, "trial scene key"]) -> Float[Tensor, "trial scene caption"]:
+        return encode(weights["vision"], vision, scenes, scale=scale, left_out=left_out, onto=directions)[0]
 
-    return cosines, max(1, CHUNK_CELLS // (len(flat) * len(data.captions)))
-
-
-Grades = dict[tuple[str, str], tuple[Float[Tensor, "trial scene"], Bool[Tensor, " scene"]]]
+    return along, max(1, CHUNK_CELLS // (len(flat) * len(data.captions)))
 
 
 def grade(
     scores: Float[Tensor, "trial scene caption"],
-    own: Int[Tensor, "scene true"],
+    own: Int[Tensor, "trial scene true"],
     candidates: Candidates,
     *,
-    splits: Collection[str],
-) -> Grades:
-    """By (split, metric): the credit of each scene, and whether the metric is defined for it.
+    split: str,
+) -> tuple[Float[Tensor, "trial scene metric"], Bool[Tensor, "trial scene metric"]]:
+    """The credit of each scene of `split` in each metric, and whether the metric is defined for it; uses `scores` up.
 
-    `own` has the captions that are true of a scene, -1 where there is none. Credit is 1 where a true caption is the
-    best one, else 0; in order it is the mean over the true captions of two labels, a half for a tie.
+    `own` has the captions that are true of a scene, -1 where there is none. Credit is 1 where a true caption is above
+    every other one, else 0; in order it is the mean over the true captions of two labels, a half for a tie.
     """
     exists = own >= 0
-    true = own.clamp(min=0)
-    swapped = candidates.swapped[true]
-    paired, every = (swapped != true) & exists, torch.ones_like(own[:, 0], dtype=torch.bool)
-    score, other = (scores.gather(2, c.expand(len(scores), -1, -1)) for c in (true, swapped))
-    ahead = ((score > other).float() + (score == other).float() / 2) * paired
-    order = ahead.sum(dim=2) / paired.sum(dim=1).clamp(min=1)
+    true = torch.where(exists, own, own.amax(dim=2, keepdim=True))
+    swapped, sets = candidates.swapped[true], candidates.siblings[true].flatten(2)
+    paired = (swapped != true) & exists
+    of_true, of_swapped, of_set = (scores.gather(2, captions) for captions in (true, swapped, sets))
+    ahead = ((of_true > of_swapped).float() + (of_true == of_swapped).float() / 2) * paired
+    order = ahead.sum(dim=2) / paired.sum(dim=2).clamp(min=1)
 
-    def hits(chosen: Int[Tensor, "trial scene"], right: Int[Tensor, "scene true"]) -> Float[Tensor, "trial scene"]:
-        return ((chosen[:, :, None] == right) & exists).any(dim=2).float()
-
-    best = scores.argmax(dim=2)
-    in_all, in_sets = hits(best, true), hits(candidates.label_set[best], candidates.label_set[true])
-    graded: Grades = {}
-    for split in splits:
-        best_of_split = scores.masked_fill(~candidates.of_split[split][:, None], -torch.inf).argmax(dim=2)
-        graded[split, "order"] = (order, paired.any(dim=1))
-        graded[split, "inset"] = (hits(best_of_split, true), every)
-        graded[split, "global"] = (in_all, every)
-        graded[split, "labelset"] = (in_sets, every)
-    return graded
+    best, best_of_set = of_true.amax(dim=2), of_set.amax(dim=2)
+    others = scores.scatter_(2, true, -torch.inf)
+    in_all = best > others.amax(dim=2)
+    in_split = best > (others + candidates.outside[split][:, None]).amax(dim=2)
+    in_sets = best_of_set > others.scatter_(2, sets, -torch.inf).amax(dim=2)
+    credit = {"order": order, "inset": in_split, "global": in_all, "labelset": in_sets}
+    defined = {"order": paired.any(dim=2)}
+    every = torch.ones_like(in_all)
+    return (
+        torch.stack([credit[metric].to(scores.dtype) for metric in METRICS], dim=2),
+        torch.stack([defined.get(metric, every) for metric in METRICS], dim=2),
+    )

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.autoregressive import image_first
+from lrsym.testbed.data import PackData
 from lrsym.testbed.decomposition import block_terms, decomposable
 from lrsym.testbed.inspection import readout_attention
 from lrsym.testbed.parameters import EncoderShape, Flat, ParameterLayout, Weights
 from lrsym.testbed.streams import stream
-from lrsym.testbed.training import PackData
 from lrsym.trial import Trial
 from lrsym.vocabulary import CONTENT_KEY, POSITION_KEY, SCORE_TERMS
 from lrsym.world import Scenes
@@ -53,10 +53,10 @@ def measures(
     encoder, those of [CLS] on the image.
     """
     weights, own = layout.views(flat[member : member + 1]), scale[member : member + 1]
-    scenes = data.scenes[data.members["unseen"][member]]
-    if len(scenes) > MAX_SCENES:
-        chosen = stream(trial.seed, "measures").permutation(len(scenes))[:MAX_SCENES]
-        scenes = scenes[torch.from_numpy(np.sort(chosen)).to(scenes.device)]
+    unseen = data.splits[member]["unseen"]
+    if len(unseen) > MAX_SCENES:
+        unseen = unseen[np.sort(stream(trial.seed, "measures").permutation(len(unseen))[:MAX_SCENES])]
+    scenes = data.scenes[torch.from_numpy(unseen).to(data.scenes.device)]
     of_vision = _of_vision(weights[layout.vision.name], layout.vision, trial.scenes, scenes, scale=own)
     if layout.autoregressive:
         return [*of_vision]

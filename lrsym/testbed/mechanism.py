@@ -13,10 +13,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lrsym.testbed.blocks import rotary_table
+from lrsym.testbed.data import PackData
 from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
 from lrsym.testbed.parameters import EncoderShape, Flat, ParameterLayout, Weights
 from lrsym.testbed.scores import QUERY_PARTS, score_tables
-from lrsym.testbed.training import PackData
 from lrsym.vocabulary import ABLATIONS, CONTENT_KEY, POSITION_KEY
 
 ABLATION_SPLITS = ("unseen", "seen")

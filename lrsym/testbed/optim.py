@@ -1,68 +1,79 @@
-"""AdamW over one flat buffer, with rates, decays and betas of each trial by broadcasting.
+"""AdamW of a pack: torch's fused kernel, with a group of parameters for each run of members with equal settings.
 
-torch's optimisers take one rate for each parameter group; a pack needs one for each row. Source: Loshchilov and
-Hutter, arXiv:1711.05101 (decoupled decay), with the bias correction of Adam and a linear warm-up.
+Source: Loshchilov and Hutter, arXiv:1711.05101 (decoupled decay), with Adam's bias correction and a linear warm-up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Int
 from torch import Tensor
 
 from lrsym.parts import Optim
 
 
-@dataclass
+@dataclass(frozen=True)
+class _Piece:
+    """Members `rows` of the weight `number`, as torch's optimiser knows them."""
+
+    number: int
+    rows: slice
+    parameter: Tensor
+
+
 class AdamW:
-    """State of the optimiser of a pack; `step` changes the flat buffer in place."""
+    """The optimiser of a pack; `step` changes the weights in place.
 
-    rate: Float[Tensor, "trial 1"]
-    decay: Float[Tensor, "trial 1"]
-    beta1: Float[Tensor, "trial 1"]
-    beta2: Float[Tensor, "trial 1"]
-    epsilon: Float[Tensor, "trial 1"]
-    warmup: Float[Tensor, "trial 1"]
-    mean: Float[Tensor, "trial parameter"]
-    square: Float[Tensor, "trial parameter"]
+    Each weight is [trial, ...] and contiguous; the last one (log_scale) is not decayed. Everything that changes from
+    step to step is in tensors on the device of the weights, so that a step can be recorded and played again.
+    """
 
-    @classmethod
-    def of(cls, optims: Sequence[Optim], flat: Float[Tensor, "trial parameter"]) -> "AdamW":
-        """A fresh state for the buffer `flat`, one row of settings for each of `optims`."""
+    def __init__(self, optims: Sequence[Optim], weights: Sequence[Tensor]) -> None:
+        self._pieces: list[_Piece] = []
+        self._settings: list[Optim] = []
+        groups, device = [], weights[0].device
+        for start, stop, settings in _runs(optims):
+            rows = slice(start, stop)
+            pieces = [_Piece(i, rows, weight.detach()[rows]) for i, weight in enumerate(weights)]
+            self._pieces += pieces
+            for some, decay in ((pieces[:-1], settings.weight_decay), (pieces[-1:], 0.0)):
+                self._settings.append(settings)
+                groups.append({
+                    "params": [piece.parameter for piece in some], "lr": torch.zeros((), device=device),
+                    "weight_decay": decay, "betas": (settings.beta1, settings.beta2), "eps": settings.epsilon,
+                })  # fmt: skip
+        self._torch = torch.optim.AdamW(groups, fused=True, capturable=device.type == "cuda")
 
-        def column(name: str) -> Tensor:
-            return torch.tensor([[float(getattr(o, name))] for o in optims], device=flat.device)
+    def step(self, gradients: Sequence[Tensor | None], *, number: Int[Tensor, ""]) -> None:
+        """Step `number` (from 1); `gradients` in the order of the weights, None where there is none."""
+        for piece in self._pieces:
+            gradient = gradients[piece.number]
+            piece.parameter.grad = None if gradient is None else gradient[piece.rows].contiguous()
+        for group, settings in zip(self._torch.param_groups, self._settings, strict=True):
+            group["lr"].copy_(settings.learning_rate * number / number.clamp(min=settings.warmup_steps))
+        self._torch.step()
 
-        return cls(
-            rate=column("learning_rate"),
-            decay=column("weight_decay"),
-            beta1=column("beta1"),
-            beta2=column("beta2"),
-            epsilon=column("epsilon"),
-            warmup=column("warmup_steps"),
-            mean=torch.zeros_like(flat),
-            square=torch.zeros_like(flat),
-        )
+    def state(self) -> dict[str, Tensor]:
+        """The moments and step counts by name, as they are now (not copies)."""
+        known = [(i, self._torch.state.get(piece.parameter, {})) for i, piece in enumerate(self._pieces)]
+        return {f"{i}.{name}": value for i, values in known for name, value in values.items()}
 
-    def step(
-        self,
-        flat: Float[Tensor, "trial parameter"],
-        gradient: Float[Tensor, "trial parameter"],
-        *,
-        number: int,
-        alive: Bool[Tensor, "trial 1"],
-    ) -> None:
-        """Step `number` (from 1) on `flat`, in place; `gradient` is used up.
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take on what `state` gave, of a pack of the same members. Raises KeyError where something is missing."""
+        for name, value in state.items():
+            number, _, kind = name.partition(".")
+            parameter = self._pieces[int(number)].parameter
+            self._torch.state[parameter][kind] = value.clone() if kind == "step" else value.to(parameter.device)
 
-        The last column (log_scale) is not decayed; rows not `alive` stay as they are.
-        """
-        rate = self.rate * (number / self.warmup.clamp(min=number)) * alive
-        correction1, correction2 = 1 - self.beta1**number, (1 - self.beta2**number).sqrt()
-        self.mean.lerp_(gradient, 1 - self.beta1)
-        self.square.lerp_(gradient.mul_(gradient), 1 - self.beta2)
-        # The gradient's memory holds the update from here on: a pass saved is time saved.
-        update = torch.sqrt(self.square, out=gradient).add_(self.epsilon * correction2)
-        torch.div(self.mean, update, out=update).mul_(rate * correction2 / correction1)
-        flat[:, :-1].mul_(1 - rate * self.decay)
-        flat.sub_(update)
+
+def _runs(optims: Sequence[Optim]) -> list[tuple[int, int, Optim]]:
+    """Start and end of each run of members whose optimisers are set alike."""
+
+    def key(member: int) -> tuple[float | int, ...]:
+        o = optims[member]
+        return (o.learning_rate, o.weight_decay, o.beta1, o.beta2, o.epsilon, o.warmup_steps)
+
+    runs = [list(members) for _, members in groupby(range(len(optims)), key)]
+    return [(members[0], members[-1] + 1, optims[members[0]]) for members in runs]

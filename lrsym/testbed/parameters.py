@@ -4,7 +4,7 @@ Every array has a leading `trial` axis. The flat buffer makes the optimiser a ha
 and per-trial settings a broadcast.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import log, prod
 from typing import Any
@@ -195,10 +195,23 @@ class ParameterLayout:
         """The parameters by encoder and name, as views of `flat`; `["loss"]["log_scale"]` has shape [trial]."""
         named = self.named()
         pieces = flat.split([prod(shape) for *_, shape in named], dim=1)
-        views: dict[str, Weights] = {name: {} for name in (*(e.name for e in self.encoders), "loss")}
-        for (encoder, name, shape), piece in zip(named, pieces, strict=True):
-            views[encoder][name] = piece.view(len(flat), *shape)
-        return views
+        return self.by_name([p.view(len(flat), *shape) for p, (*_, shape) in zip(pieces, named, strict=True)])
+
+    def by_name(self, parameters: Iterable[Tensor]) -> dict[str, Weights]:
+        """Parameters in the order of the buffer, by encoder and name."""
+        found: dict[str, Weights] = {name: {} for name in (*(e.name for e in self.encoders), "loss")}
+        for (encoder, name, _), parameter in zip(self.named(), parameters, strict=True):
+            found[encoder][name] = parameter
+        return found
+
+    def separate(self, flat: Flat) -> list[Tensor]:
+        """The parameters in the order of the buffer, each in memory of its own, as a training step wants them."""
+        pieces = flat.split([prod(shape) for *_, shape in self.named()], dim=1)
+        return [p.reshape(len(flat), *shape).clone() for p, (*_, shape) in zip(pieces, self.named(), strict=True)]
+
+    def joined(self, separate: Sequence[Tensor]) -> Flat:
+        """The buffer of what `separate` gave."""
+        return torch.cat([p.detach().flatten(1) if p.dim() > 1 else p.detach()[:, None] for p in separate], dim=1)
 
     def initial(self, trials: Sequence[Trial]) -> Flat:
         """Initial values: each trial draws from its own streams, one named after each encoder."""

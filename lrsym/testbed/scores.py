@@ -81,15 +81,3 @@ def _sum_parts(table: Tensor, keep: list[bool]) -> Tensor:
     if all(keep):
         return table.sum(dim=1)
     return (table * torch.tensor(keep, dtype=table.dtype, device=table.device)[:, None, None]).sum(dim=1)
-
-
-def value_tables(
-    weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"]
-) -> tuple[Float[Tensor, "trial head key_token width"], Float[Tensor, "trial head key_position width"]]:
-    """What each head adds to the read-out for a key of a token (VE) and at a position (VP), output weight applied."""
-    h = shape.head_width
-    embeddings = torch.cat([weights["token"] * scale[:, None, None], weights["position"]], dim=1)
-    values = (embeddings @ weights["value_weight"]).unflatten(2, (shape.n_heads, h)).transpose(1, 2)
-    output = weights["output_weight"].unflatten(1, (shape.n_heads, h))
-    tables = values @ output
-    return tables[:, :, : shape.n_tokens], tables[:, :, shape.n_tokens :]

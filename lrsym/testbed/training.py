@@ -3,66 +3,25 @@
 Pack invariance: a member gives the same numbers, to float tolerance, alone, in any pack and in any order.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from lrsym.testbed import scenes as sc
-from lrsym.testbed.autoregressive import MOST_SCORED, caption_loss
+from lrsym.testbed.autoregressive import caption_loss
 from lrsym.testbed.batches import batches
 from lrsym.testbed.blocks import Drop
 from lrsym.testbed.contrastive import MAX_LOG_SCALE, contrastive_loss
-from lrsym.testbed.datasets import splits
+from lrsym.testbed.data import PackData
+from lrsym.testbed.dropout import Dropout
 from lrsym.testbed.encoder import encode
 from lrsym.testbed.optim import AdamW
-from lrsym.testbed.parameters import Flat, ParameterLayout
-from lrsym.testbed.streams import stream as stream_of
+from lrsym.testbed.parameters import Flat, ParameterLayout, Weights
+from lrsym.testbed.recorded import Recorded
 from lrsym.trial import Trial
-
-
-@dataclass(frozen=True)
-class PackData:
-    """The scenes a pack uses, numbered within the pack, and which member uses which for what.
-
-    An *example* is a scene with one of its captions: entry `scene * true + i` for caption i of `captions_of`.
-    """
-
-    scenes: Int[Tensor, "scene key"]
-    captions_of: Int[Tensor, "scene true"]
-    captions: Int[Tensor, "caption word"]
-    members: dict[str, Bool[Tensor, "trial scene"]]
-    training_sets: tuple[np.ndarray, ...]
-
-    @classmethod
-    def of(cls, trials: Sequence[Trial], *, device: torch.device) -> "PackData":
-        """Draw the splits of every member and enumerate the scenes that occur in any of them."""
-        first = trials[0].scenes
-        most = MOST_SCORED if trials[0].model.kind == "autoregressive" else None
-        drawn = [splits(t.scenes, seed=t.seed, most=most) for t in trials]
-        numbers = np.unique(np.concatenate([s for member in drawn for s in member.values()]))
-        local = [{name: np.searchsorted(numbers, s) for name, s in member.items()} for member in drawn]
-        masks = {name: np.zeros((len(trials), len(numbers)), dtype=bool) for name in drawn[0]}
-        for row, member in enumerate(local):
-            for name, chosen in member.items():
-                masks[name][row, chosen] = True
-        captions_of = sc.scene_captions(first, numbers)
-        examples = np.arange(captions_of.size).reshape(captions_of.shape)
-        return cls(
-            scenes=torch.from_numpy(sc.scene_tokens(first, numbers)).to(device),
-            captions_of=torch.from_numpy(captions_of).to(device),
-            captions=torch.from_numpy(sc.caption_tokens(first)).to(device),
-            members={name: torch.from_numpy(mask).to(device) for name, mask in masks.items()},
-            training_sets=tuple(examples[m["train"]][captions_of[m["train"]] >= 0] for m in local),
-        )
-
-    def examples(self, number: Int[Tensor, "*batch"]) -> tuple[Int[Tensor, "*batch key"], Int[Tensor, "*batch word"]]:
-        """Token rows of the scenes and captions of the examples numbered `number`."""
-        n_true = self.captions_of.shape[1]
-        return self.scenes[number // n_true], self.captions[self.captions_of.flatten()[number]]
 
 
 @dataclass(frozen=True)
@@ -75,71 +34,134 @@ class Snapshot:
     diverged_at: Int[Tensor, " trial"]
 
 
-def fit(trials: Sequence[Trial], data: PackData, *, device: torch.device) -> Iterator[Snapshot]:
-    """Train the pack and yield a snapshot at each evaluation step, the last step included.
+@dataclass(frozen=True)
+class State:
+    """Where a training stands after `step` steps: enough to go on as if it had never stopped.
 
-    The parameters of a snapshot are the live buffer: read them before asking for the next snapshot. A member
-    whose loss or gradient is not finite keeps its parameters from then on; its neighbours do not notice.
+    `streams` are the states of the dropout's generators, member by member; batches are drawn again from the start.
+    """
+
+    step: int
+    tensors: dict[str, Tensor]
+    streams: list[dict[str, Any]]
+
+
+class Training:
+    """A pack in training. `advance` takes a step; parameters, loss and losses of members change in place.
+
     Raises ValueError when the trials do not share a static shape.
     """
-    if len({t.static_shape for t in trials}) != 1:
-        raise ValueError("trials of a pack must share their static shape; group them by Trial.static_shape")
-    layout = ParameterLayout.of(trials[0])
-    flat = layout.initial(trials).to(device).requires_grad_()
-    optimiser = AdamW.of([t.optim for t in trials], flat.detach())
-    scale = torch.tensor([t.model.embedding_scale for t in trials], device=device)
-    diverged_at = torch.zeros(len(trials), dtype=torch.int64, device=device)
-    evaluation_steps = set(trials[0].evaluation_steps)
-    stream, drop = batches(trials, data.training_sets, device=device), dropout(trials, device=device)
-    for step in range(1, trials[0].n_steps + 1):
-        batch = next(stream)
-        loss = batch_loss(layout, flat, data, batch, scale=scale, drop=drop)
-        (gradient,) = torch.autograd.grad(loss.sum(), flat)
-        finite = loss.isfinite() & gradient.sum(dim=1).isfinite()
-        diverged_at = torch.where(~finite & (diverged_at == 0), step, diverged_at)
-        alive = (diverged_at == 0)[:, None]
-        gradient.masked_fill_(~alive, 0)
+
+    def __init__(
+        self, trials: Sequence[Trial], data: PackData, *, device: torch.device, start: State | None = None
+    ) -> None:
+        if len({t.static_shape for t in trials}) != 1:
+            raise ValueError("trials of a pack must share their static shape; group them by Trial.static_shape")
+        self.step, self._data, self._layout = 0, data, ParameterLayout.of(trials[0])
+        self._leaves = [w.requires_grad_() for w in self._layout.separate(self._layout.initial(trials).to(device))]
+        self._weights = self._layout.by_name(self._leaves)
+        self._optimiser = AdamW([t.optim for t in trials], self._leaves)
+        self._scale = torch.tensor([t.model.embedding_scale for t in trials], device=device)
+        self._drop = Dropout.of(trials, device=device)
+        self._number = torch.zeros((), dtype=torch.int64, device=device)
+        self._diverged_at = torch.zeros(len(trials), dtype=torch.int64, device=device)
+        self._loss = torch.zeros(len(trials), device=device)
+        if start is not None:
+            self._restore(start)
+        self._batches = batches(trials, data.training_sets, device=device, skip=self.step)
+        self._batch = torch.zeros(len(trials), trials[0].optim.batch_size, dtype=torch.int64, device=device)
+        # What the host draws in every step cannot be played again.
+        self._play = Recorded(self._run) if device.type == "cuda" and self._drop is None else self._run
+
+    def advance(self) -> None:
+        """Take one step."""
+        self._batch.copy_(next(self._batches), non_blocking=True)
+        self.step += 1
+        self._play()
+
+    def _run(self) -> None:
+        """A step on the batch that lies ready, from tensors to tensors."""
+        self._number += 1
+        loss = batch_loss(self._layout, self._weights, self._data, self._batch, scale=self._scale, drop=self._drop)
+        gradients = torch.autograd.grad(loss.sum(), self._leaves, allow_unused=True)
+        self._loss.copy_(loss.detach())
+        self._diverge(self._loss)
+        self._optimiser.step(gradients, number=self._number)
         with torch.no_grad():
-            optimiser.step(flat, gradient, number=step, alive=alive)
-            flat[:, -1].clamp_(max=MAX_LOG_SCALE)
-        if step in evaluation_steps:
-            # The update itself may have been the end: ask whether the loss still exists after it.
-            with torch.no_grad():
-                finite = batch_loss(layout, flat, data, batch, scale=scale).isfinite()
-            diverged_at = torch.where(~finite & (diverged_at == 0), step, diverged_at)
-            yield Snapshot(step, flat.detach(), loss.detach(), diverged_at)
+            self._leaves[-1].clamp_(max=MAX_LOG_SCALE)
+
+    def _diverge(self, loss: Float[Tensor, " trial"]) -> None:
+        """Mark the members whose loss is not finite. They train on, into nothing; their neighbours do not notice."""
+        self._diverged_at.copy_(
+            torch.where(~loss.isfinite() & (self._diverged_at == 0), self._number, self._diverged_at)
+        )
+
+    @torch.no_grad()
+    def snapshot(self) -> Snapshot:
+        """The pack as it is now. The last update may have been the end: the loss is asked for again after it."""
+        self._diverge(batch_loss(self._layout, self._weights, self._data, self._batch, scale=self._scale))
+        return Snapshot(self.step, self._layout.joined(self._leaves), self._loss.clone(), self._diverged_at.clone())
+
+    def state(self) -> State:
+        """What a later Training starts from. The tensors are the live ones: write them before the next step."""
+        kept = {f"weight.{i}": leaf.detach() for i, leaf in enumerate(self._leaves)}
+        kept |= {f"optimiser.{name}": value for name, value in self._optimiser.state().items()}
+        kept["diverged_at"] = self._diverged_at
+        return State(self.step, kept, self._drop.states() if self._drop else [])
+
+    @torch.no_grad()
+    def _restore(self, start: State) -> None:
+        self.step = start.step
+        self._number.fill_(start.step)
+        self._diverged_at.copy_(start.tensors["diverged_at"])
+        for i, leaf in enumerate(self._leaves):
+            leaf.copy_(start.tensors[f"weight.{i}"])
+        own = {name.partition(".") for name in start.tensors}
+        self._optimiser.restore({rest: start.tensors[f"{kind}.{rest}"] for kind, _, rest in own if kind == "optimiser"})
+        if self._drop:
+            self._drop.restore(start.streams)
+
+
+def fit(
+    trials: Sequence[Trial],
+    data: PackData,
+    *,
+    device: torch.device,
+    start: State | None = None,
+    after: Callable[[Training], None] = lambda training: None,
+) -> Iterator[Snapshot]:
+    """Train the pack and yield a snapshot at each evaluation step, the last step included.
+
+    With `start` it goes on from there; `after` is called after each step, and after its snapshot where it has one.
+    Raises ValueError when the trials do not share a static shape.
+    """
+    training = Training(trials, data, device=device, start=start)
+    evaluation_steps = set(trials[0].evaluation_steps)
+    while training.step < trials[0].n_steps:
+        training.advance()
+        if training.step in evaluation_steps:
+            yield training.snapshot()
+        after(training)
 
 
 def batch_loss(
     layout: ParameterLayout,
-    flat: Flat,
+    weights: dict[str, Weights],
     data: PackData,
     batch: Int[Tensor, "trial batch"],
     *,
-    scale: Tensor,
+    scale: Float[Tensor, " trial"],
     drop: Drop | None = None,
 ) -> Float[Tensor, " trial"]:
     """Loss of each member on its batch of examples."""
-    weights = layout.views(flat)
-    scenes, captions = data.examples(batch)
+    scenes, caption = data.examples(batch)
     if layout.autoregressive:
-        return caption_loss(weights["decoder"], layout.vision, scenes, captions, scale=scale, drop=drop)
+        words = data.captions[caption]
+        return caption_loss(weights["decoder"], layout.vision, scenes, words, scale=scale, drop=drop)
     image, _ = encode(weights["vision"], layout.vision, scenes, scale=scale, drop=drop)
-    text, _ = encode(weights["text"], layout.text, captions, scale=scale, drop=drop)
-    return contrastive_loss(image, text, weights["loss"]["log_scale"])
-
-
-def dropout(trials: Sequence[Trial], *, device: torch.device) -> Drop | None:
-    """Dropout of a pack, each member from its own stream "dropout" and at its own rate; None where no rate is set."""
-    if not any(t.model.dropout for t in trials):
-        return None
-    rates = [np.float32(t.model.dropout) for t in trials]
-    streams = [stream_of(t.seed, "dropout") for t in trials]
-
-    def drop(x: Tensor) -> Tensor:
-        factors = [
-            (rng.random(x.shape[1:], dtype=np.float32) >= p) / (1 - p) for rng, p in zip(streams, rates, strict=True)
-        ]
-        return x * torch.from_numpy(np.stack(factors)).to(device)
-
-    return drop
+    own = None
+    if drop is None and data.trained.shape[1] <= batch.shape[1]:
+        # Fewer captions in all than in a batch: each is encoded once. (Under dropout every example has its own.)
+        own, caption = data.column.gather(1, caption), data.trained
+    text, _ = encode(weights["text"], layout.text, data.captions[caption], scale=scale, drop=drop)
+    return contrastive_loss(image, text, weights["loss"]["log_scale"], own)

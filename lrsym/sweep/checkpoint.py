@@ -1,0 +1,130 @@
+"""Checkpoints of packs in training: RESULTS/checkpoints/PACK_ID.safetensors, one a pack, gone once it has its rows.
+
+Written complete or not at all, never as a pickle: tensors by name, and in the metadata the trials, the step, the rows
+so far and the seconds spent, as JSON. A pack that starts again goes on from there, to the rows it would have given.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError, safe_open
+
+from lrsym.results.atomic import write_atomically
+from lrsym.sweep.plan import pack_id
+from lrsym.trial import TRAINER_VERSION, Trial
+
+if TYPE_CHECKING:
+    from lrsym.testbed.training import State, Training
+
+SECONDS = 30.0
+"""Least time between two checkpoints: what a killed pack loses, and no pack that is shorter writes one."""
+
+SHARE = 0.01
+"""Checkpoints may take this part of the time: a pack whose checkpoint is slow to write writes it less often."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a checkpoint holds: where training stands, the rows so far, and the seconds spent on them."""
+
+    state: "State"
+    rows: dict[str, Any]
+    seconds: float
+
+
+class Keeper:
+    """Writes and reads the checkpoint of one pack."""
+
+    def __init__(self, root: Path, pack: Sequence[Trial]) -> None:
+        self._pack = pack
+        self.path = _folder(root) / f"{pack_id(tuple(pack))}.safetensors"
+        self._due = time.monotonic() + SECONDS
+
+    def offer(self, training: "Training", rows: dict[str, Any], *, seconds: float) -> None:
+        """Write a checkpoint if it is time for one."""
+        started = time.monotonic()
+        if started < self._due:
+            return
+        self._write(training.state(), rows, seconds)
+        ended = time.monotonic()
+        self._due = ended + max(SECONDS, (ended - started) / SHARE)
+
+    def _write(self, state: "State", rows: dict[str, Any], seconds: float) -> None:
+        from safetensors.torch import save
+
+        told = {
+            "trainer_version": TRAINER_VERSION, "trials": [t.trial_id for t in self._pack], "step": state.step,
+            "steps": self._pack[0].n_steps, "streams": state.streams, "rows": rows, "seconds": seconds,
+        }  # fmt: skip
+        content = save(
+            {name: t.cpu().contiguous() for name, t in state.tensors.items()},
+            metadata={"checkpoint": json.dumps(told, allow_nan=False)},
+        )
+        write_atomically(self.path, lambda file: file.write(content))
+
+    def load(self, *, device: str) -> Kept | None:
+        """The checkpoint of these trials by this trainer; None where there is none or it cannot be used."""
+        from lrsym.testbed.training import State
+
+        told = _told(self.path)
+        if told is None or told["trials"] != [t.trial_id for t in self._pack]:
+            return None
+        with safe_open(self.path, framework="pt", device=device) as file:
+            # No dict: an open file has keys() but cannot be iterated itself.
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return Kept(State(told["step"], tensors, told["streams"]), told["rows"], told["seconds"])
+
+    def remove(self) -> None:
+        """The pack has its rows: the checkpoint has done its work."""
+        self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Started:
+    """A pack that has a checkpoint: its trials in order, and how far it is."""
+
+    trial_ids: tuple[str, ...]
+    fraction: float
+
+
+def started(root: Path, pending: Collection[str]) -> list[Started]:
+    """Packs with a checkpoint below `root` whose trials are all among `pending`, the furthest first; no trial twice."""
+    found = [Started(tuple(told["trials"]), told["step"] / told["steps"]) for _, told in _all(root)]
+    left, chosen = set(pending), []
+    for pack in sorted(found, key=lambda pack: -pack.fraction):
+        if left.issuperset(pack.trial_ids):
+            left.difference_update(pack.trial_ids)
+            chosen.append(pack)
+    return chosen
+
+
+def sweep_up(root: Path, finished: Collection[str]) -> None:
+    """Remove the checkpoints of which every trial is finished, and those of other trainers or damaged."""
+    for path, told in _all(root, all_files=True):
+        if told is None or set(told["trials"]) <= set(finished):
+            path.unlink(missing_ok=True)
+
+
+def _folder(root: Path) -> Path:
+    return root / "checkpoints"
+
+
+def _all(root: Path, *, all_files: bool = False) -> Iterator[tuple[Path, Any]]:
+    for path in sorted(_folder(root).glob("*.safetensors")):
+        told = _told(path)
+        if told is not None or all_files:
+            yield path, told
+
+
+def _told(path: Path) -> dict[str, Any] | None:
+    """The metadata of a checkpoint of this trainer, else None; the tensors are not read."""
+    with contextlib.suppress(SafetensorError, KeyError, ValueError, OSError):
+        with safe_open(path, framework="numpy") as file:
+            told = json.loads(file.metadata()["checkpoint"])
+        return told if told["trainer_version"] == TRAINER_VERSION else None
+    return None

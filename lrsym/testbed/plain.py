@@ -1,0 +1,218 @@
+"""One bare attention block, read at one token: tables, forward pass, and its gradient written out.
+
+X = [scale * E ; P] has a row for each token, then one for each position; x is what stands at the read-out. With
+
+    q = x W_Q + b_Q                     the one query
+    S = X W_K q / sqrt(h)               logits of the rows, head by head                    [row, head]
+    M = X W_V W_O                       what a row adds to the read-out, head by head       [(row, head), width]
+    c = x + b_V W_O + b_O               what every example gets
+
+attention on key j is softmax_j(S[token of j] + S[position of j]), and with A, attention summed by row, the embedding is
+A M + c: keys that show the same token share a row, and no product over batch x key x width is left.
+
+The gradient is written by hand: in a step this short autograd spends as much on the bookkeeping around the tables as
+the products take (docs/decisions/step.md). Source of the block: arXiv:2601.12809, simplified model.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from lrsym.testbed.parameters import EncoderShape, Weights
+from lrsym.testbed.scores import kept, score_tables
+
+TRAINED = (
+    "token", "position", "query_weight", "key_weight", "value_weight", "output_weight", "query_bias", "value_bias",
+    "output_bias",
+)  # fmt: skip
+"""The parameters of the block, in the order in which `PlainEncoder` takes them."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What the weights alone decide. `query` holds q in the rows of its head and zeros elsewhere, `folded` is W_K q."""
+
+    rows: Float[Tensor, "trial row width"]
+    read: Float[Tensor, "trial 1 width"]
+    query: Float[Tensor, "trial width head"]
+    folded: Float[Tensor, "trial width head"]
+    logits: Float[Tensor, "trial row head"]
+    values: Float[Tensor, "trial head row part"]
+    mixed: Float[Tensor, "trial rowhead width"]
+    constant: Float[Tensor, "trial 1 width"]
+
+    @classmethod
+    def of(
+        cls, weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"], left_out: Collection[str] = ()
+    ) -> "Tables":
+        """The tables of an encoder; terms named in `left_out` (see vocabulary.ABLATIONS) are zero in them."""
+        w, h = weights, shape.n_heads
+        rows = torch.cat([w["token"] * scale[:, None, None], w["position"]], dim=1)
+        read = rows[:, shape.readout_token, None] + w["position"][:, shape.readout, None]
+        asked = torch.baddbmm(w["query_bias"][:, None], read, w["query_weight"])
+        query = asked.mT * _own_head(shape.d_model, h, dtype=scale.dtype, device=scale.device)
+        folded = w["key_weight"] @ query
+        values = (rows @ w["value_weight"]).unflatten(2, (h, shape.head_width)).transpose(1, 2)
+        mixed = values @ w["output_weight"].unflatten(1, (h, shape.head_width))
+        logits = torch.cat(kept(score_tables(w, shape, scale), left_out), dim=2).mT if left_out else rows @ folded
+        if "VP" in left_out:
+            mixed = mixed.clone()
+            mixed[:, :, shape.n_tokens :] = 0
+        bias = torch.baddbmm(w["output_bias"][:, None], w["value_bias"][:, None], w["output_weight"])
+        return cls(rows, read, query, folded, logits, values, mixed.transpose(1, 2).flatten(1, 2), read + bias)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A batch seen through the tables. `in_table` and `in_batch` say which row each key of each example has.
+
+    `mixed` and `constant` are those of the tables, behind the projection where that was folded into them; where it was
+    not, `embedding` is what stood in front of it.
+    """
+
+    in_table: Int[Tensor, " _"]
+    in_batch: Int[Tensor, " _"]
+    attention: Float[Tensor, "trial key batch head"]
+    by_row: Float[Tensor, "trial batch rowhead"]
+    mixed: Float[Tensor, "trial rowhead out"]
+    constant: Float[Tensor, "trial 1 out"]
+    embedding: Float[Tensor, "trial batch width"] | None
+
+
+def read_out(
+    tables: Tables, shape: EncoderShape, tokens: Int[Tensor, "trial batch key"], projection: Tensor | None
+) -> tuple[Float[Tensor, "trial batch out"], Pass]:
+    """Embeddings of the token rows, `projection` [trial, width, out] applied where there is one, and how they arose."""
+    n_trials, batch, n_keys = tokens.shape
+    n_rows, n_tokens = tables.rows.shape[1], shape.n_tokens
+    # Keys come before examples: the softmax runs along an outer dimension, many examples at a time.
+    token = tokens.transpose(1, 2)
+    in_table = (token + _counted(n_trials, 1, 1, step=n_rows, device=tokens.device)).flatten()
+    in_batch = (token + _counted(n_trials, 1, batch, step=n_rows, device=tokens.device)).flatten()
+    logits = tables.logits.flatten(0, 1).index_select(0, in_table).view(n_trials, n_keys, batch, shape.n_heads)
+    attention = torch.softmax(logits + tables.logits[:, n_tokens : n_tokens + n_keys, None], dim=1)
+
+    by_row = attention.new_zeros(n_trials * batch * n_rows, shape.n_heads)
+    by_row = by_row.index_add_(0, in_batch, attention.flatten(0, 2)).view(n_trials, batch, n_rows, shape.n_heads)
+    by_row[:, :, n_tokens : n_tokens + n_keys] = attention.transpose(1, 2)
+    by_row = by_row.flatten(2)
+
+    # (A M) W = A (M W): whichever of A and M has fewer rows meets W.
+    mixed, constant, embedding = tables.mixed, tables.constant, None
+    if projection is not None and batch > by_row.shape[2]:
+        mixed, constant = mixed @ projection, constant @ projection
+    out = torch.baddbmm(constant, by_row, mixed)
+    if projection is not None and mixed is tables.mixed:
+        embedding, out = out, out @ projection
+    return out, Pass(in_table, in_batch, attention, by_row, mixed, constant, embedding)
+
+
+class PlainEncoder(torch.autograd.Function):
+    """`read_out` of the tables with respect to the parameters TRAINED and the projection."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        shape: EncoderShape,
+        scale: Float[Tensor, " trial"],
+        tokens: Int[Tensor, "trial batch key"],
+        projection: Tensor | None,
+        *weights: Tensor,
+    ) -> tuple[Float[Tensor, "trial batch out"], Float[Tensor, "trial key batch head"]]:
+        """Embeddings and attention."""
+        named: Weights = dict(zip(TRAINED, weights, strict=True))
+        tables = Tables.of(named, shape, scale)
+        out, seen = read_out(tables, shape, tokens, projection)
+        ctx.of = named, shape, scale, projection, tables, seen
+        ctx.mark_non_differentiable(seen.attention)
+        return out, seen.attention
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Gradients in the order of the arguments of `forward`."""
+        d_out, _ = grad_outputs
+        weights, shape, scale, projection, tables, seen = ctx.of
+        d_mixed, d_constant, d_logits, d_projection = _through_batch(d_out, tables, seen, projection, shape)
+        found = _through_tables(weights, shape, scale, tables, d_mixed, d_constant, d_logits)
+        return None, None, None, d_projection, *(found[name] for name in TRAINED)
+
+
+def _through_batch(
+    d_out: Tensor, tables: Tables, seen: Pass, projection: Tensor | None, shape: EncoderShape
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """Gradients of `mixed`, `constant` and `logits` of the tables, and of the projection."""
+    n_trials, n_keys, batch, n_heads = seen.attention.shape
+    n_rows, n_tokens, d_projection = tables.rows.shape[1], shape.n_tokens, None
+    if projection is not None and seen.embedding is not None:
+        d_projection, d_out = seen.embedding.mT @ d_out, d_out @ projection.mT
+    d_mixed, d_constant = seen.by_row.mT @ d_out, d_out.sum(dim=1, keepdim=True)
+    d_by_row = (d_out @ seen.mixed.mT).view(n_trials, batch, n_rows, n_heads)
+    if projection is not None and seen.embedding is None:
+        d_projection = torch.baddbmm(tables.constant.mT @ d_constant, tables.mixed.mT, d_mixed)
+        d_mixed, d_constant = d_mixed @ projection.mT, d_constant @ projection.mT
+
+    d_attention = d_by_row.flatten(0, 2).index_select(0, seen.in_batch).view_as(seen.attention)
+    d_attention += d_by_row[:, :, n_tokens : n_tokens + n_keys].transpose(1, 2)
+    weighted = d_attention * seen.attention
+    d_key = torch.addcmul(weighted, seen.attention, weighted.sum(dim=1, keepdim=True), value=-1)
+    d_logits = torch.zeros_like(tables.logits)
+    d_logits.view(-1, n_heads).index_add_(0, seen.in_table, d_key.flatten(0, 2))
+    d_logits[:, n_tokens : n_tokens + n_keys] += d_key.sum(dim=2)
+    return d_mixed, d_constant, d_logits, d_projection
+
+
+def _through_tables(
+    weights: Weights,
+    shape: EncoderShape,
+    scale: Tensor,
+    tables: Tables,
+    d_mixed: Tensor,
+    d_constant: Tensor,
+    d_logits: Tensor,
+) -> Weights:
+    """Gradients of the parameters, by name."""
+    w, h, rows = weights, shape.n_heads, tables.rows.mT
+    d_heads = d_mixed.unflatten(1, (-1, h)).transpose(1, 2)
+    d_values = d_heads @ w["output_weight"].unflatten(1, (h, shape.head_width)).mT
+    d_values = d_values.transpose(1, 2).flatten(2)
+    d_output = (tables.values.mT @ d_heads).flatten(1, 2)
+
+    d_folded = rows @ d_logits
+    d_query = (w["key_weight"].mT @ d_folded) * _own_head(shape.d_model, h, dtype=scale.dtype, device=scale.device)
+    d_query = d_query.sum(dim=2)[:, None]
+    d_read = torch.baddbmm(d_constant, d_query, w["query_weight"].mT)[:, 0]
+    d_rows = torch.baddbmm(d_logits @ tables.folded.mT, d_values, w["value_weight"].mT)
+    d_rows[:, shape.readout_token] += d_read
+    d_position = d_rows[:, shape.n_tokens :].clone()
+    d_position[:, shape.readout] += d_read
+    return {
+        "token": d_rows[:, : shape.n_tokens] * scale[:, None, None],
+        "position": d_position,
+        "query_weight": tables.read.mT @ d_query,
+        "key_weight": d_folded @ tables.query.mT,
+        "value_weight": rows @ d_values,
+        "output_weight": torch.baddbmm(d_output, w["value_bias"][:, :, None], d_constant),
+        "query_bias": d_query[:, 0],
+        "value_bias": (d_constant @ w["output_weight"].mT)[:, 0],
+        "output_bias": d_constant[:, 0],
+    }
+
+
+@cache
+def _own_head(width: int, n_heads: int, *, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "width head"]:
+    """1 / sqrt(h) where an entry of the width belongs to the head, else 0."""
+    own = torch.eye(n_heads, dtype=dtype, device=device).repeat_interleave(width // n_heads, dim=0)
+    return own * (width // n_heads) ** -0.5
+
+
+@cache
+def _counted(*shape: int, step: int, device: torch.device) -> Int[Tensor, "..."]:
+    """0, step, 2 step, ... in this shape."""
+    return torch.arange(torch.Size(shape).numel(), device=device).mul_(step).view(shape)

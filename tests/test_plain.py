@@ -1,0 +1,93 @@
+"""The written-out gradients against finite differences and against autograd, in double precision."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from lrsym.testbed.contrastive import contrastive_loss
+from lrsym.testbed.data import PackData
+from lrsym.testbed.encoder import encode
+from lrsym.testbed.parameters import ParameterLayout
+from lrsym.testbed.plain import TRAINED, PlainEncoder, Tables, read_out
+from lrsym.testbed.training import batch_loss
+from tests.small_trials import CPU, small
+
+PACK = [small(seed=0, model__embedding_scale=1.5), small(seed=1, model__d_model=12)]
+
+
+def doubles(shape):
+    """Random parameters of an encoder for two members, its trained names in order, and its projection."""
+    generator = torch.Generator().manual_seed(3)
+    named = {
+        name: torch.randn(2, *size, dtype=torch.float64, generator=generator) for name, size in shape.shapes().items()
+    }
+    for tensor in named.values():
+        tensor.requires_grad_()
+    return [named[name] for name in TRAINED], named.get("projection")
+
+
+@pytest.mark.parametrize("batch", [2, 60])
+@pytest.mark.parametrize("encoder", [0, 1])
+def test_the_gradient_of_an_encoder_is_that_of_autograd_through_the_same_tables(encoder, batch):
+    shape = ParameterLayout.of(PACK[0]).encoders[encoder]
+    weights, projection = doubles(shape)
+    scale = torch.tensor([1.5, 3.0], dtype=torch.float64)
+    generator = torch.Generator().manual_seed(5)
+    tokens = torch.randint(shape.n_tokens, (2, batch, shape.length), generator=generator)
+    ours, _ = PlainEncoder.apply(shape, scale, tokens, projection, *weights)
+    wanted, _ = read_out(Tables.of(dict(zip(TRAINED, weights, strict=True)), shape, scale), shape, tokens, projection)
+    torch.testing.assert_close(ours, wanted, atol=1e-12, rtol=1e-12)
+    upstream = torch.randn(ours.shape, dtype=torch.float64, generator=generator)
+    inputs = weights if projection is None else [*weights, projection]
+    found, right = (torch.autograd.grad(out, inputs, upstream) for out in (ours, wanted))
+    for name, a, b in zip((*TRAINED, "projection"), found, right, strict=False):
+        torch.testing.assert_close(a, b, atol=1e-9, rtol=1e-9, msg=lambda text, name=name: f"{name}: {text}")
+    assert (batch > shape.n_heads * (shape.n_tokens + shape.length)) == (batch == 60)  # both orders of the projection
+
+
+def test_the_gradient_of_the_loss_is_that_of_finite_differences():
+    generator = torch.Generator().manual_seed(1)
+    image, text = (torch.randn(2, n, 3, dtype=torch.float64, generator=generator).requires_grad_() for n in (5, 4))
+    log_scale = torch.tensor([0.3, 1.1], dtype=torch.float64, requires_grad=True)
+    own = torch.tensor([[0, 1, 1, 3, 0], [2, 2, 2, 2, 2]])
+    assert torch.autograd.gradcheck(lambda *given: contrastive_loss(*given, own), (image, text, log_scale))
+
+
+def textbook_loss(image, text, scale):
+    logits = scale * F.normalize(image, dim=1) @ F.normalize(text, dim=1).T
+    own = torch.arange(len(image))
+    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+
+
+@pytest.mark.parametrize("scale", [1.0, 100.0])
+def test_a_caption_that_occurs_twice_counts_twice_and_one_that_does_not_occur_counts_nothing(scale):
+    generator = torch.Generator().manual_seed(2)
+    image, text = (torch.randn(1, n, 6, generator=generator) for n in (7, 5))
+    own = torch.tensor([[0, 3, 3, 1, 0, 0, 1]])  # columns 2 and 4 do not occur
+    found = contrastive_loss(image, text, torch.tensor([scale]).log(), own)
+    wanted = textbook_loss(image[0].double(), text[0, own[0]].double(), scale)
+    torch.testing.assert_close(found[0].double(), wanted, atol=1e-4, rtol=1e-5)
+
+
+def test_a_caption_that_is_far_below_another_costs_its_distance_and_not_infinity():
+    image, text = torch.tensor([[[1.0, 0.0], [-1.0, 0.0]]]), torch.tensor([[[-1.0, 0.0], [1.0, 0.0]]])
+    loss = contrastive_loss(image, text, torch.tensor([100.0]).log())
+    assert loss.item() == pytest.approx(200, abs=1e-3)  # its probability, exp(-200), is below every float
+
+
+@pytest.mark.parametrize("changes", [{}, {"model__layer_norm": "pre"}])
+def test_encoding_each_caption_once_or_once_an_example_gives_the_same_loss_and_gradient(changes):
+    trials = [small(seed=seed, **changes) for seed in (0, 1)]
+    layout, data = ParameterLayout.of(trials[0]), PackData.of(trials, device=CPU)
+    flat = layout.initial(trials).double().requires_grad_()
+    scale = torch.tensor([t.model.embedding_scale for t in trials], dtype=torch.float64)
+    batch = torch.stack([torch.from_numpy(s[:30]) for s in data.training_sets])
+    assert data.trained.shape[1] <= 30
+    once = batch_loss(layout, layout.views(flat), data, batch, scale=scale)
+    scenes, captions = data.examples(batch)
+    views = layout.views(flat)
+    image, _ = encode(views["vision"], layout.vision, scenes, scale=scale)
+    text, _ = encode(views["text"], layout.text, data.captions[captions], scale=scale)
+    each = contrastive_loss(image, text, views["loss"]["log_scale"])
+    torch.testing.assert_close(once, each, atol=1e-9, rtol=1e-9)
+    torch.testing.assert_close(*(torch.autograd.grad(loss.sum(), flat)[0] for loss in (once, each)))
