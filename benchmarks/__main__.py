@@ -38,10 +38,13 @@ PARTS = {
     "floor": Part(floor.measure, {"steps": 16, "repeats": 20}, {"steps": 2, "repeats": 2}),
     "plain_ray": Part(
         against_ray.measure,
-        {"trials": 16, "steps": 300, "repeats": 5},
-        {"trials": 2, "steps": 4, "repeats": 1, "batch_sizes": [50]},
+        {"trials": 16, "steps": 300, "repeats": 5, "baselines": [against_ray.PLAIN, against_ray.LOGGED]},
+        {"trials": 2, "steps": 4, "repeats": 1, "baselines": [*against_ray.BASELINES], "batch_sizes": [50]},
     ),
-    "full_length": Part(against_ray.measure, {"trials": 16, "steps": 3000, "repeats": 1, "loggers": False}),
+    "full_length": Part(
+        against_ray.measure,
+        {"trials": 16, "steps": 3000, "repeats": 1, "baselines": [against_ray.PLAIN, against_ray.READOUT]},
+    ),
     "engines": Part(
         engines.measure, {"trials": 16, "steps": 200, "repeats": 3}, {"trials": 4, "steps": 10, "repeats": 1}
     ),

@@ -7,6 +7,7 @@ does not: ablations, profiles and measures of each trial, and Parquet. A run is 
 starting weighs more than in earnest, and most on the faster side; part `full_length` has one round without that.
 """
 
+import itertools
 import json
 import sys
 import tempfile
@@ -27,7 +28,11 @@ WORKERS, PACK = 2, 8
 STEPS_A_POINT = 150
 """The recipe evaluates 20 times in 3,000 steps."""
 
-PLAIN, LOGGED = "plain Ray Tune", "plain Ray Tune, default loggers"
+PLAIN = "plain Ray Tune"
+LOGGED, READOUT = f"{PLAIN}, default loggers", f"{PLAIN}, read-out query only"
+BASELINES: dict[str, list[str]] = {PLAIN: [], LOGGED: ["--loggers"], READOUT: ["--readout-only"]}
+"""With the options of `benchmarks/plain_ray.py`. The last one saves what only a model of one block can save."""
+
 ENGINES = {"lrsym, local": "local", "lrsym, ray": "ray"}
 LOSS_TOLERANCE, ACCURACY_TOLERANCE = 1e-4, 0.02
 """At the first evaluation, in nats and as a share of scenes. Rounding alone moves a loss by 1e-6 (part `step`); it can
@@ -43,28 +48,27 @@ class Run:
 
 
 def measure(
-    *, trials: int, steps: int, repeats: int, loggers: bool = True, batch_sizes: Sequence[int] = BATCH_SIZES
+    *, trials: int, steps: int, repeats: int, baselines: Sequence[str], batch_sizes: Sequence[int] = BATCH_SIZES
 ) -> list[Figure]:
-    """Figures of `trials` trials of `steps` steps at each batch size; `loggers` adds Tune with its default loggers.
+    """Figures of `trials` trials of `steps` steps at each batch size, against each of `baselines`, PLAIN among them.
 
     Raises ValueError where the two sides do not train alike.
     """
     return [
         figure
         for size in batch_sizes
-        for figure in _measure(size, trials=trials, steps=steps, repeats=repeats, loggers=loggers)
+        for figure in _measure(size, trials=trials, steps=steps, repeats=repeats, baselines=baselines)
     ]
 
 
-def _measure(batch_size: int, *, trials: int, steps: int, repeats: int, loggers: bool) -> list[Figure]:
+def _measure(batch_size: int, *, trials: int, steps: int, repeats: int, baselines: Sequence[str]) -> list[Figure]:
     axes: dict[str, object] = {
         "optim.batch_size": batch_size,
         "optim.steps": steps,
         "eval.points": max(2, steps // STEPS_A_POINT),
     }
     axes |= {"eval.schedule": "linear"}  # so that the first evaluation comes when there is something to compare
-    variants = {PLAIN: partial(_plain, loggers=False)}
-    variants |= {LOGGED: partial(_plain, loggers=True)} if loggers else {}
+    variants = {name: partial(_plain, options=BASELINES[name]) for name in baselines}
     variants |= {name: partial(_lrsym, engine=engine) for name, engine in ENGINES.items()}
     runs: dict[str, list[Run]] = {name: [] for name in variants}
     for name in fresh.in_turn([*variants], repeats):
@@ -78,10 +82,9 @@ def _measure(batch_size: int, *, trials: int, steps: int, repeats: int, loggers:
         Figure.of([3600 * trials / s for s in own], benchmark=f"sweep, {at}", variant=name, unit=unit)
         for name, own in seconds.items()
     ]
-    for base in [name for name in variants if name not in ENGINES]:
-        for name in ENGINES:
-            values = ratios(seconds[base], seconds[name])
-            figures.append(Figure.of(values, benchmark=f"speed, {at}", variant=name, unit=f"times {base}"))
+    for base, name in itertools.product(baselines, ENGINES):
+        values = ratios(seconds[base], seconds[name])
+        figures.append(Figure.of(values, benchmark=f"speed, {at}", variant=name, unit=f"times {base}"))
     told = {"first evaluation, any trial": first, "last evaluation, mean over trials": last}
     for variant, value in told.items():
         unit = "largest difference of accuracies"
@@ -89,10 +92,10 @@ def _measure(batch_size: int, *, trials: int, steps: int, repeats: int, loggers:
     return figures
 
 
-def _plain(axes: Mapping[str, object], folder: Path, *, trials: int, loggers: bool) -> Run:
+def _plain(axes: Mapping[str, object], folder: Path, *, trials: int, options: Sequence[str]) -> Run:
     out = folder / "reports.json"
     words = [sys.executable, "-m", "benchmarks.plain_ray", "--axes", json.dumps(axes), "--trials", trials]
-    words += ["--workers", WORKERS, "--out", out, *(["--loggers"] if loggers else [])]
+    words += ["--workers", WORKERS, "--out", out, *options]
     started = time.monotonic()
     with fresh.command(words):
         pass

@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, required=True, help="number of seeds, from 0")
     parser.add_argument("--workers", type=int, default=2, help="trials at a time")
     parser.add_argument("--gpu", type=float, default=0, help="part of a GPU for each trial: 0, or 1/n")
+    parser.add_argument("--readout-only", action="store_true", help="compute attention for what is read out alone")
     parser.add_argument("--loggers", action="store_true", help="keep Tune's default loggers")
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the reports, a list of dicts")
     asked = parser.parse_args()
@@ -33,12 +34,13 @@ def main() -> None:
     os.environ |= {"RAY_CHDIR_TO_TRIAL_DIR": "0", "RAY_AIR_NEW_OUTPUT": "0", "RAY_USAGE_STATS_ENABLED": "0"}
     os.environ |= {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "0" if asked.loggers else "1", **worker_environment(1)}
     with tempfile.TemporaryDirectory() as folder:
-        reports = tune_trials(asked.axes, trials=asked.trials, workers=asked.workers, gpu=asked.gpu, folder=folder)
+        fixed = {"axes": asked.axes, "device": "cuda" if asked.gpu else "cpu", "readout_only": asked.readout_only}
+        reports = tune_trials(fixed, trials=asked.trials, workers=asked.workers, gpu=asked.gpu, folder=folder)
     asked.out.write_text(json.dumps(reports))
 
 
-def tune_trials(axes: dict[str, Any], *, trials: int, workers: int, gpu: float, folder: str) -> Reports:
-    """All reports of `trials` trials, at most `workers` of them at a time."""
+def tune_trials(fixed: dict[str, Any], *, trials: int, workers: int, gpu: float, folder: str) -> Reports:
+    """All reports of `trials` trials, at most `workers` of them at a time; `fixed` is what they share."""
     import ray
     from ray import tune
 
@@ -57,7 +59,7 @@ def tune_trials(axes: dict[str, Any], *, trials: int, workers: int, gpu: float, 
     )
     tuner = tune.Tuner(
         tune.with_resources(train_one, {"cpu": 1, "gpu": gpu}),
-        param_space={"axes": axes, "seed": tune.grid_search([*range(trials)]), "device": "cuda" if gpu else "cpu"},
+        param_space={**fixed, "seed": tune.grid_search([*range(trials)])},
         tune_config=tune.TuneConfig(max_concurrent_trials=workers, reuse_actors=True),
         run_config=tune.RunConfig(storage_path=folder, verbose=0, callbacks=[Gather()]),
     )
@@ -78,7 +80,8 @@ def train_one(config: dict[str, Any]) -> None:
 
     torch.set_num_threads(1)
     trial = Trial.from_axes({**config["axes"], "seed": config["seed"]})
-    for step, loss, accuracies in train(trial, device=torch.device(config["device"])):
+    device, readout_only = torch.device(config["device"]), config["readout_only"]
+    for step, loss, accuracies in train(trial, device=device, readout_only=readout_only):
         tune.report({"step": step, "loss": loss, "accuracies": accuracies})
 
 

@@ -1,7 +1,7 @@
 """A whole trial by the textbook: the model with lrsym's initial values, its batches, and accuracies along the way.
 
 What is shared with lrsym is what makes the two sides comparable: scenes, splits, initial values, the order of batches,
-and the definitions of the metrics. Embeddings come from the model as it trains, every token attending to every other.
+and the definitions of the metrics. Embeddings come from the model itself, as it trains.
 """
 
 import itertools
@@ -36,11 +36,11 @@ def model_of(trial: Trial, *, readout_only: bool) -> Clip:
     return Clip(vision, text, log_scale=views["loss"]["log_scale"][0].clone(), batch_size=trial.optim.batch_size)
 
 
-def train(trial: Trial, *, device: torch.device) -> Iterator[tuple[int, float, Accuracies]]:
+def train(trial: Trial, *, device: torch.device, readout_only: bool = False) -> Iterator[tuple[int, float, Accuracies]]:
     """Step, loss before it, and accuracies after it, at each evaluation step of `trial`."""
     data = PackData.of([trial], device=device)
     candidates = Candidates.of(trial.scenes, data)
-    model = model_of(trial, readout_only=False).to(device)
+    model = model_of(trial, readout_only=readout_only).to(device)
     drawn = (batch[0] for batch in batches([trial], data.training_sets, device=device))
     evaluated = set(trial.evaluation_steps)
     trace = itertools.islice(losses(model, trial.optim, data, drawn), trial.n_steps)
