@@ -13,8 +13,13 @@ from lrsym.sweep.plan import Pack, pack_id
 if TYPE_CHECKING:
     from lrsym.testbed.training import Snapshot
 
-_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
-"""Keeps freed blocks in the worker: handing them back to the system each step costs page faults (docs/decisions)."""
+_MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": "1073741824",
+    "MALLOC_TRIM_THRESHOLD_": "4294967296",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
+"""Keeps freed blocks in the worker, because handing them back to the system each step costs page faults, and asks for
+huge pages (docs/decisions/engines.md)."""
 
 WORKER_RETRIES = 2
 """How often a pack is tried again after its worker was killed."""

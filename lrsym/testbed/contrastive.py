@@ -57,11 +57,11 @@ class _Contrastive(torch.autograd.Function):
 
         slope = torch.addcmul(of_image, of_caption, times[:, None])
         slope.scatter_add_(2, own[:, :, None], torch.full_like(slope[:, :, :1], -2))
-        d_u, d_v = slope @ v / (2 * batch), slope.mT @ u / (2 * batch)
+        d_u, d_v = slope @ v, slope.mT @ u
         along_u, along_v = (u * d_u).sum(dim=2, keepdim=True), (v * d_v).sum(dim=2, keepdim=True)
-        d_image = torch.addcmul(d_u, u, along_u / scale**2, value=-1) * to_image
-        d_text = torch.addcmul(d_v, v, along_v, value=-1) * to_text
-        ctx.save_for_backward(d_image, d_text, along_u.sum(dim=(1, 2)))
+        d_image = d_u.addcmul_(u, along_u / scale**2, value=-1).mul_(to_image / (2 * batch))
+        d_text = d_v.addcmul_(v, along_v, value=-1).mul_(to_text / (2 * batch))
+        ctx.save_for_backward(d_image, d_text, along_u.sum(dim=(1, 2)) / (2 * batch))
         return loss
 
     @staticmethod

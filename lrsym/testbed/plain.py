@@ -181,7 +181,7 @@ def _through_tables(
 ) -> Weights:
     """Gradients of the parameters, by name."""
     w, h, rows = weights, shape.n_heads, tables.rows.mT
-    d_heads = d_mixed.unflatten(1, (-1, h)).transpose(1, 2)
+    d_heads = d_mixed.unflatten(1, (-1, h)).transpose(1, 2).contiguous()  # once for both products
     d_values = d_heads @ w["output_weight"].unflatten(1, (h, shape.head_width)).mT
     d_values = d_values.transpose(1, 2).flatten(2)
     d_output = (tables.values.mT @ d_heads).flatten(1, 2)
