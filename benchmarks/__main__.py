@@ -39,7 +39,13 @@ PARTS = {
     "plain_ray": Part(
         against_ray.measure,
         {"trials": 16, "steps": 300, "repeats": 5, "baselines": [against_ray.PLAIN, against_ray.LOGGED]},
-        {"trials": 2, "steps": 4, "repeats": 1, "baselines": [*against_ray.BASELINES], "batch_sizes": [50]},
+        {
+            "trials": 2,
+            "steps": 4,
+            "repeats": 1,
+            "baselines": [against_ray.PLAIN, against_ray.LOGGED],
+            "batch_sizes": [50],
+        },
     ),
     "full_length": Part(
         against_ray.measure,
@@ -49,12 +55,14 @@ PARTS = {
         engines.measure, {"trials": 16, "steps": 200, "repeats": 3}, {"trials": 4, "steps": 10, "repeats": 1}
     ),
     "overhead": Part(
-        overhead.measure, {"trials": 300, "steps": 600, "repeats": 2}, {"trials": 4, "steps": 20, "repeats": 1}
+        overhead.measure,
+        {"trials": 300, "steps": 600, "repeats": 2},
+        {"trials": 4, "steps": 20, "repeats": 1, "engines": ["local"]},
     ),
     "driver": Part(
         driver.measure, {"sizes": [10_000, 50_000, 100_000], "repeats": 10}, {"sizes": [2_500], "repeats": 2}
     ),
-    "cost": Part(cost.measure, {"repeats": 3}, {"repeats": 1, "steps": 4, "axes": {"pack": [1], "workers": [2]}}),
+    "cost": Part(cost.measure, {"repeats": 3}, {"repeats": 1, "steps": 4, "axes": {"workers": [2]}}),
 }
 ONLY_WHEN_NAMED = ("full_length",)
 """Half an hour."""

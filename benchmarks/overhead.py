@@ -12,6 +12,7 @@ Shares are of the workers' time from the start of the command to its end.
 
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -27,10 +28,10 @@ WORKERS = 2
 BEFORE, BETWEEN, AFTER = "before the first pack", "between packs", "after the last pack"
 
 
-def measure(*, trials: int, steps: int, repeats: int) -> list[Figure]:
-    """Figures of both engines on `trials` trials of `steps` steps of the paper's batch size, 50."""
-    runs: dict[str, list[dict[str, float]]] = {engine: [] for engine in ENGINES}
-    for engine in fresh.in_turn(ENGINES, repeats):
+def measure(*, trials: int, steps: int, repeats: int, engines: Sequence[str] = ENGINES) -> list[Figure]:
+    """Figures of `engines` on `trials` trials of `steps` steps of the paper's batch size, 50."""
+    runs: dict[str, list[dict[str, float]]] = {engine: [] for engine in engines}
+    for engine in fresh.in_turn(engines, repeats):
         with tempfile.TemporaryDirectory() as folder:
             runs[engine].append(_shares(engine, Path(folder), trials=trials, steps=steps))
     return [
