@@ -99,7 +99,7 @@ def test_checkpoints_are_as_rare_as_their_cost_asks_for(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: next(clock))
     trials = pack()
     keeper, written = Keeper(tmp_path, trials), []
-    monkeypatch.setattr(keeper, "_write", lambda state, *rest: written.append(state))
+    monkeypatch.setattr(keeper, "write", lambda state, *rest, **more: written.append(state))
 
     class Training:
         def state(self):
@@ -137,7 +137,7 @@ def test_a_checkpoint_whose_content_does_not_fit_is_removed_so_that_the_next_try
         run_pack(trials, run_id="r", device=CPU, report=stop_after(4), keeper=keeper)
     kept = keeper.load(device="cpu")
     del kept.state.tensors["weight.0"]
-    keeper._write(kept.state, kept.rows, kept.seconds)
+    keeper.write(kept.state, kept.rows, seconds=kept.seconds)
     job = Job(tmp_path, "r", "cpu", 1)
     assert execute(trials, job, report=lambda f: None) == {"crashed": 2}
     assert execute(trials, job, report=lambda f: None) == {"done": 2}

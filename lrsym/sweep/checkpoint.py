@@ -50,11 +50,12 @@ class Keeper:
         started = time.monotonic()
         if started < self._due:
             return
-        self._write(training.state(), rows, seconds)
+        self.write(training.state(), rows, seconds=seconds)
         ended = time.monotonic()
         self._due = ended + max(SECONDS, (ended - started) / SHARE)
 
-    def _write(self, state: "State", rows: dict[str, Any], seconds: float) -> None:
+    def write(self, state: "State", rows: dict[str, Any], *, seconds: float) -> None:
+        """Write a checkpoint now."""
         from safetensors.torch import save
 
         told = {

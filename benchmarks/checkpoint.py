@@ -1,0 +1,38 @@
+"""What a checkpoint of a pack of 8 costs: its seconds, and the share of the time at one every 30 seconds.
+
+Written as in a sweep, flushed to the disk of the temporary folder, after steps that have filled the optimiser's state.
+"""
+
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks import step
+from benchmarks.figures import Figure
+from lrsym.sweep.checkpoint import SECONDS, Keeper
+from lrsym.sweep.run import PackRows
+from lrsym.testbed.data import PackData
+from lrsym.testbed.training import Training
+from lrsym.trial import Trial
+
+
+def measure(*, repeats: int) -> list[Figure]:
+    """Figures of `repeats` checkpoints of the recipe."""
+    pack = [Trial.from_axes({"seed": seed}) for seed in range(8)]
+    training = Training(pack, PackData.of(pack, device=step.CPU), device=step.CPU)
+    rows, taken = PackRows(pack), []
+    for _ in range(3):
+        training.advance()
+    with tempfile.TemporaryDirectory() as folder:
+        keeper = Keeper(Path(folder), pack)
+        for _ in range(repeats):
+            started = time.perf_counter()
+            keeper.write(training.state(), rows.so_far(), seconds=0.0)
+            taken.append(time.perf_counter() - started)
+        size = keeper.path.stat().st_size
+    shares = [100 * seconds / (SECONDS + seconds) for seconds in taken]
+    return [
+        Figure.of([1e3 * s for s in taken], benchmark="checkpoint", variant="writing", unit="ms"),
+        Figure.of([size / 1e6], benchmark="checkpoint", variant="size", unit="MB"),
+        Figure.of(shares, benchmark="checkpoint", variant="share of the time", unit="%"),
+    ]
