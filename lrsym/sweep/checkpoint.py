@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError, safe_open
-
 from lrsym.results.atomic import write_atomically
 from lrsym.sweep.plan import pack_id
 from lrsym.trial import TRAINER_VERSION, Trial
@@ -70,6 +68,8 @@ class Keeper:
 
     def load(self, *, device: str) -> Kept | None:
         """The checkpoint of these trials by this trainer; None where there is none or it cannot be used."""
+        from safetensors import safe_open
+
         from lrsym.testbed.training import State
 
         told = _told(self.path)
@@ -108,6 +108,8 @@ def _all(root: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
 
 def _told(path: Path) -> dict[str, Any] | None:
     """The metadata of a checkpoint of this trainer, else None; the tensors are not read."""
+    from safetensors import SafetensorError, safe_open
+
     with contextlib.suppress(SafetensorError, KeyError, ValueError, OSError):
         with safe_open(path, framework="numpy") as file:
             told = json.loads(file.metadata()["checkpoint"])
