@@ -61,7 +61,9 @@ def costs(file: Path, results: Path) -> Costs:
         stages[name] = {**spent, "memory": megabytes(PROC / "self/status", "VmRSS")}
         return found
 
-    settings = drive.Settings.resolve(engine="local", device="cpu", workers=None, pack_size=None, timeout=None)
+    settings = drive.Settings.resolve(
+        engine="local", device="cpu", workers=2, pack_size=None, timeout=None, pilot=False
+    )
     store = drive.Store(results)
     stage("start", lambda: None)
     sweep = stage("expand", lambda: load(file))

@@ -1,6 +1,7 @@
 """The share of worker time that a sweep of a few hundred trials does not spend in packs, and where it goes.
 
-`lrsym sweep` in a fresh process with an empty store and two workers, packs as `--pack auto` makes them. From what the
+`lrsym sweep` in a fresh process with an empty store and two workers, packs of the size that the rule without a pilot
+makes (a pilot takes ten seconds more where a sweep is long enough for one). From what the
 rows tell of packs (when they finished, how long they took) follow when each began:
 
     before the first pack    the command, its imports, workers that start, torch

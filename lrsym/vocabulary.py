@@ -17,7 +17,7 @@ METRICS = {
     "order": "share of two-object scenes whose caption scores above its swap; chance 0.5, ties count half",
     "inset": "top-1 accuracy among the captions of the same split; a tie is a miss",
     "global": "top-1 accuracy among every caption of the vocabulary; a tie is a miss",
-    "labelset": "share of scenes whose top-1 caption of all names the right labels, in whatever order",
+    "labelset": "share of scenes whose top-1 caption of all names the right labels, in whatever order; a tie is a miss",
 }
 
 SCORE_TERMS = {

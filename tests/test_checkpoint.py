@@ -9,7 +9,7 @@ from rich.console import Console
 from lrsym.results.store import Store
 from lrsym.sweep import checkpoint
 from lrsym.sweep.checkpoint import Keeper, started, sweep_up
-from lrsym.sweep.job import Job, Progress, execute
+from lrsym.sweep.job import Job, Progress, execute, record_dead_worker
 from lrsym.sweep.plan import make_plan, pack_id
 from lrsym.sweep.progress import Display
 from lrsym.sweep.run import run_pack
@@ -140,7 +140,36 @@ def test_a_checkpoint_whose_content_does_not_fit_is_removed_so_that_the_next_try
     keeper.write(kept.state, kept.rows, seconds=kept.seconds)
     job = Job(tmp_path, "r", "cpu", 1)
     assert execute(trials, job, report=lambda f: None) == {"crashed": 2}
+    assert not keeper.path.exists()
     assert execute(trials, job, report=lambda f: None) == {"done": 2}
+
+
+def test_a_pack_out_of_memory_loses_its_checkpoint_so_that_a_smaller_pack_may_be_tried(tmp_path, at_each_step):
+    trials = pack()
+
+    def full(fraction):
+        if fraction > 0.5:
+            raise MemoryError("out of memory")
+
+    job = Job(tmp_path, "r", "cpu", 1)
+    assert execute(trials, job, report=full) == {"out_of_memory": 2}
+    assert started(tmp_path) == []
+
+
+def test_a_pack_over_its_time_keeps_its_checkpoint_and_a_dead_worker_takes_it_along(tmp_path, at_each_step):
+    trials, job = pack(), Job(tmp_path, "r", "cpu", 1, timeout=1e-9)
+    assert execute(trials, job, report=lambda fraction: None) == {"timeout": 2}
+    assert len(started(tmp_path)) == 1
+    record_dead_worker(trials, job, reason="worker killed by SIGKILL")
+    assert started(tmp_path) == []
+
+
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_pack(tmp_path, at_each_step):
+    (tmp_path / "checkpoints").write_text("a file where a folder must be")
+    trials = pack()
+    whole = run_pack(trials, run_id="r", device=CPU)
+    assert rows(run_pack(trials, run_id="r", device=CPU, keeper=Keeper(tmp_path, trials))) == rows(whole)
+    assert started(tmp_path) == []
 
 
 def stopped(trials, root, *, after):

@@ -1,7 +1,7 @@
 """Checkpoints of packs in training: RESULTS/checkpoints/PACK_ID.safetensors, one a pack, gone once it has its rows.
 
-Written complete or not at all, never as a pickle: tensors by name, and in the metadata the trials, the step, the rows
-so far and the seconds spent, as JSON. A pack that starts again goes on from there, to the rows it would have given.
+Written complete or not at all, never as a pickle: tensors by name, one of them the rows so far as JSON, and in the
+metadata the trials and the step. A pack that starts again goes on from there, to the rows it would have given.
 """
 
 import contextlib
@@ -26,6 +26,10 @@ SHARE = 0.01
 """Checkpoints may take this part of the time: a pack whose checkpoint is slow to write writes it less often."""
 
 
+_REST = "rest"
+"""Name of the tensor that holds the rows so far, the streams and the seconds spent, as JSON in bytes."""
+
+
 @dataclass(frozen=True)
 class Kept:
     """What a checkpoint holds: where training stands, the rows so far, and the seconds spent on them."""
@@ -48,22 +52,25 @@ class Keeper:
         started = time.monotonic()
         if started < self._due:
             return
-        self.write(training.state(), rows, seconds=seconds)
+        with contextlib.suppress(OSError):  # a disk that is full, or away: the last one stays, and the pack goes on
+            self.write(training.state(), rows, seconds=seconds)
         ended = time.monotonic()
         self._due = ended + max(SECONDS, (ended - started) / SHARE)
 
     def write(self, state: "State", rows: dict[str, Any], *, seconds: float) -> None:
         """Write a checkpoint now."""
+        import torch
         from safetensors.torch import save
 
         told = {
             "trainer_version": TRAINER_VERSION, "trials": [t.trial_id for t in self._pack], "step": state.step,
-            "steps": self._pack[0].n_steps, "streams": state.streams, "rows": rows, "seconds": seconds,
+            "steps": self._pack[0].n_steps,
         }  # fmt: skip
-        content = save(
-            {name: t.cpu().contiguous() for name, t in state.tensors.items()},
-            metadata={"checkpoint": json.dumps(told, allow_nan=False)},
-        )
+        # No metadata, which are limited in size.
+        rest = json.dumps({"streams": state.streams, "rows": rows, "seconds": seconds}, allow_nan=False).encode()
+        tensors = {name: t.cpu().contiguous() for name, t in state.tensors.items()}
+        tensors[_REST] = torch.frombuffer(bytearray(rest), dtype=torch.uint8)
+        content = save(tensors, metadata={"checkpoint": json.dumps(told)})
         write_atomically(self.path, lambda file: file.write(content))
 
     def load(self, *, device: str) -> Kept | None:
@@ -72,13 +79,16 @@ class Keeper:
 
         from lrsym.testbed.training import State
 
-        told = _told(self.path)
-        if told is None or told["trials"] != [t.trial_id for t in self._pack]:
-            return None
-        with safe_open(self.path, framework="pt", device=device) as file:
-            # No dict: an open file has keys() but cannot be iterated itself.
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return Kept(State(told["step"], tensors, told["streams"]), told["rows"], told["seconds"])
+        with contextlib.suppress(OSError):
+            told = _told(self.path)
+            if told is None or told["trials"] != [t.trial_id for t in self._pack]:
+                return None
+            with safe_open(self.path, framework="pt", device=device) as file:
+                # No dict: an open file has keys() but cannot be iterated itself.
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            rest = json.loads(tensors.pop(_REST).cpu().numpy().tobytes())
+            return Kept(State(told["step"], tensors, rest["streams"]), rest["rows"], rest["seconds"])
+        return None
 
     def remove(self) -> None:
         """The pack has its rows: the checkpoint has done its work."""
@@ -103,14 +113,16 @@ def _folder(root: Path) -> Path:
 
 
 def _all(root: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
-    return ((path, _told(path)) for path in sorted(_folder(root).glob("*.safetensors")))
+    for path in sorted(_folder(root).glob("*.safetensors")):
+        with contextlib.suppress(OSError):  # another sweep has just replaced or removed it
+            yield path, _told(path)
 
 
 def _told(path: Path) -> dict[str, Any] | None:
-    """The metadata of a checkpoint of this trainer, else None; the tensors are not read."""
+    """The metadata of a checkpoint of this trainer, else None; OSError where it cannot be read. Tensors are not."""
     from safetensors import SafetensorError, safe_open
 
-    with contextlib.suppress(SafetensorError, KeyError, ValueError, OSError):
+    with contextlib.suppress(SafetensorError, KeyError, ValueError):
         with safe_open(path, framework="numpy") as file:
             told = json.loads(file.metadata()["checkpoint"])
         return told if told["trainer_version"] == TRAINER_VERSION else None

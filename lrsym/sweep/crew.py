@@ -16,7 +16,7 @@ from lrsym.sweep.local import spawn
 from lrsym.sweep.look import Ask, Look, Timing
 from lrsym.sweep.probe import serve
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 30.0
 """A pilot that is not over by then is given up."""
 
 
@@ -65,7 +65,7 @@ class Crew:
     def ask(self, ask: Ask, *, at_once: int) -> Look:
         """What `at_once` processes measured, all at the same time.
 
-        Raises PilotError where one of them fails or dies; the next to be asked are then fresh ones.
+        Raises PilotError where one of them fails, or dies or is late; after that the next to be asked are fresh ones.
         """
         if not self._members:
             self._start()

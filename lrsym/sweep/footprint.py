@@ -38,7 +38,7 @@ def disk_of(root: Path, part: str, *, points: int) -> Disk:
 
 def _repeated(curves: pa.Table, points: int) -> pa.Table:
     """The last point of every curve, `points` times over, at steps of its own each time."""
-    last = _where(curves, "step", max(curves["step"].to_pylist()))
+    last = _where(curves, "step", max(curves["step"].to_pylist(), default=0))
     index = curves.schema.get_field_index("step")
     field = curves.schema.field(index)
     steps = pa.array(np.repeat(np.arange(1, points + 1), last.num_rows), field.type)
@@ -46,7 +46,7 @@ def _repeated(curves: pa.Table, points: int) -> pa.Table:
 
 
 def _where(table: pa.Table, column: str, value: object) -> pa.Table:
-    return table.filter(pa.array([found == value for found in table[column].to_pylist()]))
+    return table.filter(pa.array([found == value for found in table[column].to_pylist()], pa.bool_()))
 
 
 def _size(table: pa.Table) -> int:

@@ -79,8 +79,8 @@ def execute(pack: Pack, job: Job, *, report: Callable[[float], None]) -> Counter
     except Exception as error:
         timeout, memory = isinstance(error, PackTimeoutError), _is_out_of_memory(error)
         status = "timeout" if timeout else "out_of_memory" if memory else "crashed"
-        if status == "crashed":
-            keeper.remove()  # it may be the cause
+        if not timeout:
+            keeper.remove()  # it may be the cause, and a smaller pack may be the remedy
         return _record_failure(pack, job, status=status, message=_one_line(error))
     if job.save_weights:
         from lrsym.sweep.weights import save_pack
@@ -95,6 +95,7 @@ def record_dead_worker(pack: Pack, job: Job, *, reason: str) -> Counter[str]:
     """Write the rows of a pack whose worker died each time it was tried."""
     if finished := Store(job.root).part_statuses(pack_id(pack)):
         return finished
+    Keeper(job.root, pack).remove()
     hint = "; the system may have run out of memory: try a smaller --pack" if "SIGKILL" in reason else ""
     return _record_failure(pack, job, status="crashed", message=f"{reason}, {WORKER_RETRIES + 1} times{hint}")
 
@@ -109,7 +110,8 @@ def _record_failure(pack: Pack, job: Job, *, status: str, message: str) -> Count
 
 def _is_out_of_memory(error: Exception) -> bool:
     words = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
-    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+    told = f"{error} {error.__context__}"  # the end of a recording on a GPU hides what went wrong in it
+    return isinstance(error, MemoryError) or any(word in told for word in words)
 
 
 def worker_environment(threads: int) -> dict[str, str]:

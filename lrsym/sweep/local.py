@@ -149,4 +149,6 @@ def own_device(job: Job, number: int) -> Job:
 
     import torch
 
-    return dataclasses.replace(job, device=f"cuda:{number % torch.cuda.device_count()}")
+    own = number % torch.cuda.device_count()
+    torch.cuda.set_device(own)
+    return dataclasses.replace(job, device=f"cuda:{own}")

@@ -99,7 +99,7 @@ class Pilot:
         """Looks by pack size, and why they end where they do; two sizes in a row that do not pay are the end."""
         looks, last = {1: first}, first
         for size in self._sizes(len(group.trials)):
-            if last.memory * size / last.size * self._sharers > SAFE_MEMORY * last.capacity:
+            if last.memory * size / last.size * self._sharers > SAFE_MEMORY * self._capacity(last):
                 return looks, "larger ones may not fit into memory"
             if not self._may_look(last.step.value * size / last.size):
                 return looks, NO_TIME
@@ -135,6 +135,10 @@ class Pilot:
         """Processes that share the memory: all on this machine, each its own GPU."""
         return self._crew.size if self._room.device == "cpu" else 1
 
+    def _capacity(self, look: Look) -> float:
+        """Bytes for all that share the memory; what the others held while one measured is there for them."""
+        return look.capacity + (self._sharers - 1) * look.memory
+
     def _choose_workers(self, group: Group, look: Look) -> tuple[int, Interval, str]:
         """How many workers, the seconds of a step of a pack then, and why."""
         most, all_at_once = self._room.most_workers, self._crew.size
@@ -150,7 +154,7 @@ class Pilot:
             speed = _speeds(steps)
         if speed[best] < speed[all_at_once] * (1 + FEWER_GAIN):
             best = all_at_once
-        room = max(1, int(SAFE_MEMORY * look.capacity / look.memory)) if self._room.device == "cpu" else most
+        room = max(1, int(SAFE_MEMORY * self._capacity(look) / look.memory)) if self._room.device == "cpu" else most
         if room < best:
             return room, look.step, f" (each takes {look.memory / 1e9:.1f} GB)"
         told = f" ({speed[best] / speed[1]:.1f} times as fast as 1)" if best > 1 and 1 in speed else ""

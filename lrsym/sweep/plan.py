@@ -135,7 +135,8 @@ def _depth(trial: Trial) -> float:
     cost = 0.0
     for blocks, tokens in ((model.vision_blocks, n_keys), (model.text_blocks, CAPTION_WORDS)):
         passes = blocks * model.repeats
-        tables = passes == 1 and model.layer_norm != "pre"
+        bare = model.layer_norm == "none" and not model.d_mlp and not model.dropout
+        tables = passes == 1 and bare and model.positions == "learned"
         cost += 1 if tables else DENSE * passes * tokens
     return cost / 2 * _mlp(model)
 

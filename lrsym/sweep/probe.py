@@ -18,8 +18,8 @@ from lrsym.trial import Trial
 CHUNK_SECONDS = 0.08
 """About how long the steps run that are timed together: long enough for the clock, short enough to have several."""
 
-CHUNKS, SINGLE_STEPS = 6, 4
-"""How many chunks of steps, and before them single steps; the first of each warm up and are not counted."""
+CHUNKS, SINGLE_STEPS = 6, 2
+"""How many chunks of steps, the first to warm up, and before them single steps, after some that warm up."""
 
 FEWEST_STEPS, MOST_STEPS = 3, 64
 """Length of a chunk."""
@@ -70,8 +70,12 @@ def shortened(trial: Trial, *, steps: int, points: int) -> Trial:
 
 def _step_seconds(pack: Pack, device: str) -> tuple[tuple[float, ...], float]:
     """Seconds of a step, chunk by chunk, and the time in a step that this process was at work."""
-    single = median(busy for _, busy in _chunks(pack, device, steps=1, chunks=SINGLE_STEPS)[2:])
-    steps = min(MOST_STEPS, max(FEWEST_STEPS, round(CHUNK_SECONDS / single)))
+    from lrsym.testbed.recorded import WARM_UP
+
+    # On a GPU the first steps warm up and the next one records.
+    warm = 2 if device == "cpu" else WARM_UP + 1
+    single = median(busy for _, busy in _chunks(pack, device, steps=1, chunks=warm + SINGLE_STEPS)[warm:])
+    steps = min(MOST_STEPS, max(FEWEST_STEPS if device == "cpu" else warm, round(CHUNK_SECONDS / single)))
     chunks = _chunks(pack, device, steps=steps, chunks=CHUNKS)[1:]
     return tuple(wall / (steps + LOOK) for wall, _ in chunks), median(busy for _, busy in chunks) / (steps + LOOK)
 

@@ -152,7 +152,9 @@ def run_pack(
         if keeper and training.step < trials[0].n_steps:
             keeper.offer(training, rows.so_far(), seconds=before + time.monotonic() - started)
 
-    for snapshot in fit(trials, data, device=device, start=kept.state if kept else None, after=offer):
+    snapshots = fit(trials, data, device=device, start=kept.state if kept else None, after=offer)
+    kept = None  # its tensors are copied and then not needed any more
+    for snapshot in snapshots:
         with torch.no_grad():
             rows.add_curve_point(snapshot, evaluate(layout, snapshot.parameters, data, candidates, scale=scale))
         report(snapshot.step / trials[0].n_steps)

@@ -46,7 +46,7 @@ def survey(
 
 def seconds_of_look(step: float) -> float:
     """About how long it takes to look at a pack whose step takes `step` seconds, its evaluations left out."""
-    return CHUNKS * CHUNK_SECONDS + (SINGLE_STEPS + 2 * CHUNKS) * step
+    return CHUNKS * CHUNK_SECONDS + (2 + SINGLE_STEPS + 2 * CHUNKS) * step
 
 
 def _main_full(group: Group, steps: Mapping[int, Interval], crew: Crew, *, most: int) -> Full:

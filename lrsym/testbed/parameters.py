@@ -1,7 +1,7 @@
 """The parameters of a pack: one flat buffer, named views of it, and the initial values.
 
-Every array has a leading `trial` axis. The flat buffer makes the optimiser a handful of elementwise passes,
-and per-trial settings a broadcast.
+Every array has a leading `trial` axis. The flat buffer is what evaluation, files and pages take; a training step has
+each parameter in memory of its own.
 """
 
 from collections.abc import Iterable, Sequence

@@ -62,7 +62,6 @@ class Tables:
         mixed = values @ w["output_weight"].unflatten(1, (h, shape.head_width))
         logits = torch.cat(kept(score_tables(w, shape, scale), left_out), dim=2) if left_out else folded @ rows.mT
         if "VP" in left_out:
-            mixed = mixed.clone()
             mixed[:, :, shape.n_tokens :] = 0
         bias = torch.baddbmm(w["output_bias"][:, None], w["value_bias"][:, None], w["output_weight"])
         return cls(

@@ -13,25 +13,29 @@ WARM_UP = 3
 
 
 class Recorded:
-    """Calls `run` as it is for a few times, then plays its recording."""
+    """Calls what it is given as it is for a few times, then plays its recording."""
 
-    def __init__(self, run: Callable[[], None]) -> None:
-        self._run, self._calls = run, 0
+    def __init__(self, device: torch.device) -> None:
+        self._device, self._calls = device, 0
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._aside = torch.cuda.Stream()
+        self._aside = torch.cuda.Stream(device)
 
-    def __call__(self) -> None:
-        """One step."""
+    def __call__(self, run: Callable[[], None]) -> None:
+        """One step; `run` is the same each time, and not kept: it may hold all that a training holds."""
+        with torch.cuda.device(self._device):
+            self._step(run)
+
+    def _step(self, run: Callable[[], None]) -> None:
         self._calls += 1
         if self._calls <= WARM_UP:
             # In a stream of its own, as the recording will be.
             self._aside.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(self._aside):
-                self._run()
+                run()
             torch.cuda.current_stream().wait_stream(self._aside)
             return
         if self._graph is None:
             self._graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self._graph):
-                self._run()  # recorded, not executed
+                run()  # recorded, not executed
         self._graph.replay()

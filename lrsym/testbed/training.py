@@ -71,13 +71,16 @@ class Training:
         self._batches = batches(trials, data.training_sets, device=device, skip=self.step)
         self._batch = torch.zeros(len(trials), trials[0].optim.batch_size, dtype=torch.int64, device=device)
         # What the host draws in every step cannot be played again.
-        self._play = Recorded(self._run) if device.type == "cuda" and self._drop is None else self._run
+        self._recorded = Recorded(device) if device.type == "cuda" and self._drop is None else None
 
     def advance(self) -> None:
         """Take one step."""
         self._batch.copy_(next(self._batches), non_blocking=True)
         self.step += 1
-        self._play()
+        if self._recorded:
+            self._recorded(self._run)
+        else:
+            self._run()
 
     def _run(self) -> None:
         """A step on the batch that lies ready, from tensors to tensors."""
@@ -136,6 +139,7 @@ def fit(
     Raises ValueError when the trials do not share a static shape.
     """
     training = Training(trials, data, device=device, start=start)
+    del start  # a second copy of everything
     evaluation_steps = set(trials[0].evaluation_steps)
     while training.step < trials[0].n_steps:
         training.advance()
