@@ -62,7 +62,7 @@ PARTS = {
         driver.measure, {"sizes": [10_000, 50_000, 100_000], "repeats": 10}, {"sizes": [2_500], "repeats": 2}
     ),
     "checkpoint": Part(checkpoint.measure, {"repeats": 10}, {"repeats": 2}),
-    "cost": Part(cost.measure, {"repeats": 3}, {"repeats": 1, "steps": 4, "axes": {"workers": [2]}}),
+    "cost": Part(cost.measure, {"repeats": 1}, {"repeats": 1, "steps": 4, "axes": {"workers": [2]}}),
 }
 ONLY_WHEN_NAMED = ("full_length",)
 """Twenty minutes."""
