@@ -33,7 +33,7 @@ def draw(table: Path) -> canvas.Drawn:
         title="What a trial costs",
         subtitle=[
             "Seconds of wall time. One axis moves, the others stay at 300 steps, 15 labels, a pack of 8, one worker.",
-            f"Dot: median; upright line: lowest to highest of {n} runs. Dashed: in proportion to the first point.",
+            f"Dot: median; upright line: lowest to highest (n = {n}). Dashed: in proportion to the first point.",
         ],
         width=720,
     )

@@ -27,6 +27,7 @@ from lrsym.cli_common import (
     of_sweep,
     resolve,
     show,
+    sweep_command,
 )
 from lrsym.cli_explain import explain
 from lrsym.cli_plan import plan
@@ -69,10 +70,10 @@ def sweep(
     todo = choice.plan
     base = {"sweep": spec.name, "trials": todo.trials, "reused": todo.done}
     given = {
-        "workers": todo.workers, "pack": pack if choice.pilot_seconds is None else choice.pack_size, "device": device,
-        "engine": engine, "timeout": timeout, "no-pilot": no_pilot, "save-weights": save_weights,
+        "workers": workers, "pack": pack, "device": device, "engine": engine, "timeout": timeout,
+        "no-pilot": no_pilot, "save-weights": save_weights,
     }  # fmt: skip
-    again = command_line("sweep", file, results, given)
+    again = sweep_command(file, results, choice, given)
     if not todo.pending:
         show(base | {"pending": 0}, [f"{spec.name}: all {todo.trials} trials are in {results}"], as_json=json)
         return

@@ -110,6 +110,12 @@ def command_line(verb: str, file: Path, results: Path, options: Mapping[str, obj
     return shlex.join(["lrsym", verb, str(file), *words])
 
 
+def sweep_command(file: Path, results: Path, choice: "Choice", options: Mapping[str, object]) -> str:
+    """The command that trains what `choice` chose: with what a pilot found, so that it needs none of its own."""
+    chosen = {"workers": choice.plan.workers, **({} if choice.pilot_seconds is None else {"pack": choice.pack_size})}
+    return command_line("sweep", file, results, {**options, **chosen})
+
+
 def show(report: Mapping[str, Any], text: list[str], *, as_json: bool) -> None:
     """Print `report` as JSON, or `text` line by line."""
     typer.echo(json.dumps(report, default=str) if as_json else "\n".join(text))

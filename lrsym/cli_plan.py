@@ -13,10 +13,10 @@ from lrsym.cli_common import (
     Results,
     Workers,
     chosen_for,
-    command_line,
     load_sweep,
     resolve,
     show,
+    sweep_command,
 )
 
 
@@ -39,14 +39,8 @@ def plan(
         typer.echo(f"warning: {warning}", err=True)
     choice = chosen_for(sweep, results, settings, told=True)
     todo = choice.plan
-    if choice.pilot_seconds is not None:  # the command repeats what was chosen, and so needs no pilot of its own
-        pack = str(choice.pack_size)
-    command = command_line(
-        "sweep",
-        file,
-        results,
-        {"workers": todo.workers, "pack": pack, "device": device, "engine": engine, "no-pilot": no_pilot},
-    )
+    given = {"workers": workers, "pack": pack, "device": device, "engine": engine, "no-pilot": no_pilot}
+    command = sweep_command(file, results, choice, given)
     report = {
         "sweep": sweep.name, "trials": todo.trials, "new": todo.new, "done": todo.done, "failed": todo.failed,
         "diverged": todo.diverged, "packs": len(todo.packs), "started_packs": len(todo.started),

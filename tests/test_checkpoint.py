@@ -191,7 +191,8 @@ def test_packs_go_on_as_they_were_the_furthest_first_and_the_rest_is_packed_anew
     finished = {other[1].trial_id: "done"}
     plan = make_plan(everything, finished, workers=1, device="cpu", pack_size=2, checkpoints=found)
     assert plan.packs[0] == one[:1]
-    sweep_up(tmp_path, finished)
+    Store(tmp_path).write("alone", run_pack(other[1:], run_id="r", device=CPU))
+    sweep_up(Store(tmp_path))
     assert {ids for ids, _ in started(tmp_path)} == {ids for ids, _ in found[1:]}
 
 

@@ -17,7 +17,7 @@ from lrsym.sweep.drive import Settings
 from lrsym.sweep.job import Job
 from lrsym.sweep.look import Ask, Disk, Full, Look
 from lrsym.sweep.pilot import Pilot, Room, best_size
-from lrsym.sweep.plan import make_packs, make_plan
+from lrsym.sweep.plan import groups, make_packs, make_plan
 from lrsym.sweep.probe import measure
 from lrsym.sweep.survey import BUDGET_SECONDS
 from tests.small_trials import small
@@ -225,6 +225,14 @@ def test_the_hours_of_workers_that_share_a_gpu_are_shared(monkeypatch):
         for device in ("cpu", "cuda")
     }
     assert hours["cuda"].worker_seconds.value == hours["cpu"].worker_seconds.value / 2
+
+
+def test_the_trials_that_are_measured_come_from_the_middle_of_the_grid():
+    packs = tuple((small(scenes__n_pair_labels=n, scenes__n_heldout_labels=1),) * 2 for n in (2, 3, 4, 5, 6))
+    (group,) = groups(packs, most=5).values()
+    assert [trial.scenes.n_pair_labels for trial in group.trials] == [4, 4, 5, 5, 6]
+    (group,) = groups(packs, most=99).values()
+    assert [trial.scenes.n_pair_labels for trial in group.trials] == [4, 4, 5, 5, 6, 6, 2, 2, 3, 3]
 
 
 def test_a_repacked_plan_has_the_same_trials():

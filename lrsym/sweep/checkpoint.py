@@ -7,7 +7,7 @@ metadata the trials and the step. A pack that starts again goes on from there, t
 import contextlib
 import json
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from lrsym.results.atomic import write_atomically
 from lrsym.sweep.plan import pack_id
 from lrsym.trial import TRAINER_VERSION, Trial
+from lrsym.vocabulary import RESULTS
 
 if TYPE_CHECKING:
+    from lrsym.results.store import Store
     from lrsym.testbed.training import State, Training
 
 SECONDS = 30.0
@@ -66,7 +68,7 @@ class Keeper:
             "trainer_version": TRAINER_VERSION, "trials": [t.trial_id for t in self._pack], "step": state.step,
             "steps": self._pack[0].n_steps,
         }  # fmt: skip
-        # No metadata, which are limited in size.
+        # A tensor and not metadata: safetensors limits those to 100 MB, and a plan reads them all.
         rest = json.dumps({"streams": state.streams, "rows": rows, "seconds": seconds}, allow_nan=False).encode()
         tensors = {name: t.cpu().contiguous() for name, t in state.tensors.items()}
         tensors[_REST] = torch.frombuffer(bytearray(rest), dtype=torch.uint8)
@@ -101,9 +103,11 @@ def started(root: Path) -> list[tuple[tuple[str, ...], float]]:
     return sorted(found, key=lambda pack: -pack[1])
 
 
-def sweep_up(root: Path, finished: Collection[str]) -> None:
-    """Remove the checkpoints with a trial that is `finished`, and those of other trainers or damaged: of no use."""
-    for path, told in _all(root):
+def sweep_up(store: "Store") -> None:
+    """Remove the checkpoints with a trial that is finished, and those of other trainers or damaged: of no use."""
+    found = list(_all(store.root))
+    finished = {name for name, status in store.statuses().items() if status in RESULTS} if found else set()
+    for path, told in found:
         if told is None or not {*told["trials"]}.isdisjoint(finished):
             path.unlink(missing_ok=True)
 

@@ -16,7 +16,7 @@ PILOT_SECONDS = 10.0
 PAYS_FROM = 10
 """A pilot saves a part of a sweep, so a sweep should take this many pilots at least."""
 
-SECONDS_OF_WORK, SECONDS_OF_STEP, SECONDS_OF_TRIAL = 1.2e-7, 5e-4, 0.3
+SECONDS_OF_WORK, SECONDS_OF_STEP, SECONDS_OF_TRIAL = 6e-8, 5e-4, 0.3
 """A guess without measuring, on one core (docs/benchmarks.md): for a unit of `plan.work`, a step at least, and the
 evaluations and rows of a trial. It decides whether to measure and nothing else."""
 

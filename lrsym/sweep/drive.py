@@ -19,7 +19,6 @@ from lrsym.sweep.plan import Plan, make_plan
 from lrsym.sweep.progress import Display
 from lrsym.sweep.spec import Sweep
 from lrsym.trial import TRAINER_VERSION
-from lrsym.vocabulary import RESULTS
 
 ENGINES = ("auto", "local", "ray")
 DEVICES = ("auto", "cpu", "cuda")
@@ -103,7 +102,7 @@ def run_sweep(sweep: Sweep, store: Store, settings: Settings, plan: Plan) -> Out
     """Train what `plan` holds. On Ctrl-C finished packs are kept and `interrupted` is set."""
     started, run_id = datetime.now(UTC), uuid.uuid4().hex[:16]
     store.sweep_up()
-    checkpoint.sweep_up(store.root, {name for name, status in store.statuses().items() if status in RESULTS})
+    checkpoint.sweep_up(store)
     row = _run_row(sweep, settings, plan, run_id=run_id, started=started)
     _write_run(store, row)
     job = Job(store.root.absolute(), run_id, settings.device, settings.threads, settings.timeout, settings.save_weights)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lrsym.sweep.cost import Interval, Rates
 from lrsym.sweep.crew import Crew, PilotError
 from lrsym.sweep.look import Ask, Look
-from lrsym.sweep.plan import PACKS_PER_WORKER, Group, Pack, Program, auto_pack_size, groups, largest_pack
+from lrsym.sweep.plan import MAX_PACK, PACKS_PER_WORKER, Group, Pack, Program, groups, largest_pack
 from lrsym.sweep.survey import seconds_of_look, survey
 
 GAIN, FEWER_GAIN = 0.05, 0.2
@@ -66,8 +66,8 @@ class Pilot:
     def __init__(self, packs: Sequence[Pack], room: Room, crew: Crew) -> None:
         self._room, self._crew = room, crew
         self._groups = groups(packs, most=room.pack_size or SIZES[room.device][-1])
-        self._rule = auto_pack_size(sum(map(len, packs)), workers=room.workers or room.most_workers, device=room.device)
         self._bound = largest_pack(sum(map(len, packs)), workers=room.workers or room.most_workers)
+        self._rule = min(MAX_PACK[room.device], self._bound)
 
     def findings(self) -> Findings:
         """Measure in the order of what matters most, until all is known or the time is over."""
@@ -96,7 +96,7 @@ class Pilot:
         return self._crew.seconds + seconds_of_look(step) <= CHOOSING_SECONDS
 
     def _larger(self, group: Group, first: Look) -> tuple[dict[int, Look], str]:
-        """Looks by pack size, and why they end where they do; two sizes in a row that do not pay are the end."""
+        """Looks by pack size, and why they end where they do; four times the best size is the last."""
         looks, last = {1: first}, first
         for size in self._sizes(len(group.trials)):
             if last.memory * size / last.size * self._sharers > SAFE_MEMORY * self._capacity(last):

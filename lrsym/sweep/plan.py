@@ -159,13 +159,18 @@ class Group:
 
 
 def groups(packs: Iterable[Pack], *, most: int) -> dict[Program, Group]:
-    """The groups of `packs` by program, none with more than `most` trials; most work first, of equals most labels."""
+    """The groups of `packs` by program, none with more than `most` trials; most work first, of equals most labels.
+
+    Trials of a program differ in their data, and a grid begins with the smallest: those from the middle on come first.
+    """
     shapes: dict[tuple[Value, ...], list[Pack]] = {}
     for pack in packs:
         shapes.setdefault(pack[0].static_shape, []).append(pack)
     found: dict[Program, Group] = {}
     for of_shape in shapes.values():
-        program, trials = of_shape[0][0].program, tuple(islice(chain.from_iterable(of_shape), most))
+        middle = len(of_shape) // 2
+        from_middle = chain.from_iterable(of_shape[middle:] + of_shape[:middle])
+        program, trials = of_shape[0][0].program, tuple(islice(from_middle, most))
         before = found.get(program, Group(0, ()))
         found[program] = Group(before.work + sum(map(work, of_shape)), max(before.trials, trials, key=len))
     return dict(sorted(found.items(), key=lambda item: (item[1].work, item[1].trials[0].scenes.n_labels), reverse=True))

@@ -65,7 +65,7 @@ class _Contrastive(torch.autograd.Function):
         return loss
 
     @staticmethod
-    @once_differentiable
+    @once_differentiable  # its annotation makes ctx positional, which pyright takes for another signature
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Gradients of image, text and log_scale."""
         (d_loss,) = grad_outputs

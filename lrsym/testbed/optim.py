@@ -62,11 +62,11 @@ class AdamW:
         return {f"{i}.{name}": value for i, values in known for name, value in values.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take on what `state` gave, of a pack of the same members. Raises KeyError where something is missing."""
+        """Take on what `state` gave, of a pack of the same members."""
         for name, value in state.items():
             number, _, kind = name.partition(".")
             parameter = self._pieces[int(number)].parameter
-            self._torch.state[parameter][kind] = value.clone() if kind == "step" else value.to(parameter.device)
+            self._torch.state[parameter][kind] = value.to(parameter.device, copy=True)
 
 
 def _runs(optims: Sequence[Optim]) -> list[tuple[int, int, Optim]]:

@@ -135,7 +135,7 @@ class PlainEncoder(torch.autograd.Function):
         return out, seen.attention
 
     @staticmethod
-    @once_differentiable
+    @once_differentiable  # its annotation makes ctx positional, which pyright takes for another signature
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Gradients in the order of the arguments of `forward`."""
         d_out, _ = grad_outputs

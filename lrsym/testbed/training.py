@@ -47,7 +47,7 @@ class State:
 
 
 class Training:
-    """A pack in training. `advance` takes a step; parameters, loss and losses of members change in place.
+    """A pack in training: `advance` takes a step, `snapshot` is what it has come to, `state` is enough to go on from.
 
     Raises ValueError when the trials do not share a static shape.
     """
@@ -119,8 +119,8 @@ class Training:
         self._diverged_at.copy_(start.tensors["diverged_at"])
         for i, leaf in enumerate(self._leaves):
             leaf.copy_(start.tensors[f"weight.{i}"])
-        own = {name.partition(".") for name in start.tensors}
-        self._optimiser.restore({rest: start.tensors[f"{kind}.{rest}"] for kind, _, rest in own if kind == "optimiser"})
+        own = {name.partition(".")[::2]: tensor for name, tensor in start.tensors.items()}
+        self._optimiser.restore({rest: tensor for (kind, rest), tensor in own.items() if kind == "optimiser"})
         if self._drop:
             self._drop.restore(start.streams)
 
