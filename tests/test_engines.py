@@ -171,7 +171,8 @@ def test_a_long_trial_that_is_killed_goes_on_from_its_checkpoint(tmp_path):
 
 @pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow])])
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path, engine):
-    results, path = tmp_path / "results", write_sweep(tmp_path, steps=1500)
+    # Far more packs than two workers finish while Ray hears of the interrupt.
+    results, path = tmp_path / "results", write_sweep(tmp_path, steps=1500, seeds=100)
     process = start(path, results, "--pack", "2", "--engine", engine)
     wait_for(lambda: parts(results))
     workers = wait_for(lambda: children(process.pid) if engine == "local" else ray_workers(process.pid))
@@ -181,7 +182,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path, engine):
     assert f"lrsym sweep {path}" in out
     assert "Traceback" not in out + err
     wait_for(lambda: not any(Path(f"/proc/{w}").exists() for w in workers), seconds=20)
-    assert 2 <= len(load_trials(results).filter(status="done").collect()) < 8
+    assert 2 <= len(load_trials(results).filter(status="done").collect()) < 200
     assert list(results.glob("*/.*")) == []
 
 
