@@ -60,7 +60,7 @@ def accuracies(model: Clip, data: PackData, candidates: Candidates) -> Accuracie
         rows = torch.from_numpy(numbers).to(captions.device)
         images = torch.cat([model.vision(data.scenes[part]) for part in rows.split(SCENES_AT_ONCE)])
         scores = F.normalize(images, dim=1) @ captions.T
-        credit, defined = grade(scores[None], data.captions_of[rows][None], candidates, split=split)
+        credit, defined = grade(scores[None], data.captions_of[rows][None], candidates, candidates.outside[split])
         right, total = (credit * defined).sum(dim=(0, 1)), defined.sum(dim=(0, 1))
         found |= {f"{split}_{metric}": (right / total)[i] for i, metric in enumerate(METRICS)}
     values = torch.stack([*found.values()]).tolist()

@@ -160,7 +160,7 @@ def test_a_member_trains_and_is_evaluated_the_same_alone_and_in_a_pack():
 def test_accuracies_do_not_depend_on_how_scenes_are_cut_into_chunks(monkeypatch):
     fitted = Fitted([decoder()])
     whole = evaluate(*fitted.arguments(), scale=fitted.scale)
-    monkeypatch.setattr("lrsym.testbed.evaluation.CHUNK_CELLS", 1)
+    monkeypatch.setattr("lrsym.testbed.evaluation.CHUNK_CELLS", {"cpu": 1})
     for key, value in evaluate(*fitted.arguments(), scale=fitted.scale, splits=("unseen", "single")).items():
         torch.testing.assert_close(value, whole[key], equal_nan=True)
 

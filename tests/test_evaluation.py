@@ -108,7 +108,7 @@ def grades(scores, own, trial=None):
     """Grades of hand-made scores [scene, caption] on the unseen split of a small trial."""
     trial = trial or small()
     candidates = Candidates.of(trial.scenes, PackData.of([trial], device=CPU))
-    credit, defined = grade(scores.clone()[None], own[None], candidates, split="unseen")
+    credit, defined = grade(scores.clone()[None], own[None], candidates, candidates.outside["unseen"])
     return {metric: (credit[0, 0, i].item(), defined[0, 0, i].item()) for i, metric in enumerate(METRICS)}
 
 
@@ -167,10 +167,12 @@ def test_only_the_splits_asked_for_come_back_and_equal_the_whole():
     assert all(torch.equal(part[key], whole[key]) for key in part)
 
 
-def test_accuracies_do_not_depend_on_how_scenes_are_cut_into_chunks(monkeypatch):
-    fitted = Fitted(TRIALS[:2])
+@pytest.mark.parametrize("scenes", [7, 130, 500])  # parts of a member, two members at a time, all three
+def test_accuracies_do_not_depend_on_how_scenes_are_cut_into_chunks(monkeypatch, scenes):
+    fitted = Fitted(TRIALS)
     whole = evaluate(*fitted.arguments(), scale=fitted.scale)
-    monkeypatch.setattr("lrsym.testbed.evaluation.CHUNK_CELLS", 7 * 2 * 49)
+    assert {fitted.candidates.scenes[split].shape for split in ("seen", "unseen")} == {(3, 54), (3, 60)}
+    monkeypatch.setattr("lrsym.testbed.evaluation.CHUNK_CELLS", {"cpu": scenes * 49})
     for key, value in evaluate(*fitted.arguments(), scale=fitted.scale).items():
         torch.testing.assert_close(value, whole[key], equal_nan=True)
 

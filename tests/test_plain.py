@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from lrsym.testbed.contrastive import contrastive_loss
 from lrsym.testbed.data import PackData
-from lrsym.testbed.encoder import encode
+from lrsym.testbed.encoder import encode, reader
 from lrsym.testbed.parameters import ParameterLayout
 from lrsym.testbed.plain import TRAINED, PlainEncoder, Tables, read_out
 from lrsym.testbed.training import batch_loss
@@ -43,6 +43,30 @@ def test_the_gradient_of_an_encoder_is_that_of_autograd_through_the_same_tables(
     for name, a, b in zip((*TRAINED, "projection"), found, right, strict=False):
         torch.testing.assert_close(a, b, atol=1e-9, rtol=1e-9, msg=lambda text, name=name: f"{name}: {text}")
     assert (batch > shape.n_heads * (shape.n_tokens + shape.length)) == (batch == 60)  # both orders of the projection
+
+
+IMAGES = {
+    "two objects": {},
+    "three objects": {"scenes__n_objects": 3, "scenes__n_pair_labels": 4, "scenes__layouts_per_pair": 2},
+    "a grid": {"scenes__captions": "left+above", "scenes__n_rows": 2, "scenes__n_positions": 3},
+}
+
+
+@pytest.mark.parametrize("left_out", [(), ("VP",), ("EP", "PE")])
+@pytest.mark.parametrize("images", IMAGES)
+def test_what_an_evaluation_reads_along_directions_is_the_embedding_along_them(images, left_out):
+    trials = [small(seed=seed, **IMAGES[images]) for seed in range(3)]
+    layout, data = ParameterLayout.of(trials[0]), PackData.of(trials, device=CPU)
+    generator = torch.Generator().manual_seed(7)
+    flat = layout.initial(trials).double()
+    flat += 0.3 * torch.randn(flat.shape, dtype=torch.float64, generator=generator)
+    scale = torch.tensor([1.5, 3.0, 1.0], dtype=torch.float64)
+    directions = torch.randn(3, 12, 9, dtype=torch.float64, generator=generator)
+    vision, members = layout.views(flat)["vision"], slice(1, 3)
+    read = reader(vision, layout.vision, data.scenes, data.objects, directions, scale=scale, left_out=left_out)
+    number = torch.arange(len(data.scenes)).expand(2, -1).flip(1)  # single objects among them
+    embedding, _ = encode(vision, layout.vision, data.scenes.flip(0), scale=scale, left_out=left_out)
+    torch.testing.assert_close(read(members, number), (embedding @ directions)[members])
 
 
 def test_the_gradient_of_the_loss_is_that_of_finite_differences():

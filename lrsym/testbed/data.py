@@ -18,11 +18,13 @@ from lrsym.trial import Trial
 class PackData:
     """The scenes a pack uses, numbered within the pack, and which member uses which for what.
 
-    An *example* is a scene with one of its captions: entry `scene * true + i` for caption i of `captions_of`.
-    `trained` lists the captions of each member's training set, `column` says where in it a caption stands.
+    `objects` are the keys of a scene that show objects (scenes.object_keys). An *example* is a scene with one of its
+    captions: entry `scene * true + i` for caption i of `captions_of`. `trained` lists the captions of each member's
+    training set, `column` says where in it a caption stands.
     """
 
     scenes: Int[Tensor, "scene key"]
+    objects: Int[Tensor, "scene object"]
     captions_of: Int[Tensor, "scene true"]
     captions: Int[Tensor, "caption word"]
     splits: tuple[dict[str, sc.Numbers], ...]
@@ -38,7 +40,7 @@ class PackData:
         drawn = [splits(t.scenes, seed=t.seed, most=most) for t in trials]
         numbers = np.unique(np.concatenate([s for member in drawn for s in member.values()]))
         local = tuple({name: np.searchsorted(numbers, s) for name, s in member.items()} for member in drawn)
-        captions_of = sc.scene_captions(first, numbers)
+        tokens, captions_of = sc.scene_tokens(first, numbers), sc.scene_captions(first, numbers)
         examples = np.arange(captions_of.size).reshape(captions_of.shape)
         training_sets = tuple(examples[m["train"]][captions_of[m["train"]] >= 0] for m in local)
         distinct = [np.unique(captions_of.flat[s]) for s in training_sets]
@@ -46,7 +48,8 @@ class PackData:
         for row, own in zip(column, distinct, strict=True):
             row[own] = np.arange(len(own))
         return cls(
-            scenes=torch.from_numpy(sc.scene_tokens(first, numbers)).to(device),
+            scenes=torch.from_numpy(tokens).to(device),
+            objects=torch.from_numpy(sc.object_keys(first, tokens)).to(device),
             captions_of=torch.from_numpy(captions_of).to(device),
             captions=torch.from_numpy(sc.caption_tokens(first)).to(device),
             splits=local,

@@ -6,7 +6,7 @@ Shapes: tokens [trial, batch, length] or, shared by the pack, [batch, length]; e
 Source of the one block: arXiv:2601.12809, simplified model (residual kept, no LayerNorm, no MLP).
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import torch
 from jaxtyping import Float, Int
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lrsym.testbed.blocks import Drop, encode_blocks
 from lrsym.testbed.parameters import EncoderShape, Weights
-from lrsym.testbed.plain import TRAINED, PlainEncoder, Tables, read_out
+from lrsym.testbed.plain import TRAINED, PlainEncoder, Reader, Tables, read_out
 
 Attention = Float[Tensor, "trial batch head query key"]
 
@@ -27,20 +27,16 @@ def encode(
     scale: Float[Tensor, " trial"],
     left_out: Collection[str] = (),
     drop: Drop | None = None,
-    onto: Float[Tensor, "trial width out"] | None = None,
 ) -> tuple[Float[Tensor, "trial batch out"], list[Attention]]:
     """Embeddings of the token rows at the read-out position, and the attention of each block application.
 
     `scale` multiplies the token embeddings; terms named in `left_out` (see vocabulary.ABLATIONS) are zero in the
-    first block; `drop` is the dropout of training; with `onto` come the products of the embeddings with these
-    directions instead. The last attention has the read-out row as its only query.
+    first block; `drop` is the dropout of training. The last attention has the read-out row as its only query.
     Raises ValueError where terms are left out of a block that has none.
     """
     check_removable(shape, left_out)
     tokens = tokens.expand(len(scale), -1, -1)
     projection = weights["projection"] if shape.projected else None
-    if onto is not None:
-        projection = onto if projection is None else projection @ onto
     if not shape.plain or drop is not None:
         read, attentions = encode_blocks(weights, shape, tokens, scale=scale, left_out=left_out, drop=drop)
         embedding = read[:, :, 0]
@@ -52,6 +48,36 @@ def encode(
         trained = (weights[name] for name in TRAINED)
         embedding, attention = PlainEncoder.apply(shape, scale, tokens, projection, *trained)
     return embedding, [attention.permute(0, 2, 3, 1)[:, :, :, None]]
+
+
+def reader(
+    weights: Weights,
+    shape: EncoderShape,
+    scenes: Int[Tensor, "scene key"],
+    objects: Int[Tensor, "scene object"],
+    directions: Float[Tensor, "trial width out"],
+    *,
+    scale: Float[Tensor, " trial"],
+    left_out: Collection[str] = (),
+) -> Callable[[slice, Int[Tensor, "trial batch"]], Float[Tensor, "trial batch out"]]:
+    """What gives, for some members and the numbers of their scenes, the products of embeddings with `directions`.
+
+    What the weights alone decide is computed here, once for all that is read; `objects` are the keys of a scene that
+    may show an object. Raises as `encode` does.
+    """
+    check_removable(shape, left_out)
+    if shape.projected:
+        directions = weights["projection"] @ directions
+    if shape.plain:
+        tables = Reader.of(Tables.of(weights, shape, scale, left_out), shape, directions)
+        return lambda members, number: tables.read(members, scenes[number], objects[number])
+
+    def read(members: slice, number: Int[Tensor, "trial batch"]) -> Float[Tensor, "trial batch out"]:
+        own = {name: weight[members] for name, weight in weights.items()}
+        found, _ = encode_blocks(own, shape, scenes[number], scale=scale[members], left_out=left_out, drop=None)
+        return found[:, :, 0] @ directions[members]
+
+    return read
 
 
 def check_removable(shape: EncoderShape, left_out: Collection[str]) -> None:

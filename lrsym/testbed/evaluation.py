@@ -5,7 +5,7 @@ arXiv:2601.12809 where it states them.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +16,13 @@ from torch import Tensor
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.autoregressive import PrefixTree
 from lrsym.testbed.data import PackData, filled
-from lrsym.testbed.encoder import encode
+from lrsym.testbed.encoder import encode, reader
 from lrsym.testbed.parameters import Flat, ParameterLayout
 from lrsym.vocabulary import METRICS, SPLITS
 from lrsym.world import Scenes
 
-CHUNK_CELLS = 1 << 22
-"""Scores held at a time (trials x scenes x captions), 16 MB in float32."""
+CHUNK_CELLS = {"cpu": 1 << 20, "cuda": 1 << 26}
+"""Scores held at a time (trials x scenes x captions): 4 MB in float32, near the cache of a core, or 256 MB."""
 
 Accuracies = dict[tuple[str, str], Float[Tensor, " trial"]]
 """By (split, metric); NaN where a metric is not defined on a split."""
@@ -80,58 +80,71 @@ def evaluate(
     left_out: Collection[str] = (),
 ) -> Accuracies:
     """Accuracies on `splits`, with the terms in `left_out` missing from what sees the image."""
-    scores, chunk = scorer(layout, flat, data, scale=scale, left_out=left_out)
+    scores, cells = scorer(layout, flat, data, scale=scale, left_out=left_out)
     found: Accuracies = {}
     for split in splits:
         right = torch.zeros(len(flat), len(METRICS), device=flat.device)
         total = torch.zeros_like(right)
-        for scenes in candidates.scenes[split].split(chunk, dim=1) if candidates.scenes[split].shape[1] else ():
-            number = scenes.clamp(min=0)
-            credit, defined = grade(scores(data.scenes[number]), data.captions_of[number], candidates, split=split)
+        for members, scenes in _chunks(candidates.scenes[split], cells):
+            number, outside = scenes.clamp(min=0), candidates.outside[split][members]
+            credit, defined = grade(scores(members, number), data.captions_of[number], candidates, outside)
             counted = defined & (scenes >= 0)[:, :, None]
-            right += (credit * counted).sum(dim=1)
-            total += counted.sum(dim=1)
+            right[members] += (credit * counted).sum(dim=1)
+            total[members] += counted.sum(dim=1)
         found |= {(split, metric): (right / total)[:, i] for i, metric in enumerate(METRICS)}
     return found
 
 
-Scorer = Callable[[Int[Tensor, "trial scene key"]], Float[Tensor, "trial scene caption"]]
+def _chunks(scenes: Int[Tensor, "trial scene"], cells: int) -> Iterator[tuple[slice, Int[Tensor, "trial scene"]]]:
+    """Members and some of their scenes at a time, of `cells` cells a scene: several members where they all fit, or one
+    of them, in parts."""
+    n_trials, n_scenes = scenes.shape
+    most = max(1, CHUNK_CELLS[scenes.device.type] // cells)
+    together = max(1, most // max(1, n_scenes))
+    for first in range(0, n_trials, together) if n_scenes else ():
+        members = slice(first, first + together)
+        for part in scenes[members].split(max(1, most // together), dim=1):
+            yield members, part
+
+
+Scores = Callable[[slice, Int[Tensor, "trial scene"]], Float[Tensor, "trial scene caption"]]
+"""From members of the pack and the numbers of as many scenes of each."""
 
 
 def scorer(
     layout: ParameterLayout, flat: Flat, data: PackData, *, scale: Float[Tensor, " trial"], left_out: Collection[str]
-) -> tuple[Scorer, int]:
-    """Scores of scenes against every caption, higher is better, and how many scenes to score at a time.
+) -> tuple[Scores, int]:
+    """What gives some members' scores of scenes against every caption, higher is better, and the cells of a scene.
 
     The image embedding times the caption's direction (the cosine but for a factor that all captions of a scene share),
     or a decoder's log likelihood of the caption.
     """
     weights, vision = layout.views(flat), layout.vision
     if layout.autoregressive:
-        tree = PrefixTree.of(data.captions, vision)
-        chunk = CHUNK_CELLS // (len(flat) * tree.cells * vision.n_heads)
-        decoder = weights["decoder"]
-        return lambda scenes: tree.scores(decoder, vision, scenes, scale=scale, left_out=left_out), max(1, chunk)
+        tree, decoder = PrefixTree.of(data.captions, vision), weights["decoder"]
+
+        def likelihood(members: slice, number: Int[Tensor, "trial scene"]) -> Float[Tensor, "trial scene caption"]:
+            own = {name: weight[members] for name, weight in decoder.items()}
+            return tree.scores(own, vision, data.scenes[number], scale=scale[members], left_out=left_out)
+
+        return likelihood, tree.cells * vision.n_heads
     text, _ = encode(weights["text"], layout.text, data.captions, scale=scale)
     directions = torch.nn.functional.normalize(text, dim=2).mT
-
-    def along(scenes: Int[Tensor, "trial scene key"]) -> Float[Tensor, "trial scene caption"]:
-        return encode(weights["vision"], vision, scenes, scale=scale, left_out=left_out, onto=directions)[0]
-
-    return along, max(1, CHUNK_CELLS // (len(flat) * len(data.captions)))
+    read = reader(weights["vision"], vision, data.scenes, data.objects, directions, scale=scale, left_out=left_out)
+    return read, len(data.captions)
 
 
 def grade(
     scores: Float[Tensor, "trial scene caption"],
     own: Int[Tensor, "trial scene true"],
     candidates: Candidates,
-    *,
-    split: str,
+    outside: Float[Tensor, "trial caption"],
 ) -> tuple[Float[Tensor, "trial scene metric"], Bool[Tensor, "trial scene metric"]]:
-    """The credit of each scene of `split` in each metric, and whether the metric is defined for it; uses `scores` up.
+    """The credit of each scene in each metric, and whether the metric is defined for it; uses `scores` up.
 
-    `own` has the captions that are true of a scene, -1 where there is none. Credit is 1 where a true caption is above
-    every other one, else 0; in order it is the mean over the true captions of two labels, a half for a tie.
+    `own` has the captions that are true of a scene, -1 where there is none; `outside` is that of the scenes' split.
+    Credit is 1 where a true caption is above every other one, else 0; in order it is the mean over the true captions of
+    two labels, a half for a tie.
     """
     exists = own >= 0
     true = torch.where(exists, own, own.amax(dim=2, keepdim=True))
@@ -141,11 +154,16 @@ def grade(
     ahead = ((of_true > of_swapped).float() + (of_true == of_swapped).float() / 2) * paired
     order = ahead.sum(dim=2) / paired.sum(dim=2).clamp(min=1)
 
+    # The best of the other captions: among the few of the same labels, and among all those of other labels.
     best, best_of_set = of_true.amax(dim=2), of_set.amax(dim=2)
-    others = scores.scatter_(2, true, -torch.inf)
-    in_all = best > others.amax(dim=2)
-    in_split = best > (others + candidates.outside[split][:, None]).amax(dim=2)
-    in_sets = best_of_set > others.scatter_(2, sets, -torch.inf).amax(dim=2)
+    of_wrong = of_set.masked_fill_((sets[:, :, :, None] == true[:, :, None]).any(dim=3), -torch.inf)
+    wrong = of_wrong.amax(dim=2)
+    wrong_inside = (of_wrong + outside[:, None].expand(-1, own.shape[1], -1).gather(2, sets)).amax(dim=2)
+    elsewhere = scores.scatter_(2, sets, -torch.inf).amax(dim=2)
+    elsewhere_inside = scores.add_(outside[:, None]).amax(dim=2)
+    in_all = best > torch.maximum(wrong, elsewhere)
+    in_split = best > torch.maximum(wrong_inside, elsewhere_inside)
+    in_sets = best_of_set > elsewhere
     credit = {"order": order, "inset": in_split, "global": in_all, "labelset": in_sets}
     defined = {"order": paired.any(dim=2)}
     every = torch.ones_like(in_all)

@@ -15,7 +15,7 @@ the products take (docs/decisions/step.md). Source of the block: arXiv:2601.1280
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -24,6 +24,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from lrsym.testbed import scenes as sc
 from lrsym.testbed.parameters import EncoderShape, Weights
 from lrsym.testbed.scores import kept, score_tables
 
@@ -44,8 +45,8 @@ class Tables:
     folded: Float[Tensor, "trial head width"]
     logits: Float[Tensor, "trial row head"]
     values: Float[Tensor, "trial head row part"]
-    mixed: Float[Tensor, "trial rowhead width"]
-    constant: Float[Tensor, "trial 1 width"]
+    mixed: Float[Tensor, "trial rowhead out"]
+    constant: Float[Tensor, "trial 1 out"]
 
     @classmethod
     def of(
@@ -67,6 +68,10 @@ class Tables:
         return cls(
             rows, read, query, folded, logits.mT.contiguous(), values, mixed.transpose(1, 2).flatten(1, 2), read + bias
         )
+
+    def of_members(self, members: slice) -> "Tables":
+        """Those of some members of the pack."""
+        return Tables(*(getattr(self, field.name)[members] for field in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -92,13 +97,8 @@ def read_out(
     """Embeddings of the token rows, `projection` [trial, width, out] applied where there is one, and how they arose."""
     n_trials, batch, n_keys = tokens.shape
     n_rows, n_tokens = tables.rows.shape[1], shape.n_tokens
-    # Keys come before examples: the softmax runs along an outer dimension, many examples at a time.
-    token = tokens.transpose(1, 2)
-    in_table = (token + _counted(n_trials, 1, 1, step=n_rows, device=tokens.device)).flatten()
-    in_batch = (token + _counted(n_trials, 1, batch, step=n_rows, device=tokens.device)).flatten()
-    logits = tables.logits.flatten(0, 1).index_select(0, in_table).view(n_trials, n_keys, batch, shape.n_heads)
-    attention = torch.softmax(logits + tables.logits[:, n_tokens : n_tokens + n_keys, None], dim=1)
-
+    attention, in_table = _attend(tables, shape, tokens)
+    in_batch = (tokens.transpose(1, 2) + _counted(n_trials, 1, batch, step=n_rows, device=tokens.device)).flatten()
     by_row = attention.new_zeros(n_trials * batch * n_rows, shape.n_heads)
     by_row = by_row.index_add_(0, in_batch, attention.flatten(0, 2)).view(n_trials, batch, n_rows, shape.n_heads)
     by_row[:, :, n_tokens : n_tokens + n_keys] = attention.transpose(1, 2)
@@ -112,6 +112,59 @@ def read_out(
     if projection is not None and mixed is tables.mixed:
         embedding, out = out, out @ projection
     return out, Pass(in_table, in_batch, attention, by_row, mixed, constant, embedding)
+
+
+def _attend(
+    tables: Tables, shape: EncoderShape, tokens: Int[Tensor, "trial batch key"]
+) -> tuple[Float[Tensor, "trial key batch head"], Int[Tensor, " _"]]:
+    """Attention on each key, and which row of the tables each key has."""
+    n_trials, batch, n_keys = tokens.shape
+    # Keys come before examples: the softmax runs along an outer dimension, many examples at a time.
+    step, n_tokens = tables.rows.shape[1], shape.n_tokens
+    in_table = (tokens.transpose(1, 2) + _counted(n_trials, 1, 1, step=step, device=tokens.device)).flatten()
+    logits = tables.logits.flatten(0, 1).index_select(0, in_table).view(n_trials, n_keys, batch, shape.n_heads)
+    return torch.softmax(logits + tables.logits[:, n_tokens : n_tokens + n_keys, None], dim=1), in_table
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Products of the embeddings of many scenes with the same directions, as an evaluation needs them.
+
+    Most keys show the background. `keys` has what each key adds if it does, `objects` what a token adds over it: the
+    product over keys is a third as long as that over all rows, and a few rows are summed for the objects.
+    """
+
+    shape: EncoderShape
+    tables: Tables
+    keys: Float[Tensor, "trial key head out"]
+    objects: Float[Tensor, "trial token head out"]
+
+    @classmethod
+    def of(cls, tables: Tables, shape: EncoderShape, directions: Float[Tensor, "trial width out"]) -> "Reader":
+        """What reads scenes of the vision encoder `shape` along `directions`."""
+        added = (tables.mixed @ directions).unflatten(1, (-1, shape.n_heads))
+        tokens, keys = added[:, : shape.n_tokens], added[:, shape.n_tokens :]
+        background = tokens[:, sc.BACKGROUND, None]
+        keys = keys + background
+        keys[:, shape.readout] += tokens[:, shape.readout_token] - background[:, 0]
+        keys += (tables.constant @ directions)[:, :, None] / shape.n_heads  # a head's attention sums to one
+        return cls(shape, tables, keys, tokens - background)
+
+    def read(
+        self, members: slice, tokens: Int[Tensor, "trial batch key"], objects: Int[Tensor, "trial batch object"]
+    ) -> Float[Tensor, "trial batch out"]:
+        """The products for scenes of some members; `objects` are the keys that may show an object."""
+        n_trials, batch, h, n_tokens = *tokens.shape[:2], self.shape.n_heads, self.shape.n_tokens
+        attention, _ = _attend(self.tables.of_members(members), self.shape, tokens)
+        attention = attention.transpose(1, 2).contiguous()
+        weights = attention.gather(2, objects[:, :, :, None].expand(-1, -1, -1, h))
+        shown = tokens.gather(2, objects) + _counted(n_trials, 1, 1, step=n_tokens, device=tokens.device)
+        rows = shown[:, :, :, None] * h + _counted(h, step=1, device=tokens.device)
+        bags = n_trials * batch, -1
+        out = torch.nn.functional.embedding_bag(
+            rows.view(bags), self.objects[members].flatten(0, 2), per_sample_weights=weights.view(bags), mode="sum"
+        )
+        return out.view(n_trials, batch, -1).baddbmm_(attention.flatten(2), self.keys[members].flatten(1, 2))
 
 
 class PlainEncoder(torch.autograd.Function):

@@ -26,6 +26,7 @@ Numbers = Int[np.ndarray, "..."]
 CAPTION_LENGTH = 4
 EOT_POSITION = CAPTION_LENGTH - 1
 CLS_POSITION = 0
+BACKGROUND = 0
 
 
 def relations(scenes: Scenes) -> tuple[str, ...]:
@@ -116,6 +117,11 @@ def scene_tokens(scenes: Scenes, number: Numbers) -> Int[np.ndarray, "n token"]:
     for labels, column in zip(group_labels(scenes, group).T, cells.T, strict=True):
         tokens[rows, 1 + column] = labels
     return tokens
+
+
+def object_keys(scenes: Scenes, tokens: Int[np.ndarray, "n token"]) -> Int[np.ndarray, "n object"]:
+    """Where the scenes show objects, from left to right; behind them pixels of the background, in those with fewer."""
+    return 1 + np.argsort(tokens[:, 1:] == BACKGROUND, axis=1, kind="stable")[:, : scenes.n_objects]
 
 
 def scene_number(scenes: Scenes, tokens: Int[np.ndarray, " token"]) -> int:
