@@ -7,7 +7,7 @@ Definitions stand in `lrsym.vocabulary` (MEASURES). Sources: Delta, relational h
 rotation, arXiv:2601.12809; the gauge-free forms and what is said of further blocks are ours.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from lrsym.testbed import scenes as sc
 from lrsym.testbed.autoregressive import image_first
 from lrsym.testbed.data import PackData
 from lrsym.testbed.decomposition import block_terms, decomposable
+from lrsym.testbed.inspection import contributions as added
 from lrsym.testbed.inspection import readout_attention
 from lrsym.testbed.parameters import EncoderShape, Flat, ParameterLayout, Weights
 from lrsym.testbed.streams import stream
@@ -103,12 +104,15 @@ def _rows(
     weights: Weights, shape: EncoderShape, tokens: Int[Tensor, "scene key"], *, scale: Tensor
 ) -> Iterator[tuple[dict[str, Row], Row]]:
     """Terms (none where there are none) and attention of the read-out row, by block application."""
-    if decomposable(shape):
+    if shape.plain:  # one block, so its terms are those of the tables
+        terms = {name: term[0] for name, term in added(weights, shape, scale, tokens).items()}
+        yield terms, _sum(terms, SCORE_TERMS).softmax(dim=-1)
+    elif decomposable(shape):
         for block in block_terms(weights, shape, tokens, scale=scale):
             yield {name: term[0] for name, term in block.terms.items()}, block.attention[0]
-        return
-    for attention in readout_attention(weights, shape, scale, tokens):
-        yield {}, attention[0]
+    else:
+        for attention in readout_attention(weights, shape, scale, tokens):
+            yield {}, attention[0]
 
 
 def contributions(terms: dict[str, Row]) -> ByHead:
@@ -174,7 +178,7 @@ def _sign_share(difference: Float[Tensor, "scene head"]) -> Float[Tensor, " head
     return difference.sign().mean(dim=0)
 
 
-def _sum(terms: dict[str, Tensor], names: Sequence[str]) -> Tensor:
+def _sum(terms: dict[str, Tensor], names: Iterable[str]) -> Tensor:
     return torch.stack([terms[name] for name in names]).sum(dim=0)
 
 

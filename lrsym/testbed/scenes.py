@@ -210,12 +210,10 @@ def caption_text(scenes: Scenes, caption: int) -> str:
 def ends(scenes: Scenes, tokens: Int[np.ndarray, "n token"]) -> tuple[Numbers, Numbers]:
     """Cells of the first and the last object of each scene along the first relation: for `left`, the leftmost and
     the rightmost; both -1 where that relation does not hold between the two (one object, one column)."""
-    first, last = np.full((2, len(tokens)), -1, dtype=np.int64)
-    by_row = scenes.captions == "above"
-    for n, row in enumerate(tokens[:, 1:]):
-        cells = sorted(
-            np.flatnonzero(row).tolist(), key=lambda c: divmod(c, scenes.n_positions)[:: 1 if by_row else -1]
-        )
-        if holds(relations(scenes)[0], cells[0], cells[-1], n_columns=scenes.n_positions):
-            first[n], last[n] = cells[0], cells[-1]
-    return first, last
+    columns, by_row = scenes.n_positions, scenes.captions == "above"
+    order = np.array(sorted(range(scenes.n_cells), key=lambda c: divmod(c, columns)[:: 1 if by_row else -1]))
+    shown = tokens[:, 1 + order] != BACKGROUND
+    first, last = order[shown.argmax(axis=1)], order[::-1][shown[:, ::-1].argmax(axis=1)]
+    cells, relation = range(scenes.n_cells), relations(scenes)[0]
+    related = np.array([[holds(relation, a, b, n_columns=columns) for b in cells] for a in cells])[first, last]
+    return np.where(related, first, -1), np.where(related, last, -1)
