@@ -27,6 +27,8 @@ SECONDS = 30.0
 SHARE = 0.01
 """Checkpoints may take this part of the time: a pack whose checkpoint is slow to write writes it less often."""
 
+_FORMAT = 2
+"""Checkpoints of another format are of no use."""
 
 _REST = "rest"
 """Name of the tensor that holds the rows so far, the streams and the seconds spent, as JSON in bytes."""
@@ -65,8 +67,8 @@ class Keeper:
         from safetensors.torch import save
 
         told = {
-            "trainer_version": TRAINER_VERSION, "trials": [t.trial_id for t in self._pack], "step": state.step,
-            "steps": self._pack[0].n_steps,
+            "format": _FORMAT, "trainer_version": TRAINER_VERSION, "trials": [t.trial_id for t in self._pack],
+            "step": state.step, "steps": self._pack[0].n_steps,
         }  # fmt: skip
         # A tensor and not metadata: safetensors limits those to 100 MB, and a plan reads them all.
         rest = json.dumps({"streams": state.streams, "rows": rows, "seconds": seconds}, allow_nan=False).encode()
@@ -129,5 +131,5 @@ def _told(path: Path) -> dict[str, Any] | None:
     with contextlib.suppress(SafetensorError, KeyError, ValueError):
         with safe_open(path, framework="numpy") as file:
             told = json.loads(file.metadata()["checkpoint"])
-        return told if told["trainer_version"] == TRAINER_VERSION else None
+        return told if (told["format"], told["trainer_version"]) == (_FORMAT, TRAINER_VERSION) else None
     return None

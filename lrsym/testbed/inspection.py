@@ -58,7 +58,7 @@ def contributions(
     found = {}
     for i, part in enumerate(QUERY_PARTS):
         found[part + "E"] = on_token[:, i][:, :, tokens].transpose(1, 2)
-        found[part + "P"] = on_position[:, i][:, None].expand(-1, len(tokens), -1, -1)
+        found[part + "P"] = on_position[:, i, :, : tokens.shape[1]][:, None].expand(-1, len(tokens), -1, -1)
     return found
 
 
