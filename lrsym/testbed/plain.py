@@ -4,11 +4,12 @@ X = [scale * E ; P] has a row for each token, then one for each position; x is w
 
     q = x W_Q + b_Q                     the one query
     S = X (q W_K^T) / sqrt(h)           logits of the rows, head by head                    [row, head]
-    M = X W_V W_O                       what a row adds to the read-out, head by head       [(row, head), width]
-    c = x + b_V W_O + b_O               what every example gets
+    M = (X W_V [+ b_V]) W_O             what a row adds to the read-out, head by head       [(row, head), width]
+    c = x + b_O                         what every example gets
 
 attention on key j is softmax_j(S[token of j] + S[position of j]), and with A, attention summed by row, the embedding is
-A M + c: keys that show the same token share a row, and no product over batch x key x width is left.
+A M + c: keys that show the same token share a row, and no product over batch x key x width is left. The bias b_V is in
+the rows of tokens alone: a key has one of them, and its attention sums to one.
 
 The gradient is written by hand: in a step this short autograd spends as much on the bookkeeping around the tables as
 the products take (docs/decisions/step.md). Source of the block: arXiv:2601.12809, simplified model.
@@ -59,15 +60,16 @@ class Tables:
         asked = torch.baddbmm(w["query_bias"][:, None], read, w["query_weight"])
         query = asked * _own_head(shape.d_model, h, dtype=scale.dtype, device=scale.device)
         folded = query @ w["key_weight"].mT
-        values = (rows @ w["value_weight"]).unflatten(2, (h, shape.head_width)).transpose(1, 2)
+        values = rows @ w["value_weight"]
+        values[:, : shape.n_tokens] += w["value_bias"][:, None]
+        values = values.unflatten(2, (h, shape.head_width)).transpose(1, 2)
         mixed = values @ w["output_weight"].unflatten(1, (h, shape.head_width))
         logits = torch.cat(kept(score_tables(w, shape, scale), left_out), dim=2) if left_out else folded @ rows.mT
         if "VP" in left_out:
             mixed[:, :, shape.n_tokens :] = 0
-        bias = torch.baddbmm(w["output_bias"][:, None], w["value_bias"][:, None], w["output_weight"])
-        return cls(
-            rows, read, query, folded, logits.mT.contiguous(), values, mixed.transpose(1, 2).flatten(1, 2), read + bias
-        )
+        mixed = mixed.transpose(1, 2).flatten(1, 2)
+        constant = read + w["output_bias"][:, None]
+        return cls(rows, read, query, folded, logits.mT.contiguous(), values, mixed, constant)
 
     def of_members(self, members: slice) -> "Tables":
         """Those of some members of the pack."""
@@ -236,7 +238,6 @@ def _through_tables(
     d_heads = d_mixed.unflatten(1, (-1, h)).transpose(1, 2).contiguous()  # once for both products
     d_values = d_heads @ w["output_weight"].unflatten(1, (h, shape.head_width)).mT
     d_values = d_values.transpose(1, 2).flatten(2)
-    d_output = (tables.values.mT @ d_heads).flatten(1, 2)
 
     d_folded = d_logits.mT @ tables.rows
     d_query = (d_folded @ w["key_weight"]) * _own_head(shape.d_model, h, dtype=scale.dtype, device=scale.device)
@@ -252,9 +253,9 @@ def _through_tables(
         "query_weight": tables.read.mT @ d_query,
         "key_weight": d_folded.mT @ tables.query,
         "value_weight": rows @ d_values,
-        "output_weight": torch.baddbmm(d_output, w["value_bias"][:, :, None], d_constant),
+        "output_weight": (tables.values.mT @ d_heads).flatten(1, 2),
         "query_bias": d_query[:, 0],
-        "value_bias": (d_constant @ w["output_weight"].mT)[:, 0],
+        "value_bias": d_values[:, : shape.n_tokens].sum(dim=1),
         "output_bias": d_constant[:, 0],
     }
 
