@@ -250,7 +250,7 @@ def _through_tables(
     return {
         "token": d_rows[:, : shape.n_tokens] * scale[:, None, None],
         "position": d_position,
-        "query_weight": tables.read.mT @ d_query,
+        "query_weight": tables.read.mT * d_query,
         "key_weight": d_folded.mT @ tables.query,
         "value_weight": rows @ d_values,
         "output_weight": (tables.values.mT @ d_heads).flatten(1, 2),
