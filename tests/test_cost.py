@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrsym.sweep.cost import MARGIN, NOTHING, Interval, Rates, compared, estimate, makespan
-from lrsym.sweep.plan import make_packs
+from lrsym.sweep.cost import MARGIN, NOTHING, Interval, Rates, compared, estimate
+from lrsym.sweep.plan import make_packs, makespan
 from tests.small_trials import small
 
 EXACT = 1 + MARGIN

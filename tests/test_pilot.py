@@ -10,14 +10,14 @@ from itertools import chain
 import pytest
 
 from lrsym.results.store import load_trials
-from lrsym.sweep.choose import PAYS_FROM, PILOT_SECONDS, choose, guess
+from lrsym.sweep.choose import PAYS_FROM, PILOT_SECONDS, choose
 from lrsym.sweep.cost import Interval
 from lrsym.sweep.crew import PilotError
 from lrsym.sweep.drive import Settings
 from lrsym.sweep.job import Job
 from lrsym.sweep.look import Ask, Disk, Full, Look
 from lrsym.sweep.pilot import Pilot, Room, best_size
-from lrsym.sweep.plan import groups, make_packs, make_plan
+from lrsym.sweep.plan import groups, guess, make_packs, make_plan, makespan
 from lrsym.sweep.probe import measure
 from lrsym.sweep.survey import BUDGET_SECONDS
 from tests.small_trials import small
@@ -43,7 +43,7 @@ class MadeUpCrew:
         self.seconds += self.takes
         if size in self.fails:
             raise PilotError("MemoryError: no room")
-        full = Full(exact(0.01), exact(0.1), Disk(1000.0, 100.0, (10.0, 20.0))) if ask.evaluations else None
+        full = Full(exact(1e-5), exact(1e-4), Disk(1000.0, 100.0, (10.0, 20.0))) if ask.evaluations else None
         step = self.cost(size, at_once) * ask.pack[0].model.d_model / 12
         return Look(size, exact(step), step, full, self.memory(size), self.capacity)
 
@@ -73,10 +73,14 @@ def test_one_slow_moment_does_not_end_the_search():
     assert find(crew).pack_size == 16
 
 
-def test_every_worker_keeps_its_packs_however_much_larger_ones_gain():
-    found = find(MadeUpCrew(shared(1e-3, 0)), trials=24)
-    assert found.pack_size == 3
-    assert "fewer than 4" in found.why
+@pytest.mark.parametrize(
+    ("trials", "size", "why"),
+    [(6, 3, "without one"), (20, 10, "without one"), (40, 10, "keep a worker alone"), (999, 16, "")],
+)
+def test_no_worker_waits_for_the_last_pack_however_much_larger_ones_gain(trials, size, why):
+    found = find(MadeUpCrew(shared(1e-3, 0)), trials=trials)
+    assert found.pack_size == size
+    assert why in found.why
 
 
 def test_no_pack_is_larger_than_the_trials_that_share_a_shape():
@@ -195,7 +199,7 @@ def test_there_is_no_pilot_for_a_cluster(monkeypatch):
 def test_the_cost_is_told_of_sweeps_that_are_too_short_to_gain_by_a_pilot(monkeypatch):
     trials = [small(seed=s, optim__steps=2000) for s in range(40)]
     plan = make_plan(trials, {}, workers=2, device="cpu")
-    assert PILOT_SECONDS < guess(plan) < PAYS_FROM * PILOT_SECONDS
+    assert PILOT_SECONDS < makespan(map(guess, plan.packs), workers=2) < PAYS_FROM * PILOT_SECONDS
     ran = []
     monkeypatch.setattr("lrsym.sweep.choose.run_pilot", lambda *args, **kwargs: ran.append(1) or known())
     assert choose(plan, settings(), told=False, announce=ran.append).cost is None

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrsym.sweep.plan import auto_pack_size, make_packs, make_plan, pack_id
+from lrsym.sweep.plan import auto_pack_size, guess, make_packs, make_plan, makespan, pack_id
 from tests.small_trials import small
 
 TRIALS = [small(seed=s, optim__steps=n) for n in (5, 9) for s in range(7)]
@@ -46,9 +46,28 @@ def test_the_name_of_a_pack_follows_from_what_it_holds_not_from_the_order():
     assert pack_id(one) == pack_id(tuple(reversed(one))) != pack_id(two)
 
 
-@pytest.mark.parametrize(("pending", "workers", "size"), [(1, 2, 1), (24, 2, 3), (330, 2, 8), (7, 1, 2), (0, 2, 1)])
-def test_the_size_chosen_leaves_every_worker_several_packs(pending, workers, size):
-    assert auto_pack_size(pending, workers=workers, device="cpu") == size
+@pytest.mark.parametrize(
+    ("pending", "workers", "size"), [(1, 2, 1), (16, 2, 8), (20, 2, 5), (24, 2, 6), (330, 2, 8), (7, 1, 7), (0, 2, 1)]
+)
+def test_the_size_by_rule_is_large_and_leaves_no_worker_waiting(pending, workers, size):
+    trials = [small(seed=s) for s in range(pending)]
+    assert auto_pack_size(trials, workers=workers, device="cpu") == size
+
+
+def test_a_sweep_of_several_shapes_gets_the_size_with_which_it_ends_first():
+    trials = [small(seed=s, optim__steps=n) for n, seeds in ((10_000, 8), (10, 4)) for s in range(seeds)]
+
+    def end(size):
+        return makespan(map(guess, make_packs(trials, size=size)), workers=2)
+
+    size = auto_pack_size(trials, workers=2, device="cpu")
+    assert end(size) < 0.7 * end(8)  # the long trials as one pack would keep one worker alone
+    assert end(size) <= 1.02 * min(map(end, range(1, 9)))
+
+
+def test_on_a_gpu_packs_are_as_large_as_can_be():
+    trials = [small(seed=s) for s in range(600)]
+    assert [auto_pack_size(trials, workers=n, device="cuda") for n in (1, 4)] == [256, 150]
 
 
 def test_a_finished_sweep_has_no_packs():

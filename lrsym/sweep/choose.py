@@ -4,21 +4,17 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lrsym.sweep.cost import NOTHING, Cost, Interval, estimate, makespan
+from lrsym.sweep.cost import NOTHING, Cost, Interval, estimate
 from lrsym.sweep.crew import PilotError
 from lrsym.sweep.drive import Settings, auto_workers
 from lrsym.sweep.pilot import Findings, Room, counted, run_pilot
-from lrsym.sweep.plan import Pack, Plan, work
+from lrsym.sweep.plan import Plan, guess, makespan
 
 PILOT_SECONDS = 10.0
 """What a pilot takes at most, as a rule."""
 
 PAYS_FROM = 10
 """A pilot saves a part of a sweep, so a sweep should take this many pilots at least."""
-
-SECONDS_OF_WORK, SECONDS_OF_STEP, SECONDS_OF_TRIAL = 6e-8, 5e-4, 0.3
-"""A guess without measuring, on one core (docs/benchmarks.md): for a unit of `plan.work`, a step at least, and the
-evaluations and rows of a trial. It decides whether to measure and nothing else."""
 
 RAY_STARTUP = Interval(2, 5, 10)
 """Seconds that Ray takes longer to start than processes do (docs/benchmarks.md)."""
@@ -67,19 +63,9 @@ def _no_pilot(plan: Plan, settings: Settings, *, told: bool) -> str | None:
         return "by rule: a pilot would measure this machine, not the cluster's"
     if settings.workers and settings.pack_size and not told:
         return "as given"
-    if guess(plan) < PILOT_SECONDS * (1 if told else PAYS_FROM):
+    if makespan(map(guess, plan.packs), workers=plan.workers) < PILOT_SECONDS * (1 if told else PAYS_FROM):
         return "by rule: too short for a pilot"
     return None
-
-
-def guess(plan: Plan) -> float:
-    """Seconds that `plan` may take, guessed without measuring."""
-    return makespan(map(_guess, plan.packs), workers=plan.workers)
-
-
-def _guess(pack: Pack) -> float:
-    each = SECONDS_OF_TRIAL + SECONDS_OF_STEP * pack[0].n_steps
-    return SECONDS_OF_WORK * work(pack) + each * len(pack)
 
 
 def cost_of(plan: Plan, found: Findings, settings: Settings) -> Cost:

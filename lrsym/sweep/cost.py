@@ -1,11 +1,10 @@
 """What a sweep costs: seconds of packs from the rates a pilot measured, scheduled over workers. Only arithmetic."""
 
-import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from lrsym.sweep.plan import Pack, Program
+from lrsym.sweep.plan import Pack, Program, makespan
 
 MARGIN = 0.1
 """Share by which an interval is wider than the spread of the measurements: a machine is not as quiet for an hour."""
@@ -145,14 +144,6 @@ def estimate(
 
 
 _ENDS: tuple[Callable[[Interval], float], ...] = (lambda i: i.low, lambda i: i.value, lambda i: i.high)
-
-
-def makespan(durations: Iterable[float], *, workers: int) -> float:
-    """When the last of `durations` ends, if each in turn goes to the worker that is free first."""
-    free = [0.0] * workers
-    for duration in durations:
-        heapq.heapreplace(free, free[0] + duration)
-    return max(free)
 
 
 def _total(parts: Iterable[Interval]) -> Interval:

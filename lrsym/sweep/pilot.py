@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lrsym.sweep.cost import Interval, Rates
 from lrsym.sweep.crew import Crew, PilotError
 from lrsym.sweep.look import Ask, Look
-from lrsym.sweep.plan import MAX_PACK, PACKS_PER_WORKER, Group, Pack, Program, groups, largest_pack
+from lrsym.sweep.plan import MAX_PACK, Group, Pack, Program, fastest_size, groups, largest_pack
 from lrsym.sweep.survey import seconds_of_look, survey
 
 GAIN, FEWER_GAIN = 0.05, 0.2
@@ -65,8 +65,9 @@ class Pilot:
 
     def __init__(self, packs: Sequence[Pack], room: Room, crew: Crew) -> None:
         self._room, self._crew = room, crew
+        self._trials = [trial for pack in packs for trial in pack]
         self._groups = groups(packs, most=room.pack_size or SIZES[room.device][-1])
-        self._bound = largest_pack(sum(map(len, packs)), workers=room.workers or room.most_workers)
+        self._bound = largest_pack(len(self._trials), workers=room.workers or room.most_workers)
         self._rule = min(MAX_PACK[room.device], self._bound)
 
     def findings(self) -> Findings:
@@ -77,9 +78,12 @@ class Pilot:
         workers, step, why_workers = self._choose_workers(group, looks[size])
         share = step.value / looks[size].step.value
         steps = {k: look.step * share for k, look in looks.items()} | {size: step}
+        rates = survey(self._groups, steps, self._crew, device=self._room.device)
         chosen, why_size = self._size(size, looks, ended)
+        if self._room.pack_size is None:
+            chosen, why_size = self._early(chosen, why_size, rates, workers=workers)
         return Findings(
-            rates=survey(self._groups, steps, self._crew, device=self._room.device),
+            rates=rates,
             seconds=self._crew.seconds,
             pack_size=chosen,
             workers=workers,
@@ -120,8 +124,17 @@ class Pilot:
         if ended == NO_TIME:
             return max(best, self._rule), f" (by rule: no time to try more than {best})"
         if not ended and best >= self._bound:
-            ended = f"larger ones leave a worker fewer than {PACKS_PER_WORKER}"
+            ended = "larger ones leave a worker without one"
         return best, f" ({ended})" if ended else ""
+
+    def _early(self, cheapest: int, why: str, rates: Mapping[Program, Rates], *, workers: int) -> tuple[int, str]:
+        """The size up to the `cheapest` that ends the sweep first, and why."""
+
+        def seconds(pack: Pack) -> float:
+            return rates[pack[0].program].seconds(pack).value
+
+        size = fastest_size(self._trials, cheapest, workers=workers, seconds=seconds)
+        return (cheapest, why) if size == cheapest else (size, f" (of {cheapest} the last would keep a worker alone)")
 
     def _sizes(self, trials: int) -> list[int]:
         """Sizes to try after one, ascending."""

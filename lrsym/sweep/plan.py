@@ -1,7 +1,8 @@
 """What a sweep still has to do: its trials against the store, gathered into packs."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import heapq
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice, pairwise
 from math import ceil
@@ -13,8 +14,12 @@ from lrsym.vocabulary import RESULTS
 MAX_PACK = {"cpu": 8, "cuda": 256}
 """Largest pack that `auto` makes: 8 is measured to pay on a core (docs/benchmarks.md), 256 on a GPU is assumed."""
 
-PACKS_PER_WORKER = 4
-"""Fewer packs leave workers idle at the end; see docs/decisions/packs.md."""
+SECONDS_OF_WORK, SECONDS_OF_STEP, SECONDS_OF_PACK_STEP, SECONDS_OF_TRIAL = 6e-8, 5e-4, 1.2e-3, 0.3
+"""A guess without measuring, on one core (docs/benchmarks.md): for a unit of `work`; for a step besides, of a trial and
+of its pack; for the evaluations and rows of a trial."""
+
+MANY, LATER = 16, 0.02
+"""With so many packs for each worker none idles long at the end; a larger pack may end a sweep by this share later."""
 
 DENSE, CAPTION_WORDS = 0.6, 4
 """Cost of a token in a block without tables, against an encoder that has them; words of a caption."""
@@ -73,33 +78,64 @@ def make_plan(
     """
     known = [statuses.get(t.trial_id) for t in trials]
     pending = {t.trial_id: t for t, status in zip(trials, known, strict=True) if status not in RESULTS}
-    size = pack_size or auto_pack_size(len(pending), workers=workers, device=device)
     started: list[Pack] = []
     fractions: list[float] = []
     for ids, fraction in checkpoints:
         if pending.keys() >= {*ids}:
             started.append(tuple(pending.pop(trial_id) for trial_id in ids))
             fractions.append(fraction)
+    left = tuple(pending.values())
+    size = pack_size or auto_pack_size(left, workers=workers, device=device)
     return Plan(
         trials=len(trials),
         new=known.count(None),
         done=sum(status in RESULTS for status in known),
         failed=sum(status is not None and status not in RESULTS for status in known),
         diverged=known.count("diverged"),
-        packs=(*started, *make_packs(pending.values(), size=size)),
+        packs=(*started, *make_packs(left, size=size)),
         workers=workers,
         started=tuple(fractions),
     )
 
 
-def auto_pack_size(pending: int, *, workers: int, device: str) -> int:
-    """The largest useful pack that still leaves every worker several packs."""
-    return min(MAX_PACK[device], largest_pack(pending, workers=workers))
+def auto_pack_size(trials: Sequence[Trial], *, workers: int, device: str) -> int:
+    """The size of packs by rule: on cores the one that by a guess ends first, on GPUs the largest that has a use."""
+    largest = min(MAX_PACK[device], largest_pack(len(trials), workers=workers))
+    return largest if device == "cuda" else fastest_size(trials, largest, workers=workers, seconds=guess)
 
 
-def largest_pack(pending: int, *, workers: int) -> int:
-    """The largest pack that leaves every worker PACKS_PER_WORKER of them."""
-    return max(1, ceil(pending / (workers * PACKS_PER_WORKER)))
+def largest_pack(trials: int, *, workers: int) -> int:
+    """The largest pack that leaves no worker without one."""
+    return max(1, ceil(trials / workers))
+
+
+def fastest_size(trials: Sequence[Trial], largest: int, *, workers: int, seconds: Callable[[Pack], float]) -> int:
+    """The largest size up to `largest` with which a sweep ends as early as with any other, within LATER.
+
+    `seconds` is what a pack takes. Larger packs are cheaper; but one too many of them, and a worker trains it while
+    the others wait. Where there are MANY packs that does not matter, and the largest is taken.
+    """
+    if len(trials) > MANY * largest * workers:
+        return largest
+    plans = [make_packs(trials, size=size) for size in range(1, largest + 1)]
+    ends = [makespan(map(seconds, packs), workers=workers) for packs in plans]
+    early = [packs for packs, end in zip(plans, ends, strict=True) if end <= min(ends) * (1 + LATER)]
+    return max(map(len, early[-1]), default=1)
+
+
+def makespan(durations: Iterable[float], *, workers: int) -> float:
+    """When the last of `durations` ends, if each in turn goes to the worker that is free first."""
+    free = [0.0] * workers
+    for duration in durations:
+        heapq.heapreplace(free, free[0] + duration)
+    return max(free)
+
+
+def guess(pack: Pack) -> float:
+    """Seconds that `pack` may take, guessed without measuring, good to a factor of three."""
+    steps = pack[0].n_steps
+    each = SECONDS_OF_TRIAL + SECONDS_OF_STEP * steps
+    return SECONDS_OF_WORK * work(pack) + SECONDS_OF_PACK_STEP * steps + each * len(pack)
 
 
 def make_packs(trials: Iterable[Trial], *, size: int) -> tuple[Pack, ...]:
