@@ -33,6 +33,8 @@ class Part:
         return (inspect.getdoc(inspect.getmodule(self.measure)) or "").splitlines()[0]
 
 
+FULL_LENGTH: dict[str, Any] = {"trials": 16, "steps": 3000, "baselines": [against_ray.PLAIN]}
+
 PARTS = {
     "step": Part(step.measure, {"steps": 32, "repeats": 10}, {"steps": 2, "repeats": 2, "checked": 4}),
     "floor": Part(floor.measure, {"steps": 16, "repeats": 20}, {"steps": 2, "repeats": 2}),
@@ -47,9 +49,8 @@ PARTS = {
             "batch_sizes": [50],
         },
     ),
-    "full_length": Part(
-        against_ray.measure, {"trials": 16, "steps": 3000, "repeats": 1, "baselines": [against_ray.PLAIN]}
-    ),
+    "full_length_50": Part(against_ray.measure, {**FULL_LENGTH, "repeats": 3, "batch_sizes": [50]}),
+    "full_length_256": Part(against_ray.measure, {**FULL_LENGTH, "repeats": 1, "batch_sizes": [256]}),
     "engines": Part(
         engines.measure, {"trials": 16, "steps": 200, "repeats": 3}, {"trials": 4, "steps": 10, "repeats": 1}
     ),
@@ -64,8 +65,8 @@ PARTS = {
     "checkpoint": Part(checkpoint.measure, {"repeats": 10}, {"repeats": 2}),
     "cost": Part(cost.measure, {"repeats": 1}, {"repeats": 1, "steps": 4, "axes": {"workers": [2]}}),
 }
-ONLY_WHEN_NAMED = ("full_length",)
-"""Twenty minutes."""
+ONLY_WHEN_NAMED = ("full_length_50", "full_length_256")
+"""Twenty minutes each."""
 
 
 def main() -> None:

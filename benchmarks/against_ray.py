@@ -4,8 +4,8 @@ Each run is a fresh process with an empty folder and two workers of one thread: 
 stopping it again are counted. Variants run in turn and ratios are taken within a round. Both sides train the same seeds
 and evaluate them at the same steps, as many for each step as the recipe has. lrsym's side also does what plain Ray Tune
 does not: ablations, profiles and measures of each trial, and Parquet. A run is shorter than a trial of the recipe, so
-starting weighs more than in earnest, and most on the faster side; part `full_length` has one round without that.
-lrsym's packs have 8 trials, the size that it takes by itself from 64 trials on; of 16 it would make smaller ones.
+starting weighs more than in earnest, and most on the faster side; the parts `full_length` are without that.
+lrsym's packs have 8 trials, the size that it takes by itself without a pilot.
 """
 
 import itertools
