@@ -110,7 +110,7 @@ def test_checkpoints_are_as_rare_as_their_cost_asks_for(tmp_path, monkeypatch):
     assert len(written) == 2  # due after 30 s, takes 10 s of the clock, and then 10 s / 1 % later
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "other trainer", "other order"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "other trainer", "other format", "other order"])
 def test_a_checkpoint_that_cannot_be_used_is_not(tmp_path, at_each_step, monkeypatch, damage):
     trials = pack()
     keeper = Keeper(tmp_path, trials)
@@ -123,6 +123,8 @@ def test_a_checkpoint_that_cannot_be_used_is_not(tmp_path, at_each_step, monkeyp
         keeper.path.write_bytes(b"")
     elif damage == "other trainer":
         monkeypatch.setattr(checkpoint, "TRAINER_VERSION", 2)
+    elif damage == "other format":
+        monkeypatch.setattr(checkpoint, "_FORMAT", 1)
     else:
         trials = trials[::-1]
     assert Keeper(tmp_path, trials).load(device="cpu") is None

@@ -167,13 +167,21 @@ def test_only_the_splits_asked_for_come_back_and_equal_the_whole():
     assert all(torch.equal(part[key], whole[key]) for key in part)
 
 
-@pytest.mark.parametrize("scenes", [7, 130, 500])  # parts of a member, two members at a time, all three
-def test_accuracies_do_not_depend_on_how_scenes_are_cut_into_chunks(monkeypatch, scenes):
-    fitted = Fitted(TRIALS)
+NORMED = [small(seed=s, optim__steps=25, model__layer_norm="pre") for s in range(3)]
+
+
+@pytest.mark.parametrize(("chunk", "tables"), [(1, 1 << 26), (3 * 7 * 49, 1 << 26), (3 * 7 * 49, 1)])
+@pytest.mark.parametrize("trials", [TRIALS, NORMED])
+def test_accuracies_do_not_depend_on_how_many_scenes_and_members_are_looked_at_together(
+    monkeypatch, trials, chunk, tables
+):
+    fitted = Fitted(trials)
     whole = evaluate(*fitted.arguments(), scale=fitted.scale)
-    assert {fitted.candidates.scenes[split].shape for split in ("seen", "unseen")} == {(3, 54), (3, 60)}
-    monkeypatch.setattr("lrsym.testbed.evaluation.CHUNK_CELLS", {"cpu": scenes * 49})
-    for key, value in evaluate(*fitted.arguments(), scale=fitted.scale).items():
+    monkeypatch.setattr("lrsym.testbed.evaluation.CHUNK_CELLS", {"cpu": chunk})
+    monkeypatch.setattr("lrsym.testbed.evaluation.TABLE_CELLS", tables)
+    found = evaluate(*fitted.arguments(), scale=fitted.scale)
+    assert list(found) == list(whole)
+    for key, value in found.items():
         torch.testing.assert_close(value, whole[key], equal_nan=True)
 
 

@@ -55,7 +55,8 @@ def shared(launch, work, *, cores=2):
 
 def find(crew, *, trials=400, device="cpu", packs=None, **room):
     packs = make_packs([small(seed=s) for s in range(trials)], size=8) if packs is None else packs
-    return Pilot(packs, Room(device, room.pop("most_workers", crew.size), **room), crew).findings()
+    started = room.pop("started", ())
+    return Pilot(packs, Room(device, room.pop("most_workers", crew.size), **room), crew, started=started).findings()
 
 
 @pytest.mark.parametrize(("launch", "work", "size"), [(1e-3, 2e-3, 8), (0, 1e-3, 1), (1e-3, 1e-4, 16), (2e-4, 1e-3, 4)])
@@ -75,12 +76,28 @@ def test_one_slow_moment_does_not_end_the_search():
 
 @pytest.mark.parametrize(
     ("trials", "size", "why"),
-    [(6, 3, "without one"), (20, 10, "without one"), (40, 10, "keep a worker alone"), (999, 16, "")],
+    [(6, 3, "without one"), (20, 10, "without one"), (40, 10, "of 16 the sweep would end later"), (640, 16, "16, 2 w")],
 )
 def test_no_worker_waits_for_the_last_pack_however_much_larger_ones_gain(trials, size, why):
     found = find(MadeUpCrew(shared(1e-3, 0)), trials=trials)
     assert found.pack_size == size
     assert why in found.why
+
+
+def test_a_pack_that_is_nearly_done_does_not_keep_a_worker_for_long():
+    one, *others = make_packs([small(seed=s) for s in range(16)], size=8)
+    sizes = {
+        done: find(MadeUpCrew(shared(1e-3, 1e-3)), packs=[one, *others], started=(done,)).pack_size
+        for done in (0.0, 0.95)
+    }
+    assert sizes == {0.0: 8, 0.95: 4}
+
+
+def test_a_size_that_failed_is_told_even_where_a_smaller_one_ends_first():
+    found = find(MadeUpCrew(shared(1e-3, 1e-3), fails={16}), trials=36)
+    assert found.pack_size == 6
+    assert "16 failed" in found.why
+    assert "of 8 the sweep would end later" in found.why
 
 
 def test_no_pack_is_larger_than_the_trials_that_share_a_shape():

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from lrsym.testbed.contrastive import contrastive_loss
 from lrsym.testbed.data import PackData
-from lrsym.testbed.encoder import encode, reader
+from lrsym.testbed.encoder import encode, scenes_along
 from lrsym.testbed.parameters import ParameterLayout
 from lrsym.testbed.plain import TRAINED, PlainEncoder, Tables, read_out
 from lrsym.testbed.training import batch_loss
@@ -49,6 +49,7 @@ IMAGES = {
     "two objects": {},
     "three objects": {"scenes__n_objects": 3, "scenes__n_pair_labels": 4, "scenes__layouts_per_pair": 2},
     "a grid": {"scenes__captions": "left+above", "scenes__n_rows": 2, "scenes__n_positions": 3},
+    "a norm": {"model__layer_norm": "post"},
 }
 
 
@@ -62,11 +63,12 @@ def test_what_an_evaluation_reads_along_directions_is_the_embedding_along_them(i
     flat += 0.3 * torch.randn(flat.shape, dtype=torch.float64, generator=generator)
     scale = torch.tensor([1.5, 3.0, 1.0], dtype=torch.float64)
     directions = torch.randn(3, 12, 9, dtype=torch.float64, generator=generator)
-    vision, members = layout.views(flat)["vision"], slice(1, 3)
-    read = reader(vision, layout.vision, data.scenes, data.objects, directions, scale=scale, left_out=left_out)
-    number = torch.arange(len(data.scenes)).expand(2, -1).flip(1)  # single objects among them
-    embedding, _ = encode(vision, layout.vision, data.scenes.flip(0), scale=scale, left_out=left_out)
-    torch.testing.assert_close(read(members, number), (embedding @ directions)[members])
+    vision = layout.views(flat)["vision"]
+    along = scenes_along(vision, layout.vision, directions, scale=scale, left_out=left_out)
+    # Each member has its own scenes, single objects among them.
+    number = torch.stack([torch.randperm(len(data.scenes), generator=generator) for _ in trials])
+    embedding, _ = encode(vision, layout.vision, data.scenes[number], scale=scale, left_out=left_out)
+    torch.testing.assert_close(along(data.scenes[number], data.objects[number]), embedding @ directions)
 
 
 def test_the_gradient_of_the_loss_is_that_of_finite_differences():

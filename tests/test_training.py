@@ -1,8 +1,11 @@
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lrsym.testbed.batches import CHUNK, batches
 from lrsym.testbed.contrastive import MAX_LOG_SCALE
@@ -136,6 +139,33 @@ def test_streams_of_one_seed_are_independent_of_each_other():
     one, other = (stream(0, name).standard_normal(1000) for name in ("vision", "text"))
     assert abs(np.corrcoef(one, other)[0, 1]) < 0.1
     assert (stream(0, "vision").standard_normal(5) == one[:5]).all()
+
+
+def test_a_step_of_the_optimiser_asks_the_device_for_nothing():
+    """On a GPU that would wait for it, and a step that is recorded may not: the rate stays a tensor."""
+    seen = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            seen.append(str(func))
+            return func(*args, **(kwargs or {}))
+
+    optimiser = AdamW(
+        [small(optim__learning_rate=rate).optim for rate in (0.1, 0.2)], [torch.ones(2, 3), torch.ones(2)]
+    )
+    with Watch():
+        optimiser.step([torch.ones(2, 3), torch.ones(2)], number=torch.tensor(2))
+    assert seen.count("aten._fused_adamw_.tensor_lr") == 4
+    assert "aten._local_scalar_dense.default" not in seen
+
+
+def test_training_does_not_import_the_compiler_of_torch():
+    """A second of every worker's start."""
+    code = (
+        "import sys; from tests.small_trials import *; Fitted([small(seed=0), small(seed=1)])\n"
+        "assert 'torch' in sys.modules and 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_log_of_the_logit_scale_is_not_decayed_and_stays_below_its_clamp():

@@ -46,7 +46,7 @@ def choose(plan: Plan, settings: Settings, *, told: bool, announce: Callable[[st
     announce(f"pilot: measuring a few steps, at most about {PILOT_SECONDS:.0f} s")
     room = Room(settings.device, settings.most_workers, settings.workers, settings.pack_size)
     try:
-        found = run_pilot(plan.packs, room, threads=settings.threads)
+        found = run_pilot(plan.packs, room, threads=settings.threads, started=plan.started)
     except PilotError as error:
         warning = f"the pilot failed: {error}; packs and workers go by rule"
         return Choice(plan, f"{rule} (by rule)", plan.largest_pack, warning=warning)

@@ -144,8 +144,9 @@ def _work(connection: Connection, job: Job, number: int) -> None:
 
 def _leave() -> NoReturn:
     """End this process at once: all is written, and to take the interpreter down with torch takes half a second."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # nobody reads any more
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(0)
 
 

@@ -7,6 +7,7 @@ docs/decisions/packs.md.
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from lrsym.sweep.cost import Interval, Rates
 from lrsym.sweep.crew import Crew, PilotError
@@ -54,20 +55,23 @@ class Findings:
     startup: Interval
 
 
-def run_pilot(packs: Sequence[Pack], room: Room, *, threads: int) -> Findings:
-    """Measure trials of `packs` and choose. Raises PilotError where not even one trial could be measured."""
+def run_pilot(packs: Sequence[Pack], room: Room, *, threads: int, started: Sequence[float] = ()) -> Findings:
+    """Measure trials of `packs` and choose; of the first ones the fractions `started` are done.
+
+    Raises PilotError where not even one trial could be measured.
+    """
     with Crew(min(room.workers or room.most_workers, MOST_AT_ONCE), device=room.device, threads=threads) as crew:
-        return Pilot(packs, room, crew).findings()
+        return Pilot(packs, room, crew, started=started).findings()
 
 
 class Pilot:
     """What to ask the crew next, and what to conclude."""
 
-    def __init__(self, packs: Sequence[Pack], room: Room, crew: Crew) -> None:
+    def __init__(self, packs: Sequence[Pack], room: Room, crew: Crew, *, started: Sequence[float] = ()) -> None:
         self._room, self._crew = room, crew
-        self._trials = [trial for pack in packs for trial in pack]
+        self._packs, self._started = packs, started
         self._groups = groups(packs, most=room.pack_size or SIZES[room.device][-1])
-        self._bound = largest_pack(len(self._trials), workers=room.workers or room.most_workers)
+        self._bound = largest_pack(sum(map(len, packs)), workers=room.workers or room.most_workers)
         self._rule = min(MAX_PACK[room.device], self._bound)
 
     def findings(self) -> Findings:
@@ -79,9 +83,11 @@ class Pilot:
         share = step.value / looks[size].step.value
         steps = {k: look.step * share for k, look in looks.items()} | {size: step}
         rates = survey(self._groups, steps, self._crew, device=self._room.device)
-        chosen, why_size = self._size(size, looks, ended)
-        if self._room.pack_size is None:
-            chosen, why_size = self._early(chosen, why_size, rates, workers=workers)
+        cheapest, reasons = self._size(size, looks, ended)
+        chosen = self._early(cheapest, rates, workers=workers) if self._room.pack_size is None else cheapest
+        if chosen < cheapest:
+            reasons += [f"of {cheapest} the sweep would end later"]
+        why_size = f" ({'; '.join(reasons)})" if reasons else ""
         return Findings(
             rates=rates,
             seconds=self._crew.seconds,
@@ -115,26 +121,28 @@ class Pilot:
                 break
         return looks, ""
 
-    def _size(self, best: int, looks: Mapping[int, Look], ended: str) -> tuple[int, str]:
-        """The pack size to take, `best` being the best of those looked at, and why in brackets."""
+    def _size(self, best: int, looks: Mapping[int, Look], ended: str) -> tuple[int, list[str]]:
+        """The cheapest pack size, `best` being the best of those looked at, and why."""
         if self._room.pack_size is not None:
-            return self._room.pack_size, f" ({ended})" if ended and ended != NO_TIME else ""
+            return self._room.pack_size, [ended] if ended and ended != NO_TIME else []
         if best < max(looks):
-            return best, " (larger ones do not pay)"
+            return best, ["larger ones do not pay"]
         if ended == NO_TIME:
-            return max(best, self._rule), f" (by rule: no time to try more than {best})"
+            return max(best, self._rule), [f"by rule: no time to try more than {best}"]
         if not ended and best >= self._bound:
             ended = "larger ones leave a worker without one"
-        return best, f" ({ended})" if ended else ""
+        return best, [ended] if ended else []
 
-    def _early(self, cheapest: int, why: str, rates: Mapping[Program, Rates], *, workers: int) -> tuple[int, str]:
-        """The size up to the `cheapest` that ends the sweep first, and why."""
+    def _early(self, cheapest: int, rates: Mapping[Program, Rates], *, workers: int) -> int:
+        """The size up to the `cheapest` with which the sweep ends first."""
 
         def seconds(pack: Pack) -> float:
             return rates[pack[0].program].seconds(pack).value
 
-        size = fastest_size(self._trials, cheapest, workers=workers, seconds=seconds)
-        return (cheapest, why) if size == cheapest else (size, f" (of {cheapest} the last would keep a worker alone)")
+        before = self._packs[: len(self._started)]
+        busy = [seconds(pack) * (1 - done) for pack, done in zip(before, self._started, strict=True)]
+        fresh = chain.from_iterable(self._packs[len(before) :])
+        return fastest_size(fresh, cheapest, workers=workers, seconds=seconds, busy=busy)
 
     def _sizes(self, trials: int) -> list[int]:
         """Sizes to try after one, ascending."""

@@ -4,7 +4,7 @@ import hashlib
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice, pairwise
+from itertools import accumulate, chain, islice, pairwise
 from math import ceil
 
 from lrsym.parts import Model
@@ -18,8 +18,8 @@ SECONDS_OF_WORK, SECONDS_OF_STEP, SECONDS_OF_PACK_STEP, SECONDS_OF_TRIAL = 6e-8,
 """A guess without measuring, on one core (docs/benchmarks.md): for a unit of `work`; for a step besides, of a trial and
 of its pack; for the evaluations and rows of a trial."""
 
-MANY, LATER = 16, 0.02
-"""With so many packs for each worker none idles long at the end; a larger pack may end a sweep by this share later."""
+LATER = 0.02
+"""With larger packs a sweep may end later by this share."""
 
 DENSE, CAPTION_WORDS = 0.6, 4
 """Cost of a token in a block without tables, against an encoder that has them; words of a caption."""
@@ -71,10 +71,10 @@ def make_plan(
     pack_size: int | None = None,
     checkpoints: Iterable[tuple[Sequence[str], float]] = (),
 ) -> Plan:
-    """The plan for `trials` given the store's `statuses`; `pack_size` None chooses a size from what is pending.
+    """The plan for `trials` given the store's `statuses`; `pack_size` None chooses a size for what is left.
 
-    `checkpoints` are trial ids of packs and how far they are. A pack goes on from its own when all of its trials are
-    pending and no checkpoint before it has one of them.
+    `checkpoints` are trial ids of packs and how far they are. A pack goes on from its own, as it is, when all of its
+    trials are pending and no checkpoint before it has one of them.
     """
     known = [statuses.get(t.trial_id) for t in trials]
     pending = {t.trial_id: t for t, status in zip(trials, known, strict=True) if status not in RESULTS}
@@ -85,7 +85,8 @@ def make_plan(
             started.append(tuple(pending.pop(trial_id) for trial_id in ids))
             fractions.append(fraction)
     left = tuple(pending.values())
-    size = pack_size or auto_pack_size(left, workers=workers, device=device)
+    busy = [guess(pack) * (1 - fraction) for pack, fraction in zip(started, fractions, strict=True)]
+    size = pack_size or auto_pack_size(left, workers=workers, device=device, busy=busy)
     return Plan(
         trials=len(trials),
         new=known.count(None),
@@ -98,10 +99,14 @@ def make_plan(
     )
 
 
-def auto_pack_size(trials: Sequence[Trial], *, workers: int, device: str) -> int:
-    """The size of packs by rule: on cores the one that by a guess ends first, on GPUs the largest that has a use."""
-    largest = min(MAX_PACK[device], largest_pack(len(trials), workers=workers))
-    return largest if device == "cuda" else fastest_size(trials, largest, workers=workers, seconds=guess)
+def auto_pack_size(trials: Sequence[Trial], *, workers: int, device: str, busy: Sequence[float] = ()) -> int:
+    """The size of packs by rule: on cores the one that by a guess ends first, on GPUs the largest that has a use.
+
+    `busy` are the seconds that packs take which come first.
+    """
+    if device == "cuda":
+        return min(MAX_PACK[device], largest_pack(len(trials), workers=workers))
+    return fastest_size(trials, MAX_PACK[device], workers=workers, seconds=guess, busy=busy)
 
 
 def largest_pack(trials: int, *, workers: int) -> int:
@@ -109,18 +114,34 @@ def largest_pack(trials: int, *, workers: int) -> int:
     return max(1, ceil(trials / workers))
 
 
-def fastest_size(trials: Sequence[Trial], largest: int, *, workers: int, seconds: Callable[[Pack], float]) -> int:
+def fastest_size(
+    trials: Iterable[Trial], largest: int, *, workers: int, seconds: Callable[[Pack], float], busy: Sequence[float] = ()
+) -> int:
     """The largest size up to `largest` with which a sweep ends as early as with any other, within LATER.
 
-    `seconds` is what a pack takes. Larger packs are cheaper; but one too many of them, and a worker trains it while
-    the others wait. Where there are MANY packs that does not matter, and the largest is taken.
+    `seconds` is what a pack takes, `busy` what packs take that come first. Larger packs are cheaper; but one too many
+    of them, and a worker trains it while the others wait. A smaller size than `largest` is the length of a pack.
     """
-    if len(trials) > MANY * largest * workers:
+    by_shape = [*_by_shape(trials).values()]
+    known: dict[tuple[int, int], float] = {}
+
+    def duration(shape: int, length: int) -> float:
+        if (shape, length) not in known:
+            known[shape, length] = seconds(tuple(by_shape[shape][:length]))
+        return known[shape, length]
+
+    def end(size: int) -> tuple[float, float]:
+        """When the sweep ends, and when it would at best if its packs could be cut anywhere."""
+        cut = ((i, length) for i, members in enumerate(by_shape) for length in _lengths(len(members), size))
+        durations = sorted((duration(*kind) for kind in cut), reverse=True)
+        return makespan([*busy, *durations], workers=workers), (sum(busy) + sum(durations)) / workers
+
+    last, best = end(largest)
+    if last <= best * (1 + LATER):
         return largest
-    plans = [make_packs(trials, size=size) for size in range(1, largest + 1)]
-    ends = [makespan(map(seconds, packs), workers=workers) for packs in plans]
-    early = [packs for packs, end in zip(plans, ends, strict=True) if end <= min(ends) * (1 + LATER)]
-    return max(map(len, early[-1]), default=1)
+    ends = {size: end(size)[0] for size in range(1, largest + 1)}
+    size = max(size for size, last in ends.items() if last <= min(ends.values()) * (1 + LATER))
+    return size if size == largest else max(max(_lengths(len(members), size)) for members in by_shape)
 
 
 def makespan(durations: Iterable[float], *, workers: int) -> float:
@@ -143,15 +164,24 @@ def make_packs(trials: Iterable[Trial], *, size: int) -> tuple[Pack, ...]:
 
     A shape's trials are spread evenly over its packs, so that no pack is left with a remnant.
     """
-    by_shape: dict[object, list[Trial]] = {}
-    for trial in trials:
-        by_shape.setdefault(trial.static_shape, []).append(trial)
     packs = []
-    for members in by_shape.values():
-        n = ceil(len(members) / size)
-        cuts = [round(i * len(members) / n) for i in range(n + 1)]
+    for members in _by_shape(trials).values():
+        cuts = [0, *accumulate(_lengths(len(members), size))]
         packs += [tuple(members[a:b]) for a, b in pairwise(cuts)]
     return tuple(sorted(packs, key=work, reverse=True))
+
+
+def _by_shape(trials: Iterable[Trial]) -> dict[object, list[Trial]]:
+    found: dict[object, list[Trial]] = {}
+    for trial in trials:
+        found.setdefault(trial.static_shape, []).append(trial)
+    return found
+
+
+def _lengths(trials: int, size: int) -> list[int]:
+    """The lengths of packs of at most `size`, as even as can be."""
+    n = ceil(trials / size)
+    return [(trials + i) // n for i in range(n)]
 
 
 def work(pack: Pack) -> float:

@@ -18,9 +18,9 @@ from lrsym.trial import Trial
 class PackData:
     """The scenes a pack uses, numbered within the pack, and which member uses which for what.
 
-    `objects` are the keys of a scene that show objects (scenes.object_keys). An *example* is a scene with one of its
-    captions: entry `scene * true + i` for caption i of `captions_of`. `trained` lists the captions of each member's
-    training set, `column` says where in it a caption stands.
+    `objects` are the keys at which a scene may show an object (scenes.object_keys). An *example* is a scene with one
+    of its captions: entry `scene * true + i` for caption i of `captions_of`. `trained` lists the captions of each
+    member's training set, `column` says where in it a caption stands.
     """
 
     scenes: Int[Tensor, "scene key"]

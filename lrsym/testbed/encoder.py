@@ -14,9 +14,10 @@ from torch import Tensor
 
 from lrsym.testbed.blocks import Drop, encode_blocks
 from lrsym.testbed.parameters import EncoderShape, Weights
-from lrsym.testbed.plain import TRAINED, PlainEncoder, Reader, Tables, read_out
+from lrsym.testbed.plain import TRAINED, PlainEncoder, SceneTables, Tables, read_out
 
 Attention = Float[Tensor, "trial batch head query key"]
+Along = Callable[[Int[Tensor, "trial batch key"], Int[Tensor, "trial batch object"]], Float[Tensor, "trial batch out"]]
 
 
 def encode(
@@ -50,34 +51,29 @@ def encode(
     return embedding, [attention.permute(0, 2, 3, 1)[:, :, :, None]]
 
 
-def reader(
+def scenes_along(
     weights: Weights,
     shape: EncoderShape,
-    scenes: Int[Tensor, "scene key"],
-    objects: Int[Tensor, "scene object"],
     directions: Float[Tensor, "trial width out"],
     *,
     scale: Float[Tensor, " trial"],
     left_out: Collection[str] = (),
-) -> Callable[[slice, Int[Tensor, "trial batch"]], Float[Tensor, "trial batch out"]]:
-    """What gives, for some members and the numbers of their scenes, the products of embeddings with `directions`.
+) -> Along:
+    """What gives the products with `directions` of the embeddings of scenes, by the vision encoder `shape`.
 
-    What the weights alone decide is computed here, once for all that is read; `objects` are the keys of a scene that
-    may show an object. Raises as `encode` does.
+    It takes token rows, and the keys of each that may show an object. What the weights alone decide is computed here,
+    once for all scenes. Raises as `encode` does.
     """
     check_removable(shape, left_out)
-    if shape.projected:
-        directions = weights["projection"] @ directions
     if shape.plain:
-        tables = Reader.of(Tables.of(weights, shape, scale, left_out), shape, directions)
-        return lambda members, number: tables.read(members, scenes[number], objects[number])
+        return SceneTables.of(Tables.of(weights, shape, scale, left_out), shape, directions).along
 
-    def read(members: slice, number: Int[Tensor, "trial batch"]) -> Float[Tensor, "trial batch out"]:
-        own = {name: weight[members] for name, weight in weights.items()}
-        found, _ = encode_blocks(own, shape, scenes[number], scale=scale[members], left_out=left_out, drop=None)
-        return found[:, :, 0] @ directions[members]
+    def along(
+        scenes: Int[Tensor, "trial batch key"], objects: Int[Tensor, "trial batch object"]
+    ) -> Float[Tensor, "trial batch out"]:
+        return encode(weights, shape, scenes, scale=scale, left_out=left_out)[0] @ directions
 
-    return read
+    return along
 
 
 def check_removable(shape: EncoderShape, left_out: Collection[str]) -> None:

@@ -5,7 +5,7 @@ arXiv:2601.12809 where it states them.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +16,18 @@ from torch import Tensor
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.autoregressive import PrefixTree
 from lrsym.testbed.data import PackData, filled
-from lrsym.testbed.encoder import encode, reader
-from lrsym.testbed.parameters import Flat, ParameterLayout
+from lrsym.testbed.encoder import encode, scenes_along
+from lrsym.testbed.parameters import EncoderShape, Flat, ParameterLayout
 from lrsym.vocabulary import METRICS, SPLITS
 from lrsym.world import Scenes
 
 CHUNK_CELLS = {"cpu": 1 << 20, "cuda": 1 << 26}
-"""Scores held at a time (trials x scenes x captions): 4 MB in float32, near the cache of a core, or 256 MB."""
+"""Numbers held at a time for each scene of each trial, its scores or what they come from: 4 MB, near the cache of a
+core, or 256 MB."""
+
+TABLE_CELLS = 1 << 26
+"""Numbers in tables of row, head and caption that are held at a time, 256 MB: where a pack has more, some members are
+evaluated after the others."""
 
 Accuracies = dict[tuple[str, str], Float[Tensor, " trial"]]
 """By (split, metric); NaN where a metric is not defined on a split."""
@@ -80,41 +85,36 @@ def evaluate(
     left_out: Collection[str] = (),
 ) -> Accuracies:
     """Accuracies on `splits`, with the terms in `left_out` missing from what sees the image."""
-    scores, cells = scorer(layout, flat, data, scale=scale, left_out=left_out)
-    found: Accuracies = {}
-    for split in splits:
-        right = torch.zeros(len(flat), len(METRICS), device=flat.device)
-        total = torch.zeros_like(right)
-        for members, scenes in _chunks(candidates.scenes[split], cells):
-            number, outside = scenes.clamp(min=0), candidates.outside[split][members]
-            credit, defined = grade(scores(members, number), data.captions_of[number], candidates, outside)
-            counted = defined & (scenes >= 0)[:, :, None]
-            right[members] += (credit * counted).sum(dim=1)
-            total[members] += counted.sum(dim=1)
-        found |= {(split, metric): (right / total)[:, i] for i, metric in enumerate(METRICS)}
-    return found
+    together = max(1, TABLE_CELLS // _table_cells(layout.vision, len(data.captions)))
+    found: list[Accuracies] = []
+    for first in range(0, len(flat), together):
+        own = slice(first, first + together)
+        scores, cells = scorer(layout, flat[own], data, scale=scale[own], left_out=left_out)
+        chunk = max(1, CHUNK_CELLS[flat.device.type] // (cells * len(flat[own])))
+        found.append({})
+        for split in splits:
+            outside, right = candidates.outside[split][own], flat.new_zeros(len(flat[own]), len(METRICS))
+            total = torch.zeros_like(right)
+            for scenes in (
+                candidates.scenes[split][own].split(chunk, dim=1) if candidates.scenes[split].shape[1] else ()
+            ):
+                number = scenes.clamp(min=0)
+                credit, defined = grade(scores(number), data.captions_of[number], candidates, outside)
+                counted = defined & (scenes >= 0)[:, :, None]
+                right += (credit * counted).sum(dim=1)
+                total += counted.sum(dim=1)
+            found[-1] |= {(split, metric): (right / total)[:, i] for i, metric in enumerate(METRICS)}
+    return {key: torch.cat([of_some[key] for of_some in found]) for key in found[0]}
 
 
-def _chunks(scenes: Int[Tensor, "trial scene"], cells: int) -> Iterator[tuple[slice, Int[Tensor, "trial scene"]]]:
-    """Members and some of their scenes at a time, of `cells` cells a scene: several members where they all fit, or one
-    of them, in parts."""
-    n_trials, n_scenes = scenes.shape
-    most = max(1, CHUNK_CELLS[scenes.device.type] // cells)
-    together = max(1, most // max(1, n_scenes))
-    for first in range(0, n_trials, together) if n_scenes else ():
-        members = slice(first, first + together)
-        for part in scenes[members].split(max(1, most // together), dim=1):
-            yield members, part
-
-
-Scores = Callable[[slice, Int[Tensor, "trial scene"]], Float[Tensor, "trial scene caption"]]
-"""From members of the pack and the numbers of as many scenes of each."""
+Scores = Callable[[Int[Tensor, "trial scene"]], Float[Tensor, "trial scene caption"]]
+"""From numbers of scenes of each member."""
 
 
 def scorer(
     layout: ParameterLayout, flat: Flat, data: PackData, *, scale: Float[Tensor, " trial"], left_out: Collection[str]
 ) -> tuple[Scores, int]:
-    """What gives some members' scores of scenes against every caption, higher is better, and the cells of a scene.
+    """What scores scenes against every caption, higher is better, and the numbers that it holds for each scene.
 
     The image embedding times the caption's direction (the cosine but for a factor that all captions of a scene share),
     or a decoder's log likelihood of the caption.
@@ -122,16 +122,22 @@ def scorer(
     weights, vision = layout.views(flat), layout.vision
     if layout.autoregressive:
         tree, decoder = PrefixTree.of(data.captions, vision), weights["decoder"]
-
-        def likelihood(members: slice, number: Int[Tensor, "trial scene"]) -> Float[Tensor, "trial scene caption"]:
-            own = {name: weight[members] for name, weight in decoder.items()}
-            return tree.scores(own, vision, data.scenes[number], scale=scale[members], left_out=left_out)
-
-        return likelihood, tree.cells * vision.n_heads
+        wide = tree.rows.positions.numel() * max(vision.d_model, vision.d_mlp)
+        return (
+            lambda number: tree.scores(decoder, vision, data.scenes[number], scale=scale, left_out=left_out),
+            max(wide, tree.cells * vision.n_heads),
+        )
     text, _ = encode(weights["text"], layout.text, data.captions, scale=scale)
     directions = torch.nn.functional.normalize(text, dim=2).mT
-    read = reader(weights["vision"], vision, data.scenes, data.objects, directions, scale=scale, left_out=left_out)
-    return read, len(data.captions)
+    along = scenes_along(weights["vision"], vision, directions, scale=scale, left_out=left_out)
+    wide = vision.n_heads if vision.plain else max(vision.d_model, vision.d_mlp, vision.n_heads * vision.length)
+    cells = max(len(data.captions), vision.length * wide)
+    return lambda number: along(data.scenes[number], data.objects[number]), cells
+
+
+def _table_cells(vision: EncoderShape, n_captions: int) -> int:
+    """Numbers in the tables of a member that reads scenes along captions; other encoders have fewer."""
+    return 2 * (vision.n_tokens + vision.length) * vision.n_heads * n_captions
 
 
 def grade(

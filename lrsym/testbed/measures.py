@@ -19,8 +19,7 @@ from lrsym.testbed import scenes as sc
 from lrsym.testbed.autoregressive import image_first
 from lrsym.testbed.data import PackData
 from lrsym.testbed.decomposition import block_terms, decomposable
-from lrsym.testbed.inspection import contributions as added
-from lrsym.testbed.inspection import readout_attention
+from lrsym.testbed.inspection import contributions, readout_attention
 from lrsym.testbed.parameters import EncoderShape, Flat, ParameterLayout, Weights
 from lrsym.testbed.streams import stream
 from lrsym.trial import Trial
@@ -82,7 +81,7 @@ def _of_vision(
         found = {"attend_last": _sign_share(_between(attention, first, last))}
         found["attention_difference"] = _between(attention, first, last).mean(dim=0)
         if terms:
-            found |= contributions(terms) | relations({n: _between(t, first, last) for n, t in terms.items()})
+            found |= spreads(terms) | relations({n: _between(t, first, last) for n, t in terms.items()})
         yield from _by_head(shape.name, block, found)
 
 
@@ -97,7 +96,7 @@ def _of_text(
             "attention_second": attention[:, :, 2].mean(dim=0),
             "prefer_first": (attention[:, :, 0] > attention[:, :, 2]).float().mean(dim=0),
         }
-        yield from _by_head(shape.name, block, found | (contributions(terms) if terms else {}))
+        yield from _by_head(shape.name, block, found | (spreads(terms) if terms else {}))
 
 
 def _rows(
@@ -105,7 +104,7 @@ def _rows(
 ) -> Iterator[tuple[dict[str, Row], Row]]:
     """Terms (none where there are none) and attention of the read-out row, by block application."""
     if shape.plain:  # one block, so its terms are those of the tables
-        terms = {name: term[0] for name, term in added(weights, shape, scale, tokens).items()}
+        terms = {name: term[0] for name, term in contributions(weights, shape, scale, tokens).items()}
         yield terms, _sum(terms, SCORE_TERMS).softmax(dim=-1)
     elif decomposable(shape):
         for block in block_terms(weights, shape, tokens, scale=scale):
@@ -115,7 +114,7 @@ def _rows(
             yield {}, attention[0]
 
 
-def contributions(terms: dict[str, Row]) -> ByHead:
+def spreads(terms: dict[str, Row]) -> ByHead:
     """Standard deviation of each term over scenes and keys, and the share of X W_QK X^T in that of the row."""
     found = {f"std_{name}": term.std(dim=(0, 2)) for name, term in terms.items()}
     weight = _sum(terms, [name for name in SCORE_TERMS if name[0] != "B"]).std(dim=(0, 2))

@@ -1,7 +1,6 @@
 """AdamW of a pack: torch's fused kernel, called once for each run of members with equal settings.
 
-The kernel is called directly: around it torch.optim takes a twentieth of a short step, and importing what it needs for
-torch.compile a second of every worker's start (docs/decisions/step.md).
+The kernel is called directly, because torch.optim imports the whole of torch's compiler (docs/decisions/step.md).
 Source: Loshchilov and Hutter, arXiv:1711.05101 (decoupled decay), with Adam's bias correction and a linear warm-up.
 """
 
@@ -15,18 +14,26 @@ from torch import Tensor
 
 from lrsym.parts import Optim
 
-_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+@dataclass(frozen=True)
+class _Piece:
+    """Some members' rows of the weight `number` and of its two moments, as views."""
+
+    number: int
+    parameter: Tensor
+    first: Tensor
+    second: Tensor
 
 
 @dataclass(frozen=True)
-class _Group:
-    """Some of the weights of members `rows`, who are set alike; `rate` is their rate in this step."""
+class _Run:
+    """Members `rows`, who are set alike, and their rate in this step; `decayed` are all their weights but log_scale."""
 
     rows: slice
-    weights: range
     settings: Optim
-    decay: float
     rate: Tensor
+    decayed: list[_Piece]
+    log_scale: _Piece
 
 
 class AdamW:
@@ -37,38 +44,37 @@ class AdamW:
     """
 
     def __init__(self, optims: Sequence[Optim], weights: Sequence[Tensor]) -> None:
-        self._weights = [weight.detach() for weight in weights]
-        self._moments = {name: [torch.zeros_like(weight) for weight in self._weights] for name in _MOMENTS}
-        device, last = self._weights[0].device, len(self._weights) - 1
+        parameters, device = [weight.detach() for weight in weights], weights[0].device
+        self._first, self._second = ([torch.zeros_like(weight) for weight in parameters] for _ in range(2))
         self._number = torch.zeros((), device=device)
-        self._groups: list[_Group] = []
+        self._runs: list[_Run] = []
         for rows, settings in _runs(optims):
-            rate = torch.zeros((), device=device)
-            self._groups.append(_Group(rows, range(last), settings, settings.weight_decay, rate))
-            self._groups.append(_Group(rows, range(last, last + 1), settings, 0.0, rate))
+            stacks = zip(parameters, self._first, self._second, strict=True)
+            pieces = [_Piece(i, *(whole[rows] for whole in stack)) for i, stack in enumerate(stacks)]
+            self._runs.append(_Run(rows, settings, torch.zeros((), device=device), pieces[:-1], pieces[-1]))
 
     def step(self, gradients: Sequence[Tensor | None], *, number: Int[Tensor, ""]) -> None:
         """Step `number` (from 1); `gradients` in the order of the weights, None where there is none."""
         self._number.copy_(number)
-        for group in self._groups:
-            rows, o = group.rows, group.settings
-            known = {i: gradient for i in group.weights if (gradient := gradients[i]) is not None}
-            if not known:  # a decoder's loss has no scale
-                continue
-            group.rate.copy_(o.learning_rate * number / number.clamp(min=o.warmup_steps))
-            torch.ops.aten._fused_adamw_(
-                [self._weights[i][rows] for i in known],
-                [gradient[rows].contiguous() for gradient in known.values()],
-                *([moments[i][rows] for i in known] for moments in self._moments.values()),
-                [],
-                [self._number] * len(known),
-                lr=group.rate, beta1=o.beta1, beta2=o.beta2, weight_decay=group.decay, eps=o.epsilon,
-                amsgrad=False, maximize=False,
-            )  # fmt: skip
+        for run in self._runs:
+            o = run.settings
+            run.rate.copy_(o.learning_rate * number / number.clamp(min=o.warmup_steps))
+            for pieces, decay in ((run.decayed, o.weight_decay), ([run.log_scale], 0.0)):
+                known = [(p, g[run.rows].contiguous()) for p in pieces if (g := gradients[p.number]) is not None]
+                if not known:  # a decoder's loss has no scale
+                    continue
+                # The overload is named: asked for a number, torch would wait for the device to tell the rate.
+                torch.ops.aten._fused_adamw_.tensor_lr(
+                    [p.parameter for p, _ in known], [gradient for _, gradient in known],
+                    [p.first for p, _ in known], [p.second for p, _ in known], [], [self._number] * len(known),
+                    lr=run.rate, beta1=o.beta1, beta2=o.beta2, weight_decay=decay, eps=o.epsilon,
+                    amsgrad=False, maximize=False,
+                )  # fmt: skip
 
     def state(self) -> dict[str, Tensor]:
         """The moments by name, as they are now (not copies)."""
-        return {f"{name}.{i}": moment for name, own in self._moments.items() for i, moment in enumerate(own)}
+        moments = {"exp_avg": self._first, "exp_avg_sq": self._second}
+        return {f"{name}.{i}": moment for name, own in moments.items() for i, moment in enumerate(own)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Take on what `state` gave, of a pack of the same members."""

@@ -16,7 +16,7 @@ the products take (docs/decisions/step.md). Source of the block: arXiv:2601.1280
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -46,8 +46,8 @@ class Tables:
     folded: Float[Tensor, "trial head width"]
     logits: Float[Tensor, "trial row head"]
     values: Float[Tensor, "trial head row part"]
-    mixed: Float[Tensor, "trial rowhead out"]
-    constant: Float[Tensor, "trial 1 out"]
+    mixed: Float[Tensor, "trial rowhead width"]
+    constant: Float[Tensor, "trial 1 width"]
 
     @classmethod
     def of(
@@ -70,10 +70,6 @@ class Tables:
         mixed = mixed.transpose(1, 2).flatten(1, 2)
         constant = read + w["output_bias"][:, None]
         return cls(rows, read, query, folded, logits.mT.contiguous(), values, mixed, constant)
-
-    def of_members(self, members: slice) -> "Tables":
-        """Those of some members of the pack."""
-        return Tables(*(getattr(self, field.name)[members] for field in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -99,7 +95,7 @@ def read_out(
     """Embeddings of the token rows, `projection` [trial, width, out] applied where there is one, and how they arose."""
     n_trials, batch, n_keys = tokens.shape
     n_rows, n_tokens = tables.rows.shape[1], shape.n_tokens
-    attention, in_table = _attend(tables, shape, tokens)
+    attention, in_table = _attend(tables.logits, shape, tokens)
     in_batch = (tokens.transpose(1, 2) + _counted(n_trials, 1, batch, step=n_rows, device=tokens.device)).flatten()
     by_row = attention.new_zeros(n_trials * batch * n_rows, shape.n_heads)
     by_row = by_row.index_add_(0, in_batch, attention.flatten(0, 2)).view(n_trials, batch, n_rows, shape.n_heads)
@@ -117,56 +113,56 @@ def read_out(
 
 
 def _attend(
-    tables: Tables, shape: EncoderShape, tokens: Int[Tensor, "trial batch key"]
+    of_rows: Float[Tensor, "trial row head"], shape: EncoderShape, tokens: Int[Tensor, "trial batch key"]
 ) -> tuple[Float[Tensor, "trial key batch head"], Int[Tensor, " _"]]:
-    """Attention on each key, and which row of the tables each key has."""
+    """Attention on each key, from the logits of the rows, and which row each key has."""
     n_trials, batch, n_keys = tokens.shape
     # Keys come before examples: the softmax runs along an outer dimension, many examples at a time.
-    step, n_tokens = tables.rows.shape[1], shape.n_tokens
-    in_table = (tokens.transpose(1, 2) + _counted(n_trials, 1, 1, step=step, device=tokens.device)).flatten()
-    logits = tables.logits.flatten(0, 1).index_select(0, in_table).view(n_trials, n_keys, batch, shape.n_heads)
-    return torch.softmax(logits + tables.logits[:, n_tokens : n_tokens + n_keys, None], dim=1), in_table
+    n_rows, n_tokens = of_rows.shape[1], shape.n_tokens
+    in_table = (tokens.transpose(1, 2) + _counted(n_trials, 1, 1, step=n_rows, device=tokens.device)).flatten()
+    logits = of_rows.flatten(0, 1).index_select(0, in_table).view(n_trials, n_keys, batch, shape.n_heads)
+    return torch.softmax(logits + of_rows[:, n_tokens : n_tokens + n_keys, None], dim=1), in_table
 
 
 @dataclass(frozen=True)
-class Reader:
-    """Products of the embeddings of many scenes with the same directions, as an evaluation needs them.
+class SceneTables:
+    """What reads many scenes along the same directions, as an evaluation does.
 
-    Most keys show the background. `keys` has what each key adds if it does, `objects` what a token adds over it: the
-    product over keys is a third as long as that over all rows, and a few rows are summed for the objects.
+    Most keys of a scene show the background. `keys` has what each key adds if it does, `tokens` what a token adds over
+    the background: a product over the keys alone, not over all rows, and the sum of a few rows for the objects.
     """
 
     shape: EncoderShape
-    tables: Tables
+    logits: Float[Tensor, "trial row head"]
     keys: Float[Tensor, "trial key head out"]
-    objects: Float[Tensor, "trial token head out"]
+    tokens: Float[Tensor, "trial token head out"]
 
     @classmethod
-    def of(cls, tables: Tables, shape: EncoderShape, directions: Float[Tensor, "trial width out"]) -> "Reader":
-        """What reads scenes of the vision encoder `shape` along `directions`."""
+    def of(cls, tables: Tables, shape: EncoderShape, directions: Float[Tensor, "trial width out"]) -> "SceneTables":
+        """Those of the vision encoder `shape` along `directions`."""
         added = (tables.mixed @ directions).unflatten(1, (-1, shape.n_heads))
         tokens, keys = added[:, : shape.n_tokens], added[:, shape.n_tokens :]
         background = tokens[:, sc.BACKGROUND, None]
         keys = keys + background
         keys[:, shape.readout] += tokens[:, shape.readout_token] - background[:, 0]
         keys += (tables.constant @ directions)[:, :, None] / shape.n_heads  # a head's attention sums to one
-        return cls(shape, tables, keys, tokens - background)
+        return cls(shape, tables.logits, keys, tokens - background)
 
-    def read(
-        self, members: slice, tokens: Int[Tensor, "trial batch key"], objects: Int[Tensor, "trial batch object"]
+    def along(
+        self, scenes: Int[Tensor, "trial batch key"], objects: Int[Tensor, "trial batch object"]
     ) -> Float[Tensor, "trial batch out"]:
-        """The products for scenes of some members; `objects` are the keys that may show an object."""
-        n_trials, batch, h, n_tokens = *tokens.shape[:2], self.shape.n_heads, self.shape.n_tokens
-        attention, _ = _attend(self.tables.of_members(members), self.shape, tokens)
+        """Products of the scenes' embeddings with the directions; `objects` are the keys that may show an object."""
+        n_trials, batch, h, device = *scenes.shape[:2], self.shape.n_heads, scenes.device
+        attention, _ = _attend(self.logits, self.shape, scenes)
         attention = attention.transpose(1, 2).contiguous()
         weights = attention.gather(2, objects[:, :, :, None].expand(-1, -1, -1, h))
-        shown = tokens.gather(2, objects) + _counted(n_trials, 1, 1, step=n_tokens, device=tokens.device)
-        rows = shown[:, :, :, None] * h + _counted(h, step=1, device=tokens.device)
+        shown = scenes.gather(2, objects) + _counted(n_trials, 1, 1, step=self.shape.n_tokens, device=device)
+        rows = shown[:, :, :, None] * h + _counted(h, step=1, device=device)
         bags = n_trials * batch, -1
         out = torch.nn.functional.embedding_bag(
-            rows.view(bags), self.objects[members].flatten(0, 2), per_sample_weights=weights.view(bags), mode="sum"
+            rows.view(bags), self.tokens.flatten(0, 2), per_sample_weights=weights.view(bags), mode="sum"
         )
-        return out.view(n_trials, batch, -1).baddbmm_(attention.flatten(2), self.keys[members].flatten(1, 2))
+        return out.view(n_trials, batch, -1).baddbmm_(attention.flatten(2), self.keys.flatten(1, 2))
 
 
 class PlainEncoder(torch.autograd.Function):

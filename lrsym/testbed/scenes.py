@@ -106,7 +106,7 @@ def has_several_objects(scenes: Scenes, number: Numbers) -> np.ndarray:
 
 def scene_tokens(scenes: Scenes, number: Numbers) -> Int[np.ndarray, "n token"]:
     """Token rows of the scenes numbered `number`, [CLS] first."""
-    tokens = np.zeros((len(number), 1 + scenes.n_cells), dtype=np.int64)
+    tokens = np.full((len(number), 1 + scenes.n_cells), BACKGROUND, dtype=np.int64)
     tokens[:, CLS_POSITION] = cls_token(scenes)
     several = has_several_objects(scenes, number)
     rows, single = np.flatnonzero(~several), number[~several]
@@ -120,14 +120,15 @@ def scene_tokens(scenes: Scenes, number: Numbers) -> Int[np.ndarray, "n token"]:
 
 
 def object_keys(scenes: Scenes, tokens: Int[np.ndarray, "n token"]) -> Int[np.ndarray, "n object"]:
-    """Where the scenes show objects, from left to right; behind them pixels of the background, in those with fewer."""
+    """Keys of the objects of each scene, in the order of the cells; in scenes with fewer, then keys of background."""
     return 1 + np.argsort(tokens[:, 1:] == BACKGROUND, axis=1, kind="stable")[:, : scenes.n_objects]
 
 
 def scene_number(scenes: Scenes, tokens: Int[np.ndarray, " token"]) -> int:
     """Number of the scene with several objects that a token row shows: inverse of `scene_tokens`."""
     shown = tokens[1:]
-    layout = next(i for i, cells in enumerate(scenes.layouts) if {*cells} == {*np.flatnonzero(shown).tolist()})
+    objects = {*np.flatnonzero(shown != BACKGROUND).tolist()}
+    layout = next(i for i, cells in enumerate(scenes.layouts) if {*cells} == objects)
     labels = shown[list(scenes.layouts[layout])]
     return int(group_scene(scenes, labels[None], np.array([layout]))[0])
 
