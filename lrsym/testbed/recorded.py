@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 
 WARM_UP = 3
-"""Steps before the recording, in which libraries choose their kernels and optimisers make their state."""
+"""Steps before the recording, in which libraries choose their kernels and take their memory."""
 
 
 class Recorded:
