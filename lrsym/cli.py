@@ -91,7 +91,8 @@ def sweep(
         f"{todo.done} reused; rows in {results}"
     ]
     if outcome.interrupted:
-        text.append(f"stopped with {outcome.pending} trials left; finished packs are kept. Go on: {again}")
+        kept = "finished packs are kept, others go on from their last checkpoint if they have one"
+        text.append(f"stopped with {outcome.pending} trials left; {kept}. Go on: {again}")
     elif retried(outcome.statuses):
         text.append(f"see why: {command_line('status', file, results)}; try the failed ones again: {again}")
     show(report, text, as_json=json)
@@ -104,15 +105,24 @@ def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
     """How far a sweep is: trials by status, and what went wrong."""
     import polars as pl
 
+    from lrsym.sweep.checkpoint import started
+
     spec = load_sweep(file)
     frame = of_sweep(spec, results, "trials")
     counts = dict(frame.group_by("status").len().sort("status").collect().iter_rows())
     wrong = frame.filter(pl.col("message").is_not_null()).group_by("status", "message").len()
     messages = wrong.sort("len", descending=True).limit(5).collect().to_dicts()
     missing = len(spec.trials) - sum(counts.values())
+    own = {trial.trial_id for trial in spec.trials}
+    under_way = [(len(pack), done) for pack, done in started(results) if own.issuperset(pack)]
+    kept = sum(n for n, _ in under_way)
     report = {"sweep": spec.name, "trials": len(spec.trials), "statuses": counts, "missing": missing}
+    report["checkpointed"] = kept
     listed = ", ".join(f"{n} {name}" for name, n in counts.items()) or "none trained"
     text = [f"{spec.name}: {len(spec.trials)} trials: {listed}, {missing} missing in {results}"]
+    if kept:
+        mean = sum(n * done for n, done in under_way) / kept
+        text.append(f"  {kept} of the missing have a checkpoint, at {mean:.0%} of their steps")
     text += [f"  {m['len']} x {m['status']}: {m['message']}" for m in messages]
     show(report | {"messages": messages}, text, as_json=json)
 

@@ -159,6 +159,9 @@ def test_a_long_trial_that_is_killed_goes_on_from_its_checkpoint(tmp_path):
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "1 packs, the largest of 2 trials, 1 of them going on from a checkpoint" in planned.stdout
+    words = [sys.executable, "-m", "lrsym", "status", str(path), "--results", str(results)]
+    told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert f"2 of the missing have a checkpoint, at {step / 40_000:.0%} of their steps" in told
     # Asked for packs of one: the pack that is under way stays as it is.
     code, out, err = finish(start(path, results, "--pack", "1"))
     assert (code, "2 trials trained" in out) == (0, True), err
@@ -233,6 +236,19 @@ def test_ray_leaves_the_same_rows_as_local_processes(tmp_path):
     assert outcomes["ray"].equals(outcomes["local"])
     assert load(tmp_path / "ray", "runs").collect()["engine"].to_list() == ["ray"]
     assert not (tmp_path / "ray" / ".tune").exists()
+
+
+@pytest.mark.ray
+def test_a_folder_named_as_the_package_does_not_get_in_the_way(tmp_path, monkeypatch):
+    """As where the user stands beside a clone: Ray's workers look there first."""
+    (tmp_path / "lrsym" / "results").mkdir(parents=True)
+    (tmp_path / "lrsym" / "sweep").mkdir()
+    monkeypatch.chdir(tmp_path)
+    words = [Path(sys.executable).with_name("lrsym"), "sweep", write_sweep(tmp_path, steps=12, seeds=1)]
+    words += ["--results", tmp_path / "r", "--engine", "ray", "--workers", "2"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_complete_and_single(tmp_path / "r", 2)
 
 
 @pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.ray)])

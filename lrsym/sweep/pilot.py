@@ -128,7 +128,7 @@ class Pilot:
         if best < max(looks):
             return best, ["larger ones do not pay"]
         if ended == NO_TIME:
-            return max(best, self._rule), [f"by rule: no time to try more than {best}"]
+            return max(best, self._rule), [f"by rule: no time to measure packs of more than {best}"]
         if not ended and best >= self._bound:
             ended = "larger ones leave a worker without one"
         return best, [ended] if ended else []

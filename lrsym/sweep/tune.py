@@ -17,6 +17,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+import lrsym
 from lrsym.errors import UsageError
 from lrsym.sweep.job import WORKER_RETRIES, Job, Progress, execute, record_dead_worker, worker_environment
 from lrsym.sweep.plan import Pack, pack_id
@@ -77,11 +78,11 @@ def run_ray(packs: Sequence[Pack], job: Job, *, workers: int, listen: Callable[[
             if listener.blind:
                 raise UsageError(listener.blind) from None
             raise
-        for result in results:
-            name = (result.config or {})["pack_id"]
-            if name in listener.dead:
-                reason = f"worker died ({type(result.error).__name__})"
-                hear(Progress(name, 1.0, record_dead_worker(manifest[name], job, reason=reason)))
+        # A trial whose actor never started has no config.
+        errors = {(result.config or {}).get("pack_id"): result.error for result in results}
+        for name in sorted(listener.dead):
+            reason = f"worker died ({type(errors[name]).__name__})" if errors.get(name) else "worker did not start"
+            hear(Progress(name, 1.0, record_dead_worker(manifest[name], job, reason=reason)))
     if not ended.issuperset(manifest):  # after SIGINT Tune stops and returns as if all were well
         raise KeyboardInterrupt
 
@@ -170,6 +171,9 @@ def _ray(workers: int, job: Job) -> Iterator[None]:
         settings: dict[str, Any] = {"runtime_env": {"env_vars": worker_environment(job.threads)}}
     else:  # started here, so workers inherit; a runtime environment would cost seconds
         os.environ.update(worker_environment(job.threads))
+        # Ray's workers look into the driver's folder, too: what is named lrsym there, as a clone is, is no package.
+        here = str(Path(lrsym.__file__).parents[1])
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
         settings = {"address": "local", "num_cpus": workers * job.threads, "include_dashboard": False}
     ray.init(logging_level=logging.ERROR, log_to_driver=False, **settings)
     try:
