@@ -275,8 +275,9 @@ def test_an_address_that_is_none_of_a_cluster_is_refused(tmp_path):
 @pytest.mark.slow
 def test_a_killed_ray_worker_costs_nothing_but_time(tmp_path):
     results = tmp_path / "results"
-    process = start(write_sweep(tmp_path, steps=1500), results, "--engine", "ray", "--pack", "2")
+    process = start(write_sweep(tmp_path, steps=4000), results, "--engine", "ray", "--pack", "2")
     wait_for(lambda: parts(results))
+    time.sleep(1)  # into the next pack: while Tune hands one over, the death of a worker ends that trial for good
     os.kill(wait_for(lambda: ray_workers(process.pid))[0], signal.SIGKILL)
     code, _, err = finish(process)
     assert code == 0, err
