@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -275,13 +276,22 @@ def test_an_address_that_is_none_of_a_cluster_is_refused(tmp_path):
 @pytest.mark.slow
 def test_a_killed_ray_worker_costs_nothing_but_time(tmp_path):
     results = tmp_path / "results"
-    process = start(write_sweep(tmp_path, steps=4000), results, "--engine", "ray", "--pack", "2")
+    process = start(write_sweep(tmp_path, steps=1500), results, "--engine", "ray", "--pack", "2")
     wait_for(lambda: parts(results))
-    time.sleep(1)  # into the next pack: while Tune hands one over, the death of a worker ends that trial for good
     os.kill(wait_for(lambda: ray_workers(process.pid))[0], signal.SIGKILL)
     code, _, err = finish(process)
     assert code == 0, err
     assert_complete_and_single(results, 8)
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize(("failures", "again"), [(1, True), (WORKER_RETRIES, True), (WORKER_RETRIES + 1, False)])
+def test_a_pack_that_tune_gives_up_is_tried_again_while_it_has_tries_left(failures, again):
+    from lrsym.sweep.tune import _ignore, _Listener
+
+    listener = _Listener(_ignore)
+    listener.on_trial_error(0, [], SimpleNamespace(config={"pack_id": "p"}, num_failures=failures))
+    assert ("p" in listener.given_up, "p" in listener.dead) == (again, not again)
 
 
 @pytest.mark.ray

@@ -55,33 +55,40 @@ def run_ray(packs: Sequence[Pack], job: Job, *, workers: int, listen: Callable[[
     listener = _Listener(hear)
     os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(2 * workers))
     with _ray(workers, job), _tune_folder(job) as folder:
-        trainable = tune.with_resources(
-            tune.with_parameters(_train_pack, manifest=manifest, job=asdict(job)),
-            {"cpu": job.threads, "gpu": _gpu_share(workers) if job.device == "cuda" else 0},
-        )
-        tuner = tune.Tuner(
-            trainable,
-            param_space={"pack_id": tune.grid_search(list(manifest))},
-            tune_config=tune.TuneConfig(max_concurrent_trials=workers, reuse_actors=True),
-            run_config=tune.RunConfig(
-                name=f"lrsym-{job.run_id}",
-                storage_path=folder,
-                verbose=0,
-                failure_config=tune.FailureConfig(max_failures=WORKER_RETRIES),
-                checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
-                callbacks=[listener],
-            ),
-        )
-        try:
-            results = tuner.fit()
-        except tune.TuneError:  # Tune wraps what a callback raises, as text
-            if listener.blind:
-                raise UsageError(listener.blind) from None
-            raise
-        # A trial whose actor never started has no config.
-        errors = {(result.config or {}).get("pack_id"): result.error for result in results}
+        resources = {"cpu": job.threads, "gpu": _gpu_share(workers) if job.device == "cuda" else 0}
+        train = tune.with_parameters(_train_pack, manifest=manifest, job=asdict(job))
+        trainable, todo = tune.with_resources(train, resources), list(manifest)
+        errors: dict[str | None, Exception] = {}
+        for again in range(WORKER_RETRIES + 1):
+            tuner = tune.Tuner(
+                trainable,
+                param_space={"pack_id": tune.grid_search(todo)},
+                tune_config=tune.TuneConfig(max_concurrent_trials=workers, reuse_actors=True),
+                run_config=tune.RunConfig(
+                    name=f"lrsym-{job.run_id}-{again}",
+                    storage_path=folder,
+                    verbose=0,
+                    failure_config=tune.FailureConfig(max_failures=WORKER_RETRIES),
+                    checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
+                    callbacks=[listener],
+                ),
+            )
+            try:
+                results = tuner.fit()
+            except tune.TuneError:  # Tune wraps what a callback raises, as text
+                if listener.blind:
+                    raise UsageError(listener.blind) from None
+                raise
+            # A trial whose actor never started has no config.
+            errors |= {(result.config or {}).get("pack_id"): result.error for result in results if result.error}
+            todo = sorted(listener.given_up)
+            listener.given_up.clear()
+            if not todo or not ended.union(listener.dead, todo).issuperset(manifest):  # all is over, or SIGINT
+                break
+        else:
+            listener.dead.update(todo)
         for name in sorted(listener.dead):
-            reason = f"worker died ({type(errors[name]).__name__})" if errors.get(name) else "worker did not start"
+            reason = f"worker died ({type(errors[name]).__name__})" if name in errors else "worker did not start"
             hear(Progress(name, 1.0, record_dead_worker(manifest[name], job, reason=reason)))
     if not ended.issuperset(manifest):  # after SIGINT Tune stops and returns as if all were well
         raise KeyboardInterrupt
@@ -93,6 +100,7 @@ class _Listener(tune.Callback):
     def __init__(self, listen: Callable[[Progress], None]) -> None:
         self._listen = listen
         self.dead: set[str] = set()
+        self.given_up: set[str] = set()
         self.blind: str | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -113,8 +121,12 @@ class _Listener(tune.Callback):
         self._listen(Progress(trial.config["pack_id"], result["fraction"], ended))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Called by Tune when a trial has no tries left; an interrupted one may carry the error of an earlier try."""
-        self.dead.add(trial.config["pack_id"])
+        """Called by Tune when it ends a trial; an interrupted one may carry the error of an earlier try.
+
+        A worker that dies while Tune hands it the next pack fails twice, and then Tune ends the trial with tries left.
+        """
+        tries_left = trial.num_failures <= WORKER_RETRIES
+        (self.given_up if tries_left else self.dead).add(trial.config["pack_id"])
 
 
 def _ignore(news: Progress) -> None:
