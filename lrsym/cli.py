@@ -106,6 +106,7 @@ def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
     import polars as pl
 
     from lrsym.sweep.checkpoint import started
+    from lrsym.vocabulary import RESULTS as FINAL
 
     spec = load_sweep(file)
     frame = of_sweep(spec, results, "trials")
@@ -113,8 +114,9 @@ def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
     wrong = frame.filter(pl.col("message").is_not_null()).group_by("status", "message").len()
     messages = wrong.sort("len", descending=True).limit(5).collect().to_dicts()
     missing = len(spec.trials) - sum(counts.values())
-    own = {trial.trial_id for trial in spec.trials}
-    under_way = [(len(pack), done) for pack, done in started(results) if own.issuperset(pack)]
+    ended = frame.filter(pl.col("status").is_in(FINAL)).select("trial_id").collect().to_series()
+    unfinished = {trial.trial_id for trial in spec.trials}.difference(ended)
+    under_way = [(len(pack), done) for pack, done in started(results) if unfinished.issuperset(pack)]
     kept = sum(n for n, _ in under_way)
     report = {"sweep": spec.name, "trials": len(spec.trials), "statuses": counts, "missing": missing}
     report["checkpointed"] = kept
@@ -122,7 +124,7 @@ def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
     text = [f"{spec.name}: {len(spec.trials)} trials: {listed}, {missing} missing in {results}"]
     if kept:
         mean = sum(n * done for n, done in under_way) / kept
-        text.append(f"  {kept} of the missing have a checkpoint, at {mean:.0%} of their steps")
+        text.append(f"  {kept} unfinished trials have a checkpoint, at {mean:.0%} of their steps")
     text += [f"  {m['len']} x {m['status']}: {m['message']}" for m in messages]
     show(report | {"messages": messages}, text, as_json=json)
 

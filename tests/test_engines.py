@@ -162,7 +162,7 @@ def test_a_long_trial_that_is_killed_goes_on_from_its_checkpoint(tmp_path):
     assert "1 packs, the largest of 2 trials, 1 of them going on from a checkpoint" in planned.stdout
     words = [sys.executable, "-m", "lrsym", "status", str(path), "--results", str(results)]
     told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    assert f"2 of the missing have a checkpoint, at {step / 40_000:.0%} of their steps" in told
+    assert f"2 unfinished trials have a checkpoint, at {step / 40_000:.0%} of their steps" in told
     # Asked for packs of one: the pack that is under way stays as it is.
     code, out, err = finish(start(path, results, "--pack", "1"))
     assert (code, "2 trials trained" in out) == (0, True), err

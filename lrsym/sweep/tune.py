@@ -184,8 +184,8 @@ def _ray(workers: int, job: Job) -> Iterator[None]:
     else:  # started here, so workers inherit; a runtime environment would cost seconds
         os.environ.update(worker_environment(job.threads))
         # Ray's workers look into the driver's folder, too: what is named lrsym there, as a clone is, is no package.
-        here = str(Path(lrsym.__file__).parents[1])
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+        here, given = str(Path(lrsym.__file__).parents[1]), os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        os.environ["PYTHONPATH"] = os.pathsep.join([here, *(path for path in given if path not in ("", here))])
         settings = {"address": "local", "num_cpus": workers * job.threads, "include_dashboard": False}
     ray.init(logging_level=logging.ERROR, log_to_driver=False, **settings)
     try:

@@ -86,25 +86,31 @@ def evaluate(
 ) -> Accuracies:
     """Accuracies on `splits`, with the terms in `left_out` missing from what sees the image."""
     together = max(1, TABLE_CELLS // _table_cells(layout.vision, len(data.captions)))
-    found: list[Accuracies] = []
+    found: list[Tensor] = []
     for first in range(0, len(flat), together):
         own = slice(first, first + together)
         scores, cells = scorer(layout, flat[own], data, scale=scale[own], left_out=left_out)
         chunk = max(1, CHUNK_CELLS[flat.device.type] // (cells * len(flat[own])))
-        found.append({})
-        for split in splits:
-            outside, right = candidates.outside[split][own], flat.new_zeros(len(flat[own]), len(METRICS))
-            total = torch.zeros_like(right)
-            for scenes in (
-                candidates.scenes[split][own].split(chunk, dim=1) if candidates.scenes[split].shape[1] else ()
-            ):
-                number = scenes.clamp(min=0)
-                credit, defined = grade(scores(number), data.captions_of[number], candidates, outside)
-                counted = defined & (scenes >= 0)[:, :, None]
-                right += (credit * counted).sum(dim=1)
-                total += counted.sum(dim=1)
-            found[-1] |= {(split, metric): (right / total)[:, i] for i, metric in enumerate(METRICS)}
-    return {key: torch.cat([of_some[key] for of_some in found]) for key in found[0]}
+        shares = [_shares(scores, data, candidates, split=split, members=own, chunk=chunk) for split in splits]
+        found.append(torch.stack(shares, dim=1))
+    whole = torch.cat(found)
+    return {(split, metric): whole[:, s, m] for s, split in enumerate(splits) for m, metric in enumerate(METRICS)}
+
+
+def _shares(
+    scores: "Scores", data: PackData, candidates: Candidates, *, split: str, members: slice, chunk: int
+) -> Float[Tensor, "trial metric"]:
+    """Mean credit of some members' scenes of a split, looked at `chunk` at a time; NaN where there is none."""
+    every, outside = candidates.scenes[split][members], candidates.outside[split][members]
+    right = outside.new_zeros(len(every), len(METRICS))
+    total = torch.zeros_like(right)
+    for scenes in every.split(chunk, dim=1) if every.shape[1] else ():
+        number = scenes.clamp(min=0)
+        credit, defined = grade(scores(number), data.captions_of[number], candidates, outside)
+        counted = defined & (scenes >= 0)[:, :, None]
+        right += (credit * counted).sum(dim=1)
+        total += counted.sum(dim=1)
+    return right / total
 
 
 Scores = Callable[[Int[Tensor, "trial scene"]], Float[Tensor, "trial scene caption"]]
