@@ -121,7 +121,8 @@ def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
     report = {"sweep": spec.name, "trials": len(spec.trials), "statuses": counts, "missing": missing}
     report["checkpointed"] = kept
     listed = ", ".join(f"{n} {name}" for name, n in counts.items()) or "none trained"
-    text = [f"{spec.name}: {len(spec.trials)} trials: {listed}, {missing} missing in {results}"]
+    place = results if results.is_dir() else f"{results}, which is not there yet"
+    text = [f"{spec.name}: {len(spec.trials)} trials: {listed}, {missing} missing in {place}"]
     if kept:
         mean = sum(n * done for n, done in under_way) / kept
         text.append(f"  {kept} unfinished trials have a checkpoint, at {mean:.0%} of their steps")
@@ -159,6 +160,8 @@ def query(
         raise UsageError(
             f"query failed: {first_line(error)}; tables are {tables}, their columns: lrsym columns"
         ) from None
+    if not frame.width:  # polars answers every statement but SELECT, though there is nothing to change
+        raise UsageError("query gave no table; ask with SELECT: results are read here, never changed")
     if json:
         typer.echo(frame.write_json())
     elif csv:

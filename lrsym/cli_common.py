@@ -65,8 +65,8 @@ def resolve(
 
 
 def _auto_or_number(option: str, value: str, of: str) -> int | None:
-    if value != "auto" and not (value.isascii() and value.isdigit()):
-        raise UsageError(f"--{option} must be auto or a number of {of}, got {value}")
+    if value != "auto" and not (value.isascii() and value.isdigit() and int(value) > 0):
+        raise UsageError(f"--{option} must be auto or a number of {of} from 1 on, got {value}")
     return None if value == "auto" else int(value)
 
 

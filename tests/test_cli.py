@@ -224,13 +224,17 @@ def test_a_plot_of_an_untrained_sweep_says_train_first_whatever_the_condition(tm
         (["plot", "ablation", "{file}", "--split", "train"], "split"),
         (["sweep", "{file}", "--engine", "dask"], "--engine must be one of auto, local, ray"),
         (["sweep", "{file}", "--device", "tpu"], "--device must be one of"),
-        (["sweep", "{file}", "--workers", "0"], "--workers must be positive"),
+        (
+            ["sweep", "{file}", "--workers", "0"],
+            "--workers must be auto or a number of packs trained at a time from 1 on, got 0",
+        ),
         (["sweep", "{file}", "--workers", "many"], "--workers must be auto or a number of packs"),
         (["plan", "{file}", "--workers", "-1"], "--workers must be auto or a number of packs"),
         (["sweep", "{file}", "--pack", "many"], "--pack must be auto or a number"),
-        (["sweep", "{file}", "--pack", "0"], "--pack must be positive"),
-        (["sweep", "{file}", "--timeout", "-1"], "--timeout must be positive"),
+        (["sweep", "{file}", "--pack", "0"], "--pack must be auto or a number of trials from 1 on, got 0"),
+        (["sweep", "{file}", "--timeout", "-1"], "--timeout must be positive, got -1.0; leave it out for no limit"),
         (["query", "select 1 from trials", "--json", "--csv"], "exclude each other"),
+        (["query", "drop table trials"], "ask with SELECT"),
         (["query", "select * from terms", "--csv"], "CSV holds no lists"),
         (["plot", "phase", "{file}", "--threshold", "7"], "--threshold must be"),
         (["plot", "ablation", "{file}", "--split", "train"], "among seen, unseen"),
@@ -255,6 +259,11 @@ def test_a_bad_sweep_file_writes_nothing_and_names_key_and_line(tmp_path, verb):
     assert text.startswith(f"error: {path}:{line}: ")
     assert "60" in text
     assert not (tmp_path / "r").exists()
+
+
+def test_status_says_that_a_folder_is_not_there_yet(tmp_path):
+    text = lrsym("status", write_sweep(tmp_path, steps=5), "--results", tmp_path / "r")
+    assert f"missing in {tmp_path / 'r'}, which is not there yet" in text
 
 
 def test_drawing_before_training_says_how_to_train(tmp_path):

@@ -76,7 +76,12 @@ def test_one_slow_moment_does_not_end_the_search():
 
 @pytest.mark.parametrize(
     ("trials", "size", "why"),
-    [(6, 3, "without one"), (20, 10, "without one"), (40, 10, "of 16 the sweep would end later"), (640, 16, "16, 2 w")],
+    [
+        (6, 3, "without one"),
+        (20, 10, "without one"),
+        (40, 10, "packs of 16 the sweep would end later"),
+        (640, 16, "16, 2 w"),
+    ],
 )
 def test_no_worker_waits_for_the_last_pack_however_much_larger_ones_gain(trials, size, why):
     found = find(MadeUpCrew(shared(1e-3, 0)), trials=trials)
@@ -97,7 +102,7 @@ def test_a_size_that_failed_is_told_even_where_a_smaller_one_ends_first():
     found = find(MadeUpCrew(shared(1e-3, 1e-3), fails={16}), trials=36)
     assert found.pack_size == 6
     assert "16 failed" in found.why
-    assert "of 8 the sweep would end later" in found.why
+    assert "packs of 8 the sweep would end later" in found.why
 
 
 def test_no_pack_is_larger_than_the_trials_that_share_a_shape():

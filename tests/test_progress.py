@@ -59,6 +59,15 @@ def test_without_a_terminal_there_is_one_line_a_while_with_rate_and_time_left(cl
     assert printed(shown).count("\n") == 1
 
 
+def test_the_last_second_is_not_told_as_none_left(clock):
+    shown = display()
+    clock[0] = 40
+    shown.listen(Progress(pack_id(LONG), 1.0, Counter(done=2)))
+    clock[0] = 80
+    shown.listen(Progress(pack_id(SHORT), 1.0))
+    assert printed(shown).splitlines()[-1] == "trials 2/3  2.2 a minute, about to end"
+
+
 def test_a_pack_that_starts_again_takes_its_progress_back(clock):
     shown = display()
     clock[0] = 31

@@ -58,9 +58,12 @@ class Settings:
         """
         _one_of("engine", engine, ENGINES)
         _one_of("device", device, DEVICES)
-        for name, value in (("workers", workers), ("pack", pack_size), ("timeout", timeout)):
+        chosen, none = "to have it chosen", "for no limit"
+        for name, value, left_out in (
+            ("workers", workers, chosen), ("pack", pack_size, chosen), ("timeout", timeout, none),
+        ):  # fmt: skip
             if value is not None and not value > 0:
-                raise UsageError(f"--{name} must be positive, got {value}; leave it out to have it chosen")
+                raise UsageError(f"--{name} must be positive, got {value}; leave it out {left_out}")
         if engine == "auto":
             engine = "ray" if os.environ.get("RAY_ADDRESS") else "local"
         if device == "auto":

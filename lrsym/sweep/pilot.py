@@ -86,7 +86,7 @@ class Pilot:
         cheapest, reasons = self._size(size, looks, ended)
         chosen = self._early(cheapest, rates, workers=workers) if self._room.pack_size is None else cheapest
         if chosen < cheapest:
-            reasons += [f"of {cheapest} the sweep would end later"]
+            reasons += [f"with packs of {cheapest} the sweep would end later"]
         why_size = f" ({'; '.join(reasons)})" if reasons else ""
         return Findings(
             rates=rates,
@@ -126,7 +126,7 @@ class Pilot:
         if self._room.pack_size is not None:
             return self._room.pack_size, [ended] if ended and ended != NO_TIME else []
         if best < max(looks):
-            return best, ["larger ones do not pay"]
+            return best, ["larger ones train no cheaper"]
         if ended == NO_TIME:
             return max(best, self._rule), [f"by rule: no time to measure packs of more than {best}"]
         if not ended and best >= self._bound:

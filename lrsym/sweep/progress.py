@@ -68,7 +68,8 @@ class Display:
         if share < 1e-9 or not spent:  # sums of fractions leave a rounding error
             return "starting workers"
         rate, left = self._trials * share / spent * 60, spent * max(0.0, 1 - share) / share
-        return f"{rate:.1f} a minute, {duration(left)} left{failures(self.statuses)}"
+        soon = f"{duration(left)} left" if left >= 1 else "about to end"
+        return f"{rate:.1f} a minute, {soon}{failures(self.statuses)}"
 
     def __enter__(self) -> Self:
         self._bar.start()
