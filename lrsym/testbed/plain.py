@@ -8,8 +8,9 @@ X = [scale * E ; P] has a row for each token, then one for each position; x is w
     c = x + b_O                         what every example gets
 
 attention on key j is softmax_j(S[token of j] + S[position of j]), and with A, attention summed by row, the embedding is
-A M + c: keys that show the same token share a row, and no product over batch x key x width is left. The bias b_V is in
-the rows of tokens alone: a key has one of them, and its attention sums to one.
+A M + c: keys that show the same token share a row, and no product over batch x key x width is left. A small batch sums
+the values by head before they meet W_O. The bias b_V is in the rows of tokens alone: a key has one of them, and its
+attention sums to one.
 
 The gradient is written by hand: in a step this short autograd spends as much on the bookkeeping around the tables as
 the products take (docs/decisions/step.md). Source of the block: arXiv:2601.12809, simplified model.
@@ -38,7 +39,10 @@ TRAINED = (
 
 @dataclass(frozen=True)
 class Tables:
-    """What the weights alone decide. `query` holds each head's part of q and zeros elsewhere, `folded` is q W_K^T."""
+    """What the weights alone decide. `query` holds each head's part of q and zeros elsewhere, `folded` is q W_K^T.
+
+    `output` is W_O by heads.
+    """
 
     rows: Float[Tensor, "trial row width"]
     read: Float[Tensor, "trial 1 width"]
@@ -46,8 +50,12 @@ class Tables:
     folded: Float[Tensor, "trial head width"]
     logits: Float[Tensor, "trial row head"]
     values: Float[Tensor, "trial head row part"]
-    mixed: Float[Tensor, "trial rowhead width"]
+    output: Float[Tensor, "trial head part width"]
     constant: Float[Tensor, "trial 1 width"]
+
+    def mixed(self) -> Float[Tensor, "trial rowhead width"]:
+        """M, what each row adds to the read-out through each head."""
+        return (self.values @ self.output).transpose(1, 2).flatten(1, 2)
 
     @classmethod
     def of(
@@ -63,30 +71,30 @@ class Tables:
         values = rows @ w["value_weight"]
         values[:, : shape.n_tokens] += w["value_bias"][:, None]
         values = values.unflatten(2, (h, shape.head_width)).transpose(1, 2)
-        mixed = values @ w["output_weight"].unflatten(1, (h, shape.head_width))
-        logits = torch.cat(kept(score_tables(w, shape, scale), left_out), dim=2) if left_out else folded @ rows.mT
         if "VP" in left_out:
-            mixed[:, :, shape.n_tokens :] = 0
-        mixed = mixed.transpose(1, 2).flatten(1, 2)
+            values[:, :, shape.n_tokens :] = 0
+        output = w["output_weight"].unflatten(1, (h, shape.head_width))
+        logits = torch.cat(kept(score_tables(w, shape, scale), left_out), dim=2) if left_out else folded @ rows.mT
         constant = read + w["output_bias"][:, None]
-        return cls(rows, read, query, folded, logits.mT.contiguous(), values, mixed, constant)
+        return cls(rows, read, query, folded, logits.mT.contiguous(), values, output, constant)
 
 
 @dataclass(frozen=True)
 class Pass:
     """A batch seen through the tables. `in_table` and `in_batch` say which row each key of each example has.
 
-    `mixed` and `constant` are those of the tables, behind the projection where that was folded into them; where it was
-    not, `embedding` is what stood in front of it.
+    A large batch has the table M as `mixed`, and `projected`, behind the projection if there is one. A small one has
+    A V of every head as `context`, and as `embedding` what stood in front of the projection.
     """
 
     in_table: Int[Tensor, " _"]
     in_batch: Int[Tensor, " _"]
     attention: Float[Tensor, "trial key batch head"]
-    by_row: Float[Tensor, "trial batch rowhead"]
-    mixed: Float[Tensor, "trial rowhead out"]
-    constant: Float[Tensor, "trial 1 out"]
-    embedding: Float[Tensor, "trial batch width"] | None
+    by_row: Float[Tensor, "trial batch row head"]
+    mixed: Float[Tensor, "trial rowhead width"] | None = None
+    projected: Float[Tensor, "trial rowhead out"] | None = None
+    context: Float[Tensor, "trial batch width"] | None = None
+    embedding: Float[Tensor, "trial batch width"] | None = None
 
 
 def read_out(
@@ -100,16 +108,19 @@ def read_out(
     by_row = attention.new_zeros(n_trials * batch * n_rows, shape.n_heads)
     by_row = by_row.index_add_(0, in_batch, attention.flatten(0, 2)).view(n_trials, batch, n_rows, shape.n_heads)
     by_row[:, :, n_tokens : n_tokens + n_keys] = attention.transpose(1, 2)
-    by_row = by_row.flatten(2)
 
-    # (A M) W = A (M W): whichever of A and M has fewer rows meets W.
-    mixed, constant, embedding = tables.mixed, tables.constant, None
-    if projection is not None and batch > by_row.shape[2]:
-        mixed, constant = mixed @ projection, constant @ projection
-    out = torch.baddbmm(constant, by_row, mixed)
-    if projection is not None and mixed is tables.mixed:
-        embedding, out = out, out @ projection
-    return out, Pass(in_table, in_batch, attention, by_row, mixed, constant, embedding)
+    # Whichever of A and M has fewer rows meets what comes next: A (V W_O) W = A (M W), or ((A V) W_O) W.
+    if batch <= n_rows * shape.n_heads:
+        context = (by_row.permute(0, 3, 1, 2) @ tables.values).transpose(1, 2).flatten(2)
+        embedding = torch.baddbmm(tables.constant, context, tables.output.flatten(1, 2))
+        out = embedding if projection is None else embedding @ projection
+        return out, Pass(in_table, in_batch, attention, by_row, context=context, embedding=embedding)
+    mixed, constant = tables.mixed(), tables.constant
+    projected = mixed
+    if projection is not None:
+        projected, constant = mixed @ projection, constant @ projection
+    out = torch.baddbmm(constant, by_row.flatten(2), projected)
+    return out, Pass(in_table, in_batch, attention, by_row, mixed=mixed, projected=projected)
 
 
 def _attend(
@@ -140,7 +151,7 @@ class SceneTables:
     @classmethod
     def of(cls, tables: Tables, shape: EncoderShape, directions: Float[Tensor, "trial width out"]) -> "SceneTables":
         """Those of the vision encoder `shape` along `directions`."""
-        added = (tables.mixed @ directions).unflatten(1, (-1, shape.n_heads))
+        added = (tables.mixed() @ directions).unflatten(1, (-1, shape.n_heads))
         tokens, keys = added[:, : shape.n_tokens], added[:, shape.n_tokens :]
         background = tokens[:, sc.BACKGROUND, None]
         keys = keys + background
@@ -191,25 +202,50 @@ class PlainEncoder(torch.autograd.Function):
         """Gradients in the order of the arguments of `forward`."""
         d_out, _ = grad_outputs
         weights, shape, scale, projection, tables, seen = ctx.of
-        d_mixed, d_constant, d_logits, d_projection = _through_batch(d_out, tables, seen, projection, shape)
-        found = _through_tables(weights, shape, scale, tables, d_mixed, d_constant, d_logits)
+        through = _through_table if seen.context is None else _through_context
+        d_by_row, d_values, d_output, d_constant, d_projection = through(d_out, tables, seen, projection)
+        d_logits = _through_attention(d_by_row, tables, seen, shape)
+        found = _through_tables(weights, shape, scale, tables, d_values, d_output, d_constant, d_logits)
         return None, None, None, d_projection, *(found[name] for name in TRAINED)
 
 
-def _through_batch(
-    d_out: Tensor, tables: Tables, seen: Pass, projection: Tensor | None, shape: EncoderShape
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """Gradients of `mixed`, `constant` and `logits` of the tables, and of the projection."""
-    n_trials, n_keys, batch, n_heads = seen.attention.shape
-    n_rows, n_tokens, d_projection = tables.rows.shape[1], shape.n_tokens, None
-    if projection is not None and seen.embedding is not None:
-        d_projection, d_out = seen.embedding.mT @ d_out, d_out @ projection.mT
-    d_mixed, d_constant = seen.by_row.mT @ d_out, d_out.sum(dim=1, keepdim=True)
-    d_by_row = (d_out @ seen.mixed.mT).view(n_trials, batch, n_rows, n_heads)
-    if projection is not None and seen.embedding is None:
-        d_projection = torch.baddbmm(tables.constant.mT @ d_constant, tables.mixed.mT, d_mixed)
-        d_mixed, d_constant = d_mixed @ projection.mT, d_constant @ projection.mT
+_Gradients = tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]
+"""Of attention by row, values and W_O by head, the constant and the projection."""
 
+
+def _through_table(d_out: Tensor, tables: Tables, seen: Pass, projection: Tensor | None) -> _Gradients:
+    """Gradients of a batch that went through M."""
+    assert seen.mixed is not None
+    assert seen.projected is not None
+    d_projection, by_row = None, seen.by_row.flatten(2)
+    d_mixed, d_constant = by_row.mT @ d_out, d_out.sum(dim=1, keepdim=True)
+    d_by_row = (d_out @ seen.projected.mT).view_as(seen.by_row)
+    if projection is not None:
+        d_projection = torch.baddbmm(tables.constant.mT @ d_constant, seen.mixed.mT, d_mixed)
+        d_mixed, d_constant = d_mixed @ projection.mT, d_constant @ projection.mT
+    d_heads = d_mixed.unflatten(1, seen.by_row.shape[2:]).transpose(1, 2).contiguous()  # once for both products
+    return d_by_row, d_heads @ tables.output.mT, tables.values.mT @ d_heads, d_constant, d_projection
+
+
+def _through_context(d_out: Tensor, tables: Tables, seen: Pass, projection: Tensor | None) -> _Gradients:
+    """Gradients of a batch that went through A V."""
+    assert seen.context is not None
+    assert seen.embedding is not None
+    d_projection = None
+    if projection is not None:
+        d_projection, d_out = seen.embedding.mT @ d_out, d_out @ projection.mT
+    d_output = (seen.context.mT @ d_out).view_as(tables.output)
+    d_heads = (
+        (d_out @ tables.output.flatten(1, 2).mT).unflatten(2, tables.output.shape[1:3]).transpose(1, 2).contiguous()
+    )
+    d_values = seen.by_row.permute(0, 3, 2, 1) @ d_heads
+    d_by_row = (d_heads @ tables.values.mT).permute(0, 2, 3, 1)
+    return d_by_row, d_values, d_output, d_out.sum(dim=1, keepdim=True), d_projection
+
+
+def _through_attention(d_by_row: Tensor, tables: Tables, seen: Pass, shape: EncoderShape) -> Tensor:
+    """Gradient of the logits of the rows."""
+    n_keys, n_heads, n_tokens = seen.attention.shape[1], shape.n_heads, shape.n_tokens
     d_attention = d_by_row.flatten(0, 2).index_select(0, seen.in_batch).view_as(seen.attention)
     d_attention += d_by_row[:, :, n_tokens : n_tokens + n_keys].transpose(1, 2)
     weighted = d_attention * seen.attention
@@ -217,7 +253,7 @@ def _through_batch(
     d_logits = torch.zeros_like(tables.logits)
     d_logits.view(-1, n_heads).index_add_(0, seen.in_table, d_key.flatten(0, 2))
     d_logits[:, n_tokens : n_tokens + n_keys] += d_key.sum(dim=2)
-    return d_mixed, d_constant, d_logits, d_projection
+    return d_logits
 
 
 def _through_tables(
@@ -225,18 +261,18 @@ def _through_tables(
     shape: EncoderShape,
     scale: Tensor,
     tables: Tables,
-    d_mixed: Tensor,
+    d_values: Tensor,
+    d_output: Tensor,
     d_constant: Tensor,
     d_logits: Tensor,
 ) -> Weights:
     """Gradients of the parameters, by name."""
-    w, h, rows = weights, shape.n_heads, tables.rows.mT
-    d_heads = d_mixed.unflatten(1, (-1, h)).transpose(1, 2).contiguous()  # once for both products
-    d_values = d_heads @ w["output_weight"].unflatten(1, (h, shape.head_width)).mT
+    w, rows = weights, tables.rows.mT
     d_values = d_values.transpose(1, 2).flatten(2)
-
     d_folded = d_logits.mT @ tables.rows
-    d_query = (d_folded @ w["key_weight"]) * _own_head(shape.d_model, h, dtype=scale.dtype, device=scale.device)
+    d_query = (d_folded @ w["key_weight"]) * _own_head(
+        shape.d_model, shape.n_heads, dtype=scale.dtype, device=scale.device
+    )
     d_query = d_query.sum(dim=1, keepdim=True)
     d_read = torch.baddbmm(d_constant, d_query, w["query_weight"].mT)[:, 0]
     d_rows = torch.baddbmm(d_logits @ tables.folded, d_values, w["value_weight"].mT)
@@ -249,7 +285,7 @@ def _through_tables(
         "query_weight": tables.read.mT * d_query,
         "key_weight": d_folded.mT @ tables.query,
         "value_weight": rows @ d_values,
-        "output_weight": (tables.values.mT @ d_heads).flatten(1, 2),
+        "output_weight": d_output.flatten(1, 2),
         "query_bias": d_query[:, 0],
         "value_bias": d_values[:, : shape.n_tokens].sum(dim=1),
         "output_bias": d_constant[:, 0],
