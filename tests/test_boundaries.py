@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "ray", "optuna", "polars", "pyarrow", "altair", "scipy", "typer", "safetensors")
+HEAVY = ("torch", "ray", "optuna", "polars", "pyarrow", "pandas", "altair", "scipy", "typer", "safetensors")
 
 
 def imported_by(code, *, folder=None):
@@ -28,7 +28,7 @@ def imported_by(code, *, folder=None):
         ("import lrsym.claims.page, lrsym.claims.judging", {"polars", "pyarrow", "altair"}),
         ("import lrsym.results.explain_page, lrsym.results.lookup", {"polars", "pyarrow", "altair"}),
         ("import lrsym.sweep.spec", set()),
-        ("import lrsym.sweep.run", {"torch", "pyarrow"}),
+        ("import lrsym.sweep.run", {"torch", "polars", "pyarrow"}),
         ("import lrsym.sweep.local, lrsym.sweep.drive, lrsym.sweep.choose", {"polars", "pyarrow"}),
         ("import lrsym.sweep.explain, lrsym.sweep.retrain", {"torch", "safetensors", "polars", "pyarrow"}),
         ("import lrsym.cli", {"typer"}),
@@ -44,18 +44,20 @@ def test_the_check_sees_a_library_that_is_loaded():
     assert imported_by("import pyarrow") == {"pyarrow"}
 
 
-def test_a_pack_trains_without_ray_and_a_figure_is_redrawn_without_torch(tmp_path):
+def test_a_pack_trains_without_ray_and_pandas_and_a_figure_is_redrawn_without_torch(tmp_path):
     train = (
         "from tests.small_trials import *; from lrsym.results.store import Store\n"
         "from lrsym.sweep.run import run_pack\n"
         f"Store({str(tmp_path)!r}).write('p', run_pack([small(seed=0)], run_id='r', device=CPU))"
     )
-    assert "ray" not in imported_by(train)
+    assert not {"ray", "pandas"} & imported_by(train)
     draw = (
         "import lrsym; from lrsym.results.plots import save; from pathlib import Path\n"
         f"save(lrsym.plot_phase(lrsym.load_trials({str(tmp_path)!r})), Path({str(tmp_path / 'picture')!r}))"
     )
     assert not {"torch", "ray"} & imported_by(draw)
+    ask = f"from lrsym.results.store import Store; s = Store({str(tmp_path)!r}); s.statuses(), s.part_statuses('p')"
+    assert "pandas" not in imported_by(ask)
     assert (tmp_path / "picture.png").stat().st_size > 1000
 
 

@@ -20,7 +20,7 @@ _TABLE = {"phase": "trials", "curves": "curves", "ablation": "ablations", "profi
 def check_picture(kind: str, *, where: str | None, metric: str | None) -> None:
     """Nothing; UsageError for what no rows could make drawable."""
     if where is not None:
-        _meeting(pl.DataFrame(pl.from_arrow(TABLES["trials"].arrow.empty_table())), where)
+        _meeting(TABLES["trials"].empty, where)
     if kind == "phase" and metric is not None:
         split_and_metric(metric)
     if kind == "curves" and metric is not None and metric not in (*METRICS, "loss"):

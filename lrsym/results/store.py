@@ -48,7 +48,7 @@ class Store:
     def part_statuses(self, part: str) -> Counter[str]:
         """How many trials of `part` ended in which status; empty where it is not written."""
         path = self._path("trials", part)
-        return Counter(pq.read_table(path, columns=["status"])["status"].to_pylist() if path.exists() else [])
+        return Counter(pl.read_parquet(path, columns=["status"], glob=False)["status"] if path.exists() else [])
 
     def scan(self, table: str) -> pl.LazyFrame:
         """The rows of `table`, one attempt for each trial; empty but typed where nothing is written yet."""
@@ -101,8 +101,7 @@ class Store:
 
     def _parts(self, table: str) -> pl.LazyFrame:
         """All rows on disk, with the name of their part."""
-        empty = pl.from_arrow(TABLES[table].arrow.empty_table())
-        assert isinstance(empty, pl.DataFrame)
+        empty = TABLES[table].empty
         files = self._files(table)
         if not files:
             return empty.lazy().with_columns(part=pl.lit(None, dtype=pl.String))
