@@ -57,7 +57,7 @@ class _Contrastive(torch.autograd.Function):
 
         slope = torch.addcmul(of_image, of_caption, times[:, None])
         slope.scatter_add_(2, own[:, :, None], torch.full_like(slope[:, :, :1], -2))
-        d_u, d_v = slope @ v, slope.mT @ u
+        d_u, d_v = torch.bmm(slope, v), torch.bmm(slope.mT, u)
         along_u, along_v = (u * d_u).sum(dim=2, keepdim=True), (v * d_v).sum(dim=2, keepdim=True)
         d_image = d_u.addcmul_(u, along_u / scale**2, value=-1).mul_(to_image / (2 * batch))
         d_text = d_v.addcmul_(v, along_v, value=-1).mul_(to_text / (2 * batch))

@@ -67,14 +67,16 @@ class Tables:
         read = rows[:, shape.readout_token, None] + w["position"][:, shape.readout, None]
         asked = torch.baddbmm(w["query_bias"][:, None], read, w["query_weight"])
         query = asked * _own_head(shape.d_model, h, dtype=scale.dtype, device=scale.device)
-        folded = query @ w["key_weight"].mT
-        values = rows @ w["value_weight"]
+        folded = torch.bmm(query, w["key_weight"].mT)
+        values = torch.bmm(rows, w["value_weight"])
         values[:, : shape.n_tokens] += w["value_bias"][:, None]
-        values = values.unflatten(2, (h, shape.head_width)).transpose(1, 2)
+        values = values.unflatten(2, (h, shape.head_width)).transpose(1, 2).contiguous()
         if "VP" in left_out:
             values[:, :, shape.n_tokens :] = 0
         output = w["output_weight"].unflatten(1, (h, shape.head_width))
-        logits = torch.cat(kept(score_tables(w, shape, scale), left_out), dim=2) if left_out else folded @ rows.mT
+        logits = (
+            torch.cat(kept(score_tables(w, shape, scale), left_out), dim=2) if left_out else torch.bmm(folded, rows.mT)
+        )
         constant = read + w["output_bias"][:, None]
         return cls(rows, read, query, folded, logits.mT.contiguous(), values, output, constant)
 
@@ -83,16 +85,18 @@ class Tables:
 class Pass:
     """A batch seen through the tables. `in_table` and `in_batch` say which row each key of each example has.
 
-    A large batch has the table M as `mixed`, and `projected`, behind the projection if there is one. A small one has
-    A V of every head as `context`, and as `embedding` what stood in front of the projection.
+    A large batch has A as `by_row`, the table M as `mixed`, and `projected`, behind the projection if there is one. A
+    small one has A as `by_head`, A V of every head as `context`, and as `embedding` what stood in front of the
+    projection.
     """
 
     in_table: Int[Tensor, " _"]
     in_batch: Int[Tensor, " _"]
     attention: Float[Tensor, "trial key batch head"]
-    by_row: Float[Tensor, "trial batch row head"]
+    by_row: Float[Tensor, "trial batch row head"] | None = None
     mixed: Float[Tensor, "trial rowhead width"] | None = None
     projected: Float[Tensor, "trial rowhead out"] | None = None
+    by_head: Float[Tensor, "trial head batch row"] | None = None
     context: Float[Tensor, "trial batch width"] | None = None
     embedding: Float[Tensor, "trial batch width"] | None = None
 
@@ -111,16 +115,17 @@ def read_out(
 
     # Whichever of A and M has fewer rows meets what comes next: A (V W_O) W = A (M W), or ((A V) W_O) W.
     if batch <= n_rows * shape.n_heads:
-        context = (by_row.permute(0, 3, 1, 2) @ tables.values).transpose(1, 2).flatten(2)
+        by_head = by_row.permute(0, 3, 1, 2).contiguous()
+        context = (by_head @ tables.values).transpose(1, 2).flatten(2)
         embedding = torch.baddbmm(tables.constant, context, tables.output.flatten(1, 2))
-        out = embedding if projection is None else embedding @ projection
-        return out, Pass(in_table, in_batch, attention, by_row, context=context, embedding=embedding)
+        out = embedding if projection is None else torch.bmm(embedding, projection)
+        return out, Pass(in_table, in_batch, attention, by_head=by_head, context=context, embedding=embedding)
     mixed, constant = tables.mixed(), tables.constant
     projected = mixed
     if projection is not None:
         projected, constant = mixed @ projection, constant @ projection
     out = torch.baddbmm(constant, by_row.flatten(2), projected)
-    return out, Pass(in_table, in_batch, attention, by_row, mixed=mixed, projected=projected)
+    return out, Pass(in_table, in_batch, attention, by_row=by_row, mixed=mixed, projected=projected)
 
 
 def _attend(
@@ -215,6 +220,7 @@ _Gradients = tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]
 
 def _through_table(d_out: Tensor, tables: Tables, seen: Pass, projection: Tensor | None) -> _Gradients:
     """Gradients of a batch that went through M."""
+    assert seen.by_row is not None
     assert seen.mixed is not None
     assert seen.projected is not None
     d_projection, by_row = None, seen.by_row.flatten(2)
@@ -229,16 +235,16 @@ def _through_table(d_out: Tensor, tables: Tables, seen: Pass, projection: Tensor
 
 def _through_context(d_out: Tensor, tables: Tables, seen: Pass, projection: Tensor | None) -> _Gradients:
     """Gradients of a batch that went through A V."""
+    assert seen.by_head is not None
     assert seen.context is not None
     assert seen.embedding is not None
     d_projection = None
     if projection is not None:
-        d_projection, d_out = seen.embedding.mT @ d_out, d_out @ projection.mT
-    d_output = (seen.context.mT @ d_out).view_as(tables.output)
-    d_heads = (
-        (d_out @ tables.output.flatten(1, 2).mT).unflatten(2, tables.output.shape[1:3]).transpose(1, 2).contiguous()
-    )
-    d_values = seen.by_row.permute(0, 3, 2, 1) @ d_heads
+        d_projection, d_out = torch.bmm(seen.embedding.mT, d_out), torch.bmm(d_out, projection.mT)
+    d_output = torch.bmm(seen.context.mT, d_out).view_as(tables.output)
+    d_context = torch.bmm(d_out, tables.output.flatten(1, 2).mT)
+    d_heads = d_context.unflatten(2, tables.output.shape[1:3]).transpose(1, 2).contiguous()
+    d_values = seen.by_head.mT @ d_heads
     d_by_row = (d_heads @ tables.values.mT).permute(0, 2, 3, 1)
     return d_by_row, d_values, d_output, d_out.sum(dim=1, keepdim=True), d_projection
 
@@ -269,13 +275,13 @@ def _through_tables(
     """Gradients of the parameters, by name."""
     w, rows = weights, tables.rows.mT
     d_values = d_values.transpose(1, 2).flatten(2)
-    d_folded = d_logits.mT @ tables.rows
-    d_query = (d_folded @ w["key_weight"]) * _own_head(
+    d_folded = torch.bmm(d_logits.mT, tables.rows)
+    d_query = torch.bmm(d_folded, w["key_weight"]) * _own_head(
         shape.d_model, shape.n_heads, dtype=scale.dtype, device=scale.device
     )
     d_query = d_query.sum(dim=1, keepdim=True)
     d_read = torch.baddbmm(d_constant, d_query, w["query_weight"].mT)[:, 0]
-    d_rows = torch.baddbmm(d_logits @ tables.folded, d_values, w["value_weight"].mT)
+    d_rows = torch.baddbmm(torch.bmm(d_logits, tables.folded), d_values, w["value_weight"].mT)
     d_rows[:, shape.readout_token] += d_read
     d_position = d_rows[:, shape.n_tokens :].clone()
     d_position[:, shape.readout] += d_read
@@ -283,8 +289,8 @@ def _through_tables(
         "token": d_rows[:, : shape.n_tokens] * scale[:, None, None],
         "position": d_position,
         "query_weight": tables.read.mT * d_query,
-        "key_weight": d_folded.mT @ tables.query,
-        "value_weight": rows @ d_values,
+        "key_weight": torch.bmm(d_folded.mT, tables.query),
+        "value_weight": torch.bmm(rows, d_values),
         "output_weight": d_output.flatten(1, 2),
         "query_bias": d_query[:, 0],
         "value_bias": d_values[:, : shape.n_tokens].sum(dim=1),
