@@ -59,13 +59,14 @@ PARTS = {
         {"trials": 300, "steps": 600, "repeats": 1},
         {"trials": 4, "steps": 20, "repeats": 1, "engines": ["local"]},
     ),
+    "overhead_recipe": Part(overhead.measure, {"trials": 300, "steps": 3000, "repeats": 1}),
     "driver": Part(
         driver.measure, {"sizes": [10_000, 50_000, 100_000], "repeats": 10}, {"sizes": [2_500], "repeats": 2}
     ),
     "checkpoint": Part(checkpoint.measure, {"repeats": 10}, {"repeats": 2}),
     "cost": Part(cost.measure, {"repeats": 1}, {"repeats": 1, "steps": 4, "axes": {"workers": [2]}}),
 }
-ONLY_WHEN_NAMED = ("full_length_50", "full_length_256")
+ONLY_WHEN_NAMED = ("full_length_50", "full_length_256", "overhead_recipe")
 """Twenty minutes each."""
 
 

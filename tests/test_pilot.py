@@ -202,8 +202,8 @@ SHORT = make_plan([small(seed=s) for s in range(40)], {}, workers=2, device="cpu
     [
         (LONG, {"pilot": False}, True, "without a pilot"),
         (LONG, {"workers": 2, "pack_size": 4}, False, "as given"),
-        (SHORT, {}, True, "too short"),
-        (SHORT, {}, False, "too short"),
+        (SHORT, {}, True, "too short for a pilot, very roughly 6 s of training"),
+        (SHORT, {}, False, "too short for a pilot, very roughly 6 s of training"),
     ],
 )
 def test_there_is_no_pilot_where_it_would_decide_nothing(plan, changes, told, why):

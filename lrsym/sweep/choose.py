@@ -63,8 +63,9 @@ def _no_pilot(plan: Plan, settings: Settings, *, told: bool) -> str | None:
         return "by rule: a pilot would measure this machine, not the cluster's"
     if settings.workers and settings.pack_size and not told:
         return "as given"
-    if makespan(map(guess, plan.packs), workers=plan.workers) < PILOT_SECONDS * (1 if told else PAYS_FROM):
-        return "by rule: too short for a pilot"
+    seconds = makespan(map(guess, plan.packs), workers=plan.workers)
+    if seconds < PILOT_SECONDS * (1 if told else PAYS_FROM):
+        return f"by rule: too short for a pilot, very roughly {max(1, seconds):.0f} s of training"
     return None
 
 
