@@ -211,6 +211,12 @@ def test_a_file_in_place_of_the_folder_is_the_users_mistake(tmp_path):
         Store(file)
 
 
+@pytest.mark.parametrize("table", TABLES)
+def test_columns_that_a_row_lacks_are_null(table):
+    (row,) = TABLES[table].build([{}]).to_pylist()
+    assert row == dict.fromkeys(column.name for column in TABLES[table].columns)
+
+
 def test_a_row_with_a_column_that_the_table_lacks_is_refused():
     with pytest.raises(ValueError, match="has no column colour"):
         TABLES["trials"].build([{"trial_id": "x", "colour": "red"}])

@@ -6,7 +6,6 @@ Writers, readers and the documentation page are held to this module by tests.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, chain
 from typing import Any
 
 import polars as pl
@@ -63,9 +62,6 @@ class Table:
 
 def _array(values: Sequence[Any], type: pa.DataType) -> pa.Array:
     """An Arrow array of Python values, through polars: Arrow's own way there imports pandas, a quarter of a second."""
-    if pa.types.is_list(type):
-        ends = _array([*accumulate(map(len, values), initial=0)], pa.int32())
-        return pa.ListArray.from_arrays(ends, _array([*chain.from_iterable(values)], type.value_type))
     (dtype,) = pl.Schema([pa.field("", type)]).values()
     return pl.Series(values, dtype=dtype).to_arrow().cast(type)
 
