@@ -79,7 +79,10 @@ def chosen_for(sweep: "Sweep", results: Path, settings: "Settings", *, told: boo
     from lrsym.sweep.choose import choose
     from lrsym.sweep.drive import plan_sweep
 
-    plan = plan_sweep(sweep, Store(results), settings)
+    store = Store(results)
+    plan = plan_sweep(sweep, store, settings)
+    if plan.pending and not told:
+        store.prove_writable()
     choice = choose(plan, settings, told=told, announce=lambda text: typer.echo(text, err=True))
     if choice.warning:
         typer.echo(f"warning: {choice.warning}", err=True)

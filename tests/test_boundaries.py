@@ -58,6 +58,8 @@ def test_a_pack_trains_without_ray_and_pandas_and_a_figure_is_redrawn_without_to
     assert not {"torch", "ray"} & imported_by(draw)
     ask = f"from lrsym.results.store import Store; s = Store({str(tmp_path)!r}); s.statuses(), s.part_statuses('p')"
     assert "pandas" not in imported_by(ask)
+    pilot = f"from lrsym.sweep.footprint import *; disk_of(Path({str(tmp_path)!r}), 'p', points=3)"
+    assert "pandas" not in imported_by(pilot)
     assert (tmp_path / "picture.png").stat().st_size > 1000
 
 

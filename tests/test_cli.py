@@ -290,6 +290,14 @@ def test_results_that_cannot_be_written_are_one_clear_line(tmp_path):
     assert "check path, permissions and free space" in text
 
 
+def test_results_that_cannot_be_made_are_told_before_a_pilot(tmp_path):
+    path = write_sweep(tmp_path, steps=440_000)
+    (tmp_path / "file").write_text("a file where a folder must be")
+    text = lrsym("sweep", path, "--results", tmp_path / "file" / "r", code=2)
+    assert "check path, permissions and free space" in text
+    assert "pilot" not in text
+
+
 def test_a_device_that_is_not_there_is_refused_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr("lrsym.sweep.drive._has_gpu", lambda: False)
     path = write_sweep(tmp_path, steps=5)

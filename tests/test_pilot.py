@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -212,6 +213,19 @@ def test_there_is_no_pilot_where_it_would_decide_nothing(plan, changes, told, wh
     assert (choice.plan, choice.cost, choice.pilot_seconds) == (plan, None, None)
 
 
+def test_the_rough_guess_leaves_out_what_is_trained_and_is_not_made_for_a_gpu():
+    trials = [small(seed=s, optim__steps=40_000) for s in range(40)]
+    kept = [([t.trial_id for t in trials], 0.95)]
+    plan = make_plan(trials, {}, workers=1, device="cpu", checkpoints=kept)
+    assert plan.guessed_seconds == pytest.approx(guess(tuple(trials)) * 0.05)
+    short, long = plan.guessed_seconds, replace(plan, started=()).guessed_seconds
+    assert short < 10 * PILOT_SECONDS < long
+    cpu, cuda = (choose(plan, settings(device=d), told=False, announce=pytest.fail).why for d in ("cpu", "cuda"))
+    assert f"very roughly {short:.0f} s of training" in cpu
+    assert "too short for a pilot" in cuda
+    assert "roughly" not in cuda
+
+
 def test_there_is_no_pilot_for_a_cluster(monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
     choice = choose(LONG, settings(engine="ray"), told=True, announce=lambda text: pytest.fail(text))
@@ -321,7 +335,7 @@ def test_a_plan_without_a_pilot_needs_no_torch(tmp_path):
         "assert 'torch' not in sys.modules and 'ray' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
-    assert "by rule, without a pilot" in done.stdout
+    assert "(without a pilot)" in done.stdout
 
 
 MEDIUM = """# Question: is the cost told right?

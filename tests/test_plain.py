@@ -3,12 +3,13 @@
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from lrsym.testbed.contrastive import contrastive_loss
 from lrsym.testbed.data import PackData
 from lrsym.testbed.encoder import encode, scenes_along
 from lrsym.testbed.parameters import ParameterLayout
-from lrsym.testbed.plain import TRAINED, PlainEncoder, Tables, read_out
+from lrsym.testbed.plain import TRAINED, PlainEncoder, Tables, ThroughHeads, ThroughRows, read_out
 from lrsym.testbed.training import batch_loss
 from tests.small_trials import CPU, small
 
@@ -16,33 +17,80 @@ PACK = [small(seed=0, model__embedding_scale=1.5), small(seed=1, model__d_model=
 
 
 def doubles(shape):
-    """Random parameters of an encoder for two members, its trained names in order, and its projection."""
-    generator = torch.Generator().manual_seed(3)
+    """Random parameters of an encoder for two members, its trained names in order, and its projection.
+
+    Of a size with which logits are about one, so that no attention is all or nothing.
+    """
+    generator, size = torch.Generator().manual_seed(3), shape.d_model**-0.25
     named = {
-        name: torch.randn(2, *size, dtype=torch.float64, generator=generator) for name, size in shape.shapes().items()
+        name: torch.randn(2, *of, dtype=torch.float64, generator=generator).mul_(size).requires_grad_()
+        for name, of in shape.shapes().items()
     }
-    for tensor in named.values():
-        tensor.requires_grad_()
     return [named[name] for name in TRAINED], named.get("projection")
 
 
-@pytest.mark.parametrize("batch", [2, 60])
-@pytest.mark.parametrize("encoder", [0, 1])
-def test_the_gradient_of_an_encoder_is_that_of_autograd_through_the_same_tables(encoder, batch):
-    shape = ParameterLayout.of(PACK[0]).encoders[encoder]
+def encoded(encoder, batch, **changes):
+    """What `read_out` is given for random weights, and those by name."""
+    shape = ParameterLayout.of(small(**changes)).encoders[encoder]
     weights, projection = doubles(shape)
     scale = torch.tensor([1.5, 3.0], dtype=torch.float64)
-    generator = torch.Generator().manual_seed(5)
-    tokens = torch.randint(shape.n_tokens, (2, batch, shape.length), generator=generator)
+    tokens = torch.randint(shape.n_tokens, (2, batch, shape.length), generator=torch.Generator().manual_seed(5))
+    tables = Tables.of(dict(zip(TRAINED, weights, strict=True)), shape, scale)
+    return tables, shape, tokens, projection, weights, scale
+
+
+WAYS = {  # encoder, batch, width; two heads
+    "through heads": (0, 2, 64),
+    "through rows": (0, 60, 64),
+    "through heads, then the projection": (1, 2, 64),
+    "through rows, then the projection": (1, 20, 256),
+    "through rows with the projection": (1, 60, 64),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_gradient_of_an_encoder_is_that_of_autograd_through_the_same_tables(way):
+    encoder, batch, width = WAYS[way]
+    sizes = {"model__d_model": width, "model__n_heads": 2}
+    tables, shape, tokens, projection, weights, scale = encoded(encoder, batch, **sizes)
     ours, _ = PlainEncoder.apply(shape, scale, tokens, projection, *weights)
-    wanted, _ = read_out(Tables.of(dict(zip(TRAINED, weights, strict=True)), shape, scale), shape, tokens, projection)
+    wanted, seen = read_out(tables, shape, tokens, projection)
+    assert isinstance(seen.way, ThroughHeads if "heads" in way else ThroughRows)
+    assert (seen.embedding is not None) == ("then" in way)
     torch.testing.assert_close(ours, wanted, atol=1e-12, rtol=1e-12)
-    upstream = torch.randn(ours.shape, dtype=torch.float64, generator=generator)
+    upstream = torch.randn(ours.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
     inputs = weights if projection is None else [*weights, projection]
     found, right = (torch.autograd.grad(out, inputs, upstream) for out in (ours, wanted))
     for name, a, b in zip((*TRAINED, "projection"), found, right, strict=False):
         torch.testing.assert_close(a, b, atol=1e-9, rtol=1e-9, msg=lambda text, name=name: f"{name}: {text}")
-    assert (batch > shape.n_heads * (shape.n_tokens + shape.length)) == (batch == 60)  # both orders of the projection
+
+
+@pytest.mark.parametrize("encoder", [0, 1])
+@pytest.mark.parametrize("batch", [5, 50, 300])
+@pytest.mark.parametrize(("width", "heads"), [(32, 1), (128, 4), (128, 16), (512, 4)])
+def test_a_batch_goes_the_way_with_the_fewest_operations(encoder, batch, width, heads):
+    tables, shape, tokens, projection, *_ = encoded(encoder, batch, model__d_model=width, model__n_heads=heads)
+    n_rows = tables.rows.shape[1]
+    by_row = torch.rand(2, batch, n_rows, heads, dtype=torch.float64)
+
+    def then(embedding):
+        return embedding if projection is None else torch.bmm(embedding, projection)
+
+    ways = [
+        lambda: then(ThroughHeads.forward(by_row, tables)[0]),
+        lambda: then(ThroughRows.forward(by_row, tables, None)[0]),
+    ]
+    if projection is not None:
+        ways.append(lambda: ThroughRows.forward(by_row, tables, projection)[0])
+    taken, *each = (operations(way) for way in (lambda: read_out(tables, shape, tokens, projection), *ways))
+    assert taken <= min(each) * 1.01  # the constant row is not counted
+    assert max(each) > taken * 1.05
+
+
+def operations(call):
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        call()
+    return counter.get_total_flops()
 
 
 IMAGES = {

@@ -3,11 +3,12 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from lrsym.errors import UsageError
-from lrsym.results.schema import SCHEMA_VERSION, TABLES
+from lrsym.results.schema import SCHEMA_VERSION, TABLES, array
 from lrsym.results.store import STALE_SECONDS, Store, load, load_trials
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -215,6 +216,12 @@ def test_a_file_in_place_of_the_folder_is_the_users_mistake(tmp_path):
 def test_columns_that_a_row_lacks_are_null(table):
     (row,) = TABLES[table].build([{}]).to_pylist()
     assert row == dict.fromkeys(column.name for column in TABLES[table].columns)
+
+
+def test_lists_may_be_null_or_empty():
+    lists = [[1.0], None, [], [2.0, 3.0], None]
+    assert array(lists, pa.list_(pa.float32())).to_pylist() == lists
+    assert array([], pa.list_(pa.float32())).to_pylist() == []
 
 
 def test_a_row_with_a_column_that_the_table_lacks_is_refused():

@@ -9,6 +9,7 @@ newest) and, in the other tables, the rows of that attempt.
 """
 
 import contextlib
+import tempfile
 import time
 import uuid
 from collections import Counter
@@ -36,6 +37,12 @@ class Store:
         self.root = Path(root)
         if self.root.exists() and not self.root.is_dir():
             raise UsageError(f"results must be a folder, {self.root} is a file; name another with --results")
+
+    def prove_writable(self) -> None:
+        """Make the folder and a file that vanishes at once; raises OSError where that cannot be."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=self.root):
+            pass
 
     def write(self, part: str, tables: Mapping[str, pa.Table]) -> None:
         """Write `tables` as `part`, the table `trials` last. Safe to repeat, and to be killed at any moment."""

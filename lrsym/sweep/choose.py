@@ -8,7 +8,7 @@ from lrsym.sweep.cost import NOTHING, Cost, Interval, estimate
 from lrsym.sweep.crew import PilotError
 from lrsym.sweep.drive import Settings, auto_workers
 from lrsym.sweep.pilot import Findings, Room, counted, run_pilot
-from lrsym.sweep.plan import Plan, guess, makespan
+from lrsym.sweep.plan import Plan
 
 PILOT_SECONDS = 10.0
 """What a pilot takes at most, as a rule."""
@@ -58,14 +58,14 @@ def choose(plan: Plan, settings: Settings, *, told: bool, announce: Callable[[st
 def _no_pilot(plan: Plan, settings: Settings, *, told: bool) -> str | None:
     """Why there is no pilot; None where there is one."""
     if not settings.pilot:
-        return "by rule, without a pilot"
+        return "without a pilot"
     if settings.engine == "ray" and os.environ.get("RAY_ADDRESS"):
-        return "by rule: a pilot would measure this machine, not the cluster's"
+        return "no pilot: it would measure this machine, not the cluster's"
     if settings.workers and settings.pack_size and not told:
         return "as given"
-    seconds = makespan(map(guess, plan.packs), workers=plan.workers)
-    if seconds < PILOT_SECONDS * (1 if told else PAYS_FROM):
-        return f"by rule: too short for a pilot, very roughly {max(1, seconds):.0f} s of training"
+    if plan.guessed_seconds < PILOT_SECONDS * (1 if told else PAYS_FROM):
+        told_roughly = f", very roughly {max(1, plan.guessed_seconds):.0f} s of training"
+        return f"too short for a pilot{told_roughly if settings.device == 'cpu' else ''}"
     return None
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lrsym.results.schema import TABLES
+from lrsym.results.schema import TABLES, array
 from lrsym.sweep.look import Disk
 
 SHARE_OF_TRIAL = 1 / 7
@@ -22,12 +22,12 @@ def disk_of(root: Path, part: str, *, points: int) -> Disk:
     compress to something between.
     """
     paths = {name: root / name / f"{part}.parquet" for name in TABLES if name != "runs"}
-    tables = {name: pq.read_table(path) for name, path in paths.items() if path.exists()}
+    tables = {name: pq.ParquetFile(path).read() for name, path in paths.items() if path.exists()}
     ids = tables["trials"]["trial_id"].to_pylist()
     curves = _repeated(tables.pop("curves"), points)
     index = curves.schema.get_field_index("value")
-    noise = pa.array(np.random.default_rng(0).random(curves.num_rows), curves.schema.field(index).type)
-    varied = curves.set_column(index, curves.schema.field(index), noise)
+    noise = np.random.default_rng(0).random(curves.num_rows).tolist()
+    varied = curves.set_column(index, curves.schema.field(index), array(noise, curves.schema.field(index).type))
     empty = _size(curves.slice(0, 0))
     low, high = (max(0, _size(table) - empty) / (len(ids) * points) for table in (curves, varied))
     every = sum(_size(table) for table in tables.values())
@@ -41,12 +41,12 @@ def _repeated(curves: pa.Table, points: int) -> pa.Table:
     last = _where(curves, "step", max(curves["step"].to_pylist(), default=0))
     index = curves.schema.get_field_index("step")
     field = curves.schema.field(index)
-    steps = pa.array(np.repeat(np.arange(1, points + 1), last.num_rows), field.type)
-    return pa.concat_tables([last] * points).set_column(index, field, steps)
+    steps = np.repeat(np.arange(1, points + 1), last.num_rows).tolist()
+    return pa.concat_tables([last] * points).set_column(index, field, array(steps, field.type))
 
 
 def _where(table: pa.Table, column: str, value: object) -> pa.Table:
-    return table.filter(pa.array([found == value for found in table[column].to_pylist()], pa.bool_()))
+    return table.filter(array([found == value for found in table[column].to_pylist()], pa.bool_()))
 
 
 def _size(table: pa.Table) -> int:

@@ -4,7 +4,7 @@ import hashlib
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, chain, islice, pairwise
+from itertools import accumulate, chain, islice, pairwise, repeat
 from math import ceil
 
 from lrsym.parts import Model
@@ -55,6 +55,13 @@ class Plan:
     def largest_pack(self) -> int:
         """Trials of the largest pack; 0 where there is nothing to train."""
         return max(map(len, self.packs), default=0)
+
+    @property
+    def guessed_seconds(self) -> float:
+        """What is left, by `guess`."""
+        left = chain((1 - fraction for fraction in self.started), repeat(1.0))
+        seconds = (guess(pack) * share for pack, share in zip(self.packs, left, strict=False))
+        return makespan(seconds, workers=self.workers)
 
     def repacked(self, *, size: int, workers: int) -> "Plan":
         """The same trials in packs of at most `size`, but for the packs that are started."""

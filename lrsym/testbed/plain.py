@@ -8,8 +8,8 @@ X = [scale * E ; P] has a row for each token, then one for each position; x is w
     c = x + b_O                         what every example gets
 
 attention on key j is softmax_j(S[token of j] + S[position of j]), and with A, attention summed by row, the embedding is
-A M + c: keys that show the same token share a row, and no product over batch x key x width is left. A small batch sums
-the values by head before they meet W_O. The bias b_V is in the rows of tokens alone: a key has one of them, and its
+A M + c: keys that show the same token share a row. A batch that is small against the table sums the values by head
+first, (A V) W_O, which is less work. The bias b_V is in the rows of tokens alone: a key has one of them, and its
 attention sums to one.
 
 The gradient is written by hand: in a step this short autograd spends as much on the bookkeeping around the tables as
@@ -82,22 +82,74 @@ class Tables:
 
 
 @dataclass(frozen=True)
+class ThroughRows:
+    """A batch that meets the table M, or M W with a projection W folded in: `met`."""
+
+    attention: Float[Tensor, "trial batch row head"]
+    mixed: Float[Tensor, "trial rowhead width"]
+    met: Float[Tensor, "trial rowhead width"]
+    projection: Float[Tensor, "trial width width"] | None
+
+    @classmethod
+    def forward(cls, by_row: Tensor, tables: Tables, projection: Tensor | None) -> "tuple[Tensor, ThroughRows]":
+        """What comes out, behind `projection` if there is one."""
+        mixed, constant = tables.mixed(), tables.constant
+        met = mixed
+        if projection is not None:
+            met, constant = mixed @ projection, constant @ projection
+        return torch.baddbmm(constant, by_row.flatten(2), met), cls(by_row, mixed, met, projection)
+
+    def backward(self, d_out: Tensor, tables: Tables) -> "Gradients":
+        """Gradients of what went in."""
+        d_projection, by_row = None, self.attention.flatten(2)
+        d_mixed, d_constant = by_row.mT @ d_out, d_out.sum(dim=1, keepdim=True)
+        d_by_row = (d_out @ self.met.mT).view_as(self.attention)
+        if self.projection is not None:
+            d_projection = torch.baddbmm(tables.constant.mT @ d_constant, self.mixed.mT, d_mixed)
+            d_mixed, d_constant = d_mixed @ self.projection.mT, d_constant @ self.projection.mT
+        d_heads = d_mixed.unflatten(1, self.attention.shape[2:]).transpose(1, 2).contiguous()  # once for both products
+        return d_by_row, d_heads @ tables.output.mT, tables.values.mT @ d_heads, d_constant, d_projection
+
+
+@dataclass(frozen=True)
+class ThroughHeads:
+    """A batch that sums the values by head, A V, before they meet W_O."""
+
+    attention: Float[Tensor, "trial head batch row"]
+    context: Float[Tensor, "trial batch width"]
+
+    @classmethod
+    def forward(cls, by_row: Tensor, tables: Tables) -> "tuple[Tensor, ThroughHeads]":
+        """What comes out."""
+        by_head = by_row.permute(0, 3, 1, 2).contiguous()
+        context = (by_head @ tables.values).transpose(1, 2).flatten(2)
+        return torch.baddbmm(tables.constant, context, tables.output.flatten(1, 2)), cls(by_head, context)
+
+    def backward(self, d_out: Tensor, tables: Tables) -> "Gradients":
+        """Gradients of what went in."""
+        d_output = torch.bmm(self.context.mT, d_out).view_as(tables.output)
+        d_context = torch.bmm(d_out, tables.output.flatten(1, 2).mT)
+        d_heads = d_context.unflatten(2, tables.output.shape[1:3]).transpose(1, 2).contiguous()
+        d_values = self.attention.mT @ d_heads
+        d_by_row = (d_heads @ tables.values.mT).permute(0, 2, 3, 1)
+        return d_by_row, d_values, d_output, d_out.sum(dim=1, keepdim=True), None
+
+
+Gradients = tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]
+"""Of attention by row, values and W_O by head, the constant and the projection that was folded in."""
+
+
+@dataclass(frozen=True)
 class Pass:
     """A batch seen through the tables. `in_table` and `in_batch` say which row each key of each example has.
 
-    A large batch has A as `by_row`, the table M as `mixed`, and `projected`, behind the projection if there is one. A
-    small one has A as `by_head`, A V of every head as `context`, and as `embedding` what stood in front of the
-    projection.
+    `embedding` is what stood in front of a projection that was not folded in.
     """
 
     in_table: Int[Tensor, " _"]
     in_batch: Int[Tensor, " _"]
     attention: Float[Tensor, "trial key batch head"]
-    by_row: Float[Tensor, "trial batch row head"] | None = None
-    mixed: Float[Tensor, "trial rowhead width"] | None = None
-    projected: Float[Tensor, "trial rowhead out"] | None = None
-    by_head: Float[Tensor, "trial head batch row"] | None = None
-    context: Float[Tensor, "trial batch width"] | None = None
+    way: ThroughRows | ThroughHeads
     embedding: Float[Tensor, "trial batch width"] | None = None
 
 
@@ -113,19 +165,21 @@ def read_out(
     by_row = by_row.index_add_(0, in_batch, attention.flatten(0, 2)).view(n_trials, batch, n_rows, shape.n_heads)
     by_row[:, :, n_tokens : n_tokens + n_keys] = attention.transpose(1, 2)
 
-    # Whichever of A and M has fewer rows meets what comes next: A (V W_O) W = A (M W), or ((A V) W_O) W.
-    if batch <= n_rows * shape.n_heads:
-        by_head = by_row.permute(0, 3, 1, 2).contiguous()
-        context = (by_head @ tables.values).transpose(1, 2).flatten(2)
-        embedding = torch.baddbmm(tables.constant, context, tables.output.flatten(1, 2))
-        out = embedding if projection is None else torch.bmm(embedding, projection)
-        return out, Pass(in_table, in_batch, attention, by_head=by_head, context=context, embedding=embedding)
-    mixed, constant = tables.mixed(), tables.constant
-    projected = mixed
-    if projection is not None:
-        projected, constant = mixed @ projection, constant @ projection
-    out = torch.baddbmm(constant, by_row.flatten(2), projected)
-    return out, Pass(in_table, in_batch, attention, by_row=by_row, mixed=mixed, projected=projected)
+    # Three orders of the same products, the one with the fewest operations (here divided by the width).
+    h, width, after = shape.n_heads, shape.d_model, shape.d_model if projection is not None else 0
+    heads_first = batch * (n_rows + width + after)
+    rows_first = n_rows * width + batch * (n_rows * h + after)
+    folded = n_rows * width * (1 + h) + batch * n_rows * h
+    if projection is not None and folded < min(heads_first, rows_first):
+        out, way = ThroughRows.forward(by_row, tables, projection)
+        return out, Pass(in_table, in_batch, attention, way)
+    if heads_first <= rows_first:
+        embedding, way = ThroughHeads.forward(by_row, tables)
+    else:
+        embedding, way = ThroughRows.forward(by_row, tables, None)
+    if projection is None:
+        return embedding, Pass(in_table, in_batch, attention, way)
+    return torch.bmm(embedding, projection), Pass(in_table, in_batch, attention, way, embedding)
 
 
 def _attend(
@@ -207,46 +261,13 @@ class PlainEncoder(torch.autograd.Function):
         """Gradients in the order of the arguments of `forward`."""
         d_out, _ = grad_outputs
         weights, shape, scale, projection, tables, seen = ctx.of
-        through = _through_table if seen.context is None else _through_context
-        d_by_row, d_values, d_output, d_constant, d_projection = through(d_out, tables, seen, projection)
+        d_behind = None
+        if seen.embedding is not None:
+            d_behind, d_out = torch.bmm(seen.embedding.mT, d_out), torch.bmm(d_out, projection.mT)
+        d_by_row, d_values, d_output, d_constant, d_folded = seen.way.backward(d_out, tables)
         d_logits = _through_attention(d_by_row, tables, seen, shape)
         found = _through_tables(weights, shape, scale, tables, d_values, d_output, d_constant, d_logits)
-        return None, None, None, d_projection, *(found[name] for name in TRAINED)
-
-
-_Gradients = tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]
-"""Of attention by row, values and W_O by head, the constant and the projection."""
-
-
-def _through_table(d_out: Tensor, tables: Tables, seen: Pass, projection: Tensor | None) -> _Gradients:
-    """Gradients of a batch that went through M."""
-    assert seen.by_row is not None
-    assert seen.mixed is not None
-    assert seen.projected is not None
-    d_projection, by_row = None, seen.by_row.flatten(2)
-    d_mixed, d_constant = by_row.mT @ d_out, d_out.sum(dim=1, keepdim=True)
-    d_by_row = (d_out @ seen.projected.mT).view_as(seen.by_row)
-    if projection is not None:
-        d_projection = torch.baddbmm(tables.constant.mT @ d_constant, seen.mixed.mT, d_mixed)
-        d_mixed, d_constant = d_mixed @ projection.mT, d_constant @ projection.mT
-    d_heads = d_mixed.unflatten(1, seen.by_row.shape[2:]).transpose(1, 2).contiguous()  # once for both products
-    return d_by_row, d_heads @ tables.output.mT, tables.values.mT @ d_heads, d_constant, d_projection
-
-
-def _through_context(d_out: Tensor, tables: Tables, seen: Pass, projection: Tensor | None) -> _Gradients:
-    """Gradients of a batch that went through A V."""
-    assert seen.by_head is not None
-    assert seen.context is not None
-    assert seen.embedding is not None
-    d_projection = None
-    if projection is not None:
-        d_projection, d_out = torch.bmm(seen.embedding.mT, d_out), torch.bmm(d_out, projection.mT)
-    d_output = torch.bmm(seen.context.mT, d_out).view_as(tables.output)
-    d_context = torch.bmm(d_out, tables.output.flatten(1, 2).mT)
-    d_heads = d_context.unflatten(2, tables.output.shape[1:3]).transpose(1, 2).contiguous()
-    d_values = seen.by_head.mT @ d_heads
-    d_by_row = (d_heads @ tables.values.mT).permute(0, 2, 3, 1)
-    return d_by_row, d_values, d_output, d_out.sum(dim=1, keepdim=True), d_projection
+        return None, None, None, d_behind if d_folded is None else d_folded, *(found[name] for name in TRAINED)
 
 
 def _through_attention(d_by_row: Tensor, tables: Tables, seen: Pass, shape: EncoderShape) -> Tensor:
