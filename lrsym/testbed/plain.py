@@ -170,16 +170,14 @@ def read_out(
     heads_first = batch * (n_rows + width + after)
     rows_first = n_rows * width + batch * (n_rows * h + after)
     folded = n_rows * width * (1 + h) + batch * n_rows * h
-    if projection is not None and folded < min(heads_first, rows_first):
-        out, way = ThroughRows.forward(by_row, tables, projection)
-        return out, Pass(in_table, in_batch, attention, way)
-    if heads_first <= rows_first:
-        embedding, way = ThroughHeads.forward(by_row, tables)
+    fold = projection is not None and folded < min(heads_first, rows_first)
+    if heads_first <= rows_first and not fold:
+        out, way = ThroughHeads.forward(by_row, tables)
     else:
-        embedding, way = ThroughRows.forward(by_row, tables, None)
-    if projection is None:
-        return embedding, Pass(in_table, in_batch, attention, way)
-    return torch.bmm(embedding, projection), Pass(in_table, in_batch, attention, way, embedding)
+        out, way = ThroughRows.forward(by_row, tables, projection if fold else None)
+    if projection is None or fold:
+        return out, Pass(in_table, in_batch, attention, way)
+    return torch.bmm(out, projection), Pass(in_table, in_batch, attention, way, out)
 
 
 def _attend(
