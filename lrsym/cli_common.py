@@ -73,7 +73,7 @@ def _auto_or_number(option: str, value: str, of: str) -> int | None:
 def chosen_for(sweep: "Sweep", results: Path, settings: "Settings", *, told: bool = False) -> "Choice":
     """What is left to train of `sweep`, its packs and workers chosen; standard error hears of a pilot and its failure.
 
-    With `told` the cost is asked for, not the training alone.
+    With `told` the cost is asked for, and nothing is going to be written. Else raises OSError where rows could not be.
     """
     from lrsym.results.store import Store
     from lrsym.sweep.choose import choose

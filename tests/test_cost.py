@@ -69,6 +69,13 @@ def test_a_sweep_costs_the_schedule_of_its_packs_and_the_start():
     assert cost.disk_bytes.value == 3 * 1120
 
 
+def test_a_pack_that_goes_on_from_a_checkpoint_costs_what_is_left_of_it():
+    packs = make_packs([small(seed=s, optim__steps=6, eval__points=2) for s in range(2)], size=1)
+    cost = estimate(packs, {packs[0][0].program: rates()}, workers=1, startup=NOTHING, left=[0.25, 1.0])
+    assert cost.seconds.value == cost.worker_seconds.value == 1.25 * (6 + 2 * 10 + 100)
+    assert cost.disk_bytes.value == 2 * 1120  # its rows are all still to be written
+
+
 def test_a_step_of_a_long_trial_is_not_counted_one_by_one():
     pack = (small(optim__steps=10**9),)
     assert rates().seconds(pack).value > 1e9

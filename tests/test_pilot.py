@@ -217,8 +217,8 @@ def test_the_rough_guess_leaves_out_what_is_trained_and_is_not_made_for_a_gpu():
     trials = [small(seed=s, optim__steps=40_000) for s in range(40)]
     kept = [([t.trial_id for t in trials], 0.95)]
     plan = make_plan(trials, {}, workers=1, device="cpu", checkpoints=kept)
-    assert plan.guessed_seconds == pytest.approx(guess(tuple(trials)) * 0.05)
-    short, long = plan.guessed_seconds, replace(plan, started=()).guessed_seconds
+    assert plan.guessed_seconds() == pytest.approx(guess(tuple(trials)) * 0.05)
+    short, long = plan.guessed_seconds(), replace(plan, started=()).guessed_seconds()
     assert short < 10 * PILOT_SECONDS < long
     cpu, cuda = (choose(plan, settings(device=d), told=False, announce=pytest.fail).why for d in ("cpu", "cuda"))
     assert f"very roughly {short:.0f} s of training" in cpu

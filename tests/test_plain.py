@@ -9,7 +9,8 @@ from lrsym.testbed.contrastive import contrastive_loss
 from lrsym.testbed.data import PackData
 from lrsym.testbed.encoder import encode, scenes_along
 from lrsym.testbed.parameters import ParameterLayout
-from lrsym.testbed.plain import TRAINED, PlainEncoder, Tables, ThroughHeads, ThroughRows, read_out
+from lrsym.testbed.plain import PlainEncoder, ThroughHeads, ThroughRows, read_out
+from lrsym.testbed.tables import TRAINED, Tables
 from lrsym.testbed.training import batch_loss
 from tests.small_trials import CPU, small
 

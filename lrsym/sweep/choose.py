@@ -63,8 +63,8 @@ def _no_pilot(plan: Plan, settings: Settings, *, told: bool) -> str | None:
         return "no pilot: it would measure this machine, not the cluster's"
     if settings.workers and settings.pack_size and not told:
         return "as given"
-    if plan.guessed_seconds < PILOT_SECONDS * (1 if told else PAYS_FROM):
-        told_roughly = f", very roughly {max(1, plan.guessed_seconds):.0f} s of training"
+    if (seconds := plan.guessed_seconds()) < PILOT_SECONDS * (1 if told else PAYS_FROM):
+        told_roughly = f", very roughly {max(1, seconds):.0f} s of training"
         return f"too short for a pilot{told_roughly if settings.device == 'cpu' else ''}"
     return None
 
@@ -72,7 +72,7 @@ def _no_pilot(plan: Plan, settings: Settings, *, told: bool) -> str | None:
 def cost_of(plan: Plan, found: Findings, settings: Settings) -> Cost:
     """What `plan` will take by what the pilot found; workers that share a GPU take a part of its hours each."""
     startup = found.startup + (RAY_STARTUP if settings.engine == "ray" else NOTHING)
-    cost = estimate(plan.packs, found.rates, workers=plan.workers, startup=startup, started=plan.started)
+    cost = estimate(plan.packs, found.rates, workers=plan.workers, startup=startup, left=plan.left)
     if settings.device == "cuda":
         share = min(1.0, auto_workers("cuda") / plan.workers)
         return replace(cost, worker_seconds=cost.worker_seconds * share)

@@ -119,12 +119,12 @@ def estimate(
     *,
     workers: int,
     startup: Interval,
-    started: Sequence[float] = (),
+    left: Sequence[float] | None = None,
 ) -> Cost:
     """The cost of `packs`, handed to `workers` in this order; `rates` by program, `startup` in seconds.
 
-    Of the first packs the fractions `started` are done. Packs of one shape and size cost the same and are worked out
-    once, so a sweep may have very many.
+    `left` are the fractions of the packs that are left to train, by default all. Packs of one shape and size cost the
+    same and are worked out once, so a sweep may have very many.
     """
     seconds: dict[object, Interval] = {}
     sizes: dict[object, Interval] = {}
@@ -133,8 +133,8 @@ def estimate(
         if kind not in seconds:
             of_program = rates[pack[0].program]
             seconds[kind], sizes[kind] = of_program.seconds(pack), of_program.bytes(pack)
-    left = [1 - fraction for fraction in started] + [1.0] * (len(packs) - len(started))
-    durations = [seconds[kind] * share for kind, share in zip(kinds, left, strict=True)]
+    shares = [1.0] * len(packs) if left is None else left
+    durations = [seconds[kind] * share for kind, share in zip(kinds, shares, strict=True)]
     ends = (makespan(map(of, durations), workers=workers) for of in _ENDS)
     return Cost(
         seconds=(Interval(*ends) + startup).widened(1 + MARGIN),

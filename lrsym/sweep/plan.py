@@ -4,7 +4,7 @@ import hashlib
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, chain, islice, pairwise, repeat
+from itertools import accumulate, chain, islice, pairwise
 from math import ceil
 
 from lrsym.parts import Model
@@ -57,10 +57,13 @@ class Plan:
         return max(map(len, self.packs), default=0)
 
     @property
+    def left(self) -> list[float]:
+        """What fraction of each pack is left to train."""
+        return [1 - fraction for fraction in self.started] + [1.0] * (len(self.packs) - len(self.started))
+
     def guessed_seconds(self) -> float:
-        """What is left, by `guess`."""
-        left = chain((1 - fraction for fraction in self.started), repeat(1.0))
-        seconds = (guess(pack) * share for pack, share in zip(self.packs, left, strict=False))
+        """When the sweep ends, by `guess`."""
+        seconds = (guess(pack) * share for pack, share in zip(self.packs, self.left, strict=True))
         return makespan(seconds, workers=self.workers)
 
     def repacked(self, *, size: int, workers: int) -> "Plan":

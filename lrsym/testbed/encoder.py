@@ -14,7 +14,8 @@ from torch import Tensor
 
 from lrsym.testbed.blocks import Drop, encode_blocks
 from lrsym.testbed.parameters import EncoderShape, Weights
-from lrsym.testbed.plain import TRAINED, PlainEncoder, SceneTables, Tables, read_out
+from lrsym.testbed.plain import PlainEncoder, SceneTables, read_out
+from lrsym.testbed.tables import TRAINED, Tables
 
 Attention = Float[Tensor, "trial batch head query key"]
 Along = Callable[[Int[Tensor, "trial batch key"], Int[Tensor, "trial batch object"]], Float[Tensor, "trial batch out"]]

@@ -1,22 +1,13 @@
-"""One bare attention block, read at one token: tables, forward pass, and its gradient written out.
+"""One bare attention block, read at one token through its tables: forward pass, and its gradient written out.
 
-X = [scale * E ; P] has a row for each token, then one for each position; x is what stands at the read-out. With
-
-    q = x W_Q + b_Q                     the one query
-    S = X (q W_K^T) / sqrt(h)           logits of the rows, head by head                    [row, head]
-    M = (X W_V [+ b_V]) W_O             what a row adds to the read-out, head by head       [(row, head), width]
-    c = x + b_O                         what every example gets
-
-attention on key j is softmax_j(S[token of j] + S[position of j]), and with A, attention summed by row, the embedding is
-A M + c: keys that show the same token share a row. A batch that is small against the table sums the values by head
-first, (A V) W_O, which is less work. The bias b_V is in the rows of tokens alone: a key has one of them, and its
-attention sums to one.
+With the tables S, M and c of `tables`, attention on key j is softmax_j(S[token of j] + S[position of j]), and with A,
+attention summed by row, the embedding is A M + c: keys that show the same token share a row. A batch that is small
+against the table sums the values by head first, (A V) W_O, which is less work.
 
 The gradient is written by hand: in a step this short autograd spends as much on the bookkeeping around the tables as
 the products take (docs/decisions/step.md). Source of the block: arXiv:2601.12809, simplified model.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -28,57 +19,7 @@ from torch.autograd.function import once_differentiable
 
 from lrsym.testbed import scenes as sc
 from lrsym.testbed.parameters import EncoderShape, Weights
-from lrsym.testbed.scores import kept, score_tables
-
-TRAINED = (
-    "token", "position", "query_weight", "key_weight", "value_weight", "output_weight", "query_bias", "value_bias",
-    "output_bias",
-)  # fmt: skip
-"""The parameters of the block, in the order in which `PlainEncoder` takes them."""
-
-
-@dataclass(frozen=True)
-class Tables:
-    """What the weights alone decide. `query` holds each head's part of q and zeros elsewhere, `folded` is q W_K^T.
-
-    `output` is W_O by heads.
-    """
-
-    rows: Float[Tensor, "trial row width"]
-    read: Float[Tensor, "trial 1 width"]
-    query: Float[Tensor, "trial head width"]
-    folded: Float[Tensor, "trial head width"]
-    logits: Float[Tensor, "trial row head"]
-    values: Float[Tensor, "trial head row part"]
-    output: Float[Tensor, "trial head part width"]
-    constant: Float[Tensor, "trial 1 width"]
-
-    def mixed(self) -> Float[Tensor, "trial rowhead width"]:
-        """M, what each row adds to the read-out through each head."""
-        return (self.values @ self.output).transpose(1, 2).flatten(1, 2)
-
-    @classmethod
-    def of(
-        cls, weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"], left_out: Collection[str] = ()
-    ) -> "Tables":
-        """The tables of an encoder; terms named in `left_out` (see vocabulary.ABLATIONS) are zero in them."""
-        w, h = weights, shape.n_heads
-        rows = torch.cat([w["token"] * scale[:, None, None], w["position"]], dim=1)
-        read = rows[:, shape.readout_token, None] + w["position"][:, shape.readout, None]
-        asked = torch.baddbmm(w["query_bias"][:, None], read, w["query_weight"])
-        query = asked * _own_head(shape.d_model, h, dtype=scale.dtype, device=scale.device)
-        folded = torch.bmm(query, w["key_weight"].mT)
-        values = torch.bmm(rows, w["value_weight"])
-        values[:, : shape.n_tokens] += w["value_bias"][:, None]
-        values = values.unflatten(2, (h, shape.head_width)).transpose(1, 2).contiguous()
-        if "VP" in left_out:
-            values[:, :, shape.n_tokens :] = 0
-        output = w["output_weight"].unflatten(1, (h, shape.head_width))
-        logits = (
-            torch.cat(kept(score_tables(w, shape, scale), left_out), dim=2) if left_out else torch.bmm(folded, rows.mT)
-        )
-        constant = read + w["output_bias"][:, None]
-        return cls(rows, read, query, folded, logits.mT.contiguous(), values, output, constant)
+from lrsym.testbed.tables import TRAINED, Tables
 
 
 @dataclass(frozen=True)
@@ -264,7 +205,9 @@ class PlainEncoder(torch.autograd.Function):
             d_behind, d_out = torch.bmm(seen.embedding.mT, d_out), torch.bmm(d_out, projection.mT)
         d_by_row, d_values, d_output, d_constant, d_folded = seen.way.backward(d_out, tables)
         d_logits = _through_attention(d_by_row, tables, seen, shape)
-        found = _through_tables(weights, shape, scale, tables, d_values, d_output, d_constant, d_logits)
+        found = tables.backward(
+            weights, shape, scale, d_values=d_values, d_output=d_output, d_constant=d_constant, d_logits=d_logits
+        )
         return None, None, None, d_behind if d_folded is None else d_folded, *(found[name] for name in TRAINED)
 
 
@@ -279,49 +222,6 @@ def _through_attention(d_by_row: Tensor, tables: Tables, seen: Pass, shape: Enco
     d_logits.view(-1, n_heads).index_add_(0, seen.in_table, d_key.flatten(0, 2))
     d_logits[:, n_tokens : n_tokens + n_keys] += d_key.sum(dim=2)
     return d_logits
-
-
-def _through_tables(
-    weights: Weights,
-    shape: EncoderShape,
-    scale: Tensor,
-    tables: Tables,
-    d_values: Tensor,
-    d_output: Tensor,
-    d_constant: Tensor,
-    d_logits: Tensor,
-) -> Weights:
-    """Gradients of the parameters, by name."""
-    w, rows = weights, tables.rows.mT
-    d_values = d_values.transpose(1, 2).flatten(2)
-    d_folded = torch.bmm(d_logits.mT, tables.rows)
-    d_query = torch.bmm(d_folded, w["key_weight"]) * _own_head(
-        shape.d_model, shape.n_heads, dtype=scale.dtype, device=scale.device
-    )
-    d_query = d_query.sum(dim=1, keepdim=True)
-    d_read = torch.baddbmm(d_constant, d_query, w["query_weight"].mT)[:, 0]
-    d_rows = torch.baddbmm(torch.bmm(d_logits, tables.folded), d_values, w["value_weight"].mT)
-    d_rows[:, shape.readout_token] += d_read
-    d_position = d_rows[:, shape.n_tokens :].clone()
-    d_position[:, shape.readout] += d_read
-    return {
-        "token": d_rows[:, : shape.n_tokens] * scale[:, None, None],
-        "position": d_position,
-        "query_weight": tables.read.mT * d_query,
-        "key_weight": torch.bmm(d_folded.mT, tables.query),
-        "value_weight": torch.bmm(rows, d_values),
-        "output_weight": d_output.flatten(1, 2),
-        "query_bias": d_query[:, 0],
-        "value_bias": d_values[:, : shape.n_tokens].sum(dim=1),
-        "output_bias": d_constant[:, 0],
-    }
-
-
-@cache
-def _own_head(width: int, n_heads: int, *, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "head width"]:
-    """1 / sqrt(h) where an entry of the width belongs to the head, else 0."""
-    own = torch.eye(n_heads, dtype=dtype, device=device).repeat_interleave(width // n_heads, dim=1)
-    return own * (width // n_heads) ** -0.5
 
 
 @cache
