@@ -22,7 +22,7 @@ import polars as pl
 
 from benchmarks import fresh
 from benchmarks.figures import Figure, ratios
-from lrsym.results.store import load
+from lrsym.results.store.store import load
 
 BATCH_SIZES = (256, 50)
 WORKERS, PACK = 2, 8

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from benchmarks import step
 from benchmarks.figures import Figure
-from lrsym.sweep.checkpoint import SECONDS, Keeper
-from lrsym.sweep.run import PackRows
-from lrsym.testbed.data import PackData
-from lrsym.testbed.training import Training
-from lrsym.trial import Trial
+from lrsym.config.trial import Trial
+from lrsym.sweep.execution.checkpoint import SECONDS, Keeper
+from lrsym.sweep.execution.train_pack import PackRows
+from lrsym.testbed.data.data import PackData
+from lrsym.testbed.training.training import Training
 
 
 def measure(*, repeats: int) -> list[Figure]:

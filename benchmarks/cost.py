@@ -16,7 +16,7 @@ import polars as pl
 from benchmarks import fresh
 from benchmarks.against_ray import STEPS_A_POINT
 from benchmarks.figures import Figure
-from lrsym.results.store import load_trials
+from lrsym.results.store.store import load_trials
 
 AXES = {"steps": (150, 300, 600, 1200), "labels": (5, 7, 9, 11, 13, 15), "pack": (1, 2, 4, 8, 16), "workers": (1, 2)}
 NAME = "cost against "

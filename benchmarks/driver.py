@@ -16,10 +16,10 @@ import torch
 
 from benchmarks import fresh
 from benchmarks.figures import Figure
-from lrsym.results.schema import TABLES
-from lrsym.results.store import Store
-from lrsym.sweep.run import run_pack
-from lrsym.trial import Trial
+from lrsym.config.trial import Trial
+from lrsym.results.store.schema import TABLES
+from lrsym.results.store.store import Store
+from lrsym.sweep.execution.train_pack import run_pack
 
 STAGES = {
     "expand": "expand the file to trials",

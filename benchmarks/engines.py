@@ -16,7 +16,7 @@ import polars as pl
 from benchmarks import fresh
 from benchmarks.figures import Figure, ratios
 from benchmarks.processes import Memory
-from lrsym.results.store import load_trials
+from lrsym.results.store.store import load_trials
 
 ENGINES = ("local", "ray")
 PACK_SIZE, WORKERS = 4, 2

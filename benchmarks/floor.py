@@ -16,11 +16,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import fresh, step
 from benchmarks.figures import Figure, ratios
-from lrsym.testbed.batches import batches
-from lrsym.testbed.data import PackData
-from lrsym.testbed.parameters import ParameterLayout
-from lrsym.testbed.training import batch_loss
-from lrsym.trial import Trial
+from lrsym.config.trial import Trial
+from lrsym.testbed.data.batches import batches
+from lrsym.testbed.data.data import PackData
+from lrsym.testbed.model.parameters import ParameterLayout
+from lrsym.testbed.training.training import batch_loss
 
 ACCESSES, FLOAT_BYTES = 7, 4
 TRIES = 5

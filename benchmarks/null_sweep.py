@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmarks.processes import PROC, megabytes
-from lrsym.sweep import drive
-from lrsym.sweep.job import Progress
-from lrsym.sweep.progress import Display
-from lrsym.sweep.spec import load
-from lrsym.trial import Trial
+from lrsym.config.trial import Trial
+from lrsym.sweep import driver as drive
+from lrsym.sweep.execution.progress import Display
+from lrsym.sweep.execution.task import Progress
+from lrsym.sweep.spec.sweep_file import load
 
 SWEEP = """\
 # Question: what does the driver cost?
@@ -96,7 +96,7 @@ def null_pack(
     trials: Sequence[Trial], *, run_id: str, report: Callable[[float], None], **unused: object
 ) -> dict[str, Any]:
     """In place of `run_pack`: reports as often, trains nothing, and returns rows of made-up accuracies."""
-    from lrsym.sweep.run import PackRows
+    from lrsym.sweep.execution.train_pack import PackRows
     from lrsym.vocabulary import METRICS, SPLITS
 
     for step in trials[0].evaluation_steps:
@@ -107,7 +107,7 @@ def null_pack(
 
 
 if __name__ == "__mp_main__":  # a spawned worker
-    from lrsym.sweep import run
+    from lrsym.sweep.execution import train_pack as run
 
     run.run_pack = null_pack
 

@@ -21,9 +21,9 @@ import polars as pl
 from benchmarks import fresh
 from benchmarks.against_ray import STEPS_A_POINT
 from benchmarks.figures import Figure
-from lrsym.results.store import load_trials
-from lrsym.sweep.plan import auto_pack_size
-from lrsym.sweep.spec import load as load_sweep
+from lrsym.results.store.store import load_trials
+from lrsym.sweep.planning.plan import auto_pack_size
+from lrsym.sweep.spec.sweep_file import load as load_sweep
 
 ENGINES = ("local", "ray")
 WORKERS = 2

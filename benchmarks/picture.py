@@ -6,7 +6,7 @@ import altair as alt
 import polars as pl
 
 from benchmarks.cost import AXES, NAME
-from lrsym.results import canvas
+from lrsym.results.plots import theme as canvas
 
 TITLES = {
     "steps": ("optimiser steps", 1),

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from lrsym.sweep.job import worker_environment
+from lrsym.sweep.execution.task import worker_environment
 
 Reports = list[dict[str, Any]]
 
@@ -76,7 +76,7 @@ def train_one(config: dict[str, Any]) -> None:
     from ray import tune
 
     from benchmarks.textbook_trial import train
-    from lrsym.trial import Trial
+    from lrsym.config.trial import Trial
 
     torch.set_num_threads(1)
     trial = Trial.from_axes({**config["axes"], "seed": config["seed"]})

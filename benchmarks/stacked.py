@@ -16,9 +16,9 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.textbook import Clip, adamw_of, warm_up
-from lrsym.parts import Optim
-from lrsym.testbed.contrastive import MAX_LOG_SCALE
-from lrsym.testbed.data import PackData
+from lrsym.config.model import Optim
+from lrsym.testbed.data.data import PackData
+from lrsym.testbed.training.contrastive import MAX_LOG_SCALE
 
 
 def losses(models: Sequence[Clip], optim: Optim, data: PackData, batches: Iterator[Tensor]) -> Iterator[Tensor]:

@@ -16,10 +16,10 @@ from benchmarks import fresh, stacked
 from benchmarks.figures import Figure, ratios
 from benchmarks.textbook import losses
 from benchmarks.textbook_trial import model_of
-from lrsym.testbed.batches import CHUNK, batches
-from lrsym.testbed.data import PackData
-from lrsym.testbed.training import fit
-from lrsym.trial import Trial
+from lrsym.config.trial import Trial
+from lrsym.testbed.data.batches import CHUNK, batches
+from lrsym.testbed.data.data import PackData
+from lrsym.testbed.training.training import fit
 
 BATCH_SIZES = (256, 50)
 """The recipe's and the paper's."""

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lrsym.parts import Optim
-from lrsym.testbed.contrastive import MAX_LOG_SCALE
-from lrsym.testbed.data import PackData
-from lrsym.testbed.parameters import EncoderShape, Weights
+from lrsym.config.model import Optim
+from lrsym.testbed.data.data import PackData
+from lrsym.testbed.model.parameters import EncoderShape, Weights
+from lrsym.testbed.training.contrastive import MAX_LOG_SCALE
 
 
 class Encoder(nn.Module):

@@ -11,11 +11,11 @@ import torch
 from torch.nn import functional as F
 
 from benchmarks.textbook import Clip, Encoder, losses
-from lrsym.testbed.batches import batches
-from lrsym.testbed.data import PackData
+from lrsym.config.trial import Trial
+from lrsym.testbed.data.batches import batches
+from lrsym.testbed.data.data import PackData
 from lrsym.testbed.evaluation import Candidates, grade
-from lrsym.testbed.parameters import ParameterLayout
-from lrsym.trial import Trial
+from lrsym.testbed.model.parameters import ParameterLayout
 from lrsym.vocabulary import METRICS
 
 SCENES_AT_ONCE = 1024

@@ -3,7 +3,7 @@
 import os
 import time
 
-from lrsym.sweep.look import Timing
+from lrsym.sweep.pilot.measurement import Timing
 
 
 def serve(connection, job, number):

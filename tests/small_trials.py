@@ -4,11 +4,11 @@ import itertools
 
 import torch
 
-from lrsym.testbed.data import PackData
+from lrsym.config.trial import Trial
+from lrsym.testbed.data.data import PackData
 from lrsym.testbed.evaluation import Candidates
-from lrsym.testbed.parameters import ParameterLayout
-from lrsym.testbed.training import fit
-from lrsym.trial import Trial
+from lrsym.testbed.model.parameters import ParameterLayout
+from lrsym.testbed.training.training import fit
 
 CPU = torch.device("cpu")
 

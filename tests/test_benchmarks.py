@@ -6,12 +6,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import figures, floor, null_sweep, textbook_trial
 from benchmarks.figures import Figure
-from lrsym.sweep.run import run_pack
-from lrsym.testbed.data import PackData
+from lrsym.config.trial import Trial
+from lrsym.sweep.execution.train_pack import run_pack
+from lrsym.testbed.data.data import PackData
 from lrsym.testbed.evaluation import Candidates, evaluate
-from lrsym.testbed.parameters import ParameterLayout
-from lrsym.testbed.training import fit
-from lrsym.trial import Trial
+from lrsym.testbed.model.parameters import ParameterLayout
+from lrsym.testbed.training.training import fit
 from tests.small_trials import CPU, small
 
 

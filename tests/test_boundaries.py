@@ -21,17 +21,20 @@ def imported_by(code, *, folder=None):
 @pytest.mark.parametrize(
     ("code", "allowed"),
     [
-        ("import lrsym, lrsym.trial, lrsym.axes, lrsym.vocabulary, lrsym.errors, lrsym.toml_source", set()),
-        ("import lrsym.testbed.training, lrsym.testbed.mechanism", {"torch"}),
-        ("import lrsym.results.plots, lrsym.results.store", {"polars", "pyarrow", "altair"}),
+        (
+            "import lrsym, lrsym.config.trial, lrsym.config.axes, lrsym.vocabulary, lrsym.errors, lrsym.toml_source",
+            set(),
+        ),
+        ("import lrsym.testbed.training.training, lrsym.testbed.mechanism.mechanism", {"torch"}),
+        ("import lrsym.results.plots.panels, lrsym.results.store.store", {"polars", "pyarrow", "altair"}),
         ("import lrsym.claims.file, lrsym.claims.verdict", set()),
         ("import lrsym.claims.page, lrsym.claims.judging", {"polars", "pyarrow", "altair"}),
-        ("import lrsym.results.explain_page, lrsym.results.lookup", {"polars", "pyarrow", "altair"}),
-        ("import lrsym.sweep.spec", set()),
-        ("import lrsym.sweep.run", {"torch", "polars", "pyarrow"}),
-        ("import lrsym.sweep.local, lrsym.sweep.drive, lrsym.sweep.choose", {"polars", "pyarrow"}),
-        ("import lrsym.sweep.explain, lrsym.sweep.retrain", {"torch", "safetensors", "polars", "pyarrow"}),
-        ("import lrsym.cli", {"typer"}),
+        ("import lrsym.explain.page, lrsym.results.store.lookup", {"polars", "pyarrow", "altair"}),
+        ("import lrsym.sweep.spec.sweep_file", set()),
+        ("import lrsym.sweep.execution.train_pack", {"torch", "polars", "pyarrow"}),
+        ("import lrsym.sweep.engines.local, lrsym.sweep.driver, lrsym.sweep.pilot.choice", {"polars", "pyarrow"}),
+        ("import lrsym.explain.compute, lrsym.explain.retrain", {"torch", "safetensors", "polars", "pyarrow"}),
+        ("import lrsym.cli.app", {"typer"}),
         ("import lrsym; lrsym.load_weights", {"torch", "safetensors", "pyarrow"}),
         ("import lrsym; lrsym.load_trials('nowhere'); lrsym.plot_phase", {"polars", "pyarrow", "altair"}),
     ],
@@ -46,19 +49,21 @@ def test_the_check_sees_a_library_that_is_loaded():
 
 def test_a_pack_trains_without_ray_and_pandas_and_a_figure_is_redrawn_without_torch(tmp_path):
     train = (
-        "from tests.small_trials import *; from lrsym.results.store import Store\n"
-        "from lrsym.sweep.run import run_pack\n"
+        "from tests.small_trials import *; from lrsym.results.store.store import Store\n"
+        "from lrsym.sweep.execution.train_pack import run_pack\n"
         f"Store({str(tmp_path)!r}).write('p', run_pack([small(seed=0)], run_id='r', device=CPU))"
     )
     assert not {"ray", "pandas"} & imported_by(train)
     draw = (
-        "import lrsym; from lrsym.results.plots import save; from pathlib import Path\n"
+        "import lrsym; from lrsym.results.plots.panels import save; from pathlib import Path\n"
         f"save(lrsym.plot_phase(lrsym.load_trials({str(tmp_path)!r})), Path({str(tmp_path / 'picture')!r}))"
     )
     assert not {"torch", "ray"} & imported_by(draw)
-    ask = f"from lrsym.results.store import Store; s = Store({str(tmp_path)!r}); s.statuses(), s.part_statuses('p')"
+    ask = (
+        f"from lrsym.results.store.store import Store; s = Store({str(tmp_path)!r}); s.statuses(), s.part_statuses('p')"
+    )
     assert "pandas" not in imported_by(ask)
-    pilot = f"from lrsym.sweep.footprint import *; disk_of(Path({str(tmp_path)!r}), 'p', points=3)"
+    pilot = f"from lrsym.sweep.workers.disk_usage import *; disk_of(Path({str(tmp_path)!r}), 'p', points=3)"
     assert "pandas" not in imported_by(pilot)
     assert (tmp_path / "picture.png").stat().st_size > 1000
 
@@ -66,7 +71,7 @@ def test_a_pack_trains_without_ray_and_pandas_and_a_figure_is_redrawn_without_to
 def test_claims_are_judged_and_their_page_written_without_torch(tmp_path):
     words = ["lrsym", "claims", "claims/recipe.toml", "--results", "results/reference", "--claim", "EP"]
     ask = (
-        f"import sys; from lrsym.cli import main; sys.argv = [*{words!r}, '--out', {str(tmp_path / 'page.html')!r}]\n"
+        f"import sys; from lrsym.cli.app import main; sys.argv = {[*words, '--out', str(tmp_path / 'page.html')]!r}\n"
         "try: main()\nexcept SystemExit: pass"
     )
     found = imported_by(ask, folder=Path(__file__).parent.parent)

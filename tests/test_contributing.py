@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lrsym.sweep.run import run_pack
+from lrsym.sweep.execution.train_pack import run_pack
 from tests.small_trials import CPU, small
 
 ROOT = Path(__file__).parent.parent
@@ -19,13 +19,13 @@ TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 FOLLOWED = """
 import json
 
-from lrsym import axes
+from lrsym.config import axes
 from lrsym.errors import UsageError
-from lrsym.results import schema
-from lrsym.results.store import Store, load, load_trials
-from lrsym.sweep.run import run_pack
-from lrsym.sweep.spec import parse
-from lrsym.trial import Trial
+from lrsym.results.store import schema
+from lrsym.results.store.store import Store, load, load_trials
+from lrsym.sweep.execution.train_pack import run_pack
+from lrsym.sweep.spec.sweep_file import parse
+from lrsym.config.trial import Trial
 from tests.small_trials import CPU, SMALL
 
 SWEEP = 'name = "biases"\\n[grid]\\n"model.init_bias_std" = '
@@ -138,10 +138,10 @@ def test_the_tests_that_the_recipes_edit_pass(copy):
         "-q",
         "-p",
         "no:cacheprovider",
-        "tests/test_trial.py",
-        "tests/test_evaluation.py",
+        "tests/config/test_trial.py",
+        "tests/testbed/test_evaluation.py",
         "-k",
         edited,
     )
-    assert "init_bias_std" in (copy / "tests/test_trial.py").read_text()
+    assert "init_bias_std" in (copy / "tests/config/test_trial.py").read_text()
     assert " passed" in told

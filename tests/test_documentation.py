@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from lrsym import axes, cli
-from lrsym.results import schema
+from lrsym.cli import app as cli
+from lrsym.config import axes
+from lrsym.results.store import schema
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from lrsym.results.store import load, load_trials
-from lrsym.sweep.spec import load as load_sweep
+from lrsym.results.store.store import load, load_trials
+from lrsym.sweep.spec.sweep_file import load as load_sweep
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "results/reference"

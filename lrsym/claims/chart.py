@@ -9,7 +9,7 @@ import altair as alt
 from lrsym.claims.file import Part
 from lrsym.claims.judging import JudgedArm, JudgedClaim, JudgedPart
 from lrsym.claims.report import claimed, estimated
-from lrsym.results import canvas
+from lrsym.results.plots import theme as canvas
 from lrsym.vocabulary import VERDICTS
 
 COLOURS = dict(zip(VERDICTS, ("#1f8a70", "#c1121f", "#6b7280"), strict=True))

@@ -11,7 +11,7 @@ from lrsym.claims.file import Claim, ClaimsFile, Part
 from lrsym.claims.tables import Tables, tables_of, values_of, wrong_estimate
 from lrsym.claims.verdict import Estimate, estimate, judge, together
 from lrsym.errors import UsageError
-from lrsym.results.store import load_trials
+from lrsym.results.store.store import load_trials
 from lrsym.vocabulary import RESULTS, VERDICTS
 
 

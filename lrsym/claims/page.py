@@ -13,7 +13,7 @@ from lrsym.claims.chart import COLOURS, plot_claim
 from lrsym.claims.file import ClaimsFile
 from lrsym.claims.judging import JudgedClaim, counts
 from lrsym.claims.report import claimed, estimated, gaps, replicates, shortage
-from lrsym.results import canvas
+from lrsym.results.plots import theme as canvas
 from lrsym.vocabulary import INTERVALS, VERDICTS
 
 SYMBOLS = dict(zip(VERDICTS, ("\u2713", "\u2717", "?"), strict=True))

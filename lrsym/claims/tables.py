@@ -7,8 +7,8 @@ import polars as pl
 
 from lrsym.claims.file import Claim, ClaimsFile
 from lrsym.errors import UsageError, first_line
-from lrsym.results.schema import TABLES
-from lrsym.results.store import load
+from lrsym.results.store.schema import TABLES
+from lrsym.results.store.store import load
 
 Tables = Mapping[str, pl.DataFrame]
 

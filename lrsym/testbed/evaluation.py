@@ -13,13 +13,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from lrsym.testbed import scenes as sc
-from lrsym.testbed.autoregressive import PrefixTree
-from lrsym.testbed.data import PackData, filled
-from lrsym.testbed.encoder import encode, scenes_along
-from lrsym.testbed.parameters import EncoderShape, Flat, ParameterLayout
+from lrsym.config.scene import Scenes
+from lrsym.testbed.data import scenes as sc
+from lrsym.testbed.data.data import PackData, filled
+from lrsym.testbed.model.autoregressive import PrefixTree
+from lrsym.testbed.model.encoder import encode, scenes_along
+from lrsym.testbed.model.parameters import EncoderShape, Flat, ParameterLayout
 from lrsym.vocabulary import METRICS, SPLITS
-from lrsym.world import Scenes
 
 CHUNK_CELLS = {"cpu": 1 << 20, "cuda": 1 << 26}
 """Numbers held at a time for each scene of each trial, its scores or what they come from: 4 MB, near the cache of a

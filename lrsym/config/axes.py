@@ -1,0 +1,94 @@
+"""The axes of a trial as data: what columns, documentation and error messages are made from."""
+
+import types
+import typing
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+
+from lrsym.config.model import PRESETS, Value
+from lrsym.config.trial import Trial
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis as documentation and columns need it."""
+
+    section: str
+    name: str
+    type: type
+    optional: bool
+    default: Value
+    unit: str
+    source: str
+    sentence: str
+    derived: str
+    neutral: Value
+    bounds: str
+
+    @property
+    def key(self) -> str:
+        """The dotted key of sweep files; the column's name is the part behind the dot."""
+        return f"{self.section}.{self.name}" if self.section else self.name
+
+
+@cache
+def axes() -> tuple[Axis, ...]:
+    """Every axis of a trial, section by section, the seed last."""
+    listed: list[Axis] = []
+    for section, part in Trial.model_fields.items():
+        if isinstance(part.annotation, type) and issubclass(part.annotation, BaseModel):
+            listed += [_describe(section, name, field) for name, field in part.annotation.model_fields.items()]
+    return (*listed, _describe("", "seed", Trial.model_fields["seed"]))
+
+
+def as_markdown() -> str:
+    """The axes page: one row for each key of a sweep file."""
+    lines = [
+        "# Axes: the keys of a sweep file",
+        "",
+        "Written by `lrsym axes`; a test holds this page to the code. The column of an axis in the table `trials` is",
+        "the part of its key behind the dot.",
+        "",
+        "| key | type | allowed | default | unit | meaning | source |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for a in axes():
+        kind = a.type.__name__ + (" or absent" if a.optional else "")
+        default = a.derived or (
+            "" if a.default is None else str(a.default).lower() if a.type is bool else str(a.default)
+        )
+        cells = (f"`{a.key}`", kind, a.bounds.replace("|", "or"), default, a.unit, a.sentence, a.source)
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += [
+        "",
+        "`model.preset` is no axis but stands for several, the paper's models; a key given beside it goes first, and a",
+        "decoder has no vision_blocks:",
+        "",
+        *(f"- `{name}`: {', '.join(f'{k} {v}' for k, v in values.items())}" for name, values in PRESETS.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _describe(section: str, name: str, field: Any) -> Axis:
+    members = typing.get_args(field.annotation) if _is_union(field.annotation) else (field.annotation,)
+    base = next(m for m in members if m is not type(None))
+    choices = typing.get_args(base)
+    marks = {"ge": ">= {}", "gt": "> {}", "le": "<= {}", "lt": "< {}"}
+    rules = [text.format(getattr(m, mark)) for m in field.metadata for mark, text in marks.items() if hasattr(m, mark)]
+    return Axis(
+        section,
+        name,
+        str if choices else base,
+        len(members) > 1,
+        field.default,
+        sentence=field.description,
+        bounds=", ".join(rules) or " | ".join(map(str, choices)),
+        **field.json_schema_extra,
+    )
+
+
+def _is_union(annotation: Any) -> bool:
+    return isinstance(annotation, types.UnionType)

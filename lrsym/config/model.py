@@ -1,0 +1,218 @@
+"""The parts of a trial beside its scenes: every axis with type, bounds, default and source.
+
+Validation, Parquet columns, the documentation page and the command line all follow from the fields
+(through `lrsym.config.axes`), so an axis is added here, or in `lrsym.config.scene`, and in its one user.
+
+Sources named below: "paper" is arXiv:2601.12809; "recipe" is our own setting that shows the mechanism in
+seconds (docs/decisions/recipe.md).
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+MAX_WIDTH, MAX_BLOCKS, MAX_STEPS = 8192, 64, 10**9
+"""Far beyond any use; they keep a typing error from becoming an overflow."""
+
+Value = int | float | str | bool | None
+
+
+def axis_field(
+    default: Any, unit: str, source: str, sentence: str, derived: str = "", neutral: Any = None, **bounds: Any
+) -> Any:
+    """One axis: default, unit, source and sentence; `derived` names the rule behind a computed default.
+
+    `neutral` belongs to an axis that came after the first rows: the value that does what the trainer did without
+    the axis. It is not part of the identity, so it must never change, whatever becomes of the default.
+    """
+    extra: dict[str, Any] = {"unit": unit, "source": source, "derived": derived, "neutral": neutral}
+    return Field(default=default, description=sentence, json_schema_extra=extra, **bounds)
+
+
+class Part(BaseModel):
+    """A frozen value whose fields are axes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+PRESETS: dict[str, dict[str, Value]] = {
+    "simplified": {
+        "vision_blocks": 1, "text_blocks": 1, "repeats": 1, "d_mlp": 0, "layer_norm": "none", "dropout": 0.0,
+    },
+    "full": {
+        "vision_blocks": 2, "text_blocks": 2, "repeats": 2, "d_mlp": 512, "layer_norm": "pre", "dropout": 0.1,
+    },
+}  # fmt: skip
+"""Axes of a model that the key `model.preset` sets where they are not given themselves: the paper's two models."""
+
+
+class Model(Part):
+    """The encoders, or the one decoder; by default the paper's simplified model: one attention block, no LayerNorm, no
+    MLP."""
+
+    kind: Literal["contrastive", "autoregressive"] = axis_field(
+        "contrastive",
+        "",
+        "paper",
+        "Vision and text encoder with a contrastive loss, or one causal decoder that reads the image and writes the "
+        "caption and is tested on at most 1,000 scenes of each validation set.",
+        neutral="contrastive",
+    )
+    d_model: int = axis_field(128, "", "paper", "Width of embeddings and residual stream.", ge=1, le=MAX_WIDTH)
+    n_heads: int = axis_field(4, "heads", "paper", "Attention heads of each encoder; must divide d_model.", ge=1)
+    embedding_scale: float = axis_field(
+        math.sqrt(128),
+        "",
+        "code base the paper started from",
+        'Multiplier of the token embeddings before positions are added; "sqrt_d_model" or a number.',
+        derived="sqrt(d_model)",
+        gt=0,
+    )
+    init_token_std: float = axis_field(0.02, "", "recipe", "Standard deviation of token embeddings at the start.", ge=0)
+    init_position_std: float = axis_field(
+        0.02, "", "recipe", "Standard deviation of position embeddings at the start.", ge=0
+    )
+    init_weight_gain: float = axis_field(
+        1.0, "", "recipe", "Attention and projection weights start at N(0, gain / sqrt(d_model)).", ge=0
+    )
+
+    vision_blocks: int = axis_field(
+        1, "blocks", "paper", "Blocks of the vision encoder.", neutral=1, ge=1, le=MAX_BLOCKS
+    )
+    text_blocks: int = axis_field(
+        1, "blocks", "paper", "Blocks of the text encoder, or of the decoder.", neutral=1, ge=1, le=MAX_BLOCKS
+    )
+    repeats: int = axis_field(
+        1,
+        "",
+        "paper (M_rep)",
+        "How often each encoder's stack of blocks is applied, with the same weights.",
+        neutral=1,
+        ge=1,
+        le=MAX_BLOCKS,
+    )
+    d_mlp: int = axis_field(
+        0, "", "paper: 512", "Width of the MLP (GELU) after each attention; 0: no MLP.", neutral=0, ge=0, le=MAX_WIDTH
+    )
+    layer_norm: Literal["none", "pre", "post"] = axis_field(
+        "none",
+        "",
+        "paper (full model; where is not told)",
+        "LayerNorm: none, before attention and MLP (and a last one), or after their residual sums.",
+        neutral="none",
+    )
+    dropout: float = axis_field(
+        0.0,
+        "0..1",
+        "paper: 0.1",
+        "Share of entries dropped in training, from embeddings and from what attention and MLP add.",
+        neutral=0.0,
+        ge=0,
+        lt=1,
+    )
+    positions: Literal["learned", "rotary"] = axis_field(
+        "learned", "", "paper", "Learned position embeddings, or rotary turning of queries and keys.", neutral="learned"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "preset" in given:
+            preset, given = given["preset"], {key: value for key, value in given.items() if key != "preset"}
+            if preset not in PRESETS:
+                raise ValueError(f'preset must be one of {", ".join(PRESETS)}, got "{preset}"; change it')
+            axes = dict(PRESETS[preset])
+            if given.get("kind") == "autoregressive":
+                del axes["vision_blocks"]  # a decoder has no vision encoder
+            given = axes | given
+        if isinstance(given, Mapping) and given.get("positions") == "rotary" and "init_position_std" not in given:
+            given = {**given, "init_position_std": 0.0}
+        if isinstance(given, Mapping) and given.get("embedding_scale", "sqrt_d_model") == "sqrt_d_model":
+            width = given.get("d_model", cls.model_fields["d_model"].default)
+            if type(width) is int and 0 < width <= MAX_WIDTH:
+                return {**given, "embedding_scale": math.sqrt(width)}
+        return given
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        if self.d_model % self.n_heads:
+            raise ValueError(
+                f"n_heads must divide d_model, got {self.n_heads} heads for width {self.d_model}; "
+                "change one of them (several model sizes: move both axes together with [[zip]])"
+            )
+        if self.kind == "autoregressive" and self.vision_blocks != 1:
+            raise ValueError(
+                f"vision_blocks must be 1 with kind autoregressive, which has no vision encoder, "
+                f"got {self.vision_blocks}; set it to 1; text_blocks is the decoder's depth"
+            )
+        if self.positions == "rotary" and self.d_model // self.n_heads % 2:
+            raise ValueError(
+                f"rotary positions need heads of even width, got d_model / n_heads = {self.d_model // self.n_heads}; "
+                "change one of them"
+            )
+        if self.positions == "rotary" and self.init_position_std:
+            raise ValueError(
+                f"init_position_std must be 0 with rotary positions, which have no embeddings, "
+                f"got {self.init_position_std:g}; leave it out"
+            )
+        return self
+
+
+class Optim(Part):
+    """AdamW, the batches, and how long to train."""
+
+    learning_rate: float = axis_field(1e-3, "", "recipe (paper: 1e-4)", "AdamW's rate after warm-up.", gt=0)
+    weight_decay: float = axis_field(0.2, "", "paper", "Decoupled decay of every parameter but the temperature.", ge=0)
+    beta1: float = axis_field(0.9, "", "recipe", "AdamW's first-moment decay.", ge=0, lt=1)
+    beta2: float = axis_field(0.98, "", "recipe", "AdamW's second-moment decay.", ge=0, lt=1)
+    epsilon: float = axis_field(1e-6, "", "CLIP", "Added to AdamW's denominator.", gt=0)
+    warmup_steps: int = axis_field(
+        100, "steps", "recipe", "Steps over which the rate rises linearly.", ge=0, le=MAX_STEPS
+    )
+    batch_size: int = axis_field(
+        256, "scenes", "recipe (paper: 50)", "Scenes, each with its caption, in a batch.", ge=2
+    )
+    steps: int | None = axis_field(
+        3000, "steps", "recipe", "Fixed-step arm: optimiser steps. Give this or epochs.", ge=1, le=MAX_STEPS
+    )
+    epochs: int | None = axis_field(
+        None,
+        "epochs",
+        "paper: 10,000",
+        "Fixed-epoch arm: passes over the training set; steps follow from its size.",
+        ge=1,
+    )
+    replacement: bool = axis_field(
+        True, "", "recipe", "Draw batches with replacement; without, each epoch is one shuffled pass."
+    )
+    temperature: float = axis_field(
+        0.07, "", "CLIP", "Temperature at the start; learned, logit scale at most 100.", gt=0
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_arm(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and given.get("epochs") is not None and "steps" not in given:
+            return {**given, "steps": None}
+        return given
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError(
+                f"give either steps (fixed-step arm) or epochs (fixed-epoch arm), got steps {self.steps} "
+                f"and epochs {self.epochs}; leave one of them out"
+            )
+        return self
+
+
+class Eval(Part):
+    """When accuracies are measured during training, and what counts as reached."""
+
+    schedule: Literal["log", "linear"] = axis_field(
+        "log", "", "ours", "Spacing of the evaluations: log from 1 % of the steps to the last, or linear."
+    )
+    points: int = axis_field(20, "evaluations", "ours", "Evaluations along a learning curve.", ge=1, le=1000)
+    threshold: float = axis_field(0.9, "", "ours", "Accuracy that counts as reached in steps-to-threshold.", gt=0, le=1)

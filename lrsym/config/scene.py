@@ -1,0 +1,167 @@
+"""The scenes of a trial: what is seen, and which of it is trained on. Sources as in `lrsym.config.model`."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import model_validator
+
+from lrsym.config.geometry import layouts, mean_true
+from lrsym.config.model import Part, axis_field
+
+MAX_CELLS, MAX_TRIPLE_SCENES = 64, 20_000_000
+"""Far beyond any use; they keep a typing error from becoming an overflow. All scenes of three objects are shuffled for
+each trial: 20 million take three seconds and half a GB."""
+
+
+class Scenes(Part):
+    """What is seen: the scenes, and which of them are trained on."""
+
+    n_positions: int = axis_field(
+        10, "pixels", "paper", "Length of the one-dimensional image; columns of a grid.", ge=2, le=64
+    )
+    n_labels: int = axis_field(
+        20,
+        "labels",
+        "paper (N_tot)",
+        "All labels; those in no pair are seen alone.",
+        derived="n_pair_labels + n_heldout_labels",
+        ge=2,
+        le=512,
+    )
+    n_pair_labels: int = axis_field(
+        15, "labels", "paper (N_pair)", "Label diversity: labels whose ordered pairs are all trained.", ge=2, le=512
+    )
+    n_heldout_labels: int = axis_field(
+        5, "labels", "paper (N_val)", "Labels trained alone only; their pairs are the unseen pairs.", ge=0, le=512
+    )
+    positions_per_label: int = axis_field(
+        5, "scenes", "paper (n_1)", "Single-object scenes trained for each label, at distinct positions.", ge=1
+    )
+    layouts_per_pair: int = axis_field(
+        10,
+        "scenes",
+        "paper (n_2)",
+        "Layout diversity: scenes trained for each ordered pair, with distinct layouts.",
+        ge=1,
+    )
+    coverage: float = axis_field(
+        1.0,
+        "0..1",
+        "ours",
+        "Share of the pairs of the pair labels that are trained, drawn at random.",
+        neutral=1.0,
+        gt=0,
+        le=1,
+    )
+    pair_orders: Literal["both", "one"] = axis_field(
+        "both",
+        "",
+        "ours",
+        "Orders in which a pair of labels is trained; one: either a left of b or b left of a, drawn at random.",
+        neutral="both",
+    )
+    captions: Literal["left", "both", "above", "left+above"] = axis_field(
+        "left",
+        "",
+        "paper (left, both), ours (above)",
+        "Which relations the captions name: left of, left and right of (both), above, left of and above.",
+    )
+    n_rows: int = axis_field(1, "pixels", "paper: 4", "Rows of the image; 1: one-dimensional.", neutral=1, ge=1, le=32)
+    n_objects: int = axis_field(
+        2, "objects", "paper", "Objects of the scenes that are no single-object scenes.", neutral=2, ge=2, le=3
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "n_labels" not in given:
+            parts = [given.get(k, cls.model_fields[k].default) for k in ("n_pair_labels", "n_heldout_labels")]
+            if all(type(part) is int for part in parts):
+                return {**given, "n_labels": sum(parts)}
+        return given
+
+    @model_validator(mode="after")
+    def _rules_of_labels(self) -> Self:
+        used = self.n_pair_labels + self.n_heldout_labels
+        if self.n_labels < used:
+            raise ValueError(
+                f"n_labels must be at least n_pair_labels + n_heldout_labels = {used}, got {self.n_labels}; "
+                "raise it or leave it out"
+            )
+        if self.n_cells > MAX_CELLS:
+            raise ValueError(
+                f"n_rows x n_positions must be at most {MAX_CELLS}, got {self.n_rows} x {self.n_positions}; lower one"
+            )
+        if self.n_rows == 1 and "above" in self.captions:
+            raise ValueError(f"captions {self.captions} need an image of several rows, got n_rows 1; raise it")
+        if self.n_pair_labels < self.n_objects:
+            raise ValueError(
+                f"n_pair_labels must be at least n_objects = {self.n_objects}, got {self.n_pair_labels}; raise it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _rules_of_layouts(self) -> Self:
+        size = f"{self.n_rows} rows of " * (self.n_rows > 1) + f"{self.n_positions} positions"
+        if not self.n_layouts:
+            raise ValueError(
+                f"{self.n_objects} objects of which each two stand in a relation of captions {self.captions} have no "
+                f"layout on {size}; raise n_positions"
+            )
+        if self.positions_per_label > self.n_cells:
+            raise ValueError(
+                f"positions_per_label must be 1..{self.n_cells} for {size}, "
+                f"got {self.positions_per_label}; lower it or raise n_positions"
+            )
+        if self.layouts_per_pair > self.n_layouts:
+            raise ValueError(
+                f"layouts_per_pair must be 1..{self.n_layouts} for {size}, "
+                f"got {self.layouts_per_pair}; lower it or raise n_positions"
+            )
+        used = self.n_pair_labels + self.n_heldout_labels
+        every = math.perm(used, self.n_objects) * self.n_layouts
+        if self.n_objects > 2 and every > MAX_TRIPLE_SCENES:
+            raise ValueError(
+                f"three objects of {used} labels in {self.n_layouts:,} layouts make {every:,} scenes, more than "
+                f"{MAX_TRIPLE_SCENES:,}; lower n_pair_labels, n_positions or n_rows"
+            )
+        if not self.n_trained_pairs:
+            raise ValueError(
+                f"coverage must leave at least one of {self._n_pair_choices} pairs to train, got {self.coverage:g}; "
+                f"raise it to {1 / self._n_pair_choices:.3g} or more"
+            )
+        return self
+
+    @property
+    def n_cells(self) -> int:
+        """Pixels of the image."""
+        return self.n_rows * self.n_positions
+
+    @property
+    def layouts(self) -> tuple[tuple[int, ...], ...]:
+        """Every layout of `n_objects` objects, as cells."""
+        return layouts(self.n_positions, self.n_rows, self.n_objects, self.captions)
+
+    @property
+    def n_layouts(self) -> int:
+        """Layouts of `n_objects` objects; two objects in one row: pairs of positions p < q."""
+        return len(self.layouts)
+
+    @property
+    def n_examples(self) -> int:
+        """Size of the training set, in scenes with a caption: a scene of which several captions are true counts for
+        each; of a grid with two relations, where that depends on the layout, the mean over layouts."""
+        true = mean_true(self.n_positions, self.n_rows, self.n_objects, self.captions)
+        return self.n_labels * self.positions_per_label + round(self.n_trained_pairs * self.layouts_per_pair * true)
+
+    @property
+    def n_trained_pairs(self) -> int:
+        """Ordered pairs (with three objects: triples) in the training set."""
+        return round(self.coverage * self._n_pair_choices)
+
+    @property
+    def _n_pair_choices(self) -> int:
+        """Pairs that coverage is a share of: ordered ones, or each pair in its one order."""
+        count = math.perm if self.pair_orders == "both" else math.comb
+        return count(self.n_pair_labels, self.n_objects)

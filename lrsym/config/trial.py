@@ -1,0 +1,124 @@
+"""Trials as frozen values, and the identity made from them. Their axes: `lrsym.config.scene`, `lrsym.config.model`."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from functools import cache, cached_property
+from typing import Any, Self
+
+from pydantic import BaseModel
+
+from lrsym.config.model import Eval, Model, Optim, Part, Value, axis_field
+from lrsym.config.scene import Scenes
+
+TRAINER_VERSION = 1
+"""Part of every trial_id. Raise it by hand when the same configuration may give other rows."""
+
+
+class Trial(Part):
+    """One fully resolved configuration, seed included."""
+
+    scenes: Scenes = Scenes()
+    model: Model = Model()
+    optim: Optim = Optim()
+    eval: Eval = Eval()
+    seed: int = axis_field(0, "", "", "Root of every random stream of the trial; seeds are replicates.", ge=0, lt=2**63)
+
+    @classmethod
+    def from_axes(cls, values: Mapping[str, Any]) -> Self:
+        """The trial with `values` by dotted key (`"optim.steps"`, `"seed"`), anything else at its default.
+
+        Raises pydantic's ValidationError where a value or a combination is not allowed.
+        """
+        nested: dict[str, Any] = {}
+        for key, value in values.items():
+            section, dot, name = key.partition(".")
+            if dot:
+                nested.setdefault(section, {})[name] = value
+            else:
+                nested[section] = value
+        return cls.model_validate(nested)
+
+    def values(self) -> dict[str, Value]:
+        """Every axis by dotted key, in the order of their definition."""
+        dumped = self.model_dump()
+        sections = {section: part for section, part in dumped.items() if isinstance(part, dict)}
+        dotted = {f"{section}.{name}": value for section, part in sections.items() for name, value in part.items()}
+        return {**dotted, "seed": self.seed}
+
+    @cached_property
+    def trial_id(self) -> str:
+        """128 bits in hex: SHA-256 over the canonical JSON of every axis that is not neutral and `TRAINER_VERSION`."""
+        # Adding 0.0 turns -0.0 into 0.0: equal values must not have two identities.
+        resolved = {
+            key: value + 0.0 if isinstance(value, float) else value
+            for key, value in self.values().items()
+            if key not in _neutral() or value != _neutral()[key]
+        }
+        canonical = json.dumps(
+            {"trainer_version": TRAINER_VERSION, "trial": resolved},
+            sort_keys=True,
+            separators=(",", ":"),
+            allow_nan=False,
+        )
+        return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+    @property
+    def n_steps(self) -> int:
+        """Optimiser steps in either arm; a last partial batch of the fixed-epoch arm is filled, not dropped."""
+        if self.optim.steps is not None:
+            return self.optim.steps
+        assert self.optim.epochs is not None
+        return math.ceil(self.optim.epochs * self.scenes.n_examples / self.optim.batch_size)
+
+    @property
+    def evaluation_steps(self) -> tuple[int, ...]:
+        """Steps after which the trial is evaluated, ascending; the last step is always one of them."""
+        last, points = self.n_steps, self.eval.points
+        if self.eval.schedule == "linear":
+            steps = {round(last * (i + 1) / points) for i in range(points)}
+        else:
+            first = max(1.0, last / 100)
+            steps = {round(last * (first / last) ** (i / max(1, points - 1))) for i in range(points)}
+        return tuple(sorted((steps | {last}) - {0}))
+
+    @property
+    def static_shape(self) -> tuple[Value, ...]:
+        """What trials of one pack must share: the program of a step, steps and evaluation steps."""
+        return (*self.program, self.n_steps, self.eval.schedule, self.eval.points)
+
+    @property
+    def program(self) -> tuple[Value, ...]:
+        """What decides the cost of a step: array shapes and batch size."""
+        s, m = self.scenes, self.model
+        return (
+            s.n_positions,
+            s.n_rows,
+            s.n_objects,
+            s.n_labels,
+            s.captions,
+            m.kind,
+            m.d_model,
+            m.n_heads,
+            m.vision_blocks,
+            m.text_blocks,
+            m.repeats,
+            m.d_mlp,
+            m.layer_norm,
+            m.dropout > 0,
+            m.positions,
+            self.optim.batch_size,
+        )
+
+
+@cache
+def _neutral() -> dict[str, Value]:
+    """Neutral value by dotted key of the axes that have one."""
+    found: dict[str, Any] = {}
+    for section, part in Trial.model_fields.items():
+        if isinstance(part.annotation, type) and issubclass(part.annotation, BaseModel):
+            for name, field in part.annotation.model_fields.items():
+                extra: Any = field.json_schema_extra
+                found[f"{section}.{name}"] = extra["neutral"]
+    return {key: value for key, value in found.items() if value is not None}

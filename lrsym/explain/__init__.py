@@ -1,0 +1,1 @@
+"""One trial taken apart on one page."""

@@ -1,0 +1,37 @@
+"""The trained model of a finished trial: its weights from their file, or by training it once more."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from lrsym.config.trial import Trial
+from lrsym.errors import UsageError
+from lrsym.sweep.execution.weights import load_weights, save_weights, weights_path
+from lrsym.testbed.data.data import PackData
+from lrsym.testbed.model.trained import TrainedModel
+from lrsym.testbed.training.training import fit
+
+
+def trained_model(root: Path, trial: Trial, *, device: str, report: Callable[[float], None]) -> TrainedModel:
+    """The model of `trial`; where its weights are not in the store at `root`, they are there afterwards.
+
+    `report` hears the fraction of steps done, if it is trained. Raises UsageError if training diverges.
+    """
+    if not weights_path(root, trial.trial_id).exists():
+        save_weights(root, retrain(trial, device=device, report=report))
+    return load_weights(root, trial.trial_id, device=device)
+
+
+def retrain(trial: Trial, *, device: str, report: Callable[[float], None]) -> TrainedModel:
+    """The model after the last step. Raises UsageError if training diverges."""
+    chosen, last = torch.device(device), None
+    for last in fit([trial], PackData.of([trial], device=chosen), device=chosen):
+        report(last.step / trial.n_steps)
+    assert last is not None  # the last step is always evaluated
+    if step := int(last.diverged_at[0]):
+        raise UsageError(
+            f"trial {trial.trial_id} diverged at step {step} when it was trained again, though its row says done; "
+            "train it on hardware like that of its run (table runs), or with another --device"
+        )
+    return TrainedModel.of(trial, last.parameters)

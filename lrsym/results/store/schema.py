@@ -1,0 +1,257 @@
+"""Every table and column of the store, once: name, type, unit and one sentence.
+
+Writers, readers and the documentation page are held to this module by tests.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, chain
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from lrsym.config.axes import Axis, axes
+from lrsym.vocabulary import MEASURES, METRICS, SCORE_TERMS, SPLITS, STATUSES
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; `type` is the Arrow type it is written with."""
+
+    name: str
+    type: pa.DataType
+    unit: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table; `key` names the columns that tell its rows apart."""
+
+    name: str
+    sentence: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @cached_property
+    def arrow(self) -> pa.Schema:
+        """The Arrow schema, with the schema version in its metadata."""
+        fields = [pa.field(c.name, c.type) for c in self.columns]
+        return pa.schema(fields, metadata={"lrsym_schema_version": str(SCHEMA_VERSION)})
+
+    @cached_property
+    def empty(self) -> pl.DataFrame:
+        """A frame of its columns, without rows."""
+        return pl.DataFrame(schema=pl.Schema(self.arrow))
+
+    def build(self, rows: Iterable[dict[str, object]]) -> pa.Table:
+        """An Arrow table of `rows`; columns that a row lacks are null.
+
+        Raises ValueError for a column this table does not have.
+        """
+        rows = list(rows)
+        unknown = {name for row in rows for name in row} - {c.name for c in self.columns}
+        if unknown:
+            raise ValueError(f"table {self.name} has no column {', '.join(sorted(unknown))}; add it to schema.py")
+        arrays = [array([row.get(c.name) for row in rows], c.type) for c in self.columns]
+        return pa.Table.from_arrays(arrays, schema=self.arrow)
+
+
+def array(values: Sequence[Any], type: pa.DataType) -> pa.Array:
+    """An Arrow array of Python values, through polars: Arrow's own way there imports pandas, a quarter of a second.
+
+    Lists go end to end, cut where one begins: list by list polars takes five times as long.
+    """
+    if pa.types.is_list(type):
+        lists = [value or () for value in values]
+        cuts = [*accumulate(map(len, lists), initial=0)]
+        starts = [None if value is None else cut for value, cut in zip(values, cuts[:-1], strict=True)]
+        offsets = array([*starts, cuts[-1]], pa.int32())
+        return pa.ListArray.from_arrays(offsets, array([*chain.from_iterable(lists)], type.value_type))
+    (dtype,) = pl.Schema([pa.field("", type)]).values()
+    return pl.Series(values, dtype=dtype).to_arrow().cast(type)
+
+
+_TEXT, _INT, _FLOAT, _TIME = pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", tz="UTC")
+_TRIAL_ID = Column(
+    "trial_id", _TEXT, "", "Identity of the trial: a hash of its configuration and the trainer's version."
+)
+_SPLIT = Column("split", _TEXT, "", f"One of {', '.join(SPLITS)}.")
+_METRIC = Column("metric", _TEXT, "", f"One of {', '.join(METRICS)}.")
+
+
+def _axis_column(axis: Axis) -> Column:
+    types = {int: _INT, float: _FLOAT, str: _TEXT, bool: pa.bool_()}
+    return Column(axis.name, types[axis.type], axis.unit, axis.sentence)
+
+
+def _trial_columns() -> tuple[Column, ...]:
+    pairs = [(s, m) for s in SPLITS for m in METRICS]
+    accuracies = [Column(f"{s}_{m}", _FLOAT, "0..1", f"On {SPLITS[s]}: {METRICS[m]}.") for s, m in pairs]
+    reached = [
+        Column(
+            f"steps_to_{s}_{m}", _INT, "steps", f"First evaluated step with {s}_{m} at the threshold; null if never."
+        )
+        for s, m in pairs
+    ]
+    return (
+        _TRIAL_ID,
+        *(_axis_column(axis) for axis in axes()),
+        Column("status", _TEXT, "", f"One of {', '.join(STATUSES)}."),
+        Column("message", _TEXT, "", "What went wrong; null for done trials."),
+        *accuracies,
+        *reached,
+        Column("trained_steps", _INT, "steps", "Optimiser steps taken; fewer than asked where the trial diverged."),
+        Column("seconds", _FLOAT, "s", "Wall time of the pack, evaluation included, divided by its members."),
+        Column("pack_size", _INT, "trials", "Members of the pack the trial was trained in."),
+        Column("run_id", _TEXT, "", "The run that trained it: key of table runs."),
+        Column("finished_at", _TIME, "UTC", "When the pack was written."),
+    )
+
+
+TABLES = {
+    table.name: table
+    for table in (
+        Table("trials", "One row for each trial: its axes, its outcome, its cost.", ("trial_id",), _trial_columns()),
+        Table(
+            "curves",
+            "Learning curves.",
+            ("trial_id", "step", "split", "metric"),
+            (
+                _TRIAL_ID,
+                Column("step", _INT, "steps", "Optimiser steps taken before this evaluation."),
+                _SPLIT,
+                Column("metric", _TEXT, "", f"One of {', '.join(METRICS)}; loss (of the batch) on split train."),
+                Column("value", _FLOAT, "0..1 or nats", "The accuracy or loss."),
+            ),
+        ),
+        Table(
+            "ablations",
+            "Accuracies at the end of training with score or value terms left out at inference.",
+            ("trial_id", "term", "split", "metric"),
+            (
+                _TRIAL_ID,
+                Column(
+                    "term",
+                    _TEXT,
+                    "",
+                    "What was left out of the first block of the vision encoder or decoder; none is the baseline.",
+                ),
+                _SPLIT,
+                _METRIC,
+                Column("value", _FLOAT, "0..1", "The accuracy."),
+            ),
+        ),
+        Table(
+            "terms",
+            "Profiles of the score terms along the keys, for the query that is read out ([CLS] or [EOT]).",
+            ("trial_id", "encoder", "head", "term"),
+            (
+                _TRIAL_ID,
+                Column("encoder", _TEXT, "", "vision or text; decoder where kind is autoregressive."),
+                Column("head", _INT, "", "Attention head, from 0."),
+                Column(
+                    "term",
+                    _TEXT,
+                    "",
+                    f"One of {', '.join(SCORE_TERMS)}, or the sums EP+PP+BP and EE+PE+BE; R with rotary positions.",
+                ),
+                Column(
+                    "query",
+                    _INT,
+                    "position",
+                    "Position of the read-out token: 0 for [CLS], 3 for [EOT]; in a decoder [CLS] follows the pixels.",
+                ),
+                Column(
+                    "profile",
+                    pa.list_(pa.float32()),
+                    "logit",
+                    "Contribution to the logit by key: by position for terms that end in P ([CLS] comes first, in a "
+                    "decoder last), by token id for those that end in E. What the query cannot see has no entry.",
+                ),
+                Column(
+                    "slope",
+                    _FLOAT,
+                    "logit/pixel",
+                    "Least-squares slope of the profile over the pixels, on a grid of its means over rows "
+                    "(captions above: over columns); null for token profiles and for text.",
+                ),
+                Column(
+                    "monotonicity",
+                    _FLOAT,
+                    "-1..1",
+                    "Kendall's tau between pixel and profile: 1 rises everywhere, -1 falls; null as slope.",
+                ),
+                Column(
+                    "ramp",
+                    _FLOAT,
+                    "0..1",
+                    "Share of the profile's variance over the pixels that a straight line explains; null as slope.",
+                ),
+            ),
+        ),
+        Table(
+            "measures",
+            "Numbers about the mechanism at the end of training: "
+            + "; ".join(f"`{name}`: {sentence}" for name, sentence in MEASURES.items())
+            + ".",
+            ("trial_id", "encoder", "block", "head", "measure"),
+            (
+                _TRIAL_ID,
+                Column("encoder", _TEXT, "", "vision, decoder, text, or both for what compares the two."),
+                Column("block", _INT, "", "Block application, from 0; null for what belongs to the whole model."),
+                Column("head", _INT, "", "Attention head, from 0; null as block."),
+                Column("measure", _TEXT, "", "Which number."),
+                Column("value", _FLOAT, "logit or 0..1 or -1..1", "The number; logits for std_ and delta_."),
+            ),
+        ),
+        Table(
+            "runs",
+            "One row for each `lrsym sweep`: where the rows came from.",
+            ("run_id",),
+            (
+                Column("run_id", _TEXT, "", "Identity of the run."),
+                Column("sweep", _TEXT, "", "Name of the sweep."),
+                Column("started_at", _TIME, "UTC", "When the run began."),
+                Column("finished_at", _TIME, "UTC", "When it ended; null while it runs or if it was killed."),
+                Column("engine", _TEXT, "", "local or ray."),
+                Column("workers", _INT, "", "Packs trained at a time."),
+                Column("device", _TEXT, "", "cpu or cuda."),
+                Column("hardware", _TEXT, "", "Processor or accelerator model, as the driver sees it."),
+                Column("threads", _INT, "", "torch threads of each worker."),
+                Column("n_planned", _INT, "trials", "Trials this run set out to train."),
+                Column("lrsym_version", _TEXT, "", "Version of lrsym."),
+                Column("trainer_version", _INT, "", "Version of the trainer, part of every trial_id."),
+                Column("commit", _TEXT, "", "Git commit of lrsym's checkout; null outside one."),
+                Column("dirty", pa.bool_(), "", "Whether that checkout had uncommitted changes."),
+                Column("python", _TEXT, "", "Version of Python."),
+                Column("torch", _TEXT, "", "Version of torch."),
+                Column("host", _TEXT, "", "Name of the driver's machine."),
+            ),
+        ),
+    )
+}
+
+
+def axis_columns() -> tuple[str, ...]:
+    """Names of the `trials` columns that are axes, the seed included."""
+    return tuple(axis.name for axis in axes())
+
+
+def cell_columns() -> tuple[str, ...]:
+    """Names of the `trials` columns that tell cells apart: every axis but the seed."""
+    return tuple(name for name in axis_columns() if name != "seed")
+
+
+def as_markdown() -> str:
+    """The columns page: one section for each table."""
+    lines = ["# Tables and columns", "", "Written by `lrsym columns`; a test holds this page to the code."]
+    for table in TABLES.values():
+        lines += ["", f"## {table.name}", "", table.sentence, f"Key: {', '.join(table.key)}.", ""]
+        lines += ["| column | type | unit | meaning |", "|---|---|---|---|"]
+        lines += [f"| `{c.name}` | {c.type} | {c.unit} | {c.sentence} |" for c in table.columns]
+    return "\n".join(lines) + "\n"

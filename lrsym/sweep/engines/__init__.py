@@ -1,0 +1,1 @@
+"""What hands packs to workers: local processes, Ray Tune."""

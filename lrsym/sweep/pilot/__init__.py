@@ -1,0 +1,1 @@
+"""Measure some steps, then choose pack size and workers."""

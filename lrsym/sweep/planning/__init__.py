@@ -1,0 +1,1 @@
+"""From trials and store to packs and their cost. Arithmetic only."""

@@ -1,0 +1,109 @@
+"""What is wrong in a sweep file, in one message: the rule, the value, the remedy."""
+
+import difflib
+import math
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+
+from lrsym.config.axes import Axis, axes
+from lrsym.config.model import PRESETS
+from lrsym.config.trial import Trial
+from lrsym.toml_source import fits_64_bits, show, suggest
+
+TOP_KEYS = ("name", "replicates", "seed", "base", "grid", "zip", "exclude")
+PRESET = Axis(
+    section="model", name="preset", type=str, optional=True, default=None, unit="", source="paper",
+    sentence="Sets the axes of one of the paper's models", derived="", neutral=None, bounds=" | ".join(PRESETS),
+)  # fmt: skip
+"""No axis: a key of sweep files that stands for several of them."""
+
+AXES = {axis.key: axis for axis in axes() if axis.section} | {PRESET.key: PRESET}
+SECTIONS = tuple(dict.fromkeys(axis.section for axis in AXES.values()))
+
+
+def show_cell(values: Mapping[str, Any]) -> str:
+    """The axes of a cell, or of an exclude, as `key = value` pairs."""
+    return ", ".join(f"{key} = {show(value)}" for key, value in values.items())
+
+
+def table_name(table: str) -> str:
+    """`table` as it is written in the file."""
+    name, dot, _ = table.partition(".")
+    return f"[[{name}]]" if dot else f"[{name}]"
+
+
+def unknown_axis(key: str, *, table: str) -> str:
+    """The message for `key`, which is no axis, in `table`."""
+    if key == "seed" or key.startswith("seed."):
+        return (
+            f"seed cannot stand in {table}: seeds are replicates; "
+            "write replicates = 5 above the first table, and first = 0 under [seed]"
+        )
+    if key in TOP_KEYS:
+        return f"{key} is no axis, but stands in {table}; move it above the first table"
+    return f"unknown key {show(key)} in {table}; {_nearest_axis(key) or '`lrsym axes` lists the keys'}"
+
+
+def wrong_value(axis: Axis, value: Any) -> str:
+    """The message for a `value` that `axis` does not take, whatever else stands in the file."""
+    remedy = _hint(axis, value) or "change it"
+    default = axis.derived or ("" if axis.default is None else show(axis.default))
+    instead = f", or leave the key out for its default, {default}" if default else ""
+    return f"{axis.key} must be {_rule(axis)}, got {show(value)}; {remedy}{instead} ({axis.sentence.rstrip('.')})"
+
+
+def wrong_part(section: str, details: Mapping[str, Any]) -> tuple[list[str], str]:
+    """The keys involved, the likeliest first, and the message, from pydantic's first error about a `section`."""
+    if details["loc"]:
+        axis = AXES[f"{section}.{details['loc'][0]}"]
+        return [axis.key], wrong_value(axis, details["input"])
+    text = str(details["ctx"]["error"])
+    names = "|".join(axis.name for axis in AXES.values() if axis.section == section)
+    full = re.sub(rf"\b({names})\b", rf"{section}.\1", text)
+    return re.findall(rf"\b{section}\.(?:{names})\b", full), full
+
+
+@cache
+def part_type(section: str) -> type[BaseModel]:
+    """The class of the trial's `section`."""
+    found = Trial.model_fields[section].annotation
+    assert isinstance(found, type)
+    assert issubclass(found, BaseModel)
+    return found
+
+
+def _nearest_axis(key: str) -> str:
+    bare = {axis.name: axis.key for axis in AXES.values()}
+    tail = key.rpartition(".")[2]
+    if tail in bare:
+        return f"did you mean {bare[tail]}?"
+    near = difflib.get_close_matches(tail, list(bare), n=1)
+    return suggest(key, AXES) or (f"did you mean {bare[near[0]]}?" if near else "") or suggest(key, SECTIONS)
+
+
+def _rule(axis: Axis) -> str:
+    if axis.type is str:
+        choices = [show(choice) for choice in axis.bounds.split(" | ")]
+        return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
+    word = {int: "a whole number", float: "a number", bool: "true or false"}[axis.type]
+    return f"{word} {axis.bounds.replace(', ', ' and ')}".strip()
+
+
+def _hint(axis: Axis, value: Any) -> str:
+    """What to write instead of `value`, where that can be guessed; else empty."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "give a finite one"
+    if axis.type is int and isinstance(value, float) and value.is_integer() and fits_64_bits(int(value)):
+        return f"write {int(value)}"
+    if axis.type is bool and str(value).lower() in ("0", "1", "true", "false"):
+        return f"write {'true' if str(value).lower() in ('1', 'true') else 'false'}"
+    if not isinstance(value, str):
+        return ""
+    if axis.type is str:
+        near = difflib.get_close_matches(value, axis.bounds.split(" | "), n=1)
+        return f"write {show(near[0])}" if near else ""
+    return f"write {value} without quotes" if re.fullmatch(r"[+-]?[0-9]{1,18}(\.[0-9]+)?", value) else ""

@@ -1,0 +1,161 @@
+"""Sweep files: TOML in, every trial validated, or one message that says which line to mend.
+
+`[base]` fixes values, `[grid]` multiplies lists, each `[[zip]]` moves several axes together, each `[[exclude]]`
+leaves out the cells that match all its keys. What is given nowhere takes the default of `lrsym.config.trial`.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lrsym.config.trial import Trial
+from lrsym.sweep.spec.grid import build_trials
+from lrsym.sweep.spec.messages import AXES, SECTIONS, TOP_KEYS
+from lrsym.sweep.spec.tables import read_design
+from lrsym.toml_source import Source, read_source, read_toml, show, suggest
+
+MAX_TRIALS = 2_000_000
+"""Beyond this a file is taken for a slip: the trials alone would fill several GB of memory."""
+
+_HEAD_KEYS = ("Question", "Cost", "Command")
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the comment on top of a sweep file tells; empty where it does not."""
+
+    question: str
+    cost: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A named list of trials: cells in grid order, the replicates of a cell side by side."""
+
+    name: str
+    source: str
+    replicates: int
+    first_seed: int
+    trials: tuple[Trial, ...]
+    varied: tuple[str, ...]
+    head: Head
+    warnings: tuple[str, ...]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class _Seed(_Table):
+    first: int = Field(
+        default=0, ge=0, lt=2**63, description="[seed] first must be a whole number >= 0 and < 2**63; write first = 0"
+    )
+
+
+class _File(_Table):
+    """The top level of a sweep file; each description is the message where the value is of the wrong form."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+        description="name must be text that is safe as a file name: letters, digits, _ and -, the first a letter or "
+        'digit, at most 64; write for example name = "labels_by_layouts"',
+    )
+    replicates: int = Field(
+        default=1,
+        ge=1,
+        le=MAX_TRIALS,
+        description=f"replicates must be a whole number >= 1 and <= {MAX_TRIALS:,}: the seeds of each cell; "
+        "write for example replicates = 5",
+    )
+    seed: _Seed = Field(default=_Seed(), description="seed must be a table; write first = 0 under [seed]")
+    base: dict[str, Any] = Field(default={}, description="base must be a table; write [base] above its keys")
+    grid: dict[str, Any] = Field(default={}, description="grid must be a table; write [grid] above its keys")
+    zip: list[dict[str, Any]] = Field(
+        default=[], description="zip must be a list of tables; write [[zip]], in double brackets, above its keys"
+    )
+    exclude: list[dict[str, Any]] = Field(
+        default=[], description="exclude must be a list of tables; write [[exclude]], in double brackets"
+    )
+
+
+def load(path: str | Path) -> Sweep:
+    """The sweep in the file at `path`.
+
+    Raises UsageError where the file cannot be read as text, and as `parse` does.
+    """
+    source = read_source(Path(path), what="sweep")
+    return parse(source.text, source=source.name)
+
+
+def parse(text: str, *, source: str) -> Sweep:
+    """The sweep that `text` describes; `source` names it in messages.
+
+    Raises UsageError, one message with line, rule, value and remedy, for anything that is not a valid sweep.
+    """
+    where = Source(text, name=source)
+    file = _validate(where, read_toml(where))
+    seeds = range(file.seed.first, file.seed.first + file.replicates)
+    if seeds.stop > 2**63:
+        message = f"seeds must stay below 2**63, got {file.replicates} from {file.seed.first}; lower first under [seed]"
+        raise where.error("seed.first", message)
+    design = read_design(where, base=file.base, grid=file.grid, zips=file.zip, excludes=file.exclude)
+    if (count := design.n_cells * file.replicates) > MAX_TRIALS:
+        longest = max(design.factors, key=lambda factor: len(factor.rows))
+        message = f"a sweep has at most {MAX_TRIALS:,} trials, this one {count:,} (excluded ones counted); split it"
+        raise where.error(design.paths[longest.keys[0]], message)
+    head = _read_head(text)
+    missing = [key for key in _HEAD_KEYS if not getattr(head, key.lower())]
+    return Sweep(
+        name=file.name,
+        source=source,
+        replicates=file.replicates,
+        first_seed=file.seed.first,
+        trials=build_trials(design, seeds=seeds),
+        varied=design.varied,
+        head=head,
+        warnings=tuple(f"{source}:1: the comment on top lacks a line `# {key}: ...`; add it" for key in missing),
+    )
+
+
+def _validate(where: Source, document: dict[str, Any]) -> _File:
+    try:
+        return _File.model_validate(document)
+    except ValidationError as error:
+        details = error.errors(include_url=False)[0]
+    kind, loc = details["type"], [part for part in details["loc"] if isinstance(part, str)]
+    path, key = ".".join(loc), loc[-1]
+    if kind == "extra_forbidden":
+        raise where.error(path, _unknown_key(loc))
+    if kind == "missing":
+        raise where.error("", f'{key} is missing; write for example {key} = "labels_by_layouts" on top')
+    field = (_Seed if len(loc) > 1 else _File).model_fields[key]
+    rule, _, remedy = str(field.description).rpartition("; ")
+    raise where.error(path, f"{rule}, got {show(details['input'])}; {remedy}")
+
+
+def _unknown_key(loc: list[str]) -> str:
+    if len(loc) > 1:
+        return f"unknown key {show(loc[1])} in [seed]; it has one key, first"
+    if loc[0] in SECTIONS or loc[0] in AXES:
+        return f"{loc[0]} stands outside a table; move it under [base] to fix it, or under [grid] to vary it"
+    return f"unknown key {show(loc[0])}; {suggest(loc[0], TOP_KEYS) or 'known are ' + ', '.join(TOP_KEYS)}"
+
+
+def _read_head(text: str) -> Head:
+    """What follows each word of the leading comment, up to the next word or an empty comment line."""
+    comment: list[str] = []
+    for line in text.split("\n"):
+        if line.strip() and not line.lstrip().startswith("#"):
+            break
+        comment.append(line.strip().lstrip("#").strip())
+    words = "|".join(_HEAD_KEYS)
+    found: dict[str, str] = {}
+    for paragraph in "\n".join(comment).split("\n\n"):
+        pieces = re.split(rf"\b({words}):", paragraph, flags=re.IGNORECASE)
+        for word, told in zip(pieces[1::2], pieces[2::2], strict=True):
+            found.setdefault(word.lower(), " ".join(told.split()))
+    return Head(**{key.lower(): found.get(key.lower(), "") for key in _HEAD_KEYS})

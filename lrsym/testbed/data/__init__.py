@@ -1,0 +1,1 @@
+"""Scenes, captions, splits and batches."""

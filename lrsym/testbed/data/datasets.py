@@ -1,0 +1,119 @@
+"""The training set and the validation sets of a trial, all disjoint, as scene numbers.
+
+Labels 1..n_pair_labels form the trained pairs, the next n_heldout_labels the unseen pairs. Drawn from the
+trial's stream "scenes", without replacement, so the splits are disjoint; for one seed, more layouts or positions
+contain fewer. Source: arXiv:2601.12809, section on data (single, seen and unseen; half-seen pairs
+and coverage are ours).
+"""
+
+from itertools import permutations
+
+import numpy as np
+from jaxtyping import Int
+
+from lrsym.config.scene import Scenes
+from lrsym.testbed.data import scenes as sc
+from lrsym.testbed.data.streams import stream
+
+Groups = Int[np.ndarray, "n object"]
+"""Ordered groups of different labels: pairs, or triples."""
+
+HALF_LAYOUTS = 6
+"""Layouts of each half-seen pair: with the paper's 15 and 5 labels the split is as large as the unseen pairs."""
+
+MAX_SPLIT, MAX_HALF, SAMPLE = 10_000, 1000, 2000
+"""Of three objects and of grids a validation set of more scenes than MAX_SPLIT is a random sample of size SAMPLE, the
+half-seen scenes are at most MAX_HALF. One row of two objects is small: all of it counts."""
+
+
+def splits(scenes: Scenes, *, seed: int, most: int | None = None) -> dict[str, sc.Numbers]:
+    """Scene numbers by split (vocabulary.SPLITS), ascending; a split may be empty.
+
+    A validation set of more than `most` scenes is a random sample of that size, at most SAMPLE. Without `most` that
+    is done for three objects and for grids alone, beyond MAX_SPLIT.
+    """
+    single_train, single_rest = _draw_singles(scenes, seed)
+    pair_train, pair_rest, uncovered = _draw_pairs(scenes, seed)
+    validation = {
+        "single": single_rest,
+        "seen": pair_rest,
+        "unseen": _unseen(scenes),
+        "half": _draw_half_seen(scenes, seed),
+        "uncovered": uncovered,
+    }
+    if most is None and (scenes.n_objects > 2 or scenes.n_rows > 1):
+        most = MAX_SPLIT
+    if most is not None:
+        validation = {name: _thinned(name, numbers, seed, most=most) for name, numbers in validation.items()}
+    kept = {name: np.sort(numbers) for name, numbers in validation.items()}
+    return {"train": np.sort(np.concatenate([single_train, pair_train])), **kept}
+
+
+def _draw_singles(scenes: Scenes, seed: int) -> tuple[sc.Numbers, sc.Numbers]:
+    labels = np.arange(1, scenes.n_labels + 1)
+    order = _shuffled_rows(stream(seed, "scenes/single"), len(labels), scenes.n_cells)
+    numbers = sc.single_scene(scenes, labels[:, None], order)
+    cut = scenes.positions_per_label
+    return numbers[:, :cut].ravel(), numbers[:, cut:].ravel()
+
+
+def _draw_pairs(scenes: Scenes, seed: int) -> tuple[sc.Numbers, sc.Numbers, sc.Numbers]:
+    """Scenes of the pair labels: trained, trained pairs in other layouts, and pairs that are not trained."""
+    groups = _ordered_groups(range(1, scenes.n_pair_labels + 1), scenes.n_objects)
+    order = _shuffled_rows(stream(seed, "scenes/pairs"), len(groups), scenes.n_layouts)
+    numbers = sc.group_scene(scenes, groups[:, None], order)
+    trained, cut = _draw_covered(scenes, groups, seed), scenes.layouts_per_pair
+    return numbers[trained, :cut].ravel(), numbers[trained, cut:].ravel(), numbers[~trained].ravel()
+
+
+def _draw_covered(scenes: Scenes, groups: Groups, seed: int) -> np.ndarray:
+    """Which of `groups` are trained; for one seed more coverage contains less."""
+    rng = stream(seed, "scenes/coverage")
+    choices = np.arange(len(groups))
+    if scenes.pair_orders == "one":
+        choices = _one_order(groups, rng)
+    trained = np.zeros(len(groups), dtype=bool)
+    trained[rng.permutation(choices)[: scenes.n_trained_pairs]] = True
+    return trained
+
+
+def _one_order(groups: Groups, rng: np.random.Generator) -> np.ndarray:
+    """The numbers of one group for each set of labels, in an order drawn at random."""
+    number = {tuple(group): n for n, group in enumerate(groups.tolist())}
+    ascending = [group for group in number if list(group) == sorted(group)]
+    if groups.shape[1] == 2:
+        forward = rng.random(len(ascending)) < 0.5
+        return np.array([number[g if f else g[::-1]] for g, f in zip(ascending, forward, strict=True)])
+    orders = rng.permuted(np.array(ascending), axis=1)
+    return np.array([number[tuple(group)] for group in orders.tolist()])
+
+
+def _unseen(scenes: Scenes) -> sc.Numbers:
+    first = scenes.n_pair_labels + 1
+    groups = _ordered_groups(range(first, first + scenes.n_heldout_labels), scenes.n_objects)
+    return sc.group_scene(scenes, groups[:, None], np.arange(scenes.n_layouts)[None]).ravel()
+
+
+def _draw_half_seen(scenes: Scenes, seed: int) -> sc.Numbers:
+    last = scenes.n_pair_labels + scenes.n_heldout_labels
+    groups = _ordered_groups(range(1, last + 1), scenes.n_objects)
+    in_pairs = (groups <= scenes.n_pair_labels).sum(axis=1)
+    groups = groups[(in_pairs > 0) & (in_pairs < scenes.n_objects)]
+    order = _shuffled_rows(stream(seed, "scenes/half"), len(groups), scenes.n_layouts)
+    return sc.group_scene(scenes, groups[:, None], order[:, :HALF_LAYOUTS]).ravel()
+
+
+def _thinned(split: str, numbers: sc.Numbers, seed: int, *, most: int) -> sc.Numbers:
+    """`numbers`, or a random sample of them where they are too many."""
+    name, most = ("half-seen", min(most, MAX_HALF)) if split == "half" else (split, most)
+    if len(numbers) <= most:
+        return numbers
+    return stream(seed, f"scenes/sample/{name}").permutation(numbers)[: min(most, SAMPLE)]
+
+
+def _ordered_groups(labels: range, size: int) -> Groups:
+    return np.array(list(permutations(labels, size)), dtype=np.int64).reshape(-1, size)
+
+
+def _shuffled_rows(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    return rng.permuted(np.tile(np.arange(n), (rows, 1)), axis=1)

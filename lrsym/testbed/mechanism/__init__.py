@@ -1,0 +1,1 @@
+"""By which mechanism a trained model works."""

@@ -1,0 +1,95 @@
+"""The residual stream of attention-only encoders as a sum of parts, and the scores of every block as a sum of terms.
+
+    x = E + P + B      E what comes from tokens, P from positions, B from biases; in front of the first block B = 0
+    E <- E + A E W_V W_O      P <- P + A P W_V W_O      B <- B + (A B W_V + b_V) W_O + b_O
+
+Given its attention A a block is linear, so the parts add up to the stream behind any number of blocks, and the six
+score terms EE .. BP add up to the logits of any block, up to one number for each query (the key's part B is the same
+for all keys and cancels in the softmax). LayerNorm and MLP mix the parts: behind them there are no terms.
+Source: the first block as in arXiv:2601.12809; carrying the parts through further blocks is ours.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lrsym.testbed.model.blocks import Hidden, Rows, block_weights, heads, linear
+from lrsym.testbed.model.parameters import EncoderShape, Weights
+from lrsym.vocabulary import SCORE_TERMS
+
+Row = Float[Tensor, "trial batch head key"]
+
+
+@dataclass(frozen=True)
+class BlockTerms:
+    """The read-out row of one block application: its six score terms, and its attention."""
+
+    terms: dict[str, Row]
+    attention: Row
+
+
+def block_terms(
+    weights: Weights, shape: EncoderShape, tokens: Int[Tensor, "batch key"], *, scale: Float[Tensor, " trial"]
+) -> Iterator[BlockTerms]:
+    """Score terms of the read-out token in every block application, first to last.
+
+    `weights` are those of one encoder, `tokens` are shared by all trials. In each application the softmax of the
+    sum of the terms is the attention. Raises ValueError where parts do not add up.
+    """
+    check_decomposable(shape)
+    token = weights["token"] * scale[:, None, None]
+    parts: dict[str, Hidden] = {"E": token[:, tokens]}
+    parts["P"] = weights["position"][:, None, : tokens.shape[1]].expand_as(parts["E"])
+    parts["B"] = torch.zeros_like(parts["E"])
+    hidden = Rows.of(shape, length=tokens.shape[1], device=tokens.device).hidden
+    last = shape.blocks * shape.repeats - 1
+    for application in range(last + 1):
+        block = block_weights(weights, application % shape.blocks)
+        bias = {"B": block["query_bias"]}
+        asking = slice(shape.readout, shape.readout + 1) if application == last else slice(None)
+        query = {k: heads(linear(x[:, :, asking], block["query_weight"], bias.get(k)), shape) for k, x in parts.items()}
+        key = {k: heads(linear(x, block["key_weight"], None), shape) for k, x in parts.items()}
+        terms = {name: query[name[0]] @ key[name[1]].mT * shape.head_width**-0.5 for name in SCORE_TERMS}
+        logits = torch.stack([*terms.values()]).sum(dim=0)
+        attention = (logits if hidden is None else logits.masked_fill(hidden[asking], -torch.inf)).softmax(dim=-1)
+        at = 0 if application == last else shape.readout
+        yield BlockTerms({name: term[:, :, :, at] for name, term in terms.items()}, attention[:, :, :, at])
+        if application == last:
+            return
+        parts = {k: x + _attended(x, attention, block, shape, biased=k == "B") for k, x in parts.items()}
+
+
+def check_decomposable(shape: EncoderShape) -> None:
+    """Nothing; raises ValueError, naming what is in the way, where the stream is no sum of parts."""
+    obstacles = {"rotary positions": shape.rotary, "LayerNorm": shape.norm != "none", "an MLP": bool(shape.d_mlp)}
+    if found := [name for name, present in obstacles.items() if present]:
+        raise ValueError(
+            "scores are sums of terms in every block of an encoder of attention alone, with learned positions; "
+            f"this {shape.name} encoder has {' and '.join(found)}; leave that out, or read its attention instead"
+        )
+
+
+def decomposable(shape: EncoderShape) -> bool:
+    """Whether `block_terms` takes the encoder."""
+    try:
+        check_decomposable(shape)
+    except ValueError:
+        return False
+    return True
+
+
+def _attended(
+    x: Hidden,
+    attention: Float[Tensor, "trial batch head query key"],
+    block: Weights,
+    shape: EncoderShape,
+    *,
+    biased: bool,
+) -> Hidden:
+    """What attention adds to one part of the stream; biases go to the part B."""
+    values = linear(x, block["value_weight"], block["value_bias"] if biased else None)
+    mixed = (attention @ heads(values, shape)).transpose(2, 3).flatten(3)
+    return linear(mixed, block["output_weight"], block["output_bias"] if biased else None)

@@ -1,0 +1,71 @@
+"""An encoder looked at on two mirrored scenes: score terms by key, attention.
+
+Source of the terms: `lrsym.testbed.model.scores`. Everything is of the read-out query, [CLS] or [EOT].
+"""
+
+import numpy as np
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lrsym.config.geometry import CAPTIONS
+from lrsym.config.scene import Scenes
+from lrsym.testbed.data import scenes as sc
+from lrsym.testbed.model.encoder import encode
+from lrsym.testbed.model.parameters import EncoderShape, Weights
+from lrsym.testbed.model.scores import QUERY_PARTS, score_tables
+
+
+def mirrored_scenes(scenes: Scenes) -> Int[np.ndarray, "2 token"]:
+    """Token rows of a scene and of its mirror image, of held-out labels where there are enough, else of pair labels.
+
+    The layout is the one whose objects stand most evenly over the image.
+    """
+    first = scenes.n_pair_labels + 1 if scenes.n_heldout_labels >= scenes.n_objects else 1
+    labels = np.arange(first, first + scenes.n_objects)
+    number = sc.group_scene(scenes, labels[None], np.array([_even_layout(scenes)]))
+    scene = sc.scene_tokens(scenes, number)
+    return np.concatenate([scene, mirror_image(scenes, scene)])
+
+
+def mirror_image(scenes: Scenes, tokens: Int[np.ndarray, "n token"]) -> Int[np.ndarray, "n token"]:
+    """The scenes with left and right exchanged; above and below where captions name `above` alone."""
+    if "left" in CAPTIONS[scenes.captions]:
+        return sc.mirror(scenes, tokens)
+    rows = tokens[:, 1:].reshape(-1, scenes.n_rows, scenes.n_positions)[:, ::-1]
+    return np.concatenate([tokens[:, :1], rows.reshape(len(tokens), -1)], axis=1)
+
+
+def _even_layout(scenes: Scenes) -> int:
+    """Index of the layout whose cells are nearest to equal distances along each direction that captions name."""
+    cells = np.array(scenes.layouts)
+    turn = (np.arange(scenes.n_objects) + 1) / (scenes.n_objects + 1)
+    middle = np.full(scenes.n_objects, 0.5)
+    named = CAPTIONS[scenes.captions]
+    columns = (turn if {"left", "right"} & {*named} else middle) * scenes.n_positions - 0.5
+    rows = (turn if "above" in named else middle) * scenes.n_rows - 0.5
+    distance = (cells % scenes.n_positions - columns) ** 2 + (cells // scenes.n_positions - rows) ** 2
+    return int(distance.sum(axis=1).argmin())
+
+
+def contributions(
+    weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"], tokens: Int[Tensor, "batch key"]
+) -> dict[str, Float[Tensor, "trial batch head key"]]:
+    """What each score term adds to the logits of the read-out query of the first block, key by key.
+
+    Their sum is the logit, up to what all keys share.
+    """
+    on_token, on_position = score_tables(weights, shape, scale)
+    found = {}
+    for i, part in enumerate(QUERY_PARTS):
+        found[part + "E"] = on_token[:, i][:, :, tokens].transpose(1, 2)
+        found[part + "P"] = on_position[:, i, :, : tokens.shape[1]][:, None].expand(-1, len(tokens), -1, -1)
+    return found
+
+
+def readout_attention(
+    weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"], tokens: Int[Tensor, "batch key"]
+) -> list[Float[Tensor, "trial batch head key"]]:
+    """The attention of the read-out token on every key, for each block application in turn."""
+    _, attentions = encode(weights, shape, tokens, scale=scale)
+    # The last application computes this query alone.
+    return [a[:, :, :, shape.readout if a.shape[3] > 1 else 0] for a in attentions]

@@ -1,0 +1,119 @@
+"""By which mechanism: what each score term contributes, and what is lost without it.
+
+Sources: term ablation and the horizontal gradient of EP, arXiv:2601.12809; the gauge-free split into position-key
+and content-key terms is ours (moving a vector between E_CLS, P_0 and b_Q renames terms without changing the model).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lrsym.testbed.data.data import PackData
+from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
+from lrsym.testbed.model.blocks import rotary_table
+from lrsym.testbed.model.parameters import EncoderShape, Flat, ParameterLayout, Weights
+from lrsym.testbed.model.scores import QUERY_PARTS, score_tables
+from lrsym.vocabulary import ABLATIONS, CONTENT_KEY, POSITION_KEY
+
+ABLATION_SPLITS = ("unseen", "seen")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One term of one head along the keys the read-out query can see; slope, monotonicity and ramp along the image."""
+
+    encoder: str
+    head: int
+    term: str
+    query: int
+    values: Float[np.ndarray, " key"]
+    slope: float | None
+    monotonicity: float | None
+    ramp: float | None
+
+
+def ablations(
+    layout: ParameterLayout, flat: Flat, data: PackData, candidates: Candidates, *, scale: Float[Tensor, " trial"]
+) -> Iterator[tuple[str, Accuracies]]:
+    """Accuracies on unseen and seen pairs for each entry of vocabulary.ABLATIONS, left out of what sees the image.
+
+    Entries that name a term which the encoder does not have (LayerNorm before it, rotary positions) are left out.
+    """
+    for term, left_out in ABLATIONS.items():
+        if {*left_out} <= {*layout.vision.removable}:
+            found = evaluate(layout, flat, data, candidates, scale=scale, splits=ABLATION_SPLITS, left_out=left_out)
+            yield term, found
+
+
+def profiles(layout: ParameterLayout, flat: Flat, *, scale: Float[Tensor, " trial"]) -> list[list[Profile]]:
+    """For each member, the profiles of all terms of each encoder, gauge-free sums included."""
+    weights = layout.views(flat)
+    members: list[list[Profile]] = [[] for _ in range(len(flat))]
+    for shape in layout.encoders:
+        for term, table in term_tables(weights[shape.name], shape, scale).items():
+            for member, heads in zip(members, table.cpu().numpy(), strict=True):
+                member += [_profile(shape, head, term, values) for head, values in enumerate(heads)]
+    return members
+
+
+def term_tables(
+    weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"]
+) -> dict[str, Float[Tensor, "trial head key"]]:
+    """The six score terms and the two gauge-free sums by name; with rotary positions R, mean over the key's token."""
+    if shape.rotary:
+        table = rotary_table(weights, shape, scale)
+        others = [token for token in range(shape.seen[0]) if token != shape.readout_token]
+        return {"R": table[:, :, others].mean(dim=2)}
+    if not shape.has_terms:
+        return {}
+    on_token, on_position = score_tables(weights, shape, scale)
+    tables = {part + "E": on_token[:, i] for i, part in enumerate(QUERY_PARTS)}
+    tables |= {part + "P": on_position[:, i] for i, part in enumerate(QUERY_PARTS)}
+    for names in (POSITION_KEY, CONTENT_KEY):
+        tables["+".join(names)] = torch.stack([tables[name] for name in names]).sum(dim=0)
+    return tables
+
+
+def _profile(shape: EncoderShape, head: int, term: str, values: np.ndarray) -> Profile:
+    values = values[: shape.seen[not term.endswith("E")]]
+    of_pixels = bool(shape.pixels) and not term.endswith("E")
+    line = along(values[shape.pixels.start : shape.pixels.stop], shape) if of_pixels else values
+    return Profile(
+        shape.name,
+        head,
+        term,
+        shape.readout,
+        values,
+        slope(line) if of_pixels else None,
+        monotonicity(line) if of_pixels else None,
+        ramp(line) if of_pixels else None,
+    )
+
+
+def along(pixels: Float[np.ndarray, " cell"], shape: EncoderShape) -> Float[np.ndarray, " position"]:
+    """`pixels` along the first relation of captions: their means over rows, or over columns where it goes downwards."""
+    return pixels.reshape(-1, shape.n_columns).mean(axis=1 if shape.vertical else 0)
+
+
+def slope(values: Float[np.ndarray, " position"]) -> float:
+    """Least-squares slope of `values` over 0, 1, 2, ..."""
+    x = np.arange(len(values)) - (len(values) - 1) / 2
+    return float(x @ values.astype(np.float64) / (x @ x))
+
+
+def monotonicity(values: Float[np.ndarray, " position"]) -> float:
+    """Kendall's tau between index and value: 1 where every later value is higher, -1 where every later one is lower."""
+    i, j = np.triu_indices(len(values), k=1)
+    return float(np.sign(values[j] - values[i]).mean())
+
+
+def ramp(values: Float[np.ndarray, " position"]) -> float:
+    """Share of the variance of `values` that a straight line explains, 0..1; 0 where they are all alike."""
+    deviation = values.astype(np.float64) - values.mean(dtype=np.float64)
+    x = np.arange(len(values)) - (len(values) - 1) / 2
+    total = float(deviation @ deviation)
+    return float(x @ deviation) ** 2 / (float(x @ x) * total) if total else 0.0

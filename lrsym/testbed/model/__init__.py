@@ -1,0 +1,1 @@
+"""Encoders, their parameters and their score terms."""

@@ -1,0 +1,85 @@
+"""Encoders, read at one token: from token rows to embeddings.
+
+One bare attention block goes through the term tables from end to end; what is more than that, through `blocks`.
+
+Shapes: tokens [trial, batch, length] or, shared by the pack, [batch, length]; embeddings [trial, batch, width].
+Source of the one block: arXiv:2601.12809, simplified model (residual kept, no LayerNorm, no MLP).
+"""
+
+from collections.abc import Callable, Collection
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lrsym.testbed.model.blocks import Drop, encode_blocks
+from lrsym.testbed.model.parameters import EncoderShape, Weights
+from lrsym.testbed.model.plain import PlainEncoder, SceneTables, read_out
+from lrsym.testbed.model.tables import TRAINED, Tables
+
+Attention = Float[Tensor, "trial batch head query key"]
+Along = Callable[[Int[Tensor, "trial batch key"], Int[Tensor, "trial batch object"]], Float[Tensor, "trial batch out"]]
+
+
+def encode(
+    weights: Weights,
+    shape: EncoderShape,
+    tokens: Int[Tensor, "*trial batch key"],
+    *,
+    scale: Float[Tensor, " trial"],
+    left_out: Collection[str] = (),
+    drop: Drop | None = None,
+) -> tuple[Float[Tensor, "trial batch out"], list[Attention]]:
+    """Embeddings of the token rows at the read-out position, and the attention of each block application.
+
+    `scale` multiplies the token embeddings; terms named in `left_out` (see vocabulary.ABLATIONS) are zero in the
+    first block; `drop` is the dropout of training. The last attention has the read-out row as its only query.
+    Raises ValueError where terms are left out of a block that has none.
+    """
+    check_removable(shape, left_out)
+    tokens = tokens.expand(len(scale), -1, -1)
+    projection = weights["projection"] if shape.projected else None
+    if not shape.plain or drop is not None:
+        read, attentions = encode_blocks(weights, shape, tokens, scale=scale, left_out=left_out, drop=drop)
+        embedding = read[:, :, 0]
+        return embedding if projection is None else embedding @ projection, attentions
+    if left_out or not torch.is_grad_enabled():
+        embedding, seen = read_out(Tables.of(weights, shape, scale, left_out), shape, tokens, projection)
+        attention = seen.attention
+    else:
+        trained = (weights[name] for name in TRAINED)
+        embedding, attention = PlainEncoder.apply(shape, scale, tokens, projection, *trained)
+    return embedding, [attention.permute(0, 2, 3, 1)[:, :, :, None]]
+
+
+def scenes_along(
+    weights: Weights,
+    shape: EncoderShape,
+    directions: Float[Tensor, "trial width out"],
+    *,
+    scale: Float[Tensor, " trial"],
+    left_out: Collection[str] = (),
+) -> Along:
+    """What gives the products with `directions` of the embeddings of scenes, by the vision encoder `shape`.
+
+    It takes token rows, and the keys of each that may show an object. What the weights alone decide is computed here,
+    once for all scenes. Raises as `encode` does.
+    """
+    check_removable(shape, left_out)
+    if shape.plain:
+        return SceneTables.of(Tables.of(weights, shape, scale, left_out), shape, directions).along
+
+    def along(
+        scenes: Int[Tensor, "trial batch key"], objects: Int[Tensor, "trial batch object"]
+    ) -> Float[Tensor, "trial batch out"]:
+        return encode(weights, shape, scenes, scale=scale, left_out=left_out)[0] @ directions
+
+    return along
+
+
+def check_removable(shape: EncoderShape, left_out: Collection[str]) -> None:
+    """Nothing; raises ValueError, naming what there is, where a term of `left_out` does not exist."""
+    if unknown := sorted({*left_out} - {*shape.removable}):
+        have = ", ".join(shape.removable) or "none, its first block reads no token + position embeddings"
+        name = shape.name if shape.n_outputs else f"{shape.name} encoder"
+        raise ValueError(f"the {name} has no term {', '.join(unknown)} to leave out; it has {have}")

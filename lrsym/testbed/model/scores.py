@@ -1,0 +1,83 @@
+"""Score terms of the read-out row as small tables: the decomposition is the forward pass.
+
+In a block that reads token + position embeddings directly, the query of the read-out token and every key split
+into a part of the token, a part of the position and a bias, so the logit is a sum of table entries.
+
+    trial, head         as named           E  = scale * token embeddings   [trial, n_tokens, d]
+    key_token           n_tokens           P  = position embeddings        [trial, length, d]
+    key_position        length             r  = position of the read-out token, t its token id
+    width               d, per head d / n_heads = h
+
+    logit(key j with token x) = EE[x] + PE[x] + BE[x] + EP[j] + PP[j] + BP[j]
+    EE[x] = (E_t W_Q) . (E_x W_K) / sqrt(h)     EP[j] = (E_t W_Q) . (P_j W_K) / sqrt(h)
+    PE[x] = (P_r W_Q) . (E_x W_K) / sqrt(h)     PP[j] = (P_r W_Q) . (P_j W_K) / sqrt(h)
+    BE[x] = b_Q . (E_x W_K) / sqrt(h)           BP[j] = b_Q . (P_j W_K) / sqrt(h)
+
+Terms that do not depend on the key (key bias) cancel in the softmax. Values split the same way: VE[x] + VP[j].
+Source: arXiv:2601.12809, section on the decomposition of QK^T; the stacking by query part is ours.
+"""
+
+from collections.abc import Collection
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lrsym.testbed.model.parameters import EncoderShape, Weights
+
+QUERY_PARTS = ("E", "P", "B")
+
+TokenScores = Float[Tensor, "trial part head key_token"]
+PositionScores = Float[Tensor, "trial part head key_position"]
+
+
+def score_tables(
+    weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"]
+) -> tuple[TokenScores, PositionScores]:
+    """The six score terms, stacked by query part: (EE, PE, BE) over tokens and (EP, PP, BP) over positions."""
+    h = shape.head_width
+    token = weights["token"] * scale[:, None, None]
+    readout = torch.stack([token[:, shape.readout_token], weights["position"][:, shape.readout]], dim=1)
+    query = torch.cat([readout @ weights["query_weight"], weights["query_bias"][:, None]], dim=1) * h**-0.5
+    # Fold W_K into the few queries instead of multiplying it with every key.
+    query = query.unflatten(2, (shape.n_heads, h)).permute(0, 2, 1, 3)
+    key_weight = weights["key_weight"].unflatten(2, (shape.n_heads, h)).permute(0, 2, 3, 1)
+    folded = (query @ key_weight).transpose(1, 2).flatten(1, 2)
+    parts = (len(QUERY_PARTS), shape.n_heads)
+    on_token = (folded @ token.transpose(1, 2)).unflatten(1, parts)
+    on_position = (folded @ weights["position"].transpose(1, 2)).unflatten(1, parts)
+    return on_token, on_position
+
+
+def all_score_tables(
+    weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"]
+) -> dict[str, Float[Tensor, "trial head ..."]]:
+    """The six score terms for every query: EE [query token, key token], EP [query token, key position], PE, PP by
+    position of the query, BE [key token], BP [key position]."""
+    h = shape.head_width
+
+    def parts(weight: Tensor) -> Float[Tensor, "trial head entry part"]:
+        rows = torch.cat([weights["token"] * scale[:, None, None], weights["position"]], dim=1) @ weight
+        return rows.unflatten(2, (shape.n_heads, h)).transpose(1, 2)
+
+    key = parts(weights["key_weight"]).transpose(2, 3)
+    bias = weights["query_bias"].unflatten(1, (shape.n_heads, 1, h))
+    table = torch.cat([parts(weights["query_weight"]), bias], dim=2) @ key * h**-0.5
+    rows = dict(zip(QUERY_PARTS, table.split([shape.n_tokens, shape.length, 1], dim=2), strict=True))
+    both = {q: part.split([shape.n_tokens, shape.length], dim=3) for q, part in rows.items()}
+    named = {q + k: table for q, pair in both.items() for k, table in zip("EP", pair, strict=True)}
+    return {name: t.squeeze(2) if name.startswith("B") else t for name, t in named.items()}
+
+
+def kept(tables: tuple[TokenScores, PositionScores], left_out: Collection[str]) -> tuple[Tensor, Tensor]:
+    """Logits by token and by position, [trial, head, key], with the score terms named in `left_out` at zero."""
+    on_token, on_position = tables
+    keep_token = [part + "E" not in left_out for part in QUERY_PARTS]
+    keep_position = [part + "P" not in left_out for part in QUERY_PARTS]
+    return _sum_parts(on_token, keep_token), _sum_parts(on_position, keep_position)
+
+
+def _sum_parts(table: Tensor, keep: list[bool]) -> Tensor:
+    if all(keep):
+        return table.sum(dim=1)
+    return (table * torch.tensor(keep, dtype=table.dtype, device=table.device)[:, None, None]).sum(dim=1)

@@ -1,0 +1,1 @@
+"""Loss, optimiser and the training step."""

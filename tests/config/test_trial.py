@@ -1,0 +1,217 @@
+"""The identity of trials, and the values that a trial refuses."""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+import lrsym.config.trial
+from lrsym.config.axes import axes
+from lrsym.config.scene import Scenes
+from lrsym.config.trial import Trial
+
+# Values that change one axis alone; what is not listed here takes its default plus one, or times 0.5.
+OTHER: dict[str, dict[str, Any]] = {
+    "scenes.captions": {"scenes.captions": "both"},
+    "scenes.n_objects": {"scenes.n_objects": 3},
+    "scenes.pair_orders": {"scenes.pair_orders": "one"},
+    "model.kind": {"model.kind": "autoregressive"},
+    "model.layer_norm": {"model.layer_norm": "pre"},
+    "model.dropout": {"model.dropout": 0.1},
+    "model.positions": {"model.positions": "rotary"},
+    "optim.epochs": {"optim.epochs": 7},
+    "optim.replacement": {"optim.replacement": False},
+    "eval.schedule": {"eval.schedule": "linear"},
+    "model.d_model": {"model.d_model": 64},
+    "model.n_heads": {"model.n_heads": 2},
+    "scenes.n_pair_labels": {"scenes.n_pair_labels": 14, "scenes.n_labels": 20},
+    "scenes.n_heldout_labels": {"scenes.n_heldout_labels": 4, "scenes.n_labels": 20},
+}
+
+
+def changed(key: str) -> dict[str, Any]:
+    if key in OTHER:
+        return OTHER[key]
+    default = Trial().values()[key]
+    assert isinstance(default, int | float)
+    return {key: default + 1 if isinstance(default, int) else default * 0.5}
+
+
+@pytest.mark.parametrize("axis", axes(), ids=lambda axis: axis.key)
+def test_changing_any_axis_changes_the_trial_id(axis):
+    trial = Trial.from_axes(changed(axis.key))
+    assert trial.values()[axis.key] != Trial().values()[axis.key]
+    assert trial.trial_id != Trial().trial_id
+
+
+def test_all_trials_that_differ_in_one_axis_have_different_ids():
+    ids = [Trial.from_axes(changed(axis.key)).trial_id for axis in axes()]
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_id_is_made_from_every_axis_and_not_only_from_given_ones(monkeypatch: pytest.MonkeyPatch):
+    hashed: list[str] = []
+    sha256 = lrsym.config.trial.hashlib.sha256
+    monkeypatch.setattr(
+        lrsym.config.trial.hashlib, "sha256", lambda data: (hashed.append(data.decode()), sha256(data))[1]
+    )
+    assert Trial().trial_id
+    assert [a.key for a in axes() if f'"{a.key}":' not in hashed[0]] == [*NEUTRAL]
+
+
+# Axes that came after the first rows. A value here must never change: rows of old stores rely on it.
+NEUTRAL = {
+    "scenes.coverage": 1.0, "scenes.pair_orders": "both", "scenes.n_rows": 1, "scenes.n_objects": 2,
+    "model.kind": "contrastive", "model.vision_blocks": 1, "model.text_blocks": 1, "model.repeats": 1, "model.d_mlp": 0,
+    "model.layer_norm": "none", "model.dropout": 0.0, "model.positions": "learned",
+}  # fmt: skip
+
+
+def test_axes_that_came_later_have_the_neutral_values_they_came_with():
+    assert {axis.key: axis.neutral for axis in axes() if axis.neutral is not None} == NEUTRAL
+
+
+def test_an_axis_that_came_later_leaves_older_ids_as_they_were():
+    # The identity of the default trial before any axis of NEUTRAL existed.
+    assert Trial.from_axes(NEUTRAL).trial_id == "2c00277432608fbf08265b17190e5cf3"
+
+
+def test_a_changed_default_of_an_axis_that_came_later_changes_the_id():
+    class LaterScenes(Scenes):
+        coverage: float = 0.5
+
+    class Later(Trial):
+        scenes: Scenes = LaterScenes()
+
+    assert Later().trial_id == Trial.from_axes({"scenes.coverage": 0.5}).trial_id != Trial().trial_id
+
+
+def test_a_changed_default_changes_the_id():
+    class Later(Trial):
+        seed: int = 1
+
+    assert Later().trial_id != Trial().trial_id
+    assert Later(seed=0).trial_id == Trial().trial_id
+
+
+def test_another_trainer_version_changes_the_id(monkeypatch: pytest.MonkeyPatch):
+    before = Trial().trial_id
+    monkeypatch.setattr(lrsym.config.trial, "TRAINER_VERSION", lrsym.config.trial.TRAINER_VERSION + 1)
+    assert Trial().trial_id != before
+
+
+@given(order=st.permutations([axis.key for axis in axes() if axis.key != "optim.epochs"]))
+@settings(max_examples=50)
+def test_the_order_of_keys_does_not_matter(order: list[str]):
+    values = Trial().values()
+    assert Trial.from_axes({key: values[key] for key in order}).trial_id == Trial().trial_id
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "4242"])
+def test_another_process_gives_the_same_id(hash_seed: str):
+    code = (
+        "from lrsym.config.trial import Scenes, Trial; print(Trial.from_axes({'optim.steps': 7, 'seed': 3}).trial_id)"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == Trial.from_axes({"optim.steps": 7, "seed": 3}).trial_id
+
+
+def test_minus_zero_is_zero():
+    zero, minus = (Trial.from_axes({"optim.weight_decay": value}) for value in (0.0, -0.0))
+    assert zero.trial_id == minus.trial_id
+
+
+def test_a_whole_number_for_a_real_axis_is_that_real_number():
+    whole, real = (Trial.from_axes({"optim.weight_decay": value}) for value in (1, 1.0))
+    assert whole.trial_id == real.trial_id
+
+
+@pytest.mark.parametrize("width", [1, 64, 128])
+def test_sqrt_d_model_and_its_number_are_one_trial(width: int):
+    base = {"model.d_model": width, "model.n_heads": 1}
+    named = Trial.from_axes({**base, "model.embedding_scale": "sqrt_d_model"})
+    number = Trial.from_axes({**base, "model.embedding_scale": width**0.5})
+    absent = Trial.from_axes(base)
+    assert named.trial_id == number.trial_id == absent.trial_id
+
+
+def test_derived_n_labels_and_the_same_number_are_one_trial():
+    derived = Trial.from_axes({"scenes.n_pair_labels": 8, "scenes.n_heldout_labels": 3})
+    explicit = Trial.from_axes({"scenes.n_pair_labels": 8, "scenes.n_heldout_labels": 3, "scenes.n_labels": 11})
+    assert derived.trial_id == explicit.trial_id
+
+
+def test_the_id_is_128_bits_in_hex():
+    assert len(Trial().trial_id) == 32
+    assert int(Trial().trial_id, 16) >= 0
+
+
+def test_values_rebuild_the_trial():
+    trial = Trial.from_axes({"optim.epochs": 3, "model.d_model": 64, "seed": 5})
+    assert Trial.from_axes(trial.values()) == trial
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ({"scenes.layouts_per_pair": 60}, "must be 1..45"),
+        ({"scenes.positions_per_label": 11}, "must be 1..10"),
+        ({"scenes.n_rows": 4, "scenes.positions_per_label": 41}, "must be 1..40 for 4 rows of 10 positions"),
+        ({"scenes.n_rows": 8}, "must be at most 64"),
+        ({"scenes.captions": "above"}, "several rows"),
+        ({"scenes.n_objects": 3, "scenes.n_positions": 2, "scenes.positions_per_label": 1}, "no layout on 2 positions"),
+        ({"scenes.n_objects": 3, "scenes.n_pair_labels": 2}, "at least n_objects"),
+        (
+            {"scenes.n_objects": 3, "scenes.n_rows": 8, "scenes.n_positions": 8},
+            "284,979,240|scenes, more than 20,000,000",
+        ),
+        ({"scenes.n_labels": 19}, "n_pair_labels \\+ n_heldout_labels = 20"),
+        ({"model.kind": "autoregressive", "model.vision_blocks": 2}, "must be 1 with kind autoregressive"),
+        ({"model.d_model": 130}, "must divide"),
+        ({"optim.steps": 5, "optim.epochs": 5}, "either steps"),
+        ({"optim.steps": True}, "valid integer"),
+        ({"optim.steps": 5.0}, "valid integer"),
+        ({"optim.weight_decay": float("nan")}, "finite"),
+        ({"optim.learning_rat": 1.0}, "Extra inputs"),
+        ({"seed": 2**63}, "less than"),
+    ],
+)
+def test_what_no_trial_can_be_is_refused(values: dict[str, Any], rule: str):
+    with pytest.raises(ValidationError, match=rule):
+        Trial.from_axes(values)
+
+
+def test_more_epochs_or_more_scenes_mean_more_steps():
+    steps = [Trial.from_axes({"optim.epochs": epochs}).n_steps for epochs in (1, 2, 3)]
+    assert steps == [9, 18, 26]  # 2,200 scenes in batches of 256: 8.6 batches an epoch
+
+
+@given(steps=st.integers(1, 10**6), points=st.integers(1, 100), schedule=st.sampled_from(["log", "linear"]))
+@settings(max_examples=100)
+def test_evaluation_steps_rise_and_end_with_the_last_step(steps: int, points: int, schedule: str):
+    trial = Trial.from_axes({"optim.steps": steps, "eval.points": points, "eval.schedule": schedule})
+    evaluated = trial.evaluation_steps
+    assert list(evaluated) == sorted(set(evaluated))
+    assert evaluated[0] >= 1
+    assert evaluated[-1] == steps
+    assert len(evaluated) <= points + 1
+
+
+def test_a_preset_sets_the_axes_that_are_not_given_and_is_none_itself():
+    full = Trial.from_axes({"model.preset": "full", "model.dropout": 0.0})
+    assert (full.model.vision_blocks, full.model.text_blocks, full.model.repeats, full.model.d_mlp) == (2, 2, 2, 512)
+    assert (full.model.layer_norm, full.model.dropout) == ("pre", 0.0)
+    assert full.trial_id == Trial.from_axes(full.values()).trial_id
+    assert Trial.from_axes({"model.preset": "simplified"}) == Trial()
+    assert Trial.from_axes({"model.preset": "full", "model.kind": "autoregressive"}).model.text_blocks == 2
+
+
+def test_an_unknown_preset_is_refused_with_the_known_ones():
+    with pytest.raises(ValidationError, match='preset must be one of simplified, full, got "large"'):
+        Trial.from_axes({"model.preset": "large"})

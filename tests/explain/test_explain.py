@@ -1,0 +1,247 @@
+"""One trial on one page: from the command line to what is written on it."""
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from lrsym.config.trial import Trial
+from lrsym.errors import UsageError
+from lrsym.explain.compute import check_kind, explain
+from lrsym.explain.page import changed_axes, header_text, page_sections, save_page, scene_text
+from lrsym.explain.retrain import trained_model
+from lrsym.results.store.lookup import find_trial
+from lrsym.results.store.schema import TABLES
+from lrsym.results.store.store import Store, load, load_trials
+from lrsym.sweep.execution.task import Job, execute
+from lrsym.sweep.execution.train_pack import axis_values, failed_rows
+from lrsym.sweep.execution.weights import load_weights, weights_path
+from tests.cli.test_cli import lrsym
+from tests.small_trials import small
+from tests.testbed.mechanism.test_inspection import dense_logits
+
+TRIAL = small(optim__steps=30)
+DECOMPOSED = ["What each head asks of a key", "Every query", "How the terms add up", "What is lost without a term"]
+ALWAYS = ["What was trained", "Two mirrored scenes", "Attention of the vision encoder", "Attention of the text encoder"]
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store with one done trial, without its weights."""
+    execute((TRIAL,), Job(tmp_path / "r", "r", "cpu", 1), report=lambda fraction: None)
+    return tmp_path / "r"
+
+
+def explained(root, trial=TRIAL):
+    """The frames of `trial`, trained now if it is not in the store yet."""
+    execute((trial,), Job(root, "r", "cpu", 1, save_weights=True), report=lambda fraction: None)
+    return explain(load_weights(root, trial.trial_id), load_trials(root, trial_ids=[trial.trial_id]).collect())
+
+
+@pytest.fixture(scope="module")
+def explanation(tmp_path_factory):
+    return explained(tmp_path_factory.mktemp("explained"))
+
+
+def files(root):
+    return sorted(str(p) for p in root.rglob("*") if p.is_file())
+
+
+def fails(*_, **__):
+    raise AssertionError("trained again")
+
+
+def test_a_trial_is_trained_again_once_and_then_drawn_from_its_weights(store, monkeypatch):
+    first = json.loads(lrsym("explain", TRIAL.trial_id[:6], "--results", store, "--json"))
+    assert (first["trial_id"], first["retrained"]) == (TRIAL.trial_id, True)
+    assert first["page"] == str(store / "explain" / f"{TRIAL.trial_id}.html")
+    assert all(Path(first[name]).stat().st_size > 1000 for name in ("page", "picture", "weights"))
+    monkeypatch.setattr("lrsym.explain.retrain.fit", fails)
+    second = json.loads(lrsym("explain", TRIAL.trial_id, "--results", store, "--json"))
+    assert second == {**first, "retrained": False}
+
+
+def test_weights_that_a_sweep_kept_are_used(tmp_path, monkeypatch):
+    execute((TRIAL,), Job(tmp_path, "r", "cpu", 1, save_weights=True), report=lambda fraction: None)
+    monkeypatch.setattr("lrsym.explain.retrain.fit", fails)
+    printed = lrsym("explain", TRIAL.trial_id, "--results", tmp_path, "--out", tmp_path / "pages" / "mine")
+    assert printed.split() == [str(tmp_path / "pages" / f"mine.{ending}") for ending in ("html", "png")]
+
+
+def test_a_trial_that_is_trained_again_has_the_accuracies_of_its_row(store):
+    trial, row = find_trial(store, TRIAL.trial_id)
+    model = trained_model(store, trial, device="cpu", report=lambda fraction: None)
+    assert explain(model, row).difference < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("prefix", "message"),
+    [
+        ("abc", r"4 to 32 hex digits.*got abc"),
+        ("wxyz", r"4 to 32 hex digits.*got wxyz"),
+        ("0000", r"no trial in .* starts with 0000.*lrsym query"),
+        ("abcd", r"2 trials start with abcd: abcd1, abcd2; give more digits"),
+        (small(seed=8).trial_id, r"is crashed \(killed\).*choose a done one"),
+        (small(seed=9).trial_id, r"is diverged \(at step 3\).*no trained model"),
+        ("abcd1", r"trained by another version of lrsym; run its sweep again"),
+    ],
+)
+def test_a_trial_that_cannot_be_explained_is_one_line_with_code_2_and_nothing_is_written(tmp_path, prefix, message):
+    lost = {**axis_values(small(seed=9)), "status": "diverged", "message": "at step 3"}
+    others = [{**axis_values(small()), "trial_id": name, "status": "done"} for name in ("abcd1", "abcd2")]
+    store = Store(tmp_path)
+    store.write("a", {"trials": TABLES["trials"].build([lost, *others])})
+    store.write("b", failed_rows([small(seed=8)], status="crashed", message="killed", run_id="r"))
+    before = files(tmp_path)
+    text = lrsym("explain", prefix, "--results", tmp_path, code=2)
+    assert re.fullmatch(f"error: .*{message}.*\n", text)
+    assert files(tmp_path) == before
+
+
+def test_without_results_the_remedy_is_to_train(tmp_path):
+    assert "there are no results" in lrsym("explain", "abcd", "--results", tmp_path / "typo", code=2)
+
+
+def test_every_axis_of_a_trial_comes_back_from_its_row(store):
+    assert find_trial(store, TRIAL.trial_id[:4].upper())[0] == TRIAL
+
+
+def test_a_model_of_other_encoders_is_refused(monkeypatch):
+    layout = SimpleNamespace(named=lambda: [("decoder", "token", (1,)), ("loss", "log_scale", ())])
+    monkeypatch.setattr("lrsym.explain.compute.ParameterLayout", SimpleNamespace(of=lambda trial: layout))
+    with pytest.raises(UsageError, match=r"a vision and a text encoder.*made of decoder; choose another"):
+        check_kind(TRIAL)
+
+
+def test_the_contributions_on_the_page_add_up_to_the_logits_and_these_to_the_attention(explanation, tmp_path):
+    explained(tmp_path)
+    scenes, places = (explanation.scenes[name].n_unique() for name in ("scene", "place"))
+    token = {"bg": 0, "[CLS]": 8, **{str(n): n for n in range(1, 8)}}
+    tokens = np.array(explanation.scenes["token"].replace_strict(token)).reshape(scenes, places)
+    logits = dense_logits(load_weights(tmp_path, TRIAL.trial_id), tokens)
+    keys = ["scene", "head", "place"]
+    added = explanation.contributions.group_by(keys).agg(pl.col("value").sum()).sort(keys)
+    np.testing.assert_allclose(added["value"], logits.flatten(), atol=1e-4)
+    attention = explanation.vision_attention.sort(keys)["value"]
+    np.testing.assert_allclose(attention, logits.softmax(-1).flatten(), atol=1e-5)
+
+
+def test_the_maps_row_of_cls_holds_the_profiles_of_the_table_terms(explanation, tmp_path):
+    explained(tmp_path)
+    stored = load(tmp_path, "terms").filter(encoder="vision", head=1, term="EP").collect()["profile"].item()
+    row = explanation.readout.filter(head=1, term="EP")
+    assert row["key"].to_list() == ["[CLS]", "1", "2", "3", "4", "5"]
+    np.testing.assert_allclose(row["value"], stored, atol=1e-5)
+
+
+def test_ablations_and_accuracies_are_those_of_the_rows(explanation, tmp_path):
+    explained(tmp_path)
+    keys = ["term", "split", "metric"]
+    rows = load(tmp_path, "ablations").drop("trial_id").sort(keys).collect()
+    mine = explanation.ablations.sort(keys)
+    assert mine.select(keys).equals(rows.select(keys))
+    np.testing.assert_allclose(mine["value"], rows["value"], atol=1e-6)
+    assert explanation.difference < 1e-6
+
+
+def test_the_page_has_all_its_sections_needs_no_network_and_no_name_twice(explanation, tmp_path):
+    page, picture = save_page(explanation, tmp_path / "page.html")
+    text = page.read_text()
+    headings = re.findall(r"<h2>(.*?)</h2>", text)
+    assert [h for h in headings if h.startswith((*ALWAYS, *DECOMPOSED))] == headings
+    assert len(headings) == text.count("<svg ") == 8
+    assert TRIAL.trial_id in text
+    assert not re.search(r'(src|href)="(?!#)|@import|<script', text)
+    names = re.findall(r'\bid="([^"]+)"', text)
+    assert len(names) == len(set(names))
+    assert set(re.findall(r"url\(['\"]?#([^)'\"]+)", text)) <= set(names)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_says_for_both_scenes_which_caption_wins(explanation):
+    for row, line in zip(explanation.captions.to_dicts(), scene_text(explanation)[1:], strict=True):
+        assert f"“{row['text']}” {row['score']:.3f} against “{row['other']}” {row['other_score']:.3f}" in line
+        assert ("the true one wins" in line) == (row["score"] > row["other_score"])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"model__layer_norm": "pre", "model__vision_blocks": 2, "model__text_blocks": 2},
+        {"model__positions": "rotary", "model__init_position_std": 0.0, "model__n_heads": 2},
+    ],
+    ids=["norm", "rotary"],
+)
+def test_without_terms_the_page_says_why_and_draws_the_rest(tmp_path, kind):
+    sections = page_sections(explained(tmp_path, small(**kind)))
+    ablated = "What is lost without a term" if kind.get("model__positions") == "rotary" else None  # R can be left out
+    headings = [s.heading for s in sections if s.heading.startswith(tuple(DECOMPOSED))]
+    assert headings == ([ablated] if ablated else [])
+    (why,) = (s.text for s in sections if s.heading == "No decomposition into terms")
+    assert "LayerNorm" in why[0]
+    assert sum(s.drawing is not None for s in sections) == len(ALWAYS) + bool(ablated)
+
+
+def test_a_trial_without_pairs_to_ask_has_a_page_without_ablations(tmp_path):
+    sections = page_sections(explained(tmp_path, small(scenes__n_heldout_labels=0, scenes__layouts_per_pair=10)))
+    assert "What is lost without a term" not in {s.heading for s in sections}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"scenes__n_rows": 3, "scenes__captions": "left+above", "scenes__n_objects": 3},
+        {"scenes__captions": "both", "scenes__n_heldout_labels": 0, "model__text_blocks": 2, "model__repeats": 2},
+    ],
+    ids=["grid", "both"],
+)
+def test_grids_three_objects_both_captions_and_depth_are_drawn(tmp_path, kind):
+    trial = small(**kind)
+    found = explained(tmp_path, trial)
+    assert found.text_attention["application"].n_unique() == trial.model.text_blocks * trial.model.repeats
+    assert found.captions["caption"].n_unique() > 2
+    assert all(section.drawing for section in page_sections(found))
+
+
+def test_of_many_captions_the_page_says_how_many_win(explanation):
+    rows = pl.DataFrame({"scene": [0] * 3 + [1] * 3, "score": [0.5] * 6, "other_score": [0.4, 0.6, 0.4, 0.6, 0.6, 0.6]})
+    text = scene_text(dataclasses.replace(explanation, captions=rows))[1:]
+    assert [line.partition(": ")[2].partition(" true")[0] for line in text] == ["2 of 3", "0 of 3"]
+
+
+def test_a_model_with_other_accuracies_than_its_row_is_told_on_the_page(tmp_path):
+    stored = explained(tmp_path).row.with_columns(unseen_order=pl.col("unseen_order") - 0.25)
+    found = explain(load_weights(tmp_path, TRIAL.trial_id), stored)
+    assert found.difference == pytest.approx(0.25)
+    assert "by up to 0.250" in " ".join(header_text(found))
+
+
+def test_the_header_names_the_axes_that_differ_and_not_those_that_follow():
+    def row(**axes):
+        return pl.DataFrame(axis_values(Trial.from_axes(axes)))
+
+    assert changed_axes(row(**{"scenes.n_pair_labels": 9, "seed": 3})) == {"scenes.n_pair_labels": 9}
+    wide = {"model.d_model": 64, "model.embedding_scale": 1.0}
+    assert changed_axes(row(**wide)) == wide
+    assert changed_axes(row(**{"model.d_model": 64})) == {"model.d_model": 64}
+
+
+def test_of_very_many_labels_a_selection_is_mapped(tmp_path):
+    found = explained(tmp_path, small(scenes__n_labels=60, optim__steps=1, eval__points=1))
+    labels = found.maps.filter(head=0, term="BE")["key"].to_list()
+    assert len(labels) == 36
+    assert {"[CLS]", "bg", "1", "60"} < {*labels}
+
+
+def test_retraining_that_diverges_is_told_and_keeps_nothing(store, monkeypatch):
+    wild = small(optim__steps=3, optim__learning_rate=1e38)
+    row = {**axis_values(wild), "status": "done"}
+    Store(store).write("wild", {"trials": TABLES["trials"].build([row])})
+    text = lrsym("explain", wild.trial_id, "--results", store, code=2)
+    assert "diverged at step" in text
+    assert not weights_path(store, wild.trial_id).exists()

@@ -1,0 +1,231 @@
+import os
+import time
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lrsym.errors import UsageError
+from lrsym.results.store.schema import SCHEMA_VERSION, TABLES, array
+from lrsym.results.store.store import STALE_SECONDS, Store, load, load_trials
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def trials(*rows):
+    """A table of (trial_id, status, minutes after noon, unseen_order)."""
+    return TABLES["trials"].build(
+        {"trial_id": i, "status": s, "finished_at": NOON + timedelta(minutes=m), "unseen_order": v}
+        for i, s, m, v in rows
+    )
+
+
+def curves(*rows):
+    return TABLES["curves"].build(
+        {"trial_id": i, "step": step, "split": "train", "metric": "loss", "value": v} for i, step, v in rows
+    )
+
+
+def snapshot(store):
+    return {t: store.scan(t).collect().sort(pl.all().exclude(pl.List(pl.Float32))).to_dicts() for t in TABLES}
+
+
+def test_an_empty_store_gives_empty_tables_with_every_column_and_creates_nothing(tmp_path):
+    root = tmp_path / "results"
+    for name, table in TABLES.items():
+        assert Store(root).scan(name).collect().columns == [c.name for c in table.columns]
+    assert Store(root).statuses() == {}
+    assert not root.exists()
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    Store(tmp_path).write("a", {"trials": trials(("x", "done", 0, 0.5)), "curves": curves(("x", 10, 1.5))})
+    assert load_trials(tmp_path).select("trial_id", "unseen_order").collect().rows() == [("x", 0.5)]
+    assert load(tmp_path, "curves").collect().rows() == [("x", 10, "train", "loss", 1.5)]
+
+
+def test_writing_a_part_again_replaces_it(tmp_path):
+    store = Store(tmp_path)
+    for _ in range(3):
+        store.write("a", {"trials": trials(("x", "done", 0, 0.5)), "curves": curves(("x", 10, 1.5))})
+    assert len(load(tmp_path, "curves").collect()) == len(load_trials(tmp_path).collect()) == 1
+
+
+def test_a_result_wins_over_a_failure_and_the_newer_result_over_the_older(tmp_path):
+    store = Store(tmp_path)
+    store.write("a", {"trials": trials(("x", "crashed", 9, None), ("y", "done", 1, 0.1))})
+    store.write("b", {"trials": trials(("x", "done", 2, 0.2), ("y", "done", 3, 0.3))})
+    assert dict(load_trials(tmp_path).select("trial_id", "unseen_order").collect().rows()) == {"x": 0.2, "y": 0.3}
+    assert store.statuses() == {"x": "done", "y": "done"}
+
+
+def test_rows_of_the_losing_attempt_are_not_read(tmp_path):
+    store = Store(tmp_path)
+    store.write("a", {"trials": trials(("x", "done", 1, 0.1)), "curves": curves(("x", 10, 1.0), ("x", 20, 2.0))})
+    store.write("b", {"trials": trials(("x", "done", 2, 0.2)), "curves": curves(("x", 10, 3.0))})
+    assert load(tmp_path, "curves").select("value").collect().rows() == [(3.0,)]
+
+
+def test_curves_whose_trials_were_never_written_are_not_read(tmp_path):
+    Store(tmp_path).write("killed", {"curves": curves(("x", 10, 1.0))})
+    assert len(load(tmp_path, "curves").collect()) == 0
+
+
+def test_the_table_trials_is_written_last(tmp_path, monkeypatch):
+    order = []
+    monkeypatch.setattr(
+        "lrsym.results.store.store.write_atomically", lambda path, write: order.append(path.parent.name)
+    )
+    Store(tmp_path).write("a", {"trials": trials(), "curves": curves(), "terms": curves()})
+    assert order[-1] == "trials"
+    assert set(order) == {"trials", "curves", "terms"}
+
+
+def test_a_write_that_fails_leaves_the_old_part_and_no_temporary_file(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    store.write("a", {"trials": trials(("x", "done", 0, 0.5))})
+
+    def full(*_, **__):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        store.write("a", {"trials": trials(("x", "done", 0, 0.9))})
+    assert load_trials(tmp_path).select("unseen_order").collect().item() == 0.5
+    assert list(tmp_path.glob("*/.*")) == []
+
+
+def test_half_written_files_of_a_killed_writer_are_not_read_and_removed_once_stale(tmp_path):
+    store = Store(tmp_path)
+    store.write("a", {"trials": trials(("x", "done", 0, 0.5))})
+    old, young = tmp_path / "trials" / ".b.parquet.1.tmp", tmp_path / "trials" / ".c.parquet.2.tmp"
+    for path in (old, young):
+        path.write_bytes(b"PAR1 half")
+    past = time.time() - STALE_SECONDS - 5
+    os.utime(old, (past, past))
+    assert len(load_trials(tmp_path).collect()) == 1
+    store.sweep_up()
+    assert not old.exists()
+    assert young.exists()
+
+
+def test_compacting_keeps_every_row_and_leaves_one_file_for_each_table(tmp_path):
+    store = Store(tmp_path)
+    for i in range(5):
+        store.write(f"p{i}", {"trials": trials((f"t{i}", "done", i, i / 10)), "curves": curves((f"t{i}", 1, 1.0))})
+        store.write(f"run-{i}", {"runs": TABLES["runs"].build([{"run_id": str(i)}])})
+    before = snapshot(store)
+    assert store.compact() == 15
+    assert snapshot(store) == before
+    assert len(list(tmp_path.glob("*/*.parquet"))) == 3
+
+
+def test_a_store_of_one_table_is_compacted_too(tmp_path):
+    store = Store(tmp_path)
+    for i in range(2):
+        store.write(f"p{i}", {"trials": trials((f"t{i}", "done", i, 0.5))})
+    assert store.compact() == 2
+    assert store.compact() == 0
+    assert store.statuses() == {"t0": "done", "t1": "done"}
+
+
+def test_a_part_that_appears_while_compacting_is_kept(tmp_path, monkeypatch):
+    store, write = Store(tmp_path), Store.write
+    for i in range(2):
+        store.write(f"p{i}", {"trials": trials((f"t{i}", "done", i, 0.5))})
+
+    def beside_a_sweep(self, part, tables):
+        write(self, "late", {"trials": trials(("late", "done", 9, 0.5))})
+        write(self, part, tables)
+
+    monkeypatch.setattr(Store, "write", beside_a_sweep)
+    store.compact()
+    assert set(store.statuses()) == {"t0", "t1", "late"}
+
+
+@pytest.mark.parametrize("survivors", [0, 1, 2])
+def test_a_compaction_killed_half_way_doubles_no_row(tmp_path, monkeypatch, survivors):
+    store = Store(tmp_path)
+    for i in range(3):
+        store.write(f"p{i}", {"trials": trials((f"t{i}", "done", i, i / 10)), "curves": curves((f"t{i}", 1, 1.0))})
+        store.write(f"pr{i}", {"runs": TABLES["runs"].build([{"run_id": str(i), "finished_at": NOON}])})
+    before, unlink, left = snapshot(store), type(tmp_path).unlink, [survivors]
+
+    def dies(path, missing_ok=False):
+        if path.name.startswith("p"):
+            if left[0] == 0:
+                raise KeyboardInterrupt
+            left[0] -= 1
+        unlink(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(tmp_path), "unlink", dies)
+        with pytest.raises(KeyboardInterrupt):
+            store.compact()
+    assert snapshot(store) == before
+
+
+def test_a_part_tells_how_its_trials_ended(tmp_path):
+    store = Store(tmp_path)
+    store.write("a", {"trials": trials(("x", "done", 0, 0.5), ("y", "diverged", 0, None))})
+    store.write("b", {"trials": trials(("x", "done", 0, 0.5), ("y", "timeout", 0, None))})
+    assert store.part_statuses("a") == {"done": 1, "diverged": 1}
+    assert store.part_statuses("b") == {"done": 1, "timeout": 1}
+    assert store.part_statuses("c") == {}
+
+
+def test_a_folder_with_brackets_in_its_name_is_read(tmp_path):
+    for part in ("a", "b"):
+        Store(tmp_path / "r[1]").write(part, {"trials": trials((part, "done", 0, 0.5))})
+    assert Store(tmp_path / "r[1]").statuses() == {"a": "done", "b": "done"}
+
+
+def test_rows_without_a_key_are_not_read(tmp_path):
+    Store(tmp_path).write("a", {"trials": trials(("x", "done", 0, 0.5))})
+    pq.write_table(pl.DataFrame({"a": [1]}).to_arrow(), tmp_path / "trials" / "foreign.parquet")
+    assert Store(tmp_path).statuses() == {"x": "done"}
+
+
+def test_files_carry_the_schema_version_and_nothing_in_the_store_is_a_pickle(tmp_path):
+    Store(tmp_path).write("a", {"trials": trials(("x", "done", 0, 0.5))})
+    metadata = pq.read_schema(tmp_path / "trials" / "a.parquet").metadata
+    assert metadata[b"lrsym_schema_version"] == str(SCHEMA_VERSION).encode()
+    assert {p.suffix for p in tmp_path.rglob("*") if p.is_file()} == {".parquet"}
+
+
+def test_a_file_of_an_older_schema_is_read_with_nulls_for_what_it_lacks(tmp_path):
+    folder = tmp_path / "trials"
+    folder.mkdir()
+    table = trials(("x", "done", 0, 0.5)).drop_columns(["pack_size", "d_model", "coverage"])
+    pq.write_table(table.append_column("gone", [[7]]), folder / "old.parquet")
+    row = load_trials(tmp_path).collect().to_dicts()[0]
+    assert row["unseen_order"] == 0.5
+    assert row["pack_size"] is None
+    assert "gone" not in row
+    assert row["coverage"] == 1.0  # the neutral value of an axis that came later
+
+
+def test_a_file_in_place_of_the_folder_is_the_users_mistake(tmp_path):
+    file = tmp_path / "results"
+    file.write_text("")
+    with pytest.raises(UsageError, match="must be a folder"):
+        Store(file)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_columns_that_a_row_lacks_are_null(table):
+    (row,) = TABLES[table].build([{}]).to_pylist()
+    assert row == dict.fromkeys(column.name for column in TABLES[table].columns)
+
+
+def test_lists_may_be_null_or_empty():
+    lists = [[1.0], None, [], [2.0, 3.0], None]
+    assert array(lists, pa.list_(pa.float32())).to_pylist() == lists
+    assert array([], pa.list_(pa.float32())).to_pylist() == []
+
+
+def test_a_row_with_a_column_that_the_table_lacks_is_refused():
+    with pytest.raises(ValueError, match="has no column colour"):
+        TABLES["trials"].build([{"trial_id": "x", "colour": "red"}])

@@ -1,0 +1,151 @@
+"""The cluster: its launcher file, its documentation, and a sweep that loses a node."""
+
+import logging
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import typer.main
+import yaml
+
+from lrsym.cli.app import app
+from lrsym.results.store.store import Store
+from lrsym.sweep.execution.task import Job, Progress
+from lrsym.sweep.planning.plan import make_plan, pack_id
+from lrsym.sweep.spec.sweep_file import load
+from tests.small_trials import SMALL
+
+ROOT = Path(__file__).parents[3]
+AUTH = "RAY_AUTH_MODE=disabled"
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "cluster.yaml").read_text())
+
+
+def test_cluster_yaml_is_valid_for_ray(config: dict[str, Any]):
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
+    validate_config(prepare_config(config))
+
+
+def test_ray_refuses_a_misspelt_key_of_cluster_yaml(config: dict[str, Any]):
+    from jsonschema import ValidationError
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
+    with pytest.raises(ValidationError, match="setup_comands"):
+        validate_config(prepare_config({**config, "setup_comands": []}))
+
+
+def test_no_pack_can_land_on_the_head(config: dict[str, Any]):
+    assert config["available_node_types"][config["head_node_type"]]["resources"] == {"CPU": 0, "GPU": 0}
+    start = shlex.split(config["head_start_ray_commands"][-1])
+    assert {"--num-cpus=0", "--num-gpus=0"} <= set(start)
+
+
+def test_a_started_cluster_keeps_its_size(config: dict[str, Any]):
+    workers = [kind for name, kind in config["available_node_types"].items() if name != config["head_node_type"]]
+    assert [kind["min_workers"] for kind in workers] == [kind["max_workers"] for kind in workers]
+    assert config["max_workers"] == sum(kind["max_workers"] for kind in workers)
+
+
+def test_every_node_says_how_it_authenticates_and_the_head_how_jobs_are_stopped(config: dict[str, Any]):
+    head, worker = (shlex.split(config[f"{node}_start_ray_commands"][-1]) for node in ("head", "worker"))
+    assert AUTH in head
+    assert AUTH in worker
+    assert "RAY_JOB_STOP_SIGNAL=SIGINT" in head
+
+
+def test_every_node_installs_the_pinned_versions(config: dict[str, Any]):
+    [install] = [command for command in config["setup_commands"] if "pip install" in command]
+    assert "-c ~/lrsym/constraints.txt" in install
+    assert config["file_mounts"] == {"/home/ubuntu/lrsym": "."}
+
+
+def test_commands_that_the_documentation_gives_to_ray_have_their_options():
+    text = (ROOT / "docs" / "cluster.md").read_text().replace("\\\n", " ")
+    commands = re.findall(r"^ray .*?\blrsym (sweep|status) ([^'\n]*)", text, flags=re.MULTILINE)
+    assert [verb for verb, _ in commands] == ["sweep", "status"]
+    for verb, words in commands:
+        command: Any = typer.main.get_command(app)
+        options = {option for parameter in command.commands[verb].params for option in parameter.opts}
+        assert {word for word in words.split() if word.startswith("--")} <= options
+
+
+SWEEP = """\
+name = "lost_node"
+replicates = 4
+
+[base]
+{base}
+
+[grid]
+"scenes.layouts_per_pair" = [2, 4]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_a_sweep_that_loses_a_node_has_every_row_exactly_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    from lrsym.sweep.engines.ray_tune import run_ray
+
+    base = {k: v for k, v in SMALL.items() if k != "scenes.layouts_per_pair"} | {"optim.steps": 1500}
+    file = tmp_path / "lost_node.toml"
+    file.write_text(SWEEP.format(base="\n".join(f'"{key}" = {value}' for key, value in base.items())))
+    trials = load(file).trials
+    store = Store(tmp_path / "results")
+    plan = make_plan(trials, {}, workers=2, device="cpu", pack_size=1)
+    finished: set[str] = set()
+
+    with _Cluster() as cluster:
+
+        def listen(news: Progress) -> None:
+            if news.statuses:
+                finished.add(news.pack)
+            if len(finished) == 2 and not cluster.lost:
+                cluster.replace_a_busy_node()
+
+        run_ray(plan.packs, Job(store.root, "run", "cpu", threads=1), workers=2, listen=listen)
+        assert cluster.lost
+
+    on_disk = pl.read_parquet(store.root / "trials" / "*.parquet")
+    assert on_disk["status"].to_list() == ["done"] * 8
+    assert set(on_disk["trial_id"]) == {trial.trial_id for trial in trials}
+    assert finished == {pack_id(pack) for pack in plan.packs}
+
+
+class _Cluster:
+    """A head without CPUs and two workers with one each, on this machine."""
+
+    def __init__(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        # A dead node refuses its checks at once, and five in a row declare it dead; a slow one has its usual time.
+        quick = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500}
+        head = {"num_cpus": 0, "include_dashboard": False, "_system_config": quick}
+        self.lost = False
+        self._cluster = Cluster(initialize_head=True, head_node_args=head)
+        self._nodes = [self._cluster.add_node(num_cpus=1) for _ in range(2)]
+
+    def replace_a_busy_node(self) -> None:
+        """Kill a worker that is training, and start another."""
+        self.lost = True
+        self._cluster.remove_node(self._nodes[0], allow_graceful=False)
+        self._cluster.add_node(num_cpus=1)
+
+    def __enter__(self) -> "_Cluster":
+        import ray
+
+        ray.init(self._cluster.address, logging_level=logging.ERROR, log_to_driver=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        import ray
+
+        ray.shutdown()
+        self._cluster.shutdown()

@@ -1,0 +1,163 @@
+"""Final parameters as files: exact, complete or absent, and readable without lrsym."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+import lrsym
+from lrsym.errors import UsageError
+from lrsym.results.store.atomic import write_atomically
+from lrsym.results.store.store import Store, load_trials
+from lrsym.sweep.execution.task import Job, execute
+from lrsym.sweep.execution.weights import load_weights, save_pack, save_weights, weights_path
+from lrsym.testbed.evaluation import evaluate
+from lrsym.testbed.model.trained import TrainedModel
+from tests.small_trials import Fitted, small
+
+DEEP = {"model__text_blocks": 2, "model__d_mlp": 8, "model__layer_norm": "post"}
+
+
+@pytest.fixture(scope="module", params=[{}, DEEP], ids=["plain", "deep"])
+def fitted(request):
+    return Fitted([small(seed=0, **request.param), small(seed=1, **request.param)])
+
+
+def files(folder):
+    return sorted(p.name for p in folder.rglob("*") if p.is_file())
+
+
+def job(root, **options):
+    return Job(root, "r", "cpu", 1, **options)
+
+
+def train(pack, job):
+    return execute(pack, job, report=lambda fraction: None)
+
+
+def test_what_is_loaded_are_the_parameters_after_the_last_step_exactly(fitted, tmp_path):
+    save_pack(tmp_path, fitted.trials, fitted.snapshot)
+    for row, trial in enumerate(fitted.trials):
+        model = load_weights(tmp_path, trial.trial_id)
+        assert model.trial == trial
+        assert torch.equal(model.flat, fitted.flat[row : row + 1])
+
+
+def test_the_beginning_of_a_trial_id_is_enough_unless_several_have_it(fitted, tmp_path):
+    save_pack(tmp_path, fitted.trials, fitted.snapshot)
+    trial = fitted.trials[0]
+    assert load_weights(tmp_path, trial.trial_id[:8]).trial == trial
+    with pytest.raises(UsageError, match=r"2 files .* give more digits"):
+        load_weights(tmp_path, "")
+
+
+def test_a_loaded_model_goes_into_the_functions_of_the_testbed(fitted, tmp_path):
+    save_pack(tmp_path, fitted.trials, fitted.snapshot)
+    model, alone = load_weights(tmp_path, fitted.trials[0].trial_id), Fitted(fitted.trials[:1])
+    found = evaluate(model.layout, model.flat, alone.data, alone.candidates, scale=model.scale)
+    expected = evaluate(*alone.arguments(), scale=alone.scale)
+    assert all(torch.allclose(found[key], expected[key], equal_nan=True, atol=1e-6) for key in expected)
+
+
+def test_a_file_names_its_tensors_and_tells_its_trial_without_the_tables(fitted, tmp_path):
+    trial = fitted.trials[0]
+    save_weights(tmp_path, TrainedModel.of(trial, fitted.flat[:1]))
+    with safe_open(weights_path(tmp_path, trial.trial_id), framework="numpy") as file:
+        names, metadata = set(file.keys()), file.metadata()
+        assert file.get_tensor("vision.token").shape == (9, 12)
+        assert file.get_tensor("loss.log_scale").shape == ()
+    assert {"vision.token", "text.query_weight", "loss.log_scale"} < names
+    assert metadata["trial_id"] == trial.trial_id
+    assert json.loads(metadata["trial"]) == trial.values()
+
+
+def test_the_python_interface_reads_weights(fitted, tmp_path):
+    save_pack(tmp_path, fitted.trials, fitted.snapshot)
+    tensors = lrsym.load_weights(tmp_path, fitted.trials[1].trial_id).tensors()
+    assert torch.equal(tensors["vision.token"], fitted.layout.views(fitted.flat)["vision"]["token"][1])
+
+
+def test_a_pack_keeps_the_weights_of_its_done_trials_alone(tmp_path):
+    pack = (small(seed=0), small(seed=1, optim__learning_rate=1e38))
+    assert train(pack, job(tmp_path, save_weights=True)) == {"done": 1, "diverged": 1}
+    assert files(tmp_path / "weights") == [f"{pack[0].trial_id}.safetensors"]
+
+
+def test_without_the_option_there_are_no_weights(tmp_path):
+    train((small(),), job(tmp_path))
+    assert not (tmp_path / "weights").exists()
+
+
+def test_weights_are_there_before_the_rows(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(Store, "write", lambda self, part, tables: seen.extend(files(self.root / "weights")))
+    train((small(),), job(tmp_path, save_weights=True))
+    assert seen == [f"{small().trial_id}.safetensors"]
+
+
+def test_weights_that_cannot_be_written_stop_the_worker_and_leave_no_rows(tmp_path):
+    (tmp_path / "weights").write_text("a file where a folder must be")
+    with pytest.raises(OSError, match="weights"):
+        train((small(),), job(tmp_path, save_weights=True))
+    assert load_trials(tmp_path).collect().is_empty()
+
+
+def test_a_file_that_is_not_written_to_its_end_leaves_the_one_before(tmp_path):
+    path = tmp_path / "weights" / "one"
+    write_atomically(path, lambda file: file.write(b"before"))
+
+    def fails(file):
+        file.write(b"half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, fails)
+    assert path.read_bytes() == b"before"
+    assert files(tmp_path) == ["one"]
+
+
+def test_a_file_from_before_an_axis_is_read_with_its_neutral_value(fitted, tmp_path):
+    trial = fitted.trials[0]
+    path = save_weights(tmp_path, TrainedModel.of(trial, fitted.flat[:1]))
+    with safe_open(path, framework="pt") as file:
+        metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in list(file.keys())}
+    old = {key: value for key, value in json.loads(metadata["trial"]).items() if key != "scenes.coverage"}
+    save_file(tensors, path, metadata={**metadata, "trial": json.dumps(old)})
+    assert load_weights(tmp_path, trial.trial_id).trial == trial
+
+
+def test_weights_that_are_not_there_are_told_with_the_way_to_get_them(tmp_path):
+    with pytest.raises(UsageError, match=r"no weights of abcd.*lrsym explain abcd.*--save-weights"):
+        load_weights(tmp_path, "abcd")
+
+
+def test_a_damaged_file_is_told(tmp_path):
+    path = weights_path(tmp_path, "abcd")
+    path.parent.mkdir()
+    path.write_bytes(b"no tensors")
+    with pytest.raises(UsageError, match=r"does not hold the weights of abcd.*remove the file"):
+        load_weights(tmp_path, "abcd")
+
+
+def test_weights_of_another_shape_are_refused(fitted):
+    tensors = TrainedModel.of(fitted.trials[0], fitted.flat[:1]).tensors()
+    tensors["vision.token"] = tensors["vision.token"][:1]
+    with pytest.raises(ValueError, match=r"differ in vision\.token"):
+        TrainedModel.from_tensors(fitted.trials[0], tensors)
+
+
+def test_weights_of_another_trainer_version_are_refused(fitted, tmp_path, monkeypatch):
+    trial = fitted.trials[0]
+    save_weights(tmp_path, TrainedModel.of(trial, fitted.flat[:1]))
+    monkeypatch.setattr("lrsym.config.trial.TRAINER_VERSION", 99)
+    with pytest.raises(UsageError, match="trainer version"):
+        load_weights(tmp_path, trial.trial_id)
+
+
+def test_a_diverged_member_of_a_snapshot_is_not_saved(fitted, tmp_path):
+    snapshot = dataclasses.replace(fitted.snapshot, diverged_at=torch.tensor([3, 0]))
+    save_pack(tmp_path, fitted.trials, snapshot)
+    assert files(tmp_path) == [f"{fitted.trials[1].trial_id}.safetensors"]

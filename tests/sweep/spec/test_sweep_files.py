@@ -1,0 +1,94 @@
+"""The sweeps that are shipped."""
+
+from pathlib import Path
+
+import pytest
+
+from lrsym.config.trial import Trial
+from lrsym.results.store.store import Store
+from lrsym.sweep.execution.task import Job, execute
+from lrsym.sweep.planning.plan import make_packs, make_plan
+from lrsym.sweep.spec.sweep_file import Sweep, load
+
+FOLDER = Path(__file__).parents[3] / "sweeps"
+FILES = sorted(FOLDER.glob("*.toml"))
+
+
+@pytest.fixture(params=FILES, ids=lambda path: path.stem)
+def shipped(request: pytest.FixtureRequest) -> tuple[Path, Sweep]:
+    return request.param, load(request.param)
+
+
+def cells(sweep: Sweep) -> set[tuple[object, ...]]:
+    return {tuple(trial.values()[key] for key in sweep.varied) for trial in sweep.trials}
+
+
+def test_the_sweeps_that_the_readme_draws_are_shipped():
+    wanted = {"demo", "labels_by_layouts", "model_size", "embedding_scale", "recipe", "epsilon"}
+    assert {p.stem for p in FILES} >= wanted
+
+
+def test_a_shipped_sweep_parses_without_warnings(shipped: tuple[Path, Sweep]):
+    assert shipped[1].warnings == ()
+
+
+def test_a_shipped_sweep_is_named_after_its_file(shipped: tuple[Path, Sweep]):
+    path, sweep = shipped
+    assert sweep.name == path.stem
+
+
+def test_a_shipped_command_names_its_own_file(shipped: tuple[Path, Sweep]):
+    path, sweep = shipped
+    assert sweep.head.command == f"lrsym sweep sweeps/{path.name} --workers 2"
+
+
+def test_a_shipped_sweep_tells_question_cost_and_trials(shipped: tuple[Path, Sweep]):
+    _, sweep = shipped
+    assert sweep.head.question.endswith(("?", "."))
+    assert sweep.head.cost.startswith("about ")
+    steps = sorted({trial.n_steps for trial in sweep.trials})
+    named = " to ".join(f"{n:,}" for n in dict.fromkeys((steps[0], steps[-1])))
+    assert f"{len(sweep.trials)} trials of {named} steps" in sweep.head.cost
+
+
+def test_a_shipped_sweep_has_replicates(shipped: tuple[Path, Sweep]):
+    assert shipped[1].replicates >= 2
+
+
+def test_the_demo_is_one_pack_shape_of_at_least_12_cells():
+    sweep = load(FOLDER / "demo.toml")
+    assert len(cells(sweep)) >= 12
+    assert len({trial.static_shape for trial in sweep.trials}) == 1
+
+
+def test_the_papers_figure_has_330_trials():
+    assert len(load(FOLDER / "labels_by_layouts.toml").trials) == 330
+
+
+def test_the_recipe_is_the_default_trial_with_twenty_seeds():
+    assert load(FOLDER / "recipe.toml").trials == tuple(Trial(seed=seed) for seed in range(20))
+
+
+def test_the_embedding_scale_sweep_keeps_the_initial_size_but_in_its_last_cell():
+    trials = load(FOLDER / "embedding_scale.toml").trials
+    *fixed, last = [t.model.embedding_scale * t.model.init_token_std for t in trials if t.seed == 0]
+    assert fixed == pytest.approx([0.02 * 128**0.5] * 5)
+    assert last == pytest.approx(128**-0.5)
+
+
+def test_the_embedding_scale_sweep_contains_the_recipe():
+    recipe = {trial.trial_id for trial in load(FOLDER / "recipe.toml").trials[:5]}
+    assert recipe <= {trial.trial_id for trial in load(FOLDER / "embedding_scale.toml").trials}
+
+
+def test_a_shipped_sweep_is_planned_whole_and_its_corner_cells_train_when_shrunk(
+    shipped: tuple[Path, Sweep], tmp_path: Path
+):
+    _, sweep = shipped
+    plan = make_plan(sweep.trials, {}, workers=2, device="cpu")
+    assert sum(len(pack) for pack in plan.packs) == len(sweep.trials)
+    tiny = {"optim.steps": 2, "optim.epochs": None, "optim.batch_size": 8, "eval.points": 1}
+    shrunk = [Trial.from_axes({**trial.values(), **tiny}) for trial in (sweep.trials[0], sweep.trials[-1])]
+    for pack in make_packs(dict.fromkeys(shrunk), size=2):
+        execute(pack, Job(tmp_path, "r", "cpu", 1), report=lambda fraction: None)
+    assert Store(tmp_path).statuses() == {trial.trial_id: "done" for trial in shrunk}

@@ -1,0 +1,212 @@
+"""Encoders of several blocks against plain torch modules, one trial at a time."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from lrsym.testbed.data.data import PackData
+from lrsym.testbed.evaluation import evaluate
+from lrsym.testbed.model.blocks import rotary_table, rotate, rotations
+from lrsym.testbed.model.encoder import encode
+from lrsym.testbed.model.parameters import ParameterLayout
+from lrsym.testbed.training.dropout import Dropout
+from lrsym.testbed.training.training import fit
+from lrsym.vocabulary import SCORE_TERMS
+from tests.small_trials import CPU, Fitted, small
+
+VARIANTS = {
+    "two blocks": {"model__vision_blocks": 2, "model__text_blocks": 3},
+    "repeats": {"model__text_blocks": 2, "model__repeats": 2},
+    "mlp": {"model__d_mlp": 17},
+    "pre": {"model__layer_norm": "pre"},
+    "post": {"model__layer_norm": "post"},
+    "full, pre": {
+        "model__vision_blocks": 2, "model__text_blocks": 2, "model__repeats": 2, "model__d_mlp": 17,
+        "model__layer_norm": "pre",
+    },
+    "full, post": {
+        "model__vision_blocks": 2, "model__text_blocks": 2, "model__repeats": 2, "model__d_mlp": 17,
+        "model__layer_norm": "post",
+    },
+    "rotary": {"model__positions": "rotary", "model__init_position_std": 0.0},
+    "rotary, deep": {
+        "model__positions": "rotary", "model__init_position_std": 0.0, "model__vision_blocks": 2,
+        "model__text_blocks": 2,
+    },
+}  # fmt: skip
+
+
+class OracleBlock(nn.Module):
+    """Attention and MLP over whole sequences, from nn.Linear and nn.LayerNorm; parameters of one member."""
+
+    def __init__(self, weights, shape):
+        super().__init__()
+        self.shape, self.weights = shape, weights
+
+    def linear(self, name, x, bias=True):
+        return F.linear(x, self.weights[f"{name}_weight"].T, self.weights.get(f"{name}_bias") if bias else None)
+
+    def norm(self, name, x):
+        return F.layer_norm(x, x.shape[-1:], self.weights[f"{name}_norm_gain"], self.weights[f"{name}_norm_bias"])
+
+    def attention(self, x):
+        heads = [self.linear(name, x).chunk(self.shape.n_heads, dim=-1) for name in ("query", "key", "value")]
+        mask = torch.full((x.shape[1], x.shape[1]), -torch.inf, dtype=x.dtype).triu(1) if self.shape.causal else 0
+        mixed = []
+        for q, k, v in zip(*heads, strict=True):
+            if self.shape.rotary:
+                q, k = turned(q), turned(k)
+            mixed.append((q @ k.mT / q.shape[-1] ** 0.5 + mask).softmax(-1) @ v)
+        return self.linear("output", torch.cat(mixed, dim=-1))
+
+    def mlp(self, x):
+        return self.linear("mlp_out", F.gelu(self.linear("mlp_in", x)))
+
+    def forward(self, x):
+        for name, part in (("attention", self.attention), *([("mlp", self.mlp)] if self.shape.d_mlp else [])):
+            if self.shape.norm == "pre":
+                x = x + part(self.norm(name, x))
+            elif self.shape.norm == "post":
+                x = self.norm(name, x + part(x))
+            else:
+                x = x + part(x)
+        return x
+
+
+def turned(x):
+    """Rotary positions by complex numbers."""
+    n, width = x.shape[-2:]
+    angle = torch.arange(n, dtype=x.dtype)[:, None] * 10_000.0 ** (-torch.arange(0, width, 2, dtype=x.dtype) / width)
+    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
+    return torch.view_as_real(pairs * torch.polar(torch.ones_like(angle), angle)).flatten(-2)
+
+
+def through_blocks(x, weights, shape):
+    """The stream of one member behind the last block, its last norm included; `weights` by name."""
+    for _ in range(shape.repeats):
+        for number in range(shape.blocks):
+            prefix = f"block{number}." if number else ""
+            mine = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+            x = OracleBlock(mine, shape)(x)
+    if shape.norm == "pre":
+        x = F.layer_norm(x, x.shape[-1:], weights["last_norm_gain"], weights["last_norm_bias"])
+    return x
+
+
+def oracle(weights, shape, tokens, scale):
+    """Embedding of `tokens` for one member, its `weights` by name."""
+    x = weights["token"][tokens] * scale
+    x = through_blocks(x if shape.rotary else x + weights["position"], weights, shape)
+    return x[:, shape.readout] @ weights["projection"] if shape.projected else x[:, shape.readout]
+
+
+def pack(**changes):
+    trials = [small(seed=s, model__embedding_scale=1.0 + s, **CHANGED | changes) for s in range(2)]
+    layout = ParameterLayout.of(trials[0])
+    flat = layout.initial(trials)
+    flat += 0.1 * torch.randn(flat.shape, generator=torch.Generator().manual_seed(17))
+    scale = torch.tensor([t.model.embedding_scale for t in trials])
+    return trials, layout, flat, PackData.of(trials, device=CPU), scale
+
+
+CHANGED = {"model__init_weight_gain": 1.5}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_embeddings_and_gradients_agree_with_plain_modules(variant):
+    _, layout, flat, data, scale = pack(**VARIANTS[variant])
+    flat, scale = flat.double().requires_grad_(), scale.double()  # so that rounding hides nothing
+    views = layout.views(flat)
+    for shape, tokens in ((layout.vision, data.scenes), (layout.text, data.captions)):
+        ours, _ = encode(views[shape.name], shape, tokens, scale=scale)
+        for row in range(2):
+            wanted = oracle({k: v[row] for k, v in views[shape.name].items()}, shape, tokens, scale[row])
+            torch.testing.assert_close(ours[row], wanted, atol=1e-6, rtol=1e-6)
+            towards = torch.linspace(-1, 1, wanted.shape[1], dtype=torch.float64)
+            found, expected = (
+                torch.autograd.grad((x @ towards).square().mean(), flat, retain_graph=True)[0]
+                for x in (ours[row], wanted)
+            )
+            torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("variant", ["two blocks", "mlp", "post", "repeats"])
+def test_every_term_left_out_of_the_first_block_is_left_out_of_its_logits(variant):
+    """With all six terms gone the first block attends evenly; with all but one gone, by that one."""
+    _, layout, flat, data, scale = pack(**VARIANTS[variant])
+    weights, shape = layout.views(flat)["vision"], layout.vision
+    _, (attention, *_) = encode(weights, shape, data.scenes, scale=scale, left_out=tuple(SCORE_TERMS))
+    torch.testing.assert_close(attention, torch.full_like(attention, 1 / shape.length))
+    e, p = weights["token"][:, :, :] * scale[:, None, None], weights["position"]
+    parts = {"E": (e[:, data.scenes]), "P": p[:, None].expand(-1, len(data.scenes), -1, -1)}
+    for term in SCORE_TERMS:
+        others = tuple(name for name in SCORE_TERMS if name != term)
+        _, (attention, *_) = encode(weights, shape, data.scenes, scale=scale, left_out=others)
+        query = torch.einsum("tbld,tdo->tblo", parts[term[0]], weights["query_weight"]) if term[0] != "B" else (
+            weights["query_bias"][:, None, None].expand(-1, len(data.scenes), shape.length, -1)
+        )  # fmt: skip
+        key = torch.einsum("tbld,tdo->tblo", parts[term[1]], weights["key_weight"])
+        q, k = (x.unflatten(3, (shape.n_heads, -1)).transpose(2, 3) for x in (query, key))
+        wanted = (q @ k.mT / shape.head_width**0.5).softmax(-1)[:, :, :, : attention.shape[3]]
+        torch.testing.assert_close(attention, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_leaving_a_term_out_of_a_block_that_has_none_is_refused():
+    _, layout, flat, data, scale = pack(**VARIANTS["pre"])
+    with pytest.raises(ValueError, match="has no term EP to leave out; it has none"):
+        encode(layout.views(flat)["vision"], layout.vision, data.scenes, scale=scale, left_out=("EP",))
+
+
+@pytest.mark.parametrize("changes", [{}, {"model__layer_norm": "pre"}], ids=["bare", "pre"])
+def test_what_turning_adds_is_what_is_missing_without_it(changes):
+    _, layout, flat, data, scale = pack(**VARIANTS["rotary"] | changes)
+    weights, shape = layout.views(flat)["vision"], layout.vision
+    (with_, without), table = (
+        (encode(weights, shape, data.scenes, scale=scale, left_out=left)[1][0][:, :, :, 0].log() for left in ((), "R")),
+        rotary_table(weights, shape, scale),
+    )
+    position = torch.arange(shape.length)
+    added = torch.stack([table[:, :, row, position] for row in data.scenes], dim=1)
+    difference = with_ - without - added  # equal up to the softmax's one number for each row
+    torch.testing.assert_close(difference, difference[..., :1].expand_as(difference), atol=1e-5, rtol=1e-5)
+    assert added.std() > 0.01
+
+
+def test_rotary_scores_depend_on_the_distance_alone():
+    turn = rotations(7, 6, device=CPU).float()
+    query, key = torch.randn(2, 6, generator=torch.Generator().manual_seed(1))
+    scores = rotate(query.expand(7, 6), turn) @ rotate(key.expand(7, 6), turn).T
+    for distance in range(-6, 7):
+        diagonal = scores.diagonal(distance)
+        torch.testing.assert_close(diagonal, diagonal[:1].expand_as(diagonal), atol=1e-5, rtol=1e-5)
+    assert scores.diagonal(1)[0] != pytest.approx(scores.diagonal(2)[0].item(), abs=1e-3)
+
+
+FULL = VARIANTS["full, pre"] | {"model__dropout": 0.25, "optim__steps": 20}
+
+
+def test_a_deep_member_with_dropout_trains_the_same_alone_and_in_a_pack():
+    trials = [small(seed=s, **FULL) for s in range(3)]
+    trials.append(small(seed=9, **FULL | {"model__dropout": 0.5}))
+    together = Fitted(trials).flat
+    for row, trial in enumerate(trials):
+        torch.testing.assert_close(together[row], Fitted([trial]).flat[0], atol=2e-5, rtol=1e-4)
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean():
+    drop = Dropout([small(model__dropout=0.25), small(model__dropout=0.0)], device=CPU)
+    assert drop is not None
+    dropped, kept = drop(torch.ones(2, 200, 300))
+    assert (dropped == 0).float().mean() == pytest.approx(0.25, abs=0.01)
+    assert dropped.mean() == pytest.approx(1, abs=0.02)
+    assert torch.equal(kept, torch.ones(200, 300))
+
+
+def test_dropout_acts_in_training_and_not_in_evaluation():
+    trials = [small(**FULL)]
+    fitted = Fitted(trials)
+    first, second = (evaluate(*fitted.arguments(), scale=fitted.scale) for _ in range(2))
+    torch.testing.assert_close(first, second, equal_nan=True)
+    *_, without = fit([small(**FULL | {"model__dropout": 0.0})], fitted.data, device=CPU)
+    assert not torch.allclose(without.parameters, fitted.flat, atol=1e-3)
