@@ -12,7 +12,7 @@ from benchmarks.figures import Figure
 from lrsym.config.trial import Trial
 from lrsym.sweep.execution.checkpoint import SECONDS, Keeper
 from lrsym.sweep.execution.train_pack import PackRows
-from lrsym.testbed.data.data import PackData
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.training.training import Training
 
 

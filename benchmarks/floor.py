@@ -18,8 +18,8 @@ from benchmarks import fresh, step
 from benchmarks.figures import Figure, ratios
 from lrsym.config.trial import Trial
 from lrsym.testbed.data.batches import batches
-from lrsym.testbed.data.data import PackData
-from lrsym.testbed.model.parameters import ParameterLayout
+from lrsym.testbed.data.pack_data import PackData
+from lrsym.testbed.model.parameters import ModelShape
 from lrsym.testbed.training.training import batch_loss
 
 ACCESSES, FLOAT_BYTES = 7, 4
@@ -38,7 +38,7 @@ def measure(*, steps: int, repeats: int) -> list[Figure]:
 def operations(batch_size: int) -> tuple[int, int]:
     """Floating-point operations of the products of a pack's loss and gradient, and the number of its parameters."""
     pack = [Trial.from_axes({"optim.batch_size": batch_size, "seed": seed}) for seed in range(8)]
-    data, layout = PackData.of(pack, device=step.CPU), ParameterLayout.of(pack[0])
+    data, layout = PackData.of(pack, device=step.CPU), ModelShape.of(pack[0])
     flat = layout.initial(pack).requires_grad_()
     scale = torch.tensor([trial.model.embedding_scale for trial in pack])
     batch = next(batches(pack, data.training_sets, device=step.CPU))

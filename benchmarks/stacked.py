@@ -16,12 +16,12 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.textbook import Clip, adamw_of, warm_up
-from lrsym.config.model import Optim
-from lrsym.testbed.data.data import PackData
+from lrsym.config.training import OptimConfig
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.training.contrastive import MAX_LOG_SCALE
 
 
-def losses(models: Sequence[Clip], optim: Optim, data: PackData, batches: Iterator[Tensor]) -> Iterator[Tensor]:
+def losses(models: Sequence[Clip], optim: OptimConfig, data: PackData, batches: Iterator[Tensor]) -> Iterator[Tensor]:
     """Train `models` on the scenes in the rows of `batches`, without end; yields their losses before each step."""
     images, captions = data.scenes, data.captions[data.captions_of[:, 0]]
     stacked, buffers = stack_module_state([*models])

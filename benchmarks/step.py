@@ -18,7 +18,7 @@ from benchmarks.textbook import losses
 from benchmarks.textbook_trial import model_of
 from lrsym.config.trial import Trial
 from lrsym.testbed.data.batches import CHUNK, batches
-from lrsym.testbed.data.data import PackData
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.training.training import fit
 
 BATCH_SIZES = (256, 50)

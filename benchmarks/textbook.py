@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lrsym.config.model import Optim
-from lrsym.testbed.data.data import PackData
+from lrsym.config.training import OptimConfig
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.model.parameters import EncoderShape, Weights
 from lrsym.testbed.training.contrastive import MAX_LOG_SCALE
 
@@ -84,7 +84,7 @@ class Clip(nn.Module):
         return (F.cross_entropy(logits, self.own) + F.cross_entropy(logits.T, self.own)) / 2
 
 
-def adamw_of(named: Iterable[tuple[str, Tensor]], optim: Optim) -> torch.optim.AdamW:
+def adamw_of(named: Iterable[tuple[str, Tensor]], optim: OptimConfig) -> torch.optim.AdamW:
     """Fused AdamW over `named` parameters, which decays all but `log_scale`."""
     parameters = dict(named)
     spared = [parameters.pop("log_scale")]
@@ -96,13 +96,13 @@ def adamw_of(named: Iterable[tuple[str, Tensor]], optim: Optim) -> torch.optim.A
     return torch.optim.AdamW(groups, lr=optim.learning_rate, betas=betas, eps=optim.epsilon, fused=True)
 
 
-def warm_up(adamw: torch.optim.AdamW, optim: Optim, *, step: int) -> None:
+def warm_up(adamw: torch.optim.AdamW, optim: OptimConfig, *, step: int) -> None:
     """Set the rate of step `step`, from 1."""
     for group in adamw.param_groups:
         group["lr"] = optim.learning_rate * min(1.0, step / max(1, optim.warmup_steps))
 
 
-def losses(model: Clip, optim: Optim, data: PackData, batches: Iterator[Tensor]) -> Iterator[Tensor]:
+def losses(model: Clip, optim: OptimConfig, data: PackData, batches: Iterator[Tensor]) -> Iterator[Tensor]:
     """Train `model` on the scenes numbered in `batches`, without end; yields the loss before each step."""
     images, captions = data.scenes, data.captions[data.captions_of[:, 0]]
     adamw = adamw_of(model.named_parameters(), optim)

@@ -13,9 +13,9 @@ from torch.nn import functional as F
 from benchmarks.textbook import Clip, Encoder, losses
 from lrsym.config.trial import Trial
 from lrsym.testbed.data.batches import batches
-from lrsym.testbed.data.data import PackData
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Candidates, grade
-from lrsym.testbed.model.parameters import ParameterLayout
+from lrsym.testbed.model.parameters import ModelShape
 from lrsym.vocabulary import METRICS
 
 SCENES_AT_ONCE = 1024
@@ -27,7 +27,7 @@ Accuracies = dict[str, float]
 
 def model_of(trial: Trial, *, readout_only: bool) -> Clip:
     """The model of `trial` at its initial values."""
-    layout = ParameterLayout.of(trial)
+    layout = ModelShape.of(trial)
     views, scale = layout.views(layout.initial([trial])), trial.model.embedding_scale
     vision, text = (
         Encoder(shape, views[shape.name], scale=scale, readout_only=readout_only)

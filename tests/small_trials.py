@@ -5,9 +5,9 @@ import itertools
 import torch
 
 from lrsym.config.trial import Trial
-from lrsym.testbed.data.data import PackData
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Candidates
-from lrsym.testbed.model.parameters import ParameterLayout
+from lrsym.testbed.model.parameters import ModelShape
 from lrsym.testbed.training.training import fit
 
 CPU = torch.device("cpu")
@@ -42,7 +42,7 @@ class Fitted:
     def __init__(self, trials):
         self.trials = trials
         self.data = PackData.of(trials, device=CPU)
-        self.layout = ParameterLayout.of(trials[0])
+        self.layout = ModelShape.of(trials[0])
         self.candidates = Candidates.of(trials[0].scenes, self.data)
         self.scale = torch.tensor([t.model.embedding_scale for t in trials])
         *_, self.snapshot = fit(trials, self.data, device=CPU)

@@ -8,16 +8,16 @@ from benchmarks import figures, floor, null_sweep, textbook_trial
 from benchmarks.figures import Figure
 from lrsym.config.trial import Trial
 from lrsym.sweep.execution.train_pack import run_pack
-from lrsym.testbed.data.data import PackData
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Candidates, evaluate
-from lrsym.testbed.model.parameters import ParameterLayout
+from lrsym.testbed.model.parameters import ModelShape
 from lrsym.testbed.training.training import fit
 from tests.small_trials import CPU, small
 
 
 def test_the_textbook_trial_has_the_losses_and_accuracies_of_lrsym():
     trial = Trial.from_axes({"optim.steps": 20, "optim.batch_size": 20, "eval.points": 2, "eval.schedule": "linear"})
-    data, layout = PackData.of([trial], device=CPU), ParameterLayout.of(trial)
+    data, layout = PackData.of([trial], device=CPU), ModelShape.of(trial)
     candidates, scale = Candidates.of(trial.scenes, data), torch.tensor([trial.model.embedding_scale])
     points = textbook_trial.train(trial, device=CPU)
     for snapshot, (step, loss, found) in zip(fit([trial], data, device=CPU), points, strict=True):

@@ -9,7 +9,7 @@ import altair as alt
 from lrsym.claims.file import Part
 from lrsym.claims.judging import JudgedArm, JudgedClaim, JudgedPart
 from lrsym.claims.report import claimed, estimated
-from lrsym.results.plots import theme as canvas
+from lrsym.results.plots import theme
 from lrsym.vocabulary import VERDICTS
 
 COLOURS = dict(zip(VERDICTS, ("#1f8a70", "#c1121f", "#6b7280"), strict=True))
@@ -22,10 +22,10 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 """Multiples of it, modulo one, spread evenly however many there are."""
 
 
-def plot_claim(judged: JudgedClaim) -> canvas.Drawn:
+def plot_claim(judged: JudgedClaim) -> theme.Drawn:
     """A panel for each part of the claim, a row in it for each arm."""
     panels = [_panel(judged.arms, number) for number in range(len(judged.claim.part))]
-    return alt.concat(*panels, columns=1, spacing=26).configure(**{**canvas.THEME, "padding": 8})
+    return alt.concat(*panels, columns=1, spacing=26).configure(**{**theme.THEME, "padding": 8})
 
 
 def extent(part: Part, judged: Sequence[JudgedPart]) -> tuple[float, float]:
@@ -53,7 +53,7 @@ def _panel(arms: Sequence[JudgedArm], number: int) -> alt.LayerChart:
     return alt.LayerChart(
         layer=[
             *_range(part, ends),
-            alt.Chart(alt.InlineData(values=dots)).mark_circle(size=34, color=canvas.INK, opacity=0.45).encode(x, y),
+            alt.Chart(alt.InlineData(values=dots)).mark_circle(size=34, color=theme.INK, opacity=0.45).encode(x, y),
             *_means(rows, x, y),
         ],
         width=_WIDTH,
@@ -102,5 +102,5 @@ def _means(rows: Sequence[dict[str, Any]], x: alt.X, y: alt.Y) -> list[alt.Chart
         inside.mark_rule(strokeWidth=5, strokeCap="round").encode(x="low:Q", x2="high:Q"),
         inside.mark_point(shape="diamond", size=150, filled=True, stroke="white", strokeWidth=1.5, opacity=1).encode(x),
         base.mark_text(align="left", fontSize=13, fontWeight="bold").encode(x=alt.value(_WIDTH + 14), text="text:N"),
-        base.mark_text(align="right", fontSize=13).encode(x=alt.value(-12), text="arm:N", color=alt.value(canvas.INK)),
+        base.mark_text(align="right", fontSize=13).encode(x=alt.value(-12), text="arm:N", color=alt.value(theme.INK)),
     ]

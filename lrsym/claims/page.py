@@ -13,7 +13,7 @@ from lrsym.claims.chart import COLOURS, plot_claim
 from lrsym.claims.file import ClaimsFile
 from lrsym.claims.judging import JudgedClaim, counts
 from lrsym.claims.report import claimed, estimated, gaps, replicates, shortage
-from lrsym.results.plots import theme as canvas
+from lrsym.results.plots import theme
 from lrsym.vocabulary import INTERVALS, VERDICTS
 
 SYMBOLS = dict(zip(VERDICTS, ("\u2713", "\u2717", "?"), strict=True))
@@ -26,7 +26,7 @@ class Section:
 
     judged: JudgedClaim
     command: str
-    pictures: Mapping[str, canvas.Drawn | str] = field(default_factory=dict)
+    pictures: Mapping[str, theme.Drawn | str] = field(default_factory=dict)
 
 
 def render(file: ClaimsFile, sections: Sequence[Section], *, results: str, command: str) -> str:
@@ -66,6 +66,6 @@ def _context(section: Section) -> dict[str, Any]:
     }
 
 
-def _image(chart: canvas.Drawn) -> str:
+def _image(chart: theme.Drawn) -> str:
     """The picture as the address of an image: inside an <img> the names in one SVG do not meet those in another."""
-    return "data:image/svg+xml;base64," + base64.b64encode(canvas.as_svg(chart).encode()).decode()
+    return "data:image/svg+xml;base64," + base64.b64encode(theme.as_svg(chart).encode()).decode()

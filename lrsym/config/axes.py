@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lrsym.config.model import PRESETS, Value
+from lrsym.config.model import PRESETS
+from lrsym.config.section import Value
 from lrsym.config.trial import Trial
 
 

@@ -1,41 +1,15 @@
-"""The parts of a trial beside its scenes: every axis with type, bounds, default and source.
-
-Validation, Parquet columns, the documentation page and the command line all follow from the fields
-(through `lrsym.config.axes`), so an axis is added here, or in `lrsym.config.scene`, and in its one user.
-
-Sources named below: "paper" is arXiv:2601.12809; "recipe" is our own setting that shows the mechanism in
-seconds (docs/decisions/recipe.md).
-"""
+"""The encoders of a trial, or its one decoder. Sources as in `lrsym.config.section`."""
 
 import math
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import model_validator
 
-MAX_WIDTH, MAX_BLOCKS, MAX_STEPS = 8192, 64, 10**9
+from lrsym.config.section import ConfigSection, Value, axis_field
+
+MAX_WIDTH, MAX_BLOCKS = 8192, 64
 """Far beyond any use; they keep a typing error from becoming an overflow."""
-
-Value = int | float | str | bool | None
-
-
-def axis_field(
-    default: Any, unit: str, source: str, sentence: str, derived: str = "", neutral: Any = None, **bounds: Any
-) -> Any:
-    """One axis: default, unit, source and sentence; `derived` names the rule behind a computed default.
-
-    `neutral` belongs to an axis that came after the first rows: the value that does what the trainer did without
-    the axis. It is not part of the identity, so it must never change, whatever becomes of the default.
-    """
-    extra: dict[str, Any] = {"unit": unit, "source": source, "derived": derived, "neutral": neutral}
-    return Field(default=default, description=sentence, json_schema_extra=extra, **bounds)
-
-
-class Part(BaseModel):
-    """A frozen value whose fields are axes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
 
 PRESETS: dict[str, dict[str, Value]] = {
     "simplified": {
@@ -48,7 +22,7 @@ PRESETS: dict[str, dict[str, Value]] = {
 """Axes of a model that the key `model.preset` sets where they are not given themselves: the paper's two models."""
 
 
-class Model(Part):
+class ModelConfig(ConfigSection):
     """The encoders, or the one decoder; by default the paper's simplified model: one attention block, no LayerNorm, no
     MLP."""
 
@@ -158,61 +132,3 @@ class Model(Part):
                 f"got {self.init_position_std:g}; leave it out"
             )
         return self
-
-
-class Optim(Part):
-    """AdamW, the batches, and how long to train."""
-
-    learning_rate: float = axis_field(1e-3, "", "recipe (paper: 1e-4)", "AdamW's rate after warm-up.", gt=0)
-    weight_decay: float = axis_field(0.2, "", "paper", "Decoupled decay of every parameter but the temperature.", ge=0)
-    beta1: float = axis_field(0.9, "", "recipe", "AdamW's first-moment decay.", ge=0, lt=1)
-    beta2: float = axis_field(0.98, "", "recipe", "AdamW's second-moment decay.", ge=0, lt=1)
-    epsilon: float = axis_field(1e-6, "", "CLIP", "Added to AdamW's denominator.", gt=0)
-    warmup_steps: int = axis_field(
-        100, "steps", "recipe", "Steps over which the rate rises linearly.", ge=0, le=MAX_STEPS
-    )
-    batch_size: int = axis_field(
-        256, "scenes", "recipe (paper: 50)", "Scenes, each with its caption, in a batch.", ge=2
-    )
-    steps: int | None = axis_field(
-        3000, "steps", "recipe", "Fixed-step arm: optimiser steps. Give this or epochs.", ge=1, le=MAX_STEPS
-    )
-    epochs: int | None = axis_field(
-        None,
-        "epochs",
-        "paper: 10,000",
-        "Fixed-epoch arm: passes over the training set; steps follow from its size.",
-        ge=1,
-    )
-    replacement: bool = axis_field(
-        True, "", "recipe", "Draw batches with replacement; without, each epoch is one shuffled pass."
-    )
-    temperature: float = axis_field(
-        0.07, "", "CLIP", "Temperature at the start; learned, logit scale at most 100.", gt=0
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_arm(cls, given: Any) -> Any:
-        if isinstance(given, Mapping) and given.get("epochs") is not None and "steps" not in given:
-            return {**given, "steps": None}
-        return given
-
-    @model_validator(mode="after")
-    def _rules(self) -> Self:
-        if (self.steps is None) == (self.epochs is None):
-            raise ValueError(
-                f"give either steps (fixed-step arm) or epochs (fixed-epoch arm), got steps {self.steps} "
-                f"and epochs {self.epochs}; leave one of them out"
-            )
-        return self
-
-
-class Eval(Part):
-    """When accuracies are measured during training, and what counts as reached."""
-
-    schedule: Literal["log", "linear"] = axis_field(
-        "log", "", "ours", "Spacing of the evaluations: log from 1 % of the steps to the last, or linear."
-    )
-    points: int = axis_field(20, "evaluations", "ours", "Evaluations along a learning curve.", ge=1, le=1000)
-    threshold: float = axis_field(0.9, "", "ours", "Accuracy that counts as reached in steps-to-threshold.", gt=0, le=1)

@@ -1,4 +1,4 @@
-"""The scenes of a trial: what is seen, and which of it is trained on. Sources as in `lrsym.config.model`."""
+"""The scenes of a trial: what is seen, and which of it is trained on. Sources as in `lrsym.config.section`."""
 
 import math
 from collections.abc import Mapping
@@ -7,14 +7,14 @@ from typing import Any, Literal, Self
 from pydantic import model_validator
 
 from lrsym.config.geometry import layouts, mean_true
-from lrsym.config.model import Part, axis_field
+from lrsym.config.section import ConfigSection, axis_field
 
 MAX_CELLS, MAX_TRIPLE_SCENES = 64, 20_000_000
 """Far beyond any use; they keep a typing error from becoming an overflow. All scenes of three objects are shuffled for
 each trial: 20 million take three seconds and half a GB."""
 
 
-class Scenes(Part):
+class SceneConfig(ConfigSection):
     """What is seen: the scenes, and which of them are trained on."""
 
     n_positions: int = axis_field(

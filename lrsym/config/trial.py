@@ -9,20 +9,22 @@ from typing import Any, Self
 
 from pydantic import BaseModel
 
-from lrsym.config.model import Eval, Model, Optim, Part, Value, axis_field
-from lrsym.config.scene import Scenes
+from lrsym.config.model import ModelConfig
+from lrsym.config.scene import SceneConfig
+from lrsym.config.section import ConfigSection, Value, axis_field
+from lrsym.config.training import EvalConfig, OptimConfig
 
 TRAINER_VERSION = 1
 """Part of every trial_id. Raise it by hand when the same configuration may give other rows."""
 
 
-class Trial(Part):
+class Trial(ConfigSection):
     """One fully resolved configuration, seed included."""
 
-    scenes: Scenes = Scenes()
-    model: Model = Model()
-    optim: Optim = Optim()
-    eval: Eval = Eval()
+    scenes: SceneConfig = SceneConfig()
+    model: ModelConfig = ModelConfig()
+    optim: OptimConfig = OptimConfig()
+    eval: EvalConfig = EvalConfig()
     seed: int = axis_field(0, "", "", "Root of every random stream of the trial; seeds are replicates.", ge=0, lt=2**63)
 
     @classmethod

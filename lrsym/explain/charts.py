@@ -6,7 +6,7 @@ import altair as alt
 import polars as pl
 
 from lrsym.explain.frames import Explanation
-from lrsym.results.plots import theme as canvas
+from lrsym.results.plots import theme
 from lrsym.vocabulary import METRICS, SPLITS
 
 SCENE_NAMES = ("scene", "mirror image")
@@ -14,18 +14,18 @@ SCENE_WIDTH = 440  # pixels
 _MOST_LABELS = 24
 
 
-def accuracy_chart(explanation: Explanation) -> canvas.Drawn:
+def accuracy_chart(explanation: Explanation) -> theme.Drawn:
     """Every accuracy as a coloured cell, splits below each other."""
     table = explanation.accuracies.filter(pl.col("value").is_not_null())
     rows = table.with_columns(text=pl.col("value").round(3).map_elements(lambda v: f"{v:.2f}", return_dtype=pl.String))
     splits = [split for split in SPLITS if split in {*table["split"]}]
-    base = alt.Chart(canvas.inline(rows)).encode(
+    base = alt.Chart(theme.inline(rows)).encode(
         alt.X("metric:N", sort=list(METRICS), title=None).axis(orient="top", labelAngle=0, ticks=False, domain=False),
         alt.Y("split:N", sort=splits, title=None).axis(ticks=False, domain=False),
     )
     colour = alt.Color("value:Q", legend=None).scale(scheme="blues", domain=[0, 1.3])
     text = base.mark_text(fontSize=14).encode(
-        text="text:N", color=alt.when(alt.datum.value > 0.75).then(alt.value("white")).otherwise(alt.value(canvas.INK))
+        text="text:N", color=alt.when(alt.datum.value > 0.75).then(alt.value("white")).otherwise(alt.value(theme.INK))
     )
     return finish(
         (base.mark_rect(stroke="white", strokeWidth=2).encode(color=colour) + text).properties(
@@ -34,7 +34,7 @@ def accuracy_chart(explanation: Explanation) -> canvas.Drawn:
     )
 
 
-def scenes_chart(explanation: Explanation) -> canvas.Drawn:
+def scenes_chart(explanation: Explanation) -> theme.Drawn:
     """The two scenes as images, and beside each the model's score of its true captions and of their swaps."""
     panels = []
     for scene, name in enumerate(SCENE_NAMES):
@@ -47,7 +47,7 @@ def scenes_chart(explanation: Explanation) -> canvas.Drawn:
 def _picture(pixels: pl.DataFrame, grid: tuple[int, int], name: str) -> alt.LayerChart | alt.FacetChart:
     shown = _as_pixels(pixels, grid)
     step = max(16, min(38, 420 // grid[1]))
-    base = alt.Chart(canvas.inline(shown)).encode(
+    base = alt.Chart(theme.inline(shown)).encode(
         alt.X("column:O", title=None).axis(labelAngle=0, ticks=False, domain=False, orient="bottom"),
         alt.Y("row:O", title=None).axis(ticks=False, domain=False, labels=grid[0] > 1),
     )
@@ -55,7 +55,7 @@ def _picture(pixels: pl.DataFrame, grid: tuple[int, int], name: str) -> alt.Laye
     return alt.layer(
         base.mark_rect(stroke="white", strokeWidth=2).encode(color=fill),
         base.transform_filter(alt.datum.token != "bg")
-        .mark_text(fontSize=15, fontWeight="bold", color=canvas.INK)
+        .mark_text(fontSize=15, fontWeight="bold", color=theme.INK)
         .encode(text="token:N"),
     ).properties(width=step * grid[1], height=step * grid[0], title=alt.TitleParams(name, fontSize=14, offset=6))
 
@@ -74,13 +74,13 @@ def _score_bars(captions: pl.DataFrame) -> alt.LayerChart | alt.FacetChart:
         alt.Y("text:N", sort=names, title=None).axis(ticks=False, domain=False),
     )
     colour = alt.Color("kind:N", title="caption").scale(domain=["true", "labels swapped"], range=["#2f7fc1", "#b6bcc8"])
-    number = base.mark_text(align="left", dx=4, fontSize=12, color=canvas.INK)
+    number = base.mark_text(align="left", dx=4, fontSize=12, color=theme.INK)
     return alt.layer(
         base.mark_bar(height=16).encode(color=colour), number.encode(x="end:Q", text=alt.Text("cosine:Q", format=".3f"))
     ).properties(width=300, height=24 * len(rows))
 
 
-def vision_attention_chart(explanation: Explanation) -> canvas.Drawn:
+def vision_attention_chart(explanation: Explanation) -> theme.Drawn:
     """How [CLS] attends to each pixel: a strip for each head, or in grids an image for each head."""
     table = explanation.vision_attention.join(explanation.scenes, on=["scene", "place"], maintain_order="left")
     if explanation.grid[0] == 1:
@@ -88,7 +88,7 @@ def vision_attention_chart(explanation: Explanation) -> canvas.Drawn:
     return _attention_images(table, explanation.grid)
 
 
-def text_attention_chart(explanation: Explanation) -> canvas.Drawn:
+def text_attention_chart(explanation: Explanation) -> theme.Drawn:
     """How [EOT] attends to each word of the captions: a strip for each head."""
     table = explanation.text_attention.with_columns(key=pl.format("{}|{}", "place", "token"))
     captions = table["caption"].unique(maintain_order=True).to_list()
@@ -96,7 +96,7 @@ def text_attention_chart(explanation: Explanation) -> canvas.Drawn:
     return _attention_strips(numbered, captions, "caption", width=300)
 
 
-def _attention_strips(table: pl.DataFrame, names: list[str], what: str, *, width: int) -> canvas.Drawn:
+def _attention_strips(table: pl.DataFrame, names: list[str], what: str, *, width: int) -> theme.Drawn:
     applications = sorted(table["application"].unique())
     panels = []
     for application in applications:
@@ -112,7 +112,7 @@ def _strip_panel(table: pl.DataFrame, title: str, *, what: str, width: int) -> a
     keys = table["key"].unique(maintain_order=True).to_list()
     # Words are written whole; of a position, number and token stand below each other.
     shown = "slice(datum.label, indexof(datum.label, '|') + 1)" if what == "caption" else "split(datum.label, '|')"
-    base = alt.Chart(canvas.inline(table)).encode(
+    base = alt.Chart(theme.inline(table)).encode(
         alt.X("key:N", sort=keys, title=None).axis(
             labelExpr=shown, labelAngle=0, labelFontSize=12, ticks=False, domain=False, labelOverlap=True
         ),
@@ -120,7 +120,7 @@ def _strip_panel(table: pl.DataFrame, title: str, *, what: str, width: int) -> a
     )
     few = len(keys) <= _MOST_LABELS
     number = base.transform_filter(alt.datum.value >= 0.005).mark_text(fontSize=11)
-    dark = alt.when(alt.datum.value > 0.55).then(alt.value("white")).otherwise(alt.value(canvas.INK))
+    dark = alt.when(alt.datum.value > 0.55).then(alt.value("white")).otherwise(alt.value(theme.INK))
     layers = [base.mark_rect(stroke="#eceef1").encode(color=_sequential())]
     layers += [number.encode(text=alt.Text("value:Q", format=".2f"), color=dark)] if few else []
     return alt.layer(*layers).properties(
@@ -128,7 +128,7 @@ def _strip_panel(table: pl.DataFrame, title: str, *, what: str, width: int) -> a
     )
 
 
-def _attention_images(table: pl.DataFrame, grid: tuple[int, int]) -> canvas.Drawn:
+def _attention_images(table: pl.DataFrame, grid: tuple[int, int]) -> theme.Drawn:
     """One small image for each head; rows are scenes, and block applications where there are several."""
     pixels = _as_pixels(table, grid)
     rows, several = [], table["application"].n_unique() > 1
@@ -155,12 +155,12 @@ def _as_pixels(table: pl.DataFrame, grid: tuple[int, int]) -> pl.DataFrame:
 
 
 def _image(table: pl.DataFrame, title: str, grid: tuple[int, int]) -> alt.LayerChart | alt.FacetChart:
-    base = alt.Chart(canvas.inline(table)).encode(
+    base = alt.Chart(theme.inline(table)).encode(
         alt.X("column:O", title=None).axis(labelAngle=0, ticks=False, domain=False),
         alt.Y("row:O", title=None).axis(ticks=False, domain=False),
     )
     objects = base.transform_filter(alt.datum.token != "bg").mark_text(fontSize=13, fontWeight="bold")
-    dark = alt.when(alt.datum.value > 0.55).then(alt.value("white")).otherwise(alt.value(canvas.INK))
+    dark = alt.when(alt.datum.value > 0.55).then(alt.value("white")).otherwise(alt.value(theme.INK))
     step = max(14, min(34, 240 // grid[1]))
     return alt.layer(
         base.mark_rect(stroke="#eceef1").encode(color=_sequential()), objects.encode(text="token:N", color=dark)
@@ -178,6 +178,6 @@ def _sequential() -> alt.Color:
     return alt.Color("value:Q", legend=legend).scale(scheme="purples", domain=[0, 1])
 
 
-def finish(chart: Any) -> canvas.Drawn:
+def finish(chart: Any) -> theme.Drawn:
     """`chart` in the theme of all pictures, as a part of a page."""
-    return chart.configure(**{**canvas.THEME, "aria": False, "padding": 6})
+    return chart.configure(**{**theme.THEME, "aria": False, "padding": 6})

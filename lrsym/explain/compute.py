@@ -6,17 +6,17 @@ import numpy as np
 import polars as pl
 import torch
 
-from lrsym.config.scene import Scenes
+from lrsym.config.scene import SceneConfig
 from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
 from lrsym.explain.frames import Explanation
 from lrsym.testbed.data import scenes as sc
-from lrsym.testbed.data.data import PackData
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
 from lrsym.testbed.mechanism.inspection import contributions, mirrored_scenes, readout_attention
 from lrsym.testbed.mechanism.mechanism import ablations
 from lrsym.testbed.model.encoder import encode
-from lrsym.testbed.model.parameters import ParameterLayout
+from lrsym.testbed.model.parameters import ModelShape
 from lrsym.testbed.model.scores import all_score_tables
 from lrsym.testbed.model.trained import TrainedModel
 from lrsym.testbed.training.contrastive import cosine
@@ -31,7 +31,7 @@ Record = dict[str, object]
 
 def check_kind(trial: Trial) -> None:
     """Nothing; raises UsageError for a model that is not made of a vision and a text encoder."""
-    found = {encoder for encoder, *_ in ParameterLayout.of(trial).named()} - {"loss"}
+    found = {encoder for encoder, *_ in ModelShape.of(trial).named()} - {"loss"}
     if found != ENCODERS:
         raise UsageError(
             f"explain draws models of a vision and a text encoder, trial {trial.trial_id} is made of "
@@ -69,12 +69,12 @@ def _frame(records: Iterator[Record], **types: type) -> pl.DataFrame:
     return pl.DataFrame(list(records), schema=types)
 
 
-def token_name(scenes: Scenes, token: int) -> str:
+def token_name(scenes: SceneConfig, token: int) -> str:
     """A token of the image as a person reads it: labels are numbers, bg is the background."""
     return {0: "bg", sc.cls_token(scenes): "[CLS]"}.get(token, str(token))
 
 
-def position_name(scenes: Scenes, place: int) -> str:
+def position_name(scenes: SceneConfig, place: int) -> str:
     """The key at `place`: [CLS], then pixels from 1; in grids row.column."""
     if place == sc.CLS_POSITION:
         return "[CLS]"
@@ -82,7 +82,7 @@ def position_name(scenes: Scenes, place: int) -> str:
     return str(place) if scenes.n_rows == 1 else f"{row + 1}.{column + 1}"
 
 
-def caption_words(scenes: Scenes, caption: int) -> list[str]:
+def caption_words(scenes: SceneConfig, caption: int) -> list[str]:
     """The four tokens of a caption in words."""
     text = sc.caption_text(scenes, caption).split()
     single = "image" in text
@@ -107,14 +107,14 @@ def _accuracies(accuracies: Accuracies, row: pl.DataFrame) -> Iterator[Record]:
         yield {**entry, "stored": row[f"{entry['split']}_{entry['metric']}"].item()}
 
 
-def _scenes(scenes: Scenes, tokens: np.ndarray) -> Iterator[Record]:
+def _scenes(scenes: SceneConfig, tokens: np.ndarray) -> Iterator[Record]:
     for number, row in enumerate(tokens.tolist()):
         for place, token in enumerate(row):
             names = {"position": position_name(scenes, place), "token": token_name(scenes, token)}
             yield {"scene": number, "place": place, **names}
 
 
-def _captions(scenes: Scenes, tokens: np.ndarray) -> list[list[int]]:
+def _captions(scenes: SceneConfig, tokens: np.ndarray) -> list[list[int]]:
     """The captions that are true of each scene."""
     true = sc.scene_captions(scenes, np.array([sc.scene_number(scenes, row) for row in tokens]))
     return [[int(caption) for caption in row if caption >= 0] for row in true]
@@ -136,7 +136,7 @@ def _scored(model: TrainedModel, data: PackData, tokens: np.ndarray, shown: list
             }  # fmt: skip
 
 
-def _shown_tokens(scenes: Scenes) -> list[int]:
+def _shown_tokens(scenes: SceneConfig) -> list[int]:
     """[CLS], background, and the labels, or a regular selection of them that has the first and the last."""
     labels = np.arange(1, scenes.n_labels + 1)
     if len(labels) > MOST_TOKENS:

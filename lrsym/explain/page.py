@@ -12,7 +12,7 @@ from lrsym.explain import term_charts as terms
 from lrsym.explain.frames import TOLERANCE, Explanation
 from lrsym.results.analysis.phases import phases
 from lrsym.results.pages.document import Section, as_html, as_png, as_svg
-from lrsym.results.plots import theme as canvas
+from lrsym.results.plots import theme
 from lrsym.vocabulary import METRICS, SCORE_TERMS, SPLITS
 
 _MOST_CAPTIONS = 2
@@ -51,7 +51,7 @@ def save_page(explanation: Explanation, path: Path) -> tuple[Path, Path]:
     sections = page_sections(explanation)
     title = f"Trial {trial_id}"
     page, picture = as_html(title, sections).encode(), as_png(title, sections)
-    return canvas.write_whole(path, page), canvas.write_whole(path.with_suffix(".png"), picture)
+    return theme.write_whole(path, page), theme.write_whole(path.with_suffix(".png"), picture)
 
 
 def page_sections(explanation: Explanation) -> list[Section]:
@@ -72,7 +72,7 @@ def header_text(explanation: Explanation) -> list[str]:
     """What the trial is, how it generalises, and what the table of accuracies means."""
     row = explanation.row
     changed, threshold = changed_axes(row), row["threshold"].item()
-    listed = ", ".join(f"{key} {canvas.label(value)}" for key, value in changed.items()) or "none"
+    listed = ", ".join(f"{key} {theme.label(value)}" for key, value in changed.items()) or "none"
     reached = "; ".join(f"{_phase(row, metric, threshold)} by {metric}" for metric in ("order", "global"))
     splits = [split for split in SPLITS if split in {*explanation.accuracies.drop_nulls("value")["split"]}]
     text = [

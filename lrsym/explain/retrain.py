@@ -8,7 +8,7 @@ import torch
 from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
 from lrsym.sweep.execution.weights import load_weights, save_weights, weights_path
-from lrsym.testbed.data.data import PackData
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.model.trained import TrainedModel
 from lrsym.testbed.training.training import fit
 

@@ -5,7 +5,7 @@ import polars as pl
 
 from lrsym.explain.charts import SCENE_NAMES, SCENE_WIDTH, finish, with_key
 from lrsym.explain.frames import Explanation
-from lrsym.results.plots import theme as canvas
+from lrsym.results.plots import theme
 from lrsym.vocabulary import ABLATIONS, CONTENT_KEY, POSITION_KEY, SCORE_TERMS
 
 TERM_COLOURS = dict(
@@ -21,7 +21,7 @@ _MAP_STEP, _STRIP_STEP = 11, 22
 _SCENE_HEIGHT = 120
 
 
-def readout_chart(readout: pl.DataFrame) -> canvas.Drawn:
+def readout_chart(readout: pl.DataFrame) -> theme.Drawn:
     """What [CLS] adds to the logit of each position (above) and of each token (below), a strip for each head.
 
     The last column holds the sums, which do not depend on the gauge.
@@ -58,7 +58,7 @@ def _strips(table: pl.DataFrame, term: str, reach: float) -> alt.Chart:
     )
 
 
-def maps_chart(maps: pl.DataFrame) -> canvas.Drawn:
+def maps_chart(maps: pl.DataFrame) -> theme.Drawn:
     """Each score term of each head for every query and key; a row and a colour scale for each head."""
     rows = []
     for head in sorted(maps["head"].unique()):
@@ -92,7 +92,7 @@ def _map(table: pl.DataFrame, term: str, reach: float) -> alt.Chart:
     )
 
 
-def contributions_chart(explanation: Explanation) -> canvas.Drawn:
+def contributions_chart(explanation: Explanation) -> theme.Drawn:
     """For each head a row, for each scene a column: stacked terms with their sum, and below them the attention."""
     terms = explanation.contributions.join(explanation.scenes, on=["scene", "place"], maintain_order="left")
     attention = explanation.vision_attention.filter(pl.col("application") == 1).join(
@@ -118,7 +118,7 @@ def _scene_panel(terms: pl.DataFrame, attention: pl.DataFrame, title: str, domai
     keys = with_key(attention)["key"].to_list()
     x = alt.X("key:N", sort=keys, title="key: pixel (label)")
     ranks = {term: rank for rank, term in enumerate(TERM_COLOURS)}
-    base = alt.Chart(canvas.inline(with_key(terms).with_columns(rank=pl.col("term").replace_strict(ranks))))
+    base = alt.Chart(theme.inline(with_key(terms).with_columns(rank=pl.col("term").replace_strict(ranks))))
     bars = base.mark_bar(size=_bar(len(keys))).encode(
         x.axis(None),
         alt.Y("value:Q", title="logit", stack="zero").scale(domain=domain, nice=False).axis(grid=True, tickCount=5),
@@ -126,15 +126,15 @@ def _scene_panel(terms: pl.DataFrame, attention: pl.DataFrame, title: str, domai
         order=alt.Order("rank:Q"),
     )
     total = terms.group_by("place", "position", "token").agg(pl.col("value").sum()).sort("place")
-    sums = alt.Chart(canvas.inline(with_key(total))).mark_tick(
-        color=canvas.INK, opacity=1, thickness=2.5, size=_bar(len(keys)) + 6, orient="horizontal"
+    sums = alt.Chart(theme.inline(with_key(total))).mark_tick(
+        color=theme.INK, opacity=1, thickness=2.5, size=_bar(len(keys)) + 6, orient="horizontal"
     )
-    zero = alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=canvas.MUTED).encode(y=alt.datum(0))
+    zero = alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=theme.MUTED).encode(y=alt.datum(0))
     upper = alt.layer(bars, zero, sums.encode(x, y="value:Q")).properties(
         width=SCENE_WIDTH, height=_SCENE_HEIGHT, title=alt.TitleParams(title, fontSize=14, offset=6)
     )
     lower = (
-        alt.Chart(canvas.inline(with_key(attention)))
+        alt.Chart(theme.inline(with_key(attention)))
         .mark_bar(color="#4b5563", size=_bar(len(keys)))
         .encode(
             x.axis(
@@ -152,7 +152,7 @@ def _scene_panel(terms: pl.DataFrame, attention: pl.DataFrame, title: str, domai
     return alt.vconcat(upper, lower, spacing=4)
 
 
-def ablation_chart(ablations: pl.DataFrame) -> canvas.Drawn:
+def ablation_chart(ablations: pl.DataFrame) -> theme.Drawn:
     """Order, global and label set with each term left out, on unseen pairs where there are any, else on seen ones."""
     table = ablations.filter(pl.col("split") == ablation_split(ablations))
     metrics = [metric for metric in ("order", "global", "labelset") if metric in {*table["metric"]}]
@@ -162,18 +162,18 @@ def ablation_chart(ablations: pl.DataFrame) -> canvas.Drawn:
 
 def _bars_without(table: pl.DataFrame, metric: str, *, first: bool) -> alt.LayerChart | alt.FacetChart:
     terms = [term for term in ABLATIONS if term in {*table["term"]}]
-    base = alt.Chart(canvas.inline(table)).encode(
+    base = alt.Chart(theme.inline(table)).encode(
         alt.Y("term:N", sort=terms, title="left out" if first else None).axis(labels=first, ticks=False),
         alt.X("value:Q", title="accuracy").scale(domain=[0, 1]).axis(tickCount=5),
     )
     colour = alt.when(alt.datum.term == "none").then(alt.value("#9aa3b2")).otherwise(alt.value("#8ec6ea"))
-    marks = [(canvas.INK, table.filter(pl.col("term") == "none")["value"].item())]
-    marks += [(canvas.ALARM, canvas.CHANCE[metric])] if metric in canvas.CHANCE else []
+    marks = [(theme.INK, table.filter(pl.col("term") == "none")["value"].item())]
+    marks += [(theme.ALARM, theme.CHANCE[metric])] if metric in theme.CHANCE else []
     rules = [
         alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=ink, strokeDash=[5, 4]).encode(x=alt.datum(at))
         for ink, at in marks
     ]
-    number = base.mark_text(align="left", dx=4, fontSize=12, color=canvas.INK).encode(
+    number = base.mark_text(align="left", dx=4, fontSize=12, color=theme.INK).encode(
         text=alt.Text("value:Q", format=".2f"), x=alt.datum(0)
     )
     return alt.layer(base.mark_bar(height=alt.RelativeBandSize(0.72)).encode(color=colour), *rules, number).properties(
@@ -209,7 +209,7 @@ def _key_axis(keys: list[str], title: str | None, *, labels: bool = True) -> alt
 def _shaded(table: pl.DataFrame, reach: float) -> alt.InlineData:
     """The rows of `table` with a shade of -1..1: the square root of the value's share of `reach`, with its sign."""
     value = pl.col("value")
-    return canvas.inline(table.with_columns(shade=value.sign() * (value.abs() / reach).sqrt()))
+    return theme.inline(table.with_columns(shade=value.sign() * (value.abs() / reach).sqrt()))
 
 
 def _diverging(reach: float) -> alt.Color:

@@ -13,12 +13,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from lrsym.config.scene import Scenes
+from lrsym.config.scene import SceneConfig
 from lrsym.testbed.data import scenes as sc
-from lrsym.testbed.data.data import PackData, filled
+from lrsym.testbed.data.pack_data import PackData, filled
 from lrsym.testbed.model.autoregressive import PrefixTree
 from lrsym.testbed.model.encoder import encode, scenes_along
-from lrsym.testbed.model.parameters import EncoderShape, Flat, ParameterLayout
+from lrsym.testbed.model.parameters import EncoderShape, Flat, ModelShape
 from lrsym.vocabulary import METRICS, SPLITS
 
 CHUNK_CELLS = {"cpu": 1 << 20, "cuda": 1 << 26}
@@ -48,7 +48,7 @@ class Candidates:
     scenes: dict[str, Int[Tensor, "trial scene"]]
 
     @classmethod
-    def of(cls, scenes: Scenes, data: PackData) -> "Candidates":
+    def of(cls, scenes: SceneConfig, data: PackData) -> "Candidates":
         """The candidates of a pack."""
         every, device = np.arange(sc.n_captions(scenes)), data.captions_of.device
         captions_of = data.captions_of.cpu().numpy()
@@ -65,7 +65,7 @@ class Candidates:
         return cls(swapped, siblings, outside, own)
 
 
-def _siblings(scenes: Scenes) -> Int[np.ndarray, "caption sibling"]:
+def _siblings(scenes: SceneConfig) -> Int[np.ndarray, "caption sibling"]:
     groups: dict[int, list[int]] = defaultdict(list)
     sets = sc.label_set(scenes, np.arange(sc.n_captions(scenes))).tolist()
     for caption, labels in enumerate(sets):
@@ -75,7 +75,7 @@ def _siblings(scenes: Scenes) -> Int[np.ndarray, "caption sibling"]:
 
 
 def evaluate(
-    layout: ParameterLayout,
+    layout: ModelShape,
     flat: Flat,
     data: PackData,
     candidates: Candidates,
@@ -118,7 +118,7 @@ Scores = Callable[[Int[Tensor, "trial scene"]], Float[Tensor, "trial scene capti
 
 
 def scorer(
-    layout: ParameterLayout, flat: Flat, data: PackData, *, scale: Float[Tensor, " trial"], left_out: Collection[str]
+    layout: ModelShape, flat: Flat, data: PackData, *, scale: Float[Tensor, " trial"], left_out: Collection[str]
 ) -> tuple[Scores, int]:
     """What scores scenes against every caption, higher is better, and the numbers that it holds for each scene.
 

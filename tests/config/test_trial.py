@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 import lrsym.config.trial
 from lrsym.config.axes import axes
-from lrsym.config.scene import Scenes
+from lrsym.config.scene import SceneConfig
 from lrsym.config.trial import Trial
 
 # Values that change one axis alone; what is not listed here takes its default plus one, or times 0.5.
@@ -82,11 +82,11 @@ def test_an_axis_that_came_later_leaves_older_ids_as_they_were():
 
 
 def test_a_changed_default_of_an_axis_that_came_later_changes_the_id():
-    class LaterScenes(Scenes):
+    class LaterScenes(SceneConfig):
         coverage: float = 0.5
 
     class Later(Trial):
-        scenes: Scenes = LaterScenes()
+        scenes: SceneConfig = LaterScenes()
 
     assert Later().trial_id == Trial.from_axes({"scenes.coverage": 0.5}).trial_id != Trial().trial_id
 
@@ -114,9 +114,7 @@ def test_the_order_of_keys_does_not_matter(order: list[str]):
 
 @pytest.mark.parametrize("hash_seed", ["0", "4242"])
 def test_another_process_gives_the_same_id(hash_seed: str):
-    code = (
-        "from lrsym.config.trial import Scenes, Trial; print(Trial.from_axes({'optim.steps': 7, 'seed': 3}).trial_id)"
-    )
+    code = "from lrsym.config.trial import Trial; print(Trial.from_axes({'optim.steps': 7, 'seed': 3}).trial_id)"
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
     told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == Trial.from_axes({"optim.steps": 7, "seed": 3}).trial_id

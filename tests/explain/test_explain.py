@@ -113,7 +113,7 @@ def test_every_axis_of_a_trial_comes_back_from_its_row(store):
 
 def test_a_model_of_other_encoders_is_refused(monkeypatch):
     layout = SimpleNamespace(named=lambda: [("decoder", "token", (1,)), ("loss", "log_scale", ())])
-    monkeypatch.setattr("lrsym.explain.compute.ParameterLayout", SimpleNamespace(of=lambda trial: layout))
+    monkeypatch.setattr("lrsym.explain.compute.ModelShape", SimpleNamespace(of=lambda trial: layout))
     with pytest.raises(UsageError, match=r"a vision and a text encoder.*made of decoder; choose another"):
         check_kind(TRIAL)
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from lrsym.testbed.data import scenes as sc
-from lrsym.testbed.data.data import PackData
 from lrsym.testbed.data.datasets import splits
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Candidates, evaluate, grade
 from lrsym.vocabulary import METRICS, SPLITS
 from tests.small_trials import CPU, Fitted, small, true_sentences

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import vl_convert
 
-from lrsym.results.plots import theme as canvas
+from lrsym.results.plots import theme
 
 _MARGIN, _WIDTH = 28, 1220
 """In pixels, as all sizes here."""
@@ -21,11 +21,11 @@ _CHARACTER = 7.0
 _FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 
 _STYLE = f"""
-body {{ margin: 0 auto; max-width: {_WIDTH}px; padding: {_MARGIN}px; color: {canvas.INK}; background: white;
+body {{ margin: 0 auto; max-width: {_WIDTH}px; padding: {_MARGIN}px; color: {theme.INK}; background: white;
   font: 15px/1.45 {_FONT} }}
 h1 {{ font-size: 26px; margin: 0 0 8px }}
 h2 {{ font-size: 20px; margin: 36px 0 6px }}
-p {{ margin: 4px 0; color: {canvas.MUTED} }}
+p {{ margin: 4px 0; color: {theme.MUTED} }}
 figure {{ margin: 12px 0 0; overflow-x: auto }}
 """
 
@@ -39,7 +39,7 @@ class Section:
     drawing: str | None = None
 
 
-def as_svg(chart: canvas.Drawn) -> str:
+def as_svg(chart: theme.Drawn) -> str:
     """The drawing of a chart."""
     drawn = io.StringIO()
     chart.save(drawn, format="svg")
@@ -61,15 +61,15 @@ def as_html(title: str, sections: list[Section]) -> str:
 def as_png(title: str, sections: list[Section]) -> bytes:
     """The same document as a picture, at scale 1.5."""
     y, width = _MARGIN + 20.0, float(_WIDTH)
-    parts = [_text(title, y, size=26, colour=canvas.INK, weight="bold")]
+    parts = [_text(title, y, size=26, colour=theme.INK, weight="bold")]
     for number, section in enumerate(sections):
         y += _HEADING
-        parts.append(_text(section.heading, y, size=20, colour=canvas.INK, weight="bold"))
+        parts.append(_text(section.heading, y, size=20, colour=theme.INK, weight="bold"))
         for paragraph in section.text:
             y += _PARAGRAPH
             for line in textwrap.wrap(paragraph, int(_WIDTH / _CHARACTER)):
                 y += _LINE
-                parts.append(_text(line, y, size=15, colour=canvas.MUTED))
+                parts.append(_text(line, y, size=15, colour=theme.MUTED))
         if section.drawing:
             y += 16
             wide, high = _size(section.drawing)

@@ -10,7 +10,7 @@ from lrsym.errors import UsageError, first_line
 from lrsym.results.analysis.aggregate import varied_axes
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.plots import panels as plots
-from lrsym.results.plots import theme as canvas
+from lrsym.results.plots import theme
 from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.store import load
 from lrsym.vocabulary import METRICS
@@ -30,7 +30,7 @@ def check_picture(kind: str, *, where: str | None, metric: str | None) -> None:
 
 def draw(
     kind: str, root: Path, *, trial_ids: Sequence[str], varied: Sequence[str], where: str | None, metric: str | None
-) -> canvas.Drawn | None:
+) -> theme.Drawn | None:
     """The picture of the trials with `trial_ids` that meet `where`, None where the store has no rows for it.
 
     `varied` are the axes of the sweep in its order. Raises UsageError where the rows do not fit into one picture.
@@ -50,7 +50,7 @@ def draw(
     return chart if where is None else only_where(chart, where)
 
 
-def only_where(chart: canvas.Drawn, where: str) -> canvas.Drawn:
+def only_where(chart: theme.Drawn, where: str) -> theme.Drawn:
     """`chart`, its heading telling the condition that its trials meet."""
     assert isinstance(chart.title, alt.TitleParams)
     chart.title.subtitle.append(f"Only trials with {where}.")

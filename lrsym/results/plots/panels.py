@@ -8,7 +8,7 @@ import polars as pl
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame, varied_axes
 from lrsym.results.analysis.phases import PROFILE_TERMS, ablations, check_axes, curves, profiles
-from lrsym.results.plots import theme as canvas
+from lrsym.results.plots import theme
 from lrsym.results.plots.phase_diagram import plot_phase
 from lrsym.results.plots.theme import save
 from lrsym.vocabulary import ABLATIONS, METRICS, ROTARY_TERM, SCORE_TERMS, SPLITS
@@ -22,7 +22,7 @@ _MOST_PANELS, _MOST_CELLS, _MOST_SEEDS = 12, 6, 5
 _WIDTH, _HEIGHT = 300, 200  # pixels
 
 
-def plot_curves(frame: Frame, *, metric: str = "order", color: str | None = None) -> canvas.Drawn:
+def plot_curves(frame: Frame, *, metric: str = "order", color: str | None = None) -> theme.Drawn:
     """The mean of `metric` along training, in a band from the lowest to the highest seed.
 
     `frame` is the table `curves` joined with the axes of its trials. Each cell has a panel and each split a colour;
@@ -38,32 +38,32 @@ def plot_curves(frame: Frame, *, metric: str = "order", color: str | None = None
     spread = curves(table, metric=metric, by=[*cell, color] if color else cell)
     hue, panel = (color, ["split", *cell]) if color else ("split", cell)
     rows = [
-        {**row, "panel": canvas.cell_label({axis: row[axis] for axis in panel}), "hue": canvas.label(row[hue])}
+        {**row, "panel": theme.cell_label({axis: row[axis] for axis in panel}), "hue": theme.label(row[hue])}
         for row in spread.iter_rows(named=True)
     ]
     panels = [*dict.fromkeys(row["panel"] for row in rows)]
     _limit("panels", len(panels), _MOST_PANELS, varied)
     _limit("colours", spread[hue].n_unique(), _MOST_PANELS, varied)
     splits = [name for name in SPLITS if name in {*spread["split"]}]
-    hues = canvas.labels(spread[color]) if color else splits
+    hues = theme.labels(spread[color]) if color else splits
     side_by_side = spread["split" if color else cell[-1]].n_unique() if color or cell else 1
     columns = side_by_side if side_by_side <= 4 else 3
     facet = alt.Facet("panel:N", sort=panels, title=None, header=alt.Header(labels=len(panels) > 1))
     drawn = _curve_panel(rows, metric, hue, hues).facet(facet=facet, columns=columns)
-    return canvas.finish(
+    return theme.finish(
         drawn.resolve_axis(x="independent", y="independent"),
         title=f"{metric} along training",
         subtitle=[
             f"{metric}: {METRICS.get(metric, 'of the batch, in nats')}.",
             *(f"{name}: {SPLITS[name]}." for name in splits),
             f"Line: mean; band: lowest to highest of {_range(spread['n'])}.",
-            *(["Red: chance."] if metric in canvas.CHANCE else []),
+            *(["Red: chance."] if metric in theme.CHANCE else []),
         ],
         width=columns * _WIDTH,
     )
 
 
-def plot_ablation(frame: Frame, *, split: str = "unseen") -> canvas.Drawn:
+def plot_ablation(frame: Frame, *, split: str = "unseen") -> theme.Drawn:
     """Accuracy with each term left out: a bar for the mean, a dot for each seed; columns by metric, rows by cell.
 
     `frame` is the table `ablations` joined with the axes of its trials. Raises UsageError if there is nothing to
@@ -90,9 +90,9 @@ def plot_ablation(frame: Frame, *, split: str = "unseen") -> canvas.Drawn:
         here = [pl.col(axis).eq_missing(value) for axis, value in cell.items()]
         for metric in metrics:
             means, seeds = (f.filter(*here, pl.col("metric") == metric) for f in (spread, table))
-            heading = metric if not cell else f"{metric}, {canvas.cell_label(cell)}"
+            heading = metric if not cell else f"{metric}, {theme.cell_label(cell)}"
             panels.append(_ablation_panel(means, seeds, terms, heading, first=metric == metrics[0]))
-    return canvas.finish(
+    return theme.finish(
         alt.concat(*panels, columns=len(metrics), spacing=24),
         title=f"What remains on {split} when terms of the scores on the image are left out",
         subtitle=[
@@ -105,7 +105,7 @@ def plot_ablation(frame: Frame, *, split: str = "unseen") -> canvas.Drawn:
     )
 
 
-def plot_profile(frame: Frame) -> canvas.Drawn:
+def plot_profile(frame: Frame) -> theme.Drawn:
     """Contribution of the position-key terms to [CLS]'s logits by pixel, a line for each head; rows are seeds.
 
     `frame` is the table `terms` joined with the axes of its trials, all of one cell; the first five seeds are drawn.
@@ -122,7 +122,7 @@ def plot_profile(frame: Frame) -> canvas.Drawn:
     )
     terms = [term for term in PROFILE_TERMS if term in {*profile["term"]}]
     shown = "" if len(seeds) <= _MOST_SEEDS else f" The first {_MOST_SEEDS} of {len(seeds)} seeds."
-    return canvas.finish(
+    return theme.finish(
         _profile_panel(profile).facet(
             row=alt.Row("panel_row:N", sort=[f"seed {seed}" for seed in seeds], title=None),
             column=alt.Column("term:N", sort=terms, title=None),
@@ -137,12 +137,12 @@ def plot_profile(frame: Frame) -> canvas.Drawn:
 
 
 def _curve_panel(rows: list[dict[str, Any]], metric: str, hue: str, hues: list[str]) -> alt.LayerChart | alt.FacetChart:
-    chance = canvas.CHANCE.get(metric)
+    chance = theme.CHANCE.get(metric)
     y = alt.Y("mean:Q", title=metric).axis(grid=True)
     if metric in METRICS:
         lowest = 0.0 if chance is None else min(chance - 0.1, *(row["lowest"] for row in rows))
         y = y.scale(domain=[lowest, 1], nice=False)
-    colour = alt.Color("hue:N", title=None if hue == "split" else canvas.axis_title(hue))
+    colour = alt.Color("hue:N", title=None if hue == "split" else theme.axis_title(hue))
     if hue == "split":
         colour = colour.scale(domain=hues, range=[SPLIT_COLOURS[name] for name in hues])
     else:
@@ -158,7 +158,7 @@ def _curve_panel(rows: list[dict[str, Any]], metric: str, hue: str, hues: list[s
         + [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "lowest", "highest")],
     )
     band = base.mark_area(opacity=0.22).encode(alt.Y("lowest:Q"), y2="highest:Q")
-    guess = [] if chance is None else [_rule(canvas.ALARM).encode(y=alt.datum(chance))]
+    guess = [] if chance is None else [_rule(theme.ALARM).encode(y=alt.datum(chance))]
     return alt.layer(line, band, *guess, data=alt.InlineData(values=rows)).properties(width=_WIDTH, height=_HEIGHT)
 
 
@@ -173,8 +173,8 @@ def _profile_panel(profile: pl.DataFrame) -> alt.LayerChart | alt.FacetChart:
             tooltip=["seed:O", "term:N", "head:N", "pixel:O", alt.Tooltip("value:Q", format=".3f")],
         )
     )
-    zero = alt.Chart().mark_rule(color=canvas.MUTED).encode(y=alt.datum(0))
-    return alt.layer(line, zero, data=canvas.inline(profile)).properties(width=220, height=130)
+    zero = alt.Chart().mark_rule(color=theme.MUTED).encode(y=alt.datum(0))
+    return alt.layer(line, zero, data=theme.inline(profile)).properties(width=220, height=130)
 
 
 def _log_ticks(steps: list[int]) -> list[int]:
@@ -188,19 +188,19 @@ def _ablation_panel(
 ) -> alt.LayerChart:
     term = alt.Y("term:N", sort=terms, title="left out" if first else None).scale(domain=terms)
     value = alt.X("mean:Q", title="accuracy").scale(domain=[0, 1]).axis(tickCount=5)
-    base = alt.Chart(canvas.inline(means)).encode(term.axis(labels=first, ticks=False, grid=False))
-    dots = alt.Chart(canvas.inline(seeds)).mark_circle(size=26, color=canvas.INK, opacity=0.65)
+    base = alt.Chart(theme.inline(means)).encode(term.axis(labels=first, ticks=False, grid=False))
+    dots = alt.Chart(theme.inline(seeds)).mark_circle(size=26, color=theme.INK, opacity=0.65)
     tooltip = ["term:N", "n:Q", *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "lowest", "highest"))]
     colour = alt.when(alt.datum.term == "none").then(alt.value("#9aa3b2")).otherwise(alt.value("#8ec6ea"))
     baseline = means.filter(pl.col("term") == "none")["mean"].to_list()
-    chance = canvas.CHANCE.get(means["metric"][0])
+    chance = theme.CHANCE.get(means["metric"][0])
     return alt.LayerChart(
         layer=[
             base.mark_bar(height=alt.RelativeBandSize(0.72)).encode(value, color=colour, tooltip=tooltip),
-            base.mark_rule(strokeWidth=2, color=canvas.INK).encode(x="lowest:Q", x2="highest:Q"),
+            base.mark_rule(strokeWidth=2, color=theme.INK).encode(x="lowest:Q", x2="highest:Q"),
             dots.encode(term, x="value:Q", tooltip=["seed:O", "term:N", alt.Tooltip("value:Q", format=".3f")]),
-            *(_rule(canvas.INK).encode(x=alt.datum(mean)) for mean in baseline),
-            *([] if chance is None else [_rule(canvas.ALARM).encode(x=alt.datum(chance))]),
+            *(_rule(theme.INK).encode(x=alt.datum(mean)) for mean in baseline),
+            *([] if chance is None else [_rule(theme.ALARM).encode(x=alt.datum(chance))]),
         ],
         width=_WIDTH,
         height=26 * len(terms),

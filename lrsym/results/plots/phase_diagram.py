@@ -11,7 +11,7 @@ from lrsym.config.axes import axes
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame, axis_groups
 from lrsym.results.analysis.phases import choose_axes, phases, split_and_metric
-from lrsym.results.plots import theme as canvas
+from lrsym.results.plots import theme
 from lrsym.vocabulary import METRICS, PHASES, RESULTS, SPLITS
 
 PHASE_COLOURS = dict(zip(PHASES, ("#e8894a", "#f2cf63", "#8ec6ea", "#2a9d7f"), strict=True))
@@ -40,17 +40,17 @@ class _Grid:
 
     @property
     def chance(self) -> float:
-        return canvas.CHANCE.get(self.part, 0.0)
+        return theme.CHANCE.get(self.part, 0.0)
 
     @property
     def columns(self) -> list[str]:
         """Values of x as text, left to right."""
-        return canvas.labels(self.cells[self.x])
+        return theme.labels(self.cells[self.x])
 
     @property
     def lines(self) -> list[str]:
         """Values of y as text, top to bottom."""
-        return canvas.labels(self.cells[self.y])[::-1] if self.y else [""]
+        return theme.labels(self.cells[self.y])[::-1] if self.y else [""]
 
     @property
     def cell_height(self) -> int:
@@ -61,7 +61,7 @@ class _Grid:
     @property
     def y_title(self) -> str | list[str] | None:
         """The title of y, broken before its bracket where a line would be longer than the panel is high."""
-        title = canvas.axis_title(self.y) if self.y else None
+        title = theme.axis_title(self.y) if self.y else None
         short = title and len(self.lines) * self.cell_height < len(title) * _TITLE_CHARACTER
         return title.replace(" (", "\n(").splitlines() if title and short else title
 
@@ -74,7 +74,7 @@ def plot_phase(
     y: str | None = None,
     facet: str | None = None,
     threshold: float = 0.9,
-) -> canvas.Drawn:
+) -> theme.Drawn:
     """Left the mean of `metric` in each cell, right its phase at `threshold`; a row of panels for each facet value.
 
     `trials` is the table of that name; axes not given are the first varied ones. Cells that lost trials carry a red
@@ -91,9 +91,9 @@ def plot_phase(
         raise UsageError(f"no trial has a value of {metric}; choose another --metric, such as unseen_order")
     grid = _Grid(_with_texts(frame, x, y), x, y, facet, metric, threshold)
     shown = [axis for axis in (x, y, facet) if axis is not None]
-    return canvas.finish(
+    return theme.finish(
         alt.concat(*_panels(grid), columns=2, spacing=36).resolve_scale(color="independent"),
-        title=f"{part} accuracy on {split} by " + " and ".join(canvas.axis_title(axis) for axis in (x, y) if axis),
+        title=f"{part} accuracy on {split} by " + " and ".join(theme.axis_title(axis) for axis in (x, y) if axis),
         subtitle=[f"{split}: {SPLITS[split]}.", f"{part}: {METRICS[part]}.", *_about(trials, shown)],
         width=2 * _CELL_WIDTH * len(grid.columns),
     )
@@ -104,7 +104,7 @@ def _panels(grid: _Grid) -> list[alt.LayerChart]:
     parts, headings = [grid.cells], [""]
     if grid.facet:
         parts = grid.cells.sort(grid.facet, nulls_last=True).partition_by(grid.facet, maintain_order=True)
-        headings = [f"{grid.facet} = {value}: " for value in canvas.labels(grid.cells[grid.facet])]
+        headings = [f"{grid.facet} = {value}: " for value in theme.labels(grid.cells[grid.facet])]
     if len(parts) > _MOST_FACETS:
         raise UsageError(
             f"{grid.facet} has {len(parts)} values, a picture has room for {_MOST_FACETS} rows of panels; "
@@ -162,7 +162,7 @@ def _panel(grid: _Grid, cells: pl.DataFrame, *, shows: str, colour: alt.Color, h
     top = -(_BIG_LINE + below * _LINE) / 2
     big: dict[str, Any] = {"fontSize": 15 if shows == "mean" else 12, "fontWeight": "bold"}
     small: dict[str, Any] = {"fontSize": 11, "lineBreak": "\n", "lineHeight": _LINE}
-    symbol: dict[str, Any] = {"size": canvas.SYMBOL_IN_PIXELS, "opacity": 1}
+    symbol: dict[str, Any] = {"size": theme.SYMBOL_IN_PIXELS, "opacity": 1}
 
     def chart(kept: pl.Expr) -> alt.Chart:
         return _placed(grid, cells.filter(kept))
@@ -170,24 +170,24 @@ def _panel(grid: _Grid, cells: pl.DataFrame, *, shows: str, colour: alt.Color, h
     # Light text on the dark end of viridis only.
     dark = alt.datum.mean < grid.chance + 0.5 * (1 - grid.chance)
     ink = (
-        alt.when(dark).then(alt.value("white")).otherwise(alt.value(canvas.INK))
+        alt.when(dark).then(alt.value("white")).otherwise(alt.value(theme.INK))
         if shows == "mean"
-        else alt.value(canvas.INK)
+        else alt.value(theme.INK)
     )
     return alt.LayerChart(
         layer=[
             chart(here).mark_rect(stroke="white", strokeWidth=2).encode(colour),
             chart(~here).mark_point(
-                shape=canvas.hatching(width - 4, height - 4), color=canvas.FAINT, filled=False, **symbol
+                shape=theme.hatching(width - 4, height - 4), color=theme.FAINT, filled=False, **symbol
             ),
             chart(lost).mark_point(
-                shape=canvas.corner(width - 2, height - 2, size=_CORNER), color=canvas.ALARM, filled=True, **symbol
+                shape=theme.corner(width - 2, height - 2, size=_CORNER), color=theme.ALARM, filled=True, **symbol
             ),
             chart(here).mark_text(dy=top, baseline="top", **big).encode(color=ink, text=f"{shows}_text:N"),
             chart(here)
             .mark_text(dy=top + _BIG_LINE, baseline="top", **small)
             .encode(color=ink, text=f"{shows}_below:N"),
-            chart(~here).mark_text(dy=-4, fontWeight="bold", color=canvas.INK, **small).encode(text="absence:N"),
+            chart(~here).mark_text(dy=-4, fontWeight="bold", color=theme.INK, **small).encode(text="absence:N"),
         ],
         width=width * len(grid.columns),
         height=height * len(grid.lines),
@@ -204,9 +204,9 @@ def _placed(grid: _Grid, cells: pl.DataFrame) -> alt.Chart:
         *(alt.Tooltip(f"{s}:Q", title=f"{s}_{grid.part}", format=".3f") for s in ("train", "seen", "unseen")),
         alt.Tooltip("phase:N"),
     ]
-    x = alt.X("column:N", title=canvas.axis_title(grid.x)).scale(domain=grid.columns, padding=0)
+    x = alt.X("column:N", title=theme.axis_title(grid.x)).scale(domain=grid.columns, padding=0)
     y = alt.Y("line:N", title=grid.y_title).scale(domain=grid.lines, padding=0)
-    return alt.Chart(canvas.inline(cells)).encode(
+    return alt.Chart(theme.inline(cells)).encode(
         x.axis(labelAngle=0, grid=False), y.axis(ticks=False, grid=False), tooltip=tooltip
     )
 
@@ -214,7 +214,7 @@ def _placed(grid: _Grid, cells: pl.DataFrame) -> alt.Chart:
 def _with_texts(frame: pl.DataFrame, x: str, y: str | None) -> pl.DataFrame:
     """`frame` with a column for each text of its cells, and with its axes as text."""
     texts = [
-        {"column": canvas.label(cell[x]), "line": canvas.label(cell[y]) if y else "", **_texts(cell)}
+        {"column": theme.label(cell[x]), "line": theme.label(cell[y]) if y else "", **_texts(cell)}
         for cell in frame.iter_rows(named=True)
     ]
     return frame.hstack(pl.DataFrame(texts))
@@ -224,7 +224,7 @@ def _texts(cell: dict[str, Any]) -> dict[str, str]:
     mean, n = cell["mean"], cell["n"]
     losses = [f"{cell[f'n_{what}']} {what}" for what in ("diverged", "failed") if cell[f"n_{what}"]]
     loss = "\n".join(losses)
-    spread = f"{cell['lowest']:.2f}{canvas.EN_DASH}{cell['highest']:.2f}" if n > 1 else ""
+    spread = f"{cell['lowest']:.2f}{theme.EN_DASH}{cell['highest']:.2f}" if n > 1 else ""
     return {
         "loss": loss,
         "absence": loss or "no value",

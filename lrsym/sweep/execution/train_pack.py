@@ -12,11 +12,11 @@ import torch
 from lrsym.config.trial import Trial
 from lrsym.results.store.schema import TABLES
 from lrsym.sweep.execution.checkpoint import Keeper
-from lrsym.testbed.data.data import PackData
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
 from lrsym.testbed.mechanism.measures import measures
 from lrsym.testbed.mechanism.mechanism import ablations, profiles
-from lrsym.testbed.model.parameters import Flat, ParameterLayout
+from lrsym.testbed.model.parameters import Flat, ModelShape
 from lrsym.testbed.training.training import Snapshot, Training, fit
 
 Rows = list[dict[str, object]]
@@ -64,7 +64,7 @@ class PackRows:
 
     def add_mechanism(
         self,
-        layout: ParameterLayout,
+        layout: ModelShape,
         flat: Flat,
         data: PackData,
         candidates: Candidates,
@@ -141,7 +141,7 @@ def run_pack(
     before = kept.seconds if kept else 0.0
     data = PackData.of(trials, device=device)
     candidates = Candidates.of(trials[0].scenes, data)
-    layout = ParameterLayout.of(trials[0])
+    layout = ModelShape.of(trials[0])
     scale = torch.tensor([t.model.embedding_scale for t in trials], device=device)
     rows, snapshot = PackRows(trials), None
     if kept:

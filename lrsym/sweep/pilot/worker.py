@@ -70,7 +70,7 @@ def shortened(trial: Trial, *, steps: int, points: int) -> Trial:
 
 def _step_seconds(pack: Pack, device: str) -> tuple[tuple[float, ...], float]:
     """Seconds of a step, chunk by chunk, and the time in a step that this process was at work."""
-    from lrsym.testbed.training.recorded import WARM_UP
+    from lrsym.testbed.training.cuda_graph import WARM_UP
 
     # On a GPU the first steps warm up and the next one records.
     warm = 2 if device == "cpu" else WARM_UP + 1
@@ -84,7 +84,7 @@ def _chunks(pack: Pack, device: str, *, steps: int, chunks: int) -> list[tuple[f
     """Of each of `chunks` times `steps` steps the seconds by the clock, and those at work (on a GPU the same)."""
     import torch
 
-    from lrsym.testbed.data.data import PackData
+    from lrsym.testbed.data.pack_data import PackData
     from lrsym.testbed.training.training import fit
 
     chosen = torch.device(device)

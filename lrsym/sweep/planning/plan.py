@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, chain, islice, pairwise
 from math import ceil
 
-from lrsym.config.model import Model
-from lrsym.config.trial import Trial, Value
+from lrsym.config.model import ModelConfig
+from lrsym.config.section import Value
+from lrsym.config.trial import Trial
 from lrsym.vocabulary import RESULTS
 
 MAX_PACK = {"cpu": 8, "cuda": 256}
@@ -217,7 +218,7 @@ def _depth(trial: Trial) -> float:
     return cost / 2 * _mlp(model)
 
 
-def _mlp(model: Model) -> float:
+def _mlp(model: ModelConfig) -> float:
     return 1 + model.d_mlp / (8 * model.d_model)
 
 

@@ -11,7 +11,7 @@ from itertools import permutations
 import numpy as np
 from jaxtyping import Int
 
-from lrsym.config.scene import Scenes
+from lrsym.config.scene import SceneConfig
 from lrsym.testbed.data import scenes as sc
 from lrsym.testbed.data.streams import stream
 
@@ -26,7 +26,7 @@ MAX_SPLIT, MAX_HALF, SAMPLE = 10_000, 1000, 2000
 half-seen scenes are at most MAX_HALF. One row of two objects is small: all of it counts."""
 
 
-def splits(scenes: Scenes, *, seed: int, most: int | None = None) -> dict[str, sc.Numbers]:
+def splits(scenes: SceneConfig, *, seed: int, most: int | None = None) -> dict[str, sc.Numbers]:
     """Scene numbers by split (vocabulary.SPLITS), ascending; a split may be empty.
 
     A validation set of more than `most` scenes is a random sample of that size, at most SAMPLE. Without `most` that
@@ -49,7 +49,7 @@ def splits(scenes: Scenes, *, seed: int, most: int | None = None) -> dict[str, s
     return {"train": np.sort(np.concatenate([single_train, pair_train])), **kept}
 
 
-def _draw_singles(scenes: Scenes, seed: int) -> tuple[sc.Numbers, sc.Numbers]:
+def _draw_singles(scenes: SceneConfig, seed: int) -> tuple[sc.Numbers, sc.Numbers]:
     labels = np.arange(1, scenes.n_labels + 1)
     order = _shuffled_rows(stream(seed, "scenes/single"), len(labels), scenes.n_cells)
     numbers = sc.single_scene(scenes, labels[:, None], order)
@@ -57,7 +57,7 @@ def _draw_singles(scenes: Scenes, seed: int) -> tuple[sc.Numbers, sc.Numbers]:
     return numbers[:, :cut].ravel(), numbers[:, cut:].ravel()
 
 
-def _draw_pairs(scenes: Scenes, seed: int) -> tuple[sc.Numbers, sc.Numbers, sc.Numbers]:
+def _draw_pairs(scenes: SceneConfig, seed: int) -> tuple[sc.Numbers, sc.Numbers, sc.Numbers]:
     """Scenes of the pair labels: trained, trained pairs in other layouts, and pairs that are not trained."""
     groups = _ordered_groups(range(1, scenes.n_pair_labels + 1), scenes.n_objects)
     order = _shuffled_rows(stream(seed, "scenes/pairs"), len(groups), scenes.n_layouts)
@@ -66,7 +66,7 @@ def _draw_pairs(scenes: Scenes, seed: int) -> tuple[sc.Numbers, sc.Numbers, sc.N
     return numbers[trained, :cut].ravel(), numbers[trained, cut:].ravel(), numbers[~trained].ravel()
 
 
-def _draw_covered(scenes: Scenes, groups: Groups, seed: int) -> np.ndarray:
+def _draw_covered(scenes: SceneConfig, groups: Groups, seed: int) -> np.ndarray:
     """Which of `groups` are trained; for one seed more coverage contains less."""
     rng = stream(seed, "scenes/coverage")
     choices = np.arange(len(groups))
@@ -88,13 +88,13 @@ def _one_order(groups: Groups, rng: np.random.Generator) -> np.ndarray:
     return np.array([number[tuple(group)] for group in orders.tolist()])
 
 
-def _unseen(scenes: Scenes) -> sc.Numbers:
+def _unseen(scenes: SceneConfig) -> sc.Numbers:
     first = scenes.n_pair_labels + 1
     groups = _ordered_groups(range(first, first + scenes.n_heldout_labels), scenes.n_objects)
     return sc.group_scene(scenes, groups[:, None], np.arange(scenes.n_layouts)[None]).ravel()
 
 
-def _draw_half_seen(scenes: Scenes, seed: int) -> sc.Numbers:
+def _draw_half_seen(scenes: SceneConfig, seed: int) -> sc.Numbers:
     last = scenes.n_pair_labels + scenes.n_heldout_labels
     groups = _ordered_groups(range(1, last + 1), scenes.n_objects)
     in_pairs = (groups <= scenes.n_pair_labels).sum(axis=1)

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Int
 
 from lrsym.config.geometry import CAPTIONS, RELATIONS, holds
-from lrsym.config.scene import Scenes
+from lrsym.config.scene import SceneConfig
 
 Numbers = Int[np.ndarray, "..."]
 
@@ -29,48 +29,48 @@ CLS_POSITION = 0
 BACKGROUND = 0
 
 
-def relations(scenes: Scenes) -> tuple[str, ...]:
+def relations(scenes: SceneConfig) -> tuple[str, ...]:
     """The relations that the captions name."""
     return CAPTIONS[scenes.captions]
 
 
-def cls_token(scenes: Scenes) -> int:
+def cls_token(scenes: SceneConfig) -> int:
     """Token id of [CLS]; the vision vocabulary has one more than this."""
     return scenes.n_labels + 1
 
 
-def eot_token(scenes: Scenes) -> int:
+def eot_token(scenes: SceneConfig) -> int:
     """Token id of [EOT]; the text vocabulary has one more than this."""
     return scenes.n_labels + 2 + len(relations(scenes))
 
 
-def n_captions(scenes: Scenes) -> int:
+def n_captions(scenes: SceneConfig) -> int:
     """Captions of the vocabulary: one for each label, and one for each relation and ordered pair."""
     return scenes.n_labels + len(relations(scenes)) * n_pairs(scenes)
 
 
-def n_pairs(scenes: Scenes) -> int:
+def n_pairs(scenes: SceneConfig) -> int:
     """Ordered pairs of different labels."""
     return scenes.n_labels * (scenes.n_labels - 1)
 
 
-def pair_number(scenes: Scenes, first: Numbers, second: Numbers) -> Numbers:
+def pair_number(scenes: SceneConfig, first: Numbers, second: Numbers) -> Numbers:
     """Number of the ordered pair (first, second) of different labels, 0..N(N - 1) - 1."""
     return (first - 1) * (scenes.n_labels - 1) + (second - 1) - (second > first)
 
 
-def pair_labels(scenes: Scenes, pair: Numbers) -> tuple[Numbers, Numbers]:
+def pair_labels(scenes: SceneConfig, pair: Numbers) -> tuple[Numbers, Numbers]:
     """Labels (first, second) of the pairs numbered `pair`: inverse of `pair_number`."""
     first, rest = np.divmod(pair, scenes.n_labels - 1)
     return first + 1, rest + (rest >= first) + 1
 
 
-def single_scene(scenes: Scenes, label: Numbers, cell: Numbers) -> Numbers:
+def single_scene(scenes: SceneConfig, label: Numbers, cell: Numbers) -> Numbers:
     """Numbers of the scenes with one object."""
     return (label - 1) * scenes.n_cells + cell
 
 
-def group_scene(scenes: Scenes, labels: Int[np.ndarray, "*n object"], layout: Numbers) -> Numbers:
+def group_scene(scenes: SceneConfig, labels: Int[np.ndarray, "*n object"], layout: Numbers) -> Numbers:
     """Numbers of the scenes with `labels` on the cells of `layout`, in turn."""
     number = np.zeros(labels.shape[:-1], dtype=np.int64)
     for place in range(scenes.n_objects):  # the label's rank among those not used before it
@@ -79,7 +79,7 @@ def group_scene(scenes: Scenes, labels: Int[np.ndarray, "*n object"], layout: Nu
     return n_single_scenes(scenes) + number * scenes.n_layouts + layout
 
 
-def group_labels(scenes: Scenes, group: Numbers) -> Int[np.ndarray, "n object"]:
+def group_labels(scenes: SceneConfig, group: Numbers) -> Int[np.ndarray, "n object"]:
     """Labels of the ordered groups of labels, in their turn: inverse of the number in `group_scene`."""
     ranks = []
     for place in reversed(range(scenes.n_objects)):
@@ -94,17 +94,17 @@ def group_labels(scenes: Scenes, group: Numbers) -> Int[np.ndarray, "n object"]:
     return np.stack(chosen, axis=-1)
 
 
-def n_single_scenes(scenes: Scenes) -> int:
+def n_single_scenes(scenes: SceneConfig) -> int:
     """Scenes with one object; the others are numbered from here."""
     return scenes.n_labels * scenes.n_cells
 
 
-def has_several_objects(scenes: Scenes, number: Numbers) -> np.ndarray:
+def has_several_objects(scenes: SceneConfig, number: Numbers) -> np.ndarray:
     """Which of the scenes show more than one object."""
     return number >= n_single_scenes(scenes)
 
 
-def scene_tokens(scenes: Scenes, number: Numbers) -> Int[np.ndarray, "n token"]:
+def scene_tokens(scenes: SceneConfig, number: Numbers) -> Int[np.ndarray, "n token"]:
     """Token rows of the scenes numbered `number`, [CLS] first."""
     tokens = np.full((len(number), 1 + scenes.n_cells), BACKGROUND, dtype=np.int64)
     tokens[:, CLS_POSITION] = cls_token(scenes)
@@ -119,12 +119,12 @@ def scene_tokens(scenes: Scenes, number: Numbers) -> Int[np.ndarray, "n token"]:
     return tokens
 
 
-def object_keys(scenes: Scenes, tokens: Int[np.ndarray, "n token"]) -> Int[np.ndarray, "n object"]:
+def object_keys(scenes: SceneConfig, tokens: Int[np.ndarray, "n token"]) -> Int[np.ndarray, "n object"]:
     """Keys of the objects of each scene, in the order of the cells; in scenes with fewer, then keys of background."""
     return 1 + np.argsort(tokens[:, 1:] == BACKGROUND, axis=1, kind="stable")[:, : scenes.n_objects]
 
 
-def scene_number(scenes: Scenes, tokens: Int[np.ndarray, " token"]) -> int:
+def scene_number(scenes: SceneConfig, tokens: Int[np.ndarray, " token"]) -> int:
     """Number of the scene with several objects that a token row shows: inverse of `scene_tokens`."""
     shown = tokens[1:]
     objects = {*np.flatnonzero(shown != BACKGROUND).tolist()}
@@ -133,7 +133,7 @@ def scene_number(scenes: Scenes, tokens: Int[np.ndarray, " token"]) -> int:
     return int(group_scene(scenes, labels[None], np.array([layout]))[0])
 
 
-def scene_captions(scenes: Scenes, number: Numbers) -> Int[np.ndarray, "n true"]:
+def scene_captions(scenes: SceneConfig, number: Numbers) -> Int[np.ndarray, "n true"]:
     """Numbers of the captions that are true of each scene; -1 where a scene has fewer than others can have."""
     several = has_several_objects(scenes, number)
     group, layout = np.divmod(number[several] - n_single_scenes(scenes), scenes.n_layouts)
@@ -154,19 +154,19 @@ def scene_captions(scenes: Scenes, number: Numbers) -> Int[np.ndarray, "n true"]
     return found
 
 
-def caption_relation(scenes: Scenes, caption: Numbers) -> Numbers:
+def caption_relation(scenes: SceneConfig, caption: Numbers) -> Numbers:
     """Index into `relations` of what each caption says; -1 where it names one label."""
     return (caption - scenes.n_labels) // n_pairs(scenes) if scenes.n_labels > 1 else np.full_like(caption, -1)
 
 
-def caption_labels(scenes: Scenes, caption: Numbers) -> Int[np.ndarray, "n 2"]:
+def caption_labels(scenes: SceneConfig, caption: Numbers) -> Int[np.ndarray, "n 2"]:
     """Labels named by each caption, in order; the second is 0 where only one is named."""
     first, second = pair_labels(scenes, np.maximum(caption - scenes.n_labels, 0) % n_pairs(scenes))
     single = caption < scenes.n_labels
     return np.stack([np.where(single, caption + 1, first), np.where(single, 0, second)], axis=1)
 
 
-def caption_tokens(scenes: Scenes) -> Int[np.ndarray, "caption token"]:
+def caption_tokens(scenes: SceneConfig) -> Int[np.ndarray, "caption token"]:
     """Token rows of every caption of the vocabulary, [EOT] last."""
     every = np.arange(n_captions(scenes))
     labels = caption_labels(scenes, every)
@@ -176,7 +176,7 @@ def caption_tokens(scenes: Scenes) -> Int[np.ndarray, "caption token"]:
     return np.stack([labels[:, 0], relation, rest, np.full(len(labels), eot_token(scenes))], axis=1)
 
 
-def label_set(scenes: Scenes, caption: Numbers) -> Numbers:
+def label_set(scenes: SceneConfig, caption: Numbers) -> Numbers:
     """A number for the labels that a caption names, in whatever order and relation."""
     first, second = caption_labels(scenes, caption).T
     safe = np.where(second == 0, first % scenes.n_labels + 1, second)
@@ -184,13 +184,13 @@ def label_set(scenes: Scenes, caption: Numbers) -> Numbers:
     return np.where(second == 0, caption, scenes.n_labels + pair_number(scenes, low, high))
 
 
-def mirror(scenes: Scenes, tokens: Int[np.ndarray, "n token"]) -> Int[np.ndarray, "n token"]:
+def mirror(scenes: SceneConfig, tokens: Int[np.ndarray, "n token"]) -> Int[np.ndarray, "n token"]:
     """The scenes seen in a mirror: the pixels of each row in reverse order, [CLS] where it was."""
     image = tokens[:, 1:].reshape(-1, scenes.n_rows, scenes.n_positions)[:, :, ::-1]
     return np.concatenate([tokens[:, :1], image.reshape(len(tokens), -1)], axis=1)
 
 
-def swap(scenes: Scenes, caption: Numbers) -> Numbers:
+def swap(scenes: SceneConfig, caption: Numbers) -> Numbers:
     """The captions with their two labels exchanged; captions of one label stay as they are."""
     first, second = caption_labels(scenes, caption).T
     single = second == 0
@@ -199,7 +199,7 @@ def swap(scenes: Scenes, caption: Numbers) -> Numbers:
     return np.where(single, caption, start + pair_number(scenes, safe, first))
 
 
-def caption_text(scenes: Scenes, caption: int) -> str:
+def caption_text(scenes: SceneConfig, caption: int) -> str:
     """The caption in words, labels as numbers."""
     first, second = caption_labels(scenes, np.array([caption]))[0]
     if second == 0:
@@ -208,7 +208,7 @@ def caption_text(scenes: Scenes, caption: int) -> str:
     return f"{first} {words} {second}"
 
 
-def ends(scenes: Scenes, tokens: Int[np.ndarray, "n token"]) -> tuple[Numbers, Numbers]:
+def ends(scenes: SceneConfig, tokens: Int[np.ndarray, "n token"]) -> tuple[Numbers, Numbers]:
     """Cells of the first and the last object of each scene along the first relation: for `left`, the leftmost and
     the rightmost; both -1 where that relation does not hold between the two (one object, one column)."""
     columns, by_row = scenes.n_positions, scenes.captions == "above"

@@ -8,14 +8,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lrsym.config.geometry import CAPTIONS
-from lrsym.config.scene import Scenes
+from lrsym.config.scene import SceneConfig
 from lrsym.testbed.data import scenes as sc
 from lrsym.testbed.model.encoder import encode
 from lrsym.testbed.model.parameters import EncoderShape, Weights
 from lrsym.testbed.model.scores import QUERY_PARTS, score_tables
 
 
-def mirrored_scenes(scenes: Scenes) -> Int[np.ndarray, "2 token"]:
+def mirrored_scenes(scenes: SceneConfig) -> Int[np.ndarray, "2 token"]:
     """Token rows of a scene and of its mirror image, of held-out labels where there are enough, else of pair labels.
 
     The layout is the one whose objects stand most evenly over the image.
@@ -27,7 +27,7 @@ def mirrored_scenes(scenes: Scenes) -> Int[np.ndarray, "2 token"]:
     return np.concatenate([scene, mirror_image(scenes, scene)])
 
 
-def mirror_image(scenes: Scenes, tokens: Int[np.ndarray, "n token"]) -> Int[np.ndarray, "n token"]:
+def mirror_image(scenes: SceneConfig, tokens: Int[np.ndarray, "n token"]) -> Int[np.ndarray, "n token"]:
     """The scenes with left and right exchanged; above and below where captions name `above` alone."""
     if "left" in CAPTIONS[scenes.captions]:
         return sc.mirror(scenes, tokens)
@@ -35,7 +35,7 @@ def mirror_image(scenes: Scenes, tokens: Int[np.ndarray, "n token"]) -> Int[np.n
     return np.concatenate([tokens[:, :1], rows.reshape(len(tokens), -1)], axis=1)
 
 
-def _even_layout(scenes: Scenes) -> int:
+def _even_layout(scenes: SceneConfig) -> int:
     """Index of the layout whose cells are nearest to equal distances along each direction that captions name."""
     cells = np.array(scenes.layouts)
     turn = (np.arange(scenes.n_objects) + 1) / (scenes.n_objects + 1)

@@ -15,15 +15,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lrsym.config.scene import Scenes
+from lrsym.config.scene import SceneConfig
 from lrsym.config.trial import Trial
 from lrsym.testbed.data import scenes as sc
-from lrsym.testbed.data.data import PackData
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.data.streams import stream
 from lrsym.testbed.mechanism.decomposition import block_terms, decomposable
 from lrsym.testbed.mechanism.inspection import contributions, readout_attention
 from lrsym.testbed.model.autoregressive import image_first
-from lrsym.testbed.model.parameters import EncoderShape, Flat, ParameterLayout, Weights
+from lrsym.testbed.model.parameters import EncoderShape, Flat, ModelShape, Weights
 from lrsym.vocabulary import CONTENT_KEY, POSITION_KEY, SCORE_TERMS
 
 MAX_SCENES = 1000
@@ -45,7 +45,7 @@ class Measure:
 
 
 def measures(
-    layout: ParameterLayout, flat: Flat, data: PackData, trial: Trial, *, member: int, scale: Float[Tensor, " trial"]
+    layout: ModelShape, flat: Flat, data: PackData, trial: Trial, *, member: int, scale: Float[Tensor, " trial"]
 ) -> list[Measure]:
     """Every measure that the encoders of `trial`, row `member` of the pack, have; its parameters must be finite.
 
@@ -68,7 +68,7 @@ def measures(
 
 
 def _of_vision(
-    weights: Weights, shape: EncoderShape, world: Scenes, tokens: Int[Tensor, "scene key"], *, scale: Tensor
+    weights: Weights, shape: EncoderShape, world: SceneConfig, tokens: Int[Tensor, "scene key"], *, scale: Tensor
 ) -> Iterator[Measure]:
     """Where the heads of each block look on unseen pairs, and by which terms."""
     ends = np.stack(sc.ends(world, tokens.cpu().numpy()))
@@ -86,7 +86,7 @@ def _of_vision(
 
 
 def _of_text(
-    weights: Weights, shape: EncoderShape, world: Scenes, captions: Int[Tensor, "caption word"], *, scale: Tensor
+    weights: Weights, shape: EncoderShape, world: SceneConfig, captions: Int[Tensor, "caption word"], *, scale: Tensor
 ) -> Iterator[Measure]:
     """Where the heads of each block look on captions of two labels: words 0 and 2."""
     two = captions[world.n_labels :]
@@ -142,7 +142,7 @@ def _decides(position: Float[Tensor, "scene head"], label: Float[Tensor, "scene 
     return ((label.abs() < position.abs()) & (position.sign() == direction)).float().mean(dim=0)
 
 
-def _of_rotation(weights: dict[str, Weights], world: Scenes) -> Iterator[Measure]:
+def _of_rotation(weights: dict[str, Weights], world: SceneConfig) -> Iterator[Measure]:
     """How well the rotation between trained labels of both encoders fits the held-out ones."""
     if not world.n_heldout_labels:
         return

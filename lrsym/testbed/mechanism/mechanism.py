@@ -12,10 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lrsym.testbed.data.data import PackData
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
 from lrsym.testbed.model.blocks import rotary_table
-from lrsym.testbed.model.parameters import EncoderShape, Flat, ParameterLayout, Weights
+from lrsym.testbed.model.parameters import EncoderShape, Flat, ModelShape, Weights
 from lrsym.testbed.model.scores import QUERY_PARTS, score_tables
 from lrsym.vocabulary import ABLATIONS, CONTENT_KEY, POSITION_KEY
 
@@ -37,7 +37,7 @@ class Profile:
 
 
 def ablations(
-    layout: ParameterLayout, flat: Flat, data: PackData, candidates: Candidates, *, scale: Float[Tensor, " trial"]
+    layout: ModelShape, flat: Flat, data: PackData, candidates: Candidates, *, scale: Float[Tensor, " trial"]
 ) -> Iterator[tuple[str, Accuracies]]:
     """Accuracies on unseen and seen pairs for each entry of vocabulary.ABLATIONS, left out of what sees the image.
 
@@ -49,7 +49,7 @@ def ablations(
             yield term, found
 
 
-def profiles(layout: ParameterLayout, flat: Flat, *, scale: Float[Tensor, " trial"]) -> list[list[Profile]]:
+def profiles(layout: ModelShape, flat: Flat, *, scale: Float[Tensor, " trial"]) -> list[list[Profile]]:
     """For each member, the profiles of all terms of each encoder, gauge-free sums included."""
     weights = layout.views(flat)
     members: list[list[Profile]] = [[] for _ in range(len(flat))]

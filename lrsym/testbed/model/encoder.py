@@ -14,8 +14,8 @@ from torch import Tensor
 
 from lrsym.testbed.model.blocks import Drop, encode_blocks
 from lrsym.testbed.model.parameters import EncoderShape, Weights
-from lrsym.testbed.model.plain import PlainEncoder, SceneTables, read_out
-from lrsym.testbed.model.tables import TRAINED, Tables
+from lrsym.testbed.model.table_block import TRAINED, Tables
+from lrsym.testbed.model.table_encoder import SceneTables, TableEncoder, read_out
 
 Attention = Float[Tensor, "trial batch head query key"]
 Along = Callable[[Int[Tensor, "trial batch key"], Int[Tensor, "trial batch object"]], Float[Tensor, "trial batch out"]]
@@ -48,7 +48,7 @@ def encode(
         attention = seen.attention
     else:
         trained = (weights[name] for name in TRAINED)
-        embedding, attention = PlainEncoder.apply(shape, scale, tokens, projection, *trained)
+        embedding, attention = TableEncoder.apply(shape, scale, tokens, projection, *trained)
     return embedding, [attention.permute(0, 2, 3, 1)[:, :, :, None]]
 
 

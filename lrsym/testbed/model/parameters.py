@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lrsym.config.model import Model
-from lrsym.config.scene import Scenes
+from lrsym.config.model import ModelConfig
+from lrsym.config.scene import SceneConfig
 from lrsym.config.trial import Trial
 from lrsym.testbed.data import scenes as sc
 from lrsym.testbed.data.streams import stream
@@ -144,13 +144,13 @@ def decoder_shape(trial: Trial) -> EncoderShape:
     return EncoderShape("decoder", *sizes, False, True, blocks=m.text_blocks, **ends, **_shared(m))
 
 
-def _image(s: Scenes, *, first_pixel: int) -> dict[str, Any]:
+def _image(s: SceneConfig, *, first_pixel: int) -> dict[str, Any]:
     """Where the image stands in the row of tokens, and how it is read."""
     pixels = range(first_pixel, first_pixel + s.n_cells)
     return {"pixels": pixels, "n_columns": s.n_positions, "vertical": s.captions == "above"}
 
 
-def _shared(m: Model) -> dict[str, Any]:
+def _shared(m: ModelConfig) -> dict[str, Any]:
     """What both encoders have in common."""
     return {
         "d_model": m.d_model, "n_heads": m.n_heads, "repeats": m.repeats, "d_mlp": m.d_mlp, "norm": m.layer_norm,
@@ -159,13 +159,13 @@ def _shared(m: Model) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class ParameterLayout:
+class ModelShape:
     """Where each parameter stands in the flat buffer; the log of the logit scale (unused by a decoder) comes last."""
 
     encoders: tuple[EncoderShape, ...]
 
     @classmethod
-    def of(cls, trial: Trial) -> "ParameterLayout":
+    def of(cls, trial: Trial) -> "ModelShape":
         """The layout shared by all trials of `trial`'s static shape."""
         if trial.model.kind == "autoregressive":
             return cls((decoder_shape(trial),))

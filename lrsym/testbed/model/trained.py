@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lrsym.config.trial import Trial
-from lrsym.testbed.model.parameters import Flat, ParameterLayout, Weights
+from lrsym.testbed.model.parameters import Flat, ModelShape, Weights
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class TrainedModel:
     """A trial with its parameters; `layout`, `flat` and `scale` go into `evaluate`, `ablations`, `profiles`."""
 
     trial: Trial
-    layout: ParameterLayout
+    layout: ModelShape
     flat: Flat
     scale: Float[Tensor, " trial"]
 
@@ -24,7 +24,7 @@ class TrainedModel:
     def of(cls, trial: Trial, flat: Float[Tensor, "1 parameter"]) -> "TrainedModel":
         """The model of `trial` with the parameters of `flat`, on its device."""
         scale = torch.tensor([trial.model.embedding_scale], device=flat.device)
-        return cls(trial, ParameterLayout.of(trial), flat, scale)
+        return cls(trial, ModelShape.of(trial), flat, scale)
 
     @classmethod
     def members(cls, trials: Sequence[Trial], flat: Flat) -> "list[TrainedModel]":
@@ -35,7 +35,7 @@ class TrainedModel:
     def from_tensors(cls, trial: Trial, tensors: Mapping[str, Tensor]) -> "TrainedModel":
         """The model of `trial` with parameters by name, as `tensors` gives them. Raises ValueError if they differ
         from the trial's in name or shape."""
-        wanted = {f"{encoder}.{name}": shape for encoder, name, shape in ParameterLayout.of(trial).named()}
+        wanted = {f"{encoder}.{name}": shape for encoder, name, shape in ModelShape.of(trial).named()}
         found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         if wanted != found:
             odd = sorted({*wanted.items()} ^ {*found.items()})

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from lrsym.config.model import Optim
+from lrsym.config.training import OptimConfig
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class _Run:
     """Members `rows`, who are set alike, and their rate in this step; `decayed` are all their weights but log_scale."""
 
     rows: slice
-    settings: Optim
+    settings: OptimConfig
     rate: Tensor
     decayed: list[_Piece]
     log_scale: _Piece
@@ -43,7 +43,7 @@ class AdamW:
     step to step is in tensors on the device of the weights, so that a step can be recorded and played again.
     """
 
-    def __init__(self, optims: Sequence[Optim], weights: Sequence[Tensor]) -> None:
+    def __init__(self, optims: Sequence[OptimConfig], weights: Sequence[Tensor]) -> None:
         parameters, device = [weight.detach() for weight in weights], weights[0].device
         self._first, self._second = ([torch.zeros_like(weight) for weight in parameters] for _ in range(2))
         self._number = torch.zeros((), device=device)
@@ -82,7 +82,7 @@ class AdamW:
             moment.copy_(state[name])
 
 
-def _runs(optims: Sequence[Optim]) -> list[tuple[slice, Optim]]:
+def _runs(optims: Sequence[OptimConfig]) -> list[tuple[slice, OptimConfig]]:
     """Each run of members whose optimisers are set alike."""
 
     def key(member: int) -> tuple[float | int, ...]:

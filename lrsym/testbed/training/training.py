@@ -13,15 +13,15 @@ from torch import Tensor
 
 from lrsym.config.trial import Trial
 from lrsym.testbed.data.batches import batches
-from lrsym.testbed.data.data import PackData
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.model.autoregressive import caption_loss
 from lrsym.testbed.model.blocks import Drop
 from lrsym.testbed.model.encoder import encode
-from lrsym.testbed.model.parameters import Flat, ParameterLayout, Weights
+from lrsym.testbed.model.parameters import Flat, ModelShape, Weights
 from lrsym.testbed.training.contrastive import MAX_LOG_SCALE, contrastive_loss
+from lrsym.testbed.training.cuda_graph import CudaGraph
 from lrsym.testbed.training.dropout import Dropout
 from lrsym.testbed.training.optim import AdamW
-from lrsym.testbed.training.recorded import Recorded
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Training:
     ) -> None:
         if len({t.static_shape for t in trials}) != 1:
             raise ValueError("trials of a pack must share their static shape; group them by Trial.static_shape")
-        self.step, self._data, self._layout = 0, data, ParameterLayout.of(trials[0])
+        self.step, self._data, self._layout = 0, data, ModelShape.of(trials[0])
         self._leaves = [w.requires_grad_() for w in self._layout.separate(self._layout.initial(trials).to(device))]
         self._weights = self._layout.by_name(self._leaves)
         self._optimiser = AdamW([t.optim for t in trials], self._leaves)
@@ -71,7 +71,7 @@ class Training:
         self._batches = batches(trials, data.training_sets, device=device, skip=self.step)
         self._batch = torch.zeros(len(trials), trials[0].optim.batch_size, dtype=torch.int64, device=device)
         # What the host draws in every step cannot be played again.
-        self._recorded = Recorded(device) if device.type == "cuda" and self._drop is None else None
+        self._recorded = CudaGraph(device) if device.type == "cuda" and self._drop is None else None
 
     def advance(self) -> None:
         """Take one step."""
@@ -149,7 +149,7 @@ def fit(
 
 
 def batch_loss(
-    layout: ParameterLayout,
+    layout: ModelShape,
     weights: dict[str, Weights],
     data: PackData,
     batch: Int[Tensor, "trial batch"],

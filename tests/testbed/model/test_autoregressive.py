@@ -5,12 +5,12 @@ import torch
 from torch.nn import functional as F
 
 from lrsym.testbed.data import scenes as sc
-from lrsym.testbed.data.data import PackData
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import evaluate
 from lrsym.testbed.mechanism.measures import measures
 from lrsym.testbed.mechanism.mechanism import ablations, monotonicity, profiles, slope
 from lrsym.testbed.model.autoregressive import SCORED, PrefixTree
-from lrsym.testbed.model.parameters import ParameterLayout
+from lrsym.testbed.model.parameters import ModelShape
 from lrsym.testbed.training.training import batch_loss, fit
 from lrsym.vocabulary import ABLATIONS, METRICS, SCORE_TERMS, SPLITS
 from tests.small_trials import CPU, Fitted, small
@@ -42,7 +42,7 @@ def decoder(**changes):
 def pack(**changes):
     """Two trials, random parameters in float64 (so that rounding hides nothing), data and embedding scales."""
     trials = [decoder(seed=s, model__embedding_scale=1.0 + s, **changes) for s in range(2)]
-    layout = ParameterLayout.of(trials[0])
+    layout = ModelShape.of(trials[0])
     flat = layout.initial(trials).double()
     flat += 0.1 * torch.randn(flat.shape, generator=torch.Generator().manual_seed(17), dtype=torch.float64)
     scale = torch.tensor([t.model.embedding_scale for t in trials], dtype=torch.float64)
@@ -166,7 +166,7 @@ def test_accuracies_do_not_depend_on_how_scenes_are_cut_into_chunks(monkeypatch)
 
 
 def test_large_validation_sets_are_sampled_and_the_training_set_is_not(monkeypatch):
-    monkeypatch.setattr("lrsym.testbed.data.data.MOST_SCORED", 20)
+    monkeypatch.setattr("lrsym.testbed.data.pack_data.MOST_SCORED", 20)
     sizes, whole = (
         {split: len(numbers) for split, numbers in PackData.of([trial], device=CPU).splits[0].items()}
         for trial in (decoder(), small())

@@ -5,11 +5,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lrsym.testbed.data.data import PackData
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import evaluate
 from lrsym.testbed.model.blocks import rotary_table, rotate, rotations
 from lrsym.testbed.model.encoder import encode
-from lrsym.testbed.model.parameters import ParameterLayout
+from lrsym.testbed.model.parameters import ModelShape
 from lrsym.testbed.training.dropout import Dropout
 from lrsym.testbed.training.training import fit
 from lrsym.vocabulary import SCORE_TERMS
@@ -103,7 +103,7 @@ def oracle(weights, shape, tokens, scale):
 
 def pack(**changes):
     trials = [small(seed=s, model__embedding_scale=1.0 + s, **CHANGED | changes) for s in range(2)]
-    layout = ParameterLayout.of(trials[0])
+    layout = ModelShape.of(trials[0])
     flat = layout.initial(trials)
     flat += 0.1 * torch.randn(flat.shape, generator=torch.Generator().manual_seed(17))
     scale = torch.tensor([t.model.embedding_scale for t in trials])

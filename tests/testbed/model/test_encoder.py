@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from lrsym.testbed.data.data import PackData
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.model.encoder import encode
-from lrsym.testbed.model.parameters import ParameterLayout
+from lrsym.testbed.model.parameters import ModelShape
 from lrsym.testbed.model.scores import QUERY_PARTS, kept, score_tables
 from lrsym.testbed.training.contrastive import contrastive_loss
 from lrsym.testbed.training.training import batch_loss
@@ -18,7 +18,7 @@ BIASES = {"model__init_weight_gain": 1.5}
 def pack(n=3, **changes):
     """Trials, random parameters with non-zero biases, and data."""
     trials = [small(seed=seed, model__embedding_scale=1.0 + seed, **BIASES, **changes) for seed in range(n)]
-    layout = ParameterLayout.of(trials[0])
+    layout = ModelShape.of(trials[0])
     generator = torch.Generator().manual_seed(17)
     flat = layout.initial(trials)
     flat += 0.1 * torch.randn(flat.shape, generator=generator)

@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from lrsym.config.trial import Trial
 from lrsym.testbed.data.batches import CHUNK, batches
-from lrsym.testbed.data.data import PackData
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.data.streams import stream
 from lrsym.testbed.training.contrastive import MAX_LOG_SCALE
 from lrsym.testbed.training.optim import AdamW
@@ -52,9 +52,9 @@ def test_members_of_a_pack_differ():
 def test_a_pack_trains_as_the_textbook_loop_with_torch_adamw():
     trial = small(seed=6, optim__steps=9, optim__weight_decay=0.5)
     data = PackData.of([trial], device=CPU)
-    from lrsym.testbed.model.parameters import ParameterLayout
+    from lrsym.testbed.model.parameters import ModelShape
 
-    layout = ParameterLayout.of(trial)
+    layout = ModelShape.of(trial)
     model = TextbookClip(7, 5, 12, 3, scale=trial.model.embedding_scale, temperature=0.07)
     with torch.no_grad():
         for encoder in (model.vision, model.text):

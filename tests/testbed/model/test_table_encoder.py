@@ -5,11 +5,11 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from lrsym.testbed.data.data import PackData
+from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.model.encoder import encode, scenes_along
-from lrsym.testbed.model.parameters import ParameterLayout
-from lrsym.testbed.model.plain import PlainEncoder, ThroughHeads, ThroughRows, read_out
-from lrsym.testbed.model.tables import TRAINED, Tables
+from lrsym.testbed.model.parameters import ModelShape
+from lrsym.testbed.model.table_block import TRAINED, Tables
+from lrsym.testbed.model.table_encoder import TableEncoder, ThroughHeads, ThroughRows, read_out
 from lrsym.testbed.training.contrastive import contrastive_loss
 from lrsym.testbed.training.training import batch_loss
 from tests.small_trials import CPU, small
@@ -32,7 +32,7 @@ def doubles(shape):
 
 def encoded(encoder, batch, **changes):
     """What `read_out` is given for random weights, and those by name."""
-    shape = ParameterLayout.of(small(**changes)).encoders[encoder]
+    shape = ModelShape.of(small(**changes)).encoders[encoder]
     weights, projection = doubles(shape)
     scale = torch.tensor([1.5, 3.0], dtype=torch.float64)
     tokens = torch.randint(shape.n_tokens, (2, batch, shape.length), generator=torch.Generator().manual_seed(5))
@@ -54,7 +54,7 @@ def test_the_gradient_of_an_encoder_is_that_of_autograd_through_the_same_tables(
     encoder, batch, width = WAYS[way]
     sizes = {"model__d_model": width, "model__n_heads": 2}
     tables, shape, tokens, projection, weights, scale = encoded(encoder, batch, **sizes)
-    ours, _ = PlainEncoder.apply(shape, scale, tokens, projection, *weights)
+    ours, _ = TableEncoder.apply(shape, scale, tokens, projection, *weights)
     wanted, seen = read_out(tables, shape, tokens, projection)
     assert isinstance(seen.way, ThroughHeads if "heads" in way else ThroughRows)
     assert (seen.embedding is not None) == ("then" in way)
@@ -106,7 +106,7 @@ IMAGES = {
 @pytest.mark.parametrize("images", IMAGES)
 def test_what_an_evaluation_reads_along_directions_is_the_embedding_along_them(images, left_out):
     trials = [small(seed=seed, **IMAGES[images]) for seed in range(3)]
-    layout, data = ParameterLayout.of(trials[0]), PackData.of(trials, device=CPU)
+    layout, data = ModelShape.of(trials[0]), PackData.of(trials, device=CPU)
     generator = torch.Generator().manual_seed(7)
     flat = layout.initial(trials).double()
     flat += 0.3 * torch.randn(flat.shape, dtype=torch.float64, generator=generator)
@@ -153,7 +153,7 @@ def test_a_caption_that_is_far_below_another_costs_its_distance_and_not_infinity
 @pytest.mark.parametrize("changes", [{}, {"model__layer_norm": "pre"}])
 def test_encoding_each_caption_once_or_once_an_example_gives_the_same_loss_and_gradient(changes):
     trials = [small(seed=seed, **changes) for seed in (0, 1)]
-    layout, data = ParameterLayout.of(trials[0]), PackData.of(trials, device=CPU)
+    layout, data = ModelShape.of(trials[0]), PackData.of(trials, device=CPU)
     flat = layout.initial(trials).double().requires_grad_()
     scale = torch.tensor([t.model.embedding_scale for t in trials], dtype=torch.float64)
     batch = torch.stack([torch.from_numpy(s[:30]) for s in data.training_sets])

@@ -26,7 +26,7 @@ TRAINED = (
     "token", "position", "query_weight", "key_weight", "value_weight", "output_weight", "query_bias", "value_bias",
     "output_bias",
 )  # fmt: skip
-"""The parameters of the block, in the order in which `PlainEncoder` takes them."""
+"""The parameters of the block, in the order in which `TableEncoder` takes them."""
 
 
 @dataclass(frozen=True)

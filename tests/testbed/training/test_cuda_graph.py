@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from lrsym.testbed.training.recorded import WARM_UP, Recorded
+from lrsym.testbed.training.cuda_graph import WARM_UP, CudaGraph
 
 DEVICE = torch.device("cuda:1")
 
@@ -33,7 +33,7 @@ def told(monkeypatch):
 
 
 def test_a_step_is_called_to_warm_up_then_recorded_once_and_played_from_then_on(told):
-    recorded = Recorded(DEVICE)
+    recorded = CudaGraph(DEVICE)
     assert told == ["stream on cuda:1"]
     aside = ["cuda:1 begins", "aside begins", "run", "aside ends", "cuda:1 ends"]
     recording = ["cuda:1 begins", "recording begins", "run", "recording ends", "played", "cuda:1 ends"]

@@ -12,7 +12,7 @@ WARM_UP = 3
 """Steps before the recording, in which libraries choose their kernels and take their memory."""
 
 
-class Recorded:
+class CudaGraph:
     """Calls what it is given as it is for a few times, then plays its recording."""
 
     def __init__(self, device: torch.device) -> None:

@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 
 from lrsym.testbed.data import scenes as sc
 from lrsym.testbed.model.parameters import EncoderShape, Weights
-from lrsym.testbed.model.tables import TRAINED, Tables
+from lrsym.testbed.model.table_block import TRAINED, Tables
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class SceneTables:
         return out.view(n_trials, batch, -1).baddbmm_(attention.flatten(2), self.keys.flatten(1, 2))
 
 
-class PlainEncoder(torch.autograd.Function):
+class TableEncoder(torch.autograd.Function):
     """`read_out` of the tables with respect to the parameters TRAINED and the projection."""
 
     @staticmethod

@@ -1,0 +1,32 @@
+"""A section of a trial's configuration: a frozen value whose fields are axes.
+
+Validation, Parquet columns, the documentation page and the command line all follow from the fields (through
+`lrsym.config.axes`), so an axis is added in the section it belongs to, and in its one user.
+
+Sources named in the sections: "paper" is arXiv:2601.12809; "recipe" is our own setting that shows the mechanism in
+seconds (docs/decisions/recipe.md).
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Value = int | float | str | bool | None
+
+
+def axis_field(
+    default: Any, unit: str, source: str, sentence: str, derived: str = "", neutral: Any = None, **bounds: Any
+) -> Any:
+    """Return the field of one axis: default, unit, source, sentence; `derived` names the rule of a computed default.
+
+    `neutral` belongs to an axis that came after the first rows: the value that does what the trainer did without
+    the axis. It is not part of the identity, so it must never change, whatever becomes of the default.
+    """
+    extra: dict[str, Any] = {"unit": unit, "source": source, "derived": derived, "neutral": neutral}
+    return Field(default=default, description=sentence, json_schema_extra=extra, **bounds)
+
+
+class ConfigSection(BaseModel):
+    """A frozen value whose fields are axes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
