@@ -11,7 +11,7 @@ from benchmarks import step
 from benchmarks.figures import Figure
 from lrsym.config.trial import Trial
 from lrsym.sweep.execution.checkpoint import SECONDS, Keeper
-from lrsym.sweep.execution.train_pack import PackRows
+from lrsym.sweep.execution.rows import PackRows
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.training.training import Training
 
@@ -27,7 +27,7 @@ def measure(*, repeats: int) -> list[Figure]:
         keeper = Keeper(Path(folder), pack)
         for _ in range(repeats):
             started = time.perf_counter()
-            keeper.write(training.state(), rows.so_far(), seconds=0.0)
+            keeper.write(training.state(), rows.state(), seconds=0.0)
             taken.append(time.perf_counter() - started)
         size = keeper.path.stat().st_size
     shares = [100 * seconds / (SECONDS + seconds) for seconds in taken]

@@ -59,7 +59,7 @@ def rows_of_a_pack(*, repeats: int) -> list[Figure]:
     axes = {"optim.steps": 20, "optim.batch_size": 50, "eval.schedule": "linear"}
     few = {"scenes.n_labels": 20, "scenes.n_pair_labels": 5}  # as many rows, but fewer scenes to evaluate
     pack = [Trial.from_axes({**axes, **few, "seed": seed}) for seed in range(8)]
-    tables = run_pack(pack, run_id="benchmark", device=torch.device("cpu"))
+    tables = run_pack(pack, run_id="benchmark", device=torch.device("cpu")).tables
     rows = {name: table.to_pylist() for name, table in tables.items()}
     with tempfile.TemporaryDirectory() as folder:
         store, named = Store(Path(folder)), {"benchmark": "rows of a pack of 8", "unit": "ms a trial"}

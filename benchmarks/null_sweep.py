@@ -1,23 +1,28 @@
 """`python -m benchmarks.null_sweep`: the local engine on a large sweep whose trainer does nothing, and its costs.
 
 Everything but the training is lrsym's own: the sweep file is parsed, planned against a store, packs go to spawned
-workers, which report at each evaluation and write the rows. A spawned worker imports the program of its driver, and so
-it comes to the trainer that does nothing.
+workers, which report at each evaluation and write the rows.
 """
 
 import argparse
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from benchmarks.processes import PROC, megabytes
-from lrsym.config.trial import Trial
-from lrsym.sweep import driver as drive
-from lrsym.sweep.execution.progress import Display
-from lrsym.sweep.execution.task import Progress
+from lrsym.results.store.store import Store
+from lrsym.sweep.driver import plan_sweep, run
+from lrsym.sweep.execution.events import PackEvent
+from lrsym.sweep.execution.rows import PackRows
+from lrsym.sweep.execution.task import TrainTask
+from lrsym.sweep.planning.pack import Pack
+from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.spec.sweep_file import load
+from lrsym.vocabulary import METRICS, SPLITS
 
 SWEEP = """\
 # Question: what does the driver cost?
@@ -56,60 +61,56 @@ def costs(file: Path, results: Path) -> Costs:
 
     def stage(name: str, do: Callable[[], Any]) -> Any:
         wall, own = time.perf_counter(), time.process_time()
-        found = do()
+        result = do()
         spent = {"processor": time.process_time() - own, "wall": time.perf_counter() - wall}
         stages[name] = {**spent, "memory": megabytes(PROC / "self/status", "VmRSS")}
-        return found
+        return result
 
-    settings = drive.Settings.resolve(
-        engine="local", device="cpu", workers=2, pack_size=None, timeout=None, pilot=False
-    )
-    store = drive.Store(results)
+    settings, store = Settings.resolve(engine="local", device="cpu", workers=2, pilot=False), Store(results)
     stage("start", lambda: None)
     sweep = stage("expand", lambda: load(file))
     stage("identify", lambda: [trial.trial_id for trial in sweep.trials])
-    plan = stage("plan", lambda: drive.plan_sweep(sweep, store, settings))
-    drive.Display = Watched
-    outcome = stage("run", lambda: drive.run_sweep(sweep, store, settings, plan))
-    if outcome.statuses != {"done": len(sweep.trials)}:
-        raise RuntimeError(f"{len(sweep.trials)} trials ended as {dict(outcome.statuses)}")
-    stages |= {f"after {share:.0%}": {"memory": memory} for share, memory in Watched.memory.items()}
-    again = stage("plan again", lambda: drive.plan_sweep(sweep, store, settings))
+    plan = stage("plan", lambda: plan_sweep(sweep, store, settings))
+    memory = MemoryWatch(trials=plan.pending)
+    outcome = stage("run", lambda: run(plan, store, settings, make_task=NullTask.of, listener=memory.update))
+    if outcome.statuses != {"done": plan.pending}:
+        raise RuntimeError(f"{plan.pending} trials ended as {dict(outcome.statuses)}")
+    stages |= {f"after {share:.0%}": {"memory": size} for share, size in memory.after.items()}
+    again = stage("plan again", lambda: plan_sweep(sweep, store, settings))
     assert not again.pending
     return stages
 
 
-class Watched(Display):
-    """The display, which notes how large the driver is when a tenth, a half and all of the trials have ended."""
+class MemoryWatch:
+    """Notes how large the driver is when a tenth, a half and all of the trials have ended: `after`, in MB."""
 
-    memory: ClassVar[dict[float, float]] = {}
+    def __init__(self, *, trials: int) -> None:
+        self._trials, self._ended = trials, 0
+        self.after: dict[float, float] = {}
 
-    def listen(self, news: Progress) -> None:
-        """As the display does."""
-        super().listen(news)
+    def update(self, pack: Pack, event: PackEvent) -> None:
+        """Take in an event of a run."""
+        self._ended += sum((event.statuses or {}).values())
         for share in (0.1, 0.5, 1.0):
-            if share not in self.memory and self.ended >= share * self._trials:
-                self.memory[share] = megabytes(PROC / "self/status", "VmRSS")
+            if share not in self.after and self._ended >= share * self._trials:
+                self.after[share] = megabytes(PROC / "self/status", "VmRSS")
 
 
-def null_pack(
-    trials: Sequence[Trial], *, run_id: str, report: Callable[[float], None], **unused: object
-) -> dict[str, Any]:
-    """In place of `run_pack`: reports as often, trains nothing, and returns rows of made-up accuracies."""
-    from lrsym.sweep.execution.train_pack import PackRows
-    from lrsym.vocabulary import METRICS, SPLITS
+@dataclass(frozen=True)
+class NullTask(TrainTask):
+    """Trains nothing: reports as often as training does, and writes rows of made-up accuracies."""
 
-    for step in trials[0].evaluation_steps:
-        report(step / trials[0].n_steps)
-    rows = PackRows(trials)
-    rows.final = [{f"{split}_{metric}": 0.5 for split in SPLITS for metric in METRICS} for _ in trials]
-    return rows.tables([0] * len(trials), seconds=1.0, run_id=run_id)
+    def __call__(self, pack: Pack, report: Callable[[float], None]) -> Counter[str]:
+        """Write the rows of `pack`."""
+        for step in pack.trials[0].evaluation_steps:
+            report(step / pack.n_steps)
+        rows = PackRows(pack.trials)
+        rows.final = [{f"{split}_{metric}": 0.5 for split in SPLITS for metric in METRICS} for _ in pack.trials]
+        Store(self.root).write(pack.id, rows.tables([0] * len(pack), seconds=1.0, run_id=self.run_id))
+        return Counter(done=len(pack))
 
-
-if __name__ == "__mp_main__":  # a spawned worker
-    from lrsym.sweep.execution import train_pack as run
-
-    run.run_pack = null_pack
 
 if __name__ == "__main__":
-    main()
+    from benchmarks import null_sweep  # workers find the task under this name
+
+    null_sweep.main()

@@ -1,5 +1,6 @@
 """The baselines of the benchmarks train and evaluate what lrsym does, and parts replace only their own rows."""
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -7,12 +8,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import figures, floor, null_sweep, textbook_trial
 from benchmarks.figures import Figure
 from lrsym.config.trial import Trial
-from lrsym.sweep.execution.train_pack import run_pack
+from lrsym.sweep.execution.task import TrainTask
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Candidates, evaluate
 from lrsym.testbed.model.parameters import ModelShape
 from lrsym.testbed.training.training import fit
 from tests.small_trials import CPU, small
+from tests.sweep_of import pack_of
 
 
 def test_the_textbook_trial_has_the_losses_and_accuracies_of_lrsym():
@@ -54,10 +56,14 @@ def test_the_count_of_a_step_holds_its_logits_and_a_gradient_of_two_products_for
     assert (large - middle) - 2 * (middle - small) == 3 * 2 * members * width * squares
 
 
-def test_the_trainer_that_does_nothing_reports_and_answers_as_the_real_one():
-    pack, heard = [small(seed=0), small(seed=1)], {run_pack: [], null_sweep.null_pack: []}
-    real, null = (run(pack, run_id="r", device=CPU, report=told.append) for run, told in heard.items())
-    assert heard[null_sweep.null_pack] == heard[run_pack]
-    assert {name: table.schema for name, table in null.items()} == {name: table.schema for name, table in real.items()}
-    assert null["trials"]["trial_id"] == real["trials"]["trial_id"]
-    assert null["trials"]["status"] == real["trials"]["status"]
+def test_the_task_that_does_nothing_reports_and_writes_as_the_real_one(tmp_path):
+    pack, tables, reports = pack_of(small(seed=0), small(seed=1)), {}, {}
+    for kind in (TrainTask, null_sweep.NullTask):
+        root = tmp_path / kind.__name__
+        assert kind(root, "r", "cpu", 1)(pack, reports.setdefault(kind, []).append) == {"done": 2}
+        tables[kind] = pq.read_table(root / "trials" / f"{pack.id}.parquet")
+    real, null = tables.values()
+    assert reports[TrainTask] == reports[null_sweep.NullTask]
+    assert null.schema == real.schema
+    assert null["trial_id"] == real["trial_id"]
+    assert null["status"] == real["status"]

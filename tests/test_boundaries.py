@@ -51,7 +51,7 @@ def test_a_pack_trains_without_ray_and_pandas_and_a_figure_is_redrawn_without_to
     train = (
         "from tests.small_trials import *; from lrsym.results.store.store import Store\n"
         "from lrsym.sweep.execution.train_pack import run_pack\n"
-        f"Store({str(tmp_path)!r}).write('p', run_pack([small(seed=0)], run_id='r', device=CPU))"
+        f"Store({str(tmp_path)!r}).write('p', run_pack([small(seed=0)], run_id='r', device=CPU).tables)"
     )
     assert not {"ray", "pandas"} & imported_by(train)
     draw = (
@@ -63,7 +63,7 @@ def test_a_pack_trains_without_ray_and_pandas_and_a_figure_is_redrawn_without_to
         f"from lrsym.results.store.store import Store; s = Store({str(tmp_path)!r}); s.statuses(), s.part_statuses('p')"
     )
     assert "pandas" not in imported_by(ask)
-    pilot = f"from lrsym.sweep.workers.disk_usage import *; disk_of(Path({str(tmp_path)!r}), 'p', points=3)"
+    pilot = f"from lrsym.sweep.pilot.disk_usage import *; disk_usage(Path({str(tmp_path)!r}), 'p', points=3)"
     assert "pandas" not in imported_by(pilot)
     assert (tmp_path / "picture.png").stat().st_size > 1000
 

@@ -37,7 +37,7 @@ values = [t.model.init_bias_std for t in parse(SWEEP + "[0.0, 0.1]", source="bia
 store = Store("results")
 for value in values:
     pack = [Trial.from_axes({**SMALL, "model.init_bias_std": value})]
-    store.write(f"part-{value}", run_pack(pack, run_id="r", device=CPU))
+    store.write(f"part-{value}", run_pack(pack, run_id="r", device=CPU).tables)
 curves, ablations = (load("results", name).collect().to_dicts() for name in ("curves", "ablations"))
 columns = ("trial_id", "init_bias_std", "unseen_reciprocal")
 print(json.dumps({
@@ -112,7 +112,7 @@ def test_a_new_axis_is_a_key_of_sweep_files_and_a_column_and_older_ids_stay(seen
 
 
 def test_a_new_axis_moves_no_number_at_its_default_and_moves_some_elsewhere(seen):
-    before = run_pack([small()], run_id="r", device=CPU)["curves"].to_pylist()
+    before = run_pack([small()], run_id="r", device=CPU).tables["curves"].to_pylist()
     wanted = values_of(before, trial_id=small().trial_id)
     ids = {row["init_bias_std"]: row["trial_id"] for row in seen["trials"]}
     default, other = (values_of(seen["curves"], trial_id=ids[value]) for value in (0.0, 0.1))

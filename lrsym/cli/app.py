@@ -10,7 +10,6 @@ import typer
 from lrsym.cli.claims import claims
 from lrsym.cli.explain import explain
 from lrsym.cli.options import (
-    INTERRUPTED,
     RESULTS,
     Device,
     Engine,
@@ -60,7 +59,7 @@ def sweep(
 ) -> None:
     """Train what is new or failed; run it again to go on after a stop."""
     from lrsym.results.store.store import Store
-    from lrsym.sweep.driver import run_sweep
+    from lrsym.sweep.driver import run
     from lrsym.sweep.execution.progress import duration, failures, retried
     from lrsym.sweep.pilot.summary import in_words
 
@@ -79,7 +78,7 @@ def sweep(
         return
     if not json:
         typer.echo("\n".join(in_words(choice, device=settings.device)))
-    outcome = run_sweep(spec, Store(results), replace(settings, save_weights=save_weights), todo)
+    outcome = run(todo, Store(results), replace(settings, save_weights=save_weights))
     done = outcome.statuses["done"]
     report = base | {
         "run_id": outcome.run_id, "statuses": dict(outcome.statuses), "pending": outcome.pending,
@@ -96,7 +95,7 @@ def sweep(
     elif retried(outcome.statuses):
         text.append(f"see why: {command_line('status', file, results)}; try the failed ones again: {again}")
     show(report, text, as_json=json)
-    if code := INTERRUPTED if outcome.interrupted else int(retried(outcome.statuses) > 0):
+    if code := 128 + outcome.stopped_by if outcome.stopped_by else int(retried(outcome.statuses) > 0):
         raise typer.Exit(code)
 
 

@@ -123,7 +123,7 @@ def _check_picture(file: "ClaimsFile", claim: "Claim") -> None:
 def _train(asked: _Asked, settings: "Settings", *, again: str) -> int:
     """Train what the sweeps of the chosen claims lack; how many trials failed. Leaves with 130 after Ctrl-C."""
     from lrsym.results.store.store import Store
-    from lrsym.sweep.driver import run_sweep
+    from lrsym.sweep.driver import run
     from lrsym.sweep.execution.progress import duration, failures, retried
 
     store, failed = Store(asked.results), 0
@@ -135,7 +135,7 @@ def _train(asked: _Asked, settings: "Settings", *, again: str) -> int:
         if not plan.pending:
             continue
         typer.echo(f"{sweep.name}: training {plan.pending} of {plan.trials} trials; {choice.why}", err=True)
-        outcome = run_sweep(sweep, store, settings, plan)
+        outcome = run(plan, store, settings)
         ended = f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}"
         typer.echo(f"{sweep.name}: {ended}{failures(outcome.statuses)}", err=True)
         if outcome.interrupted:

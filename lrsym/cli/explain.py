@@ -21,7 +21,7 @@ def explain(
 ) -> None:
     """One trial on one page: accuracies, score terms, attention, ablations. Trains it again if weights are missing."""
     from lrsym.results.store.lookup import find_trial
-    from lrsym.sweep.driver import Settings
+    from lrsym.sweep.planning.settings import Settings
 
     settings = Settings.resolve(engine="local", device=device, workers=1, pack_size=1, timeout=None)
     trial, row = find_trial(results, trial_id)
@@ -54,16 +54,20 @@ def _model(results: Path, trial: "Trial", *, device: str) -> "TrainedModel":
     import torch
 
     from lrsym.explain.retrain import trained_model
-    from lrsym.sweep.execution.progress import Display, Progress
+    from lrsym.sweep.execution.events import PackEvent
+    from lrsym.sweep.execution.progress import Display
     from lrsym.sweep.execution.weights import weights_path
-    from lrsym.sweep.planning.plan import pack_id
+    from lrsym.sweep.planning.packing import make_packs
 
     torch.set_num_threads(1)  # as in a worker
     if weights_path(results, trial.trial_id).exists():
         return trained_model(results, trial, device=device, report=lambda fraction: None)
     typer.echo(f"no weights of {trial.trial_id} in {results}: training it again, {trial.n_steps:,} steps", err=True)
-    name = pack_id((trial,))
-    with Display(((trial,),)) as display:
+    packs = make_packs([trial], size=1)
+    with Display(packs) as display:
         return trained_model(
-            results, trial, device=device, report=lambda fraction: display.listen(Progress(name, fraction))
+            results,
+            trial,
+            device=device,
+            report=lambda completed: display.update(packs[0], PackEvent(packs[0].id, completed)),
         )

@@ -13,8 +13,8 @@ from lrsym.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
-    from lrsym.sweep.driver import Settings
     from lrsym.sweep.pilot.choice import Choice
+    from lrsym.sweep.planning.settings import Settings
     from lrsym.sweep.spec.sweep_file import Sweep
 
 File = Annotated[Path, typer.Argument(help="Sweep file (TOML).", show_default=False)]
@@ -55,7 +55,7 @@ def resolve(
     *, engine: str, device: str, workers: str, pack: str, timeout: float | None = None, pilot: bool = True
 ) -> "Settings":
     """How to execute, from the options of the command line."""
-    from lrsym.sweep.driver import Settings
+    from lrsym.sweep.planning.settings import Settings
 
     at_a_time = _auto_or_number("workers", workers, "packs trained at a time")
     size = _auto_or_number("pack", pack, "trials")
@@ -77,13 +77,13 @@ def chosen_for(sweep: "Sweep", results: Path, settings: "Settings", *, told: boo
     """
     from lrsym.results.store.store import Store
     from lrsym.sweep.driver import plan_sweep
-    from lrsym.sweep.pilot.choice import choose
+    from lrsym.sweep.pilot.choice import choose_packing
 
     store = Store(results)
     plan = plan_sweep(sweep, store, settings)
     if plan.pending and not told:
         store.prove_writable()
-    choice = choose(plan, settings, told=told, announce=lambda text: typer.echo(text, err=True))
+    choice = choose_packing(plan, settings, want_cost=told, on_message=lambda text: typer.echo(text, err=True))
     if choice.warning:
         typer.echo(f"warning: {choice.warning}", err=True)
     return choice

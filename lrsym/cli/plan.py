@@ -43,7 +43,7 @@ def plan(
     command = sweep_command(file, results, choice, given)
     report = {
         "sweep": sweep.name, "trials": todo.trials, "new": todo.new, "done": todo.done, "failed": todo.failed,
-        "diverged": todo.diverged, "packs": len(todo.packs), "started_packs": len(todo.started),
+        "diverged": todo.diverged, "packs": len(todo.packs), "started_packs": len(todo.packs.started),
         "largest_pack": todo.largest_pack,
         "engine": settings.engine, "device": settings.device, "command": command,
         **as_data(choice, device=settings.device),
@@ -51,7 +51,7 @@ def plan(
     text = [f"{sweep.name}: {todo.trials} trials = {todo.new} new, {todo.done} done, {todo.failed} failed before"]
     if todo.pending:
         packs = f"{len(todo.packs)} packs, the largest of {todo.largest_pack} trials"
-        going_on = f", {len(todo.started)} of them going on from a checkpoint" if todo.started else ""
+        going_on = f", {len(todo.packs.started)} of them going on from a checkpoint" if todo.packs.started else ""
         text += [f"{packs}{going_on}; {todo.workers} at a time on {settings.device}"]
     text += in_words(choice, device=settings.device)
     show(report, [*text, f"run: {command}"] if todo.pending else text, as_json=json)

@@ -1,7 +1,8 @@
-"""The Ray engine: Ray Tune runs the packs, one Tune trial for each.
+"""The Ray engine: Ray Tune runs the packs, one Tune trial for each try of a pack.
 
-Tune is the scheduler here and no more: rows go from the worker to the store, and what is left to do comes from the
-store, never from Tune's pickled state. Settings and their measurements: docs/decisions/engines.md.
+Tune is the scheduler here and no more: it asks the queue for packs, rows go from the worker to the store, and what is
+left to do comes from the store, never from Tune's pickled state. Settings and their measurements:
+docs/decisions/engines.md.
 """
 
 import contextlib
@@ -9,18 +10,23 @@ import logging
 import os
 import platform
 import shutil
+import signal
+import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import lrsym
 from lrsym.errors import UsageError
-from lrsym.sweep.execution.task import WORKER_RETRIES, Job, Progress, execute, record_dead_worker, worker_environment
-from lrsym.sweep.planning.plan import Pack, pack_id
+from lrsym.sweep.execution.events import Failure, PackEvent
+from lrsym.sweep.execution.queue import PackQueue
+from lrsym.sweep.execution.task import Task, run_task
+from lrsym.sweep.planning.pack import Pack
+from lrsym.sweep.workers.processes import worker_environment
 
 # Read by Ray when it is imported: no CSV, JSON and TensorBoard files, workers stay in the driver's folder, the
 # experiment state is written rarely, usage is not reported, and a CPU worker does not lose sight of a GPU.
@@ -33,133 +39,180 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
 from ray import tune
+from ray.tune.search import Searcher
 
 REPORT_SECONDS = 2.0
 """`tune.report` blocks the trial for milliseconds, so progress is reported no more often than this."""
 
 
-def run_ray(packs: Sequence[Pack], job: Job, *, workers: int, listen: Callable[[Progress], None]) -> None:
-    """Train `packs` with Ray Tune, at most `workers` at a time; returns when each has its rows.
+def run_ray(queue: PackQueue, task: Task, *, workers: int) -> None:
+    """Run `task` on the packs of `queue` with Ray Tune, at most `workers` at a time; return when all have ended.
 
-    Connects to the cluster at RAY_ADDRESS, else starts Ray on this machine with `workers` slots. KeyboardInterrupt
-    (SIGINT) stops Tune and passes on.
+    Connects to the cluster at RAY_ADDRESS, else starts Ray on this machine with `workers` slots. Raises what the queue
+    raises, and KeyboardInterrupt after SIGINT, which Tune takes for the end of the run.
     """
-    manifest = {pack_id(pack): pack for pack in packs}
-    ended: set[str] = set()
-
-    def hear(news: Progress) -> None:
-        if news.statuses is not None:
-            ended.add(news.pack)
-        listen(news)
-
-    listener = _Listener(hear)
     os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(2 * workers))
-    with _ray(workers, job), _tune_folder(job) as folder:
-        resources = {"cpu": job.threads, "gpu": _gpu_share(workers) if job.device == "cuda" else 0}
-        train = tune.with_parameters(_train_pack, manifest=manifest, job=asdict(job))
-        trainable, todo = tune.with_resources(train, resources), list(manifest)
-        errors: dict[str | None, Exception] = {}
-        for again in range(WORKER_RETRIES + 1):
-            tuner = tune.Tuner(
-                trainable,
-                param_space={"pack_id": tune.grid_search(todo)},
-                tune_config=tune.TuneConfig(max_concurrent_trials=workers, reuse_actors=True),
-                run_config=tune.RunConfig(
-                    name=f"lrsym-{job.run_id}-{again}",
-                    storage_path=folder,
-                    verbose=0,
-                    failure_config=tune.FailureConfig(max_failures=WORKER_RETRIES),
-                    checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
-                    callbacks=[listener],
-                ),
-            )
-            try:
-                results = tuner.fit()
-            except tune.TuneError:  # Tune wraps what a callback raises, as text
-                if listener.blind:
-                    raise UsageError(listener.blind) from None
+    with _ray(workers, task), _tune_folder(task) as folder:
+        board = PackBoard.remote()  # pyright: ignore[reportAttributeAccessIssue]
+        listener = QueueCallback(queue)
+        resources = {"cpu": task.threads, "gpu": _gpu_share(workers) if task.device == "cuda" else 0}
+        tuner = tune.Tuner(
+            tune.with_resources(tune.with_parameters(run_pack_task, board=board, task=task), resources),
+            tune_config=tune.TuneConfig(
+                search_alg=QueueSearcher(queue, board), num_samples=-1, max_concurrent_trials=workers, reuse_actors=True
+            ),
+            run_config=tune.RunConfig(
+                name=f"lrsym-{task.run_id}",
+                storage_path=folder,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=0),  # the queue decides what is tried again
+                checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
+                callbacks=[listener],
+            ),
+        )
+        try:
+            tuner.fit()
+        except tune.TuneError:  # Tune wraps what a callback raises, as text
+            if listener.error is None:
                 raise
-            # A trial whose actor never started has no config.
-            errors |= {(result.config or {}).get("pack_id"): result.error for result in results if result.error}
-            todo = sorted(listener.given_up)
-            listener.given_up.clear()
-            if not todo or not ended.union(listener.dead, todo).issuperset(manifest):  # all is over, or SIGINT
-                break
-        else:
-            listener.dead.update(todo)
-        for name in sorted(listener.dead):
-            reason = f"worker died ({type(errors[name]).__name__})" if name in errors else "worker did not start"
-            hear(Progress(name, 1.0, record_dead_worker(manifest[name], job, reason=reason)))
-    if not ended.issuperset(manifest):  # after SIGINT Tune stops and returns as if all were well
+        if listener.error is not None:
+            raise listener.error
+    if not queue.finished:
         raise KeyboardInterrupt
 
 
-class _Listener(tune.Callback):
-    """Turns what Tune hears of its trials into `Progress`."""
+@ray.remote(num_cpus=0)
+class PackBoard:
+    """An actor from which a worker takes the pack that its Tune trial names: Tune's state stays small."""
 
-    def __init__(self, listen: Callable[[Progress], None]) -> None:
-        self._listen = listen
-        self.dead: set[str] = set()
-        self.given_up: set[str] = set()
-        self.blind: str | None = None
+    def __init__(self) -> None:
+        self._packs: dict[str, Pack] = {}
+
+    def put(self, pack: Pack) -> None:
+        """Make a pack available."""
+        self._packs[pack.id] = pack
+
+    def get(self, pack_id: str) -> Pack:
+        """Return the pack with that id."""
+        return self._packs[pack_id]
+
+
+class QueueSearcher(Searcher):
+    """Gives Tune the packs of a queue, one when it has a slot for it."""
+
+    def __init__(self, queue: PackQueue | None, board: Any) -> None:
+        super().__init__()
+        self._queue, self._board = queue, board
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _Listener, (_ignore,)  # Tune pickles its set-up for a restore that we never do
+        return QueueSearcher, (None, None)  # Tune pickles its set-up for a restore that we never do
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Return the next pack as the configuration of a Tune trial; None where there is none now."""
+        assert self._queue is not None
+        pack = self._queue.next()
+        if pack is None:
+            return Searcher.FINISHED if self._queue.finished else None
+        ray.get(self._board.put.remote(pack))
+        return {"pack_id": pack.id}
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Do nothing: the callback hears of it with the reason."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Write an empty file: what is left to do comes from the store."""
+        Path(checkpoint_path).touch()
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Do nothing: a Tune run is never restored."""
+
+
+class QueueCallback(tune.Callback):
+    """Tells the queue what Tune hears of its trials. `error` is what it raised: it ends the run."""
+
+    def __init__(self, queue: PackQueue | None) -> None:
+        self._queue = queue
+        self.error: Exception | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return QueueCallback, (None,)  # as above
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        """Called by Tune in the driver."""
-        if node := result.get("blind"):
-            self.blind = (
-                f"node {node} of the Ray cluster does not see the results folder, so its rows would be lost; "
-                "give --results a folder that all nodes share"
-            )
-            raise UsageError(self.blind)
-        statuses = result.get("statuses")
-        ended = None if statuses is None else Counter(statuses)
-        self._listen(Progress(trial.config["pack_id"], result["fraction"], ended))
+        """Pass on an event; called by Tune in the driver."""
+        assert self._queue is not None
+        try:
+            self._queue.on_event(_event(trial.config["pack_id"], result))
+        except UsageError as error:
+            self.error = error
+            raise
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Called by Tune when it ends a trial; an interrupted one may carry the error of an earlier try.
+        """Pass on the death of a worker; called by Tune when it ends a trial."""
+        assert self._queue is not None
+        error = trial.get_pickled_error()
+        reason = f"worker died ({type(error).__name__})" if error else "worker did not start"
+        try:
+            self._queue.on_death(trial.config["pack_id"], reason)
+        except UsageError as raised:
+            self.error = raised
+            raise
 
-        A worker that dies while Tune hands it the next pack fails twice, and then Tune ends the trial with tries left.
-        """
-        tries_left = trial.num_failures <= WORKER_RETRIES
-        (self.given_up if tries_left else self.dead).add(trial.config["pack_id"])
 
-
-def _ignore(news: Progress) -> None:
-    """Hears nothing."""
-
-
-def _train_pack(config: Mapping[str, Any], *, manifest: Mapping[str, Pack], job: Mapping[str, Any]) -> None:
-    """The Tune trainable: stateless, one pack."""
-    if not _marker(Job(**job)).exists():
-        tune.report({"fraction": 0.0, "blind": platform.node()})
+def run_pack_task(config: Mapping[str, Any], *, board: Any, task: Task) -> None:
+    """Run the task on one pack: the trainable, which keeps nothing between trials."""
+    if not _marker(task).exists():
+        tune.report({"completed": 0.0, "node_without_store": platform.node()})
         return
-    pack, last = manifest[config["pack_id"]], [time.monotonic()]
+    pack: Pack = ray.get(board.get.remote(config["pack_id"]))
+    last = time.monotonic()
 
-    def report(fraction: float) -> None:
-        if time.monotonic() - last[0] > REPORT_SECONDS:
-            last[0] = time.monotonic()
-            tune.report({"fraction": fraction})
+    def report(completed: float) -> None:
+        nonlocal last
+        if time.monotonic() - last > REPORT_SECONDS:
+            last = time.monotonic()
+            tune.report({"completed": completed})
 
-    statuses = execute(pack, Job(**job), report=report)
-    tune.report({"fraction": 1.0, "statuses": dict(statuses)})
+    event = run_task(task, pack, report)
+    tune.report(
+        {
+            "completed": 1.0,
+            "statuses": None if event.statuses is None else dict(event.statuses),
+            "failure": event.failure and [event.failure.status, event.failure.message],
+            "store_error": event.store_error,
+        }
+    )
 
 
-def _marker(job: Job) -> Path:
-    """A file of the driver: a worker that does not see it would write its rows to a disk of its own."""
-    return job.root / ".tune" / job.run_id / "driver"
+def _event(pack_id: str, result: Mapping[str, Any]) -> PackEvent:
+    """Return the event that a worker reported. Raises UsageError from a node that does not see the results folder."""
+    if node := result.get("node_without_store"):
+        raise UsageError(
+            f"node {node} of the Ray cluster does not see the results folder, so its rows would be lost; "
+            "give --results a folder that all nodes share"
+        )
+    statuses, failure = result.get("statuses"), result.get("failure")
+    return PackEvent(
+        pack_id,
+        result["completed"],
+        None if statuses is None else Counter(statuses),
+        None if failure is None else Failure(*failure),
+        result.get("store_error"),
+    )
+
+
+def _marker(task: Task) -> Path:
+    """Return a file of the driver: a worker that does not see it would write its rows to a disk of its own."""
+    return task.root / ".tune" / task.run_id / "driver"
 
 
 @contextlib.contextmanager
-def _tune_folder(job: Job) -> Iterator[str]:
-    """Where Tune keeps its state while it runs: beside the tables, because every node must see it."""
-    folder = _marker(job).parent
+def _tune_folder(task: Task) -> Iterator[str]:
+    """Yield where Tune keeps its state while it runs: beside the tables, because every node must see it."""
+    folder = _marker(task).parent
     folder.mkdir(parents=True)
-    _marker(job).touch()
+    _marker(task).touch()
     try:
         yield str(folder)
     finally:
@@ -169,8 +222,8 @@ def _tune_folder(job: Job) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _ray(workers: int, job: Job) -> Iterator[None]:
-    """A connection to Ray, closed at the end if it was opened here."""
+def _ray(workers: int, task: Task) -> Iterator[None]:
+    """Connect to Ray, and disconnect at the end what was connected here."""
     if ray.is_initialized():
         yield
         return
@@ -180,22 +233,27 @@ def _ray(workers: int, job: Job) -> Iterator[None]:
             "http:// addresses are for ray job submit --address"
         )
     if os.environ.get("RAY_ADDRESS"):
-        settings: dict[str, Any] = {"runtime_env": {"env_vars": worker_environment(job.threads)}}
+        settings: dict[str, Any] = {"runtime_env": {"env_vars": worker_environment(task.threads)}}
     else:  # started here, so workers inherit; a runtime environment would cost seconds
-        os.environ.update(worker_environment(job.threads))
+        os.environ.update(worker_environment(task.threads))
         # Ray's workers look into the driver's folder, too: what is named lrsym there, as a clone is, is no package.
         here, given = str(Path(lrsym.__file__).parents[1]), os.environ.get("PYTHONPATH", "").split(os.pathsep)
         os.environ["PYTHONPATH"] = os.pathsep.join([here, *(path for path in given if path not in ("", here))])
-        settings = {"address": "local", "num_cpus": workers * job.threads, "include_dashboard": False}
+        settings = {"address": "local", "num_cpus": workers * task.threads, "include_dashboard": False}
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     ray.init(logging_level=logging.ERROR, log_to_driver=False, **settings)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # it would print the death of each worker
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own in its place, which aborts
     try:
-        yield
+        with contextlib.redirect_stdout(sys.stderr):  # a thread of Ray's prints that a worker died
+            yield
     finally:
         ray.shutdown()
 
 
 def _gpu_share(workers: int) -> float:
-    """The part of a GPU that one worker gets: 1/n, because Ray takes no other fractions."""
+    """Return the part of a GPU that one worker gets: 1/n, because Ray takes no other fractions."""
     gpus = int(ray.cluster_resources().get("GPU", 0))
     if not gpus:
         raise UsageError("device cuda needs a GPU in the Ray cluster, it has none; use --device cpu")

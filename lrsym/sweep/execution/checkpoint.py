@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrsym.config.trial import TRAINER_VERSION, Trial
 from lrsym.results.store.atomic import write_atomically
-from lrsym.sweep.planning.plan import pack_id
+from lrsym.sweep.planning.pack import Pack
 from lrsym.vocabulary import RESULTS
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Keeper:
 
     def __init__(self, root: Path, pack: Sequence[Trial]) -> None:
         self._pack = pack
-        self.path = _folder(root) / f"{pack_id(tuple(pack))}.safetensors"
+        self.path = _folder(root) / f"{Pack(tuple(pack)).id}.safetensors"
         self._due = time.monotonic() + SECONDS
 
     def offer(self, training: "Training", rows: dict[str, Any], *, seconds: float) -> None:

@@ -3,16 +3,17 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from lrsym.sweep.execution.task import Progress
-from lrsym.sweep.planning.plan import Pack, pack_id, work
+from lrsym.sweep.execution.events import PackEvent
+from lrsym.sweep.planning.pack import Pack
+from lrsym.sweep.planning.packing import PackList
+from lrsym.sweep.planning.workload import work
 from lrsym.vocabulary import RESULTS
 
 QUIET_SECONDS = 30.0
@@ -23,25 +24,24 @@ class Display:
     """Adds up the progress of packs and shows it on standard error.
 
     Time left is what is not trained yet, by `work`, at the rate so far; a pack in flight counts with its
-    fraction. What was `started` before, the fraction of each of the first packs, is no work of this run.
+    fraction. What a checkpoint has behind it is no work of this run.
     """
 
     def __init__(
-        self, packs: tuple[Pack, ...], *, started: Sequence[float] = (), console: Console | None = None
+        self, packs: PackList, *, console: Console | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._work = {pack_id(pack): work(pack) for pack in packs}
-        self._fraction: dict[str, float] = dict.fromkeys(self._work, 0.0) | dict(zip(self._work, started, strict=False))
-        before = sum(self._work[name] * fraction for name, fraction in self._fraction.items())
-        self._all_work, self._done_work = sum(self._work.values()) - before, 0.0
-        self._trials = sum(len(pack) for pack in packs)
-        self._started = self._last_line = time.monotonic()
+        self._all_work = sum(work(trial, n) * remaining for trial, n, remaining in packs.sizes())
+        self._completed: dict[str, float] = {}
+        self._done_work = 0.0
+        self._trials = sum(n for _, n, _ in packs.sizes())
+        self._clock = clock
+        self._started = self._last_line = clock()
         self._console = console or Console(file=sys.stderr)
-        self._bar = Bar(
-            TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
+        self._bar = Progress(
+            TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}", markup=False),
             TimeElapsedColumn(), console=self._console, disable=not self._console.is_terminal,
         )  # fmt: skip
         self._task = self._bar.add_task("trials", total=self._trials, note="starting workers")
-        self._ended: set[str] = set()
         self.statuses: Counter[str] = Counter()
 
     @property
@@ -49,21 +49,23 @@ class Display:
         """Trials that have ended, in whatever status."""
         return self.statuses.total()
 
-    def listen(self, news: Progress) -> None:
-        """Take in one piece of news, at a cost that does not grow with the sweep; a pack ends only once."""
-        self._done_work += self._work[news.pack] * (news.fraction - self._fraction[news.pack])
-        self._fraction[news.pack] = news.fraction
-        if news.statuses is not None and news.pack not in self._ended:
-            self._ended.add(news.pack)
-            self.statuses.update(news.statuses)
+    def update(self, pack: Pack, event: PackEvent) -> None:
+        """Take in an event of a pack, at a cost that does not grow with the sweep."""
+        before = self._completed.get(pack.id, pack.completed)
+        self._done_work += work(pack.trials[0], len(pack)) * (event.completed - before)
+        self._completed[pack.id] = event.completed
+        if event.statuses is not None:
+            del self._completed[pack.id]
+            self.statuses.update(event.statuses)
         self._bar.update(self._task, completed=self.ended, note=self._note())
-        now = time.monotonic()
+        now = self._clock()
         if not self._console.is_terminal and now - self._last_line > QUIET_SECONDS:
             self._last_line = now
-            self._console.print(f"trials {self.ended}/{self._trials}  {self._note()}", highlight=False, soft_wrap=True)
+            line = f"trials {self.ended}/{self._trials}  {self._note()}"
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _note(self) -> str:
-        spent = time.monotonic() - self._started
+        spent = self._clock() - self._started
         share = self._done_work / self._all_work
         if share < 1e-9 or not spent:  # sums of fractions leave a rounding error
             return "starting workers"

@@ -1,35 +1,76 @@
-"""One pack on one worker: what the engines share."""
+"""What a worker does with a pack: the task that engines run, and the one that trains."""
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol, Self
 
 from lrsym.results.store.store import Store
 from lrsym.sweep.execution.checkpoint import Keeper
-from lrsym.sweep.planning.plan import Pack, pack_id
+from lrsym.sweep.execution.events import Failure, PackEvent, describe, text_of
+from lrsym.sweep.execution.queue import Recorder
+from lrsym.sweep.execution.rows import status_rows
+from lrsym.sweep.planning.pack import Pack
+from lrsym.sweep.planning.settings import Settings
+from lrsym.sweep.workers.processes import select_device
 
-if TYPE_CHECKING:
-    from lrsym.testbed.training.training import Snapshot
+Report = Callable[[float], None]
+"""Takes the fraction of a pack's training that is done."""
 
-_MALLOC = {
-    "MALLOC_MMAP_THRESHOLD_": "1073741824",
-    "MALLOC_TRIM_THRESHOLD_": "4294967296",
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-}
-"""Keeps freed blocks in the worker, because handing them back to the system each step costs page faults, and asks for
-huge pages (docs/decisions/engines.md)."""
 
-WORKER_RETRIES = 2
-"""How often a pack is tried again after its worker was killed."""
+class Task(Recorder, Protocol):
+    """A function from a pack to how its trials ended, which can be sent to another process."""
+
+    @property
+    def root(self) -> Path:
+        """The results folder, which workers must see."""
+        ...
+
+    @property
+    def run_id(self) -> str:
+        """Identity of the run."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where it runs: cpu or cuda."""
+        ...
+
+    @property
+    def threads(self) -> int:
+        """Threads that it uses."""
+        ...
+
+    def for_worker(self, number: int) -> Self:
+        """Return the task as the worker with that number runs it; called once in the worker."""
+        ...
+
+    def __call__(self, pack: Pack, report: Report) -> Counter[str] | Failure:
+        """Do the work and write the rows. Raises OSError where they cannot be written."""
+        ...
+
+
+def run_task(task: Task, pack: Pack, report: Report) -> PackEvent:
+    """Return the event that ends `pack`: the task's outcome, or what it raised. Both engines call it in the worker."""
+    try:
+        outcome = task(pack, report)
+    except OSError as error:
+        return PackEvent(pack.id, 1.0, store_error=text_of(error))
+    except Exception as error:
+        outcome = Failure("crashed", describe(error))
+    if isinstance(outcome, Failure):
+        return PackEvent(pack.id, 1.0, failure=outcome)
+    return PackEvent(pack.id, 1.0, outcome)
 
 
 @dataclass(frozen=True)
-class Job:
-    """How the packs of a run are executed; the same for each of them.
+class TrainTask:
+    """Train packs and write their rows; the same for each pack of a run.
 
-    `timeout` is in seconds for a pack; with `save_weights` the final parameters of done trials are kept.
+    `timeout` is in seconds for a pack; with `save_weights` the final parameters of done trials are kept. A pack that is
+    finished in the store already (engines may deliver one twice) is left alone; one that was killed goes on from its
+    checkpoint. Weights are written before the rows: of a trial that counts as finished they are there.
     """
 
     root: Path
@@ -39,85 +80,64 @@ class Job:
     timeout: float | None = None
     save_weights: bool = False
 
-
-@dataclass(frozen=True)
-class Progress:
-    """News of one pack: the fraction of its training done, and how its trials ended once it is over.
-
-    `error` says why rows could not be written; it ends the run.
-    """
-
-    pack: str
-    fraction: float
-    statuses: Counter[str] | None = None
-    error: str | None = None
-
-
-def execute(pack: Pack, job: Job, *, report: Callable[[float], None]) -> Counter[str]:
-    """Train `pack` and write its rows; returns how many trials ended in which status.
-
-    A pack that is finished in the store already (engines may deliver one twice) is left alone. Whatever goes
-    wrong in training becomes rows with a status, in a part of their own that never replaces a result. The death of
-    the worker and an OSError of the store are left to the engine; a pack that was killed goes on from its checkpoint.
-    Weights are written before the rows: of a trial that counts as finished they are there.
-    """
-    import torch
-
-    from lrsym.sweep.execution.train_pack import PackTimeoutError, run_pack
-
-    store, part = Store(job.root), pack_id(pack)
-    last: list[Snapshot] = []
-    if finished := store.part_statuses(part):
-        return finished
-    torch.set_num_threads(job.threads)
-    keeper = Keeper(job.root, pack)
-    try:
-        device = torch.device(job.device)
-        tables = run_pack(
-            pack, run_id=job.run_id, device=device, timeout=job.timeout, report=report, keep=last.append, keeper=keeper
+    @classmethod
+    def of(cls, store: Store, run_id: str, settings: Settings) -> Self:
+        """Return the task of a run with these settings."""
+        return cls(
+            store.root.absolute(), run_id, settings.device, settings.threads, settings.timeout, settings.save_weights
         )
-    except Exception as error:
-        timeout, memory = isinstance(error, PackTimeoutError), _is_out_of_memory(error)
-        status = "timeout" if timeout else "out_of_memory" if memory else "crashed"
-        if not timeout:
-            keeper.remove()  # it may be the cause, and a smaller pack may be the remedy
-        return _record_failure(pack, job, status=status, message=_one_line(error))
-    if job.save_weights:
-        from lrsym.sweep.execution.weights import save_pack
 
-        save_pack(job.root, pack, last[0])
-    store.write(part, tables)
-    keeper.remove()
-    return Counter(tables["trials"]["status"].to_pylist())
+    def for_worker(self, number: int) -> Self:
+        """Return the task with the worker's device."""
+        return replace(self, device=select_device(self.device, number))
 
+    def __call__(self, pack: Pack, report: Report) -> Counter[str] | Failure:
+        """Return how the trials of `pack` ended, or why it gave no result. Raises OSError of the store."""
+        import torch
 
-def record_dead_worker(pack: Pack, job: Job, *, reason: str) -> Counter[str]:
-    """Write the rows of a pack whose worker died each time it was tried."""
-    if finished := Store(job.root).part_statuses(pack_id(pack)):
-        return finished
-    Keeper(job.root, pack).remove()
-    hint = "; the system may have run out of memory: try a smaller --pack" if "SIGKILL" in reason else ""
-    return _record_failure(pack, job, status="crashed", message=f"{reason}, {WORKER_RETRIES + 1} times{hint}")
+        from lrsym.sweep.execution.train_pack import PackTimeoutError, run_pack
 
+        store = Store(self.root)
+        if finished := store.part_statuses(pack.id):
+            return finished
+        torch.set_num_threads(self.threads)
+        checkpoint = Keeper(self.root, pack.trials)
+        try:
+            trained = run_pack(
+                pack.trials,
+                run_id=self.run_id,
+                device=torch.device(self.device),
+                timeout=self.timeout,
+                report=report,
+                checkpoint=checkpoint,
+            )
+        except PackTimeoutError as error:
+            return Failure("timeout", describe(error))
+        except Exception as error:
+            return Failure("out_of_memory" if _is_out_of_memory(error) else "crashed", describe(error))
+        if self.save_weights:
+            from lrsym.sweep.execution.weights import save_pack
 
-def _record_failure(pack: Pack, job: Job, *, status: str, message: str) -> Counter[str]:
-    from lrsym.sweep.execution.train_pack import failed_rows
+            save_pack(self.root, pack.trials, trained.last)
+        store.write(pack.id, trained.tables)
+        checkpoint.remove()
+        return Counter(trained.tables["trials"]["status"].to_pylist())
 
-    rows = failed_rows(pack, status=status, message=message, run_id=job.run_id)
-    Store(job.root).write(f"{pack_id(pack)}-failed", rows)
-    return Counter({status: len(pack)})
+    def record_failure(self, pack: Pack, failure: Failure) -> Counter[str]:
+        """Write the rows of a pack that gave no result, in a part of their own that never replaces a result."""
+        store = Store(self.root)
+        if finished := store.part_statuses(pack.id):
+            return finished
+        rows = status_rows(pack.trials, status=failure.status, message=failure.message, run_id=self.run_id)
+        store.write(f"{pack.id}-failed", rows)
+        return Counter({failure.status: len(pack)})
+
+    def discard_checkpoint(self, pack: Pack) -> None:
+        """Remove the checkpoint of `pack`."""
+        Keeper(self.root, pack.trials).remove()
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    words = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
-    told = f"{error} {error.__context__}"  # the end of a recording on a GPU hides what went wrong in it
-    return isinstance(error, MemoryError) or any(word in told for word in words)
-
-
-def worker_environment(threads: int) -> dict[str, str]:
-    """Variables that the C library and torch read once, at the start of a worker."""
-    return {**_MALLOC, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-
-
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
+    phrases = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+    text = f"{text_of(error)} {error.__context__}"  # the end of a recording on a GPU hides what went wrong in it
+    return isinstance(error, MemoryError) or any(phrase in text for phrase in phrases)

@@ -4,20 +4,22 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lrsym.sweep.driver import Settings, auto_workers
-from lrsym.sweep.pilot.pilot import Findings, Room, counted, run_pilot
-from lrsym.sweep.planning.cost import NOTHING, Cost, Interval, estimate
+from lrsym.sweep.pilot.measuring import PilotError
+from lrsym.sweep.pilot.pilot import Options, PilotResult, count_workers, run_pilot
+from lrsym.sweep.planning.cost import NOTHING, Cost, Range, estimate_cost
 from lrsym.sweep.planning.plan import Plan
-from lrsym.sweep.workers.pool import PilotError
+from lrsym.sweep.planning.settings import Settings, available_workers
 
 PILOT_SECONDS = 10.0
 """What a pilot takes at most, as a rule."""
 
-PAYS_FROM = 10
+MIN_SWEEP_TO_PILOT_RATIO = 10
 """A pilot saves a part of a sweep, so a sweep should take this many pilots at least."""
 
-RAY_STARTUP = Interval(2, 5, 10)
+RAY_STARTUP = Range(2, 5, 10)
 """Seconds that Ray takes longer to start than processes do (docs/benchmarks.md)."""
+
+RunPilot = Callable[..., PilotResult]
 
 
 @dataclass(frozen=True)
@@ -32,48 +34,58 @@ class Choice:
     warning: str | None = None
 
 
-def choose(plan: Plan, settings: Settings, *, told: bool, announce: Callable[[str], None]) -> Choice:
-    """What to do of `plan`, which was made by rule.
+def choose_packing(
+    plan: Plan,
+    settings: Settings,
+    *,
+    want_cost: bool = False,
+    on_message: Callable[[str], None] = lambda text: None,
+    pilot: RunPilot = run_pilot,
+) -> Choice:
+    """Choose pack size and workers for `plan`: by a pilot run if it pays, else by the default rule.
 
-    With `told` the cost is asked for, so that a pilot is worth its time in a shorter sweep, and where everything is
-    given. `announce` hears of a pilot before it starts. A pilot that fails leaves the plan as it is, with a warning.
+    With `want_cost` the pilot also runs for shorter sweeps and where both are given, because only it can estimate the
+    cost. `on_message` hears of a pilot before it starts. A pilot that fails leaves the plan as it is, with a warning.
     """
-    rule = f"packs of {plan.largest_pack}, {counted(plan.workers)}"
+    default = f"packs of {plan.largest_pack}, {count_workers(plan.workers)}"
     if not plan.pending:
         return Choice(plan, "nothing to train", 0)
-    if reason := _no_pilot(plan, settings, told=told):
-        return Choice(plan, f"{rule} ({reason})", plan.largest_pack)
-    announce(f"pilot: measuring a few steps, at most about {PILOT_SECONDS:.0f} s")
-    room = Room(settings.device, settings.most_workers, settings.workers, settings.pack_size)
+    if reason := _reason_against_pilot(plan, settings, want_cost=want_cost):
+        return Choice(plan, f"{default} ({reason})", plan.largest_pack)
+    on_message(f"pilot: measuring a few steps, at most about {PILOT_SECONDS:.0f} s")
+    options = Options(settings.device, settings.max_workers, settings.workers, settings.pack_size)
     try:
-        found = run_pilot(plan.packs, room, threads=settings.threads, started=plan.started)
+        result = pilot(plan.packs, options, threads=settings.threads)
     except PilotError as error:
         warning = f"the pilot failed: {error}; packs and workers go by rule"
-        return Choice(plan, f"{rule} (by rule)", plan.largest_pack, warning=warning)
-    chosen = plan.repacked(size=found.pack_size, workers=found.workers)
-    why = f"pilot ({found.seconds:.0f} s): {found.why}"
-    return Choice(chosen, why, found.pack_size, found.seconds, cost_of(chosen, found, settings))
+        return Choice(plan, f"{default} (by rule)", plan.largest_pack, warning=warning)
+    chosen = plan.repacked(size=result.pack_size, workers=result.workers)
+    why = f"pilot ({result.seconds:.0f} s): {result.why}"
+    return Choice(chosen, why, result.pack_size, result.seconds, cost_of(chosen, result, settings))
 
 
-def _no_pilot(plan: Plan, settings: Settings, *, told: bool) -> str | None:
-    """Why there is no pilot; None where there is one."""
+def cost_of(plan: Plan, result: PilotResult, settings: Settings, *, n_gpus: int | None = None) -> Cost:
+    """Return what `plan` will take by what the pilot measured; workers that share a GPU take a part of its hours each.
+
+    `n_gpus` is by default the number of this machine's.
+    """
+    startup = result.startup + (RAY_STARTUP if settings.engine == "ray" else NOTHING)
+    cost = estimate_cost(plan.packs, result.rates, workers=plan.workers, startup=startup)
+    if settings.device == "cuda":
+        share = min(1.0, (n_gpus or available_workers("cuda")) / plan.workers)
+        return replace(cost, worker_seconds=cost.worker_seconds * share)
+    return cost
+
+
+def _reason_against_pilot(plan: Plan, settings: Settings, *, want_cost: bool) -> str | None:
+    """Return why there is no pilot; None where there is one."""
     if not settings.pilot:
         return "without a pilot"
     if settings.engine == "ray" and os.environ.get("RAY_ADDRESS"):
         return "no pilot: it would measure this machine, not the cluster's"
-    if settings.workers and settings.pack_size and not told:
+    if settings.workers and settings.pack_size and not want_cost:
         return "as given"
-    if (seconds := plan.guessed_seconds()) < PILOT_SECONDS * (1 if told else PAYS_FROM):
-        told_roughly = f", very roughly {max(1, seconds):.0f} s of training"
-        return f"too short for a pilot{told_roughly if settings.device == 'cpu' else ''}"
+    if (seconds := plan.rough_seconds()) < PILOT_SECONDS * (1 if want_cost else MIN_SWEEP_TO_PILOT_RATIO):
+        roughly = f", very roughly {max(1, seconds):.0f} s of training"
+        return f"too short for a pilot{roughly if settings.device == 'cpu' else ''}"
     return None
-
-
-def cost_of(plan: Plan, found: Findings, settings: Settings) -> Cost:
-    """What `plan` will take by what the pilot found; workers that share a GPU take a part of its hours each."""
-    startup = found.startup + (RAY_STARTUP if settings.engine == "ray" else NOTHING)
-    cost = estimate(plan.packs, found.rates, workers=plan.workers, startup=startup, left=plan.left)
-    if settings.device == "cuda":
-        share = min(1.0, auto_workers("cuda") / plan.workers)
-        return replace(cost, worker_seconds=cost.worker_seconds * share)
-    return cost

@@ -1,22 +1,22 @@
-"""What a pilot asks its processes, what each of them answers, and what they say together."""
+"""What a pilot asks its processes, what each of them measures, and what they say together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lrsym.sweep.planning.cost import FEW_SAMPLES, Interval
-from lrsym.sweep.planning.plan import Pack
+from lrsym.sweep.planning.cost import FEW_SAMPLES, Range
+from lrsym.sweep.planning.pack import Pack
 
 
 @dataclass(frozen=True)
-class Ask:
-    """Measure a pack: the rate of its steps, and with `evaluations` also these and what a pack costs besides."""
+class MeasureRequest:
+    """Time the steps of a pack, and with `evaluations` also so many of these and what a pack costs besides."""
 
     pack: Pack
     evaluations: int = 0
 
 
 @dataclass(frozen=True)
-class Disk:
+class DiskUsage:
     """Bytes of rows: of any pack, of a trial besides its curves, of one point of its curves at least and at most."""
 
     pack: float
@@ -29,7 +29,7 @@ class Timing:
     """What one process measured of a pack, times in seconds.
 
     `steps`: for a step, chunk by chunk. `busy`: of a step, the time that the process was at work, whatever else the
-    machine did; on a GPU the time by the clock. `evaluations`: for one of the pack, each. `rest`: for data,
+    machine did; on a GPU the time by the clock. `evaluations`: for one of the pack, each. `overhead`: for data,
     mechanism and rows of the pack. `memory`: its peak in bytes, on the GPU where there is one, of `capacity` that it
     may take.
     """
@@ -37,43 +37,46 @@ class Timing:
     steps: tuple[float, ...]
     busy: float
     evaluations: tuple[float, ...]
-    rest: float | None
-    disk: Disk | None
+    overhead: float | None
+    disk: DiskUsage | None
     memory: int
     capacity: int
 
 
 @dataclass(frozen=True)
-class Full:
-    """Besides its steps: seconds of an evaluation of a trial, seconds of a trial for data, mechanism and rows."""
+class TrialOverhead:
+    """Cost of a trial outside the training steps, in seconds: one evaluation; data set-up, mechanism and writing."""
 
-    evaluation: Interval
-    rest: Interval
-    disk: Disk
+    evaluation: Range
+    overhead: Range
+    disk: DiskUsage
 
 
 @dataclass(frozen=True)
-class Look:
-    """A pack of `size` as all processes saw it that trained it at the same time; `step` and `busy` are of the pack."""
+class Measurement:
+    """Timings of one pack of `size`, pooled over the processes that trained it at the same time.
+
+    `step` and `busy` are seconds of a step of the pack, memory and capacity bytes.
+    """
 
     size: int
-    step: Interval
+    step: Range
     busy: float
-    full: Full | None
+    outside_steps: TrialOverhead | None
     memory: int
     capacity: int
 
     @classmethod
-    def of(cls, timings: Sequence[Timing], *, size: int) -> "Look":
-        """The answers of the processes taken together."""
+    def of(cls, timings: Sequence[Timing], *, size: int) -> "Measurement":
+        """Return the timings of a pack of `size` taken together."""
         evaluations = [seconds / size for t in timings for seconds in t.evaluations]
-        rests = [t.rest / size for t in timings if t.rest is not None]
-        full, disk = None, timings[0].disk
-        if evaluations and rests and disk is not None:
-            evaluation, rest = Interval.of(evaluations), Interval.of(rests)
+        overheads = [t.overhead / size for t in timings if t.overhead is not None]
+        outside, disk = None, timings[0].disk
+        if evaluations and overheads and disk is not None:
+            evaluation, overhead = Range.of(evaluations), Range.of(overheads)
             if len(evaluations) < len(timings) * 2:  # one each: there is no spread to speak of
                 evaluation = evaluation.widened(FEW_SAMPLES)
-            full = Full(evaluation, rest.widened(FEW_SAMPLES), disk)
-        step = Interval.of([seconds for t in timings for seconds in t.steps])
+            outside = TrialOverhead(evaluation, overhead.widened(FEW_SAMPLES), disk)
+        step = Range.of([seconds for t in timings for seconds in t.steps])
         busy = sum(t.busy for t in timings) / len(timings)
-        return cls(size, step, busy, full, max(t.memory for t in timings), min(t.capacity for t in timings))
+        return cls(size, step, busy, outside, max(t.memory for t in timings), min(t.capacity for t in timings))

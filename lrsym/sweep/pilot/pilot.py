@@ -5,23 +5,24 @@ docs/decisions/packs.md.
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
 
-from lrsym.sweep.pilot.measurement import Ask, Look
-from lrsym.sweep.pilot.programs import seconds_of_look, survey
-from lrsym.sweep.planning.cost import Interval, Rates
-from lrsym.sweep.planning.plan import MAX_PACK, Group, Pack, Program, fastest_size, groups, largest_pack
-from lrsym.sweep.workers.pool import Crew, PilotError
+from lrsym.config.trial import Trial
+from lrsym.sweep.pilot.measurement import Measurement, MeasureRequest
+from lrsym.sweep.pilot.measuring import MeasuringProcesses, PilotError
+from lrsym.sweep.pilot.programs import ProgramGroup, group_by_program, measure_rates, seconds_to_measure
+from lrsym.sweep.planning.cost import Range, Rates
+from lrsym.sweep.planning.pack import Pack, Program
+from lrsym.sweep.planning.packing import MAX_PACK_SIZE, PackList, fastest_size, largest_pack
 
-GAIN, FEWER_GAIN = 0.05, 0.2
+MIN_PACK_SPEEDUP, MIN_SPEEDUP_FOR_FEWER_WORKERS = 0.05, 0.2
 """A larger pack must bring at least the first share of throughput, fewer workers than there could be the second."""
 
 CHOOSING_SECONDS = 6.5
-"""No steps are looked at to choose that would take until later; the rest of BUDGET_SECONDS is for the cost."""
+"""No steps are measured to choose that would take until later; the rest of BUDGET_SECONDS is for the cost."""
 
-MOST_AT_ONCE = 16
+MAX_PROCESSES = 16
 """How many processes measure at once."""
 
 SIZES = {"cpu": (2, 4, 8, 16), "cuda": tuple(8 << doubled for doubled in range(10))}
@@ -34,17 +35,17 @@ SAFE_MEMORY = 0.8
 
 
 @dataclass(frozen=True)
-class Room:
-    """What a pilot chooses from: at most `most_workers` on `device`, or exactly what is given."""
+class Options:
+    """What a pilot chooses from: at most `max_workers` on `device`, or exactly what is given."""
 
     device: str
-    most_workers: int
+    max_workers: int
     workers: int | None = None
     pack_size: int | None = None
 
 
 @dataclass(frozen=True)
-class Findings:
+class PilotResult:
     """What a pilot of `seconds` chose and `why`; what it knows: `rates` by program, `startup` seconds of workers."""
 
     seconds: float
@@ -52,154 +53,156 @@ class Findings:
     workers: int
     why: str
     rates: Mapping[Program, Rates]
-    startup: Interval
+    startup: Range
 
 
-def run_pilot(packs: Sequence[Pack], room: Room, *, threads: int, started: Sequence[float] = ()) -> Findings:
-    """Measure trials of `packs` and choose; of the first ones the fractions `started` are done.
-
-    Raises PilotError where not even one trial could be measured.
-    """
-    with Crew(min(room.workers or room.most_workers, MOST_AT_ONCE), device=room.device, threads=threads) as crew:
-        return Pilot(packs, room, crew, started=started).findings()
+def run_pilot(packs: PackList, options: Options, *, threads: int) -> PilotResult:
+    """Measure trials of `packs` and choose. Raises PilotError where not even one trial could be measured."""
+    size = min(options.workers or options.max_workers, MAX_PROCESSES)
+    with MeasuringProcesses(size, device=options.device, threads=threads) as processes:
+        return Pilot(packs, options, processes).result()
 
 
 class Pilot:
-    """What to ask the crew next, and what to conclude."""
+    """What to measure next, and what to conclude."""
 
-    def __init__(self, packs: Sequence[Pack], room: Room, crew: Crew, *, started: Sequence[float] = ()) -> None:
-        self._room, self._crew = room, crew
-        self._packs, self._started = packs, started
-        self._groups = groups(packs, most=room.pack_size or SIZES[room.device][-1])
-        self._bound = largest_pack(sum(map(len, packs)), workers=room.workers or room.most_workers)
-        self._rule = min(MAX_PACK[room.device], self._bound)
+    def __init__(self, packs: PackList, options: Options, processes: MeasuringProcesses) -> None:
+        self._options, self._processes, self._packs = options, processes, packs
+        self._groups = group_by_program(packs, max_trials=options.pack_size or SIZES[options.device][-1])
+        n_trials = sum(n for _, n, _ in packs.sizes())
+        self._bound = largest_pack(n_trials, workers=options.workers or options.max_workers)
+        self._default = min(MAX_PACK_SIZE[options.device], self._bound)
 
-    def findings(self) -> Findings:
+    def result(self) -> PilotResult:
         """Measure in the order of what matters most, until all is known or the time is over."""
         group = next(iter(self._groups.values()))
-        looks, ended = self._larger(group, self._ask(group.trials[:1]))
-        size = max(looks) if self._room.pack_size is not None else best_size(looks)
-        workers, step, why_workers = self._choose_workers(group, looks[size])
-        share = step.value / looks[size].step.value
-        steps = {k: look.step * share for k, look in looks.items()} | {size: step}
-        rates = survey(self._groups, steps, self._crew, device=self._room.device)
-        cheapest, reasons = self._size(size, looks, ended)
-        chosen = self._early(cheapest, rates, workers=workers) if self._room.pack_size is None else cheapest
+        by_size, ended = self._measure_larger(group, self._measure(group.pack(1)))
+        size = max(by_size) if self._options.pack_size is not None else best_size(by_size)
+        workers, step, why_workers = self._choose_workers(group, by_size[size])
+        share = step.value / by_size[size].step.value
+        steps = {k: measurement.step * share for k, measurement in by_size.items()} | {size: step}
+        rates = measure_rates(self._groups, steps, self._processes, device=self._options.device)
+        cheapest, reasons = self._cheapest_size(size, by_size, ended)
+        chosen = self._fastest_size(cheapest, rates, workers) if self._options.pack_size is None else cheapest
         if chosen < cheapest:
             reasons += [f"with packs of {cheapest} the sweep would end later"]
         why_size = f" ({'; '.join(reasons)})" if reasons else ""
-        return Findings(
+        return PilotResult(
             rates=rates,
-            seconds=self._crew.seconds,
+            seconds=self._processes.seconds,
             pack_size=chosen,
             workers=workers,
-            why=f"packs of {chosen}{why_size}, {counted(workers)}{why_workers}; "
+            why=f"packs of {chosen}{why_size}, {count_workers(workers)}{why_workers}; "
             f"{1000 * step.value / size:.3g} ms a step and trial",
-            startup=Interval.of([self._crew.startup]).widened(1.25),
+            startup=Range.of([self._processes.startup]).widened(1.25),
         )
 
-    def _ask(self, pack: Pack, *, at_once: int | None = None) -> Look:
-        return self._crew.ask(Ask(pack), at_once=at_once or self._crew.size)
+    def _measure(self, pack: Pack, *, at_once: int | None = None) -> Measurement:
+        return self._processes.measure(MeasureRequest(pack), at_once=at_once or self._processes.size)
 
-    def _may_look(self, step: float) -> bool:
-        """Whether there is time to look at a pack whose step takes `step` seconds, to choose by it."""
-        return self._crew.seconds + seconds_of_look(step) <= CHOOSING_SECONDS
+    def _has_time(self, step: float) -> bool:
+        """Return whether there is time to measure a pack whose step takes `step` seconds, to choose by it."""
+        return self._processes.seconds + seconds_to_measure(step) <= CHOOSING_SECONDS
 
-    def _larger(self, group: Group, first: Look) -> tuple[dict[int, Look], str]:
-        """Looks by pack size, and why they end where they do; four times the best size is the last."""
-        looks, last = {1: first}, first
+    def _measure_larger(self, group: ProgramGroup, first: Measurement) -> tuple[dict[int, Measurement], str]:
+        """Return measurements by pack size, and why they end where they do; four times the best size is the last."""
+        by_size, last = {1: first}, first
         for size in self._sizes(len(group.trials)):
             if last.memory * size / last.size * self._sharers > SAFE_MEMORY * self._capacity(last):
-                return looks, "larger ones may not fit into memory"
-            if not self._may_look(last.step.value * size / last.size):
-                return looks, NO_TIME
+                return by_size, "larger ones may not fit into memory"
+            if not self._has_time(last.step.value * size / last.size):
+                return by_size, NO_TIME
             try:
-                last = looks[size] = self._ask(group.trials[:size])
+                last = by_size[size] = self._measure(group.pack(size))
             except PilotError as error:
-                return looks, f"{size} failed: {error}"
-            if size >= 4 * best_size(looks):
+                return by_size, f"{size} failed: {error}"
+            if size >= 4 * best_size(by_size):
                 break
-        return looks, ""
+        return by_size, ""
 
-    def _size(self, best: int, looks: Mapping[int, Look], ended: str) -> tuple[int, list[str]]:
-        """The cheapest pack size, `best` being the best of those looked at, and why."""
-        if self._room.pack_size is not None:
-            return self._room.pack_size, [ended] if ended and ended != NO_TIME else []
-        if best < max(looks):
+    def _cheapest_size(self, best: int, by_size: Mapping[int, Measurement], ended: str) -> tuple[int, list[str]]:
+        """Return the cheapest pack size, `best` being the best of those measured, and why."""
+        if self._options.pack_size is not None:
+            return self._options.pack_size, [ended] if ended and ended != NO_TIME else []
+        if best < max(by_size):
             return best, ["larger ones train no cheaper"]
         if ended == NO_TIME:
-            return max(best, self._rule), [f"by rule: no time to measure packs of more than {best}"]
+            return max(best, self._default), [f"by rule: no time to measure packs of more than {best}"]
         if not ended and best >= self._bound:
             ended = "larger ones leave a worker without one"
         return best, [ended] if ended else []
 
-    def _early(self, cheapest: int, rates: Mapping[Program, Rates], *, workers: int) -> int:
-        """The size up to the `cheapest` with which the sweep ends first."""
+    def _fastest_size(self, cheapest: int, rates: Mapping[Program, Rates], workers: int) -> int:
+        """Return the size up to the `cheapest` with which the sweep ends first."""
 
-        def seconds(pack: Pack) -> float:
-            return rates[pack[0].program].seconds(pack).value
+        def seconds(trial: Trial, n: int) -> float:
+            return rates[trial.program].seconds(trial, n).value
 
-        before = self._packs[: len(self._started)]
-        busy = [seconds(pack) * (1 - done) for pack, done in zip(before, self._started, strict=True)]
-        fresh = chain.from_iterable(self._packs[len(before) :])
-        return fastest_size(fresh, cheapest, workers=workers, seconds=seconds, busy=busy)
+        busy = [seconds(pack.trials[0], len(pack)) * pack.remaining for pack in self._packs.started]
+        return fastest_size(self._packs.groups, cheapest, workers=workers, seconds=seconds, busy=busy)
 
-    def _sizes(self, trials: int) -> list[int]:
-        """Sizes to try after one, ascending."""
-        if self._room.pack_size is not None:
-            return [size for size in (min(self._room.pack_size, trials),) if size > 1]
-        end = min(self._bound, trials, SIZES[self._room.device][-1])
-        return sorted({size for size in SIZES[self._room.device] if size < end} | ({end} - {1}))
+    def _sizes(self, n_trials: int) -> list[int]:
+        """Return the sizes to try after one, ascending."""
+        if self._options.pack_size is not None:
+            return [size for size in (min(self._options.pack_size, n_trials),) if size > 1]
+        sizes = SIZES[self._options.device]
+        end = min(self._bound, n_trials, sizes[-1])
+        return sorted({size for size in sizes if size < end} | ({end} - {1}))
 
     @property
     def _sharers(self) -> int:
         """Processes that share the memory: all on this machine, each its own GPU."""
-        return self._crew.size if self._room.device == "cpu" else 1
+        return self._processes.size if self._options.device == "cpu" else 1
 
-    def _capacity(self, look: Look) -> float:
-        """Bytes for all that share the memory; what the others held while one measured is there for them."""
-        return look.capacity + (self._sharers - 1) * look.memory
+    def _capacity(self, measurement: Measurement) -> float:
+        """Return the bytes for all that share the memory; what others held while one measured is there for them."""
+        return measurement.capacity + (self._sharers - 1) * measurement.memory
 
-    def _choose_workers(self, group: Group, look: Look) -> tuple[int, Interval, str]:
-        """How many workers, the seconds of a step of a pack then, and why."""
-        most, all_at_once = self._room.most_workers, self._crew.size
-        if self._room.workers is not None:
-            return self._room.workers, look.step, ""
-        steps = {all_at_once: look.step}
-        for at_once in sorted({1, all_at_once // 2} - {0, all_at_once}) if self._room.device == "cpu" else ():
-            self._look_again(group, look, at_once, steps)
+    def _choose_workers(self, group: ProgramGroup, measurement: Measurement) -> tuple[int, Range, str]:
+        """Return how many workers, the seconds of a step of a pack then, and why."""
+        most, all_at_once = self._options.max_workers, self._processes.size
+        if self._options.workers is not None:
+            return self._options.workers, measurement.step, ""
+        steps = {all_at_once: measurement.step}
+        for at_once in sorted({1, all_at_once // 2} - {0, all_at_once}) if self._options.device == "cpu" else ():
+            self._measure_again(group, measurement, at_once, steps)
         speed = _speeds(steps)
         best = max(speed, key=lambda at_once: speed[at_once])
         if best != all_at_once:  # it may have been a bad moment
-            self._look_again(group, look, all_at_once, steps)
+            self._measure_again(group, measurement, all_at_once, steps)
             speed = _speeds(steps)
-        if speed[best] < speed[all_at_once] * (1 + FEWER_GAIN):
+        if speed[best] < speed[all_at_once] * (1 + MIN_SPEEDUP_FOR_FEWER_WORKERS):
             best = all_at_once
-        room = max(1, int(SAFE_MEMORY * self._capacity(look) / look.memory)) if self._room.device == "cpu" else most
-        if room < best:
-            return room, look.step, f" (each takes {look.memory / 1e9:.1f} GB)"
-        told = f" ({speed[best] / speed[1]:.1f} times as fast as 1)" if best > 1 and 1 in speed else ""
-        return (min(most, room) if best == all_at_once else best), steps[best], told
+        fitting = most
+        if self._options.device == "cpu":
+            fitting = max(1, int(SAFE_MEMORY * self._capacity(measurement) / measurement.memory))
+        if fitting < best:
+            return fitting, measurement.step, f" (each takes {measurement.memory / 1e9:.1f} GB)"
+        why = f" ({speed[best] / speed[1]:.1f} times as fast as 1)" if best > 1 and 1 in speed else ""
+        return (min(most, fitting) if best == all_at_once else best), steps[best], why
 
-    def _look_again(self, group: Group, look: Look, at_once: int, steps: dict[int, Interval]) -> None:
+    def _measure_again(
+        self, group: ProgramGroup, measurement: Measurement, at_once: int, steps: dict[int, Range]
+    ) -> None:
         """Put into `steps` how long one takes with so many `at_once`, if there is time and unless it was faster."""
-        if self._may_look(look.step.value):
+        if self._has_time(measurement.step.value):
             with contextlib.suppress(PilotError):
-                found = self._ask(group.trials[: look.size], at_once=at_once).step
-                steps[at_once] = min(found, steps.get(at_once, found), key=lambda step: step.low)
+                step = self._measure(group.pack(measurement.size), at_once=at_once).step
+                steps[at_once] = min(step, steps.get(at_once, step), key=lambda step: step.low)
 
 
-def best_size(looks: Mapping[int, Look]) -> int:
-    """The smallest pack size that no larger one beats by GAIN; what other programs do meanwhile does not count."""
-    seconds = {size: look.busy / size for size, look in looks.items()}
-    return min(size for size in seconds if seconds[size] <= min(seconds.values()) * (1 + GAIN))
+def best_size(by_size: Mapping[int, Measurement]) -> int:
+    """Return the smallest pack size that no larger one beats by MIN_PACK_SPEEDUP, in time at work: what other programs
+    do meanwhile does not count."""
+    seconds = {size: measurement.busy / size for size, measurement in by_size.items()}
+    return min(size for size in seconds if seconds[size] <= min(seconds.values()) * (1 + MIN_PACK_SPEEDUP))
 
 
-def _speeds(steps: Mapping[int, Interval]) -> dict[int, float]:
-    """Steps a second by the number of processes, judged by their fastest chunks."""
+def _speeds(steps: Mapping[int, Range]) -> dict[int, float]:
+    """Return steps a second by the number of processes, judged by their fastest chunks."""
     return {at_once: at_once / step.low for at_once, step in steps.items()}
 
 
-def counted(workers: int) -> str:
-    """So many workers, in words."""
+def count_workers(workers: int) -> str:
+    """Return so many workers in words."""
     return f"{workers} worker" if workers == 1 else f"{workers} workers"

@@ -10,10 +10,11 @@ from pathlib import Path
 from statistics import median
 
 from lrsym.config.trial import Trial
-from lrsym.sweep.engines.local import own_device
-from lrsym.sweep.execution.task import Job, execute
-from lrsym.sweep.pilot.measurement import Ask, Disk, Timing
-from lrsym.sweep.planning.plan import Pack, pack_id
+from lrsym.sweep.execution.events import Failure, describe
+from lrsym.sweep.execution.task import TrainTask
+from lrsym.sweep.pilot.measurement import DiskUsage, MeasureRequest, Timing
+from lrsym.sweep.planning.pack import Pack
+from lrsym.sweep.workers.processes import select_device
 
 CHUNK_SECONDS = 0.08
 """About how long the steps run that are timed together: long enough for the clock, short enough to have several."""
@@ -21,74 +22,80 @@ CHUNK_SECONDS = 0.08
 CHUNKS, SINGLE_STEPS = 6, 2
 """How many chunks of steps, the first to warm up, and before them single steps, after some that warm up."""
 
-FEWEST_STEPS, MOST_STEPS = 3, 64
+MIN_CHUNK_STEPS, MAX_CHUNK_STEPS = 3, 64
 """Length of a chunk."""
 
-LOOK = 0.3
-"""What `fit` does at an evaluation step besides, in steps: it looks at the loss once more, without a gradient."""
+EVALUATION_STEP_COST = 0.3
+"""What `fit` does at an evaluation step besides, in steps: it computes the loss once more, without a gradient."""
 
 
-def serve(connection: Connection, job: Job, number: int) -> None:
-    """Answer asks until the driver closes the connection; each with a Timing, or with words that say what failed."""
-    job = own_device(job, number)
+def serve(connection: Connection, folder: Path, device: str, threads: int, number: int) -> None:
+    """Answer requests until the driver closes the connection: each with a Timing, or with words that say what failed.
+
+    Rows that are measured are written below `folder`.
+    """
     import torch
 
     import lrsym.sweep.execution.train_pack  # noqa: F401  a worker has it loaded before its first pack
 
-    torch.set_num_threads(job.threads)
-    if job.device != "cpu":
-        torch.zeros(1, device=job.device)
+    device = select_device(device, number)
+    torch.set_num_threads(threads)
+    if device != "cpu":
+        torch.zeros(1, device=device)
     connection.send(None)
     while True:
         try:
-            ask: Ask = connection.recv()
+            request: MeasureRequest = connection.recv()
         except (EOFError, OSError):  # the driver has heard enough, or is gone
             return
         try:
-            answer: Timing | str = measure(ask, job)
+            answer: Timing | str = measure(request, folder, device=device, threads=threads)
         except Exception as error:
-            answer = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+            answer = describe(error)[:200]
         connection.send(answer)
 
 
-def measure(ask: Ask, job: Job) -> Timing:
-    """The Timing of `ask`; raises what training raises."""
-    steps, busy = _step_seconds(ask.pack, job.device)
-    evaluations, rest, disk = (), None, None
-    if ask.evaluations:
-        with tempfile.TemporaryDirectory(dir=job.root) as folder:
-            evaluations, rest, disk = _rest(ask, Path(folder), job, step=median(steps))
-    memory, capacity = _memory(job.device)
-    return Timing(steps, busy, evaluations, rest, disk, memory, capacity)
+def measure(request: MeasureRequest, folder: Path, *, device: str, threads: int) -> Timing:
+    """Return the Timing of `request`; raises what training raises."""
+    steps, busy = _step_seconds(request.pack, device)
+    evaluations, overhead, disk = (), None, None
+    if request.evaluations:
+        with tempfile.TemporaryDirectory(dir=folder) as root:
+            task = TrainTask(Path(root), "pilot", device, threads)
+            evaluations, overhead, disk = _outside_steps(request, task, step=median(steps))
+    memory, capacity = _memory(device)
+    return Timing(steps, busy, evaluations, overhead, disk, memory, capacity)
 
 
 def shortened(trial: Trial, *, steps: int, points: int) -> Trial:
-    """`trial` with `steps` steps and `points` evaluations, evenly spaced."""
+    """Return `trial` with `steps` steps and `points` evaluations, evenly spaced."""
     short = {"optim.steps": steps, "optim.epochs": None, "eval.schedule": "linear", "eval.points": points}
     return Trial.from_axes({**trial.values(), **short})
 
 
 def _step_seconds(pack: Pack, device: str) -> tuple[tuple[float, ...], float]:
-    """Seconds of a step, chunk by chunk, and the time in a step that this process was at work."""
+    """Return the seconds of a step, chunk by chunk, and the time in a step that this process was at work."""
     from lrsym.testbed.training.cuda_graph import WARM_UP
 
     # On a GPU the first steps warm up and the next one records.
     warm = 2 if device == "cpu" else WARM_UP + 1
     single = median(busy for _, busy in _chunks(pack, device, steps=1, chunks=warm + SINGLE_STEPS)[warm:])
-    steps = min(MOST_STEPS, max(FEWEST_STEPS if device == "cpu" else warm, round(CHUNK_SECONDS / single)))
+    shortest = MIN_CHUNK_STEPS if device == "cpu" else warm
+    steps = min(MAX_CHUNK_STEPS, max(shortest, round(CHUNK_SECONDS / single)))
     chunks = _chunks(pack, device, steps=steps, chunks=CHUNKS)[1:]
-    return tuple(wall / (steps + LOOK) for wall, _ in chunks), median(busy for _, busy in chunks) / (steps + LOOK)
+    counted = steps + EVALUATION_STEP_COST
+    return tuple(wall / counted for wall, _ in chunks), median(busy for _, busy in chunks) / counted
 
 
 def _chunks(pack: Pack, device: str, *, steps: int, chunks: int) -> list[tuple[float, float]]:
-    """Of each of `chunks` times `steps` steps the seconds by the clock, and those at work (on a GPU the same)."""
+    """Return the seconds of each of `chunks` times `steps` steps, by the clock and at work (on a GPU the same)."""
     import torch
 
     from lrsym.testbed.data.pack_data import PackData
     from lrsym.testbed.training.training import fit
 
     chosen = torch.device(device)
-    short = [shortened(trial, steps=steps * chunks, points=chunks) for trial in pack]
+    short = [shortened(trial, steps=steps * chunks, points=chunks) for trial in pack.trials]
     snapshots = fit(short, PackData.of(short, device=chosen), device=chosen)
     busy = time.process_time if chosen.type == "cpu" else time.perf_counter
     times = [(time.perf_counter(), busy())]
@@ -99,27 +106,27 @@ def _chunks(pack: Pack, device: str, *, steps: int, chunks: int) -> list[tuple[f
     return [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(times)]
 
 
-def _rest(ask: Ask, folder: Path, job: Job, *, step: float) -> tuple[tuple[float, ...], float, Disk]:
-    """Seconds of each evaluation, seconds of a pack besides steps and evaluations, and bytes of its rows."""
-    from lrsym.sweep.workers.disk_usage import disk_of
+def _outside_steps(
+    request: MeasureRequest, task: TrainTask, *, step: float
+) -> tuple[tuple[float, ...], float, DiskUsage]:
+    """Return seconds of each evaluation, seconds of a pack besides steps and evaluations, and bytes of its rows."""
+    from lrsym.sweep.pilot.disk_usage import disk_usage
 
-    n = ask.evaluations
-    pack = tuple(shortened(trial, steps=n, points=n) for trial in ask.pack)
+    n = request.evaluations
+    pack = Pack(tuple(shortened(trial, steps=n, points=n) for trial in request.pack.trials))
     times = [time.perf_counter()]
-    statuses = execute(
-        pack, Job(folder, "pilot", job.device, job.threads), report=lambda fraction: times.append(time.perf_counter())
-    )
+    outcome = task(pack, lambda completed: times.append(time.perf_counter()))
     whole = time.perf_counter() - times[0]
-    if failed := {"crashed", "out_of_memory"} & {*statuses}:
-        raise RuntimeError(" and ".join(failed))
+    if isinstance(outcome, Failure):
+        raise RuntimeError(outcome.message)
     evaluations = tuple(max(0.0, after - before - step) for before, after in pairwise(times[1:]))
     spent = n * (step + sum(evaluations) / len(evaluations))
-    points = len(ask.pack[0].evaluation_steps)
-    return evaluations, max(0.0, whole - spent), disk_of(folder, pack_id(pack), points=points)
+    points = len(request.pack.trials[0].evaluation_steps)
+    return evaluations, max(0.0, whole - spent), disk_usage(task.root, pack.id, points=points)
 
 
 def _memory(device: str) -> tuple[int, int]:
-    """Peak of this process and what it may take, in bytes; of its GPU where it has one."""
+    """Return the peak of this process and what it may take, in bytes; of its GPU where it has one."""
     if device != "cpu":
         import torch
 
@@ -131,8 +138,8 @@ def _memory(device: str) -> tuple[int, int]:
 
 
 def _free_memory() -> int:
-    """Bytes that programs could still take; where the system does not tell, a number beyond any use."""
+    """Return the bytes that programs could still take; where the system does not tell, a number beyond any use."""
     listed = Path("/proc/meminfo")
     lines = listed.read_text().splitlines() if listed.exists() else []
-    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    return found[0] if found else 1 << 60
+    available = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    return available[0] if available else 1 << 60

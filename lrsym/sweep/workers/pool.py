@@ -1,115 +1,119 @@
-"""The processes of a pilot, seen from the driver: started like workers, asked all at once, given up when late."""
+"""Worker processes of one driver: started, given work, listened to, replaced when they die, ended together."""
 
 import contextlib
 import os
-import tempfile
-import time
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from lrsym.sweep.engines.local import spawn
-from lrsym.sweep.execution.task import Job, worker_environment
-from lrsym.sweep.pilot.measurement import Ask, Look, Timing
-from lrsym.sweep.pilot.worker import serve
+from lrsym.sweep.workers.processes import spawn, worker_environment
 
-PATIENCE_SECONDS = 30.0
-"""A pilot that is not over by then is given up."""
+GRACE_SECONDS = 10.0
+"""A worker that is told to end and has not by then is killed."""
 
 
-class PilotError(Exception):
-    """The pilot could not measure something; the message says why, for a reader."""
+@dataclass(eq=False)
+class Worker:
+    """A process, the driver's connection to it, and what it is at work on (None: nothing)."""
+
+    number: int
+    process: BaseProcess
+    connection: Connection
+    work: Any = None
 
 
-class Crew:
-    """`size` processes that measure; `startup` is how many seconds it took until all were ready.
+@dataclass(frozen=True)
+class WorkerDeath:
+    """The end of a worker that was not asked to end."""
 
-    Raises PilotError where one does not start.
+    exit_code: int
+
+    def __str__(self) -> str:
+        if self.exit_code < 0:
+            return f"worker killed by {signal.Signals(-self.exit_code).name}"
+        return f"worker left with code {self.exit_code}"
+
+
+class WorkerPool:
+    """At most `size` processes that run `target(connection, *arguments, number)`, direct children of the driver.
+
+    Leaving the context ends them: those at work at once, the others when they find their connection closed.
     """
 
     def __init__(
         self,
+        target: Callable[..., None],
+        *arguments: Any,
         size: int,
-        *,
-        device: str,
+        name: str,
         threads: int,
-        target: Callable[[Connection, Job, int], None] = serve,
-        patience: float = PATIENCE_SECONDS,
+        grace: float = GRACE_SECONDS,
     ) -> None:
-        self.size, self._target, self._patience = size, target, patience
-        self._started = time.monotonic()
-        os.environ.update(worker_environment(threads))
-        self._folder = tempfile.TemporaryDirectory(prefix="lrsym-pilot-", ignore_cleanup_errors=True)
-        self._job = Job(Path(self._folder.name), "pilot", device, threads)
-        self._members: list[tuple[BaseProcess, Connection]] = []
-        try:
-            self._start()
-        except BaseException:
-            self.dismiss()
-            raise
-        self.startup = self.seconds
-
-    def _start(self) -> None:
-        for number in range(self.size):
-            self._members.append(spawn(self._target, self._job, number, name=f"lrsym-pilot-{number}"))
-        self._hear(self.size)
+        self.size, self.workers, self._grace = size, list[Worker](), grace
+        self._target, self._arguments, self._name = target, arguments, name
+        os.environ.update(worker_environment(threads))  # inherited by what is spawned
 
     @property
-    def seconds(self) -> float:
-        """How long this pilot has lasted."""
-        return time.monotonic() - self._started
+    def has_room(self) -> bool:
+        """Whether a worker is idle or could be started."""
+        return len(self.workers) < self.size or any(worker.work is None for worker in self.workers)
 
-    def ask(self, ask: Ask, *, at_once: int) -> Look:
-        """What `at_once` processes measured, all at the same time.
+    def start(self) -> None:
+        """Start all the processes that are not there."""
+        for number in sorted({*range(self.size)} - {worker.number for worker in self.workers}):
+            self._start(number)
 
-        Raises PilotError where one of them fails, or dies or is late; after that the next to be asked are fresh ones.
+    def assign(self, work: Any) -> None:
+        """Give `work` to an idle worker, or to one that is started for it."""
+        worker = next((w for w in self.workers if w.work is None), None)
+        self.send(worker or self._start(min({*range(self.size)} - {w.number for w in self.workers})), work)
+
+    def send(self, worker: Worker, work: Any) -> None:
+        """Give `worker` something to do. If it has died just now, `receive` tells."""
+        worker.work = work
+        with contextlib.suppress(OSError):
+            worker.connection.send(work)
+
+    def receive(
+        self, workers: Iterable[Worker] | None = None, *, timeout: float | None = None
+    ) -> Iterator[tuple[Worker, Any]]:
+        """Wait for messages of `workers`, by default of all, and yield one of each that has any; nothing at `timeout`.
+
+        The last message of a worker that has died is a WorkerDeath; it is no member of the pool any more.
         """
-        if not self._members:
-            self._start()
-        for _, connection in self._members[:at_once]:
-            with contextlib.suppress(OSError):  # it died just now: listening tells
-                connection.send(ask)
-        answers = self._hear(at_once)
-        timings = [answer for answer in answers if isinstance(answer, Timing)]
-        if failures := [answer for answer in answers if not isinstance(answer, Timing)]:
-            raise PilotError(str(failures[0]))
-        return Look.of(timings, size=len(ask.pack))
+        waiting = self.workers if workers is None else workers
+        handles: dict[Any, Worker] = {h: w for w in waiting for h in (w.connection, w.process.sentinel)}
+        for worker in dict.fromkeys(handles[handle] for handle in wait(list(handles), timeout)):
+            try:
+                message = worker.connection.recv()  # what it has said before it died comes first
+            except (EOFError, OSError):
+                worker.process.join()
+                worker.connection.close()
+                self.workers.remove(worker)
+                message = WorkerDeath(worker.process.exitcode or 0)
+            yield worker, message
 
-    def _hear(self, at_once: int) -> list[object]:
-        """One message of each of the first `at_once` processes."""
-        waiting = {connection: process for process, connection in self._members[:at_once]}
-        answers: list[object] = []
-        while waiting:
-            ready = wait(list(waiting), timeout=max(0.0, self._patience - self.seconds))
-            if not ready:
-                self._end()
-                raise PilotError(f"not over after {self._patience:.0f} s")
-            for connection in ready:
-                assert isinstance(connection, Connection)
-                process = waiting.pop(connection)
-                try:
-                    answers.append(connection.recv())
-                except (EOFError, OSError):
-                    process.join(1)
-                    self._end()
-                    raise PilotError(f"its process died with code {process.exitcode}") from None
-        return answers
+    def end(self) -> None:
+        """End every process."""
+        for worker in self.workers:
+            worker.connection.close()
+            if worker.work is not None:
+                worker.process.terminate()
+        for worker in self.workers:
+            worker.process.join(self._grace)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+        self.workers = []
 
-    def _end(self) -> None:
-        for process, connection in self._members:
-            connection.close()
-            process.terminate()
-        for process, _ in self._members:
-            process.join()
-        self._members = []
-
-    def dismiss(self) -> None:
-        """End the processes and remove what they wrote."""
-        self._end()
-        self._folder.cleanup()
+    def _start(self, number: int) -> Worker:
+        process, connection = spawn(self._target, *self._arguments, number, name=f"{self._name}-{number}")
+        self.workers.append(Worker(number, process, connection))
+        return self.workers[-1]
 
     def __enter__(self) -> Self:
         return self
@@ -117,4 +121,4 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.dismiss()
+        self.end()

@@ -13,8 +13,11 @@ import yaml
 
 from lrsym.cli.app import app
 from lrsym.results.store.store import Store
-from lrsym.sweep.execution.task import Job, Progress
-from lrsym.sweep.planning.plan import make_plan, pack_id
+from lrsym.sweep.execution.events import PackEvent
+from lrsym.sweep.execution.queue import PackQueue
+from lrsym.sweep.execution.task import TrainTask
+from lrsym.sweep.planning.pack import Pack
+from lrsym.sweep.planning.plan import make_plan
 from lrsym.sweep.spec.sweep_file import load
 from tests.small_trials import SMALL
 
@@ -97,26 +100,25 @@ def test_a_sweep_that_loses_a_node_has_every_row_exactly_once(tmp_path: Path, mo
     base = {k: v for k, v in SMALL.items() if k != "scenes.layouts_per_pair"} | {"optim.steps": 1500}
     file = tmp_path / "lost_node.toml"
     file.write_text(SWEEP.format(base="\n".join(f'"{key}" = {value}' for key, value in base.items())))
-    trials = load(file).trials
-    store = Store(tmp_path / "results")
-    plan = make_plan(trials, {}, workers=2, device="cpu", pack_size=1)
-    finished: set[str] = set()
+    sweep, store = load(file), Store(tmp_path / "results")
+    plan = make_plan(sweep, {}, workers=2, device="cpu", pack_size=1)
+    task, finished = TrainTask(store.root, "run", "cpu", threads=1), set[str]()
 
     with _Cluster() as cluster:
 
-        def listen(news: Progress) -> None:
-            if news.statuses:
-                finished.add(news.pack)
+        def listen(pack: Pack, event: PackEvent) -> None:
+            if event.statuses:
+                finished.add(pack.id)
             if len(finished) == 2 and not cluster.lost:
                 cluster.replace_a_busy_node()
 
-        run_ray(plan.packs, Job(store.root, "run", "cpu", threads=1), workers=2, listen=listen)
+        run_ray(PackQueue(plan.packs, recorder=task, listeners=[listen]), task, workers=2)
         assert cluster.lost
 
     on_disk = pl.read_parquet(store.root / "trials" / "*.parquet")
     assert on_disk["status"].to_list() == ["done"] * 8
-    assert set(on_disk["trial_id"]) == {trial.trial_id for trial in trials}
-    assert finished == {pack_id(pack) for pack in plan.packs}
+    assert set(on_disk["trial_id"]) == {trial.trial_id for trial in sweep.trials}
+    assert finished == {pack.id for pack in plan.packs}
 
 
 class _Cluster:

@@ -4,76 +4,68 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from lrsym.sweep.execution import progress
+from lrsym.sweep.execution.events import PackEvent
 from lrsym.sweep.execution.progress import Display, duration, failures, retried
-from lrsym.sweep.execution.task import Progress
-from lrsym.sweep.planning.plan import pack_id
+from lrsym.sweep.planning.packing import make_packs
 from tests.small_trials import small
 
-LONG, SHORT = (small(seed=0, optim__steps=30), small(seed=1, optim__steps=30)), (small(seed=2, optim__steps=20),)
+PACKS = make_packs([small(seed=s, optim__steps=n) for s, n in enumerate((30, 30, 20))], size=2)
+LONG, SHORT = PACKS
 
 
 @pytest.fixture
-def clock(monkeypatch):
+def clock():
     """The time that the display sees, in seconds."""
-    now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    return now
+    return [0.0]
 
 
-def display():
-    return Display((LONG, SHORT), console=Console(file=io.StringIO(), width=200))
+@pytest.fixture
+def shown(clock):
+    return Display(PACKS, console=Console(file=io.StringIO(), width=200), clock=lambda: clock[0])
+
+
+def update(shown, pack, completed, **ended):
+    shown.update(pack, PackEvent(pack.id, completed, Counter(ended) or None))
 
 
 def printed(shown):
     return shown._console.file.getvalue()
 
 
-def test_trials_are_counted_by_status_when_their_pack_ends(clock):
-    shown = display()
-    shown.listen(Progress(pack_id(LONG), 0.5))
+def test_trials_are_counted_by_status_when_their_pack_ends(shown, clock):
+    update(shown, LONG, 0.5)
     assert shown.ended == 0
-    shown.listen(Progress(pack_id(LONG), 1.0, Counter(done=1, diverged=1)))
+    update(shown, LONG, 1.0, done=1, diverged=1)
     assert shown.ended == 2
     assert shown.statuses == {"done": 1, "diverged": 1}
 
 
-def test_a_pack_that_is_reported_twice_counts_once(clock):
-    shown = display()
-    for _ in range(2):
-        shown.listen(Progress(pack_id(SHORT), 1.0, Counter(done=1)))
-    assert shown.ended == 1
-
-
-def test_without_a_terminal_there_is_one_line_a_while_with_rate_and_time_left(clock):
-    shown = display()
+def test_without_a_terminal_there_is_one_line_a_while_with_rate_and_time_left(shown, clock):
     clock[0] = 20
-    shown.listen(Progress(pack_id(LONG), 0.25))
+    update(shown, LONG, 0.25)
     assert printed(shown) == ""
     clock[0] = 40
-    shown.listen(Progress(pack_id(LONG), 1.0, Counter(done=1, crashed=1)))
+    update(shown, LONG, 1.0, done=1, crashed=1)
     # 60 of 80 trial-steps in 40 s: 2.25 of 3 trials, a third of the time still to come.
     assert printed(shown) == "trials 2/3  3.4 a minute, 13 s left, 1 crashed\n"
     clock[0] = 50
-    shown.listen(Progress(pack_id(SHORT), 0.5))
+    update(shown, SHORT, 0.5)
     assert printed(shown).count("\n") == 1
 
 
-def test_the_last_second_is_not_told_as_none_left(clock):
-    shown = display()
+def test_the_last_second_is_not_told_as_none_left(shown, clock):
     clock[0] = 40
-    shown.listen(Progress(pack_id(LONG), 1.0, Counter(done=2)))
+    update(shown, LONG, 1.0, done=2)
     clock[0] = 80
-    shown.listen(Progress(pack_id(SHORT), 1.0))
+    update(shown, SHORT, 1.0)
     assert printed(shown).splitlines()[-1] == "trials 2/3  2.2 a minute, about to end"
 
 
-def test_a_pack_that_starts_again_takes_its_progress_back(clock):
-    shown = display()
+def test_a_pack_that_starts_again_takes_its_progress_back(shown, clock):
     clock[0] = 31
-    shown.listen(Progress(pack_id(LONG), 0.5))
+    update(shown, LONG, 0.5)
     clock[0] = 62
-    shown.listen(Progress(pack_id(LONG), 0.0))
+    update(shown, LONG, 0.0)
     assert printed(shown).splitlines()[-1] == "trials 0/3  starting workers"
 
 

@@ -8,11 +8,13 @@ import torch
 from lrsym.config.axes import axes
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load, load_trials
-from lrsym.sweep.execution.task import Job, execute
+from lrsym.sweep.execution import train_pack
+from lrsym.sweep.execution.events import Failure
+from lrsym.sweep.execution.task import TrainTask
 from lrsym.sweep.execution.train_pack import run_pack
-from lrsym.sweep.planning.plan import pack_id
 from lrsym.vocabulary import ABLATIONS, METRICS, SPLITS
 from tests.small_trials import CPU, small
+from tests.sweep_of import pack_of
 
 PACK = (
     small(seed=0, optim__steps=12, eval__threshold=0.3),
@@ -21,7 +23,7 @@ PACK = (
 
 
 def frames(pack, **options):
-    return {name: pl.from_arrow(t) for name, t in run_pack(pack, run_id="r", device=CPU, **options).items()}
+    return {name: pl.from_arrow(t) for name, t in run_pack(pack, run_id="r", device=CPU, **options).tables.items()}
 
 
 @pytest.fixture(scope="module")
@@ -104,32 +106,29 @@ def test_a_diverged_trial_is_a_result_without_accuracies_beside_done_neighbours(
         assert set(rows[name]["trial_id"]) == {PACK[0].trial_id}
 
 
-def job(tmp_path, **options):
-    return Job(tmp_path, "r", "cpu", 1, **options)
-
-
-def heard(pack, job):
-    fractions = []
-    return execute(pack, job, report=fractions.append), fractions
+def train(tmp_path, trials=PACK, *, report=lambda completed: None, **options):
+    """How the trials ended, or what failed; a failure is recorded as a driver does."""
+    task, pack = TrainTask(tmp_path, "r", "cpu", 1, **options), pack_of(*trials)
+    outcome = task(pack, report)
+    return task.record_failure(pack, outcome) if isinstance(outcome, Failure) else outcome
 
 
 def test_a_pack_is_written_and_its_progress_heard(tmp_path):
-    statuses, fractions = heard(PACK, job(tmp_path))
-    assert statuses == {"done": 2}
+    fractions = []
+    assert train(tmp_path, report=fractions.append) == {"done": 2}
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
     assert len(load_trials(tmp_path).collect()) == 2
 
 
 def test_a_pack_that_is_finished_is_not_trained_again(tmp_path, monkeypatch):
-    execute(PACK, job(tmp_path), report=lambda f: None)
+    train(tmp_path)
 
     def fails(*_, **__):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("lrsym.sweep.execution.train_pack.run_pack", fails)
-    statuses, _ = heard(PACK, job(tmp_path))
-    assert statuses == {"done": 2}
+    monkeypatch.setattr(train_pack, "run_pack", fails)
+    assert train(tmp_path) == {"done": 2}
 
 
 @pytest.mark.parametrize(
@@ -146,39 +145,38 @@ def test_what_goes_wrong_inside_a_pack_becomes_rows_that_are_retried(tmp_path, m
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr("lrsym.sweep.execution.train_pack.run_pack", fails)
-        statuses, _ = heard(PACK, job(tmp_path))
-    assert statuses == {status: 2}
+        patch.setattr(train_pack, "run_pack", fails)
+        assert train(tmp_path) == {status: 2}
     row = load_trials(tmp_path).collect().to_dicts()[0]
     assert row["status"] == status
     assert type(error).__name__ in row["message"]
     assert "\n" not in row["message"]
     assert row["d_model"] == 12
-    assert heard(PACK, job(tmp_path))[0] == {"done": 2}
+    assert train(tmp_path) == {"done": 2}
     assert set(Store(tmp_path).statuses().values()) == {"done"}
 
 
 def test_a_pack_over_its_time_is_given_up_at_an_evaluation(tmp_path):
-    assert heard(PACK, job(tmp_path, timeout=1e-9))[0] == {"timeout": 2}
+    assert train(tmp_path, timeout=1e-9) == {"timeout": 2}
     assert "took more than" in load_trials(tmp_path).collect()["message"][0]
     assert len(load(tmp_path, "curves").collect()) == 0
 
 
 def test_a_diverged_trial_counts_as_finished(tmp_path):
     wild = (small(optim__learning_rate=1e38),)
-    assert heard(wild, job(tmp_path))[0] == {"diverged": 1}
-    assert heard(wild, job(tmp_path))[0] == {"diverged": 1}
-    assert Store(tmp_path).part_statuses(pack_id(wild)) == {"diverged": 1}
+    assert train(tmp_path, wild) == {"diverged": 1}
+    assert train(tmp_path, wild) == {"diverged": 1}
+    assert Store(tmp_path).part_statuses(pack_of(*wild).id) == {"diverged": 1}
 
 
 def test_a_failure_that_comes_after_a_result_does_not_replace_it(tmp_path, monkeypatch):
     def slow(*arguments, **options):
         monkeypatch.undo()
-        execute(PACK, job(tmp_path), report=lambda fraction: None)  # a second delivery overtakes this one
+        train(tmp_path)  # a second delivery overtakes this one
         raise RuntimeError("too late")
 
-    monkeypatch.setattr("lrsym.sweep.execution.train_pack.run_pack", slow)
-    assert heard(PACK, job(tmp_path))[0] == {"crashed": 2}
+    monkeypatch.setattr(train_pack, "run_pack", slow)
+    assert train(tmp_path) == {"done": 2}
     assert set(Store(tmp_path).statuses().values()) == {"done"}
     assert set(load_trials(tmp_path).collect()["status"]) == {"done"}
 
@@ -191,4 +189,4 @@ def test_a_trial_whose_last_update_blows_up_has_diverged():
 
 def test_a_pack_that_is_fully_trained_is_kept_however_long_it_took(tmp_path):
     one = (small(optim__steps=3, eval__points=1),)
-    assert heard(one, job(tmp_path, timeout=1e-9))[0] == {"done": 1}
+    assert train(tmp_path, one, timeout=1e-9) == {"done": 1}

@@ -2,8 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrsym.sweep.planning.plan import auto_pack_size, fastest_size, guess, make_packs, make_plan, makespan, pack_id
+from lrsym.sweep.planning.packing import default_pack_size, fastest_size, group_by_shape, make_packs, makespan
+from lrsym.sweep.planning.plan import make_plan
+from lrsym.sweep.planning.workload import rough_seconds
 from tests.small_trials import small
+from tests.sweep_of import pack_of, sweep_of
+
+
+def pack_size(trials, **options):
+    return default_pack_size(group_by_shape(trials, range(len(trials))), **options)
+
 
 TRIALS = [small(seed=s, optim__steps=n) for n in (5, 9) for s in range(7)]
 
@@ -15,19 +23,19 @@ def test_every_trial_is_counted_once_and_only_what_lacks_a_result_is_packed():
         TRIALS[2].trial_id: "crashed",
         "other": "done",
     }
-    plan = make_plan(TRIALS, statuses, workers=2, device="cpu")
+    plan = make_plan(sweep_of(TRIALS), statuses, workers=2, device="cpu")
     assert (plan.trials, plan.new, plan.done, plan.failed, plan.diverged) == (14, 11, 2, 1, 1)
-    packed = [t for pack in plan.packs for t in pack]
+    packed = [t for pack in plan.packs for t in pack.trials]
     assert {t.trial_id for t in packed} == {t.trial_id for t in TRIALS[2:]}
     assert len(packed) == plan.pending == 12
 
 
 def test_trials_of_a_pack_share_their_static_shape():
-    assert all(len({t.static_shape for t in pack}) == 1 for pack in make_packs(TRIALS, size=4))
+    assert all(len({t.static_shape for t in pack.trials}) == 1 for pack in make_packs(TRIALS, size=4))
 
 
 def test_the_longest_packs_come_first():
-    work = [pack[0].n_steps * len(pack) for pack in make_packs(TRIALS, size=4)]
+    work = [pack.n_steps * len(pack) for pack in make_packs(TRIALS, size=4)]
     assert work == sorted(work, reverse=True)
 
 
@@ -35,7 +43,7 @@ def test_the_longest_packs_come_first():
 def test_packs_hold_every_trial_once_and_differ_by_one_at_most(n, size):
     trials = [small(seed=s) for s in range(n)]
     packs = make_packs(trials, size=size)
-    assert sorted(t.seed for pack in packs for t in pack) == list(range(n))
+    assert sorted(t.seed for pack in packs for t in pack.trials) == list(range(n))
     sizes = {len(pack) for pack in packs}
     assert max(sizes) <= size
     assert max(sizes) - min(sizes) <= 1
@@ -43,7 +51,21 @@ def test_packs_hold_every_trial_once_and_differ_by_one_at_most(n, size):
 
 def test_the_name_of_a_pack_follows_from_what_it_holds_not_from_the_order():
     one, two = make_packs(TRIALS[:7], size=4)
-    assert pack_id(one) == pack_id(tuple(reversed(one))) != pack_id(two)
+    assert one.id == pack_of(*reversed(one.trials)).id != two.id
+
+
+def test_packs_of_replicates_side_by_side_are_those_of_the_same_trials_one_by_one():
+    trials = [small(seed=s, optim__steps=n) for n in (5, 9, 5) for s in range(4)]
+    places = [0, 2, 3, 4, 5, 7, 9]
+    one_by_one, by_cell = (group_by_shape(trials, places, replicates=n) for n in (1, 4))
+    assert [[*g.places] for g in one_by_one] == [[*g.places] for g in by_cell] == [[0, 2, 3, 9], [4, 5, 7]]
+
+
+def test_a_list_of_packs_is_read_from_both_ends_and_in_slices():
+    packs = make_packs(TRIALS, size=4)
+    assert packs[-1] == packs[len(packs) - 1] == [*packs][-1] == packs[-1:][0]
+    with pytest.raises(IndexError):
+        packs[len(packs)]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +74,7 @@ def test_the_name_of_a_pack_follows_from_what_it_holds_not_from_the_order():
 )
 def test_packs_by_rule_are_large_and_leave_no_worker_waiting(pending, workers, lengths):
     trials = [small(seed=s) for s in range(pending)]
-    size = auto_pack_size(trials, workers=workers, device="cpu")
+    size = pack_size(trials, workers=workers, device="cpu")
     assert [len(pack) for pack in make_packs(trials, size=size)] == lengths
 
 
@@ -60,16 +82,16 @@ def test_a_sweep_of_several_shapes_gets_the_size_with_which_it_ends_first():
     trials = [small(seed=s, optim__steps=n) for n, seeds in ((10_000, 8), (10, 4)) for s in range(seeds)]
 
     def end(size):
-        return makespan(map(guess, make_packs(trials, size=size)), workers=2)
+        return makespan((rough_seconds(t, n) for t, n, _ in make_packs(trials, size=size).sizes()), workers=2)
 
-    size = auto_pack_size(trials, workers=2, device="cpu")
+    size = pack_size(trials, workers=2, device="cpu")
     assert end(size) < 0.7 * end(8)  # the long trials as one pack would keep one worker alone
     assert end(size) <= 1.02 * min(map(end, range(1, 9)))
 
 
 def test_many_short_trials_do_not_hide_that_the_long_ones_need_both_workers():
     trials = [small(seed=s, optim__steps=n) for n, seeds in ((100_000, 8), (10, 300)) for s in range(seeds)]
-    size = auto_pack_size(trials, workers=2, device="cpu")
+    size = pack_size(trials, workers=2, device="cpu")
     assert [len(pack) for pack in make_packs(trials, size=size)[:2]] == [4, 4]
 
 
@@ -77,7 +99,7 @@ def test_what_goes_on_from_a_checkpoint_is_counted_with_what_is_left_of_it():
     trials = [small(seed=s, optim__steps=10_000) for s in range(16)]
     kept = [t.trial_id for t in trials[:8]]
     sizes = {
-        done: make_plan(trials, {}, workers=2, device="cpu", checkpoints=[(kept, done)]).packs[1:]
+        done: make_plan(sweep_of(trials), {}, workers=2, device="cpu", checkpoints=[(kept, done)]).packs[1:]
         for done in (0.0, 0.95)
     }
     assert {done: [len(pack) for pack in packs] for done, packs in sizes.items()} == {0.0: [8], 0.95: [4, 4]}
@@ -88,20 +110,20 @@ def test_choosing_a_size_for_very_many_trials_takes_a_moment():
     trials = [small(seed=s, optim__steps=1 + s % 7) for s in range(10_000)]
     asked = []
 
-    def seconds(pack):
-        asked.append(len(pack))
-        return 1 + len(pack) ** 0.5  # large packs pay so much that every size is looked at
+    def seconds(trial, n):
+        asked.append(n)
+        return 1 + n**0.5  # large packs pay so much that every size is looked at
 
-    assert fastest_size(trials, 1024, workers=3, seconds=seconds) <= 1024
+    assert fastest_size(group_by_shape(trials, range(10_000)), 1024, workers=3, seconds=seconds) <= 1024
     assert len(asked) < 7 * 1024
 
 
 def test_on_a_gpu_packs_are_as_large_as_can_be():
     trials = [small(seed=s) for s in range(600)]
-    assert [auto_pack_size(trials, workers=n, device="cuda") for n in (1, 4)] == [256, 150]
+    assert [pack_size(trials, workers=n, device="cuda") for n in (1, 4)] == [256, 150]
 
 
 def test_a_finished_sweep_has_no_packs():
-    plan = make_plan(TRIALS, {t.trial_id: "done" for t in TRIALS}, workers=2, device="cpu")
-    assert plan.packs == ()
+    plan = make_plan(sweep_of(TRIALS), {t.trial_id: "done" for t in TRIALS}, workers=2, device="cpu")
+    assert [*plan.packs] == []
     assert plan.pending == 0

@@ -1,52 +1,87 @@
-"""The processes of a pilot: asked together, mourned alone, never left behind."""
+"""Worker processes: given work, listened to, replaced when they die, ended together."""
 
 import multiprocessing as mp
-from pathlib import Path
+import os
+import signal
+import time
 
 import pytest
 
-from lrsym.sweep.pilot.measurement import Ask
-from lrsym.sweep.workers.pool import Crew, PilotError
-from tests.made_up_probe import serve
-from tests.small_trials import small
+from lrsym.sweep.workers.pool import WorkerDeath, WorkerPool
 
 
-def ask(trials):
-    return Ask(tuple(small(seed=s) for s in range(trials)))
+def answer(connection, offset, number):
+    """A worker: adds `offset` to each number it gets; leaves with that code at a negative one, sleeps at 0."""
+    while True:
+        try:
+            value = connection.recv()
+        except EOFError:
+            return
+        if value < 0:
+            os._exit(-value)
+        if value == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            connection.send("deaf")
+            time.sleep(600)
+        connection.send(value + offset)
 
 
 @pytest.fixture
-def crew():
-    with Crew(2, device="cpu", threads=1, target=serve) as crew:
-        yield crew
+def pool():
+    with WorkerPool(answer, 10, size=2, name="test", threads=1) as pool:
+        yield pool
     assert mp.active_children() == []
-    assert not Path(crew._folder.name).exists()
 
 
-def test_as_many_answer_as_are_asked(crew):
-    alone, together = crew.ask(ask(1), at_once=1), crew.ask(ask(1), at_once=2)
-    assert alone.step.low == alone.step.high
-    assert together.step.low < together.step.high
+def receive(pool):
+    (received,) = pool.receive()
+    return received
 
 
-def test_words_of_failure_are_passed_on_and_the_crew_goes_on(crew):
-    before = crew.ask(ask(1), at_once=2)
-    with pytest.raises(PilotError, match="no room"):
-        crew.ask(ask(3), at_once=2)
-    assert crew.ask(ask(1), at_once=2) == before
+def test_as_many_start_as_there_is_work_for(pool):
+    assert pool.workers == []
+    pool.assign(1)
+    assert len(pool.workers) == 1
+    assert pool.has_room
+    pool.assign(2)
+    assert not pool.has_room
+    assert sorted(message for _ in range(2) for _, message in [receive(pool)]) == [11, 12]
 
 
-def test_after_a_death_fresh_processes_answer(crew):
-    before = crew.ask(ask(1), at_once=1)
-    with pytest.raises(PilotError, match="died with code 9"):
-        crew.ask(ask(4), at_once=2)
-    assert crew.ask(ask(1), at_once=1) != before
+def test_an_idle_worker_gets_the_next_work(pool):
+    for value in (1, 2, 3):
+        pool.assign(value)
+        worker, message = receive(pool)
+        worker.work = None
+        assert message == value + 10
+    assert len(pool.workers) == 1
 
 
-def test_a_pilot_that_takes_too_long_is_given_up():
-    with Crew(1, device="cpu", threads=1, target=serve, patience=3) as crew:
-        with pytest.raises(PilotError, match="not over after 3 s"):
-            crew.ask(ask(2), at_once=1)
-        with pytest.raises(PilotError, match="not over"):
-            crew.ask(ask(1), at_once=1)
+def test_a_death_is_told_with_its_work_and_a_fresh_worker_takes_the_number(pool):
+    pool.assign(-7)
+    worker, message = receive(pool)
+    assert message == WorkerDeath(7)
+    assert (worker.work, str(message)) == (-7, "worker left with code 7")
+    pool.assign(1)
+    assert receive(pool)[1] == 11
+    assert [w.number for w in pool.workers] == [worker.number]
+
+
+def test_a_killed_worker_is_told_by_its_signal(pool):
+    pool.start()
+    os.kill(pool.workers[1].process.pid, signal.SIGKILL)
+    worker, message = receive(pool)
+    assert (worker.number, str(message)) == (1, "worker killed by SIGKILL")
+
+
+def test_nothing_comes_of_waiting_in_vain(pool):
+    pool.start()
+    assert list(pool.receive(timeout=0.01)) == []
+
+
+def test_a_worker_that_does_not_heed_the_end_is_killed():
+    pool = WorkerPool(answer, 10, size=1, name="test", threads=1, grace=0.2)
+    pool.assign(0)
+    assert receive(pool)[1] == "deaf"
+    pool.end()
     assert mp.active_children() == []

@@ -6,17 +6,17 @@ import time
 from lrsym.sweep.pilot.measurement import Timing
 
 
-def serve(connection, job, number):
+def serve(connection, folder, device, threads, number):
     """Die when asked for 4 trials, fail at 3, take for ever over 2, else answer; a step takes the process's number."""
     connection.send(None)
     while True:
         try:
-            ask = connection.recv()
+            request = connection.recv()
         except EOFError:
             return
-        if len(ask.pack) == 4:
+        if len(request.pack) == 4:
             os._exit(9)
-        if len(ask.pack) == 2:
+        if len(request.pack) == 2:
             time.sleep(600)
         steps = (float(os.getpid()),)
-        connection.send("MemoryError: no room" if len(ask.pack) == 3 else Timing(steps, 1.0, (), None, None, 1, 1))
+        connection.send("MemoryError: no room" if len(request.pack) == 3 else Timing(steps, 1.0, (), None, None, 1, 1))

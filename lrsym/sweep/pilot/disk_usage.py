@@ -1,4 +1,4 @@
-"""How many bytes the rows of a trial take, from the parts that one short pack wrote."""
+"""How many bytes the rows of a trial take, from the part files that one short pack wrote."""
 
 import io
 from pathlib import Path
@@ -8,14 +8,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lrsym.results.store.schema import TABLES, array
-from lrsym.sweep.pilot.measurement import Disk
+from lrsym.sweep.pilot.measurement import DiskUsage
 
-SHARE_OF_TRIAL = 1 / 7
+TRIAL_SHARE_OF_FILE = 1 / 7
 """Of the files of a pack of one, what its trial adds: the rest is names of columns. Measured on sweeps/demo.toml."""
 
 
-def disk_of(root: Path, part: str, *, points: int) -> Disk:
-    """The bytes of `part` by what they belong to; `points` is how many evaluations its trials will have.
+def disk_usage(root: Path, part: str, *, points: int) -> DiskUsage:
+    """Return the bytes of the part files named `part` by what they belong to.
+
+    `points` is how many evaluations its trials will have.
 
     A file of one trial against one of all tells what belongs to a pack. Curves are repeated to their length, once
     with the values of the short training, many of them alike, and once with every value different: real curves
@@ -32,12 +34,12 @@ def disk_of(root: Path, part: str, *, points: int) -> Disk:
     low, high = (max(0, _size(table) - empty) / (len(ids) * points) for table in (curves, varied))
     every = sum(_size(table) for table in tables.values())
     one = sum(_size(_where(table, "trial_id", ids[0])) for table in tables.values())
-    trial = (every - one) / (len(ids) - 1) if len(ids) > 1 else every * SHARE_OF_TRIAL
-    return Disk(pack=every - trial * len(ids) + empty, trial=trial, point=(low, max(low, high)))
+    trial = (every - one) / (len(ids) - 1) if len(ids) > 1 else every * TRIAL_SHARE_OF_FILE
+    return DiskUsage(pack=every - trial * len(ids) + empty, trial=trial, point=(low, max(low, high)))
 
 
 def _repeated(curves: pa.Table, points: int) -> pa.Table:
-    """The last point of every curve, `points` times over, at steps of its own each time."""
+    """Return the last point of every curve, `points` times over, at steps of its own each time."""
     last = _where(curves, "step", max(curves["step"].to_pylist(), default=0))
     index = curves.schema.get_field_index("step")
     field = curves.schema.field(index)
@@ -46,7 +48,7 @@ def _repeated(curves: pa.Table, points: int) -> pa.Table:
 
 
 def _where(table: pa.Table, column: str, value: object) -> pa.Table:
-    return table.filter(array([found == value for found in table[column].to_pylist()], pa.bool_()))
+    return table.filter(array([entry == value for entry in table[column].to_pylist()], pa.bool_()))
 
 
 def _size(table: pa.Table) -> int:

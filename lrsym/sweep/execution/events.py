@@ -1,0 +1,46 @@
+"""What a worker reports of its pack, and how a pack can fail."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a pack gave no result: a status of the vocabulary that is retried, and a message on one line."""
+
+    status: str
+    message: str
+
+
+@dataclass(frozen=True)
+class PackEvent:
+    """A report on the pack with the id `pack`: the fraction of its training that is done, and what it ended with.
+
+    At most one of the others is given, and then the pack is over. `statuses` counts how its trials ended, by status;
+    `failure` says that it gave no result; `store_error` says why rows cannot be written, which ends the run.
+    """
+
+    pack: str
+    completed: float
+    statuses: Counter[str] | None = None
+    failure: Failure | None = None
+    store_error: str | None = None
+
+    @property
+    def ends_pack(self) -> bool:
+        """Whether the worker is done with the pack."""
+        return self.statuses is not None or self.failure is not None or self.store_error is not None
+
+
+def describe(error: BaseException) -> str:
+    """Return type and text of an exception on one line of at most 500 characters."""
+    return f"{type(error).__name__}: {text_of(error)}"[:500]
+
+
+def text_of(error: BaseException) -> str:
+    """Return the text of an exception on one line that any file and terminal can show."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception as broken:
+        text = f"its message cannot be shown ({type(broken).__name__})"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

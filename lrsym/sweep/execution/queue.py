@@ -1,0 +1,116 @@
+"""The packs of a run, in order: what to train next, what to try again, what to split, and when all is over.
+
+Engines only start workers, hand out what `next` gives, and pass on what they receive; every decision is made here.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
+
+from lrsym.errors import UsageError
+from lrsym.sweep.execution.events import Failure, PackEvent
+from lrsym.sweep.planning.pack import Pack
+
+MAX_RETRIES = 2
+"""How often a pack is tried again after its worker died."""
+
+Listener = Callable[[Pack, PackEvent], None]
+
+
+class Recorder(Protocol):
+    """What the queue asks of the store, in the driver. Both may raise OSError."""
+
+    def record_failure(self, pack: Pack, failure: Failure) -> Counter[str]:
+        """Write the rows of a pack that gave no result; return how its trials ended."""
+        ...
+
+    def discard_checkpoint(self, pack: Pack) -> None:
+        """Remove the checkpoint of a pack that is not tried again as it is."""
+        ...
+
+
+class PackQueue:
+    """Packs to train, with how often each was tried.
+
+    A pack whose worker dies is tried MAX_RETRIES times again. One that still kills its worker, or is too large for the
+    memory, is halved until the trial to blame is alone; only that one is recorded as failed. `listeners` get each
+    event that counts. Raises UsageError where rows cannot be written.
+    """
+
+    def __init__(self, packs: Iterable[Pack], *, recorder: Recorder, listeners: Sequence[Listener] = ()) -> None:
+        self._planned: Iterator[Pack] = iter(packs)
+        self._again: deque[Pack] = deque()
+        self._deaths: dict[str, int] = {}
+        self._training: dict[str, Pack] = {}
+        self._recorder, self._listeners = recorder, listeners
+        self._exhausted = False
+
+    def next(self) -> Pack | None:
+        """Return the pack to train next; None where there is none now. The caller starts it."""
+        pack = next(self._planned, None)
+        if pack is None:
+            self._exhausted = True
+            pack = self._again.popleft() if self._again else None
+        if pack is not None:
+            self._training[pack.id] = pack
+        return pack
+
+    @property
+    def finished(self) -> bool:
+        """Whether every pack has ended."""
+        return self._exhausted and not self._again and not self._training
+
+    def on_event(self, event: PackEvent) -> None:
+        """Take in what a worker reports.
+
+        Reports on a pack that is not in training, such as a second delivery of its end, change nothing.
+        """
+        if event.store_error is not None:
+            raise _unwritable(event.store_error)
+        if (pack := self._training.get(event.pack)) is None:
+            return
+        if event.failure is not None:
+            self._fail(pack, event.failure, splits=event.failure.status == "out_of_memory")
+            return
+        if event.statuses is not None:
+            del self._training[pack.id]
+        self._notify(pack, event)
+
+    def on_death(self, pack_id: str, reason: str) -> None:
+        """Take in that the worker of a pack died, `reason` being for example "worker killed by SIGKILL"."""
+        if (pack := self._training.get(pack_id)) is None:
+            return
+        deaths = self._deaths[pack_id] = self._deaths.get(pack_id, 0) + 1
+        if deaths <= MAX_RETRIES:
+            self._try_again(pack, [pack])
+            return
+        hint = "; the system may have run out of memory" if "SIGKILL" in reason else ""
+        self._fail(pack, Failure("crashed", f"{reason}, {deaths} times{hint}"), splits=True)
+
+    def _fail(self, pack: Pack, failure: Failure, *, splits: bool) -> None:
+        try:
+            if failure.status != "timeout":  # the checkpoint may be the cause
+                self._recorder.discard_checkpoint(pack)
+            if splits and len(pack) > 1:
+                # A half that kills its worker once more is halved again.
+                self._deaths |= {half.id: max(self._deaths.get(pack.id, 0) - 1, 0) for half in pack.halves()}
+                self._try_again(pack, pack.halves())
+                return
+            statuses = self._recorder.record_failure(pack, failure)
+        except OSError as error:
+            raise _unwritable(str(error)) from error
+        del self._training[pack.id]
+        self._notify(pack, PackEvent(pack.id, 1.0, statuses))
+
+    def _try_again(self, pack: Pack, packs: Sequence[Pack]) -> None:
+        del self._training[pack.id]
+        self._again += packs
+        self._notify(pack, PackEvent(pack.id, 0.0))
+
+    def _notify(self, pack: Pack, event: PackEvent) -> None:
+        for listener in self._listeners:
+            listener(pack, event)
+
+
+def _unwritable(why: str) -> UsageError:
+    return UsageError(f"rows cannot be written: {why}; mend that and run the same command again")

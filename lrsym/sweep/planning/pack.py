@@ -1,0 +1,59 @@
+"""A pack: trials of one static shape that are trained together as one stacked program."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+from lrsym.config.section import Value
+from lrsym.config.trial import Trial
+
+Program = tuple[Value, ...]
+"""What decides the cost of a step (`Trial.program`): trials of one program differ in steps and evaluations at most."""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Trials of one static shape, and the fraction of their training that a checkpoint has behind it, 0..1."""
+
+    trials: tuple[Trial, ...]
+    completed: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    @cached_property
+    def id(self) -> str:
+        """Identity: what the pack contains, in whatever order; 128 bits in hex."""
+        return hashlib.sha256("".join(sorted(self.trial_ids)).encode()).hexdigest()[:32]
+
+    @cached_property
+    def trial_ids(self) -> tuple[str, ...]:
+        """The trial_id of each trial, in order."""
+        return tuple(trial.trial_id for trial in self.trials)
+
+    @cached_property
+    def shape(self) -> tuple[Value, ...]:
+        """What all its trials share (`Trial.static_shape`)."""
+        return self.trials[0].static_shape
+
+    @cached_property
+    def program(self) -> Program:
+        """What decides the cost of a step."""
+        return self.trials[0].program
+
+    @property
+    def n_steps(self) -> int:
+        """Optimiser steps of each of its trials."""
+        return self.trials[0].n_steps
+
+    @property
+    def remaining(self) -> float:
+        """Fraction of the training that is left, 0..1."""
+        return 1 - self.completed
+
+    def halves(self) -> "tuple[Pack, Pack]":
+        """Return two packs of its trials, which start afresh. Raises ValueError for a pack of one."""
+        if len(self) == 1:
+            raise ValueError(f"a pack must have two trials or more to be halved, got one, {self.trial_ids[0]}")
+        middle = (len(self) + 1) // 2
+        return Pack(self.trials[:middle]), Pack(self.trials[middle:])

@@ -1,0 +1,101 @@
+"""Starting lrsym as a user would, and watching its processes."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from lrsym.results.store.schema import TABLES
+from lrsym.results.store.store import load
+from tests.small_trials import SMALL
+
+
+def write_sweep(folder: Path, *, steps: int, seeds: int = 4) -> Path:
+    """A sweep file of 2 x `seeds` small trials."""
+    base = {**SMALL, "optim.steps": steps, "eval.points": 10}
+    del base["scenes.layouts_per_pair"]
+    lines = [
+        "# Question: does it run?", "# Cost: about nothing", "# Command: lrsym sweep small.toml",
+        'name = "small"', f"replicates = {seeds}", "[base]",
+        *(f'"{key}" = {json.dumps(value)}' for key, value in base.items()),
+        "[grid]", '"scenes.layouts_per_pair" = [1, 4]',
+    ]  # fmt: skip
+    path = folder / "small.toml"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def start(*words: object, **options) -> subprocess.Popen[str]:
+    """A Python process with these words, as its own process group, as a shell would start it."""
+    # A shell starts what it runs in the background with SIGINT ignored, and that would be inherited down to here.
+    heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    command = [sys.executable, *map(str, words)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **heed, **options
+    )
+
+
+def start_sweep(path: Path, results: Path, *options: str) -> subprocess.Popen[str]:
+    """`lrsym sweep` with two workers."""
+    return start("-m", "lrsym", "sweep", path, "--results", results, "--workers", "2", *options)
+
+
+def finish(process: subprocess.Popen[str], *, timeout: float = 240) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error at the end of `process`."""
+    out, err = process.communicate(timeout=timeout)
+    return process.returncode, out, err
+
+
+def wait_for(condition, *, seconds: float = 120):
+    """What `condition()` gives, as soon as that is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
+
+
+def wait_for_the_end_of(workers: list[int], *, seconds: float = 30) -> None:
+    """Return when none of the processes is there any more."""
+    wait_for(lambda: not any(Path(f"/proc/{w}").exists() for w in workers), seconds=seconds)
+
+
+def parts(results: Path) -> list[Path]:
+    """The part files of the table trials."""
+    return list((results / "trials").glob("*.parquet"))
+
+
+def processes() -> Iterator[tuple[int, int, str]]:
+    """Process number, parent and command line of everything that runs."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            yield int(folder.name), int(parent), (folder / "cmdline").read_text()
+        except OSError:  # it is gone already
+            continue
+
+
+def workers_of(driver: int, engine: str = "local") -> list[int]:
+    """Processes that train for `driver`: its spawned children, or the busy actors of the raylet that it started."""
+    if engine == "local":
+        return [pid for pid, parent, command in processes() if parent == driver and "spawn_main" in command]
+    raylets = [pid for pid, parent, _ in processes() if parent == driver]
+    return [pid for pid, parent, command in processes() if parent in raylets and "ray::ImplicitFunc" in command]
+
+
+def assert_complete_and_single(results: Path, n: int, *, tables=("curves", "ablations", "terms")):
+    """Every trial done, once, and no row of any table twice."""
+    raw = pl.concat([pl.read_parquet(p) for p in parts(results)])
+    assert len(raw) == raw["trial_id"].n_unique() == n
+    assert set(raw["status"]) == {"done"}
+    for name in tables:
+        table = load(results, name).collect()
+        assert table["trial_id"].n_unique() == n
+        assert not table.select(TABLES[name].key).is_duplicated().any()

@@ -1,0 +1,118 @@
+"""`python -m tests.sweep.engines.made_up_task ENGINE RESULTS ...`: a run whose task trains nothing and misbehaves.
+
+The task takes a moment for each pack, writes rows of the table trials, and does to the trials of some seeds what it is
+told. Neither driver nor workers load torch.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lrsym.config.trial import Trial
+from lrsym.errors import UsageError
+from lrsym.results.store.store import Store
+from lrsym.sweep import driver
+from lrsym.sweep.execution.events import Failure
+from lrsym.sweep.execution.rows import status_rows
+from lrsym.sweep.planning.settings import Settings
+from tests.sweep_of import sweep_of
+
+
+class UnspeakableError(Exception):
+    """An error that cannot be shown."""
+
+    def __str__(self):
+        raise ValueError("no words")
+
+
+@dataclass(frozen=True)
+class MadeUpTask:
+    """See above; `behaviour` by seed: kill, kill once, memory (of more than one trial), unspeakable, binary, full."""
+
+    root: Path
+    run_id: str
+    device: str = "cpu"
+    threads: int = 1
+    seconds: float = 0.1
+    behaviour: dict[int, str] = field(default_factory=dict)
+
+    def for_worker(self, number):
+        return self
+
+    def __call__(self, pack, report):
+        assert "torch" not in sys.modules
+        (self.root / "tries").mkdir(exist_ok=True)
+        with (self.root / "tries" / pack.id).open("a") as file:
+            file.write("x")
+        for trial in pack.trials:
+            if failure := self.misbehave(self.behaviour.get(trial.seed), pack):
+                return failure
+        report(0.5)
+        time.sleep(self.seconds)
+        Store(self.root).write(pack.id, status_rows(pack.trials, status="done", message=None, run_id=self.run_id))
+        return Counter(done=len(pack))
+
+    def misbehave(self, how, pack):
+        once = self.root / f"killed-{pack.id}"
+        if how == "kill" or (how == "kill once" and not once.exists()):
+            once.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if how == "memory" and len(pack) > 1:
+            return Failure("out_of_memory", "no room")
+        if how == "unspeakable":
+            raise UnspeakableError
+        if how == "binary":
+            raise RuntimeError("[red]\x1b[31m\udc80\nend")
+        if how == "full":
+            raise OSError(28, "No space left on device", "some/file")
+        return None
+
+    def record_failure(self, pack, failure):
+        rows = status_rows(pack.trials, status=failure.status, message=failure.message, run_id=self.run_id)
+        Store(self.root).write(f"{pack.id}-failed", rows)
+        return Counter({failure.status: len(pack)})
+
+    def discard_checkpoint(self, pack):
+        pass
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("engine")
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--trials", type=int, default=4)
+    parser.add_argument("--pack", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=0.1)
+    parser.add_argument("--behaviour", type=json.loads, default={})
+    asked = parser.parse_args()
+    behaviour = {int(seed): how for seed, how in asked.behaviour.items()}
+    store = Store(asked.results)
+    settings = Settings.resolve(engine=asked.engine, device="cpu", workers=2, pack_size=asked.pack)
+    plan = driver.plan_sweep(sweep_of([Trial(seed=s) for s in range(asked.trials)]), store, settings)
+    try:
+        outcome = driver.run(
+            plan,
+            store,
+            settings,
+            make_task=lambda store, run_id, settings: MadeUpTask(
+                store.root.absolute(), run_id, seconds=asked.seconds, behaviour=behaviour
+            ),
+        )
+    except UsageError as error:
+        sys.exit(f"error: {error}")
+    assert "torch" not in sys.modules
+    report = {"statuses": outcome.statuses, "pending": outcome.pending, "reused": plan.done}
+    print(json.dumps(report))
+    sys.exit(128 + outcome.stopped_by if outcome.stopped_by else 0)
+
+
+if __name__ == "__main__":
+    from tests.sweep.engines import made_up_task  # workers find the task under this name
+
+    made_up_task.main()

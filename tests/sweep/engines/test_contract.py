@@ -1,0 +1,118 @@
+"""What every engine keeps to, whatever happens to its processes: each trial ends once, none is lost, nothing is left.
+
+Engines are run by a driver process of their own, with a task that trains nothing.
+"""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from lrsym.results.store.store import Store, load_trials
+from lrsym.sweep.execution.queue import MAX_RETRIES
+from tests.running import assert_complete_and_single, finish, parts, start, wait_for, wait_for_the_end_of, workers_of
+
+pytestmark = pytest.mark.parametrize(
+    "engine", ["local", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow])]
+)
+
+
+def drive(engine, results, *, behaviour=None, **options):
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    told = json.dumps(behaviour or {})
+    return start("-m", "tests.sweep.engines.made_up_task", engine, results, "--behaviour", told, *words)
+
+
+def report_of(process, *, code=0):
+    found, out, err = finish(process)
+    assert found == code, err
+    assert "Traceback" not in out + err
+    return json.loads(out)
+
+
+def rows(results):
+    return {row["seed"]: row for row in load_trials(results).collect().to_dicts()}
+
+
+def tries(results):
+    return sum(len(path.read_text()) for path in (results / "tries").iterdir())
+
+
+def test_every_pack_is_run_once_and_nothing_is_left_behind(tmp_path, engine):
+    process = drive(engine, tmp_path, trials=7, pack=2)
+    assert report_of(process)["statuses"] == {"done": 7}
+    assert_complete_and_single(tmp_path, 7, tables=())
+    assert tries(tmp_path) == 4
+    assert workers_of(process.pid, engine) == []
+    assert not (tmp_path / ".tune").exists()
+
+
+def test_a_killed_worker_costs_its_pack_one_try(tmp_path, engine):
+    process = drive(engine, tmp_path, trials=4, behaviour={2: "kill once"})
+    assert report_of(process)["statuses"] == {"done": 4}
+    assert_complete_and_single(tmp_path, 4, tables=())
+    assert tries(tmp_path) == 5
+
+
+def test_of_a_pack_that_kills_its_worker_each_time_only_the_trial_to_blame_ends_as_crashed(tmp_path, engine):
+    process = drive(engine, tmp_path, trials=8, pack=4, behaviour={2: "kill"})
+    assert report_of(process)["statuses"] == {"done": 7, "crashed": 1}
+    assert {seed: row["status"] for seed, row in rows(tmp_path).items() if row["status"] != "done"} == {2: "crashed"}
+    assert f"{MAX_RETRIES + 1} times" in rows(tmp_path)[2]["message"]
+    assert tries(tmp_path) == 1 + (MAX_RETRIES + 1) + 2 + 2  # the other pack; the whole, its halves, their halves
+
+
+def test_a_pack_that_is_too_large_for_the_memory_is_halved_until_it_fits(tmp_path, engine):
+    process = drive(engine, tmp_path, trials=4, pack=4, behaviour={3: "memory"})
+    assert report_of(process)["statuses"] == {"done": 4}
+    assert_complete_and_single(tmp_path, 4, tables=())
+
+
+def test_a_store_that_cannot_be_written_ends_the_run_with_the_reason(tmp_path, engine):
+    process = drive(engine, tmp_path, trials=4, behaviour={1: "full"})
+    code, out, err = finish(process)
+    assert code == 1
+    assert "error: rows cannot be written: [Errno 28] No space left on device: 'some/file'" in err
+    assert "Traceback" not in out + err
+    assert workers_of(process.pid, engine) == []
+
+
+def test_a_message_that_cannot_be_shown_is_told_as_far_as_it_can_be(tmp_path, engine):
+    process = drive(engine, tmp_path, trials=3, behaviour={0: "unspeakable", 1: "binary"})
+    assert report_of(process)["statuses"] == {"done": 1, "crashed": 2}
+    assert rows(tmp_path)[0]["message"] == "UnspeakableError: its message cannot be shown (ValueError)"
+    assert rows(tmp_path)[1]["message"] == r"RuntimeError: [red]\x1b[31m\udc80 end"
+
+
+def test_a_killed_driver_loses_no_finished_pack_and_the_same_command_goes_on(tmp_path, engine):
+    process = drive(engine, tmp_path, trials=12, seconds=1)
+    wait_for(lambda: parts(tmp_path))
+    workers = workers_of(process.pid, engine)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    wait_for_the_end_of(workers)  # local ones finish their pack and go
+    done = len(Store(tmp_path).statuses())
+    assert 1 <= done < 12
+    report = report_of(drive(engine, tmp_path, trials=12))
+    assert (report["reused"], report["statuses"]) == (done, {"done": 12 - done})
+    assert_complete_and_single(tmp_path, 12, tables=())
+
+
+@pytest.mark.parametrize(
+    ("signals", "code"), [([signal.SIGTERM], 143), ([signal.SIGINT], 130), ([signal.SIGINT] * 2, 130)]
+)
+def test_a_signal_keeps_what_is_done_and_leaves_no_process(tmp_path, engine, signals, code):
+    process = drive(engine, tmp_path, trials=40, seconds=1)
+    wait_for(lambda: parts(tmp_path))
+    workers = wait_for(lambda: workers_of(process.pid, engine))
+    for number in signals:
+        os.killpg(process.pid, number)
+        time.sleep(0.1)
+    report = report_of(process, code=code)
+    wait_for_the_end_of(workers)
+    ended = sum(report["statuses"].values())
+    assert report["pending"] == 40 - ended > 0
+    assert max(1, ended) <= len(Store(tmp_path).statuses()) < 40
+    assert list(tmp_path.glob("*/.*")) == []

@@ -1,0 +1,122 @@
+"""What is trained next, tried again, split and given up."""
+
+from collections import Counter
+
+import pytest
+
+from lrsym.errors import UsageError
+from lrsym.sweep.execution.events import Failure, PackEvent
+from lrsym.sweep.execution.queue import MAX_RETRIES, PackQueue
+from tests.small_trials import small
+from tests.sweep_of import pack_of
+
+PACK, OTHER = pack_of(*(small(seed=s) for s in range(4))), pack_of(small(seed=9))
+
+
+class MadeUpRecorder:
+    """Keeps in memory what it is asked to write."""
+
+    def __init__(self):
+        self.failures, self.discarded, self.broken = [], [], False
+
+    def record_failure(self, pack, failure):
+        if self.broken:
+            raise OSError(28, "No space left", "file")
+        self.failures.append((pack, failure))
+        return Counter({failure.status: len(pack)})
+
+    def discard_checkpoint(self, pack):
+        self.discarded.append(pack)
+
+
+@pytest.fixture
+def recorder():
+    return MadeUpRecorder()
+
+
+@pytest.fixture
+def heard():
+    return []
+
+
+@pytest.fixture
+def queue(recorder, heard):
+    return PackQueue([PACK, OTHER], recorder=recorder, listeners=[lambda pack, event: heard.append((pack, event))])
+
+
+def done(pack):
+    return PackEvent(pack.id, 1.0, Counter(done=len(pack)))
+
+
+def test_packs_come_in_order_and_all_is_over_when_each_has_ended(queue):
+    assert [queue.next(), queue.next(), queue.next()] == [PACK, OTHER, None]
+    queue.on_event(done(OTHER))
+    assert not queue.finished
+    queue.on_event(done(PACK))
+    assert queue.finished
+
+
+def test_a_queue_that_was_not_asked_to_its_end_is_not_finished(queue):
+    queue.on_event(done(queue.next()))
+    assert not queue.finished
+
+
+def test_a_pack_ends_only_once(queue, heard):
+    queue.next()
+    for _ in range(2):
+        queue.on_event(done(PACK))
+    assert len(heard) == 1
+
+
+def test_a_pack_whose_worker_died_comes_again_behind_the_others(queue, heard):
+    queue.next()
+    queue.on_death(PACK.id, "worker killed by SIGKILL")
+    assert [queue.next(), queue.next()] == [OTHER, PACK]
+    assert heard == [(PACK, PackEvent(PACK.id, 0.0))]
+
+
+def test_a_pack_that_kills_every_worker_is_halved_and_its_halves_die_once_before_they_are(queue, recorder):
+    queue.next(), queue.next()
+    queue.on_event(done(OTHER))
+    for _ in range(MAX_RETRIES):
+        queue.on_death(PACK.id, "worker killed by SIGKILL")
+        assert queue.next() == PACK
+    queue.on_death(PACK.id, "worker killed by SIGKILL")
+    assert recorder.discarded == [PACK]
+    left, right = queue.next(), queue.next()
+    assert (left, right) == PACK.halves()
+    queue.on_event(done(left))
+    queue.on_death(right.id, "worker killed by SIGKILL")
+    good, bad = queue.next(), queue.next()
+    queue.on_event(done(good))
+    queue.on_death(bad.id, "worker killed by SIGKILL")
+    assert queue.finished
+    reason = f"worker killed by SIGKILL, {MAX_RETRIES + 1} times; the system may have run out of memory"
+    assert recorder.failures == [(bad, Failure("crashed", reason))]
+
+
+def test_a_pack_too_large_for_the_memory_is_halved_at_once_and_one_trial_is_recorded(queue, recorder):
+    queue.next(), queue.next()
+    queue.on_event(PackEvent(PACK.id, 1.0, failure=Failure("out_of_memory", "no room")))
+    assert (queue.next(), queue.next()) == PACK.halves()
+    assert recorder.failures == []
+    queue.on_event(PackEvent(OTHER.id, 1.0, failure=Failure("out_of_memory", "no room")))
+    assert recorder.failures == [(OTHER, Failure("out_of_memory", "no room"))]
+
+
+@pytest.mark.parametrize(("status", "discarded"), [("crashed", [PACK]), ("timeout", [])])
+def test_a_failure_is_recorded_and_its_checkpoint_goes_unless_time_was_short(queue, recorder, heard, status, discarded):
+    queue.next()
+    queue.on_event(PackEvent(PACK.id, 1.0, failure=Failure(status, "why")))
+    assert recorder.failures == [(PACK, Failure(status, "why"))]
+    assert recorder.discarded == discarded
+    assert heard == [(PACK, PackEvent(PACK.id, 1.0, Counter({status: 4})))]
+
+
+def test_rows_that_cannot_be_written_end_the_run_wherever_it_is_noticed(queue, recorder):
+    queue.next()
+    with pytest.raises(UsageError, match="rows cannot be written: disk full; mend that"):
+        queue.on_event(PackEvent(PACK.id, 1.0, store_error="disk full"))
+    recorder.broken = True
+    with pytest.raises(UsageError, match="No space left"):
+        queue.on_event(PackEvent(PACK.id, 1.0, failure=Failure("crashed", "why")))
