@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from lrsym.sweep.execution.task import worker_environment
+from lrsym.sweep.workers.processes import worker_environment
 
 P = ParamSpec("P")
 T = TypeVar("T")

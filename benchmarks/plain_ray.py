@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from lrsym.sweep.execution.task import worker_environment
+from lrsym.sweep.workers.processes import worker_environment
 
 Reports = list[dict[str, Any]]
 
