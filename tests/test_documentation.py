@@ -134,6 +134,12 @@ def test_links_within_the_project_lead_somewhere(page):
         assert not anchor or anchor in anchors(aim), f"{page.name}: {target}#{anchor}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_files_that_a_page_names_exist(page):
+    for path in re.findall(r"`((?:lrsym|tests|docs|sweeps|claims|benchmarks)/[\w./-]+)`", page.read_text()):
+        assert (ROOT / path).exists(), f"{page.name}: {path}"
+
+
 def test_every_page_of_the_documentation_is_linked_from_the_readme():
     linked = re.findall(r"\]\((docs/[\w/.-]+)\)", README.read_text())
     assert {name_of(page) for page in PAGES if page.parent == ROOT / "docs"} <= {*linked}
