@@ -250,6 +250,13 @@ def test_no_claim_is_supported_in_one_arm_and_refuted_in_another():
         assert not {"supported", "refuted"} <= {arm["verdict"] for arm in claim["arms"]}
 
 
+def test_claims_that_are_undecided_after_the_papers_number_of_steps():
+    arms = [arm for claim in paper_claims() for arm in claim["arms"] if arm["arm"] == "paper, in full"]
+    n = sum(arm["verdict"] == "undecided" for arm in arms)
+    assert f"{n} claims are undecided in that arm" in pages.text(PAGE)
+    assert f"among others {n} claims after the paper's 440,000 steps" in pages.text("README.md")
+
+
 def test_every_row_starts_small_and_without_dropout_as_the_page_says():
     everything = load_trials(REFERENCE).collect()
     positions = everything.filter(positions="learned")
