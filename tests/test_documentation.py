@@ -1,5 +1,6 @@
 """Documentation that is made from code, or executed, so that it cannot drift."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -10,12 +11,20 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from lrsym import vocabulary
 from lrsym.cli import app as cli
 from lrsym.config import axes
 from lrsym.results.store import schema
+from tests import pages
+from tests.small_trials import SMALL
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+README = ROOT / "README.md"
+PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "results/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def name_of(page):
+    return str(page.relative_to(ROOT))
 
 
 def test_the_axes_page_is_what_the_code_says():
@@ -32,15 +41,20 @@ def test_columns_of_trials_are_the_last_names_of_the_axes_and_none_is_used_twice
     assert {axis.name for axis in axes.axes()} < set(names)
 
 
+def blocks(page, *languages):
+    """The code blocks of a page in one of `languages`."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    return [block for language, block in fenced if language in languages]
+
+
 def commands(page):
     """The `lrsym ...` command lines in code blocks of a page."""
-    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), flags=re.DOTALL | re.MULTILINE)
-    blocks = [block for language, block in fenced if language in ("", "bash", "sh", "console")]
-    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    found = blocks(page, "", "bash", "sh", "console")
+    lines = [line.strip().removeprefix("$ ") for block in found for line in block.splitlines()]
     return [line.partition("  #")[0].strip() for line in lines if line.removeprefix("$ ").startswith("lrsym ")]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_lrsym_command_in_the_documentation_exists_with_its_options_and_files(page):
     for line in commands(page):
         words = [word for word in shlex.split(line)[1:]]
@@ -56,13 +70,101 @@ def test_every_lrsym_command_in_the_documentation_exists_with_its_options_and_fi
 
 
 def test_the_readme_shows_commands_at_all():
-    assert len(commands(ROOT / "README.md")) >= 5
+    assert len(commands(README)) >= 5
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+ON_COMMITTED_ROWS = sorted(
+    {
+        line
+        for page in PAGES
+        for line in commands(page)
+        if line.endswith("--results results/reference") and line.split()[1] in ("query", "claims")
+    }
+)
+
+
+@pytest.mark.parametrize("line", ON_COMMITTED_ROWS)
+def test_every_query_and_claim_on_the_committed_rows_answers(line):
+    words = shlex.split(line)[1:]
+    if words[0] == "claims":
+        words.append("--no-page")
+    done = subprocess.run([sys.executable, "-m", "lrsym", *words], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) > 3
+
+
+@pytest.fixture(scope="module")
+def demo_folder(tmp_path_factory):
+    """A folder as a reader of the README has it: a demo of one small trial, trained, with its weights."""
+    root = tmp_path_factory.mktemp("demo")
+    (root / "sweeps").mkdir()
+    axes_of_demo = "\n".join(f'"{key}" = {value}' for key, value in SMALL.items())
+    (root / "sweeps/demo.toml").write_text(f'name = "demo"\nreplicates = 2\n[base]\n{axes_of_demo}\n')
+    options = ["--workers=1", "--no-pilot", "--device=cpu", "--engine=local", "--save-weights"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-m", "lrsym", "sweep", "sweeps/demo.toml", *options]
+    subprocess.run(words, cwd=root, env=environment, capture_output=True, check=True)
+    return root
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name_of)
+def test_python_on_a_page_runs(page, demo_folder, monkeypatch):
+    monkeypatch.chdir(demo_folder)
+    weights = next(Path("results/weights").glob("*.safetensors"))
+    for block in blocks(page, "python"):
+        exec(compile(block, name_of(page), "exec"), {"trial_id": weights.stem})
+
+
+def test_the_readme_shows_the_demo_as_it_is():
+    shown = README.read_text().partition("<!-- demo:begin -->\n```toml\n")[2].partition("```\n<!-- demo:end -->")[0]
+    assert shown == (ROOT / "sweeps/demo.toml").read_text()
+
+
+def anchors(page):
+    """What a link can name on a page: its headings, as code hosts write them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_within_the_project_lead_somewhere(page):
-    for target in re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text()):
-        assert (page.parent / target).exists(), f"{page.name}: {target}"
+    for target, anchor in re.findall(r"\]\((?!https?://)([^)#\s]*)#?([^)\s]*)\)", page.read_text()):
+        aim = page.parent / target if target else page
+        assert aim.exists(), f"{page.name}: {target}"
+        assert not anchor or anchor in anchors(aim), f"{page.name}: {target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_files_that_a_page_names_exist(page):
+    for path in re.findall(r"`((?:lrsym|tests|docs|sweeps|claims|benchmarks)/[\w./-]+)`", page.read_text()):
+        assert (ROOT / path).exists(), f"{page.name}: {path}"
+
+
+def test_every_page_of_the_documentation_is_linked_from_the_readme():
+    linked = re.findall(r"\]\((docs/[\w/.-]+)\)", README.read_text())
+    assert {name_of(page) for page in PAGES if page.parent == ROOT / "docs"} <= {*linked}
+
+
+def test_every_shipped_sweep_has_its_question_in_the_list():
+    listed = re.findall(r"\]\(\.\./(sweeps/\w+\.toml)\)", (ROOT / "docs/sweeps.md").read_text())
+    assert sorted(listed) == sorted(name_of(path) for path in (ROOT / "sweeps").glob("*.toml"))
+
+
+def test_the_words_of_the_tables_are_those_of_the_vocabulary():
+    page = "docs/words.md"
+    named = {
+        heading: {name for row in pages.table(page, heading) for name in row[0].replace("`", "").split(", ")}
+        for heading in pages.headings(page)
+    }
+    for heading, words in {
+        "| split | scenes |": vocabulary.SPLITS,
+        "| metric | question |": vocabulary.METRICS,
+        "| phase | when |": vocabulary.PHASES,
+        "| status | meaning |": vocabulary.STATUSES,
+        "| table | a row |": schema.TABLES,
+    }.items():
+        assert named[heading] <= {*words}
+        assert len(named[heading]) >= 4
 
 
 def test_constraints_pin_every_dependency_exactly():

@@ -1,0 +1,52 @@
+"""The committed rows, as tests ask for them: by sweep, by table, by claim of the paper."""
+
+import functools
+import json
+import subprocess
+import sys
+
+from lrsym.results.store.store import load, load_trials
+from lrsym.sweep.spec.sweep_file import load as load_sweep
+from tests.pages import ROOT
+
+REFERENCE = ROOT / "results/reference"
+
+
+@functools.cache
+def ids(sweep):
+    return [trial.trial_id for trial in load_sweep(ROOT / f"sweeps/{sweep}.toml").trials]
+
+
+def trials(sweep, **where):
+    return load_trials(REFERENCE, trial_ids=ids(sweep)).filter(**where).collect()
+
+
+def rows(table, sweep=None):
+    """The rows of a table, of all trials or of those of a sweep, beside the columns of their trial."""
+    kept = ids(sweep) if sweep else None
+    return load(REFERENCE, table, trial_ids=kept).join(load_trials(REFERENCE), on="trial_id").collect()
+
+
+@functools.cache
+def order_on_unseen():
+    """A row for each trial: order on unseen pairs with each term left out, beside the columns of the trial."""
+    found = load(REFERENCE, "ablations").filter(split="unseen", metric="order").collect()
+    return load_trials(REFERENCE).collect().join(found.pivot("term", index="trial_id", values="value"), on="trial_id")
+
+
+def spread(values):
+    return f"{values.mean():.2f} ({values.min():.2f}-{values.max():.2f})"
+
+
+@functools.cache
+def paper_claims():
+    words = ["claims", str(ROOT / "claims/paper.toml"), "--results", str(REFERENCE), "--no-page", "--json"]
+    done = subprocess.run([sys.executable, "-m", "lrsym", *words], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)["claims"]
+
+
+def estimate(claim, arm, part):
+    """The estimate of a part of a claim of the paper in an arm."""
+    (arms,) = (one["arms"] for one in paper_claims() if one["id"] == claim)
+    (parts,) = (one["parts"] for one in arms if one["arm"] == arm)
+    return parts[part]["estimate"]
