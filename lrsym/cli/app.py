@@ -106,7 +106,7 @@ def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
     import polars as pl
 
     from lrsym.sweep.execution.checkpoint import started
-    from lrsym.vocabulary import RESULTS as FINAL
+    from lrsym.vocabulary import FINAL_STATUSES
 
     spec = load_sweep(file)
     frame = of_sweep(spec, results, "trials")
@@ -114,7 +114,7 @@ def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
     wrong = frame.filter(pl.col("message").is_not_null()).group_by("status", "message").len()
     messages = wrong.sort("len", descending=True).limit(5).collect().to_dicts()
     missing = len(spec.trials) - sum(counts.values())
-    ended = frame.filter(pl.col("status").is_in(FINAL)).select("trial_id").collect().to_series()
+    ended = frame.filter(pl.col("status").is_in(FINAL_STATUSES)).select("trial_id").collect().to_series()
     unfinished = {trial.trial_id for trial in spec.trials}.difference(ended)
     under_way = [(len(pack), done) for pack, done in started(results) if unfinished.issuperset(pack)]
     kept = sum(n for n, _ in under_way)

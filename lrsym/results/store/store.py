@@ -24,7 +24,7 @@ from lrsym.config.axes import axes
 from lrsym.errors import UsageError
 from lrsym.results.store.atomic import write_atomically
 from lrsym.results.store.schema import TABLES
-from lrsym.vocabulary import RESULTS
+from lrsym.vocabulary import FINAL_STATUSES
 
 STALE_SECONDS = 3600
 """Temporary files older than this belong to writers that were killed."""
@@ -141,5 +141,5 @@ def load(root: str | Path, table: str, *, trial_ids: Iterable[str] | None = None
 
 def _winners(trials: pl.LazyFrame) -> pl.LazyFrame:
     """One attempt for each trial: a result before a failure, then the newest."""
-    result = pl.col("status").is_in(list(RESULTS))
+    result = pl.col("status").is_in(list(FINAL_STATUSES))
     return trials.sort(result, "finished_at", "part").unique("trial_id", keep="last", maintain_order=True)

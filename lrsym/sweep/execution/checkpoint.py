@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lrsym.config.trial import TRAINER_VERSION, Trial
 from lrsym.results.store.atomic import write_atomically
 from lrsym.sweep.planning.plan import pack_id
-from lrsym.vocabulary import RESULTS
+from lrsym.vocabulary import FINAL_STATUSES
 
 if TYPE_CHECKING:
     from lrsym.results.store.store import Store
@@ -108,7 +108,7 @@ def started(root: Path) -> list[tuple[tuple[str, ...], float]]:
 def sweep_up(store: "Store") -> None:
     """Remove the checkpoints with a trial that is finished, and those of other trainers or damaged: of no use."""
     found = list(_all(store.root))
-    finished = {name for name, status in store.statuses().items() if status in RESULTS} if found else set()
+    finished = {name for name, status in store.statuses().items() if status in FINAL_STATUSES} if found else set()
     for path, told in found:
         if told is None or not {*told["trials"]}.isdisjoint(finished):
             path.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from rich.progress import Progress as Bar
 
 from lrsym.sweep.execution.task import Progress
 from lrsym.sweep.planning.plan import Pack, pack_id, work
-from lrsym.vocabulary import RESULTS
+from lrsym.vocabulary import FINAL_STATUSES
 
 QUIET_SECONDS = 30.0
 """Time between lines where output is not a terminal."""
@@ -89,7 +89,7 @@ def failures(statuses: Mapping[str, int]) -> str:
 
 def retried(statuses: Mapping[str, int]) -> int:
     """Trials that the next sweep tries again."""
-    return sum(n for status, n in statuses.items() if status not in RESULTS)
+    return sum(n for status, n in statuses.items() if status not in FINAL_STATUSES)
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ from math import ceil
 from lrsym.config.model import ModelConfig
 from lrsym.config.section import Value
 from lrsym.config.trial import Trial
-from lrsym.vocabulary import RESULTS
+from lrsym.vocabulary import FINAL_STATUSES
 
 MAX_PACK = {"cpu": 8, "cuda": 256}
 """Largest pack that `auto` makes: 8 is measured to pay on a core (docs/benchmarks.md), 256 on a GPU is assumed."""
@@ -88,7 +88,7 @@ def make_plan(
     trials are pending and no checkpoint before it has one of them.
     """
     known = [statuses.get(t.trial_id) for t in trials]
-    pending = {t.trial_id: t for t, status in zip(trials, known, strict=True) if status not in RESULTS}
+    pending = {t.trial_id: t for t, status in zip(trials, known, strict=True) if status not in FINAL_STATUSES}
     started: list[Pack] = []
     fractions: list[float] = []
     for ids, fraction in checkpoints:
@@ -101,8 +101,8 @@ def make_plan(
     return Plan(
         trials=len(trials),
         new=known.count(None),
-        done=sum(status in RESULTS for status in known),
-        failed=sum(status is not None and status not in RESULTS for status in known),
+        done=sum(status in FINAL_STATUSES for status in known),
+        failed=sum(status is not None and status not in FINAL_STATUSES for status in known),
         diverged=known.count("diverged"),
         packs=(*started, *make_packs(left, size=size)),
         workers=workers,
