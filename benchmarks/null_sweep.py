@@ -64,7 +64,7 @@ def costs(file: Path, results: Path) -> Costs:
     settings = drive.Settings.resolve(
         engine="local", device="cpu", workers=2, pack_size=None, timeout=None, pilot=False
     )
-    store = drive.Store(results)
+    store = drive.Store(str(results))
     stage("start", lambda: None)
     sweep = stage("expand", lambda: load(file))
     stage("identify", lambda: [trial.trial_id for trial in sweep.trials])

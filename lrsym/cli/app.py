@@ -79,7 +79,7 @@ def sweep(
         return
     if not json:
         typer.echo("\n".join(in_words(choice, device=settings.device)))
-    outcome = run_sweep(spec, Store(results), replace(settings, save_weights=save_weights), todo)
+    outcome = run_sweep(spec, Store(str(results)), replace(settings, save_weights=save_weights), todo)
     done = outcome.statuses["done"]
     report = base | {
         "run_id": outcome.run_id, "statuses": dict(outcome.statuses), "pending": outcome.pending,
@@ -105,7 +105,7 @@ def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
     """How far a sweep is: trials by status, and what went wrong."""
     import polars as pl
 
-    from lrsym.sweep.execution.checkpoint import started
+    from lrsym.sweep.execution.checkpoint import list_checkpoints
     from lrsym.vocabulary import FINAL_STATUSES
 
     spec = load_sweep(file)
@@ -116,7 +116,7 @@ def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
     missing = len(spec.trials) - sum(counts.values())
     ended = frame.filter(pl.col("status").is_in(FINAL_STATUSES)).select("trial_id").collect().to_series()
     unfinished = {trial.trial_id for trial in spec.trials}.difference(ended)
-    under_way = [(len(pack), done) for pack, done in started(results) if unfinished.issuperset(pack)]
+    under_way = [(len(pack), done) for pack, done in list_checkpoints(str(results)) if unfinished.issuperset(pack)]
     kept = sum(n for n, _ in under_way)
     report = {"sweep": spec.name, "trials": len(spec.trials), "statuses": counts, "missing": missing}
     report["checkpointed"] = kept
@@ -185,7 +185,7 @@ def compact(results: Results = RESULTS, json: Json = False) -> None:
     """Merge the many small files of finished packs into one for each table."""
     from lrsym.results.store.store import Store
 
-    merged = Store(results).compact()
+    merged = Store(str(results)).compact()
     text = f"{merged} files merged in {results}" if merged else f"nothing to merge in {results}"
     show({"merged_files": merged}, [text], as_json=json)
 

@@ -97,18 +97,18 @@ def plan_sweep(sweep: Sweep, store: Store, settings: Settings) -> Plan:
         workers=settings.most_workers,
         device=settings.device,
         pack_size=settings.pack_size,
-        checkpoints=checkpoint.started(store.root),
+        checkpoints=checkpoint.list_checkpoints(store.root),
     )
 
 
 def run_sweep(sweep: Sweep, store: Store, settings: Settings, plan: Plan) -> Outcome:
     """Train what `plan` holds. On Ctrl-C finished packs are kept and `interrupted` is set."""
     started, run_id = datetime.now(UTC), uuid.uuid4().hex[:16]
-    store.sweep_up()
-    checkpoint.sweep_up(store)
+    store.remove_stale_temp_files()
+    checkpoint.remove_stale_checkpoints(store)
     row = _run_row(sweep, settings, plan, run_id=run_id, started=started)
     _write_run(store, row)
-    job = Job(store.root.absolute(), run_id, settings.device, settings.threads, settings.timeout, settings.save_weights)
+    job = Job(store.files.uri(), run_id, settings.device, settings.threads, settings.timeout, settings.save_weights)
     if settings.engine == "ray":
         from lrsym.sweep.engines.ray_tune import run_ray as engine
     else:

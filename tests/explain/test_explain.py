@@ -20,7 +20,7 @@ from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load, load_trials
 from lrsym.sweep.execution.task import Job, execute
 from lrsym.sweep.execution.train_pack import axis_values, failed_rows
-from lrsym.sweep.execution.weights import load_weights, weights_path
+from lrsym.sweep.execution.weights import has_weights, load_weights
 from tests.cli.test_cli import lrsym
 from tests.small_trials import small
 from tests.testbed.mechanism.test_inspection import dense_logits
@@ -244,4 +244,4 @@ def test_retraining_that_diverges_is_told_and_keeps_nothing(store, monkeypatch):
     Store(store).write("wild", {"trials": TABLES["trials"].build([row])})
     text = lrsym("explain", wild.trial_id, "--results", store, code=2)
     assert "diverged at step" in text
-    assert not weights_path(store, wild.trial_id).exists()
+    assert not has_weights(store, wild.trial_id)

@@ -151,7 +151,7 @@ def _train_pack(config: Mapping[str, Any], *, manifest: Mapping[str, Pack], job:
 
 def _marker(job: Job) -> Path:
     """A file of the driver: a worker that does not see it would write its rows to a disk of its own."""
-    return job.root / ".tune" / job.run_id / "driver"
+    return Path(job.root) / ".tune" / job.run_id / "driver"
 
 
 @contextlib.contextmanager

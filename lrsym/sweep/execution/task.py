@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lrsym.results.store.store import Store
-from lrsym.sweep.execution.checkpoint import Keeper
+from lrsym.sweep.execution.checkpoint import CheckpointFile
 from lrsym.sweep.planning.plan import Pack, pack_id
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class Job:
     `timeout` is in seconds for a pack; with `save_weights` the final parameters of done trials are kept.
     """
 
-    root: Path
+    root: str
     run_id: str
     device: str
     threads: int
@@ -70,7 +69,7 @@ def execute(pack: Pack, job: Job, *, report: Callable[[float], None]) -> Counter
     if finished := store.part_statuses(part):
         return finished
     torch.set_num_threads(job.threads)
-    keeper = Keeper(job.root, pack)
+    keeper = CheckpointFile(job.root, pack)
     try:
         device = torch.device(job.device)
         tables = run_pack(
@@ -95,7 +94,7 @@ def record_dead_worker(pack: Pack, job: Job, *, reason: str) -> Counter[str]:
     """Write the rows of a pack whose worker died each time it was tried."""
     if finished := Store(job.root).part_statuses(pack_id(pack)):
         return finished
-    Keeper(job.root, pack).remove()
+    CheckpointFile(job.root, pack).remove()
     hint = "; the system may have run out of memory: try a smaller --pack" if "SIGKILL" in reason else ""
     return _record_failure(pack, job, status="crashed", message=f"{reason}, {WORKER_RETRIES + 1} times{hint}")
 

@@ -11,7 +11,7 @@ import torch
 
 from lrsym.config.trial import Trial
 from lrsym.results.store.schema import TABLES
-from lrsym.sweep.execution.checkpoint import Keeper
+from lrsym.sweep.execution.checkpoint import CheckpointFile
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
 from lrsym.testbed.mechanism.measures import measures
@@ -128,7 +128,7 @@ def run_pack(
     timeout: float | None = None,
     report: Callable[[float], None] = lambda fraction: None,
     keep: Callable[[Snapshot], None] = lambda last: None,
-    keeper: Keeper | None = None,
+    keeper: CheckpointFile | None = None,
 ) -> dict[str, pa.Table]:
     """Train and evaluate `trials` as one pack; its rows by table.
 
@@ -150,7 +150,7 @@ def run_pack(
 
     def offer(training: Training) -> None:
         if keeper and training.step < trials[0].n_steps:
-            keeper.offer(training, rows.so_far(), seconds=before + time.monotonic() - started)
+            keeper.save_if_due(training, rows.so_far(), seconds=before + time.monotonic() - started)
 
     snapshots = fit(trials, data, device=device, start=kept.state if kept else None, after=offer)
     kept = None  # its tensors are copied and then not needed any more

@@ -106,9 +106,8 @@ def _rest(ask: Ask, folder: Path, job: Job, *, step: float) -> tuple[tuple[float
     n = ask.evaluations
     pack = tuple(shortened(trial, steps=n, points=n) for trial in ask.pack)
     times = [time.perf_counter()]
-    statuses = execute(
-        pack, Job(folder, "pilot", job.device, job.threads), report=lambda fraction: times.append(time.perf_counter())
-    )
+    inside = Job(str(folder), "pilot", job.device, job.threads)
+    statuses = execute(pack, inside, report=lambda fraction: times.append(time.perf_counter()))
     whole = time.perf_counter() - times[0]
     if failed := {"crashed", "out_of_memory"} & {*statuses}:
         raise RuntimeError(" and ".join(failed))

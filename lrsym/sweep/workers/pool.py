@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -43,7 +42,7 @@ class Crew:
         self._started = time.monotonic()
         os.environ.update(worker_environment(threads))
         self._folder = tempfile.TemporaryDirectory(prefix="lrsym-pilot-", ignore_cleanup_errors=True)
-        self._job = Job(Path(self._folder.name), "pilot", device, threads)
+        self._job = Job(self._folder.name, "pilot", device, threads)
         self._members: list[tuple[BaseProcess, Connection]] = []
         try:
             self._start()

@@ -113,7 +113,7 @@ def test_a_sweep_that_loses_a_node_has_every_row_exactly_once(tmp_path: Path, mo
         run_ray(plan.packs, Job(store.root, "run", "cpu", threads=1), workers=2, listen=listen)
         assert cluster.lost
 
-    on_disk = pl.read_parquet(store.root / "trials" / "*.parquet")
+    on_disk = pl.read_parquet(store.files.uri("trials/*.parquet"))
     assert on_disk["status"].to_list() == ["done"] * 8
     assert set(on_disk["trial_id"]) == {trial.trial_id for trial in trials}
     assert finished == {pack_id(pack) for pack in plan.packs}
