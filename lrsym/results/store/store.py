@@ -4,9 +4,11 @@
 
 A pack writes one part file to each table, the table `trials` last: a trial counts as finished when its row is there.
 Part files appear complete and are named after what they contain, so a pack that runs twice replaces itself. Readers
-take one attempt for each trial (a result before a failure, then the newest) and, in the other tables, the rows of that attempt.
+take one attempt for each trial (a result before a failure, then the newest, then the last part by name) and, in the
+other tables, the rows of that attempt.
 """
 
+import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -69,8 +71,10 @@ class Store:
 
     def statuses(self) -> dict[str, str]:
         """Return the status by trial_id of every trial in the store."""
-        frame = _best_attempts(self._parts("trials")).select("trial_id", "status").collect()
-        return dict(frame.iter_rows())
+        attempts = self._parts("trials").select("trial_id", "status", "finished_at").drop_nulls("status")
+        frame = _best_last(attempts).select("trial_id", "status").collect()
+        # Of several attempts a dict keeps the last. Interned: a million trials share five strings.
+        return dict(zip(frame["trial_id"], map(sys.intern, frame["status"]), strict=True))
 
     def compact(self) -> int:
         """Merge the part files of every table into one; return how many were merged. Do not run beside a sweep.
@@ -97,7 +101,7 @@ class Store:
         return self.files.list(table, suffix=".parquet")
 
     def _parts(self, table: str) -> pl.LazyFrame:
-        """Return all rows on disk, with the file name of their part,."""
+        """Return all rows on disk, with the file name of their part, in the order of these names."""
         empty = TABLES[table].empty
         files = self._files(table)
         if not files:
@@ -134,6 +138,11 @@ def _part_file(table: str, part: str) -> str:
 
 
 def _best_attempts(trials: pl.LazyFrame) -> pl.LazyFrame:
-    """Return one attempt for each trial: a result before a failure, then the newest."""
+    """Return one attempt for each trial: a result before a failure, then the newest, then the last part by name."""
+    return _best_last(trials).unique("trial_id", keep="last", maintain_order=True)
+
+
+def _best_last(trials: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the attempts with the best of each trial behind its others; `trials` come in the order of their parts."""
     final = pl.col("status").is_in(list(FINAL_STATUSES))
-    return trials.sort(final, "finished_at", "part").unique("trial_id", keep="last", maintain_order=True)
+    return trials.sort(final, "finished_at", maintain_order=True)

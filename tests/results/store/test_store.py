@@ -62,6 +62,21 @@ def test_a_result_wins_over_a_failure_and_the_newer_result_over_the_older(tmp_pa
     assert store.statuses() == {"x": "done", "y": "done"}
 
 
+def test_of_attempts_that_ended_together_the_last_part_by_name_wins(tmp_path):
+    store = Store(tmp_path)
+    for part, value in (("b", 0.2), ("a", 0.1)):
+        store.write(part, {"trials": trials(("x", "done", 0, value))})
+    store.write("b-failed", {"trials": trials(("x", "crashed", 9, None), ("y", "crashed", 0, None))})
+    store.write("c-failed", {"trials": trials(("y", "timeout", 0, None))})
+    assert load_trials(tmp_path).filter(trial_id="x").select("unseen_order").collect().item() == 0.2
+    assert store.statuses() == {"x": "done", "y": "timeout"}
+
+
+def test_a_row_without_a_status_is_that_of_no_attempt(tmp_path):
+    Store(tmp_path).write("a", {"trials": trials(("x", None, 0, None), ("y", "done", 0, 0.5))})
+    assert Store(tmp_path).statuses() == {"y": "done"}
+
+
 def test_rows_of_the_losing_attempt_are_not_read(tmp_path):
     store = Store(tmp_path)
     store.write("a", {"trials": trials(("x", "done", 1, 0.1)), "curves": curves(("x", 10, 1.0), ("x", 20, 2.0))})
