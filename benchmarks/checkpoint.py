@@ -10,8 +10,9 @@ from pathlib import Path
 from benchmarks import step
 from benchmarks.figures import Figure
 from lrsym.config.trial import Trial
-from lrsym.sweep.execution.checkpoint import SECONDS, Keeper
+from lrsym.sweep.execution.checkpoint import CHECKPOINT_INTERVAL_SECONDS, CheckpointFile
 from lrsym.sweep.execution.rows import PackRows
+from lrsym.sweep.planning.pack import Pack
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.training.training import Training
 
@@ -24,13 +25,13 @@ def measure(*, repeats: int) -> list[Figure]:
     for _ in range(3):
         training.advance()
     with tempfile.TemporaryDirectory() as folder:
-        keeper = Keeper(Path(folder), pack)
+        file = CheckpointFile(folder, Pack(tuple(pack)))
         for _ in range(repeats):
             started = time.perf_counter()
-            keeper.write(training.state(), rows.state(), seconds=0.0)
+            file.save(training.state(), rows.state(), seconds=0.0)
             taken.append(time.perf_counter() - started)
-        size = keeper.path.stat().st_size
-    shares = [100 * seconds / (SECONDS + seconds) for seconds in taken]
+        size = (Path(folder) / file.name).stat().st_size
+    shares = [100 * seconds / (CHECKPOINT_INTERVAL_SECONDS + seconds) for seconds in taken]
     return [
         Figure.of([1e3 * s for s in taken], benchmark="checkpoint", variant="writing", unit="ms"),
         Figure.of([size / 1e6], benchmark="checkpoint", variant="size", unit="MB"),

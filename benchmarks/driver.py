@@ -62,7 +62,7 @@ def rows_of_a_pack(*, repeats: int) -> list[Figure]:
     tables = run_pack(pack, run_id="benchmark", device=torch.device("cpu")).tables
     rows = {name: table.to_pylist() for name, table in tables.items()}
     with tempfile.TemporaryDirectory() as folder:
-        store, named = Store(Path(folder)), {"benchmark": "rows of a pack of 8", "unit": "ms a trial"}
+        store, named = Store(folder), {"benchmark": "rows of a pack of 8", "unit": "ms a trial"}
         ways: dict[str, Callable[[], object]] = {
             "build tables": lambda: {name: TABLES[name].build(of_table) for name, of_table in rows.items()},
             "write tables": lambda: store.write("part", tables),

@@ -66,7 +66,7 @@ def costs(file: Path, results: Path) -> Costs:
         stages[name] = {**spent, "memory": megabytes(PROC / "self/status", "VmRSS")}
         return result
 
-    settings, store = Settings.resolve(engine="local", device="cpu", workers=2, pilot=False), Store(results)
+    settings, store = Settings.resolve(engine="local", device="cpu", workers=2, pilot=False), Store(str(results))
     stage("start", lambda: None)
     sweep = stage("expand", lambda: load(file))
     stage("identify", lambda: [trial.trial_id for trial in sweep.trials])

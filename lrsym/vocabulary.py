@@ -79,8 +79,8 @@ STATUSES = {
     "crashed": "the worker failed or was killed; retried by the next sweep",
 }
 
-RESULTS = ("done", "diverged")
-"""Statuses that are results; the others are infrastructure and are retried."""
+FINAL_STATUSES = ("done", "diverged")
+"""Statuses that are results and final; the others are infrastructure and are retried."""
 
 PHASES = {
     "confusion": "train below the threshold",

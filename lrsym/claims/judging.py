@@ -12,7 +12,7 @@ from lrsym.claims.tables import Tables, tables_of, values_of, wrong_estimate
 from lrsym.claims.verdict import Estimate, estimate, judge, together
 from lrsym.errors import UsageError
 from lrsym.results.store.store import load_trials
-from lrsym.vocabulary import RESULTS, VERDICTS
+from lrsym.vocabulary import FINAL_STATUSES, VERDICTS
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def trained(root: Path, *, sweep: str, trial_ids: Sequence[str]) -> Trained:
     return Trained(
         sweep=sweep,
         trials=len(trial_ids),
-        missing=len(trial_ids) - sum(statuses[status] for status in RESULTS),
+        missing=len(trial_ids) - sum(statuses[status] for status in FINAL_STATUSES),
         diverged=statuses["diverged"],
         tables=tables_of(root, rows.filter(pl.col("status") == "done")),
     )

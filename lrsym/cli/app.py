@@ -78,7 +78,7 @@ def sweep(
         return
     if not json:
         typer.echo("\n".join(in_words(choice, device=settings.device)))
-    outcome = run(todo, Store(results), replace(settings, save_weights=save_weights))
+    outcome = run(todo, Store(str(results)), replace(settings, save_weights=save_weights))
     done = outcome.statuses["done"]
     report = base | {
         "run_id": outcome.run_id, "statuses": dict(outcome.statuses), "pending": outcome.pending,
@@ -104,8 +104,8 @@ def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
     """How far a sweep is: trials by status, and what went wrong."""
     import polars as pl
 
-    from lrsym.sweep.execution.checkpoint import started
-    from lrsym.vocabulary import RESULTS as FINAL
+    from lrsym.sweep.execution.checkpoint import list_checkpoints
+    from lrsym.vocabulary import FINAL_STATUSES
 
     spec = load_sweep(file)
     frame = of_sweep(spec, results, "trials")
@@ -113,9 +113,9 @@ def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
     wrong = frame.filter(pl.col("message").is_not_null()).group_by("status", "message").len()
     messages = wrong.sort("len", descending=True).limit(5).collect().to_dicts()
     missing = len(spec.trials) - sum(counts.values())
-    ended = frame.filter(pl.col("status").is_in(FINAL)).select("trial_id").collect().to_series()
+    ended = frame.filter(pl.col("status").is_in(FINAL_STATUSES)).select("trial_id").collect().to_series()
     unfinished = {trial.trial_id for trial in spec.trials}.difference(ended)
-    under_way = [(len(pack), done) for pack, done in started(results) if unfinished.issuperset(pack)]
+    under_way = [(len(pack), done) for pack, done in list_checkpoints(str(results)) if unfinished.issuperset(pack)]
     kept = sum(n for n, _ in under_way)
     report = {"sweep": spec.name, "trials": len(spec.trials), "statuses": counts, "missing": missing}
     report["checkpointed"] = kept
@@ -184,7 +184,7 @@ def compact(results: Results = RESULTS, json: Json = False) -> None:
     """Merge the many small files of finished packs into one for each table."""
     from lrsym.results.store.store import Store
 
-    merged = Store(results).compact()
+    merged = Store(str(results)).compact()
     text = f"{merged} files merged in {results}" if merged else f"nothing to merge in {results}"
     show({"merged_files": merged}, [text], as_json=json)
 

@@ -126,7 +126,7 @@ def _train(asked: _Asked, settings: "Settings", *, again: str) -> int:
     from lrsym.sweep.driver import run
     from lrsym.sweep.execution.progress import duration, failures, retried
 
-    store, failed = Store(asked.results), 0
+    store, failed = Store(str(asked.results)), 0
     wanted = {(asked.file.path.parent / name).resolve(): name for c in asked.claims for name in c.sweeps.values()}
     for name in wanted.values():
         sweep = asked.sweeps[name]

@@ -24,20 +24,20 @@ def explain(
     from lrsym.sweep.planning.settings import Settings
 
     settings = Settings.resolve(engine="local", device=device, workers=1, pack_size=1, timeout=None)
-    trial, row = find_trial(results, trial_id)
+    trial, row = find_trial(str(results), trial_id)
 
     from lrsym.explain.compute import check_kind
     from lrsym.explain.compute import explain as take_apart
     from lrsym.explain.page import save_page
-    from lrsym.sweep.execution.weights import weights_path
+    from lrsym.sweep.execution.weights import has_weights, weights_path
 
     check_kind(trial)
-    weights = weights_path(results, trial.trial_id)
-    retrained = not weights.exists()
+    weights = weights_path(str(results), trial.trial_id)
+    retrained = not has_weights(str(results), trial.trial_id)
     explanation = take_apart(_model(results, trial, device=settings.device), row)
     page, picture = save_page(explanation, _page_path(results, trial, out))
     report = {
-        "trial_id": trial.trial_id, "page": str(page), "picture": str(picture), "weights": str(weights),
+        "trial_id": trial.trial_id, "page": str(page), "picture": str(picture), "weights": weights,
         "retrained": retrained, "difference": explanation.difference,
     }  # fmt: skip
     show(report, [str(page), str(picture)], as_json=json)
@@ -56,17 +56,17 @@ def _model(results: Path, trial: "Trial", *, device: str) -> "TrainedModel":
     from lrsym.explain.retrain import trained_model
     from lrsym.sweep.execution.events import PackEvent
     from lrsym.sweep.execution.progress import Display
-    from lrsym.sweep.execution.weights import weights_path
+    from lrsym.sweep.execution.weights import has_weights
     from lrsym.sweep.planning.packing import make_packs
 
     torch.set_num_threads(1)  # as in a worker
-    if weights_path(results, trial.trial_id).exists():
-        return trained_model(results, trial, device=device, report=lambda fraction: None)
+    if has_weights(str(results), trial.trial_id):
+        return trained_model(str(results), trial, device=device, report=lambda fraction: None)
     typer.echo(f"no weights of {trial.trial_id} in {results}: training it again, {trial.n_steps:,} steps", err=True)
     packs = make_packs([trial], size=1)
     with Display(packs) as display:
         return trained_model(
-            results,
+            str(results),
             trial,
             device=device,
             report=lambda completed: display.update(packs[0], PackEvent(packs[0].id, completed)),

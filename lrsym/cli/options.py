@@ -79,7 +79,7 @@ def chosen_for(sweep: "Sweep", results: Path, settings: "Settings", *, told: boo
     from lrsym.sweep.driver import plan_sweep
     from lrsym.sweep.pilot.choice import choose_packing
 
-    store = Store(results)
+    store = Store(str(results))
     plan = plan_sweep(sweep, store, settings)
     if plan.pending and not told:
         store.prove_writable()

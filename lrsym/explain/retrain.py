@@ -1,24 +1,23 @@
 """The trained model of a finished trial: its weights from their file, or by training it once more."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 
 from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
-from lrsym.sweep.execution.weights import load_weights, save_weights, weights_path
+from lrsym.sweep.execution.weights import has_weights, load_weights, save_weights
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.model.trained import TrainedModel
 from lrsym.testbed.training.training import fit
 
 
-def trained_model(root: Path, trial: Trial, *, device: str, report: Callable[[float], None]) -> TrainedModel:
+def trained_model(root: str, trial: Trial, *, device: str, report: Callable[[float], None]) -> TrainedModel:
     """The model of `trial`; where its weights are not in the store at `root`, they are there afterwards.
 
     `report` hears the fraction of steps done, if it is trained. Raises UsageError if training diverges.
     """
-    if not weights_path(root, trial.trial_id).exists():
+    if not has_weights(root, trial.trial_id):
         save_weights(root, retrain(trial, device=device, report=report))
     return load_weights(root, trial.trial_id, device=device)
 

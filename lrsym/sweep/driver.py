@@ -13,7 +13,7 @@ from typing import Protocol
 
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
-from lrsym.sweep.execution import checkpoint
+from lrsym.sweep.execution.checkpoint import list_checkpoints, remove_stale_checkpoints
 from lrsym.sweep.execution.progress import Display
 from lrsym.sweep.execution.provenance import run_row
 from lrsym.sweep.execution.queue import Listener, PackQueue
@@ -55,7 +55,7 @@ def plan_sweep(sweep: Sweep, store: Store, settings: Settings) -> Plan:
         workers=settings.max_workers,
         device=settings.device,
         pack_size=settings.pack_size,
-        checkpoints=checkpoint.started(store.root),
+        checkpoints=list_checkpoints(store.root),
     )
 
 
@@ -73,8 +73,8 @@ def run(
     event after the display. Raises UsageError where rows cannot be written, and where the engine cannot start.
     """
     started_at, run_id = datetime.now(UTC), uuid.uuid4().hex[:16]
-    store.sweep_up()
-    checkpoint.sweep_up(store)
+    store.remove_stale_temp_files()
+    remove_stale_checkpoints(store)
     row = run_row(plan, settings, run_id=run_id, started_at=started_at)
     _write_run(store, row)
     task, display, stopped_by = make_task(store, run_id, settings), Display(plan.packs), None

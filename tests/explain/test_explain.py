@@ -18,9 +18,10 @@ from lrsym.explain.retrain import trained_model
 from lrsym.results.store.lookup import find_trial
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load, load_trials
+from lrsym.results.store.trial_row import axis_values
+from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.execution.task import Job, execute
-from lrsym.sweep.execution.train_pack import axis_values, failed_rows
-from lrsym.sweep.execution.weights import load_weights, weights_path
+from lrsym.sweep.execution.weights import has_weights, load_weights
 from tests.cli.test_cli import lrsym
 from tests.small_trials import small
 from tests.testbed.mechanism.test_inspection import dense_logits
@@ -96,7 +97,7 @@ def test_a_trial_that_cannot_be_explained_is_one_line_with_code_2_and_nothing_is
     others = [{**axis_values(small()), "trial_id": name, "status": "done"} for name in ("abcd1", "abcd2")]
     store = Store(tmp_path)
     store.write("a", {"trials": TABLES["trials"].build([lost, *others])})
-    store.write("b", failed_rows([small(seed=8)], status="crashed", message="killed", run_id="r"))
+    store.write("b", status_rows([small(seed=8)], status="crashed", message="killed", run_id="r"))
     before = files(tmp_path)
     text = lrsym("explain", prefix, "--results", tmp_path, code=2)
     assert re.fullmatch(f"error: .*{message}.*\n", text)
@@ -244,4 +245,4 @@ def test_retraining_that_diverges_is_told_and_keeps_nothing(store, monkeypatch):
     Store(store).write("wild", {"trials": TABLES["trials"].build([row])})
     text = lrsym("explain", wild.trial_id, "--results", store, code=2)
     assert "diverged at step" in text
-    assert not weights_path(store, wild.trial_id).exists()
+    assert not has_weights(store, wild.trial_id)

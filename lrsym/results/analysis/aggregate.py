@@ -7,7 +7,7 @@ from itertools import chain
 import polars as pl
 
 from lrsym.config.axes import Axis, axes
-from lrsym.vocabulary import RESULTS
+from lrsym.vocabulary import FINAL_STATUSES
 
 Frame = pl.DataFrame | pl.LazyFrame
 
@@ -31,7 +31,7 @@ def summarise(trials: Frame, *, by: Sequence[str], metric: str) -> pl.DataFrame:
             sd=value.std(),
             lowest=value.min(),
             highest=value.max(),
-            n_failed=(~status.is_in(RESULTS)).sum().cast(pl.Int64),
+            n_failed=(~status.is_in(FINAL_STATUSES)).sum().cast(pl.Int64),
             n_diverged=(status == "diverged").sum().cast(pl.Int64),
         )
         .sort(by)

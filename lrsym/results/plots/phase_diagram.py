@@ -12,7 +12,7 @@ from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame, axis_groups
 from lrsym.results.analysis.phases import choose_axes, phases, split_and_metric
 from lrsym.results.plots import theme
-from lrsym.vocabulary import METRICS, PHASES, RESULTS, SPLITS
+from lrsym.vocabulary import FINAL_STATUSES, METRICS, PHASES, SPLITS
 
 PHASE_COLOURS = dict(zip(PHASES, ("#e8894a", "#f2cf63", "#8ec6ea", "#2a9d7f"), strict=True))
 """Told apart by lightness as well as by hue, for readers who do not see all hues."""
@@ -241,7 +241,7 @@ def _about(trials: pl.DataFrame, shown: Sequence[str]) -> list[str]:
     count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     noun = "seed" if seeds[-1] == 1 else "seeds"
     diverged = trials.filter(pl.col("status") == "diverged").height
-    failed = trials.filter(~pl.col("status").is_in(RESULTS)).height
+    failed = trials.filter(~pl.col("status").is_in(FINAL_STATUSES)).height
     lost = f"; {diverged} diverged, {failed} failed (red corner; hatched where a cell lost all seeds)"
     derived = {axis.name for axis in axes() if axis.derived}
     groups = axis_groups(trials, first=shown)

@@ -156,7 +156,7 @@ def save(chart: Chart, path_stem: Path) -> list[Path]:
 def write_whole(path: Path, content: bytes) -> Path:
     """`path`, which appears with all of `content` or not at all; UsageError where it cannot be written."""
     try:
-        write_atomically(path, lambda file: file.write(content))
+        write_atomically(path, content)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}; choose a folder you may write to") from error
     return path

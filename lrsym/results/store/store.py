@@ -2,18 +2,17 @@
 
     <root>/<table>/<part>.parquet
 
-A pack writes one part to each table, the table `trials` last: a trial counts as finished when its row is there.
-Parts are written under a temporary name, flushed and renamed, and are named after what they contain, so a pack
-that runs twice replaces itself. Readers take one attempt for each trial (a result before a failure, then the
-newest) and, in the other tables, the rows of that attempt.
+A pack writes one part file to each table, the table `trials` last: a trial counts as finished when its row is there.
+Part files appear complete and are named after what they contain, so a pack that runs twice replaces itself. Readers
+take one attempt for each trial (a result before a failure, then the newest, then the last part by name) and, in the
+other tables, the rows of that attempt.
 """
 
-import contextlib
-import tempfile
-import time
+import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -21,99 +20,94 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lrsym.config.axes import axes
-from lrsym.errors import UsageError
-from lrsym.results.store.atomic import write_atomically
+from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.schema import TABLES
-from lrsym.vocabulary import RESULTS
+from lrsym.vocabulary import FINAL_STATUSES
 
 STALE_SECONDS = 3600
 """Temporary files older than this belong to writers that were killed."""
 
 
 class Store:
-    """The tables below one folder; nothing is created before the first write."""
+    """The tables below one folder; nothing is created before the first write.
 
-    def __init__(self, root: Path) -> None:
-        self.root = Path(root)
-        if self.root.exists() and not self.root.is_dir():
-            raise UsageError(f"results must be a folder, {self.root} is a file; name another with --results")
+    `root` names the folder in messages, `files` reads and writes what is in it. Raises UsageError for what cannot be
+    a results folder.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.files = open_filesystem(root)
+        self.root = self.files.root
 
     def prove_writable(self) -> None:
-        """Make the folder and a file that vanishes at once; raises OSError where that cannot be."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=self.root):
-            pass
+        """Make the folder and write a file that vanishes at once. Raises OSError where that cannot be."""
+        self.files.prove_writable()
 
     def write(self, part: str, tables: Mapping[str, pa.Table]) -> None:
         """Write `tables` as `part`, the table `trials` last. Safe to repeat, and to be killed at any moment."""
         for name in sorted(tables, key=lambda name: name == "trials"):
-            table = tables[name]
-            write_atomically(
-                self._path(name, part), lambda file, table=table: pq.write_table(table, file, compression="zstd")
-            )
+            content = pa.BufferOutputStream()
+            pq.write_table(tables[name], content, compression="zstd")
+            self.files.put(_part_file(name, part), memoryview(content.getvalue()))
 
     def part_statuses(self, part: str) -> Counter[str]:
-        """How many trials of `part` ended in which status; empty where it is not written."""
-        path = self._path("trials", part)
-        return Counter(pl.read_parquet(path, columns=["status"], glob=False)["status"] if path.exists() else [])
+        """Return how many trials of `part` ended in which status; empty where it is not written."""
+        name = _part_file("trials", part)
+        if not self.files.exists(name):
+            return Counter()
+        return Counter(pl.read_parquet(self.files.uri(name), columns=["status"], glob=False)["status"])
 
     def scan(self, table: str) -> pl.LazyFrame:
-        """The rows of `table`, one attempt for each trial; empty but typed where nothing is written yet."""
+        """Return the rows of `table`, one attempt for each trial; empty but typed where nothing is written yet."""
         if table == "runs":
             runs = self._parts("runs").sort("finished_at", "part", nulls_last=False)
             return runs.unique("run_id", keep="last", maintain_order=True).drop("part")
-        winners = _winners(self._parts("trials"))
+        best = _best_attempts(self._parts("trials"))
         if table == "trials":
-            return winners.drop("part")
+            return best.drop("part")
         return (
-            self._parts(table)
-            .join(winners.select("trial_id", "part"), on=["trial_id", "part"], how="semi")
-            .drop("part")
+            self._parts(table).join(best.select("trial_id", "part"), on=["trial_id", "part"], how="semi").drop("part")
         )
 
     def statuses(self) -> dict[str, str]:
-        """Status by trial_id of every trial in the store."""
-        frame = _winners(self._parts("trials")).select("trial_id", "status").collect()
-        return dict(frame.iter_rows())
+        """Return the status by trial_id of every trial in the store."""
+        attempts = self._parts("trials").select("trial_id", "status", "finished_at").drop_nulls("status")
+        frame = _best_last(attempts).select("trial_id", "status").collect()
+        # Of several attempts a dict keeps the last. Interned: a million trials share five strings.
+        return dict(zip(frame["trial_id"], map(sys.intern, frame["status"]), strict=True))
 
     def compact(self) -> int:
-        """Merge the parts of every table into one; returns how many files went. Do not run beside a sweep.
+        """Merge the part files of every table into one; return how many were merged. Do not run beside a sweep.
 
-        Killed half-way it leaves some rows twice on disk, in parts that readers tell apart.
+        Killed half-way it leaves some rows twice on disk, in part files that readers tell apart.
         """
-        # Listed before anything is read: a part that appears meanwhile is not removed.
-        old = [path for name in TABLES for path in self._files(name)]
-        if len(old) == len({path.parent for path in old}):
+        # Listed before anything is read: a part that appears meanwhile is not removed. Trials go first: without its
+        # row in `trials`, an old part is not read any more.
+        old = {table: self._files(table) for table in sorted(TABLES, key=lambda table: table != "trials")}
+        if all(len(files) <= 1 for files in old.values()):
             return 0
         merged = {name: self.scan(name).collect().to_arrow().cast(t.arrow) for name, t in TABLES.items()}
         part = f"compact-{uuid.uuid4().hex[:16]}"
         self.write(part, {name: table for name, table in merged.items() if table.num_rows})
-        # Trials go first: without its row in `trials`, an old part is not read any more.
-        for path in sorted(old, key=lambda path: path.parent.name != "trials"):
-            path.unlink()
-        return len(old)
+        for name in chain.from_iterable(old.values()):
+            self.files.delete(name)
+        return sum(map(len, old.values()))
 
-    def sweep_up(self) -> None:
+    def remove_stale_temp_files(self) -> None:
         """Remove temporary files that killed writers left behind."""
-        for path in self.root.glob("*/.*.tmp"):
-            with contextlib.suppress(FileNotFoundError):  # another sweep has just finished writing it
-                if path.stat().st_mtime < time.time() - STALE_SECONDS:
-                    path.unlink()
+        self.files.remove_stale_temp_files(older_than=STALE_SECONDS)
 
-    def _path(self, table: str, part: str) -> Path:
-        return self.root / table / f"{part}.parquet"
-
-    def _files(self, table: str) -> list[Path]:
-        return sorted((self.root / table).glob("*.parquet"))
+    def _files(self, table: str) -> list[str]:
+        return self.files.list(table, suffix=".parquet")
 
     def _parts(self, table: str) -> pl.LazyFrame:
-        """All rows on disk, with the name of their part."""
+        """Return all rows on disk, with the file name of their part, in the order of these names."""
         empty = TABLES[table].empty
         files = self._files(table)
         if not files:
             return empty.lazy().with_columns(part=pl.lit(None, dtype=pl.String))
         frame = pl.scan_parquet(
-            files,
+            [self.files.uri(name) for name in files],
             schema=empty.schema,
             missing_columns="insert",
             extra_columns="ignore",
@@ -129,17 +123,26 @@ class Store:
 
 
 def load_trials(root: str | Path = "results", *, trial_ids: Iterable[str] | None = None) -> pl.LazyFrame:
-    """The table `trials` of the store at `root`, one row for each trial; only `trial_ids` where given."""
+    """Return the table `trials` of the store at `root`, one row for each trial; only `trial_ids` where given."""
     return load(root, "trials", trial_ids=trial_ids)
 
 
 def load(root: str | Path, table: str, *, trial_ids: Iterable[str] | None = None) -> pl.LazyFrame:
-    """Any table of the store at `root`; see docs/columns.md."""
-    frame = Store(Path(root)).scan(table)
+    """Return any table of the store at `root`, only `trial_ids` where given; see docs/columns.md."""
+    frame = Store(str(root)).scan(table)
     return frame if trial_ids is None else frame.filter(pl.col("trial_id").is_in(list(trial_ids)))
 
 
-def _winners(trials: pl.LazyFrame) -> pl.LazyFrame:
-    """One attempt for each trial: a result before a failure, then the newest."""
-    result = pl.col("status").is_in(list(RESULTS))
-    return trials.sort(result, "finished_at", "part").unique("trial_id", keep="last", maintain_order=True)
+def _part_file(table: str, part: str) -> str:
+    return f"{table}/{part}.parquet"
+
+
+def _best_attempts(trials: pl.LazyFrame) -> pl.LazyFrame:
+    """Return one attempt for each trial: a result before a failure, then the newest, then the last part by name."""
+    return _best_last(trials).unique("trial_id", keep="last", maintain_order=True)
+
+
+def _best_last(trials: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the attempts with the best of each trial behind its others; `trials` come in the order of their parts."""
+    final = pl.col("status").is_in(list(FINAL_STATUSES))
+    return trials.sort(final, "finished_at", maintain_order=True)

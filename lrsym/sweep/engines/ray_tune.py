@@ -9,7 +9,6 @@ import contextlib
 import logging
 import os
 import platform
-import shutil
 import signal
 import sys
 import threading
@@ -22,6 +21,7 @@ from typing import Any
 
 import lrsym
 from lrsym.errors import UsageError
+from lrsym.results.store.filesystem import open_filesystem
 from lrsym.sweep.execution.events import Failure, PackEvent
 from lrsym.sweep.execution.queue import PackQueue
 from lrsym.sweep.execution.task import Task, run_task
@@ -162,7 +162,7 @@ class QueueCallback(tune.Callback):
 
 def run_pack_task(config: Mapping[str, Any], *, board: Any, task: Task) -> None:
     """Run the task on one pack: the trainable, which keeps nothing between trials."""
-    if not _marker(task).exists():
+    if not open_filesystem(task.root).exists(_marker(task)):
         tune.report({"completed": 0.0, "node_without_store": platform.node()})
         return
     pack: Pack = ray.get(board.get.remote(config["pack_id"]))
@@ -202,23 +202,20 @@ def _event(pack_id: str, result: Mapping[str, Any]) -> PackEvent:
     )
 
 
-def _marker(task: Task) -> Path:
-    """Return a file of the driver: a worker that does not see it would write its rows to a disk of its own."""
-    return task.root / ".tune" / task.run_id / "driver"
+def _marker(task: Task) -> str:
+    """Return the name of a file of the driver: a worker that does not see it would write rows to a disk of its own."""
+    return f".tune/{task.run_id}/driver"
 
 
 @contextlib.contextmanager
 def _tune_folder(task: Task) -> Iterator[str]:
     """Yield where Tune keeps its state while it runs: beside the tables, because every node must see it."""
-    folder = _marker(task).parent
-    folder.mkdir(parents=True)
-    _marker(task).touch()
+    files, folder = open_filesystem(task.root), f".tune/{task.run_id}"
+    files.put(_marker(task), b"")
     try:
-        yield str(folder)
+        yield files.uri(folder)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(OSError):  # another run is using it
-            folder.parent.rmdir()
+        files.delete_folder(folder)
 
 
 @contextlib.contextmanager

@@ -7,25 +7,27 @@ metadata the trials and the step. A pack that starts again goes on from there, t
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lrsym.config.trial import TRAINER_VERSION, Trial
-from lrsym.results.store.atomic import write_atomically
+from lrsym.config.trial import TRAINER_VERSION
+from lrsym.results.store.filesystem import FileSystem, open_filesystem
+from lrsym.sweep.execution.tensor_file import read_metadata, read_tensors
 from lrsym.sweep.planning.pack import Pack
-from lrsym.vocabulary import RESULTS
+from lrsym.vocabulary import FINAL_STATUSES
 
 if TYPE_CHECKING:
     from lrsym.results.store.store import Store
     from lrsym.testbed.training.training import State, Training
 
-SECONDS = 30.0
+CHECKPOINT_INTERVAL_SECONDS = 30.0
 """Least time between two checkpoints: what a killed pack loses, and no pack that is shorter writes one."""
 
-SHARE = 0.01
-"""Checkpoints may take this part of the time: a pack whose checkpoint is slow to write writes it less often."""
+MAX_CHECKPOINT_OVERHEAD = 0.01
+"""Share of the time that checkpoints may take: a pack whose checkpoint is slow to write writes it less often."""
+
+_FOLDER = "checkpoints"
 
 _FORMAT = 2
 """Checkpoints of another format are of no use."""
@@ -35,101 +37,102 @@ _REST = "rest"
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What a checkpoint holds: where training stands, the rows so far, and the seconds spent on them."""
+class Checkpoint:
+    """A pack in the middle of its training: the training's state, the rows so far, and the seconds spent on them."""
 
     state: "State"
     rows: dict[str, Any]
     seconds: float
 
 
-class Keeper:
-    """Writes and reads the checkpoint of one pack."""
+class CheckpointFile:
+    """The checkpoint of one pack in the results folder `root`.
 
-    def __init__(self, root: Path, pack: Sequence[Trial]) -> None:
-        self._pack = pack
-        self.path = _folder(root) / f"{Pack(tuple(pack)).id}.safetensors"
-        self._due = time.monotonic() + SECONDS
+    Written every `interval` seconds or, if writing takes more than `max_overhead` of the time, less often.
+    """
 
-    def offer(self, training: "Training", rows: dict[str, Any], *, seconds: float) -> None:
-        """Write a checkpoint if it is time for one."""
-        started = time.monotonic()
+    def __init__(
+        self,
+        root: str,
+        pack: Pack,
+        *,
+        interval: float = CHECKPOINT_INTERVAL_SECONDS,
+        max_overhead: float = MAX_CHECKPOINT_OVERHEAD,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._files, self._pack = open_filesystem(root), pack
+        self.name = f"{_FOLDER}/{pack.id}.safetensors"
+        self._interval, self._max_overhead, self._clock = interval, max_overhead, clock
+        self._due = clock() + interval
+
+    def save_if_due(self, training: "Training", rows: dict[str, Any], *, seconds: float) -> None:
+        """Write a checkpoint if the last one is old enough."""
+        started = self._clock()
         if started < self._due:
             return
         with contextlib.suppress(OSError):  # a disk that is full, or away: the last one stays, and the pack goes on
-            self.write(training.state(), rows, seconds=seconds)
-        ended = time.monotonic()
-        self._due = ended + max(SECONDS, (ended - started) / SHARE)
+            self.save(training.state(), rows, seconds=seconds)
+        ended = self._clock()
+        self._due = ended + max(self._interval, (ended - started) / self._max_overhead)
 
-    def write(self, state: "State", rows: dict[str, Any], *, seconds: float) -> None:
+    def save(self, state: "State", rows: dict[str, Any], *, seconds: float) -> None:
         """Write a checkpoint now."""
         import torch
         from safetensors.torch import save
 
-        told = {
-            "format": _FORMAT, "trainer_version": TRAINER_VERSION, "trials": [t.trial_id for t in self._pack],
-            "step": state.step, "steps": self._pack[0].n_steps,
+        metadata = {
+            "format": _FORMAT, "trainer_version": TRAINER_VERSION, "trials": [*self._pack.trial_ids],
+            "step": state.step, "steps": self._pack.n_steps,
         }  # fmt: skip
         # A tensor and not metadata: safetensors limits those to 100 MB, and a plan reads them all.
         rest = json.dumps({"streams": state.streams, "rows": rows, "seconds": seconds}, allow_nan=False).encode()
         tensors = {name: t.cpu().contiguous() for name, t in state.tensors.items()}
         tensors[_REST] = torch.frombuffer(bytearray(rest), dtype=torch.uint8)
-        content = save(tensors, metadata={"checkpoint": json.dumps(told)})
-        write_atomically(self.path, lambda file: file.write(content))
+        self._files.put(self.name, save(tensors, metadata={"checkpoint": json.dumps(metadata)}))
 
-    def load(self, *, device: str) -> Kept | None:
-        """The checkpoint of these trials by this trainer; None where there is none or it cannot be used."""
-        from safetensors import safe_open
-
+    def load(self, *, device: str) -> Checkpoint | None:
+        """Return the checkpoint of these trials by this trainer; None where there is none or it cannot be used."""
         from lrsym.testbed.training.training import State
 
-        with contextlib.suppress(OSError):
-            told = _told(self.path)
-            if told is None or told["trials"] != [t.trial_id for t in self._pack]:
+        with contextlib.suppress(OSError, ValueError):
+            metadata = _read_metadata(self._files, self.name)
+            if metadata is None or metadata["trials"] != [*self._pack.trial_ids]:
                 return None
-            with safe_open(self.path, framework="pt", device=device) as file:
-                # No dict: an open file has keys() but cannot be iterated itself.
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = read_tensors(self._files, self.name, device=device)
             rest = json.loads(tensors.pop(_REST).cpu().numpy().tobytes())
-            return Kept(State(told["step"], tensors, rest["streams"]), rest["rows"], rest["seconds"])
+            return Checkpoint(State(metadata["step"], tensors, rest["streams"]), rest["rows"], rest["seconds"])
         return None
 
     def remove(self) -> None:
-        """The pack has its rows: the checkpoint has done its work."""
-        self.path.unlink(missing_ok=True)
+        """Remove the checkpoint, if there is one: the pack has its rows, or must start afresh."""
+        self._files.delete(self.name)
 
 
-def started(root: Path) -> list[tuple[tuple[str, ...], float]]:
-    """Trial ids of each pack with a checkpoint below `root` and how far it is, 0..1; the furthest first."""
-    found = [(tuple(told["trials"]), told["step"] / told["steps"]) for _, told in _all(root) if told]
-    return sorted(found, key=lambda pack: -pack[1])
+def list_checkpoints(root: str) -> list[tuple[tuple[str, ...], float]]:
+    """Return the trial ids of each pack with a checkpoint and how far it is, 0..1; the furthest first."""
+    usable = [metadata for _, metadata in _read_all_metadata(open_filesystem(root)) if metadata]
+    packs = [(tuple(metadata["trials"]), metadata["step"] / metadata["steps"]) for metadata in usable]
+    return sorted(packs, key=lambda pack: -pack[1])
 
 
-def sweep_up(store: "Store") -> None:
+def remove_stale_checkpoints(store: "Store") -> None:
     """Remove the checkpoints with a trial that is finished, and those of other trainers or damaged: of no use."""
-    found = list(_all(store.root))
-    finished = {name for name, status in store.statuses().items() if status in RESULTS} if found else set()
-    for path, told in found:
-        if told is None or not {*told["trials"]}.isdisjoint(finished):
-            path.unlink(missing_ok=True)
+    checkpoints = list(_read_all_metadata(store.files))
+    finished = {name for name, status in store.statuses().items() if status in FINAL_STATUSES} if checkpoints else set()
+    for name, metadata in checkpoints:
+        if metadata is None or not finished.isdisjoint(metadata["trials"]):
+            store.files.delete(name)
 
 
-def _folder(root: Path) -> Path:
-    return root / "checkpoints"
-
-
-def _all(root: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
-    for path in sorted(_folder(root).glob("*.safetensors")):
+def _read_all_metadata(files: FileSystem) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    for name in files.list(_FOLDER, suffix=".safetensors"):
         with contextlib.suppress(OSError):  # another sweep has just replaced or removed it
-            yield path, _told(path)
+            yield name, _read_metadata(files, name)
 
 
-def _told(path: Path) -> dict[str, Any] | None:
-    """The metadata of a checkpoint of this trainer, else None; OSError where it cannot be read. Tensors are not."""
-    from safetensors import SafetensorError, safe_open
-
-    with contextlib.suppress(SafetensorError, KeyError, ValueError):
-        with safe_open(path, framework="numpy") as file:
-            told = json.loads(file.metadata()["checkpoint"])
-        return told if (told["format"], told["trainer_version"]) == (_FORMAT, TRAINER_VERSION) else None
+def _read_metadata(files: FileSystem, name: str) -> dict[str, Any] | None:
+    """Return the metadata of a checkpoint of this trainer, else None; OSError where it cannot be read."""
+    with contextlib.suppress(KeyError, ValueError):
+        metadata = json.loads(read_metadata(files, name)["checkpoint"])
+        return metadata if (metadata["format"], metadata["trainer_version"]) == (_FORMAT, TRAINER_VERSION) else None
     return None

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from lrsym.config.trial import Trial
 from lrsym.results.store.schema import TABLES
+from lrsym.results.store.trial_row import axis_values
 
 if TYPE_CHECKING:
     from lrsym.testbed.evaluation import Accuracies
@@ -105,11 +106,6 @@ class PackRows:
         kept = {name: [r for r in getattr(self, name) if r["trial_id"] not in lost] for name in _MECHANISM}
         named = {"trials": rows, "curves": self.curves, **kept}
         return {name: TABLES[name].build(rows) for name, rows in named.items()}
-
-
-def axis_values(trial: Trial) -> dict[str, object]:
-    """Return the trial's identity and axes as columns of the table `trials`."""
-    return {"trial_id": trial.trial_id, **{key.rpartition(".")[2]: value for key, value in trial.values().items()}}
 
 
 def status_rows(trials: Sequence[Trial], *, status: str, message: str | None, run_id: str) -> dict[str, pa.Table]:

@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Protocol, Self
 
 from lrsym.results.store.store import Store
-from lrsym.sweep.execution.checkpoint import Keeper
+from lrsym.sweep.execution.checkpoint import CheckpointFile
 from lrsym.sweep.execution.events import Failure, PackEvent, describe, text_of
 from lrsym.sweep.execution.queue import Recorder
 from lrsym.sweep.execution.rows import status_rows
@@ -23,7 +22,7 @@ class Task(Recorder, Protocol):
     """A function from a pack to how its trials ended, which can be sent to another process."""
 
     @property
-    def root(self) -> Path:
+    def root(self) -> str:
         """The results folder, which workers must see."""
         ...
 
@@ -73,7 +72,7 @@ class TrainTask:
     checkpoint. Weights are written before the rows: of a trial that counts as finished they are there.
     """
 
-    root: Path
+    root: str
     run_id: str
     device: str
     threads: int
@@ -84,7 +83,7 @@ class TrainTask:
     def of(cls, store: Store, run_id: str, settings: Settings) -> Self:
         """Return the task of a run with these settings."""
         return cls(
-            store.root.absolute(), run_id, settings.device, settings.threads, settings.timeout, settings.save_weights
+            store.files.uri(), run_id, settings.device, settings.threads, settings.timeout, settings.save_weights
         )
 
     def for_worker(self, number: int) -> Self:
@@ -101,7 +100,7 @@ class TrainTask:
         if finished := store.part_statuses(pack.id):
             return finished
         torch.set_num_threads(self.threads)
-        checkpoint = Keeper(self.root, pack.trials)
+        checkpoint = CheckpointFile(self.root, pack)
         try:
             trained = run_pack(
                 pack.trials,
@@ -134,7 +133,7 @@ class TrainTask:
 
     def discard_checkpoint(self, pack: Pack) -> None:
         """Remove the checkpoint of `pack`."""
-        Keeper(self.root, pack.trials).remove()
+        CheckpointFile(self.root, pack).remove()
 
 
 def _is_out_of_memory(error: Exception) -> bool:

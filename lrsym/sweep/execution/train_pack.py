@@ -8,7 +8,7 @@ import pyarrow as pa
 import torch
 
 from lrsym.config.trial import Trial
-from lrsym.sweep.execution.checkpoint import Keeper
+from lrsym.sweep.execution.checkpoint import CheckpointFile
 from lrsym.sweep.execution.rows import PackRows
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Candidates, evaluate
@@ -37,7 +37,7 @@ def run_pack(
     device: torch.device,
     timeout: float | None = None,
     report: Callable[[float], None] = lambda completed: None,
-    checkpoint: Keeper | None = None,
+    checkpoint: CheckpointFile | None = None,
 ) -> TrainedPack:
     """Train and evaluate `trials` as one pack.
 
@@ -58,7 +58,7 @@ def run_pack(
 
     def save_checkpoint(training: Training) -> None:
         if checkpoint and training.step < n_steps:
-            checkpoint.offer(training, rows.state(), seconds=before + time.monotonic() - started)
+            checkpoint.save_if_due(training, rows.state(), seconds=before + time.monotonic() - started)
 
     snapshots = fit(trials, data, device=device, start=saved.state if saved else None, after=save_checkpoint)
     saved = None  # its tensors are copied and then not needed any more

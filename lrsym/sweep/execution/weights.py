@@ -8,33 +8,39 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from lrsym.config.axes import axes
 from lrsym.config.trial import TRAINER_VERSION, Trial
 from lrsym.errors import UsageError
-from lrsym.results.store.atomic import write_atomically
+from lrsym.results.store.filesystem import FileSystem, open_filesystem
+from lrsym.sweep.execution.tensor_file import read_metadata, read_tensors
 from lrsym.testbed.model.trained import TrainedModel
 from lrsym.testbed.training.training import Snapshot
 
-
-def weights_path(root: str | Path, trial_id: str) -> Path:
-    """Where the parameters of a trial are, or would be."""
-    return Path(root) / "weights" / f"{trial_id}.safetensors"
+_FOLDER = "weights"
+_SUFFIX = ".safetensors"
 
 
-def save_weights(root: str | Path, model: TrainedModel) -> Path:
-    """The file that holds the parameters of `model`, written now."""
+def weights_path(root: str, trial_id: str) -> str:
+    """Return where the parameters of a trial are, or would be."""
+    return f"{open_filesystem(root).root}/{_name(trial_id)}"
+
+
+def has_weights(root: str, trial_id: str) -> bool:
+    """Return whether the parameters of a trial are in the results folder."""
+    return open_filesystem(root).exists(_name(trial_id))
+
+
+def save_weights(root: str, model: TrainedModel) -> None:
+    """Write the parameters of `model` into the file of its trial."""
     canonical = json.dumps(model.trial.values(), sort_keys=True, separators=(",", ":"), allow_nan=False)
     metadata = {"trial_id": model.trial.trial_id, "trainer_version": str(TRAINER_VERSION), "trial": canonical}
     content = save({name: t.cpu().clone() for name, t in model.tensors().items()}, metadata=metadata)
-    path = weights_path(root, model.trial.trial_id)
-    write_atomically(path, lambda file: file.write(content))
-    return path
+    open_filesystem(root).put(_name(model.trial.trial_id), content)
 
 
-def save_pack(root: str | Path, trials: Sequence[Trial], last: Snapshot) -> None:
+def save_pack(root: str, trials: Sequence[Trial], last: Snapshot) -> None:
     """Write the parameters of every member that has not diverged."""
     models = TrainedModel.members(trials, last.parameters)
     for model, step in zip(models, last.diverged_at.tolist(), strict=True):
@@ -43,38 +49,43 @@ def save_pack(root: str | Path, trials: Sequence[Trial], last: Snapshot) -> None
 
 
 def load_weights(root: str | Path, trial_id: str, *, device: str = "cpu") -> TrainedModel:
-    """The trained model of a trial: `tensors()` by name, `trial`, and `layout`, `flat`, `scale` for the testbed.
+    """Return the trained model of a trial: `tensors()` by name, `trial`, and `layout`, `flat`, `scale` for the testbed.
 
     `trial_id` may be its beginning. Raises UsageError where there is no such file, where several match, or where it
     is damaged or belongs to another trainer version.
     """
-    path = _named(root, trial_id)
-    if not path.exists():
-        raise UsageError(
-            f"there are no weights of {trial_id} in {path.parent}; lrsym explain {trial_id} trains it again and keeps "
-            "them, lrsym sweep --save-weights keeps those of new trials"
-        )
+    files = open_filesystem(root)
+    name = _find_name(files, trial_id)
     try:
-        with safe_open(path, framework="pt", device=device) as file:
-            # No dict: an open file has keys() but cannot be iterated itself.
-            metadata, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return TrainedModel.from_tensors(_trial(metadata), tensors)
-    except (SafetensorError, KeyError, ValueError) as error:
+        tensors = read_tensors(files, name, device=device)
+        return TrainedModel.from_tensors(_trial(read_metadata(files, name)), tensors)
+    except (KeyError, ValueError) as error:
         why = " ".join(str(error).split())[:300]
-        raise UsageError(f"{path} does not hold the weights of {trial_id}: {why}; remove the file") from None
+        raise UsageError(
+            f"{files.root}/{name} does not hold the weights of {trial_id}: {why}; remove the file"
+        ) from None
 
 
-def _named(root: str | Path, trial_id: str) -> Path:
-    """The one file whose trial_id begins with `trial_id`, else the file that would have that name."""
-    path = weights_path(root, trial_id)
-    found = sorted(other for other in path.parent.glob("*.safetensors") if other.stem.startswith(trial_id.lower()))
-    if len(found) > 1:
-        raise UsageError(f"{len(found)} files in {path.parent} begin with {trial_id}; give more digits")
-    return found[0] if found else path
+def _name(trial_id: str) -> str:
+    return f"{_FOLDER}/{trial_id}{_SUFFIX}"
+
+
+def _find_name(files: FileSystem, trial_id: str) -> str:
+    """Return the name of the one file whose trial_id begins with `trial_id`."""
+    start = _name(trial_id.lower()).removesuffix(_SUFFIX)
+    names = [name for name in files.list(_FOLDER, suffix=_SUFFIX) if name.startswith(start)]
+    if not names:
+        raise UsageError(
+            f"there are no weights of {trial_id} in {files.root}/{_FOLDER}; lrsym explain {trial_id} trains it again "
+            "and keeps them, lrsym sweep --save-weights keeps those of new trials"
+        )
+    if len(names) > 1:
+        raise UsageError(f"{len(names)} files in {files.root}/{_FOLDER} begin with {trial_id}; give more digits")
+    return names[0]
 
 
 def _trial(metadata: dict[str, str]) -> Trial:
-    """The trial of a file; axes that came after it have their neutral value. ValueError if its identity differs."""
+    """Return the trial of a file, neutral values in axes that came after it; ValueError if its identity differs."""
     neutral = {axis.key: axis.neutral for axis in axes() if axis.neutral is not None}
     trial = Trial.from_axes({**neutral, **json.loads(metadata["trial"])})
     if trial.trial_id != metadata["trial_id"]:

@@ -61,7 +61,7 @@ def measure(request: MeasureRequest, folder: Path, *, device: str, threads: int)
     evaluations, overhead, disk = (), None, None
     if request.evaluations:
         with tempfile.TemporaryDirectory(dir=folder) as root:
-            task = TrainTask(Path(root), "pilot", device, threads)
+            task = TrainTask(root, "pilot", device, threads)
             evaluations, overhead, disk = _outside_steps(request, task, step=median(steps))
     memory, capacity = _memory(device)
     return Timing(steps, busy, evaluations, overhead, disk, memory, capacity)
@@ -122,7 +122,7 @@ def _outside_steps(
     evaluations = tuple(max(0.0, after - before - step) for before, after in pairwise(times[1:]))
     spent = n * (step + sum(evaluations) / len(evaluations))
     points = len(request.pack.trials[0].evaluation_steps)
-    return evaluations, max(0.0, whole - spent), disk_usage(task.root, pack.id, points=points)
+    return evaluations, max(0.0, whole - spent), disk_usage(Path(task.root), pack.id, points=points)
 
 
 def _memory(device: str) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.planning.packing import PackList, default_pack_size, group_by_shape, makespan
 from lrsym.sweep.planning.workload import rough_seconds
 from lrsym.sweep.spec.sweep_file import Sweep
-from lrsym.vocabulary import RESULTS
+from lrsym.vocabulary import FINAL_STATUSES
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def make_plan(
     """
     ids = [trial.trial_id for trial in sweep.trials]
     known = [statuses.get(trial_id) for trial_id in ids]
-    pending = {ids[place]: place for place, status in enumerate(known) if status not in RESULTS}
+    pending = {ids[place]: place for place, status in enumerate(known) if status not in FINAL_STATUSES}
     started: list[Pack] = []
     for of_pack, completed in checkpoints:
         if pending.keys() >= {*of_pack}:
@@ -74,8 +74,8 @@ def make_plan(
         sweep=sweep.name,
         trials=len(known),
         new=known.count(None),
-        done=sum(status in RESULTS for status in known),
-        failed=sum(status is not None and status not in RESULTS for status in known),
+        done=sum(status in FINAL_STATUSES for status in known),
+        failed=sum(status is not None and status not in FINAL_STATUSES for status in known),
         diverged=known.count("diverged"),
         packs=PackList(sweep.trials, groups, size=size, started=started),
         workers=workers,

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lrsym.errors import UsageError
+from lrsym.results.store.filesystem import LocalFolder
 from lrsym.results.store.schema import SCHEMA_VERSION, TABLES, array
 from lrsym.results.store.store import STALE_SECONDS, Store, load, load_trials
 
@@ -61,6 +62,21 @@ def test_a_result_wins_over_a_failure_and_the_newer_result_over_the_older(tmp_pa
     assert store.statuses() == {"x": "done", "y": "done"}
 
 
+def test_of_attempts_that_ended_together_the_last_part_by_name_wins(tmp_path):
+    store = Store(tmp_path)
+    for part, value in (("b", 0.2), ("a", 0.1)):
+        store.write(part, {"trials": trials(("x", "done", 0, value))})
+    store.write("b-failed", {"trials": trials(("x", "crashed", 9, None), ("y", "crashed", 0, None))})
+    store.write("c-failed", {"trials": trials(("y", "timeout", 0, None))})
+    assert load_trials(tmp_path).filter(trial_id="x").select("unseen_order").collect().item() == 0.2
+    assert store.statuses() == {"x": "done", "y": "timeout"}
+
+
+def test_a_row_without_a_status_is_that_of_no_attempt(tmp_path):
+    Store(tmp_path).write("a", {"trials": trials(("x", None, 0, None), ("y", "done", 0, 0.5))})
+    assert Store(tmp_path).statuses() == {"y": "done"}
+
+
 def test_rows_of_the_losing_attempt_are_not_read(tmp_path):
     store = Store(tmp_path)
     store.write("a", {"trials": trials(("x", "done", 1, 0.1)), "curves": curves(("x", 10, 1.0), ("x", 20, 2.0))})
@@ -73,40 +89,23 @@ def test_curves_whose_trials_were_never_written_are_not_read(tmp_path):
     assert len(load(tmp_path, "curves").collect()) == 0
 
 
-def test_the_table_trials_is_written_last(tmp_path, monkeypatch):
-    order = []
-    monkeypatch.setattr(
-        "lrsym.results.store.store.write_atomically", lambda path, write: order.append(path.parent.name)
-    )
-    Store(tmp_path).write("a", {"trials": trials(), "curves": curves(), "terms": curves()})
-    assert order[-1] == "trials"
-    assert set(order) == {"trials", "curves", "terms"}
-
-
-def test_a_write_that_fails_leaves_the_old_part_and_no_temporary_file(tmp_path, monkeypatch):
-    store = Store(tmp_path)
-    store.write("a", {"trials": trials(("x", "done", 0, 0.5))})
-
-    def full(*_, **__):
-        raise OSError("no space left")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="no space"):
-        store.write("a", {"trials": trials(("x", "done", 0, 0.9))})
-    assert load_trials(tmp_path).select("unseen_order").collect().item() == 0.5
-    assert list(tmp_path.glob("*/.*")) == []
+@pytest.mark.parametrize("table", sorted({*TABLES} - {"trials"}))
+def test_a_trial_has_no_row_unless_all_its_other_tables_are_written(tmp_path, table):
+    (tmp_path / table).write_text("a file where a folder must be")
+    with pytest.raises(OSError, match=table):
+        Store(tmp_path).write("a", {name: TABLES[name].build([]) for name in TABLES})
+    assert not (tmp_path / "trials").exists()
 
 
 def test_half_written_files_of_a_killed_writer_are_not_read_and_removed_once_stale(tmp_path):
     store = Store(tmp_path)
     store.write("a", {"trials": trials(("x", "done", 0, 0.5))})
     old, young = tmp_path / "trials" / ".b.parquet.1.tmp", tmp_path / "trials" / ".c.parquet.2.tmp"
-    for path in (old, young):
+    for path, age in ((old, STALE_SECONDS + 5), (young, STALE_SECONDS - 5)):
         path.write_bytes(b"PAR1 half")
-    past = time.time() - STALE_SECONDS - 5
-    os.utime(old, (past, past))
+        os.utime(path, (time.time() - age,) * 2)
     assert len(load_trials(tmp_path).collect()) == 1
-    store.sweep_up()
+    store.remove_stale_temp_files()
     assert not old.exists()
     assert young.exists()
 
@@ -131,40 +130,45 @@ def test_a_store_of_one_table_is_compacted_too(tmp_path):
     assert store.statuses() == {"t0": "done", "t1": "done"}
 
 
-def test_a_part_that_appears_while_compacting_is_kept(tmp_path, monkeypatch):
-    store, write = Store(tmp_path), Store.write
+class WrittenBeside(Store):
+    """A store into which a sweep writes while it is compacted."""
+
+    def write(self, part, tables):
+        super().write("late", {"trials": trials(("late", "done", 9, 0.5))})
+        super().write(part, tables)
+
+
+def test_a_part_that_appears_while_compacting_is_kept(tmp_path):
     for i in range(2):
-        store.write(f"p{i}", {"trials": trials((f"t{i}", "done", i, 0.5))})
-
-    def beside_a_sweep(self, part, tables):
-        write(self, "late", {"trials": trials(("late", "done", 9, 0.5))})
-        write(self, part, tables)
-
-    monkeypatch.setattr(Store, "write", beside_a_sweep)
-    store.compact()
-    assert set(store.statuses()) == {"t0", "t1", "late"}
+        Store(tmp_path).write(f"p{i}", {"trials": trials((f"t{i}", "done", i, 0.5))})
+    WrittenBeside(tmp_path).compact()
+    assert set(Store(tmp_path).statuses()) == {"t0", "t1", "late"}
 
 
-@pytest.mark.parametrize("survivors", [0, 1, 2])
-def test_a_compaction_killed_half_way_doubles_no_row(tmp_path, monkeypatch, survivors):
+class KilledFolder(LocalFolder):
+    """Deletes `left` files and is killed at the next."""
+
+    left = 0
+
+    def delete(self, name):
+        if self.left == 0:
+            raise KeyboardInterrupt
+        self.left -= 1
+        super().delete(name)
+
+
+@pytest.mark.parametrize("left", range(9))
+def test_a_compaction_killed_half_way_doubles_no_row(tmp_path, left):
     store = Store(tmp_path)
     for i in range(3):
         store.write(f"p{i}", {"trials": trials((f"t{i}", "done", i, i / 10)), "curves": curves((f"t{i}", 1, 1.0))})
         store.write(f"pr{i}", {"runs": TABLES["runs"].build([{"run_id": str(i), "finished_at": NOON}])})
-    before, unlink, left = snapshot(store), type(tmp_path).unlink, [survivors]
-
-    def dies(path, missing_ok=False):
-        if path.name.startswith("p"):
-            if left[0] == 0:
-                raise KeyboardInterrupt
-            left[0] -= 1
-        unlink(path, missing_ok=missing_ok)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(tmp_path), "unlink", dies)
-        with pytest.raises(KeyboardInterrupt):
-            store.compact()
-    assert snapshot(store) == before
+    before = snapshot(store)
+    store.files = KilledFolder(tmp_path)
+    store.files.left = left
+    with pytest.raises(KeyboardInterrupt):
+        store.compact()
+    assert snapshot(Store(tmp_path)) == before
 
 
 def test_a_part_tells_how_its_trials_ended(tmp_path):
@@ -208,10 +212,15 @@ def test_a_file_of_an_older_schema_is_read_with_nulls_for_what_it_lacks(tmp_path
 
 
 def test_a_file_in_place_of_the_folder_is_the_users_mistake(tmp_path):
-    file = tmp_path / "results"
-    file.write_text("")
-    with pytest.raises(UsageError, match="must be a folder"):
-        Store(file)
+    (tmp_path / "results").write_text("")
+    for read in (Store, load_trials, lambda root: load(root, "curves")):
+        with pytest.raises(UsageError, match="must be a folder"):
+            read(tmp_path / "results")
+
+
+def test_the_loaders_take_a_path_as_well_as_text(tmp_path):
+    Store(str(tmp_path)).write("a", {"trials": trials(("x", "done", 0, 0.5))})
+    assert load_trials(tmp_path).collect().equals(load(str(tmp_path), "trials").collect())
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -115,7 +115,7 @@ def test_a_sweep_that_loses_a_node_has_every_row_exactly_once(tmp_path: Path, mo
         run_ray(PackQueue(plan.packs, recorder=task, listeners=[listen]), task, workers=2)
         assert cluster.lost
 
-    on_disk = pl.read_parquet(store.root / "trials" / "*.parquet")
+    on_disk = pl.read_parquet(store.files.uri("trials/*.parquet"))
     assert on_disk["status"].to_list() == ["done"] * 8
     assert set(on_disk["trial_id"]) == {trial.trial_id for trial in sweep.trials}
     assert finished == {pack.id for pack in plan.packs}

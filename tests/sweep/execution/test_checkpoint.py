@@ -2,18 +2,26 @@
 
 import io
 import itertools
+import json
 
 import pytest
+import torch
 from rich.console import Console
+from safetensors.torch import save
 
+from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.store import Store
-from lrsym.sweep.execution import checkpoint
-from lrsym.sweep.execution.checkpoint import Keeper, started, sweep_up
+from lrsym.sweep.execution.checkpoint import CheckpointFile, list_checkpoints, remove_stale_checkpoints
+from lrsym.sweep.execution.events import PackEvent
 from lrsym.sweep.execution.progress import Display
-from lrsym.sweep.execution.task import Job, Progress, execute, record_dead_worker
+from lrsym.sweep.execution.tensor_file import read_metadata, read_tensors
 from lrsym.sweep.execution.train_pack import run_pack
-from lrsym.sweep.planning.plan import make_plan, pack_id
+from lrsym.sweep.planning.packing import PackList, make_packs
+from lrsym.sweep.planning.plan import make_plan
+from lrsym.testbed.training.training import State
 from tests.small_trials import CPU, small
+from tests.sweep.execution import one_task
+from tests.sweep_of import pack_of, sweep_of
 
 KINDS = {
     "with replacement": {},
@@ -52,157 +60,205 @@ def rows(tables):
     }
 
 
-@pytest.fixture
-def at_each_step(monkeypatch):
-    monkeypatch.setattr(checkpoint, "SECONDS", 0)
-    monkeypatch.setattr(checkpoint, "SHARE", 1e9)
+def at_each_step(root, trials):
+    """The checkpoint of `trials`, written after every step."""
+    return CheckpointFile(root, pack_of(*trials), interval=0, max_overhead=1e9)
+
+
+def train(trials, file=None, *, report=lambda fraction: None):
+    """The tables of `trials`, trained on from `file` where it is given."""
+    return run_pack(trials, run_id="r", device=CPU, report=report, checkpoint=file).tables
+
+
+def stopped(trials, root, *, after):
+    """The checkpoint that is left of a pack stopped at its evaluation number `after`."""
+    file = at_each_step(root, trials)
+    with pytest.raises(StoppedError):
+        train(trials, file, report=stop_after(after))
+    return file
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_stopped_pack_gives_the_rows_it_would_have_given(tmp_path, at_each_step, kind):
+def test_a_stopped_pack_gives_the_rows_it_would_have_given(tmp_path, kind):
     trials = pack(**KINDS[kind])
-    whole = run_pack(trials, run_id="r", device=CPU)
-    with pytest.raises(StoppedError):
-        run_pack(trials, run_id="r", device=CPU, report=stop_after(3), keeper=Keeper(tmp_path, trials))
-    heard = []
-    found = run_pack(trials, run_id="r", device=CPU, report=heard.append, keeper=Keeper(tmp_path, trials))
-    assert rows(found) == rows(whole)
-    assert 0 < heard[0] < heard[-1] == 1.0
-    assert heard[0] * 150 % 64 not in (0, 1)  # in the middle of a chunk of batches
+    whole = train(trials)
+    stopped(trials, tmp_path, after=3)
+    fractions = []
+    assert rows(train(trials, CheckpointFile(tmp_path, pack_of(*trials)), report=fractions.append)) == rows(whole)
+    assert 0 < fractions[0] < fractions[-1] == 1.0
+    assert fractions[0] * 150 % 64 not in (0, 1)  # in the middle of a chunk of batches
 
 
-def test_seconds_of_a_pack_that_went_on_count_both_parts(tmp_path, at_each_step):
+def test_seconds_of_a_pack_that_went_on_count_both_parts(tmp_path):
     trials = pack()
-    keeper = Keeper(tmp_path, trials)
-    with pytest.raises(StoppedError):
-        run_pack(trials, run_id="r", device=CPU, report=stop_after(5), keeper=keeper)
-    before = keeper.load(device="cpu").seconds
-    found = run_pack(trials, run_id="r", device=CPU, keeper=Keeper(tmp_path, trials))
+    before = stopped(trials, tmp_path, after=5).load(device="cpu").seconds
+    tables = train(trials, CheckpointFile(tmp_path, pack_of(*trials)))
     assert before > 0
-    assert sum(found["trials"]["seconds"].to_pylist()) > before
+    assert sum(tables["trials"]["seconds"].to_pylist()) > before
 
 
-def test_a_pack_shorter_than_the_interval_writes_none_and_a_finished_one_leaves_none(tmp_path, monkeypatch):
-    trials = pack()
-    run_pack(trials, run_id="r", device=CPU, keeper=Keeper(tmp_path, trials))
+def test_a_pack_shorter_than_the_interval_writes_no_checkpoint(tmp_path):
+    one_task.train(tmp_path, pack())
     assert not (tmp_path / "checkpoints").exists()
-    monkeypatch.setattr(checkpoint, "SECONDS", 0)
+
+
+def test_a_pack_that_has_its_rows_has_no_checkpoint_any_more(tmp_path):
+    trials = pack()
+    stopped(trials, tmp_path, after=3)
     seen = []
-    execute(trials, Job(tmp_path, "r", "cpu", 1), report=lambda f: seen.append(Keeper(tmp_path, trials).path.exists()))
-    assert any(seen)
+    one_task.train(tmp_path, trials, report=lambda fraction: seen.append(list_checkpoints(tmp_path)))
+    assert all(seen)
     assert not any((tmp_path / "checkpoints").iterdir())
     assert len(Store(tmp_path).statuses()) == 2
 
 
-def test_checkpoints_are_as_rare_as_their_cost_asks_for(tmp_path, monkeypatch):
-    clock = itertools.count(0, 10)  # every look at the clock is ten seconds after the last
-    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: next(clock))
+class Training:
+    """Stands for a training: each time it is asked for its state it is a step further."""
+
+    step = 0
+
+    def state(self):
+        self.step += 1
+        return State(self.step, {"weight": torch.zeros(2)}, [])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (300, 1),  # written at 30 s, in 10 s, so next due 10 s / 1 % later, at 1040 s
+        (1030, 1),
+        (1050, 2),
+        (2060, 3),
+    ],
+)
+def test_checkpoints_are_as_rare_as_their_cost_asks_for(tmp_path, seconds, expected):
+    now, training, trials = [0.0], Training(), pack()
+
+    class Slow(CheckpointFile):
+        def save(self, *state, **more):
+            super().save(*state, **more)
+            now[0] += 10
+
+    file = Slow(tmp_path, pack_of(*trials), interval=30, max_overhead=0.01, clock=lambda: now[0])
+    while now[0] < seconds:
+        now[0] += 1
+        file.save_if_due(training, {}, seconds=0.0)
+    assert training.step == expected
+    assert CheckpointFile(tmp_path, pack_of(*trials)).load(device="cpu").state.step == expected
+
+
+def test_a_checkpoint_that_costs_nothing_is_written_once_an_interval(tmp_path):
+    now, training = [0.0], Training()
+    file = CheckpointFile(tmp_path, pack_of(*pack()), interval=30, max_overhead=0.01, clock=lambda: now[0])
+    for _ in range(100):
+        now[0] += 1
+        file.save_if_due(training, {}, seconds=0.0)
+    assert training.step == 3
+
+
+def damaged(content, damage):
+    return {
+        "cut in its header": content[:50],
+        "cut in its tensors": content[:-50],
+        "empty": b"",
+        "of foreign bytes": b"no tensors at all",
+        "without metadata": (2).to_bytes(8, "little") + b"{}",
+    }[damage]
+
+
+@pytest.mark.parametrize(
+    "damage", ["cut in its header", "cut in its tensors", "empty", "of foreign bytes", "without metadata"]
+)
+def test_a_damaged_checkpoint_is_not_used(tmp_path, damage):
     trials = pack()
-    keeper, written = Keeper(tmp_path, trials), []
-    monkeypatch.setattr(keeper, "write", lambda state, *rest, **more: written.append(state))
-
-    class Training:
-        def state(self):
-            return "state"
-
-    for _ in range(200):
-        keeper.offer(Training(), {}, seconds=0.0)
-    assert len(written) == 2  # due after 30 s, takes 10 s of the clock, and then 10 s / 1 % later
+    path = tmp_path / stopped(trials, tmp_path, after=4).name
+    path.write_bytes(damaged(path.read_bytes(), damage))
+    assert CheckpointFile(tmp_path, pack_of(*trials)).load(device="cpu") is None
+    assert rows(train(trials, CheckpointFile(tmp_path, pack_of(*trials)))) == rows(train(trials))
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "other trainer", "other format", "other order"])
-def test_a_checkpoint_that_cannot_be_used_is_not(tmp_path, at_each_step, monkeypatch, damage):
+@pytest.mark.parametrize("key", ["trainer_version", "format"])
+def test_a_checkpoint_of_another_trainer_or_format_is_neither_used_nor_listed_and_goes(tmp_path, key):
+    files, trials = open_filesystem(tmp_path), pack()
+    file = stopped(trials, tmp_path, after=4)
+    metadata = json.loads(read_metadata(files, file.name)["checkpoint"])
+    assert metadata["step"] > 0
+    changed = {"checkpoint": json.dumps({**metadata, key: -1})}
+    files.put(file.name, save(read_tensors(files, file.name, device="cpu"), metadata=changed))
+    assert file.load(device="cpu") is None
+    assert list_checkpoints(tmp_path) == []
+    remove_stale_checkpoints(Store(tmp_path))
+    assert not files.exists(file.name)
+
+
+def test_a_checkpoint_of_the_trials_in_another_order_is_not_used(tmp_path):
     trials = pack()
-    keeper = Keeper(tmp_path, trials)
-    with pytest.raises(StoppedError):
-        run_pack(trials, run_id="r", device=CPU, report=stop_after(4), keeper=keeper)
-    content = keeper.path.read_bytes()
-    if damage == "cut":
-        keeper.path.write_bytes(content[:50])
-    elif damage == "empty":
-        keeper.path.write_bytes(b"")
-    elif damage == "other trainer":
-        monkeypatch.setattr(checkpoint, "TRAINER_VERSION", 2)
-    elif damage == "other format":
-        monkeypatch.setattr(checkpoint, "_FORMAT", 1)
-    else:
-        trials = trials[::-1]
-    assert Keeper(tmp_path, trials).load(device="cpu") is None
-    whole = run_pack(trials, run_id="r", device=CPU)
-    assert rows(run_pack(trials, run_id="r", device=CPU, keeper=Keeper(tmp_path, trials))) == rows(whole)
+    file = stopped(trials, tmp_path, after=4)
+    other = CheckpointFile(tmp_path, pack_of(*trials[::-1]))
+    (tmp_path / file.name).rename(tmp_path / other.name)
+    assert other.load(device="cpu") is None
 
 
-def test_a_checkpoint_whose_content_does_not_fit_is_removed_so_that_the_next_try_starts_afresh(tmp_path, at_each_step):
+def test_a_checkpoint_whose_content_does_not_fit_is_removed_so_that_the_next_try_starts_afresh(tmp_path):
     trials = pack()
-    keeper = Keeper(tmp_path, trials)
-    with pytest.raises(StoppedError):
-        run_pack(trials, run_id="r", device=CPU, report=stop_after(4), keeper=keeper)
-    kept = keeper.load(device="cpu")
-    del kept.state.tensors["weight.0"]
-    keeper.write(kept.state, kept.rows, seconds=kept.seconds)
-    job = Job(tmp_path, "r", "cpu", 1)
-    assert execute(trials, job, report=lambda f: None) == {"crashed": 2}
-    assert not keeper.path.exists()
-    assert execute(trials, job, report=lambda f: None) == {"done": 2}
+    file = stopped(trials, tmp_path, after=4)
+    last = file.load(device="cpu")
+    del last.state.tensors["weight.0"]
+    file.save(last.state, last.rows, seconds=last.seconds)
+    assert one_task.train(tmp_path, trials) == {"crashed": 2}
+    assert list_checkpoints(tmp_path) == []
+    assert one_task.train(tmp_path, trials) == {"done": 2}
 
 
-def test_a_pack_out_of_memory_loses_its_checkpoint_so_that_a_smaller_pack_may_be_tried(tmp_path, at_each_step):
+def test_a_pack_out_of_memory_loses_its_checkpoint_so_that_a_smaller_pack_may_be_tried(tmp_path):
     trials = pack()
+    stopped(trials, tmp_path, after=3)
 
     def full(fraction):
-        if fraction > 0.5:
-            raise MemoryError("out of memory")
+        raise MemoryError("out of memory")
 
-    job = Job(tmp_path, "r", "cpu", 1)
-    assert execute(trials, job, report=full) == {"out_of_memory": 2}
-    assert started(tmp_path) == []
+    assert one_task.train(tmp_path, trials, report=full) == {"out_of_memory": 2}
+    assert list_checkpoints(tmp_path) == []
 
 
-def test_a_pack_over_its_time_keeps_its_checkpoint_and_a_dead_worker_takes_it_along(tmp_path, at_each_step):
-    trials, job = pack(), Job(tmp_path, "r", "cpu", 1, timeout=1e-9)
-    assert execute(trials, job, report=lambda fraction: None) == {"timeout": 2}
-    assert len(started(tmp_path)) == 1
-    record_dead_worker(trials, job, reason="worker killed by SIGKILL")
-    assert started(tmp_path) == []
+def test_a_pack_over_its_time_keeps_its_checkpoint(tmp_path):
+    stopped(pack(), tmp_path, after=3)
+    assert one_task.train(tmp_path, pack(), timeout=1e-9) == {"timeout": 2}
+    assert len(list_checkpoints(tmp_path)) == 1
 
 
-def test_a_checkpoint_that_cannot_be_written_does_not_end_the_pack(tmp_path, at_each_step):
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_pack(tmp_path):
     (tmp_path / "checkpoints").write_text("a file where a folder must be")
     trials = pack()
-    whole = run_pack(trials, run_id="r", device=CPU)
-    assert rows(run_pack(trials, run_id="r", device=CPU, keeper=Keeper(tmp_path, trials))) == rows(whole)
-    assert started(tmp_path) == []
+    assert rows(train(trials, at_each_step(tmp_path, trials))) == rows(train(trials))
+    assert list_checkpoints(tmp_path) == []
 
 
-def stopped(trials, root, *, after):
-    with pytest.raises(StoppedError):
-        run_pack(trials, run_id="r", device=CPU, report=stop_after(after), keeper=Keeper(root, trials))
-
-
-def test_packs_go_on_as_they_were_the_furthest_first_and_the_rest_is_packed_anew(tmp_path, at_each_step):
+def test_packs_go_on_as_they_were_the_furthest_first_and_the_rest_is_packed_anew(tmp_path):
     one, other, more = pack(), pack(scenes__layouts_per_pair=2), (small(seed=9, optim__steps=150, eval__points=6),)
     for trials, after in ((one, 2), (other, 5), (one[:1], 4)):
         stopped(trials, tmp_path, after=after)
     everything = (*one, *other, *more)
-    found = started(tmp_path)
-    plan = make_plan(everything, {}, workers=1, device="cpu", pack_size=2, checkpoints=found)
-    assert plan.packs == (other, one[:1], (one[1], *more))  # the pack of both of `one` comes after that of the first
-    assert plan.started == tuple(fraction for _, fraction in found[:2])
-    assert 1 > plan.started[0] > plan.started[1] > 0
-    assert plan.repacked(size=1, workers=3).packs == (other, one[:1], (one[1],), more)
+    checkpoints = list_checkpoints(tmp_path)
+    plan = make_plan(sweep_of(everything), {}, workers=1, device="cpu", pack_size=2, checkpoints=checkpoints)
+    # The pack of both of `one` comes after that of the first.
+    assert [pack.trials for pack in plan.packs] == [other, one[:1], (one[1], *more)]
+    assert [pack.completed for pack in plan.packs] == [*(fraction for _, fraction in checkpoints[:2]), 0.0]
+    assert 1 > plan.packs[0].completed > plan.packs[1].completed > 0
+    assert [pack.trials for pack in plan.repacked(size=1, workers=3).packs] == [other, one[:1], (one[1],), more]
     finished = {other[1].trial_id: "done"}
-    plan = make_plan(everything, finished, workers=1, device="cpu", pack_size=2, checkpoints=found)
-    assert plan.packs[0] == one[:1]
-    Store(tmp_path).write("alone", run_pack(other[1:], run_id="r", device=CPU))
-    sweep_up(Store(tmp_path))
-    assert {ids for ids, _ in started(tmp_path)} == {ids for ids, _ in found[1:]}
+    plan = make_plan(sweep_of(everything), finished, workers=1, device="cpu", pack_size=2, checkpoints=checkpoints)
+    assert plan.packs[0].trials == one[:1]
+    Store(tmp_path).write("alone", train(other[1:]))
+    remove_stale_checkpoints(Store(tmp_path))
+    assert {ids for ids, _ in list_checkpoints(tmp_path)} == {ids for ids, _ in checkpoints[1:]}
 
 
 def test_what_was_done_before_is_no_work_of_this_run():
     console = Console(file=io.StringIO(), width=200)
-    display = Display((pack(), pack(scenes__layouts_per_pair=2)), started=[0.5], console=console)
-    names = [pack_id(pack()), pack_id(pack(scenes__layouts_per_pair=2))]
-    display.listen(Progress(names[0], 0.5))
+    started, new = pack_of(*pack(), completed=0.5), pack(scenes__layouts_per_pair=2)
+    display = Display(PackList(new, make_packs(new, size=2).groups, size=2, started=[started]), console=console)
+    display.update(started, PackEvent(started.id, 0.5))
     assert "starting workers" in display._note()
-    display.listen(Progress(names[0], 1.0))
+    display.update(started, PackEvent(started.id, 1.0))
     assert display._done_work == pytest.approx(display._all_work / 3)

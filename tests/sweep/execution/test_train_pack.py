@@ -9,11 +9,10 @@ from lrsym.config.axes import axes
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load, load_trials
 from lrsym.sweep.execution import train_pack
-from lrsym.sweep.execution.events import Failure
-from lrsym.sweep.execution.task import TrainTask
 from lrsym.sweep.execution.train_pack import run_pack
 from lrsym.vocabulary import ABLATIONS, METRICS, SPLITS
 from tests.small_trials import CPU, small
+from tests.sweep.execution.one_task import train
 from tests.sweep_of import pack_of
 
 PACK = (
@@ -106,29 +105,22 @@ def test_a_diverged_trial_is_a_result_without_accuracies_beside_done_neighbours(
         assert set(rows[name]["trial_id"]) == {PACK[0].trial_id}
 
 
-def train(tmp_path, trials=PACK, *, report=lambda completed: None, **options):
-    """How the trials ended, or what failed; a failure is recorded as a driver does."""
-    task, pack = TrainTask(tmp_path, "r", "cpu", 1, **options), pack_of(*trials)
-    outcome = task(pack, report)
-    return task.record_failure(pack, outcome) if isinstance(outcome, Failure) else outcome
-
-
 def test_a_pack_is_written_and_its_progress_heard(tmp_path):
     fractions = []
-    assert train(tmp_path, report=fractions.append) == {"done": 2}
+    assert train(tmp_path, PACK, report=fractions.append) == {"done": 2}
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
     assert len(load_trials(tmp_path).collect()) == 2
 
 
 def test_a_pack_that_is_finished_is_not_trained_again(tmp_path, monkeypatch):
-    train(tmp_path)
+    train(tmp_path, PACK)
 
     def fails(*_, **__):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(train_pack, "run_pack", fails)
-    assert train(tmp_path) == {"done": 2}
+    assert train(tmp_path, PACK) == {"done": 2}
 
 
 @pytest.mark.parametrize(
@@ -146,18 +138,18 @@ def test_what_goes_wrong_inside_a_pack_becomes_rows_that_are_retried(tmp_path, m
 
     with monkeypatch.context() as patch:
         patch.setattr(train_pack, "run_pack", fails)
-        assert train(tmp_path) == {status: 2}
+        assert train(tmp_path, PACK) == {status: 2}
     row = load_trials(tmp_path).collect().to_dicts()[0]
     assert row["status"] == status
     assert type(error).__name__ in row["message"]
     assert "\n" not in row["message"]
     assert row["d_model"] == 12
-    assert train(tmp_path) == {"done": 2}
+    assert train(tmp_path, PACK) == {"done": 2}
     assert set(Store(tmp_path).statuses().values()) == {"done"}
 
 
 def test_a_pack_over_its_time_is_given_up_at_an_evaluation(tmp_path):
-    assert train(tmp_path, timeout=1e-9) == {"timeout": 2}
+    assert train(tmp_path, PACK, timeout=1e-9) == {"timeout": 2}
     assert "took more than" in load_trials(tmp_path).collect()["message"][0]
     assert len(load(tmp_path, "curves").collect()) == 0
 
@@ -172,11 +164,11 @@ def test_a_diverged_trial_counts_as_finished(tmp_path):
 def test_a_failure_that_comes_after_a_result_does_not_replace_it(tmp_path, monkeypatch):
     def slow(*arguments, **options):
         monkeypatch.undo()
-        train(tmp_path)  # a second delivery overtakes this one
+        train(tmp_path, PACK)  # a second delivery overtakes this one
         raise RuntimeError("too late")
 
     monkeypatch.setattr(train_pack, "run_pack", slow)
-    assert train(tmp_path) == {"done": 2}
+    assert train(tmp_path, PACK) == {"done": 2}
     assert set(Store(tmp_path).statuses().values()) == {"done"}
     assert set(load_trials(tmp_path).collect()["status"]) == {"done"}
 

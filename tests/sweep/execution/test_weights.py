@@ -10,13 +10,13 @@ from safetensors.torch import save_file
 
 import lrsym
 from lrsym.errors import UsageError
-from lrsym.results.store.atomic import write_atomically
-from lrsym.results.store.store import Store, load_trials
-from lrsym.sweep.execution.task import Job, execute
-from lrsym.sweep.execution.weights import load_weights, save_pack, save_weights, weights_path
+from lrsym.results.store.filesystem import open_filesystem
+from lrsym.results.store.store import load_trials
+from lrsym.sweep.execution.weights import has_weights, load_weights, save_pack, save_weights, weights_path
 from lrsym.testbed.evaluation import evaluate
 from lrsym.testbed.model.trained import TrainedModel
 from tests.small_trials import Fitted, small
+from tests.sweep.execution.one_task import train
 
 DEEP = {"model__text_blocks": 2, "model__d_mlp": 8, "model__layer_norm": "post"}
 
@@ -28,14 +28,6 @@ def fitted(request):
 
 def files(folder):
     return sorted(p.name for p in folder.rglob("*") if p.is_file())
-
-
-def job(root, **options):
-    return Job(root, "r", "cpu", 1, **options)
-
-
-def train(pack, job):
-    return execute(pack, job, report=lambda fraction: None)
 
 
 def test_what_is_loaded_are_the_parameters_after_the_last_step_exactly(fitted, tmp_path):
@@ -82,63 +74,58 @@ def test_the_python_interface_reads_weights(fitted, tmp_path):
 
 def test_a_pack_keeps_the_weights_of_its_done_trials_alone(tmp_path):
     pack = (small(seed=0), small(seed=1, optim__learning_rate=1e38))
-    assert train(pack, job(tmp_path, save_weights=True)) == {"done": 1, "diverged": 1}
+    assert train(tmp_path, pack, save_weights=True) == {"done": 1, "diverged": 1}
     assert files(tmp_path / "weights") == [f"{pack[0].trial_id}.safetensors"]
 
 
 def test_without_the_option_there_are_no_weights(tmp_path):
-    train((small(),), job(tmp_path))
+    train(tmp_path, [small()])
     assert not (tmp_path / "weights").exists()
 
 
-def test_weights_are_there_before_the_rows(tmp_path, monkeypatch):
-    seen = []
-    monkeypatch.setattr(Store, "write", lambda self, part, tables: seen.extend(files(self.root / "weights")))
-    train((small(),), job(tmp_path, save_weights=True))
-    assert seen == [f"{small().trial_id}.safetensors"]
+def test_weights_are_there_before_the_rows(tmp_path):
+    (tmp_path / "trials").write_text("a file where a folder must be, so that no rows can be written")
+    with pytest.raises(OSError, match="trials"):
+        train(tmp_path, [small()], save_weights=True)
+    assert has_weights(tmp_path, small().trial_id)
 
 
 def test_weights_that_cannot_be_written_stop_the_worker_and_leave_no_rows(tmp_path):
     (tmp_path / "weights").write_text("a file where a folder must be")
     with pytest.raises(OSError, match="weights"):
-        train((small(),), job(tmp_path, save_weights=True))
+        train(tmp_path, [small()], save_weights=True)
     assert load_trials(tmp_path).collect().is_empty()
 
 
-def test_a_file_that_is_not_written_to_its_end_leaves_the_one_before(tmp_path):
-    path = tmp_path / "weights" / "one"
-    write_atomically(path, lambda file: file.write(b"before"))
-
-    def fails(file):
-        file.write(b"half")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write_atomically(path, fails)
-    assert path.read_bytes() == b"before"
-    assert files(tmp_path) == ["one"]
+def rewrite_metadata(path, change):
+    """The file at `path` with what `change` makes of its metadata."""
+    with safe_open(path, framework="pt") as file:
+        metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in list(file.keys())}
+    save_file(tensors, path, metadata={**metadata, **change(metadata)})
 
 
 def test_a_file_from_before_an_axis_is_read_with_its_neutral_value(fitted, tmp_path):
     trial = fitted.trials[0]
-    path = save_weights(tmp_path, TrainedModel.of(trial, fitted.flat[:1]))
-    with safe_open(path, framework="pt") as file:
-        metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in list(file.keys())}
-    old = {key: value for key, value in json.loads(metadata["trial"]).items() if key != "scenes.coverage"}
-    save_file(tensors, path, metadata={**metadata, "trial": json.dumps(old)})
+    save_weights(tmp_path, TrainedModel.of(trial, fitted.flat[:1]))
+
+    def without_the_axis(metadata):
+        values = json.loads(metadata["trial"])
+        del values["scenes.coverage"]
+        return {"trial": json.dumps(values)}
+
+    rewrite_metadata(weights_path(tmp_path, trial.trial_id), without_the_axis)
     assert load_weights(tmp_path, trial.trial_id).trial == trial
 
 
-def test_weights_that_are_not_there_are_told_with_the_way_to_get_them(tmp_path):
+def test_weights_that_are_not_there_are_refused_with_the_way_to_get_them(tmp_path):
     with pytest.raises(UsageError, match=r"no weights of abcd.*lrsym explain abcd.*--save-weights"):
         load_weights(tmp_path, "abcd")
 
 
-def test_a_damaged_file_is_told(tmp_path):
-    path = weights_path(tmp_path, "abcd")
-    path.parent.mkdir()
-    path.write_bytes(b"no tensors")
-    with pytest.raises(UsageError, match=r"does not hold the weights of abcd.*remove the file"):
+@pytest.mark.parametrize("content", [b"no tensors", b"", (2).to_bytes(8, "little") + b"{}"])
+def test_a_damaged_file_is_refused_with_the_remedy(tmp_path, content):
+    open_filesystem(tmp_path).put("weights/abcd.safetensors", content)
+    with pytest.raises(UsageError, match=r"weights/abcd.* does not hold the weights of abcd.*remove the file"):
         load_weights(tmp_path, "abcd")
 
 
@@ -149,11 +136,12 @@ def test_weights_of_another_shape_are_refused(fitted):
         TrainedModel.from_tensors(fitted.trials[0], tensors)
 
 
-def test_weights_of_another_trainer_version_are_refused(fitted, tmp_path, monkeypatch):
+def test_weights_of_another_trainer_version_are_refused(fitted, tmp_path):
     trial = fitted.trials[0]
     save_weights(tmp_path, TrainedModel.of(trial, fitted.flat[:1]))
-    monkeypatch.setattr("lrsym.config.trial.TRAINER_VERSION", 99)
-    with pytest.raises(UsageError, match="trainer version"):
+    path = weights_path(tmp_path, trial.trial_id)
+    rewrite_metadata(path, lambda metadata: {"trial_id": "0" * 32, "trainer_version": "99"})
+    with pytest.raises(UsageError, match="written by trainer version 99, this is"):
         load_weights(tmp_path, trial.trial_id)
 
 

@@ -1,0 +1,100 @@
+"""Files of a results folder by name ("trials/x.parquet"); nothing else in lrsym knows where and how they are kept.
+
+A mounted folder is the one back end. Another (an object store) is a class that passes
+tests/results/store/test_filesystem.py and a line in `open_filesystem`.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+import time
+from itertools import takewhile
+from pathlib import Path
+
+from lrsym.errors import UsageError
+from lrsym.results.store.atomic import write_atomically
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+"""The beginning of an URL; one slash, because a pathlib.Path swallows the second."""
+
+
+class LocalFolder:
+    """A folder that every process of a sweep sees; created by the first `put`.
+
+    `root` is the folder as messages name it. Names are relative to it, with "/" between their parts.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = Path(root)
+        self.root = str(self._root)
+
+    def put(self, name: str, content: bytes | memoryview) -> None:
+        """Write a file complete or not at all: until `content` is on disk, `name` stays as it was."""
+        write_atomically(self._root / name, content)
+
+    def get(self, name: str, *, size: int = -1) -> bytes:
+        """Return the content of a file, or its first `size` bytes. Raises FileNotFoundError where there is none."""
+        with (self._root / name).open("rb") as file:
+            return file.read(size)
+
+    def exists(self, name: str = "") -> bool:
+        """Return whether there is such a file; without a name, whether there is such a results folder."""
+        return (self._root / name).is_file() if name else self._root.is_dir()
+
+    def delete(self, name: str) -> None:
+        """Delete a file; one that is not there is deleted already."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            (self._root / name).unlink()
+
+    def delete_folder(self, folder: str) -> None:
+        """Delete all files below `folder` that can be deleted; folders above it go if that leaves them empty."""
+        path = self._root / folder
+        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):  # others have files there
+            for parent in takewhile(lambda parent: parent != self._root, path.parents):
+                parent.rmdir()
+
+    def uri(self, name: str = "") -> str:
+        """Return the address of a file, of a folder or of the root that polars and other processes can open."""
+        return str((self._root / name).absolute())
+
+    def prove_writable(self) -> None:
+        """Make the root and write a file that vanishes at once. Raises OSError where that cannot be."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=self._root):
+            pass
+
+    def remove_stale_temp_files(self, *, older_than: float) -> None:
+        """Remove what writers left behind that were killed more than `older_than` seconds ago."""
+        for path in self._root.glob("*/.*.tmp"):
+            with contextlib.suppress(FileNotFoundError):  # its writer has just finished
+                if path.stat().st_mtime < time.time() - older_than:
+                    path.unlink()
+
+    def list(self, folder: str, *, suffix: str = "") -> list[str]:
+        """Return the sorted names of the files in `folder` that end in `suffix`, without hidden files and folders."""
+        try:
+            with os.scandir(self._root / folder) as entries:
+                files = [entry.name for entry in entries if entry.name.endswith(suffix) and entry.is_file()]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(f"{folder}/{name}" for name in files if not name.startswith("."))
+
+
+FileSystem = LocalFolder
+"""Any back end."""
+
+
+def open_filesystem(root: str | os.PathLike[str]) -> FileSystem:
+    """Return the files below `root`, its ~ expanded; nothing is created. Raises UsageError where it is no folder."""
+    given = os.fspath(root)
+    if _URL.match(given):
+        raise UsageError(
+            f"results must be a folder, {given} is a URL; mount what it names as a folder and give that to --results"
+        )
+    folder = os.path.expanduser(given)
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise UsageError(f"results must be a folder, {given} is a file; name another with --results")
+    return LocalFolder(folder)

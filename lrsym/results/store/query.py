@@ -1,0 +1,32 @@
+"""SQL over all tables of the store."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from lrsym.errors import UsageError, first_line
+from lrsym.results.store.lookup import require_results
+from lrsym.results.store.schema import TABLES
+from lrsym.results.store.store import load
+
+
+def query(root: str, sql: str, *, trial_ids: Sequence[str] | None = None) -> pl.DataFrame:
+    """Return what `sql`, a SELECT in polars' dialect, gives over the tables of the store at `root`.
+
+    With `trial_ids` the tables hold these trials alone; the table runs stays whole. Raises UsageError where there are
+    no results, where polars refuses the query, and for any statement that gives no table.
+    """
+    require_results(root)
+    try:
+        tables = {
+            name: load(root, name, trial_ids=trial_ids if "trial_id" in table.key else None)
+            for name, table in TABLES.items()
+        }
+        frame = pl.SQLContext(tables, eager=True).execute(sql)
+    except pl.exceptions.PolarsError as error:
+        raise UsageError(
+            f"query failed: {first_line(error)}; tables are {', '.join(TABLES)}, their columns: lrsym columns"
+        ) from None
+    if not frame.width:  # polars answers every statement but SELECT, though there is nothing to change
+        raise UsageError("query gave no table; ask with SELECT: results are read here, never changed")
+    return frame

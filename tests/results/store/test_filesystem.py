@@ -1,0 +1,225 @@
+"""What every back end of the results folder must do; a new one joins BACK_ENDS."""
+
+import os
+import resource
+import time
+from contextlib import contextmanager
+
+import polars as pl
+import pytest
+
+from lrsym.errors import UsageError
+from lrsym.results.store.filesystem import open_filesystem
+
+
+class Folder:
+    """A folder on this machine, and what only a test does with it."""
+
+    def __init__(self, path):
+        self.path = path
+        self.files = open_filesystem(str(path / "results"))
+
+    def unusable(self):
+        """A results folder that can never be made."""
+        (self.path / "file").write_text("")
+        return open_filesystem(str(self.path / "file" / "results"))
+
+    @contextmanager
+    def full(self):
+        """No room for more than a hundred bytes, as on a full disk: the system refuses what goes beyond."""
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    def leave_behind(self, name, *, age):
+        """What a writer of `name` that was killed `age` seconds ago has left."""
+        target = self.path / "results" / name
+        temporary = target.with_name(f".{target.name}.0123.tmp")
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(b"half")
+        os.utime(temporary, (time.time() - age,) * 2)
+
+    def everything(self):
+        """All that is stored, however hidden."""
+        return sorted(str(p.relative_to(self.path / "results")) for p in self.path.rglob("*") if p.is_file())
+
+
+BACK_ENDS = {"folder": Folder}
+
+
+@pytest.fixture(params=BACK_ENDS)
+def back_end(request, tmp_path):
+    return BACK_ENDS[request.param](tmp_path)
+
+
+@pytest.fixture
+def files(back_end):
+    return back_end.files
+
+
+def test_nothing_is_created_before_the_first_write(back_end, files):
+    assert not files.exists()
+    assert files.list("trials") == []
+    files.delete("trials/a")
+    files.delete_folder("trials")
+    files.remove_stale_temp_files(older_than=0)
+    assert not files.exists()
+    files.put("trials/a", b"")
+    assert files.exists()
+
+
+def test_what_is_put_is_got(files):
+    for content in (b"one", memoryview(b"another, longer"), b""):
+        files.put("trials/a", content)
+        assert files.get("trials/a") == content
+
+
+def test_the_beginning_of_a_file_is_read_without_the_rest(files):
+    files.put("trials/a", b"header and more")
+    assert files.get("trials/a", size=6) == b"header"
+    assert files.get("trials/a", size=1000) == b"header and more"
+    assert files.get("trials/a", size=0) == b""
+
+
+def test_a_file_that_is_not_there_cannot_be_got(files):
+    with pytest.raises(FileNotFoundError):
+        files.get("trials/a")
+
+
+def test_a_file_exists_once_it_is_put_and_a_folder_is_no_file(files):
+    assert not files.exists("trials/a")
+    files.put("trials/a", b"")
+    assert files.exists("trials/a")
+    assert not files.exists("trials")
+    assert not files.exists("trials/a/b")
+
+
+def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(back_end, files):
+    files.put("trials/a", b"old")
+    with back_end.full(), pytest.raises(OSError, match="too large"):
+        files.put("trials/a", bytes(1000))
+    with back_end.full(), pytest.raises(OSError, match="too large"):
+        files.put("trials/b", bytes(1000))
+    assert files.get("trials/a") == b"old"
+    assert back_end.everything() == ["trials/a"]
+
+
+def test_a_write_that_is_interrupted_leaves_the_old_content_and_nothing_else(back_end, files, monkeypatch):
+    files.put("trials/a", b"old")
+
+    def interrupted(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        files.put("trials/a", b"new")
+    assert files.get("trials/a") == b"old"
+    assert back_end.everything() == ["trials/a"]
+
+
+def test_names_are_listed_in_order_without_hidden_files_and_folders(files):
+    for name in ("t/b.x", "t/a-failed.x", "t/a.x", "t/B.x", "t/a.y", "t/.hidden.x", "t/folder.x/a.x", "other/a.x"):
+        files.put(name, b"")
+    assert files.list("t", suffix=".x") == ["t/B.x", "t/a-failed.x", "t/a.x", "t/b.x"]
+    assert files.list("t") == ["t/B.x", "t/a-failed.x", "t/a.x", "t/a.y", "t/b.x"]
+
+
+def test_a_file_in_place_of_a_folder_holds_no_files(files):
+    files.put("trials", b"")
+    assert files.list("trials") == []
+    assert not files.exists("trials/a")
+    files.delete("trials/a")
+    with pytest.raises(OSError, match="trials"):
+        files.put("trials/a", b"")
+
+
+def test_what_is_deleted_is_gone_and_may_be_deleted_again(files):
+    files.put("trials/a", b"")
+    files.put("trials/b", b"")
+    files.delete("trials/a")
+    files.delete("trials/a")
+    assert files.list("trials") == ["trials/b"]
+
+
+def test_a_folder_is_deleted_with_all_below_and_with_folders_that_are_empty_then(back_end, files):
+    for name in (".tune/one/driver", ".tune/one/deep/er/a", ".tune/two/driver", "trials/a"):
+        files.put(name, b"")
+    files.delete_folder(".tune/one")
+    assert back_end.everything() == [".tune/two/driver", "trials/a"]
+    files.delete_folder(".tune/two")
+    files.delete_folder("trials")
+    assert back_end.everything() == []
+    assert files.exists()
+
+
+def test_no_character_of_a_name_means_anything(files):
+    names = [f"trials/{stem}.parquet" for stem in ("[1]", "a b", "*", "~", "%20", "ü", "a?b=c&d#e", "{x}", "'\"\\")]
+    frame = pl.DataFrame({"a": [1]})
+    files.put("trials/plain.parquet", b"")
+    for name in names:
+        frame.write_parquet(files.uri(name))
+    assert files.list("trials", suffix=".parquet") == sorted([*names, "trials/plain.parquet"])
+    for name in names:
+        assert files.exists(name)
+        assert pl.read_parquet(files.get(name)).equals(frame)
+        assert pl.scan_parquet(files.uri(name), glob=False).collect().equals(frame)
+        files.delete(name)
+    assert files.list("trials") == ["trials/plain.parquet"]
+
+
+def test_the_address_of_the_root_opens_it_from_anywhere(files, tmp_path, monkeypatch):
+    files.put("trials/a", b"here")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert open_filesystem(files.uri()).get("trials/a") == b"here"
+
+
+def test_a_root_that_is_not_there_is_made_by_proving_it_writable_and_nothing_is_left_in_it(back_end, files):
+    files.prove_writable()
+    assert files.exists()
+    assert back_end.everything() == []
+
+
+def test_a_root_that_cannot_be_made_is_proven_not_writable_with_its_name_and_the_reason(back_end):
+    with pytest.raises(OSError, match="Not a directory") as raised:
+        back_end.unusable().prove_writable()
+    assert "results" in raised.value.filename
+
+
+def test_leftovers_of_killed_writers_are_not_listed_and_are_removed_once_stale(back_end, files):
+    files.put("trials/a", b"")
+    back_end.leave_behind("trials/old", age=3700)
+    back_end.leave_behind("weights/young", age=3500)
+    assert files.list("trials") == ["trials/a"]
+    files.remove_stale_temp_files(older_than=3600)
+    assert back_end.everything() == ["trials/a", "weights/.young.0123.tmp"]
+
+
+def test_a_relative_folder_is_named_as_it_was_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert open_filesystem("results/").root == "results"
+
+
+def test_the_home_folder_may_be_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    open_filesystem("~/results").put("trials/a", b"")
+    assert (tmp_path / "results" / "trials" / "a").exists()
+
+
+def test_a_path_is_as_good_as_text(tmp_path):
+    assert open_filesystem(tmp_path).root == str(tmp_path)
+
+
+@pytest.mark.parametrize("root", ["s3://bucket/results", "gs://bucket", "file:///tmp/results", "s3:/bucket"])
+def test_a_url_is_refused_with_the_remedy(root):
+    with pytest.raises(UsageError, match=rf"must be a folder, {root} is a URL; mount"):
+        open_filesystem(root)
+
+
+def test_a_file_in_place_of_the_root_is_the_users_mistake(tmp_path):
+    (tmp_path / "results").write_text("")
+    with pytest.raises(UsageError, match=r"must be a folder, .*results is a file; name another with --results"):
+        open_filesystem(str(tmp_path / "results"))

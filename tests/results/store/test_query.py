@@ -1,0 +1,59 @@
+import polars as pl
+import pytest
+
+from lrsym.errors import UsageError
+from lrsym.results.store.query import query
+from lrsym.results.store.schema import TABLES
+from lrsym.results.store.store import Store
+
+
+@pytest.fixture
+def root(tmp_path):
+    rows = {
+        "trials": [{"trial_id": i, "status": "done", "run_id": "r"} for i in "xy"],
+        "curves": [{"trial_id": i, "step": step} for i in "xy" for step in (1, 2)],
+        "runs": [{"run_id": "r"}],
+    }
+    Store(str(tmp_path)).write("a", {name: TABLES[name].build(given) for name, given in rows.items()})
+    return str(tmp_path)
+
+
+def test_sql_joins_the_tables(root):
+    frame = query(root, "select trial_id, max(step) as last from curves join trials using (trial_id) group by 1")
+    assert frame.sort("trial_id").rows() == [("x", 2), ("y", 2)]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_table_can_be_asked_and_has_its_columns(root, table):
+    assert query(root, f"select * from {table}").columns == [column.name for column in TABLES[table].columns]
+
+
+def test_with_trial_ids_the_tables_hold_these_trials_and_every_run(root):
+    assert query(root, "select step from curves", trial_ids=["y", "z"]).height == 2
+    assert query(root, "select run_id from runs", trial_ids=["y"]).height == 1
+    assert query(root, "select trial_id from trials", trial_ids=[]).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("select", "query failed: .*tables are trials, .*their columns: lrsym columns"),
+        ("select colour from trials", "query failed: .*colour"),
+        ("select * from results", "query failed: .*results.*tables are trials"),
+        ("drop table trials", "query gave no table; ask with SELECT"),
+    ],
+)
+def test_what_is_no_select_over_the_tables_is_the_users_mistake(root, sql, message):
+    with pytest.raises(UsageError, match=message):
+        query(root, sql)
+    assert query(root, "select trial_id from trials").height == 2
+
+
+def test_without_results_the_remedy_is_to_train(tmp_path):
+    with pytest.raises(UsageError, match=r"there are no results in .*nowhere; train a sweep first.*--results"):
+        query(str(tmp_path / "nowhere"), "select * from trials")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_an_empty_folder_gives_empty_tables(tmp_path):
+    assert query(str(tmp_path), "select count(*) as n from trials").equals(pl.DataFrame({"n": [0]}, {"n": pl.UInt32}))
