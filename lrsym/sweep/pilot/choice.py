@@ -4,10 +4,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lrsym.sweep.driver import Settings, auto_workers
+from lrsym.results.store.store import Store
+from lrsym.sweep.driver import Settings, auto_workers, plan_sweep
 from lrsym.sweep.pilot.pilot import Findings, Room, counted, run_pilot
 from lrsym.sweep.planning.cost import NOTHING, Cost, Interval, estimate
 from lrsym.sweep.planning.plan import Plan
+from lrsym.sweep.spec.sweep_file import Sweep
 from lrsym.sweep.workers.pool import PilotError
 
 PILOT_SECONDS = 10.0
@@ -77,3 +79,21 @@ def cost_of(plan: Plan, found: Findings, settings: Settings) -> Cost:
         share = min(1.0, auto_workers("cuda") / plan.workers)
         return replace(cost, worker_seconds=cost.worker_seconds * share)
     return cost
+
+
+def plan_and_choose(
+    sweep: Sweep, store: Store, settings: Settings, *, want_cost: bool, on_message: Callable[[str], None]
+) -> Choice:
+    """Return the plan of what `store` lacks of `sweep`, with its pack size and workers chosen.
+
+    With `want_cost` nothing is going to be written, and a pilot runs for short sweeps too. Otherwise raises OSError,
+    before any pilot, where rows could not be written. `on_message` gets a line before a pilot runs, and a warning
+    where it fails.
+    """
+    plan = plan_sweep(sweep, store, settings)
+    if plan.pending and not want_cost:
+        store.prove_writable()
+    choice = choose(plan, settings, told=want_cost, announce=on_message)
+    if choice.warning:
+        on_message(f"warning: {choice.warning}")
+    return choice
