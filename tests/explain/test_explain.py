@@ -21,7 +21,7 @@ from lrsym.results.store.store import Store, load, load_trials
 from lrsym.sweep.execution.task import Job, execute
 from lrsym.sweep.execution.train_pack import axis_values, failed_rows
 from lrsym.sweep.execution.weights import load_weights, weights_path
-from tests.cli.test_cli import lrsym
+from tests.cli.runner import lrsym
 from tests.small_trials import small
 from tests.testbed.mechanism.test_inspection import dense_logits
 
