@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from lrsym.sweep.spec.sweep_file import load as load_sweep
+from tests.sweep.execution.test_status import write_checkpoint
+
 HEAVY = ("torch", "ray", "optuna", "polars", "pyarrow", "pandas", "altair", "scipy", "typer", "safetensors")
 
 
@@ -37,6 +40,7 @@ def imported_by(code, *, folder=None):
         ("import lrsym.cli.app", {"typer"}),
         ("import lrsym; lrsym.load_weights", {"torch", "safetensors", "pyarrow"}),
         ("import lrsym; lrsym.load_trials('nowhere'); lrsym.plot_phase", {"polars", "pyarrow", "altair"}),
+        ("import lrsym; lrsym.query, lrsym.__version__, dir(lrsym)", {"polars", "pyarrow"}),
     ],
 )
 def test_a_room_loads_no_library_that_it_has_no_business_with(code, allowed):
@@ -78,3 +82,18 @@ def test_claims_are_judged_and_their_page_written_without_torch(tmp_path):
     assert "scipy" in found
     assert not {"torch", "ray"} & found
     assert (tmp_path / "page.html").stat().st_size > 10_000
+
+
+def test_a_status_reads_checkpoints_without_torch_and_ray(tmp_path):
+    sweep = Path(__file__).parent.parent / "sweeps/demo.toml"
+    write_checkpoint(tmp_path, load_sweep(sweep).trials[:2], step=1, steps=2)
+    words = ["lrsym", "status", str(sweep), "--results", str(tmp_path)]
+    ask = (
+        "import io, sys; from contextlib import redirect_stdout; from lrsym.cli.app import main\n"
+        f"sys.argv, out = {words!r}, io.StringIO()\n"
+        "try:\n    with redirect_stdout(out): main()\nexcept SystemExit: pass\n"
+        "assert '2 unfinished trials have a checkpoint, at 50%' in out.getvalue()"
+    )
+    found = imported_by(ask)
+    assert {"polars", "safetensors"} <= found
+    assert not {"torch", "ray"} & found

@@ -7,29 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lrsym.cli.options import (
-    INTERRUPTED,
-    RESULTS,
-    Device,
-    Engine,
-    Json,
-    Pack,
-    Results,
-    Workers,
-    axis_names,
-    chosen_for,
-    command_line,
-    load_sweep,
-    resolve,
-    show,
-)
+from lrsym.cli.errors import FAILED, INTERRUPTED
+from lrsym.cli.options import RESULTS, Device, Engine, Json, Pack, Results, Workers, axis_names, load_sweep, resolve
+from lrsym.cli.output import Output, command_line, message
 from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
     from lrsym.claims.file import Claim, ClaimsFile
     from lrsym.claims.judging import JudgedClaim, Trained
     from lrsym.results.plots.theme import Drawn
-    from lrsym.sweep.driver import Settings
+    from lrsym.sweep.planning.settings import Settings
     from lrsym.sweep.spec.sweep_file import Sweep
 
 ClaimsPath = Annotated[Path, typer.Argument(help="Claims file (TOML).", show_default=False)]
@@ -82,9 +69,9 @@ def claims(
     page = None if no_page else _write_page(asked, judged, ids, out)
     report, text = _report(asked, judged, ids, page)
     text += _gaps(trained.values(), train)
-    show(report, text if page is None else [*text, str(page)], as_json=json)
+    Output(as_json=json).result(report, text if page is None else [*text, str(page)])
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 def _checked(file: Path, ids: Sequence[str], results: Path) -> _Asked:
@@ -125,12 +112,13 @@ def _train(asked: _Asked, settings: "Settings", *, again: str) -> int:
     from lrsym.results.store.store import Store
     from lrsym.sweep.driver import run
     from lrsym.sweep.execution.progress import duration, failures, retried
+    from lrsym.sweep.pilot.choice import plan_and_choose
 
     store, failed = Store(str(asked.results)), 0
     wanted = {(asked.file.path.parent / name).resolve(): name for c in asked.claims for name in c.sweeps.values()}
     for name in wanted.values():
         sweep = asked.sweeps[name]
-        choice = chosen_for(sweep, asked.results, settings)
+        choice = plan_and_choose(sweep, store, settings, want_cost=False, on_message=message)
         plan = choice.plan
         if not plan.pending:
             continue

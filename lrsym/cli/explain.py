@@ -5,42 +5,42 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lrsym.cli.options import RESULTS, Json, Results, show
+from lrsym.cli.options import RESULTS, Device, Json, Results, resolve
+from lrsym.cli.output import Output, message
 
 if TYPE_CHECKING:
     from lrsym.config.trial import Trial
     from lrsym.testbed.model.trained import TrainedModel
 
 TrialId = Annotated[str, typer.Argument(help="A trial_id of the store, or its first digits.", show_default=False)]
-Page = Annotated[Path | None, typer.Option(help="The page, .html. [default: RESULTS/explain/TRIAL_ID.html]")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Page = Annotated[
+    Path | None, typer.Option(help="HTML file to write, or its folder; by default RESULTS/explain/TRIAL_ID.html.")
+]
 
 
 def explain(
     trial_id: TrialId, results: Results = RESULTS, out: Page = None, device: Device = "auto", json: Json = False
 ) -> None:
-    """One trial on one page: accuracies, score terms, attention, ablations. Trains it again if weights are missing."""
+    """Write one trial on one page: accuracies, score terms, attention, ablations. Lacking weights, it trains again."""
     from lrsym.results.store.lookup import find_trial
-    from lrsym.sweep.planning.settings import Settings
 
-    settings = Settings.resolve(engine="local", device=device, workers=1, pack_size=1, timeout=None)
+    settings = resolve(engine="local", device=device, workers="1", pack="1")
     trial, row = find_trial(str(results), trial_id)
 
-    from lrsym.explain.compute import check_kind
-    from lrsym.explain.compute import explain as take_apart
+    from lrsym.explain import compute
     from lrsym.explain.page import save_page
     from lrsym.sweep.execution.weights import has_weights, weights_path
 
-    check_kind(trial)
+    compute.check_kind(trial)
     weights = weights_path(str(results), trial.trial_id)
     retrained = not has_weights(str(results), trial.trial_id)
-    explanation = take_apart(_model(results, trial, device=settings.device), row)
+    explanation = compute.explain(_model(results, trial, device=settings.device), row)
     page, picture = save_page(explanation, _page_path(results, trial, out))
-    report = {
+    data = {
         "trial_id": trial.trial_id, "page": str(page), "picture": str(picture), "weights": weights,
         "retrained": retrained, "difference": explanation.difference,
     }  # fmt: skip
-    show(report, [str(page), str(picture)], as_json=json)
+    Output(as_json=json).result(data, [str(page), str(picture)])
 
 
 def _page_path(results: Path, trial: "Trial", out: Path | None) -> Path:
@@ -50,7 +50,7 @@ def _page_path(results: Path, trial: "Trial", out: Path | None) -> Path:
 
 
 def _model(results: Path, trial: "Trial", *, device: str) -> "TrainedModel":
-    """The trained model; while it is trained again, standard error says how far that is."""
+    """Return the trained model; while it is trained again, standard error says how far that is."""
     import torch
 
     from lrsym.explain.retrain import trained_model
@@ -60,14 +60,14 @@ def _model(results: Path, trial: "Trial", *, device: str) -> "TrainedModel":
     from lrsym.sweep.planning.packing import make_packs
 
     torch.set_num_threads(1)  # as in a worker
-    if has_weights(str(results), trial.trial_id):
-        return trained_model(str(results), trial, device=device, report=lambda fraction: None)
-    typer.echo(f"no weights of {trial.trial_id} in {results}: training it again, {trial.n_steps:,} steps", err=True)
+    root = str(results)
+    if has_weights(root, trial.trial_id):
+        return trained_model(root, trial, device=device, report=lambda completed: None)
+    message(f"no weights of {trial.trial_id} in {results}: training it again, {trial.n_steps:,} steps")
     packs = make_packs([trial], size=1)
     with Display(packs) as display:
-        return trained_model(
-            str(results),
-            trial,
-            device=device,
-            report=lambda completed: display.update(packs[0], PackEvent(packs[0].id, completed)),
-        )
+
+        def report(completed: float) -> None:
+            display.update(packs[0], PackEvent(packs[0].id, completed))
+
+        return trained_model(root, trial, device=device, report=report)

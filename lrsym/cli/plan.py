@@ -1,23 +1,12 @@
 """The verb `lrsym plan`: what a sweep would train, and what it will cost."""
 
-import typer
+from typing import TYPE_CHECKING
 
-from lrsym.cli.options import (
-    RESULTS,
-    Device,
-    Engine,
-    File,
-    Json,
-    NoPilot,
-    Pack,
-    Results,
-    Workers,
-    chosen_for,
-    load_sweep,
-    resolve,
-    show,
-    sweep_command,
-)
+from lrsym.cli.options import RESULTS, Device, Engine, File, Json, NoPilot, Pack, Results, Workers, load_sweep, resolve
+from lrsym.cli.output import Output, message, sweep_command
+
+if TYPE_CHECKING:
+    from lrsym.sweep.planning.plan import Plan
 
 
 def plan(
@@ -30,28 +19,34 @@ def plan(
     no_pilot: NoPilot = False,
     json: Json = False,
 ) -> None:
-    """What a sweep would train and cost: trials new, done and failed, packs, time, disk, and the command to run."""
+    """Show what a sweep would train and cost: trials new, done and failed, packs, time, disk, the command to run."""
+    from lrsym.results.store.store import Store
+    from lrsym.sweep.driver import plan_and_choose
     from lrsym.sweep.pilot.summary import as_data, in_words
 
+    options = {"workers": workers, "pack": pack, "device": device, "engine": engine, "no-pilot": no_pilot}
     sweep = load_sweep(file)
     settings = resolve(engine=engine, device=device, workers=workers, pack=pack, pilot=not no_pilot)
     for warning in sweep.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    choice = chosen_for(sweep, results, settings, told=True)
-    todo = choice.plan
-    given = {"workers": workers, "pack": pack, "device": device, "engine": engine, "no-pilot": no_pilot}
-    command = sweep_command(file, results, choice, given)
-    report = {
-        "sweep": sweep.name, "trials": todo.trials, "new": todo.new, "done": todo.done, "failed": todo.failed,
-        "diverged": todo.diverged, "packs": len(todo.packs), "started_packs": len(todo.packs.started),
-        "largest_pack": todo.largest_pack,
+        message(f"warning: {warning}")
+    choice = plan_and_choose(sweep, Store(str(results)), settings, want_cost=True, on_message=message)
+    plan, command = choice.plan, sweep_command(file, results, choice, options)
+    data = {
+        "sweep": sweep.name, "trials": plan.trials, "new": plan.new, "done": plan.done, "failed": plan.failed,
+        "diverged": plan.diverged, "packs": len(plan.packs), "started_packs": len(plan.packs.started),
+        "largest_pack": plan.largest_pack,
         "engine": settings.engine, "device": settings.device, "command": command,
         **as_data(choice, device=settings.device),
     }  # fmt: skip
-    text = [f"{sweep.name}: {todo.trials} trials = {todo.new} new, {todo.done} done, {todo.failed} failed before"]
-    if todo.pending:
-        packs = f"{len(todo.packs)} packs, the largest of {todo.largest_pack} trials"
-        going_on = f", {len(todo.packs.started)} of them going on from a checkpoint" if todo.packs.started else ""
-        text += [f"{packs}{going_on}; {todo.workers} at a time on {settings.device}"]
-    text += in_words(choice, device=settings.device)
-    show(report, [*text, f"run: {command}"] if todo.pending else text, as_json=json)
+    lines = [f"{sweep.name}: {plan.trials} trials = {plan.new} new, {plan.done} done, {plan.failed} failed before"]
+    lines += _packs_in_words(plan, device=settings.device)
+    lines += in_words(choice, device=settings.device)
+    Output(as_json=json).result(data, [*lines, f"run: {command}"] if plan.pending else lines)
+
+
+def _packs_in_words(plan: "Plan", *, device: str) -> list[str]:
+    if not plan.pending:
+        return []
+    packs = f"{len(plan.packs)} packs, the largest of {plan.largest_pack} trials"
+    going_on = f", {len(plan.packs.started)} of them going on from a checkpoint" if plan.packs.started else ""
+    return [f"{packs}{going_on}; {plan.workers} at a time on {device}"]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrsym.cli.options import RESULTS, File, Json, Results, axis_names, command_line, load_sweep, show
+from lrsym.cli.options import RESULTS, File, Json, Results, axis_names, load_sweep
+from lrsym.cli.output import Output, command_line
 from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _save(
     else:
         out = out.with_name(re.sub(r"\.(html|png|vl\.json)$", "", out.name))
     paths = [str(path) for path in save(chart, out)]
-    show({"sweep": spec.name, "pictures": paths}, paths, as_json=as_json)
+    Output(as_json=as_json).result({"sweep": spec.name, "pictures": paths}, paths)
 
 
 def _as_file_name(where: str) -> str:

@@ -18,6 +18,7 @@ from lrsym.sweep.execution.progress import Display
 from lrsym.sweep.execution.provenance import run_row
 from lrsym.sweep.execution.queue import Listener, PackQueue
 from lrsym.sweep.execution.task import Task, TrainTask
+from lrsym.sweep.pilot.choice import Choice, choose_packing
 from lrsym.sweep.planning.plan import Plan, make_plan
 from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.spec.sweep_file import Sweep
@@ -57,6 +58,29 @@ def plan_sweep(sweep: Sweep, store: Store, settings: Settings) -> Plan:
         pack_size=settings.pack_size,
         checkpoints=list_checkpoints(store.root),
     )
+
+
+def plan_and_choose(
+    sweep: Sweep,
+    store: Store,
+    settings: Settings,
+    *,
+    want_cost: bool = False,
+    on_message: Callable[[str], None] = lambda text: None,
+) -> Choice:
+    """Return the plan of what `store` lacks of `sweep`, with its pack size and workers chosen.
+
+    With `want_cost` nothing is going to be written, and a pilot runs for short sweeps too. Otherwise raises OSError,
+    before any pilot, where rows could not be written. `on_message` gets a line before a pilot runs, and a warning
+    where it fails.
+    """
+    plan = plan_sweep(sweep, store, settings)
+    if plan.pending and not want_cost:
+        store.prove_writable()
+    choice = choose_packing(plan, settings, want_cost=want_cost, on_message=on_message)
+    if choice.warning:
+        on_message(f"warning: {choice.warning}")
+    return choice
 
 
 def run(

@@ -9,7 +9,7 @@ import pytest
 
 from lrsym.claims.file import load
 from lrsym.sweep.driver import Outcome
-from tests.cli.test_cli import lrsym
+from tests.cli.runner import lrsym
 from tests.sweep.engines.test_engines import write_sweep
 
 ROOT = Path(__file__).parents[2]

@@ -20,10 +20,10 @@ from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load, load_trials
 from lrsym.results.store.trial_row import axis_values
 from lrsym.sweep.execution.rows import status_rows
-from lrsym.sweep.execution.task import Job, execute
 from lrsym.sweep.execution.weights import has_weights, load_weights
-from tests.cli.test_cli import lrsym
+from tests.cli.runner import lrsym
 from tests.small_trials import small
+from tests.sweep.execution.one_task import train
 from tests.testbed.mechanism.test_inspection import dense_logits
 
 TRIAL = small(optim__steps=30)
@@ -34,13 +34,13 @@ ALWAYS = ["What was trained", "Two mirrored scenes", "Attention of the vision en
 @pytest.fixture
 def store(tmp_path):
     """A store with one done trial, without its weights."""
-    execute((TRIAL,), Job(tmp_path / "r", "r", "cpu", 1), report=lambda fraction: None)
+    train(tmp_path / "r", [TRIAL])
     return tmp_path / "r"
 
 
 def explained(root, trial=TRIAL):
     """The frames of `trial`, trained now if it is not in the store yet."""
-    execute((trial,), Job(root, "r", "cpu", 1, save_weights=True), report=lambda fraction: None)
+    train(root, [trial], save_weights=True)
     return explain(load_weights(root, trial.trial_id), load_trials(root, trial_ids=[trial.trial_id]).collect())
 
 
@@ -68,7 +68,7 @@ def test_a_trial_is_trained_again_once_and_then_drawn_from_its_weights(store, mo
 
 
 def test_weights_that_a_sweep_kept_are_used(tmp_path, monkeypatch):
-    execute((TRIAL,), Job(tmp_path, "r", "cpu", 1, save_weights=True), report=lambda fraction: None)
+    train(tmp_path, [TRIAL], save_weights=True)
     monkeypatch.setattr("lrsym.explain.retrain.fit", fails)
     printed = lrsym("explain", TRIAL.trial_id, "--results", tmp_path, "--out", tmp_path / "pages" / "mine")
     assert printed.split() == [str(tmp_path / "pages" / f"mine.{ending}") for ending in ("html", "png")]

@@ -1,0 +1,45 @@
+"""From an exception to what a user reads and the exit code: the one place that decides what is a user's mistake."""
+
+from collections.abc import Callable
+from typing import Any
+
+from lrsym.errors import first_line
+
+FAILED = 1
+"""Exit code where a verb did its work and some trials failed."""
+
+USAGE = 2
+"""Exit code for what a user can put right."""
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 + SIGINT, as shells expect."""
+
+
+def _file_sentence(error: OSError) -> str | None:
+    if error.filename is None:  # no path that a user could check
+        return None
+    return f"{error.filename}: {error.strerror}; check path, permissions and free space"
+
+
+def _table_sentence(error: Exception) -> str:
+    why = first_line(error)
+    return f"a table in the results cannot be read: {why}; move foreign or damaged files out of the folder"
+
+
+SENTENCES: dict[str, tuple[Callable[[Any], str | None], int]] = {
+    "lrsym.errors.UsageError": (str, USAGE),
+    "builtins.OSError": (_file_sentence, USAGE),
+    "polars.exceptions.ComputeError": (_table_sentence, USAGE),
+    "polars.exceptions.SchemaError": (_table_sentence, USAGE),
+}
+"""Sentence and exit code by type of exception, which is named in full so that no library is imported for it."""
+
+
+def as_sentence(error: BaseException) -> tuple[str, int] | None:
+    """Return the sentence for a user and the exit code; None where `error` is a mistake of lrsym itself."""
+    for kind in type(error).__mro__:
+        if entry := SENTENCES.get(f"{kind.__module__}.{kind.__qualname__}"):
+            sentence, code = entry
+            text = sentence(error)
+            return None if text is None else (text, code)
+    return None

@@ -1,0 +1,82 @@
+"""What the verbs print: results on standard output, as text or JSON, and messages on standard error."""
+
+import json
+import shlex
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from lrsym.cli.options import RESULTS
+from lrsym.errors import UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from lrsym.sweep.pilot.choice import Choice
+
+
+@dataclass(frozen=True)
+class Output:
+    """Standard output of a verb: text for a reader or, `as_json`, data for a program."""
+
+    as_json: bool
+
+    def text(self, lines: Iterable[str]) -> None:
+        """Print `lines` on the way to a result; with JSON nothing, as the result alone is printed."""
+        if not self.as_json:
+            typer.echo("\n".join(lines))
+
+    def result(self, data: Mapping[str, Any], lines: Iterable[str]) -> None:
+        """Print the result: `data` as one JSON object, or `lines`."""
+        typer.echo(json.dumps(data, default=str) if self.as_json else "\n".join(lines))
+
+    def table(self, frame: "pl.DataFrame", *, csv: bool = False) -> None:
+        """Print every row of `frame`: as a JSON list of objects, as CSV, or drawn as wide as the terminal."""
+        if self.as_json:
+            typer.echo(frame.write_json())
+        elif csv:
+            typer.echo(_as_csv(frame), nl=False)
+        else:
+            typer.echo(_as_text(frame))
+
+
+def message(text: str) -> None:
+    """Print `text` on standard error, where it does not mix with a result."""
+    typer.echo(text, err=True)
+
+
+def command_line(verb: str, file: Path, results: Path, options: Mapping[str, object] | None = None) -> str:
+    """Return the command a user would type, quoted for a shell; options that are None, False or auto are left out."""
+    words = ["lrsym", verb, str(file)]
+    for name, value in {**(options or {}), "results": None if results == RESULTS else results}.items():
+        if value not in (None, False, "auto"):
+            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    return shlex.join(words)
+
+
+def sweep_command(file: Path, results: Path, choice: "Choice", options: Mapping[str, object]) -> str:
+    """Return the command that trains the plan of `choice` with its workers and pack size, so without another pilot."""
+    chosen = {"workers": choice.plan.workers, **({} if choice.pilot_seconds is None else {"pack": choice.pack_size})}
+    return command_line("sweep", file, results, {**options, **chosen})
+
+
+def _as_csv(frame: "pl.DataFrame") -> str:
+    nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
+    if nested:
+        raise UsageError(f"CSV holds no lists, and {', '.join(nested)} is one; leave it out or use --json")
+    return frame.write_csv()
+
+
+def _as_text(frame: "pl.DataFrame") -> str:
+    import polars as pl
+
+    with pl.Config(
+        tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True,
+        tbl_width_chars=shutil.get_terminal_size((160, 40)).columns, fmt_str_lengths=60,
+        tbl_formatting="UTF8_FULL_CONDENSED",
+    ):  # fmt: skip
+        return str(frame)

@@ -1,0 +1,33 @@
+"""The verb `lrsym status`: how far a sweep is."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lrsym.cli.options import RESULTS, File, Json, Results, load_sweep
+from lrsym.cli.output import Output
+
+if TYPE_CHECKING:
+    from lrsym.sweep.execution.status import SweepStatus
+
+
+def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
+    """Show how far a sweep is: its trials by status, and what went wrong."""
+    from lrsym.sweep.execution.status import sweep_status
+
+    sweep = load_sweep(file)
+    report = sweep_status(sweep, results)
+    data = {
+        "sweep": sweep.name, "trials": report.trials, "statuses": report.statuses, "missing": report.missing,
+        "checkpointed": report.checkpointed,
+        "messages": [{"status": m.status, "message": m.message, "len": m.n_trials} for m in report.messages],
+    }  # fmt: skip
+    Output(as_json=json).result(data, _in_words(sweep.name, report, results))
+
+
+def _in_words(name: str, report: "SweepStatus", results: Path) -> list[str]:
+    listed = ", ".join(f"{n} {status}" for status, n in report.statuses.items()) or "none trained"
+    place = results if results.is_dir() else f"{results}, which is not there yet"
+    lines = [f"{name}: {report.trials} trials: {listed}, {report.missing} missing in {place}"]
+    if n := report.checkpointed:
+        lines.append(f"  {n} unfinished trials have a checkpoint, at {report.completed:.0%} of their steps")
+    return lines + [f"  {m.n_trials} x {m.status}: {m.message}" for m in report.messages]

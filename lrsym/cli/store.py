@@ -1,0 +1,13 @@
+"""The verb `lrsym compact`: care for the files of the store."""
+
+from lrsym.cli.options import RESULTS, Json, Results
+from lrsym.cli.output import Output
+
+
+def compact(results: Results = RESULTS, json: Json = False) -> None:
+    """Merge the many small files of finished packs into one for each table."""
+    from lrsym.results.store.store import Store
+
+    merged = Store(str(results)).compact()
+    line = f"{merged} files merged in {results}" if merged else f"nothing to merge in {results}"
+    Output(as_json=json).result({"merged_files": merged}, [line])

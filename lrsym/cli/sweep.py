@@ -1,0 +1,97 @@
+"""The verb `lrsym sweep`: train what the store lacks of a sweep."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from lrsym.cli.errors import FAILED
+from lrsym.cli.options import (
+    RESULTS,
+    Device,
+    Engine,
+    File,
+    Json,
+    NoPilot,
+    Pack,
+    Results,
+    SaveWeights,
+    Timeout,
+    Workers,
+    load_sweep,
+    resolve,
+)
+from lrsym.cli.output import Output, command_line, message, sweep_command
+
+if TYPE_CHECKING:
+    from lrsym.sweep.driver import Outcome
+    from lrsym.sweep.pilot.choice import Choice
+
+
+def sweep(
+    file: File,
+    results: Results = RESULTS,
+    workers: Workers = "auto",
+    pack: Pack = "auto",
+    device: Device = "auto",
+    engine: Engine = "auto",
+    timeout: Timeout = None,
+    no_pilot: NoPilot = False,
+    save_weights: SaveWeights = False,
+    json: Json = False,
+) -> None:
+    """Train the trials of a sweep that are new or failed; after a stop, the same command goes on."""
+    from lrsym.results.store.store import Store
+    from lrsym.sweep.driver import plan_and_choose, run
+    from lrsym.sweep.execution.progress import retried
+    from lrsym.sweep.pilot.summary import in_words
+
+    options = {
+        "workers": workers, "pack": pack, "device": device, "engine": engine, "timeout": timeout,
+        "no-pilot": no_pilot, "save-weights": save_weights,
+    }  # fmt: skip
+    sweep, store, output = load_sweep(file), Store(str(results)), Output(as_json=json)
+    settings = resolve(engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot)
+    choice = plan_and_choose(sweep, store, settings, want_cost=False, on_message=message)
+    plan = choice.plan
+    data = {"sweep": sweep.name, "trials": plan.trials, "reused": plan.done}
+    if not plan.pending:
+        output.result(data | {"pending": 0}, [f"{sweep.name}: all {plan.trials} trials are in {results}"])
+        return
+    output.text(in_words(choice, device=settings.device))
+    outcome = run(plan, store, replace(settings, save_weights=save_weights))
+    data |= {"engine": settings.engine, **_as_data(outcome, choice)}
+    output.result(data, _in_words(sweep.name, outcome, choice, file, results, options))
+    if outcome.stopped_by:
+        raise typer.Exit(128 + outcome.stopped_by)
+    if retried(outcome.statuses):
+        raise typer.Exit(FAILED)
+
+
+def _as_data(outcome: "Outcome", choice: "Choice") -> dict[str, object]:
+    return {
+        "run_id": outcome.run_id, "statuses": dict(outcome.statuses), "pending": outcome.pending,
+        "interrupted": outcome.interrupted, "seconds": round(outcome.seconds, 1),
+        "pack": choice.pack_size, "workers": choice.plan.workers, "why": choice.why,
+    }  # fmt: skip
+
+
+def _in_words(
+    name: str, outcome: "Outcome", choice: "Choice", file: Path, results: Path, options: Mapping[str, object]
+) -> list[str]:
+    """Return what was trained, and where something is left, the command that goes on."""
+    from lrsym.sweep.execution.progress import duration, failures, retried
+
+    again = sweep_command(file, results, choice, options)
+    lines = [
+        f"{name}: {outcome.statuses['done']} trials trained in {duration(outcome.seconds)}"
+        f"{failures(outcome.statuses)}, {choice.plan.done} reused; rows in {results}"
+    ]
+    if outcome.interrupted:
+        kept = "finished packs are kept, others go on from their last checkpoint if they have one"
+        lines.append(f"stopped with {outcome.pending} trials left; {kept}. Go on: {again}")
+    elif retried(outcome.statuses):
+        lines.append(f"see why: {command_line('status', file, results)}; try the failed ones again: {again}")
+    return lines

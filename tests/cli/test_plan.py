@@ -1,0 +1,59 @@
+"""`lrsym plan` as a user meets it: what is left to train, and the command that trains it."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from lrsym.cli.app import app
+from tests.cli.runner import lrsym
+from tests.sweep.engines.test_engines import write_sweep
+
+
+def test_plan_counts_what_is_new_and_prints_the_command_to_run(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    results = tmp_path / "results"
+    report = json.loads(lrsym("plan", path, "--results", results, "--workers", 2, "--json"))
+    assert {k: report[k] for k in ("trials", "new", "done", "failed")} == {
+        "trials": 8,
+        "new": 8,
+        "done": 0,
+        "failed": 0,
+    }
+    assert report["command"] == f"lrsym sweep {path} --workers 2 --results {results}"
+    assert report["command"] in lrsym("plan", path, "--results", results, "--workers", 2)
+    assert not results.exists()
+
+
+def test_the_command_to_run_repeats_the_options_that_were_given(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    words = ("--workers", 3, "--pack", 2, "--device", "cpu", "--engine", "ray")
+    command = json.loads(lrsym("plan", path, *words, "--json"))["command"]
+    assert command == f"lrsym sweep {path} --workers 3 --pack 2 --device cpu --engine ray"
+
+
+@pytest.mark.parametrize(("size", "packs"), [("1", 8), ("3", 3), ("8", 1)])
+def test_pack_sets_how_many_trials_train_together(tmp_path, size, packs):
+    path = write_sweep(tmp_path, steps=5)
+    report = json.loads(lrsym("plan", path, "--results", tmp_path / "r", "--pack", size, "--json"))
+    assert report["packs"] == packs
+
+
+def test_plan_after_a_sweep_has_nothing_to_do_and_a_wider_sweep_only_what_is_new(trained):
+    path, results = trained
+    report = json.loads(lrsym("plan", path, "--results", results, "--json"))
+    assert (report["new"], report["done"], report["packs"]) == (0, 8, 0)
+    assert "all 8 trials are in" in lrsym("sweep", path, "--results", results)
+    wider = path.with_name("wider.toml")
+    wider.write_text(path.read_text().replace("[1, 4]", "[1, 4, 5]"))
+    report = json.loads(lrsym("plan", wider, "--results", results, "--json"))
+    assert (report["new"], report["done"]) == (4, 8)
+
+
+def test_a_file_without_its_head_is_a_warning_and_still_planned(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    path.write_text("\n".join(line for line in path.read_text().splitlines() if not line.startswith("# Cost")))
+    result = CliRunner().invoke(app, ["plan", str(path), "--results", str(tmp_path / "r")])
+    assert result.exit_code == 0
+    assert "warning" in result.output
+    assert "Cost" in result.output

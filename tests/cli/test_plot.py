@@ -1,0 +1,85 @@
+"""`lrsym plot` as a user meets it: pictures and their names, and why there is none."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.runner import lrsym
+from tests.sweep.engines.test_engines import write_sweep
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["phase"], "small-phase-unseen_order"),
+        (["phase", "--metric", "seen_global"], "small-phase-seen_global"),
+        (["curves"], "small-curves-order"),
+        (["ablation"], "small-ablation-unseen"),
+        (["profile", "--where", "layouts_per_pair = 4"], "small-profile-layouts_per_pair-eq-4"),
+    ],
+)
+def test_plots_are_saved_as_html_png_and_vega_lite(trained, tmp_path, words, name):
+    path, results = trained
+    report = json.loads(lrsym("plot", words[0], path, "--results", results, *words[1:], "--json"))
+    pictures = [Path(p) for p in report["pictures"]]
+    assert [p.name for p in pictures] == [f"{name}.html", f"{name}.png", f"{name}.vl.json"]
+    assert all(p.parent == results / "plots" and p.stat().st_size > 1000 for p in pictures)
+
+
+def test_pictures_of_different_cells_do_not_overwrite_each_other(trained):
+    names = set()
+    for where in ("seed < 2", "seed > 2", "seed = 2", "seed <> 2", "seed <= 2"):
+        report = json.loads(lrsym("plot", "curves", trained[0], "--results", trained[1], "--where", where, "--json"))
+        names.add(report["pictures"][0])
+    assert len(names) == 5
+
+
+def test_an_ending_given_with_out_is_not_doubled(trained, tmp_path):
+    for ending in ("html", "png", "vl.json"):
+        lrsym("plot", "curves", trained[0], "--results", trained[1], "--out", tmp_path / f"one.{ending}")
+    assert {p.name for p in tmp_path.iterdir()} == {"one.html", "one.png", "one.vl.json"}
+
+
+def test_pictures_go_into_a_folder_that_is_given(trained, tmp_path):
+    report = json.loads(lrsym("plot", "curves", trained[0], "--results", trained[1], "--out", tmp_path, "--json"))
+    assert [Path(p).parent for p in report["pictures"]] == [tmp_path] * 3
+
+
+def test_where_keeps_the_trials_that_meet_it(trained, tmp_path):
+    path, results = trained
+    lrsym("plot", "curves", path, "--results", results, "--where", "layouts_per_pair = 4", "--out", tmp_path / "one")
+    drawn = json.loads((tmp_path / "one.vl.json").read_text())
+    assert "layouts_per_pair" not in {k for d in drawn["datasets"].values() for row in d for k in row} or {
+        row["layouts_per_pair"] for d in drawn["datasets"].values() for row in d if "layouts_per_pair" in row
+    } == {4}
+
+
+@pytest.fixture(scope="module")
+def normalised(tmp_path_factory):
+    """A trained sweep without terms: its first block reads through a LayerNorm."""
+    folder = tmp_path_factory.mktemp("normalised")
+    path = write_sweep(folder, steps=5)
+    path.write_text(path.read_text().replace("[base]", '[base]\n"model.layer_norm" = "pre"'))
+    lrsym("sweep", path, "--results", folder / "r", "--workers", "1")
+    return path, folder / "r"
+
+
+@pytest.mark.parametrize("kind", ["ablation", "profile"])
+def test_a_plot_of_terms_says_why_a_trained_sweep_has_none(normalised, kind):
+    path, results = normalised
+    text = lrsym("plot", kind, path, "--results", results, code=2)
+    assert "model.layer_norm none or post" in text
+    assert "train first" not in text
+
+
+def test_a_plot_of_an_untrained_sweep_says_train_first_whatever_the_condition(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    words = ("plot", "ablation", path, "--results", tmp_path / "r", "--where", "seed = 0")
+    assert "train first: lrsym sweep" in lrsym(*words, code=2)
+
+
+def test_drawing_before_training_says_how_to_train(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    text = lrsym("plot", "phase", path, "--results", tmp_path / "r", code=2)
+    assert f"train first: lrsym sweep {path}" in text

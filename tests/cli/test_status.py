@@ -1,0 +1,36 @@
+"""`lrsym status` as a user meets it."""
+
+import json
+
+from lrsym.results.store.store import Store
+from lrsym.sweep.execution.train_pack import failed_rows
+from lrsym.sweep.spec.sweep_file import load
+from tests.cli.runner import lrsym
+from tests.sweep.engines.test_engines import write_sweep
+
+
+def test_another_sweep_that_shares_trials_shares_their_rows(trained):
+    path, results = trained
+    other = path.with_name("other.toml")
+    other.write_text(path.read_text().replace('name = "small"', 'name = "other"').replace("[1, 4]", "[4]"))
+    report = json.loads(lrsym("status", other, "--results", results, "--json"))
+    assert report["statuses"] == {"done": 4}
+    assert report["missing"] == 0
+
+
+def test_failed_trials_are_planned_again_and_status_says_why(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    trials = load(path).trials
+    rows = failed_rows(trials[:3], status="crashed", message="worker killed by SIGKILL", run_id="r")
+    Store(tmp_path / "r").write("p", rows)
+    report = json.loads(lrsym("plan", path, "--results", tmp_path / "r", "--json"))
+    assert (report["new"], report["failed"], report["done"]) == (5, 3, 0)
+    text = lrsym("status", path, "--results", tmp_path / "r")
+    assert "3 crashed" in text
+    assert "3 x crashed: worker killed by SIGKILL" in text
+    assert "5 missing" in text
+
+
+def test_status_says_that_a_folder_is_not_there_yet(tmp_path):
+    text = lrsym("status", write_sweep(tmp_path, steps=5), "--results", tmp_path / "r")
+    assert f"missing in {tmp_path / 'r'}, which is not there yet" in text

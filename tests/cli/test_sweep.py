@@ -1,0 +1,50 @@
+"""`lrsym sweep` as a user meets it: what it trains and records, and what it refuses before training."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.runner import lrsym
+from tests.sweep.engines.test_engines import write_sweep
+
+
+def test_the_command_to_try_again_keeps_the_weights_too(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    words = ("--results", tmp_path / "r", "--workers", 1, "--timeout", 1e-9, "--save-weights")
+    text = lrsym("sweep", path, *words, code=1)
+    assert f"lrsym sweep {path} --workers 1 --timeout 1e-09 --save-weights --results {tmp_path / 'r'}" in text
+
+
+def test_a_run_is_recorded_with_where_it_came_from(trained):
+    rows = json.loads(lrsym("query", "select * from runs", "--results", trained[1], "--json"))
+    assert len(rows) == 1
+    assert {k: rows[0][k] for k in ("sweep", "engine", "workers", "device", "n_planned")} == {
+        "sweep": "small", "engine": "local", "workers": 2, "device": "cpu", "n_planned": 8,
+    }  # fmt: skip
+    assert rows[0]["finished_at"] is not None
+    assert rows[0]["torch"].startswith("2.13.0")
+
+
+def test_results_that_cannot_be_written_are_one_clear_line(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "runs").write_text("a file where a folder must be")
+    text = lrsym("sweep", path, "--results", tmp_path / "r", code=2)
+    assert "check path, permissions and free space" in text
+
+
+def test_results_that_cannot_be_made_are_told_before_a_pilot(tmp_path):
+    path = write_sweep(tmp_path, steps=440_000)
+    (tmp_path / "file").write_text("a file where a folder must be")
+    text = lrsym("sweep", path, "--results", tmp_path / "file" / "r", code=2)
+    assert "check path, permissions and free space" in text
+    assert "pilot" not in text
+
+
+@pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_refused_before_anything_is_written(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    text = lrsym("sweep", path, "--results", tmp_path / "r", "--device", "cuda", "--engine", "local", code=2)
+    assert "use --device cpu" in text
+    assert not (tmp_path / "r").exists()

@@ -1,0 +1,66 @@
+"""How far a sweep is, as a notebook asks it."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from lrsym.config.trial import TRAINER_VERSION
+from lrsym.results.store.store import Store
+from lrsym.sweep.execution.status import FailureMessage, sweep_status
+from lrsym.sweep.execution.train_pack import failed_rows
+from lrsym.sweep.spec.sweep_file import load
+from tests.sweep.engines.test_engines import write_sweep
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """A sweep of 8 trials, none of them trained."""
+    return load(write_sweep(tmp_path, steps=5))
+
+
+def write_checkpoint(root, trials, *, step, steps):
+    """A checkpoint of one pack as `trials` leave it after `step` of `steps`, without its tensors."""
+    metadata = {
+        "format": 2, "trainer_version": TRAINER_VERSION, "trials": [t.trial_id for t in trials],
+        "step": step, "steps": steps,
+    }  # fmt: skip
+    folder = root / "checkpoints"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{trials[0].trial_id}.safetensors"
+    save_file({"rest": np.zeros(1)}, path, metadata={"checkpoint": json.dumps(metadata)})
+
+
+def test_a_sweep_without_results_is_all_missing(sweep, tmp_path):
+    status = sweep_status(sweep, tmp_path / "nowhere")
+    assert (status.trials, status.missing, dict(status.statuses)) == (8, 8, {})
+    assert (status.checkpointed, status.completed, status.messages) == (0, 0, ())
+
+
+def test_trials_are_counted_by_status_and_the_most_frequent_message_comes_first(sweep, tmp_path):
+    store = Store(tmp_path / "r")
+    store.write("a", failed_rows(sweep.trials[:2], status="timeout", message="too slow", run_id="r"))
+    store.write("b", failed_rows(sweep.trials[2:5], status="crashed", message="killed", run_id="r"))
+    status = sweep_status(sweep, str(tmp_path / "r"))
+    assert (dict(status.statuses), status.missing) == ({"crashed": 3, "timeout": 2}, 3)
+    assert status.messages == (FailureMessage("crashed", "killed", 3), FailureMessage("timeout", "too slow", 2))
+
+
+def test_rows_of_other_sweeps_do_not_count(sweep, tmp_path):
+    (tmp_path / "other").mkdir()
+    other = load(write_sweep(tmp_path / "other", steps=7))
+    rows = failed_rows(other.trials, status="crashed", message="killed", run_id="r")
+    Store(tmp_path / "r").write("a", rows)
+    assert sweep_status(sweep, tmp_path / "r").missing == 8
+
+
+def test_checkpoints_count_by_the_trials_that_they_hold_unless_one_is_finished(sweep, tmp_path):
+    root, trials = tmp_path / "r", sweep.trials
+    write_checkpoint(root, trials[:1], step=4, steps=5)
+    write_checkpoint(root, trials[1:4], step=2, steps=5)
+    write_checkpoint(root, trials[4:6], step=3, steps=5)
+    Store(root).write("a", failed_rows(trials[5:6], status="diverged", message="loss is nan", run_id="r"))
+    status = sweep_status(sweep, root)
+    assert status.checkpointed == 4
+    assert status.completed == pytest.approx((4 + 3 * 2) / 5 / 4)

@@ -1,0 +1,41 @@
+"""Planning a sweep and choosing its packs in one call, as the verbs and a notebook do."""
+
+import pytest
+
+from lrsym.results.store.store import Store
+from lrsym.sweep.execution.train_pack import failed_rows
+from lrsym.sweep.planning.settings import Settings, plan_and_choose
+from lrsym.sweep.spec.sweep_file import load
+from tests.sweep.engines.test_engines import write_sweep
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """A sweep of 8 trials that is too short for a pilot."""
+    return load(write_sweep(tmp_path, steps=5))
+
+
+def chosen(sweep, root, *, want_cost):
+    settings = Settings(engine="local", device="cpu", workers=1, pack_size=4, timeout=None)
+    return plan_and_choose(sweep, Store(root), settings, want_cost=want_cost, on_message=pytest.fail)
+
+
+def test_what_the_store_holds_is_not_planned_again(sweep, tmp_path):
+    rows = failed_rows(sweep.trials[:3], status="diverged", message="loss is nan", run_id="r")
+    Store(tmp_path / "r").write("a", rows)
+    plan = chosen(sweep, tmp_path / "r", want_cost=False).plan
+    assert sum(len(pack) for pack in plan.packs) == 5
+    assert (plan.new, plan.done) == (5, 3)
+
+
+def test_asking_for_the_cost_makes_no_folder_and_going_to_train_does(sweep, tmp_path):
+    chosen(sweep, tmp_path / "r", want_cost=True)
+    assert not (tmp_path / "r").exists()
+    chosen(sweep, tmp_path / "r", want_cost=False)
+    assert (tmp_path / "r").is_dir()
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_before_training(sweep, tmp_path):
+    (tmp_path / "file").write_text("a file where a folder must be")
+    with pytest.raises(OSError, match="file"):
+        chosen(sweep, tmp_path / "file" / "r", want_cost=False)
