@@ -7,7 +7,7 @@ used, so that `import lrsym` costs nothing. `load_weights` alone needs torch.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lrsym.results.plots.panels import plot_phase
+    from lrsym.results.plots.phase_diagram import plot_phase
     from lrsym.results.store.store import load, load_trials
     from lrsym.sweep.execution.weights import load_weights
     from lrsym.sweep.spec.sweep_file import load as load_sweep
@@ -17,7 +17,7 @@ __all__ = ["load", "load_sweep", "load_trials", "load_weights", "plot_phase"]
 
 def __getattr__(name: str) -> Any:
     if name == "plot_phase":
-        from lrsym.results.plots import panels as module
+        from lrsym.results.plots import phase_diagram as module
     elif name in ("load", "load_trials"):
         from lrsym.results.store import store as module
     elif name == "load_sweep":

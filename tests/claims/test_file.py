@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lrsym.claims.file import Claim, Part, Picture, load, parse
+from lrsym.claims.claim import Claim, Part, Picture
+from lrsym.claims.file import load, parse
 from lrsym.claims.tables import check_estimates
 from lrsym.errors import UsageError
 

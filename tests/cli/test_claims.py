@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lrsym.claims.file import load
+from lrsym.sweep import driver
 from lrsym.sweep.driver import Outcome
 from tests.cli.test_cli import lrsym
 from tests.sweep.engines.test_engines import write_sweep
@@ -130,14 +131,14 @@ def test_run_trains_what_is_missing_once_and_then_judges(tmp_path):
 def test_ctrl_c_while_training_leaves_with_130_and_prints_no_verdict(tmp_path, monkeypatch):
     path = claims_file(tmp_path)
     stopped = Outcome(run_id="r", statuses=Counter(), pending=4, interrupted=True, seconds=1.0)
-    monkeypatch.setattr("lrsym.sweep.driver.run_sweep", lambda *_: stopped)
+    monkeypatch.setattr(driver, "run_sweep", lambda *_: stopped)
     assert lrsym("claims", path, "--results", tmp_path / "r", "--run", code=130) == ""
 
 
 def test_trials_that_fail_while_training_are_exit_code_1_after_the_verdicts(tmp_path, monkeypatch):
     path = claims_file(tmp_path)
     failed = Outcome(run_id="r", statuses=Counter(crashed=4), pending=0, interrupted=False, seconds=1.0)
-    monkeypatch.setattr("lrsym.sweep.driver.run_sweep", lambda *_: failed)
+    monkeypatch.setattr(driver, "run_sweep", lambda *_: failed)
     assert "4 of 4 trials missing" in lrsym("claims", path, "--results", tmp_path / "r", "--run", "--no-page", code=1)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from base64 import b64decode
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,9 +13,11 @@ import pytest
 
 from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
+from lrsym.explain import compute, retrain
 from lrsym.explain.compute import check_kind, explain
-from lrsym.explain.page import changed_axes, header_text, page_sections, save_page, scene_text
+from lrsym.explain.page import save_page
 from lrsym.explain.retrain import trained_model
+from lrsym.explain.sections import changed_axes, header_text, page_sections, scene_text
 from lrsym.results.store.lookup import find_trial
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load, load_trials
@@ -61,14 +64,14 @@ def test_a_trial_is_trained_again_once_and_then_drawn_from_its_weights(store, mo
     assert (first["trial_id"], first["retrained"]) == (TRIAL.trial_id, True)
     assert first["page"] == str(store / "explain" / f"{TRIAL.trial_id}.html")
     assert all(Path(first[name]).stat().st_size > 1000 for name in ("page", "picture", "weights"))
-    monkeypatch.setattr("lrsym.explain.retrain.fit", fails)
+    monkeypatch.setattr(retrain, "fit", fails)
     second = json.loads(lrsym("explain", TRIAL.trial_id, "--results", store, "--json"))
     assert second == {**first, "retrained": False}
 
 
 def test_weights_that_a_sweep_kept_are_used(tmp_path, monkeypatch):
     execute((TRIAL,), Job(tmp_path, "r", "cpu", 1, save_weights=True), report=lambda fraction: None)
-    monkeypatch.setattr("lrsym.explain.retrain.fit", fails)
+    monkeypatch.setattr(retrain, "fit", fails)
     printed = lrsym("explain", TRIAL.trial_id, "--results", tmp_path, "--out", tmp_path / "pages" / "mine")
     assert printed.split() == [str(tmp_path / "pages" / f"mine.{ending}") for ending in ("html", "png")]
 
@@ -113,7 +116,7 @@ def test_every_axis_of_a_trial_comes_back_from_its_row(store):
 
 def test_a_model_of_other_encoders_is_refused(monkeypatch):
     layout = SimpleNamespace(named=lambda: [("decoder", "token", (1,)), ("loss", "log_scale", ())])
-    monkeypatch.setattr("lrsym.explain.compute.ModelShape", SimpleNamespace(of=lambda trial: layout))
+    monkeypatch.setattr(compute, "ModelShape", SimpleNamespace(of=lambda trial: layout))
     with pytest.raises(UsageError, match=r"a vision and a text encoder.*made of decoder; choose another"):
         check_kind(TRIAL)
 
@@ -149,17 +152,16 @@ def test_ablations_and_accuracies_are_those_of_the_rows(explanation, tmp_path):
     assert explanation.difference < 1e-6
 
 
-def test_the_page_has_all_its_sections_needs_no_network_and_no_name_twice(explanation, tmp_path):
+def test_the_page_has_all_its_sections_with_a_drawing_each_and_needs_no_network(explanation, tmp_path):
     page, picture = save_page(explanation, tmp_path / "page.html")
     text = page.read_text()
     headings = re.findall(r"<h2>(.*?)</h2>", text)
     assert [h for h in headings if h.startswith((*ALWAYS, *DECOMPOSED))] == headings
-    assert len(headings) == text.count("<svg ") == 8
+    drawings = re.findall(r'<img src="data:image/svg\+xml;base64,([^"]+)"', text)
+    assert len(headings) == len(drawings) == 8
+    assert all(b64decode(drawing).startswith(b"<svg ") for drawing in drawings)
     assert TRIAL.trial_id in text
-    assert not re.search(r'(src|href)="(?!#)|@import|<script', text)
-    names = re.findall(r'\bid="([^"]+)"', text)
-    assert len(names) == len(set(names))
-    assert set(re.findall(r"url\(['\"]?#([^)'\"]+)", text)) <= set(names)
+    assert not re.search(r'(src|href)="(?!data:image/svg|#)|@import|<script', text)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
