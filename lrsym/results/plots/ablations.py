@@ -70,7 +70,9 @@ def _panel(means: pl.DataFrame, seeds: pl.DataFrame, terms: list[str], heading: 
     term = alt.Y("term:N", sort=terms, title="left out" if first else None).scale(domain=terms)
     value = alt.X("mean:Q", title="accuracy").scale(domain=[0, 1]).axis(tickCount=5)
     base = alt.Chart(theme.inline(means)).encode(term.axis(labels=first, ticks=False, grid=False))
-    dots = alt.Chart(theme.inline(seeds)).mark_circle(size=26, color=theme.INK, opacity=0.65)
+    dots = alt.Chart(theme.inline(seeds.select("seed", "term", "value").sort("term", "seed"))).mark_circle(
+        size=26, color=theme.INK, opacity=0.65
+    )
     tooltip = ["term:N", "n:Q", *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "lowest", "highest"))]
     colour = alt.when(alt.datum.term == "none").then(alt.value(theme.GREY_BAR)).otherwise(alt.value(theme.BAR))
     baseline = means.filter(pl.col("term") == "none")["mean"].to_list()

@@ -89,7 +89,7 @@ def read_rows(root: Path, table: str, *, trial_ids: Sequence[str], where: str | 
     if table == "trials":
         return trials
     axes = trials.lazy().select("trial_id", *axis_columns())
-    return load(root, table, trial_ids=trial_ids).join(axes, on="trial_id", maintain_order="left").collect()
+    return load(root, table, trial_ids=trial_ids).join(axes, on="trial_id").collect()
 
 
 def filter_trials(trials: pl.DataFrame, where: str) -> pl.DataFrame:
