@@ -204,10 +204,10 @@ def test_a_trial_without_pairs_to_ask_has_a_page_without_ablations(tmp_path):
 )
 def test_grids_three_objects_both_captions_and_depth_are_drawn(tmp_path, kind):
     trial = small(**kind)
-    found = explained(tmp_path, trial)
-    assert found.text_attention["application"].n_unique() == trial.model.text_blocks * trial.model.repeats
-    assert found.captions["caption"].n_unique() > 2
-    assert all(section.drawing for section in page_sections(found))
+    result = explained(tmp_path, trial)
+    assert result.text_attention["application"].n_unique() == trial.model.text_blocks * trial.model.repeats
+    assert result.captions["caption"].n_unique() > 2
+    assert all(section.drawing for section in page_sections(result))
 
 
 def test_of_many_captions_the_page_says_how_many_win(explanation):
@@ -218,9 +218,9 @@ def test_of_many_captions_the_page_says_how_many_win(explanation):
 
 def test_a_model_with_other_accuracies_than_its_row_is_told_on_the_page(tmp_path):
     stored = explained(tmp_path).row.with_columns(unseen_order=pl.col("unseen_order") - 0.25)
-    found = explain(load_weights(tmp_path, TRIAL.trial_id), stored)
-    assert found.difference == pytest.approx(0.25)
-    assert "by up to 0.250" in " ".join(header_text(found))
+    result = explain(load_weights(tmp_path, TRIAL.trial_id), stored)
+    assert result.difference == pytest.approx(0.25)
+    assert "by up to 0.250" in " ".join(header_text(result))
 
 
 def test_the_header_names_the_axes_that_differ_and_not_those_that_follow():
@@ -234,8 +234,8 @@ def test_the_header_names_the_axes_that_differ_and_not_those_that_follow():
 
 
 def test_of_very_many_labels_a_selection_is_mapped(tmp_path):
-    found = explained(tmp_path, small(scenes__n_labels=60, optim__steps=1, eval__points=1))
-    labels = found.maps.filter(head=0, term="BE")["key"].to_list()
+    result = explained(tmp_path, small(scenes__n_labels=60, optim__steps=1, eval__points=1))
+    labels = result.maps.filter(head=0, term="BE")["key"].to_list()
     assert len(labels) == 36
     assert {"[CLS]", "bg", "1", "60"} < {*labels}
 

@@ -12,19 +12,19 @@ from lrsym.vocabulary import INTERVALS
 
 
 def test_students_interval_of_five_values_is_2_776_standard_errors_wide_on_each_side():
-    found = estimate_mean([1, 2, 3, 4, 5], interval="t")
+    estimate = estimate_mean([1, 2, 3, 4, 5], interval="t")
     reach = 2.776 * math.sqrt(2.5 / 5)
-    assert (found.n, found.mean) == (5, 3)
-    assert (found.low, found.high) == pytest.approx((3 - reach, 3 + reach), abs=1e-3)
+    assert (estimate.n, estimate.mean) == (5, 3)
+    assert (estimate.low, estimate.high) == pytest.approx((3 - reach, 3 + reach), abs=1e-3)
 
 
 def test_wilsons_interval_is_the_textbook_formula_on_the_share_of_ones():
-    found = estimate_mean([1] * 9 + [0], interval="wilson")
+    estimate = estimate_mean([1] * 9 + [0], interval="wilson")
     z, p, n = 1.95996, 0.9, 10
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
     reach = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    assert found.mean == 0.9
-    assert (found.low, found.high) == pytest.approx((middle - reach, middle + reach), abs=1e-5)
+    assert estimate.mean == 0.9
+    assert (estimate.low, estimate.high) == pytest.approx((middle - reach, middle + reach), abs=1e-5)
 
 
 def test_wilson_refuses_values_that_are_no_truth_values():
@@ -59,5 +59,5 @@ def test_one_value_has_a_mean_and_no_interval_and_none_has_neither(interval):
 @pytest.mark.parametrize("interval", INTERVALS)
 @given(values=st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=2, max_size=9))
 def test_the_mean_lies_in_its_interval(interval, values):
-    found = estimate_mean([float(v == 1) for v in values] if interval == "wilson" else values, interval=interval)
-    assert found.low - 1e-9 <= found.mean <= found.high + 1e-9
+    estimate = estimate_mean([float(v == 1) for v in values] if interval == "wilson" else values, interval=interval)
+    assert estimate.low - 1e-9 <= estimate.mean <= estimate.high + 1e-9
