@@ -19,7 +19,7 @@ TITLES = {
 WIDTH, HEIGHT, COLOUR = 300, 220, "#2f7fc1"
 
 
-def draw(table: Path) -> theme.Drawn:
+def draw(table: Path) -> theme.Chart:
     """The picture of the rows of `cost` in the table of figures."""
     rows = pl.read_parquet(table).filter(pl.col("benchmark").str.starts_with(NAME))
     n = " or ".join(map(str, rows["n"].unique().sort()))
@@ -39,7 +39,7 @@ def draw(table: Path) -> theme.Drawn:
     )
 
 
-def _panel(rows: pl.DataFrame, axis: str) -> theme.Drawn:
+def _panel(rows: pl.DataFrame, axis: str) -> theme.Chart:
     title, slope = TITLES[axis]
     points = rows.select(pl.col("variant").cast(pl.Int64).alias("x"), "value", "lowest", "highest").sort("x")
     x0, y0 = points.row(0)[:2]

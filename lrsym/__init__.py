@@ -7,7 +7,7 @@ and reading needs no torch; `load_weights` alone does.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lrsym.results.plots.panels import plot_phase
+    from lrsym.results.plots.phase_diagram import plot_phase
     from lrsym.results.store.query import query
     from lrsym.results.store.store import load, load_trials
     from lrsym.sweep.execution.weights import load_weights
@@ -22,7 +22,7 @@ _SOURCES = {
     "load_sweep": "lrsym.sweep.spec.sweep_file:load",
     "load_trials": "lrsym.results.store.store:load_trials",
     "load_weights": "lrsym.sweep.execution.weights:load_weights",
-    "plot_phase": "lrsym.results.plots.panels:plot_phase",
+    "plot_phase": "lrsym.results.plots.phase_diagram:plot_phase",
     "query": "lrsym.results.store.query:query",
 }
 """Module and name there of each public function."""

@@ -102,3 +102,6 @@ INTERVALS = {
     "wilson": "Wilson's score interval of the share of ones",
 }
 """How the 95 % interval of an estimate over replicates is taken."""
+
+PICTURES = {"phase": "trials", "curves": "curves", "ablation": "ablations", "profile": "terms"}
+"""Kinds of pictures of a sweep, as the verbs of `lrsym plot`, each with the table that it is drawn from."""

@@ -29,7 +29,7 @@ def imported_by(code, *, folder=None):
             set(),
         ),
         ("import lrsym.testbed.training.training, lrsym.testbed.mechanism.mechanism", {"torch"}),
-        ("import lrsym.results.plots.panels, lrsym.results.store.store", {"polars", "pyarrow", "altair"}),
+        ("import lrsym.results.plots.draw, lrsym.results.store.store", {"polars", "pyarrow", "altair"}),
         ("import lrsym.claims.file, lrsym.claims.verdict", set()),
         ("import lrsym.claims.page, lrsym.claims.judging", {"polars", "pyarrow", "altair"}),
         ("import lrsym.explain.page, lrsym.results.store.lookup", {"polars", "pyarrow", "altair"}),
@@ -59,7 +59,7 @@ def test_a_pack_trains_without_ray_and_pandas_and_a_figure_is_redrawn_without_to
     )
     assert not {"ray", "pandas"} & imported_by(train)
     draw = (
-        "import lrsym; from lrsym.results.plots.panels import save; from pathlib import Path\n"
+        "import lrsym; from lrsym.results.plots.save import save; from pathlib import Path\n"
         f"save(lrsym.plot_phase(lrsym.load_trials({str(tmp_path)!r})), Path({str(tmp_path / 'picture')!r}))"
     )
     assert not {"torch", "ray"} & imported_by(draw)

@@ -6,9 +6,9 @@ from typing import Any
 
 import altair as alt
 
-from lrsym.claims.file import Part
+from lrsym.claims.claim import Part
 from lrsym.claims.judging import JudgedArm, JudgedClaim, JudgedPart
-from lrsym.claims.report import claimed, estimated
+from lrsym.claims.report import format_estimate, format_range
 from lrsym.results.plots import theme
 from lrsym.vocabulary import VERDICTS
 
@@ -22,16 +22,16 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 """Multiples of it, modulo one, spread evenly however many there are."""
 
 
-def plot_claim(judged: JudgedClaim) -> theme.Drawn:
-    """A panel for each part of the claim, a row in it for each arm."""
+def plot_claim(judged: JudgedClaim) -> theme.Chart:
+    """Return a panel for each part of the claim, a row in it for each arm."""
     panels = [_panel(judged.arms, number) for number in range(len(judged.claim.part))]
-    return alt.concat(*panels, columns=1, spacing=26).configure(**{**theme.THEME, "padding": 8})
+    return theme.style(alt.concat(*panels, columns=1, spacing=26), padding=8)
 
 
-def extent(part: Part, judged: Sequence[JudgedPart]) -> tuple[float, float]:
-    """The ends of the axis: shares keep their full scale, other numbers the range of all that is drawn."""
-    found = [x for one in judged for x in (*one.values, one.found.low, one.found.high) if x is not None]
-    shown = found + [x for x in (part.at_least, part.at_most) if x is not None]
+def axis_ends(part: Part, judged: Sequence[JudgedPart]) -> tuple[float, float]:
+    """Return the ends of the axis: shares keep their full scale, other numbers the range of all that is drawn."""
+    drawn = [x for one in judged for x in (*one.values, one.estimate.low, one.estimate.high) if x is not None]
+    shown = drawn + [x for x in (part.at_least, part.at_most) if x is not None]
     low, high = min(shown), max(shown)
     if low >= 0 and 0.25 < high <= 1:
         return 0.0, 1.0
@@ -42,13 +42,13 @@ def extent(part: Part, judged: Sequence[JudgedPart]) -> tuple[float, float]:
 def _panel(arms: Sequence[JudgedArm], number: int) -> alt.LayerChart:
     parts = [arm.parts[number] for arm in arms]
     part = parts[0].part
-    ends = extent(part, parts)
+    ends = axis_ends(part, parts)
     x = alt.X("value:Q", title=None).scale(domain=ends, nice=False, clamp=True).axis(grid=True, tickCount=6)
     y = alt.Y("place:Q", title=None, axis=None).scale(domain=[len(arms), 0], nice=False)
     rows = [_row(place, arm.name, judged) for place, (arm, judged) in enumerate(zip(arms, parts, strict=True))]
     dots = [dot for place, judged in enumerate(parts) for dot in _dots(place, judged)]
     heading = alt.TitleParams(
-        part.name, subtitle=f"claimed: {claimed(part)}", fontSize=15, subtitleFontSize=13, offset=8
+        part.name, subtitle=f"claimed: {format_range(part)}", fontSize=15, subtitleFontSize=13, offset=8
     )
     return alt.LayerChart(
         layer=[
@@ -63,16 +63,16 @@ def _panel(arms: Sequence[JudgedArm], number: int) -> alt.LayerChart:
 
 
 def _row(place: int, arm: str, judged: JudgedPart) -> dict[str, Any]:
-    found = judged.found
-    text = f"{estimated(judged)} \u00b7 n = {found.n}" + (" \u00b7 too few" if judged.too_few else "")
+    estimate = judged.estimate
+    text = f"{format_estimate(judged)} \u00b7 n = {estimate.n}" + (" \u00b7 too few" if judged.too_few else "")
     return {
-        "arm": arm, "place": place + _MEAN_AT, "value": found.mean, "low": found.low, "high": found.high,
+        "arm": arm, "place": place + _MEAN_AT, "value": estimate.mean, "low": estimate.low, "high": estimate.high,
         "text": text, "colour": COLOURS[judged.verdict],
     }  # fmt: skip
 
 
 def _dots(place: int, judged: JudgedPart) -> list[dict[str, float]]:
-    """The replicates of one row, spread over its lower part so that equal ones stay apart."""
+    """Return the replicates of one row, spread over its lower part so that equal ones stay apart."""
     depth = _DOTS_TO - _DOTS_FROM
     return [
         {"value": value, "place": place + _DOTS_FROM + depth * (i * _GOLDEN % 1)}
@@ -81,7 +81,7 @@ def _dots(place: int, judged: JudgedPart) -> list[dict[str, float]]:
 
 
 def _range(part: Part, ends: tuple[float, float]) -> list[alt.Chart]:
-    """The claimed range as an area to the end of the axis where it is open, and a line at each end it has."""
+    """Return the claimed range as an area to the end of the axis where it is open, and a line at each end it has."""
     low = ends[0] if part.at_least is None else part.at_least
     high = ends[1] if part.at_most is None else part.at_most
     area = alt.Chart(alt.InlineData(values=[{"low": low, "high": high}])).mark_rect(color=_RANGE)
@@ -94,7 +94,7 @@ def _range(part: Part, ends: tuple[float, float]) -> list[alt.Chart]:
 
 
 def _means(rows: Sequence[dict[str, Any]], x: alt.X, y: alt.Y) -> list[alt.Chart]:
-    """Interval and mean of every row, its arm to the left and its figures to the right."""
+    """Return interval and mean of every row, its arm to the left and its figures to the right."""
     colour = alt.Color("colour:N", scale=None)
     base = alt.Chart(alt.InlineData(values=list(rows))).encode(y, colour)
     inside = base.transform_filter("isValid(datum.value)")

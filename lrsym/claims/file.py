@@ -8,84 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from lrsym.claims.claim import SAFE_NAME, SAFE_NAME_RULE, Claim, Part, Picture, Table
 from lrsym.errors import UsageError
 from lrsym.toml_source import Source, read_source, read_toml, show, suggest
-from lrsym.vocabulary import INTERVALS
+from lrsym.vocabulary import INTERVALS, PICTURES
 
-PICTURES = ("phase", "curves", "ablation", "profile")
-"""Kinds of pictures, as the verbs of `lrsym plot`."""
-
-BOOTSTRAP_N = 20
+MIN_BOOTSTRAP_N = 20
 """Of fewer values a nominal 95 % bootstrap interval holds the mean clearly less often: 87 % for 5 normal ones."""
 
 _WITH_METRIC = ("phase", "curves")
-_SAFE = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
-_SAFE_RULE = "letters, digits, _ and -, the first a letter or digit, at most 64"
-_TEXT = r"\S"
 
 
-class _Table(BaseModel):
-    """A table of the file; each description is the message where a value is of the wrong form: rule; remedy."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Part(_Table):
-    """One number that a claim asserts, and the range it asserts for it."""
-
+class _File(Table):
     name: str = Field(
-        pattern=_TEXT, description='name must be text; write what is estimated: name = "order without EP"'
-    )
-    estimate: str = Field(
-        pattern=_TEXT,
-        description="estimate must be an SQL query with a column value, one row for each replicate; write for example "
-        'estimate = "select unseen_order as value from trials"',
-    )
-    at_least: float | None = Field(default=None, description="at_least must be a finite number; write at_least = 0.9")
-    at_most: float | None = Field(default=None, description="at_most must be a finite number; write at_most = 0.6")
-
-
-class Picture(_Table):
-    """What is drawn beside the verdict, once for each arm."""
-
-    kind: str = Field(description=f'kind must be one of {", ".join(PICTURES)}; write for example kind = "ablation"')
-    where: str | None = Field(
-        default=None, pattern=_TEXT, description='where must be an SQL condition; write where = "n_pair_labels = 15"'
-    )
-    metric: str | None = Field(default=None, description='metric must be text; write metric = "unseen_order"')
-
-
-class Claim(_Table):
-    """A sentence about the tables, with the sweeps it is asked of and the parts it consists of."""
-
-    id: str = Field(pattern=_SAFE, description=f'id must be safe as a file name: {_SAFE_RULE}; write for example "C6"')
-    sentence: str = Field(pattern=_TEXT, description="sentence must be text; write what is claimed, in one sentence")
-    source: str = Field(pattern=_TEXT, description="source must be text; write where the claim comes from")
-    interval: str = Field(
-        default="t", description=f'interval must be one of {", ".join(INTERVALS)}; leave it out for "t"'
-    )
-    minimum_n: int = Field(
-        default=5, ge=2, lt=2**63, description="minimum_n must be a whole number >= 2; leave it out for 5"
-    )
-    note: str = Field(default="", description="note must be text; write it in quotes")
-    sweeps: dict[str, str] = Field(
-        min_length=1,
-        description="sweeps must be a table of sweep files by arm, at least one; write [claim.sweeps] above "
-        '"fixed steps" = "../sweeps/recipe.toml"',
-    )
-    picture: Picture | None = Field(default=None, description="picture must be a table; write [claim.picture]")
-    part: tuple[Part, ...] = Field(
-        min_length=1,
-        strict=False,
-        description="part must be a list of tables, at least one; write [[claim.part]], in double brackets",
-    )
-
-
-class _File(_Table):
-    name: str = Field(
-        pattern=_SAFE, description=f'name must be safe as a file name: {_SAFE_RULE}; write for example name = "paper"'
+        pattern=SAFE_NAME,
+        description=f'name must be safe as a file name: {SAFE_NAME_RULE}; write for example name = "paper"',
     )
     claim: tuple[Claim, ...] = Field(
         min_length=1,
@@ -104,11 +43,11 @@ class ClaimsFile:
 
     @property
     def path(self) -> Path:
-        """The file's."""
+        """Return the path of the file."""
         return Path(self.where.name)
 
     def select(self, ids: Iterable[str]) -> tuple[Claim, ...]:
-        """The claims with these ids, all where none is given; UsageError for an id that is not in the file."""
+        """Return the claims with these ids, all where none is given; UsageError for an id that is not in the file."""
         known = [claim.id for claim in self.claims]
         wanted = set(ids)
         for name in sorted(wanted - set(known)):
@@ -117,22 +56,22 @@ class ClaimsFile:
         return tuple(claim for claim in self.claims if claim.id in wanted or not wanted)
 
     def error(self, claim: Claim, key: str, message: str) -> UsageError:
-        """The exception, not raised, for a mistake at `key` of `claim`, such as `part.0.estimate`."""
+        """Return (do not raise) a UsageError that names the line of `key` in `claim`, such as `part.0.estimate`."""
         number = next(i for i, other in enumerate(self.claims) if other.id == claim.id)
         return self.where.error(f"claim.{number}.{key}", f"claim {claim.id}: {message}")
 
 
 def load(path: Path) -> ClaimsFile:
-    """The claims in the file at `path`; UsageError where it cannot be read, and as `parse` does."""
+    """Return the claims in the file at `path`; UsageError where it cannot be read, and as `parse` does."""
     source = read_source(path, what="claims")
     return parse(source.text, source=source.name)
 
 
 def parse(text: str, *, source: str) -> ClaimsFile:
-    """The claims that `text` describes; `source` names it in messages.
+    """Return the claims that `text` describes; `source` names it in messages.
 
     Raises UsageError, one message with line, rule, value and remedy, for anything that is not a valid claims file.
-    Sweep files and SQL are not looked at.
+    Sweep files and SQL are left to `check`.
     """
     where = Source(text, name=source)
     document = read_toml(where)
@@ -141,23 +80,25 @@ def parse(text: str, *, source: str) -> ClaimsFile:
     except ValidationError as error:
         # An unknown key first: where one is misspelt, the right one is missing as well.
         wrong = sorted(error.errors(include_url=False), key=lambda details: details["type"] != "extra_forbidden")
-        raise _wrong_form(where, document, wrong[0]) from None
-    _distinct(where, "claim", "id", [claim.id for claim in file.claim])
+        raise _form_error(where, document, wrong[0]) from None
+    _check_distinct(where, "claim", "id", [claim.id for claim in file.claim])
     for number, claim in enumerate(file.claim):
-        _check(where, f"claim.{number}", claim)
+        _check_claim(where, f"claim.{number}", claim)
     return ClaimsFile(file.name, file.claim, where)
 
 
-def _check(where: Source, path: str, claim: Claim) -> None:
-    _one_of(where, path, "interval", claim.interval, tuple(INTERVALS))
-    if claim.interval == "bootstrap" and claim.minimum_n < BOOTSTRAP_N:
-        rule = f"minimum_n must be at least {BOOTSTRAP_N} with interval bootstrap, which is too narrow for few values"
+def _check_claim(where: Source, path: str, claim: Claim) -> None:
+    _check_choice(where, path, "interval", claim.interval, tuple(INTERVALS))
+    if claim.interval == "bootstrap" and claim.minimum_n < MIN_BOOTSTRAP_N:
+        rule = (
+            f"minimum_n must be at least {MIN_BOOTSTRAP_N} with interval bootstrap, which is too narrow for few values"
+        )
         raise where.error(f"{path}.minimum_n", f"{rule}, got {claim.minimum_n}; raise it or use interval t")
-    _distinct(where, f"{path}.part", "name", [part.name for part in claim.part])
+    _check_distinct(where, f"{path}.part", "name", [part.name for part in claim.part])
     for number, part in enumerate(claim.part):
         _check_range(where, f"{path}.part.{number}", part)
     if claim.picture is not None:
-        _one_of(where, f"{path}.picture", "kind", claim.picture.kind, PICTURES)
+        _check_choice(where, f"{path}.picture", "kind", claim.picture.kind, tuple(PICTURES))
         if claim.picture.metric is not None and claim.picture.kind not in _WITH_METRIC:
             rule = f"metric is for pictures of kind {' and '.join(_WITH_METRIC)}, got kind {show(claim.picture.kind)}"
             raise where.error(f"{path}.picture.metric", f"{rule}; drop it")
@@ -172,14 +113,14 @@ def _check_range(where: Source, path: str, part: Part) -> None:
         raise where.error(f"{path}.at_least", message)
 
 
-def _one_of(where: Source, path: str, key: str, value: str, allowed: tuple[str, ...]) -> None:
+def _check_choice(where: Source, path: str, key: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         remedy = suggest(value, allowed) or "choose one of them"
         message = f"{key} must be one of {', '.join(allowed)}, got {show(value)}; {remedy}"
         raise where.error(f"{path}.{key}", message)
 
 
-def _distinct(where: Source, path: str, key: str, values: list[str]) -> None:
+def _check_distinct(where: Source, path: str, key: str, values: list[str]) -> None:
     for number, value in enumerate(values):
         if (first := values.index(value)) != number:
             line = where.line(f"{path}.{first}.{key}")
@@ -187,12 +128,12 @@ def _distinct(where: Source, path: str, key: str, values: list[str]) -> None:
             raise where.error(f"{path}.{number}.{key}", message)
 
 
-def _wrong_form(where: Source, document: Mapping[str, Any], details: Mapping[str, Any]) -> UsageError:
-    """The message for pydantic's first complaint: the nearest key that a table of ours describes."""
+def _form_error(where: Source, document: Mapping[str, Any], details: Mapping[str, Any]) -> UsageError:
+    """Return the error for pydantic's `details`: it names the nearest key that a table of ours describes."""
     loc = [str(part) for part in details["loc"]]
     table, fields = _table_at(loc)
     key = loc[table]
-    name = _named(document, loc[:table])
+    name = _describe_table(document, loc[:table])
     path = ".".join(loc)
     if details["type"] == "extra_forbidden":
         remedy = suggest(key, fields) or "known are " + ", ".join(fields)
@@ -204,7 +145,7 @@ def _wrong_form(where: Source, document: Mapping[str, Any], details: Mapping[str
 
 
 def _table_at(loc: list[str]) -> tuple[int, Mapping[str, Any]]:
-    """Where in `loc` the key of the innermost table stands, and the fields of that table."""
+    """Return where in `loc` the key of the innermost table stands, and the fields of that table."""
     inner = {"claim": Claim, "part": Part, "picture": Picture}
     fields, at = _File.model_fields, 0
     while loc[at] in inner and at + 1 < len(loc):
@@ -215,11 +156,11 @@ def _table_at(loc: list[str]) -> tuple[int, Mapping[str, Any]]:
     return at, fields
 
 
-def _named(document: Mapping[str, Any], loc: list[str]) -> str:
-    """Which table `loc` is, by its header and the id of its claim; empty for the top of the file."""
+def _describe_table(document: Mapping[str, Any], loc: list[str]) -> str:
+    """Return which table `loc` is, by its header and the id of its claim; empty for the top of the file."""
     if not loc:
         return ""
-    header = ".".join(part for part in loc if not part.isdigit())
-    told = f"[{header}]" if loc[-1] == "picture" else f"[[{header}]]"
+    name = ".".join(key for key in loc if not key.isdigit())
+    header = f"[{name}]" if loc[-1] == "picture" else f"[[{name}]]"
     identity = document["claim"][int(loc[1])].get("id")
-    return f" in {told}" + (f" of {show(identity)}" if isinstance(identity, str) else "")
+    return f" in {header}" + (f" of {show(identity)}" if isinstance(identity, str) else "")

@@ -1,22 +1,28 @@
-"""Claims put to the store: for each arm the values, the estimate and the verdict of every part."""
+"""Claims put to the store: train what is missing, then for each arm the values, estimate and verdict of every part."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
-from lrsym.claims.file import Claim, ClaimsFile, Part
-from lrsym.claims.tables import Tables, tables_of, values_of, wrong_estimate
-from lrsym.claims.verdict import Estimate, estimate, judge, together
+from lrsym.claims.check import CheckedClaims
+from lrsym.claims.claim import Claim, Part
+from lrsym.claims.file import ClaimsFile
+from lrsym.claims.tables import Tables, estimate_error, query_values, read_tables
+from lrsym.claims.verdict import combine_verdicts, judge_estimate
 from lrsym.errors import UsageError
+from lrsym.results.analysis.intervals import Estimate, estimate_mean
 from lrsym.results.store.store import load_trials
+from lrsym.sweep.spec.sweep_file import Sweep
 from lrsym.vocabulary import FINAL_STATUSES, VERDICTS
+
+Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True)
-class Trained:
+class SweepResults:
     """A sweep as far as it is in the store: the tables of its done trials, and what became of the others."""
 
     sweep: str
@@ -33,7 +39,7 @@ class JudgedPart:
     part: Part
     values: tuple[float, ...]
     dropped: int
-    found: Estimate
+    estimate: Estimate
     too_few: bool
     verdict: str
 
@@ -43,18 +49,18 @@ class JudgedArm:
     """A claim asked of one sweep."""
 
     name: str
-    trained: Trained
+    results: SweepResults
     parts: tuple[JudgedPart, ...]
 
     @property
     def verdict(self) -> str:
-        """That of all parts together."""
-        return together(part.verdict for part in self.parts)
+        """Return that of all parts together."""
+        return combine_verdicts(part.verdict for part in self.parts)
 
     @property
     def n(self) -> tuple[int, int]:
-        """The lowest and the highest number of replicates behind a part."""
-        counts = [part.found.n for part in self.parts]
+        """Return the lowest and the highest number of replicates behind a part."""
+        counts = [part.estimate.n for part in self.parts]
         return min(counts), max(counts)
 
 
@@ -66,48 +72,76 @@ class JudgedClaim:
     arms: tuple[JudgedArm, ...]
 
 
-def trained(root: Path, *, sweep: str, trial_ids: Sequence[str]) -> Trained:
-    """The trials with `trial_ids` in the store at `root`; missing are those without a result."""
-    rows = load_trials(root, trial_ids=trial_ids).collect()
-    statuses = Counter(rows["status"])
-    return Trained(
-        sweep=sweep,
-        trials=len(trial_ids),
-        missing=len(trial_ids) - sum(statuses[status] for status in FINAL_STATUSES),
-        diverged=statuses["diverged"],
-        tables=tables_of(root, rows.filter(pl.col("status") == "done")),
-    )
+def train_missing(checked: CheckedClaims, root: str, train: Callable[[Sweep], Outcome]) -> list[Outcome]:
+    """Call `train` with each sweep of the claims that lacks results in the store at `root`; return its outcomes."""
+    outcomes = []
+    for sweep in checked.sweeps():
+        trial_ids = _trial_ids(sweep)
+        if _count_missing(load_trials(root, trial_ids=trial_ids).select("status").collect(), trial_ids):
+            outcomes.append(train(sweep))
+    return outcomes
 
 
-def judge_claim(file: ClaimsFile, claim: Claim, arms: Iterable[tuple[str, Trained]]) -> JudgedClaim:
-    """What `arms`, trained sweeps with their names, say about `claim`; UsageError where an estimate fails."""
+def judge_claims(checked: CheckedClaims, root: str) -> list[JudgedClaim]:
+    """Return what the rows of the store at `root` say about each claim; UsageError where an estimate fails."""
+    results = {
+        sweep.source: read_results(root, sweep=sweep.name, trial_ids=_trial_ids(sweep)) for sweep in checked.sweeps()
+    }
+    return [
+        judge_claim(checked.file, claim, {arm: results[sweep.source] for arm, sweep in checked.arms(claim).items()})
+        for claim in checked.claims
+    ]
+
+
+def judge_claim(file: ClaimsFile, claim: Claim, arms: Mapping[str, SweepResults]) -> JudgedClaim:
+    """Return what the results of `arms`, by name, say about `claim`; UsageError where an estimate fails."""
     return JudgedClaim(
         claim,
         tuple(
-            JudgedArm(name, sweep, tuple(_part(file, claim, i, sweep.tables) for i in range(len(claim.part))))
-            for name, sweep in arms
+            JudgedArm(name, results, tuple(_judge_part(file, claim, i, results) for i in range(len(claim.part))))
+            for name, results in arms.items()
         ),
     )
 
 
-def counts(judged: Iterable[JudgedClaim]) -> dict[str, int]:
-    """How many claims, counted once for each arm, have which verdict."""
-    found = Counter(arm.verdict for one in judged for arm in one.arms)
-    return {verdict: found[verdict] for verdict in VERDICTS}
+def read_results(root: str, *, sweep: str, trial_ids: Sequence[str]) -> SweepResults:
+    """Return what the store at `root` has of the trials of a sweep; missing are those without a result."""
+    rows = load_trials(root, trial_ids=trial_ids).collect()
+    return SweepResults(
+        sweep=sweep,
+        trials=len(trial_ids),
+        missing=_count_missing(rows, trial_ids),
+        diverged=rows.filter(status="diverged").height,
+        tables=read_tables(root, rows.filter(pl.col("status") == "done")),
+    )
 
 
-def _part(file: ClaimsFile, claim: Claim, number: int, tables: Tables) -> JudgedPart:
+def count_verdicts(judged: Iterable[JudgedClaim]) -> dict[str, int]:
+    """Return how many claims, counted once for each arm, have which verdict."""
+    counts = Counter(arm.verdict for claim in judged for arm in claim.arms)
+    return {verdict: counts[verdict] for verdict in VERDICTS}
+
+
+def _judge_part(file: ClaimsFile, claim: Claim, number: int, results: SweepResults) -> JudgedPart:
     part = claim.part[number]
     try:
-        values, dropped = values_of(part.estimate, tables)
-        found = estimate(values, interval=claim.interval)
+        values, dropped = query_values(part.estimate, results.tables)
+        estimate = estimate_mean(values, interval=claim.interval)
     except UsageError as error:
-        raise wrong_estimate(file, claim, number, error) from None
+        raise estimate_error(file, claim, number, error) from None
     return JudgedPart(
         part=part,
         values=tuple(sorted(values)),
         dropped=dropped,
-        found=found,
-        too_few=found.n < claim.minimum_n,
-        verdict=judge(found, at_least=part.at_least, at_most=part.at_most, minimum_n=claim.minimum_n),
+        estimate=estimate,
+        too_few=estimate.n < claim.minimum_n,
+        verdict=judge_estimate(estimate, at_least=part.at_least, at_most=part.at_most, minimum_n=claim.minimum_n),
     )
+
+
+def _trial_ids(sweep: Sweep) -> list[str]:
+    return [trial.trial_id for trial in sweep.trials]
+
+
+def _count_missing(trials: pl.DataFrame, trial_ids: Sequence[str]) -> int:
+    return len(trial_ids) - trials.filter(pl.col("status").is_in(list(FINAL_STATUSES))).height

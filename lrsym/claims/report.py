@@ -4,89 +4,100 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from lrsym.claims.file import Claim, Part
-from lrsym.claims.judging import JudgedArm, JudgedClaim, JudgedPart, Trained
+from lrsym.claims.claim import Claim, Part
+from lrsym.claims.judging import JudgedArm, JudgedClaim, JudgedPart, SweepResults
 
 
-def claimed(part: Part) -> str:
-    """The range that `part` asserts."""
+def format_range(part: Part) -> str:
+    """Return the range that `part` asserts."""
     if part.at_least is None or part.at_most is None:
         return f"at most {part.at_most:g}" if part.at_least is None else f"at least {part.at_least:g}"
     return f"{part.at_least:g} to {part.at_most:g}"
 
 
-def estimated(judged: JudgedPart) -> str:
-    """The estimate with its interval, as `0.617 [0.571, 0.664]`: three digits of the largest of them."""
-    found = judged.found
-    if found.mean is None:
+def format_estimate(judged: JudgedPart) -> str:
+    """Return the estimate with its interval, as `0.617 [0.571, 0.664]`: three digits of the largest of them."""
+    estimate = judged.estimate
+    if estimate.mean is None:
         return "no values"
-    numbers = [x for x in (found.mean, found.low, found.high) if x is not None]
+    numbers = [x for x in (estimate.mean, estimate.low, estimate.high) if x is not None]
     largest = max(map(abs, numbers))
     decimals = max(0, 2 - math.floor(math.log10(largest))) if largest else 0
     mean, *ends = (f"{x:.{decimals}f}" for x in numbers)
     return f"{mean} [{', '.join(ends)}]" if ends else mean
 
 
-def shortage(claim: Claim, judged: JudgedPart) -> str:
-    """That there are too few values, and that some were left out; empty where neither is so."""
-    told = [f"too few: {judged.found.n} of {claim.minimum_n}"] if judged.too_few else []
-    told += (
-        [f"{judged.dropped} null or not finite, left out; rows older than a column lack it"] if judged.dropped else []
-    )
-    return ", ".join(told)
+def describe_shortage(claim: Claim, judged: JudgedPart) -> str:
+    """Return that there are too few values, and that some were left out; empty where neither is so."""
+    texts = []
+    if judged.too_few:
+        texts.append(f"too few: {judged.estimate.n} of {claim.minimum_n}")
+    if judged.dropped:
+        texts.append(f"{judged.dropped} null or not finite, left out; rows older than a column lack it")
+    return ", ".join(texts)
 
 
-def replicates(arm: JudgedArm) -> str:
-    """The number of replicates, or the range where it differs by part."""
+def format_n(arm: JudgedArm) -> str:
+    """Return the number of replicates, or the range where it differs by part."""
     few, many = arm.n
     return str(few) if few == many else f"{few}-{many}"
 
 
-def gaps(sweep: Trained) -> str:
-    """Which trials the tables lack; empty where none."""
-    told = [f"{sweep.missing} of {sweep.trials} trials missing"] if sweep.missing else []
-    told += [f"{sweep.diverged} of {sweep.trials} trials diverged, not asked"] if sweep.diverged else []
-    return ", ".join(told)
+def describe_gaps(results: SweepResults) -> str:
+    """Return which trials of a sweep the tables lack; empty where none."""
+    texts = []
+    if results.missing:
+        texts.append(f"{results.missing} of {results.trials} trials missing")
+    if results.diverged:
+        texts.append(f"{results.diverged} of {results.trials} trials diverged, not asked")
+    return ", ".join(texts)
 
 
-def lines(judged: Iterable[JudgedClaim]) -> list[tuple[str, ...]]:
-    """Rows of id, arm, verdict, n and part: one for each claim and arm, its further parts on rows of their own."""
+def gap_lines(judged: Iterable[JudgedClaim], *, train: str) -> list[str]:
+    """Return a line for each sweep that the tables lack trials of; `train` is the command that trains them."""
+    by_sweep = {id(arm.results): arm.results for claim in judged for arm in claim.arms}.values()
+    gaps = [(results, describe_gaps(results)) for results in by_sweep]
+    return [f"{r.sweep}: {gap}" + (f"; run: {train}" if r.missing else "") for r, gap in gaps if gap]
+
+
+def table_rows(judged: Iterable[JudgedClaim]) -> list[tuple[str, ...]]:
+    """Return rows of id, arm, verdict, n and part: one for each claim and arm, its further parts on their own rows."""
     rows = []
     for one in judged:
         for arm in one.arms:
-            first = (one.claim.id, arm.name, arm.verdict, replicates(arm))
+            first = (one.claim.id, arm.name, arm.verdict, format_n(arm))
             for i, part in enumerate(arm.parts):
-                rows.append((first if i == 0 else ("", "", "", "")) + (_told(one.claim, part),))
+                rows.append((first if i == 0 else ("", "", "", "")) + (_describe_part(one.claim, part),))
     return rows
 
 
 def as_data(judged: JudgedClaim) -> dict[str, Any]:
-    """Everything about one claim, as JSON holds it."""
+    """Return everything about one claim, as JSON holds it."""
     claim = judged.claim.model_dump(include={"id", "sentence", "source", "note", "interval", "minimum_n"})
     return {**claim, "arms": [_arm_data(judged.claim, arm) for arm in judged.arms]}
 
 
-def _told(claim: Claim, judged: JudgedPart) -> str:
+def _describe_part(claim: Claim, judged: JudgedPart) -> str:
     verdict = f" -> {judged.verdict}" if len(claim.part) > 1 else ""
-    short = shortage(claim, judged)
-    return f"{judged.part.name}: {estimated(judged)}, claimed {claimed(judged.part)}{verdict}" + (
+    short = describe_shortage(claim, judged)
+    return f"{judged.part.name}: {format_estimate(judged)}, claimed {format_range(judged.part)}{verdict}" + (
         f" ({short})" if short else ""
     )
 
 
 def _arm_data(claim: Claim, arm: JudgedArm) -> dict[str, Any]:
-    sweep = arm.trained
+    results = arm.results
     return {
-        "arm": arm.name, "sweep": sweep.sweep, "sweep_file": claim.sweeps[arm.name], "verdict": arm.verdict,
-        "trials": sweep.trials, "missing": sweep.missing, "diverged": sweep.diverged,
+        "arm": arm.name, "sweep": results.sweep, "sweep_file": claim.sweeps[arm.name], "verdict": arm.verdict,
+        "trials": results.trials, "missing": results.missing, "diverged": results.diverged,
         "parts": [_part_data(part) for part in arm.parts],
     }  # fmt: skip
 
 
 def _part_data(judged: JudgedPart) -> dict[str, Any]:
-    part, found = judged.part, judged.found
+    part, estimate = judged.part, judged.estimate
     return {
         "name": part.name, "sql": part.estimate, "at_least": part.at_least, "at_most": part.at_most,
-        "verdict": judged.verdict, "too_few": judged.too_few, "n": found.n, "dropped": judged.dropped,
-        "estimate": found.mean, "low": found.low, "high": found.high, "values": list(judged.values),
+        "verdict": judged.verdict, "too_few": judged.too_few, "n": estimate.n, "dropped": judged.dropped,
+        "estimate": estimate.mean, "low": estimate.low, "high": estimate.high, "values": list(judged.values),
     }  # fmt: skip

@@ -1,11 +1,11 @@
 """The tables that a claim is asked of, and the SQL that asks them."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import polars as pl
 
-from lrsym.claims.file import Claim, ClaimsFile
+from lrsym.claims.claim import Claim
+from lrsym.claims.file import ClaimsFile
 from lrsym.errors import UsageError, first_line
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import load
@@ -13,17 +13,17 @@ from lrsym.results.store.store import load
 Tables = Mapping[str, pl.DataFrame]
 
 
-def tables_of(root: Path, trials: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Every table of the store at `root`, cut down to the rows that belong to `trials`, rows of the table trials."""
-    found = {}
+def read_tables(root: str, trials: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Return every table of the store at `root`, its rows those of `trials`, which are rows of the table trials."""
+    tables = {}
     for name, table in TABLES.items():
         key = "trial_id" if "trial_id" in table.key else "run_id"
-        found[name] = load(root, name).join(trials.lazy().select(key).unique(), on=key, how="semi").collect()
-    return found
+        tables[name] = load(root, name).join(trials.lazy().select(key).unique(), on=key, how="semi").collect()
+    return tables
 
 
-def values_of(sql: str, tables: Tables) -> tuple[list[float], int]:
-    """The numbers in column value of the answer, and how many others there were: null, not a number, infinite.
+def query_values(sql: str, tables: Tables) -> tuple[list[float], int]:
+    """Return the finite numbers in column value of the answer, and how many values are not: null, infinite, NaN.
 
     Raises UsageError where the query fails, or its answer has no such column or none of numbers or truth values.
     """
@@ -43,16 +43,16 @@ def values_of(sql: str, tables: Tables) -> tuple[list[float], int]:
 
 
 def check_estimates(file: ClaimsFile, claims: Iterable[Claim]) -> None:
-    """Nothing; UsageError with the line of the first estimate that cannot be asked, found on empty tables."""
+    """Raise UsageError, with its line, for the first estimate that cannot be asked; empty tables show it."""
     empty = {name: table.empty for name, table in TABLES.items()}
     for claim in claims:
         for number, part in enumerate(claim.part):
             try:
-                values_of(part.estimate, empty)
+                query_values(part.estimate, empty)
             except UsageError as error:
-                raise wrong_estimate(file, claim, number, error) from None
+                raise estimate_error(file, claim, number, error) from None
 
 
-def wrong_estimate(file: ClaimsFile, claim: Claim, number: int, why: UsageError) -> UsageError:
-    """The exception, not raised, for the estimate of the part with that number."""
+def estimate_error(file: ClaimsFile, claim: Claim, number: int, why: UsageError) -> UsageError:
+    """Return (do not raise) a UsageError that names the line of the estimate of the part with that number."""
     return file.error(claim, f"part.{number}.estimate", f"estimate of part {claim.part[number].name!r} fails: {why}")

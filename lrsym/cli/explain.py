@@ -25,15 +25,15 @@ def explain(
     from lrsym.results.store.lookup import find_trial
 
     settings = resolve(engine="local", device=device, workers="1", pack="1")
-    trial, row = find_trial(str(results), trial_id)
+    trial, row = find_trial(results, trial_id)
 
     from lrsym.explain import compute
     from lrsym.explain.page import save_page
     from lrsym.sweep.execution.weights import has_weights, weights_path
 
     compute.check_kind(trial)
-    weights = weights_path(str(results), trial.trial_id)
-    retrained = not has_weights(str(results), trial.trial_id)
+    weights = weights_path(results, trial.trial_id)
+    retrained = not has_weights(results, trial.trial_id)
     explanation = compute.explain(_model(results, trial, device=settings.device), row)
     page, picture = save_page(explanation, _page_path(results, trial, out))
     data = {
@@ -43,13 +43,13 @@ def explain(
     Output(as_json=json).result(data, [str(page), str(picture)])
 
 
-def _page_path(results: Path, trial: "Trial", out: Path | None) -> Path:
+def _page_path(results: str, trial: "Trial", out: Path | None) -> Path:
     if out is None or out.is_dir():
-        return (out or results / "explain") / f"{trial.trial_id}.html"
+        return (out or Path(results) / "explain") / f"{trial.trial_id}.html"
     return out if out.suffix == ".html" else out.with_name(f"{out.name}.html")
 
 
-def _model(results: Path, trial: "Trial", *, device: str) -> "TrainedModel":
+def _model(results: str, trial: "Trial", *, device: str) -> "TrainedModel":
     """Return the trained model; while it is trained again, standard error says how far that is."""
     import torch
 
@@ -60,9 +60,8 @@ def _model(results: Path, trial: "Trial", *, device: str) -> "TrainedModel":
     from lrsym.sweep.planning.packing import make_packs
 
     torch.set_num_threads(1)  # as in a worker
-    root = str(results)
-    if has_weights(root, trial.trial_id):
-        return trained_model(root, trial, device=device, report=lambda completed: None)
+    if has_weights(results, trial.trial_id):
+        return trained_model(results, trial, device=device, report=lambda completed: None)
     message(f"no weights of {trial.trial_id} in {results}: training it again, {trial.n_steps:,} steps")
     packs = make_packs([trial], size=1)
     with Display(packs) as display:
@@ -70,4 +69,4 @@ def _model(results: Path, trial: "Trial", *, device: str) -> "TrainedModel":
         def report(completed: float) -> None:
             display.update(packs[0], PackEvent(packs[0].id, completed))
 
-        return trained_model(root, trial, device=device, report=report)
+        return trained_model(results, trial, device=device, report=report)

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from lrsym.sweep.planning.settings import Settings
     from lrsym.sweep.spec.sweep_file import Sweep
 
-RESULTS = Path("results")
+RESULTS = "results"
 """The results folder where none is given."""
 
 File = Annotated[Path, typer.Argument(help="Sweep file (TOML).", show_default=False)]
-Results = Annotated[Path, typer.Option("--results", help="Folder of the results, which are Parquet tables.")]
+Results = Annotated[str, typer.Option("--results", help="Folder of the results, which are Parquet tables.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Workers = Annotated[
     str, typer.Option(help="Number of packs to train at the same time; auto lets a pilot run choose it.")
@@ -78,8 +78,3 @@ def _auto_or_number(option: str, value: str, of: str) -> int | None:
     if value != "auto" and not (value.isascii() and value.isdigit() and int(value) > 0):
         raise UsageError(f"--{option} must be auto or a number of {of} from 1 on, got {value}")
     return None if value == "auto" else int(value)
-
-
-def axis_names(sweep: "Sweep") -> list[str]:
-    """Return the columns of the axes that the sweep varies, in its order."""
-    return [key.rpartition(".")[2] for key in sweep.varied]

@@ -49,7 +49,7 @@ def message(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def command_line(verb: str, file: Path, results: Path, options: Mapping[str, object] | None = None) -> str:
+def command_line(verb: str, file: Path, results: str, options: Mapping[str, object] | None = None) -> str:
     """Return the command a user would type, quoted for a shell; options that are None, False or auto are left out."""
     words = ["lrsym", verb, str(file)]
     for name, value in {**(options or {}), "results": None if results == RESULTS else results}.items():
@@ -58,7 +58,7 @@ def command_line(verb: str, file: Path, results: Path, options: Mapping[str, obj
     return shlex.join(words)
 
 
-def sweep_command(file: Path, results: Path, choice: "Choice", options: Mapping[str, object]) -> str:
+def sweep_command(file: Path, results: str, choice: "Choice", options: Mapping[str, object]) -> str:
     """Return the command that trains the plan of `choice` with its workers and pack size, so without another pilot."""
     chosen = {"workers": choice.plan.workers, **({} if choice.pilot_seconds is None else {"pack": choice.pack_size})}
     return command_line("sweep", file, results, {**options, **chosen})

@@ -29,7 +29,7 @@ def plan(
     settings = resolve(engine=engine, device=device, workers=workers, pack=pack, pilot=not no_pilot)
     for warning in sweep.warnings:
         message(f"warning: {warning}")
-    choice = plan_and_choose(sweep, Store(str(results)), settings, want_cost=True, on_message=message)
+    choice = plan_and_choose(sweep, Store(results), settings, want_cost=True, on_message=message)
     plan, command = choice.plan, sweep_command(file, results, choice, options)
     data = {
         "sweep": sweep.name, "trials": plan.trials, "new": plan.new, "done": plan.done, "failed": plan.failed,

@@ -21,4 +21,4 @@ def query(sql: Sql, results: Results = RESULTS, sweep: OfSweep = None, json: Jso
     if json and csv:
         raise UsageError("--json and --csv exclude each other; choose one")
     trial_ids = None if sweep is None else [trial.trial_id for trial in load_sweep(sweep).trials]
-    Output(as_json=json).table(store_query.query(str(results), sql, trial_ids=trial_ids), csv=csv)
+    Output(as_json=json).table(store_query.query(results, sql, trial_ids=trial_ids), csv=csv)

@@ -1,6 +1,5 @@
 """The verb `lrsym status`: how far a sweep is."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lrsym.cli.options import RESULTS, File, Json, Results, load_sweep
@@ -24,9 +23,11 @@ def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
     Output(as_json=json).result(data, _in_words(sweep.name, report, results))
 
 
-def _in_words(name: str, report: "SweepStatus", results: Path) -> list[str]:
+def _in_words(name: str, report: "SweepStatus", results: str) -> list[str]:
+    from lrsym.results.store.filesystem import open_filesystem
+
     listed = ", ".join(f"{n} {status}" for status, n in report.statuses.items()) or "none trained"
-    place = results if results.is_dir() else f"{results}, which is not there yet"
+    place = results if open_filesystem(results).exists() else f"{results}, which is not there yet"
     lines = [f"{name}: {report.trials} trials: {listed}, {report.missing} missing in {place}"]
     if n := report.checkpointed:
         lines.append(f"  {n} unfinished trials have a checkpoint, at {report.completed:.0%} of their steps")

@@ -8,6 +8,6 @@ def compact(results: Results = RESULTS, json: Json = False) -> None:
     """Merge the many small files of finished packs into one for each table."""
     from lrsym.results.store.store import Store
 
-    merged = Store(str(results)).compact()
+    merged = Store(results).compact()
     line = f"{merged} files merged in {results}" if merged else f"nothing to merge in {results}"
     Output(as_json=json).result({"merged_files": merged}, [line])

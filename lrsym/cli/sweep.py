@@ -52,7 +52,7 @@ def sweep(
         "workers": workers, "pack": pack, "device": device, "engine": engine, "timeout": timeout,
         "no-pilot": no_pilot, "save-weights": save_weights,
     }  # fmt: skip
-    sweep, store, output = load_sweep(file), Store(str(results)), Output(as_json=json)
+    sweep, store, output = load_sweep(file), Store(results), Output(as_json=json)
     settings = resolve(engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot)
     choice = plan_and_choose(sweep, store, settings, want_cost=False, on_message=message)
     plan = choice.plan
@@ -79,7 +79,7 @@ def _as_data(outcome: "Outcome", choice: "Choice") -> dict[str, object]:
 
 
 def _in_words(
-    name: str, outcome: "Outcome", choice: "Choice", file: Path, results: Path, options: Mapping[str, object]
+    name: str, outcome: "Outcome", choice: "Choice", file: Path, results: str, options: Mapping[str, object]
 ) -> list[str]:
     """Return what was trained, and where something is left, the command that goes on."""
     from lrsym.sweep.execution.progress import duration, failures, retried

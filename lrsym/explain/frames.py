@@ -41,6 +41,6 @@ class Explanation:
 
     @property
     def difference(self) -> float:
-        """The largest distance between an accuracy of the model that is drawn and the stored one."""
+        """Return the largest distance between an accuracy of the model that is drawn and the stored one."""
         distances = (self.accuracies["value"] - self.accuracies["stored"]).abs().drop_nulls()
         return max(distances, default=0.0)

@@ -1,149 +1,18 @@
-"""The page about one trial: what it says, section by section."""
+"""The page about one trial: HTML that needs no network, and the same as PNG."""
 
 from pathlib import Path
-from typing import Any
 
-import polars as pl
-
-from lrsym.config.axes import axes
-from lrsym.config.trial import Trial
-from lrsym.explain import charts
-from lrsym.explain import term_charts as terms
-from lrsym.explain.frames import TOLERANCE, Explanation
-from lrsym.results.analysis.phases import phases
-from lrsym.results.pages.document import Section, as_html, as_png, as_svg
-from lrsym.results.plots import theme
-from lrsym.vocabulary import METRICS, SCORE_TERMS, SPLITS
-
-_MOST_CAPTIONS = 2
-_TRUE_AND_SWAP = (("text", "score"), ("other", "other_score"))
-
-_READOUT_TEXT = (
-    "Logits of the query of [CLS] in the first block, a strip for each head, all on one colour scale. Above: terms of "
-    "the key's position; below: terms of the key's token; at the right their sums, which do not depend on how the "
-    "model happens to name its parts. Colours grow with the square root of a logit, so that small ones can be seen."
-)
-_MAPS_TEXT = (
-    "A row and a colour scale (square root, centred on zero) for each head. The query [CLS], the top row of a map, is "
-    "the one that a single block reads out; bg is the background. Of very many labels, a regular selection is shown."
-)
-_ADDED_TEXT = (
-    "Bars: what each term adds to [CLS]'s logit on each key, blue for terms of its token, orange for terms of its "
-    "position; black line: their sum. Grey: the attention that follows. In brackets: the label that stands on a pixel."
-)
-_NO_TERMS_TEXT = (
-    "The first block of this vision encoder does not read token plus position embeddings themselves (a LayerNorm "
-    "stands before it, or its positions are rotary), so its logits are not sums of the six terms: there are neither "
-    "maps nor contributions."
-)
-_DIFFERENT_TEXT = (
-    "The model of this page has other accuracies than the stored row, by up to {:.3f}: it was trained again, and on "
-    "other hardware, with another version of torch or in another pack, rounding drifts apart over the steps. The phase "
-    "is of the row; the table below and all that follows is of this model."
-)
-_VISION_TEXT = "How [CLS] attends to each key, 0 to 1. In brackets or on the pixel: its label; images leave [CLS] out."
-_TEXT_TEXT = "How [EOT], the token that is read out, attends to the words of captions that are true of the two scenes."
+from lrsym.explain.frames import Explanation
+from lrsym.explain.page_image import render_image
+from lrsym.explain.sections import page_sections
+from lrsym.results.pages.render import render, svg_address
+from lrsym.results.plots.save import write_file
 
 
 def save_page(explanation: Explanation, path: Path) -> tuple[Path, Path]:
-    """The page at `path` and the same as PNG beside it. Raises UsageError where they cannot be written."""
-    trial_id = explanation.row["trial_id"].item()
+    """Write the page to `path` and the same as PNG beside it; return both. UsageError where that cannot be."""
+    title = f"Trial {explanation.row['trial_id'].item()}"
     sections = page_sections(explanation)
-    title = f"Trial {trial_id}"
-    page, picture = as_html(title, sections).encode(), as_png(title, sections)
-    return theme.write_whole(path, page), theme.write_whole(path.with_suffix(".png"), picture)
-
-
-def page_sections(explanation: Explanation) -> list[Section]:
-    """The page from top to bottom."""
-    accuracies, pictures = charts.accuracy_chart(explanation), charts.scenes_chart(explanation)
-    vision, text = charts.vision_attention_chart(explanation), charts.text_attention_chart(explanation)
-    return [
-        Section("What was trained, and how well it does", header_text(explanation), as_svg(accuracies)),
-        Section("Two mirrored scenes", scene_text(explanation), as_svg(pictures)),
-        *(_not_decomposed() if explanation.maps.is_empty() else _decomposed(explanation)),
-        *_ablated(explanation),
-        Section("Attention of the vision encoder", [_VISION_TEXT], as_svg(vision)),
-        Section("Attention of the text encoder", [_TEXT_TEXT], as_svg(text)),
-    ]
-
-
-def header_text(explanation: Explanation) -> list[str]:
-    """What the trial is, how it generalises, and what the table of accuracies means."""
-    row = explanation.row
-    changed, threshold = changed_axes(row), row["threshold"].item()
-    listed = ", ".join(f"{key} {theme.label(value)}" for key, value in changed.items()) or "none"
-    reached = "; ".join(f"{_phase(row, metric, threshold)} by {metric}" for metric in ("order", "global"))
-    splits = [split for split in SPLITS if split in {*explanation.accuracies.drop_nulls("value")["split"]}]
-    text = [
-        f"Seed {row['seed'].item()}. Axes that differ from the defaults: {listed}.",
-        f"Phase at {threshold:g}: {reached}.",
-        "Rows: " + "; ".join(f"{split}: {SPLITS[split]}" for split in splits) + ".",
-        "Columns: " + "; ".join(f"{metric}: {sentence}" for metric, sentence in METRICS.items()) + ".",
-    ]
-    if explanation.difference > TOLERANCE:
-        text.insert(2, _DIFFERENT_TEXT.format(explanation.difference))
-    return text
-
-
-def changed_axes(row: pl.DataFrame) -> dict[str, object]:
-    """The axes of a trial that differ from the defaults, by key; an axis that follows from others as it does by default
-    is left out."""
-    values = {axis.key: row[axis.name].item() for axis in axes()}
-    derived = {axis.key for axis in axes() if axis.derived}
-    usual = Trial().values()
-    followed = Trial.from_axes({key: value for key, value in values.items() if key not in derived}).values()
-    usual |= {key: followed[key] for key in derived}
-    return {key: value for key, value in values.items() if value != usual[key] and key != "seed"}
-
-
-def _phase(row: pl.DataFrame, metric: str, threshold: float) -> str:
-    found = phases(row, x="n_pair_labels", metric=f"unseen_{metric}", threshold=threshold)["phase"].item()
-    return found or "no phase"
-
-
-def scene_text(explanation: Explanation) -> list[str]:
-    """For each caption that is true of a scene, whether it wins against its swap; of many captions, how many do."""
-    text = [
-        "A scene and its mirror image hold the same objects, so only where they stand can tell the captions apart. "
-        "Score: cosine of the two embeddings."
-    ]
-    for number, name in enumerate(charts.SCENE_NAMES):
-        rows = explanation.captions.filter(pl.col("scene") == number).to_dicts()
-        if len(rows) > _MOST_CAPTIONS:
-            won = sum(row["score"] > row["other_score"] for row in rows)
-            text.append(f"{name.capitalize()}: {won} of {len(rows)} true captions win against their swap.")
-        else:
-            text += [f"{name.capitalize()}: {_outcome(row)}" for row in rows]
-    return text
-
-
-def _outcome(row: dict[str, Any]) -> str:
-    won = "the true one wins" if row["score"] > row["other_score"] else "the swapped one wins"
-    true, other = (f"\u201c{row[text]}\u201d {row[score]:.3f}" for text, score in _TRUE_AND_SWAP)
-    return f"{true} against {other}; {won}."
-
-
-def _decomposed(explanation: Explanation) -> list[Section]:
-    named = "; ".join(f"{term}: {sentence}" for term, sentence in SCORE_TERMS.items())
-    readout, maps = terms.readout_chart(explanation.readout), terms.maps_chart(explanation.maps)
-    added = terms.contributions_chart(explanation)
-    return [
-        Section("What each head asks of a key, term by term", [_READOUT_TEXT, f"{named}."], as_svg(readout)),
-        Section("Every query: the full maps", [_MAPS_TEXT], as_svg(maps)),
-        Section("How the terms add up on the two scenes", [_ADDED_TEXT], as_svg(added)),
-    ]
-
-
-def _ablated(explanation: Explanation) -> list[Section]:
-    """What is lost without each term; nothing where there is no term, or no pair to ask."""
-    if not {*explanation.ablations["term"]} - {"none"}:
-        return []
-    split = terms.ablation_split(explanation.ablations)
-    left_out = f"Accuracies on {split} ({SPLITS[split]}) with terms of the vision encoder left out. "
-    lost = terms.ablation_chart(explanation.ablations)
-    return [Section("What is lost without a term", [f"{left_out}Dashed: nothing left out; red: chance."], as_svg(lost))]
-
-
-def _not_decomposed() -> list[Section]:
-    return [Section("No decomposition into terms", [_NO_TERMS_TEXT])]
+    page = render("explain/page.html", title=title, sections=sections, svg_address=svg_address)
+    image = render_image(title, sections)
+    return write_file(path, page.encode()), write_file(path.with_suffix(".png"), image)

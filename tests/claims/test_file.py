@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lrsym.claims.file import Claim, Part, Picture, load, parse
+from lrsym.claims.claim import Claim, Part, Picture
+from lrsym.claims.file import load, parse
 from lrsym.claims.tables import check_estimates
 from lrsym.errors import UsageError
 
@@ -150,15 +151,15 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("change", "line", "told"), BAD.values(), ids=BAD.keys())
-def test_a_mistake_is_told_with_its_line_rule_and_remedy(change: tuple[str, str], line: int, told: tuple[str, ...]):
+@pytest.mark.parametrize(("change", "line", "expected"), BAD.values(), ids=BAD.keys())
+def test_a_mistake_is_told_with_its_line_rule_and_remedy(change: tuple[str, str], line: int, expected: tuple[str, ...]):
     assert GOOD.count(change[0]) >= 1
     with pytest.raises(UsageError) as caught:
         read(GOOD.replace(*change))
     message = str(caught.value)
     assert message.startswith(f"c.toml:{line}: ")
     assert "\n" not in message
-    assert [part for part in told if part not in message] == []
+    assert [part for part in expected if part not in message] == []
 
 
 @pytest.mark.parametrize("text", ["claim = 5", "claim = []", "claim = [5]", 'claim = "x"', ""])

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cli.runner import lrsym
-from tests.sweep.engines.test_engines import write_sweep
+from tests.running import write_sweep
 
 
 @pytest.fixture(scope="package")

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from lrsym.claims.file import load
+from lrsym.sweep import driver
 from lrsym.sweep.driver import Outcome
 from tests.cli.runner import lrsym
-from tests.sweep.engines.test_engines import write_sweep
+from tests.running import write_sweep
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results/reference"
@@ -130,14 +131,14 @@ def test_run_trains_what_is_missing_once_and_then_judges(tmp_path):
 def test_ctrl_c_while_training_leaves_with_130_and_prints_no_verdict(tmp_path, monkeypatch):
     path = claims_file(tmp_path)
     stopped = Outcome(run_id="r", statuses=Counter(), pending=4, interrupted=True, seconds=1.0)
-    monkeypatch.setattr("lrsym.sweep.driver.run_sweep", lambda *_: stopped)
+    monkeypatch.setattr(driver, "run_sweep", lambda *_: stopped)
     assert lrsym("claims", path, "--results", tmp_path / "r", "--run", code=130) == ""
 
 
 def test_trials_that_fail_while_training_are_exit_code_1_after_the_verdicts(tmp_path, monkeypatch):
     path = claims_file(tmp_path)
     failed = Outcome(run_id="r", statuses=Counter(crashed=4), pending=0, interrupted=False, seconds=1.0)
-    monkeypatch.setattr("lrsym.sweep.driver.run_sweep", lambda *_: failed)
+    monkeypatch.setattr(driver, "run_sweep", lambda *_: failed)
     assert "4 of 4 trials missing" in lrsym("claims", path, "--results", tmp_path / "r", "--run", "--no-page", code=1)
 
 
@@ -153,7 +154,7 @@ def test_a_picture_that_the_rows_do_not_fit_is_a_warning_and_the_verdicts_stand(
 
 
 @pytest.mark.parametrize(
-    ("change", "line", "told"),
+    ("change", "line", "expected"),
     [
         (
             ("../sweeps/small.toml", "../sweeps/smal.toml"),
@@ -165,13 +166,13 @@ def test_a_picture_that_the_rows_do_not_fit_is_a_warning_and_the_verdicts_stand(
         (("at_least = -1\nat_most = 2", ""), 10, ("asserts nothing",)),
     ],
 )
-def test_a_mistake_in_the_file_is_one_line_and_nothing_is_trained_or_written(tmp_path, change, line, told):
+def test_a_mistake_in_the_file_is_one_line_and_nothing_is_trained_or_written(tmp_path, change, line, expected):
     path = claims_file(tmp_path)
     path.write_text(path.read_text().replace(*change))
     text = lrsym("claims", path, "--results", tmp_path / "r", "--run", code=2)
     assert text.startswith(f"error: {path}:{line}: ")
     assert len(text.splitlines()) == 1
-    assert [part for part in told if part not in text] == []
+    assert [part for part in expected if part not in text] == []
     assert not (tmp_path / "r").exists()
 
 
@@ -184,7 +185,7 @@ def test_a_mistake_in_a_sweep_is_passed_on_with_both_lines(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("picture", "told"),
+    ("picture", "expected"),
     [
         ('kind = "curves"\nmetric = "accuracy"', "metric must be one of"),
         ('kind = "phase"\nmetric = "order"', "metric must be a split and a metric"),
@@ -192,15 +193,15 @@ def test_a_mistake_in_a_sweep_is_passed_on_with_both_lines(tmp_path):
         ('kind = "bars"', "kind must be one of phase, curves, ablation, profile"),
     ],
 )
-def test_a_picture_that_no_rows_could_make_is_told_before_training(tmp_path, picture, told):
+def test_a_picture_that_no_rows_could_make_is_told_before_training(tmp_path, picture, expected):
     path = claims_file(tmp_path, f"[claim.picture]\n{picture}")
     text = lrsym("claims", path, "--results", tmp_path / "r", "--run", code=2)
-    assert told in text
+    assert expected in text
     assert re.match(rf"error: {re.escape(str(path))}:\d+: ", text)
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (["--claim", "C2"], "--claim must be an id in"),
         (["--no-page", "--out", "x.html"], "exclude each other"),
@@ -209,9 +210,9 @@ def test_a_picture_that_no_rows_could_make_is_told_before_training(tmp_path, pic
         (["--run", "--engine", "dask"], "--engine must be one of"),
     ],
 )
-def test_a_mistake_on_the_command_line_is_told_and_nothing_is_written(tmp_path, words, told):
+def test_a_mistake_on_the_command_line_is_told_and_nothing_is_written(tmp_path, words, expected):
     path = claims_file(tmp_path)
-    assert told in lrsym("claims", path, "--results", tmp_path / "r", *words, code=2)
+    assert expected in lrsym("claims", path, "--results", tmp_path / "r", *words, code=2)
     assert not (tmp_path / "r").exists()
 
 

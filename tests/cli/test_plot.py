@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.runner import lrsym
-from tests.sweep.engines.test_engines import write_sweep
+from tests.running import write_sweep
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 import json
 
 from lrsym.results.store.store import Store
-from lrsym.sweep.execution.train_pack import failed_rows
+from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.spec.sweep_file import load
 from tests.cli.runner import lrsym
-from tests.sweep.engines.test_engines import write_sweep
+from tests.running import write_sweep
 
 
 def test_another_sweep_that_shares_trials_shares_their_rows(trained):
@@ -21,7 +21,7 @@ def test_another_sweep_that_shares_trials_shares_their_rows(trained):
 def test_failed_trials_are_planned_again_and_status_says_why(tmp_path):
     path = write_sweep(tmp_path, steps=5)
     trials = load(path).trials
-    rows = failed_rows(trials[:3], status="crashed", message="worker killed by SIGKILL", run_id="r")
+    rows = status_rows(trials[:3], status="crashed", message="worker killed by SIGKILL", run_id="r")
     Store(tmp_path / "r").write("p", rows)
     report = json.loads(lrsym("plan", path, "--results", tmp_path / "r", "--json"))
     assert (report["new"], report["failed"], report["done"]) == (5, 3, 0)

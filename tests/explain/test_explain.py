@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from base64 import b64decode
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,9 +13,11 @@ import pytest
 
 from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
+from lrsym.explain import compute, retrain
 from lrsym.explain.compute import check_kind, explain
-from lrsym.explain.page import changed_axes, header_text, page_sections, save_page, scene_text
+from lrsym.explain.page import save_page
 from lrsym.explain.retrain import trained_model
+from lrsym.explain.sections import changed_axes, header_text, page_sections, scene_text
 from lrsym.results.store.lookup import find_trial
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load, load_trials
@@ -62,14 +65,14 @@ def test_a_trial_is_trained_again_once_and_then_drawn_from_its_weights(store, mo
     assert (first["trial_id"], first["retrained"]) == (TRIAL.trial_id, True)
     assert first["page"] == str(store / "explain" / f"{TRIAL.trial_id}.html")
     assert all(Path(first[name]).stat().st_size > 1000 for name in ("page", "picture", "weights"))
-    monkeypatch.setattr("lrsym.explain.retrain.fit", fails)
+    monkeypatch.setattr(retrain, "fit", fails)
     second = json.loads(lrsym("explain", TRIAL.trial_id, "--results", store, "--json"))
     assert second == {**first, "retrained": False}
 
 
 def test_weights_that_a_sweep_kept_are_used(tmp_path, monkeypatch):
     train(tmp_path, [TRIAL], save_weights=True)
-    monkeypatch.setattr("lrsym.explain.retrain.fit", fails)
+    monkeypatch.setattr(retrain, "fit", fails)
     printed = lrsym("explain", TRIAL.trial_id, "--results", tmp_path, "--out", tmp_path / "pages" / "mine")
     assert printed.split() == [str(tmp_path / "pages" / f"mine.{ending}") for ending in ("html", "png")]
 
@@ -114,7 +117,7 @@ def test_every_axis_of_a_trial_comes_back_from_its_row(store):
 
 def test_a_model_of_other_encoders_is_refused(monkeypatch):
     layout = SimpleNamespace(named=lambda: [("decoder", "token", (1,)), ("loss", "log_scale", ())])
-    monkeypatch.setattr("lrsym.explain.compute.ModelShape", SimpleNamespace(of=lambda trial: layout))
+    monkeypatch.setattr(compute, "ModelShape", SimpleNamespace(of=lambda trial: layout))
     with pytest.raises(UsageError, match=r"a vision and a text encoder.*made of decoder; choose another"):
         check_kind(TRIAL)
 
@@ -150,17 +153,16 @@ def test_ablations_and_accuracies_are_those_of_the_rows(explanation, tmp_path):
     assert explanation.difference < 1e-6
 
 
-def test_the_page_has_all_its_sections_needs_no_network_and_no_name_twice(explanation, tmp_path):
+def test_the_page_has_all_its_sections_with_a_drawing_each_and_needs_no_network(explanation, tmp_path):
     page, picture = save_page(explanation, tmp_path / "page.html")
     text = page.read_text()
     headings = re.findall(r"<h2>(.*?)</h2>", text)
     assert [h for h in headings if h.startswith((*ALWAYS, *DECOMPOSED))] == headings
-    assert len(headings) == text.count("<svg ") == 8
+    drawings = re.findall(r'<img src="data:image/svg\+xml;base64,([^"]+)"', text)
+    assert len(headings) == len(drawings) == 8
+    assert all(b64decode(drawing).startswith(b"<svg ") for drawing in drawings)
     assert TRIAL.trial_id in text
-    assert not re.search(r'(src|href)="(?!#)|@import|<script', text)
-    names = re.findall(r'\bid="([^"]+)"', text)
-    assert len(names) == len(set(names))
-    assert set(re.findall(r"url\(['\"]?#([^)'\"]+)", text)) <= set(names)
+    assert not re.search(r'(src|href)="(?!data:image/svg|#)|@import|<script', text)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
@@ -203,10 +205,10 @@ def test_a_trial_without_pairs_to_ask_has_a_page_without_ablations(tmp_path):
 )
 def test_grids_three_objects_both_captions_and_depth_are_drawn(tmp_path, kind):
     trial = small(**kind)
-    found = explained(tmp_path, trial)
-    assert found.text_attention["application"].n_unique() == trial.model.text_blocks * trial.model.repeats
-    assert found.captions["caption"].n_unique() > 2
-    assert all(section.drawing for section in page_sections(found))
+    result = explained(tmp_path, trial)
+    assert result.text_attention["application"].n_unique() == trial.model.text_blocks * trial.model.repeats
+    assert result.captions["caption"].n_unique() > 2
+    assert all(section.drawing for section in page_sections(result))
 
 
 def test_of_many_captions_the_page_says_how_many_win(explanation):
@@ -217,9 +219,9 @@ def test_of_many_captions_the_page_says_how_many_win(explanation):
 
 def test_a_model_with_other_accuracies_than_its_row_is_told_on_the_page(tmp_path):
     stored = explained(tmp_path).row.with_columns(unseen_order=pl.col("unseen_order") - 0.25)
-    found = explain(load_weights(tmp_path, TRIAL.trial_id), stored)
-    assert found.difference == pytest.approx(0.25)
-    assert "by up to 0.250" in " ".join(header_text(found))
+    result = explain(load_weights(tmp_path, TRIAL.trial_id), stored)
+    assert result.difference == pytest.approx(0.25)
+    assert "by up to 0.250" in " ".join(header_text(result))
 
 
 def test_the_header_names_the_axes_that_differ_and_not_those_that_follow():
@@ -233,8 +235,8 @@ def test_the_header_names_the_axes_that_differ_and_not_those_that_follow():
 
 
 def test_of_very_many_labels_a_selection_is_mapped(tmp_path):
-    found = explained(tmp_path, small(scenes__n_labels=60, optim__steps=1, eval__points=1))
-    labels = found.maps.filter(head=0, term="BE")["key"].to_list()
+    result = explained(tmp_path, small(scenes__n_labels=60, optim__steps=1, eval__points=1))
+    labels = result.maps.filter(head=0, term="BE")["key"].to_list()
     assert len(labels) == 36
     assert {"[CLS]", "bg", "1", "60"} < {*labels}
 

@@ -3,10 +3,11 @@
 import pytest
 
 from lrsym.results.store.store import Store
-from lrsym.sweep.execution.train_pack import failed_rows
-from lrsym.sweep.planning.settings import Settings, plan_and_choose
+from lrsym.sweep.driver import plan_and_choose
+from lrsym.sweep.execution.rows import status_rows
+from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.spec.sweep_file import load
-from tests.sweep.engines.test_engines import write_sweep
+from tests.running import write_sweep
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def chosen(sweep, root, *, want_cost):
 
 
 def test_what_the_store_holds_is_not_planned_again(sweep, tmp_path):
-    rows = failed_rows(sweep.trials[:3], status="diverged", message="loss is nan", run_id="r")
+    rows = status_rows(sweep.trials[:3], status="diverged", message="loss is nan", run_id="r")
     Store(tmp_path / "r").write("a", rows)
     plan = chosen(sweep, tmp_path / "r", want_cost=False).plan
     assert sum(len(pack) for pack in plan.packs) == 5

@@ -1,1 +1,1 @@
-"""From rows to frames: statistics of cells, phases."""
+"""From rows to frames: statistics over replicates, phases, and which axes vary."""

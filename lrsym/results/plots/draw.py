@@ -1,89 +1,124 @@
-"""A picture of one sweep by its kind: the rows it needs, read from the store, and the drawing."""
+"""Draw a sweep: read its rows from the store, choose the axes, draw by kind, or say why there is nothing to draw."""
 
-from collections.abc import Sequence
-from pathlib import Path
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import altair as alt
 import polars as pl
 
 from lrsym.errors import UsageError, first_line
-from lrsym.results.analysis.aggregate import varied_axes
 from lrsym.results.analysis.phases import split_and_metric
-from lrsym.results.plots import panels as plots
 from lrsym.results.plots import theme
+from lrsym.results.plots.ablations import plot_ablation
+from lrsym.results.plots.curves import plot_curves
+from lrsym.results.plots.phase_diagram import plot_phase
+from lrsym.results.plots.profiles import plot_profile
 from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.store import load
-from lrsym.vocabulary import METRICS
+from lrsym.vocabulary import METRICS, PICTURES
 
-_TABLE = {"phase": "trials", "curves": "curves", "ablation": "ablations", "profile": "terms"}
+_DRAW: Mapping[str, Callable[..., theme.Chart]] = dict(
+    zip(PICTURES, (plot_phase, plot_curves, plot_ablation, plot_profile), strict=True)
+)
 
 
-def check_picture(kind: str, *, where: str | None, metric: str | None) -> None:
-    """Nothing; UsageError for what no rows could make drawable."""
+class Sweep(Protocol):
+    """What a picture needs to know of a sweep."""
+
+    @property
+    def name(self) -> str:
+        """Return its name, for messages."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Return the path of its file, for the commands in messages."""
+        ...
+
+    @property
+    def varied(self) -> Sequence[str]:
+        """Return the keys of the axes that it varies, in its order, such as `scenes.n_pair_labels`."""
+        ...
+
+    @property
+    def trials(self) -> Sequence[Any]:
+        """Return its trials, each with a trial_id."""
+        ...
+
+
+class NothingToDrawError(UsageError):
+    """The store has no rows for a picture; the message says why and what to do."""
+
+
+def draw(kind: str, sweep: Sweep, root: str, *, where: str | None = None, **options: Any) -> theme.Chart:
+    """Return the picture of the trials of `sweep` in the store at `root` that meet the SQL condition `where`.
+
+    `kind` is one of PICTURES; `options` are those of its function, such as `metric` of `plot_phase`. Raises
+    NothingToDrawError where the store has no rows for it, UsageError where they do not fit into one picture.
+    """
+    table = PICTURES[kind]
+    rows = read_rows(root, table, trial_ids=_trial_ids(sweep), where=where)
+    if rows.is_empty() or (kind == "ablation" and {*rows["term"]} == {"none"}):
+        raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, table, where=where)}")
+    if kind == "phase":
+        options["prefer"] = [key.rpartition(".")[2] for key in sweep.varied]
+    chart = _DRAW[kind](rows, **options)
     if where is not None:
-        _meeting(TABLES["trials"].empty, where)
+        assert isinstance(chart.title, alt.TitleParams)
+        chart.title.subtitle.append(f"Only trials with {where}.")
+    return chart
+
+
+def check_picture(kind: str, *, where: str | None = None, metric: str | None = None) -> None:
+    """Raise UsageError for what could not be drawn of any rows: a wrong condition, a metric that does not exist."""
+    if where is not None:
+        filter_trials(TABLES["trials"].empty, where)
     if kind == "phase" and metric is not None:
         split_and_metric(metric)
     if kind == "curves" and metric is not None and metric not in (*METRICS, "loss"):
         raise UsageError(f"metric must be one of {', '.join(METRICS)}, loss, got {metric}; choose one of them")
 
 
-def draw(
-    kind: str, root: Path, *, trial_ids: Sequence[str], varied: Sequence[str], where: str | None, metric: str | None
-) -> theme.Drawn | None:
-    """The picture of the trials with `trial_ids` that meet `where`, None where the store has no rows for it.
-
-    `varied` are the axes of the sweep in its order. Raises UsageError where the rows do not fit into one picture.
-    """
-    rows = rows_to_draw(root, _TABLE[kind], trial_ids=trial_ids, where=where)
-    if rows.is_empty():
-        return None
-    if kind == "phase":
-        x, y = first_axes(rows, varied=varied)
-        chart = plots.plot_phase(rows, metric=metric or "unseen_order", x=x, y=y)
-    elif kind == "curves":
-        chart = plots.plot_curves(rows, metric=metric or "order")
-    elif kind == "ablation":
-        chart = plots.plot_ablation(rows)
-    else:
-        chart = plots.plot_profile(rows)
-    return chart if where is None else only_where(chart, where)
-
-
-def only_where(chart: theme.Drawn, where: str) -> theme.Drawn:
-    """`chart`, its heading telling the condition that its trials meet."""
-    assert isinstance(chart.title, alt.TitleParams)
-    chart.title.subtitle.append(f"Only trials with {where}.")
-    return chart
-
-
-def rows_to_draw(root: Path, table: str, *, trial_ids: Sequence[str], where: str | None) -> pl.DataFrame:
-    """Rows of `table` with the axes of their trials, of the trials with `trial_ids` that meet `where`."""
-    rows = load(root, "trials", trial_ids=trial_ids).collect()
+def read_rows(root: str, table: str, *, trial_ids: Sequence[str], where: str | None = None) -> pl.DataFrame:
+    """Return the rows of `table` with the axes of their trials, of those among `trial_ids` that meet `where`."""
+    trials = load(root, "trials", trial_ids=trial_ids).collect()
     if where is not None:
-        rows = _meeting(rows, where)
-    if table != "trials":
-        axes = rows.lazy().select("trial_id", *axis_columns())
-        rows = load(root, table, trial_ids=trial_ids).join(axes, on="trial_id").collect()
-    return rows
+        trials = filter_trials(trials, where)
+    if table == "trials":
+        return trials
+    axes = trials.lazy().select("trial_id", *axis_columns())
+    return load(root, table, trial_ids=trial_ids).join(axes, on="trial_id").collect()
 
 
-def first_axes(
-    frame: pl.DataFrame, *, varied: Sequence[str], x: str | None = None, y: str | None = None, facet: str | None = None
-) -> tuple[str | None, str | None]:
-    """x and y, where None the first of `varied`, in its order, that still vary in `frame` and are not in use."""
-    given = [axis for axis in (x, y, facet) if axis]
-    free = [name for name in varied if name in varied_axes(frame, first=given) and name not in given]
-    if x is None and free:
-        x = free.pop(0)
-    if y is None and free:
-        y = free.pop(0)
-    return x, y
-
-
-def _meeting(trials: pl.DataFrame, where: str) -> pl.DataFrame:
+def filter_trials(trials: pl.DataFrame, where: str) -> pl.DataFrame:
+    """Return the rows of `trials` that meet the SQL condition `where`; UsageError where it is none on this table."""
     try:
         return trials.filter(pl.sql_expr(where))
     except pl.exceptions.PolarsError as error:
         why, columns = first_line(error), ", ".join(axis_columns())
         raise UsageError(f"where {where!r} is no condition on the table trials: {why}; axes are {columns}") from None
+
+
+def _trial_ids(sweep: Sweep) -> list[str]:
+    return [trial.trial_id for trial in sweep.trials]
+
+
+def _why_nothing(sweep: Sweep, root: str, table: str, *, where: str | None) -> str:
+    """Return why the store has no rows of `table`, with the remedy."""
+    trained = read_rows(root, "trials", trial_ids=_trial_ids(sweep))
+    if trained.is_empty():
+        return f"no trial of {sweep.name} in {root}; train first: {_command('sweep', sweep, root)}"
+    chosen = trained if where is None else filter_trials(trained, where)
+    if chosen.is_empty():
+        return f"no trial of {sweep.name} in {root} where {where}; leave --where out"
+    if table in ("ablations", "terms"):
+        return (
+            f"the {chosen.height} trials of {sweep.name} have no {table}: there are terms where the first block reads "
+            "token + position embeddings itself, with model.layer_norm none or post; rows of older versions lack them"
+        )
+    return f"no {table} of {sweep.name} in {root}; see how the trials ended: {_command('status', sweep, root)}"
+
+
+def _command(verb: str, sweep: Sweep, root: str) -> str:
+    return shlex.join(["lrsym", verb, sweep.source, "--results", str(root)])

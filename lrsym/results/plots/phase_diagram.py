@@ -1,7 +1,6 @@
-"""The phase plot: for each cell of two axes the mean of a metric and, beside it, the phase."""
+"""The phase diagram: for each cell of two axes the mean of a metric and, beside it, the phase."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -9,61 +8,23 @@ import polars as pl
 
 from lrsym.config.axes import axes
 from lrsym.errors import UsageError
-from lrsym.results.analysis.aggregate import Frame, axis_groups
-from lrsym.results.analysis.phases import choose_axes, phases, split_and_metric
+from lrsym.results.analysis.aggregate import Frame
+from lrsym.results.analysis.phases import phases, split_and_metric
+from lrsym.results.analysis.varied_axes import axis_groups, choose_axes
 from lrsym.results.plots import theme
+from lrsym.results.plots.phase_grid import LINE_HEIGHT, PhaseGrid, with_texts
 from lrsym.vocabulary import FINAL_STATUSES, METRICS, PHASES, SPLITS
 
 PHASE_COLOURS = dict(zip(PHASES, ("#e8894a", "#f2cf63", "#8ec6ea", "#2a9d7f"), strict=True))
 """Told apart by lightness as well as by hue, for readers who do not see all hues."""
 
-_SHORT = dict(zip(PHASES, ("confusion", "memorised", "layouts", "relational"), strict=True))
-_MOST_FACETS = 6
-_CELL_WIDTH, _CELL_HEIGHT, _BIG_LINE, _LINE, _CORNER = 72, 54, 19, 13, 12  # pixels
-_LEAST_HEIGHT, _TITLE_CHARACTER = 156, 8  # pixels: a panel that holds half a title, a letter of it
+MAX_FACETS = 6
+"""Rows of panels that fit on a screen or a page."""
 
+_CELL_WIDTH, _NUMBER_HEIGHT, _CORNER = 72, 19, 12  # pixels
 
-@dataclass(frozen=True)
-class _Grid:
-    """The cells with their texts, and what each panel needs to place and name them."""
-
-    cells: pl.DataFrame
-    x: str
-    y: str | None
-    facet: str | None
-    metric: str
-    threshold: float
-
-    @property
-    def part(self) -> str:
-        return split_and_metric(self.metric)[1]
-
-    @property
-    def chance(self) -> float:
-        return theme.CHANCE.get(self.part, 0.0)
-
-    @property
-    def columns(self) -> list[str]:
-        """Values of x as text, left to right."""
-        return theme.labels(self.cells[self.x])
-
-    @property
-    def lines(self) -> list[str]:
-        """Values of y as text, top to bottom."""
-        return theme.labels(self.cells[self.y])[::-1] if self.y else [""]
-
-    @property
-    def cell_height(self) -> int:
-        """Pixels: room for the longest report of losses, and for the title of y beside few cells."""
-        lost = max(len(loss.splitlines()) for loss in self.cells["loss"])
-        return max(_CELL_HEIGHT + _LINE * lost, _LEAST_HEIGHT // len(self.lines) if self.y else 0)
-
-    @property
-    def y_title(self) -> str | list[str] | None:
-        """The title of y, broken before its bracket where a line would be longer than the panel is high."""
-        title = theme.axis_title(self.y) if self.y else None
-        short = title and len(self.lines) * self.cell_height < len(title) * _TITLE_CHARACTER
-        return title.replace(" (", "\n(").splitlines() if title and short else title
+_POINT_SIZE = 4
+"""The size at which Vega draws one unit of a symbol's path as one pixel."""
 
 
 def plot_phase(
@@ -74,54 +35,55 @@ def plot_phase(
     y: str | None = None,
     facet: str | None = None,
     threshold: float = 0.9,
-) -> theme.Drawn:
-    """Left the mean of `metric` in each cell, right its phase at `threshold`; a row of panels for each facet value.
+    prefer: Sequence[str] = (),
+) -> theme.Chart:
+    """Return, left, the mean of `metric` in each cell, right its phase at `threshold`; a row of panels a facet value.
 
-    `trials` is the table of that name; axes not given are the first varied ones. Cells that lost trials carry a red
-    corner and the loss in words; those that lost all of them are hatched. Raises UsageError if more axes vary than a
-    picture has room for, or if `metric` has no value to draw.
+    `trials` is the table of that name; axes not given are the first varied ones, those in `prefer` before others.
+    Cells that lost trials carry a red corner and the loss in words; those that lost all of them are hatched. Raises
+    UsageError if more axes vary than a picture has room for, or if `metric` has no value to draw.
     """
-    split, part = split_and_metric(metric)
+    split, accuracy = split_and_metric(metric)
     trials = trials.lazy().collect()
     if trials.is_empty():
         raise UsageError("there are no trials to draw; train a sweep first, or load the folder that has its rows")
-    x, y, facet = choose_axes(trials, x=x, y=y, facet=facet)
+    x, y, facet = choose_axes(trials, x=x, y=y, facet=facet, prefer=prefer)
     frame = phases(trials, x=x, y=y, metric=metric, threshold=threshold, facet=facet)
     if not frame.select(pl.sum_horizontal("n", "n_failed", "n_diverged").sum()).item():
         raise UsageError(f"no trial has a value of {metric}; choose another --metric, such as unseen_order")
-    grid = _Grid(_with_texts(frame, x, y), x, y, facet, metric, threshold)
+    grid = PhaseGrid(with_texts(frame, x, y), x, y, facet, metric, threshold)
     shown = [axis for axis in (x, y, facet) if axis is not None]
     return theme.finish(
         alt.concat(*_panels(grid), columns=2, spacing=36).resolve_scale(color="independent"),
-        title=f"{part} accuracy on {split} by " + " and ".join(theme.axis_title(axis) for axis in (x, y) if axis),
-        subtitle=[f"{split}: {SPLITS[split]}.", f"{part}: {METRICS[part]}.", *_about(trials, shown)],
-        width=2 * _CELL_WIDTH * len(grid.columns),
+        title=f"{accuracy} accuracy on {split} by " + " and ".join(theme.axis_title(axis) for axis in (x, y) if axis),
+        subtitle=[f"{split}: {SPLITS[split]}.", f"{accuracy}: {METRICS[accuracy]}.", *_explain(trials, shown)],
+        width=2 * _CELL_WIDTH * len(grid.x_labels),
     )
 
 
-def _panels(grid: _Grid) -> list[alt.LayerChart]:
-    """Two panels for each facet value; the last two carry the legends of all."""
-    parts, headings = [grid.cells], [""]
+def _panels(grid: PhaseGrid) -> list[alt.LayerChart]:
+    """Return two panels for each facet value; the last two carry the legends of all."""
+    rows, headings = [grid.cells], [""]
     if grid.facet:
-        parts = grid.cells.sort(grid.facet, nulls_last=True).partition_by(grid.facet, maintain_order=True)
+        rows = grid.cells.sort(grid.facet, nulls_last=True).partition_by(grid.facet, maintain_order=True)
         headings = [f"{grid.facet} = {value}: " for value in theme.labels(grid.cells[grid.facet])]
-    if len(parts) > _MOST_FACETS:
+    if len(rows) > MAX_FACETS:
         raise UsageError(
-            f"{grid.facet} has {len(parts)} values, a picture has room for {_MOST_FACETS} rows of panels; "
+            f"{grid.facet} has {len(rows)} values, a picture has room for {MAX_FACETS} rows of panels; "
             "choose another --facet, or keep fewer values with --where"
         )
     panels = []
-    for part, heading in zip(parts, headings, strict=True):
+    for cells, heading in zip(rows, headings, strict=True):
         for shows, what, colour in (
-            ("mean", f"{grid.metric}, mean over seeds", _mean_colour(grid)),
+            ("mean", f"{grid.column}, mean over seeds", _mean_colour(grid)),
             ("phase", "phase", _phase_colour(grid)),
         ):
             colour = colour if heading == headings[-1] else colour.legend(None)
-            panels.append(_panel(grid, part, shows=shows, colour=colour, heading=heading + what))
+            panels.append(_panel(grid, cells, shows=shows, colour=colour, heading=heading + what))
     return panels
 
 
-def _mean_colour(grid: _Grid) -> alt.Color:
+def _mean_colour(grid: PhaseGrid) -> alt.Color:
     low = grid.chance
     return (
         alt.Color("mean:Q")
@@ -129,7 +91,7 @@ def _mean_colour(grid: _Grid) -> alt.Color:
         .legend(
             orient="bottom",
             direction="horizontal",
-            title=f"{grid.metric}, mean over seeds" + (f"; {low:g} is chance" if low else ""),
+            title=f"{grid.column}, mean over seeds" + (f"; {low:g} is chance" if low else ""),
             gradientLength=260,
             gradientThickness=14,
             format=".1f",
@@ -137,7 +99,7 @@ def _mean_colour(grid: _Grid) -> alt.Color:
     )
 
 
-def _phase_colour(grid: _Grid) -> alt.Color:
+def _phase_colour(grid: PhaseGrid) -> alt.Color:
     cases = "".join(f"datum.value == '{name}' ? '{name}: {sentence}' : " for name, sentence in PHASES.items())
     return (
         alt.Color("phase:N")
@@ -145,7 +107,7 @@ def _phase_colour(grid: _Grid) -> alt.Color:
         .legend(
             orient="bottom",
             columns=1,
-            title=f"phase, by {grid.part} accuracy with threshold {grid.threshold:g}",
+            title=f"phase, by {grid.metric} accuracy with threshold {grid.threshold:g}",
             labelExpr=f"{cases}datum.label",
             symbolType="square",
             symbolSize=220,
@@ -154,18 +116,18 @@ def _phase_colour(grid: _Grid) -> alt.Color:
     )
 
 
-def _panel(grid: _Grid, cells: pl.DataFrame, *, shows: str, colour: alt.Color, heading: str) -> alt.LayerChart:
-    """Cells coloured by column `shows`, with the texts that go with it, and with marks for lost trials."""
+def _panel(grid: PhaseGrid, cells: pl.DataFrame, *, shows: str, colour: alt.Color, heading: str) -> alt.LayerChart:
+    """Return the cells, coloured by column `shows`, with the texts that go with it, and with marks for lost trials."""
     width, height = _CELL_WIDTH, grid.cell_height
     here, lost = pl.col(shows).is_not_null(), pl.col("loss") != ""
     below = max(len(text.splitlines()) for text in grid.cells[f"{shows}_below"])
-    top = -(_BIG_LINE + below * _LINE) / 2
+    top = -(_NUMBER_HEIGHT + below * LINE_HEIGHT) / 2
     big: dict[str, Any] = {"fontSize": 15 if shows == "mean" else 12, "fontWeight": "bold"}
-    small: dict[str, Any] = {"fontSize": 11, "lineBreak": "\n", "lineHeight": _LINE}
-    symbol: dict[str, Any] = {"size": theme.SYMBOL_IN_PIXELS, "opacity": 1}
+    small: dict[str, Any] = {"fontSize": 11, "lineBreak": "\n", "lineHeight": LINE_HEIGHT}
+    symbol: dict[str, Any] = {"size": _POINT_SIZE, "opacity": 1}
 
-    def chart(kept: pl.Expr) -> alt.Chart:
-        return _placed(grid, cells.filter(kept))
+    def chart(condition: pl.Expr) -> alt.Chart:
+        return _chart(grid, cells.filter(condition))
 
     # Light text on the dark end of viridis only.
     dark = alt.datum.mean < grid.chance + 0.5 * (1 - grid.chance)
@@ -177,66 +139,40 @@ def _panel(grid: _Grid, cells: pl.DataFrame, *, shows: str, colour: alt.Color, h
     return alt.LayerChart(
         layer=[
             chart(here).mark_rect(stroke="white", strokeWidth=2).encode(colour),
-            chart(~here).mark_point(
-                shape=theme.hatching(width - 4, height - 4), color=theme.FAINT, filled=False, **symbol
-            ),
+            chart(~here).mark_point(shape=_hatching(width - 4, height - 4), color=theme.FAINT, filled=False, **symbol),
             chart(lost).mark_point(
-                shape=theme.corner(width - 2, height - 2, size=_CORNER), color=theme.ALARM, filled=True, **symbol
+                shape=_corner(width - 2, height - 2, size=_CORNER), color=theme.ALARM, filled=True, **symbol
             ),
             chart(here).mark_text(dy=top, baseline="top", **big).encode(color=ink, text=f"{shows}_text:N"),
             chart(here)
-            .mark_text(dy=top + _BIG_LINE, baseline="top", **small)
+            .mark_text(dy=top + _NUMBER_HEIGHT, baseline="top", **small)
             .encode(color=ink, text=f"{shows}_below:N"),
             chart(~here).mark_text(dy=-4, fontWeight="bold", color=theme.INK, **small).encode(text="absence:N"),
         ],
-        width=width * len(grid.columns),
-        height=height * len(grid.lines),
+        width=width * len(grid.x_labels),
+        height=height * len(grid.y_labels),
         title=alt.TitleParams(heading, fontSize=15, offset=8),
     )
 
 
-def _placed(grid: _Grid, cells: pl.DataFrame) -> alt.Chart:
+def _chart(grid: PhaseGrid, cells: pl.DataFrame) -> alt.Chart:
     axes = [axis for axis in (grid.x, grid.y, grid.facet) if axis is not None]
     tooltip = [
         *(alt.Tooltip(f"{axis}:N") for axis in axes),
         *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "sd", "lowest", "highest")),
         *(alt.Tooltip(f"{name}:Q") for name in ("n", "n_diverged", "n_failed")),
-        *(alt.Tooltip(f"{s}:Q", title=f"{s}_{grid.part}", format=".3f") for s in ("train", "seen", "unseen")),
+        *(alt.Tooltip(f"{s}:Q", title=f"{s}_{grid.metric}", format=".3f") for s in ("train", "seen", "unseen")),
         alt.Tooltip("phase:N"),
     ]
-    x = alt.X("column:N", title=theme.axis_title(grid.x)).scale(domain=grid.columns, padding=0)
-    y = alt.Y("line:N", title=grid.y_title).scale(domain=grid.lines, padding=0)
+    x = alt.X("column:N", title=theme.axis_title(grid.x)).scale(domain=grid.x_labels, padding=0)
+    y = alt.Y("line:N", title=grid.y_title).scale(domain=grid.y_labels, padding=0)
     return alt.Chart(theme.inline(cells)).encode(
         x.axis(labelAngle=0, grid=False), y.axis(ticks=False, grid=False), tooltip=tooltip
     )
 
 
-def _with_texts(frame: pl.DataFrame, x: str, y: str | None) -> pl.DataFrame:
-    """`frame` with a column for each text of its cells, and with its axes as text."""
-    texts = [
-        {"column": theme.label(cell[x]), "line": theme.label(cell[y]) if y else "", **_texts(cell)}
-        for cell in frame.iter_rows(named=True)
-    ]
-    return frame.hstack(pl.DataFrame(texts))
-
-
-def _texts(cell: dict[str, Any]) -> dict[str, str]:
-    mean, n = cell["mean"], cell["n"]
-    losses = [f"{cell[f'n_{what}']} {what}" for what in ("diverged", "failed") if cell[f"n_{what}"]]
-    loss = "\n".join(losses)
-    spread = f"{cell['lowest']:.2f}{theme.EN_DASH}{cell['highest']:.2f}" if n > 1 else ""
-    return {
-        "loss": loss,
-        "absence": loss or "no value",
-        "mean_text": "" if mean is None else f"{mean:.2f}",
-        "mean_below": "\n".join(text for text in (spread, f"n={n}", loss) if text),
-        "phase_text": _SHORT.get(cell["phase"], ""),
-        "phase_below": "\n".join(text for text in (f"n={n}" if n else "", loss) if text),
-    }
-
-
-def _about(trials: pl.DataFrame, shown: Sequence[str]) -> list[str]:
-    """Sentences: how many trials there are, how many were lost, and which axes move together with a shown one."""
+def _explain(trials: pl.DataFrame, shown: Sequence[str]) -> list[str]:
+    """Return sentences: how many trials there are, how many were lost, which axes move with a shown one."""
     seeds = trials.group_by(shown).len()["len"].unique().sort().to_list()
     count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     noun = "seed" if seeds[-1] == 1 else "seeds"
@@ -249,3 +185,16 @@ def _about(trials: pl.DataFrame, shown: Sequence[str]) -> list[str]:
         f"{trials.height} trials, {count} {noun} in each cell{lost if diverged + failed else ''}.",
         *(f"{f} moves with {axis}." for axis in shown for f in groups.get(axis, []) if f not in derived),
     ]
+
+
+def _corner(width: float, height: float, *, size: float) -> str:
+    """Return the path of a triangle in the upper right corner of a rectangle around the origin."""
+    return f"M{width / 2},{-height / 2}h{-size}l{size},{size}Z"
+
+
+def _hatching(width: float, height: float) -> str:
+    """Return the path of diagonals, clipped to a rectangle around the origin."""
+    x, y, apart = width / 2, height / 2, 8
+    shifts = range(int(-x - y) + apart, int(x + y), apart)
+    ends = [(max(-x, shift - y), min(x, shift + y), shift) for shift in shifts]
+    return "".join(f"M{a:.1f},{s - a:.1f}L{b:.1f},{s - b:.1f}" for a, b, s in ends)

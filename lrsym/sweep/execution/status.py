@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
@@ -36,7 +35,7 @@ class SweepStatus:
     messages: tuple[FailureMessage, ...]
 
 
-def sweep_status(sweep: Sweep, root: str | Path) -> SweepStatus:
+def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
     """Return where `sweep` stands in the store at `root`, which need not exist yet.
 
     `statuses` counts the trials with a row by their status, `missing` those without one. `completed` is the mean over
@@ -46,9 +45,7 @@ def sweep_status(sweep: Sweep, root: str | Path) -> SweepStatus:
     rows = load_trials(root, trial_ids=trial_ids).select("trial_id", "status", "message").collect()
     statuses = dict(rows.group_by("status").len().sort("status").iter_rows())
     unfinished = trial_ids.difference(rows.filter(pl.col("status").is_in(FINAL_STATUSES))["trial_id"])
-    checkpoints = [
-        (len(pack), fraction) for pack, fraction in list_checkpoints(str(root)) if unfinished.issuperset(pack)
-    ]
+    checkpoints = [(len(pack), fraction) for pack, fraction in list_checkpoints(root) if unfinished.issuperset(pack)]
     checkpointed = sum(n for n, _ in checkpoints)
     return SweepStatus(
         trials=len(trial_ids),

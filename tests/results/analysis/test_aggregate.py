@@ -1,10 +1,9 @@
-"""Cells: replicates are averaged, losses are counted, and axes that follow others are not axes of a picture."""
+"""Cells: replicates are averaged and losses are counted."""
 
 import polars as pl
-import pytest
 from polars.testing import assert_frame_equal
 
-from lrsym.results.analysis.aggregate import free_axes, summarise, varied_axes
+from lrsym.results.analysis.aggregate import summarise
 
 COUNTS = {"n": pl.Int64, "n_failed": pl.Int64, "n_diverged": pl.Int64}
 
@@ -69,34 +68,3 @@ def test_a_lazy_frame_gives_what_a_frame_gives():
     rows = trials(n_heads=[2, 1], unseen_order=[0.5, 0.25])
     eager, lazy = (summarise(r, by=["n_heads"], metric="unseen_order") for r in (rows, rows.lazy()))
     assert_frame_equal(eager, lazy)
-
-
-@pytest.mark.parametrize(
-    ("columns", "axes"),
-    [
-        ({"n_heads": [4, 4, 4]}, []),
-        ({"layouts_per_pair": [1, 5], "n_pair_labels": [5, 15]}, ["n_pair_labels"]),
-        ({"layouts_per_pair": [1, 5, 5], "n_pair_labels": [5, 5, 15]}, ["n_pair_labels", "layouts_per_pair"]),
-        ({"n_labels": [10, 20], "n_pair_labels": [5, 15]}, ["n_pair_labels"]),
-        ({"n_labels": [20, 30]}, ["n_labels"]),
-        (
-            {"n_labels": [10, 11, 11, 12], "n_pair_labels": [5, 6, 5, 6], "n_heldout_labels": [5, 5, 6, 6]},
-            ["n_pair_labels", "n_heldout_labels"],
-        ),
-        ({"n_labels": [20, 20, 30], "n_pair_labels": [5, 15, 15]}, ["n_labels", "n_pair_labels"]),
-        ({"d_model": [64, 256], "embedding_scale": [8.0, 16.0]}, ["d_model"]),
-        ({"d_model": [64, 256, 256], "embedding_scale": [1.0, 1.0, 16.0]}, ["d_model", "embedding_scale"]),
-    ],
-)
-def test_an_axis_varies_if_it_takes_several_values_that_do_not_follow_from_another(columns, axes):
-    assert varied_axes(trials(**columns)) == axes
-
-
-def test_a_follower_leads_where_it_is_asked_for():
-    rows = trials(n_labels=[10, 20], n_pair_labels=[5, 15])
-    assert varied_axes(rows, first=["n_labels"]) == ["n_labels"]
-
-
-def test_the_axes_that_are_free_are_those_that_vary_within_a_group():
-    rows = trials(n_pair_labels=[5, 5, 6], n_heads=[1, 1, 2], d_model=[8, 16, 8])
-    assert free_axes(rows, by=["n_pair_labels"]) == ["d_model"]

@@ -1,11 +1,11 @@
-"""Plot data: cells with their phase, curves, ablations and profiles, in numbers that a person can compute."""
+"""Cells with their phase, in numbers that a person can compute."""
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.phases import ablations, choose_axes, curves, phases, profiles
+from lrsym.results.analysis.phases import phases
 
 
 def one_cell(train, seen, unseen, **columns):
@@ -125,123 +125,6 @@ def test_trials_of_a_cell_may_differ_in_their_seed_alone():
         phases(trials, x="n_pair_labels")
 
 
-@pytest.mark.parametrize(
-    ("axes", "given", "chosen"),
-    [
-        ({}, {}, ("n_pair_labels", None, None)),
-        ({"n_heads": [1, 2]}, {}, ("n_heads", None, None)),
-        ({"n_heads": [1, 2], "n_pair_labels": [5, 6]}, {}, ("n_pair_labels", "n_heads", None)),
-        ({"n_heads": [1, 2], "n_pair_labels": [5, 6]}, {"x": "n_heads"}, ("n_heads", "n_pair_labels", None)),
-        (
-            {"weight_decay": [0.0, 0.2], "layouts_per_pair": [1, 2], "n_pair_labels": [5, 6]},
-            {},
-            ("n_pair_labels", "layouts_per_pair", "weight_decay"),
-        ),
-        (
-            {"weight_decay": [0.0, 0.2], "layouts_per_pair": [1, 2], "n_pair_labels": [5, 6]},
-            {"facet": "n_pair_labels"},
-            ("layouts_per_pair", "weight_decay", "n_pair_labels"),
-        ),
-    ],
-)
-def test_axes_that_are_not_given_are_the_next_varied_ones(axes, given, chosen):
-    assert choose_axes(grid(**axes, seed=[0, 1]), **given) == chosen
-
-
-@pytest.mark.parametrize(
-    ("axes", "complaint"),
-    [({"x": "seed"}, "got seed"), ({"x": "n_pairs"}, "got n_pairs"), ({"x": "n_heads", "y": "n_heads"}, "must differ")],
-)
-def test_axes_that_cannot_be_drawn_are_refused(axes, complaint):
-    with pytest.raises(UsageError, match=complaint):
-        choose_axes(grid(seed=[0, 1]), **axes)
-
-
 def test_a_metric_without_a_split_is_refused_with_those_there_are():
     with pytest.raises(UsageError, match=r"got order; splits: train, single, seen, unseen"):
         phases(grid(seed=[0]), x="n_pair_labels", metric="order")
-
-
-def test_a_curve_is_the_mean_and_the_extremes_of_its_seeds_at_each_step():
-    frame = pl.DataFrame(
-        [
-            {"n_heads": 1, "step": step, "split": "train", "metric": "order", "value": value}
-            for step, value in ((10, 0.5), (10, 1.0), (20, 0.75), (20, None), (20, float("nan")))
-        ]
-        + [{"n_heads": 1, "step": 10, "split": "train", "metric": "global", "value": 0.0}]
-    )
-    wanted = pl.DataFrame(
-        {
-            "n_heads": [1, 1],
-            "split": ["train", "train"],
-            "step": [10, 20],
-            "mean": [0.75, 0.75],
-            "lowest": [0.5, 0.75],
-            "highest": [1.0, 0.75],
-            "n": [2, 1],
-        }
-    )
-    assert_frame_equal(curves(frame, by=["n_heads"]), wanted)
-
-
-def test_the_splits_of_curves_stand_in_the_order_of_the_vocabulary():
-    rows = [{"step": 1, "split": split, "metric": "order", "value": 1.0} for split in ("unseen", "seen", "train")]
-    assert curves(pl.DataFrame(rows))["split"].to_list() == ["train", "seen", "unseen"]
-
-
-def test_ablations_are_summarised_by_term_in_the_order_of_the_vocabulary():
-    frame = pl.DataFrame(
-        [
-            {"term": term, "split": split, "metric": "order", "value": value}
-            for term, split, value in (
-                ("VP", "unseen", 1.0),
-                ("EP", "unseen", 0.25),
-                ("EP", "unseen", 0.75),
-                ("none", "unseen", 1.0),
-                ("none", "train", 0.0),
-            )
-        ]
-    )
-    wanted = pl.DataFrame(
-        {
-            "term": ["none", "EP", "VP"],
-            "metric": ["order"] * 3,
-            "mean": [1.0, 0.5, 1.0],
-            "lowest": [1.0, 0.25, 1.0],
-            "highest": [1.0, 0.75, 1.0],
-            "n": [1, 2, 1],
-        }
-    )
-    assert_frame_equal(ablations(frame), wanted)
-
-
-def test_a_profile_of_a_decoder_has_its_cls_behind_the_pixels():
-    frame = pl.DataFrame(
-        {"seed": [3], "encoder": ["decoder"], "head": [1], "term": ["EP"], "profile": [[1.0, 2.0, 9.0]]},
-        schema_overrides={"profile": pl.List(pl.Float32)},
-    )
-    wanted = pl.DataFrame({"seed": [3] * 2, "term": ["EP"] * 2, "head": [1, 1], "pixel": [1, 2], "value": [1.0, 2.0]})
-    assert_frame_equal(profiles(frame), wanted)
-
-
-def test_a_profile_has_a_row_for_each_pixel_and_none_for_cls():
-    frame = pl.DataFrame(
-        {
-            "seed": [3, 3, 3, 3],
-            "encoder": ["vision", "vision", "vision", "text"],
-            "head": [1, 0, 0, 0],
-            "term": ["EP", "EP", "EE", "EP"],
-            "profile": [[9.0, 1.0, 2.0], [9.0, 3.0, 4.0], [9.0, 9.0, 9.0], [9.0, 9.0, 9.0]],
-        },
-        schema_overrides={"profile": pl.List(pl.Float32)},
-    )
-    wanted = pl.DataFrame(
-        {
-            "seed": [3] * 4,
-            "term": ["EP"] * 4,
-            "head": [0, 0, 1, 1],
-            "pixel": [1, 2, 1, 2],
-            "value": [3.0, 4.0, 1.0, 2.0],
-        }
-    )
-    assert_frame_equal(profiles(frame), wanted)

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from lrsym.errors import UsageError
-from lrsym.results.plots.panels import plot_phase
+from lrsym.results.plots.phase_diagram import plot_phase
 from lrsym.vocabulary import METRICS, PHASES, SPLITS
 from tests.charts import marks, panels, rows, subtitle
 

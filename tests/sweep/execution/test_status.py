@@ -8,10 +8,10 @@ from safetensors.numpy import save_file
 
 from lrsym.config.trial import TRAINER_VERSION
 from lrsym.results.store.store import Store
+from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.execution.status import FailureMessage, sweep_status
-from lrsym.sweep.execution.train_pack import failed_rows
 from lrsym.sweep.spec.sweep_file import load
-from tests.sweep.engines.test_engines import write_sweep
+from tests.running import write_sweep
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def test_a_sweep_without_results_is_all_missing(sweep, tmp_path):
 
 def test_trials_are_counted_by_status_and_the_most_frequent_message_comes_first(sweep, tmp_path):
     store = Store(tmp_path / "r")
-    store.write("a", failed_rows(sweep.trials[:2], status="timeout", message="too slow", run_id="r"))
-    store.write("b", failed_rows(sweep.trials[2:5], status="crashed", message="killed", run_id="r"))
+    store.write("a", status_rows(sweep.trials[:2], status="timeout", message="too slow", run_id="r"))
+    store.write("b", status_rows(sweep.trials[2:5], status="crashed", message="killed", run_id="r"))
     status = sweep_status(sweep, str(tmp_path / "r"))
     assert (dict(status.statuses), status.missing) == ({"crashed": 3, "timeout": 2}, 3)
     assert status.messages == (FailureMessage("crashed", "killed", 3), FailureMessage("timeout", "too slow", 2))
@@ -50,7 +50,7 @@ def test_trials_are_counted_by_status_and_the_most_frequent_message_comes_first(
 def test_rows_of_other_sweeps_do_not_count(sweep, tmp_path):
     (tmp_path / "other").mkdir()
     other = load(write_sweep(tmp_path / "other", steps=7))
-    rows = failed_rows(other.trials, status="crashed", message="killed", run_id="r")
+    rows = status_rows(other.trials, status="crashed", message="killed", run_id="r")
     Store(tmp_path / "r").write("a", rows)
     assert sweep_status(sweep, tmp_path / "r").missing == 8
 
@@ -60,7 +60,7 @@ def test_checkpoints_count_by_the_trials_that_they_hold_unless_one_is_finished(s
     write_checkpoint(root, trials[:1], step=4, steps=5)
     write_checkpoint(root, trials[1:4], step=2, steps=5)
     write_checkpoint(root, trials[4:6], step=3, steps=5)
-    Store(root).write("a", failed_rows(trials[5:6], status="diverged", message="loss is nan", run_id="r"))
+    Store(root).write("a", status_rows(trials[5:6], status="diverged", message="loss is nan", run_id="r"))
     status = sweep_status(sweep, root)
     assert status.checkpointed == 4
     assert status.completed == pytest.approx((4 + 3 * 2) / 5 / 4)

@@ -6,9 +6,10 @@ import pytest
 
 from lrsym.config.trial import Trial
 from lrsym.results.store.store import Store
-from lrsym.sweep.execution.task import Job, execute
-from lrsym.sweep.planning.plan import make_packs, make_plan
+from lrsym.sweep.planning.packing import make_packs
+from lrsym.sweep.planning.plan import make_plan
 from lrsym.sweep.spec.sweep_file import Sweep, load
+from tests.sweep.execution.one_task import train
 
 FOLDER = Path(__file__).parents[3] / "sweeps"
 FILES = sorted(FOLDER.glob("*.toml"))
@@ -85,10 +86,10 @@ def test_a_shipped_sweep_is_planned_whole_and_its_corner_cells_train_when_shrunk
     shipped: tuple[Path, Sweep], tmp_path: Path
 ):
     _, sweep = shipped
-    plan = make_plan(sweep.trials, {}, workers=2, device="cpu")
+    plan = make_plan(sweep, {}, workers=2, device="cpu")
     assert sum(len(pack) for pack in plan.packs) == len(sweep.trials)
     tiny = {"optim.steps": 2, "optim.epochs": None, "optim.batch_size": 8, "eval.points": 1}
     shrunk = [Trial.from_axes({**trial.values(), **tiny}) for trial in (sweep.trials[0], sweep.trials[-1])]
-    for pack in make_packs(dict.fromkeys(shrunk), size=2):
-        execute(pack, Job(tmp_path, "r", "cpu", 1), report=lambda fraction: None)
+    for pack in make_packs([*dict.fromkeys(shrunk)], size=2):
+        train(tmp_path, pack.trials)
     assert Store(tmp_path).statuses() == {trial.trial_id: "done" for trial in shrunk}

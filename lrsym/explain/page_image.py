@@ -1,0 +1,56 @@
+"""The page about one trial as one PNG, laid out as a column of text and drawings. All sizes are in pixels."""
+
+import html
+import re
+import textwrap
+
+import vl_convert
+
+from lrsym.explain.sections import Section
+from lrsym.results.pages.render import svg_address
+from lrsym.results.plots import theme
+
+SCALE = 1.5
+"""Pixels of the PNG for each pixel of the page: sharp text, and a file of about a megabyte."""
+
+_MARGIN, _WIDTH = 28, 1220
+_LINE, _PARAGRAPH, _HEADING, _ABOVE_DRAWING = 20, 4, 46, 16
+
+_CHARACTER = 7.0
+"""Mean width of a character of the text."""
+
+
+def render_image(title: str, sections: list[Section]) -> bytes:
+    """Return the page as PNG, at SCALE."""
+    y, width = _MARGIN + 20.0, float(_WIDTH)
+    parts = [_text(title, y, size=26, colour=theme.INK, weight="bold")]
+    for section in sections:
+        y += _HEADING
+        parts.append(_text(section.heading, y, size=20, colour=theme.INK, weight="bold"))
+        for paragraph in section.text:
+            y += _PARAGRAPH
+            for line in textwrap.wrap(paragraph, int(_WIDTH / _CHARACTER)):
+                y += _LINE
+                parts.append(_text(line, y, size=15, colour=theme.MUTED))
+        if section.drawing:
+            y += _ABOVE_DRAWING
+            drawn_width, height = _size(section.drawing)
+            size = f'width="{drawn_width:g}" height="{height:g}"'
+            parts.append(f'<image x="{_MARGIN}" y="{y:g}" {size} href="{svg_address(section.drawing)}"/>')
+            y, width = y + height, max(width, drawn_width)
+    size = f'width="{width + 2 * _MARGIN:g}" height="{y + _MARGIN:g}"'
+    page = f'<svg xmlns="http://www.w3.org/2000/svg" {size}><rect {size} fill="white"/>{"".join(parts)}</svg>'
+    return vl_convert.svg_to_png(page, scale=SCALE)
+
+
+def _text(line: str, y: float, *, size: int, colour: str, weight: str = "normal") -> str:
+    style = f'font-family="{theme.FONT}" font-size="{size}" font-weight="{weight}" fill="{colour}"'
+    return f'<text x="{_MARGIN}" y="{y}" {style}>{html.escape(line)}</text>'
+
+
+def _size(drawing: str) -> tuple[float, float]:
+    """Return width and height of a drawing (SVG)."""
+    width, height = (re.search(rf'<svg[^>]* {side}="([\d.]+)"', drawing) for side in ("width", "height"))
+    assert width is not None
+    assert height is not None
+    return float(width[1]), float(height[1])

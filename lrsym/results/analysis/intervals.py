@@ -1,0 +1,85 @@
+"""The mean of replicates with its 95 % confidence interval: Student, BCa bootstrap, Wilson.
+
+Sources: Student (Biometrika 1908); Efron (JASA 1987) for the bootstrap; Wilson (JASA 1927).
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from lrsym.errors import UsageError
+from lrsym.vocabulary import INTERVALS
+
+CONFIDENCE = 0.95
+
+_RESAMPLES = 9999
+_RESAMPLES_AT_A_TIME = 500
+"""Bounds the memory of the bootstrap."""
+
+_SEED = 0
+"""The bootstrap's: the same rows give the same interval."""
+
+Bounds = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The mean of `n` values and its interval; None where there are too few values to have one."""
+
+    n: int
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def estimate_mean(values: Iterable[float], *, interval: str = "t") -> Estimate:
+    """Return the mean of `values` with its interval, by the method of that name in `INTERVALS`.
+
+    Wilson estimates the share of values that are 1; UsageError for values other than 1 and 0. Equal values have an
+    interval of one point, but for Wilson; one value alone has none. The order of `values` does not matter.
+    """
+    ordered = sorted(values)
+    if interval == "wilson" and (other := [value for value in ordered if value not in (0, 1)]):
+        raise UsageError(
+            f"interval wilson takes truth values, 1 and 0, got {other[0]:g}; compare in the query, or use interval t"
+        )
+    if not ordered:
+        return Estimate(n=0)
+    n = len(ordered)
+    if ordered[0] == ordered[-1] and interval != "wilson":
+        mean = low = high = ordered[0]
+        return Estimate(n, mean, low, high) if n > 1 else Estimate(n, mean)
+    low, high = _METHODS[interval](ordered)
+    return Estimate(n, math.fsum(ordered) / n, low, high)
+
+
+def _student(values: Sequence[float]) -> Bounds:
+    from scipy import stats
+
+    mean, error = math.fsum(values) / len(values), float(stats.sem(values))
+    low, high = stats.t.interval(CONFIDENCE, len(values) - 1, loc=mean, scale=error)
+    return float(low), float(high)
+
+
+def _bootstrap(values: Sequence[float]) -> Bounds:
+    import numpy as np
+    from scipy import stats
+
+    bounds = stats.bootstrap(
+        (np.array(values),), np.mean, n_resamples=_RESAMPLES, batch=_RESAMPLES_AT_A_TIME, vectorized=True,
+        confidence_level=CONFIDENCE, method="BCa", rng=np.random.default_rng(_SEED),
+    ).confidence_interval  # fmt: skip
+    return float(bounds.low), float(bounds.high)
+
+
+def _wilson(values: Sequence[float]) -> Bounds:
+    from scipy import stats
+
+    ones = stats.binomtest(round(sum(values)), len(values))
+    bounds = ones.proportion_ci(confidence_level=CONFIDENCE, method="wilson")
+    return float(bounds.low), float(bounds.high)
+
+
+_METHODS: dict[str, Callable[[Sequence[float]], Bounds]] = dict(
+    zip(INTERVALS, (_student, _bootstrap, _wilson), strict=True)
+)

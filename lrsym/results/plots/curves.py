@@ -1,0 +1,106 @@
+"""Learning curves: the mean of a metric along training, in a band from the lowest to the highest seed."""
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from lrsym.errors import UsageError
+from lrsym.results.analysis.aggregate import Frame
+from lrsym.results.analysis.frames import curves
+from lrsym.results.analysis.varied_axes import check_axes, varied_axes
+from lrsym.results.plots import theme
+from lrsym.vocabulary import METRICS, SPLITS
+
+SPLIT_COLOURS = dict(zip(SPLITS, ("#6b7280", "#b96aa5", "#2f7fc1", "#d1551b", "#2a9d7f", "#8c6d1f"), strict=True))
+
+MAX_PANELS = 12
+"""Panels, or colours in one, that a reader can still tell apart."""
+
+MAX_COLUMNS = 4
+"""Panels side by side; where there are more, rows of three."""
+
+_WIDTH, _HEIGHT = 300, 200  # pixels
+
+
+def plot_curves(frame: Frame, *, metric: str = "order", color: str | None = None) -> theme.Chart:
+    """Return the mean of `metric` over optimiser steps, in a band from the lowest to the highest seed.
+
+    `frame` is the table `curves` joined with the axes of its trials. Each cell has a panel and each split a colour;
+    with `color`, an axis, each of its values has a colour and each split a panel. Raises UsageError if there is
+    nothing to draw or more than can be read.
+    """
+    table = frame.lazy().filter(pl.col("metric") == metric, pl.col("value").is_finite()).collect()
+    if table.is_empty():
+        raise UsageError(f"no learning curve of {metric}; metrics: {', '.join(METRICS)}, loss")
+    given = [color] if color else []
+    check_axes(given)
+    varied = varied_axes(table, first=given)
+    cell = [axis for axis in varied if axis != color]
+    spread = curves(table, metric=metric, by=[*cell, *given])
+    hue, panel = (color, ["split", *cell]) if color else ("split", cell)
+    rows = [
+        {**row, "panel": theme.cell_label({axis: row[axis] for axis in panel}), "hue": theme.label(row[hue])}
+        for row in spread.iter_rows(named=True)
+    ]
+    panels = [*dict.fromkeys(row["panel"] for row in rows)]
+    theme.check_limit("panels", len(panels), limit=MAX_PANELS, varied=varied)
+    theme.check_limit("colours", spread[hue].n_unique(), limit=MAX_PANELS, varied=varied)
+    splits = [name for name in SPLITS if name in {*spread["split"]}]
+    side_by_side = spread["split" if color else cell[-1]].n_unique() if color or cell else 1
+    columns = side_by_side if side_by_side <= MAX_COLUMNS else 3
+    facet = alt.Facet("panel:N", sort=panels, title=None, header=alt.Header(labels=len(panels) > 1))
+    hues = theme.labels(spread[color]) if color else splits
+    return theme.finish(
+        _panel(rows, metric, hue, hues)
+        .facet(facet=facet, columns=columns)
+        .resolve_axis(x="independent", y="independent"),
+        title=f"{metric} along training",
+        subtitle=_explain(metric, splits, spread["n"]),
+        width=columns * _WIDTH,
+    )
+
+
+def _explain(metric: str, splits: list[str], counts: pl.Series) -> list[str]:
+    return [
+        f"{metric}: {METRICS.get(metric, 'of the batch, in nats')}.",
+        *(f"{name}: {SPLITS[name]}." for name in splits),
+        f"Line: mean; band: lowest to highest of {theme.seed_count(counts)}.",
+        *(["Red: chance."] if metric in theme.CHANCE else []),
+    ]
+
+
+def _panel(rows: list[dict[str, Any]], metric: str, hue: str, hues: list[str]) -> alt.LayerChart | alt.FacetChart:
+    chance = theme.CHANCE.get(metric)
+    y = alt.Y("mean:Q", title=metric).axis(grid=True)
+    if metric in METRICS:
+        lowest = 0.0 if chance is None else min(chance - 0.1, *(row["lowest"] for row in rows))
+        y = y.scale(domain=[lowest, 1], nice=False)
+    ticks = _log_ticks([row["step"] for row in rows])
+    base = alt.Chart().encode(
+        alt.X("step:Q", title="optimiser steps").scale(type="log", nice=False).axis(format="~s", values=ticks),
+        _colour(hue, hues),
+    )
+    line = base.mark_line(strokeWidth=2.2, point=alt.OverlayMarkDef(size=18)).encode(
+        y,
+        tooltip=["panel:N", "split:N", "hue:N", "step:Q", "n:Q"]
+        + [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "lowest", "highest")],
+    )
+    band = base.mark_area(opacity=0.22).encode(alt.Y("lowest:Q"), y2="highest:Q")
+    guess = [] if chance is None else [theme.dashed_rule(theme.ALARM).encode(y=alt.datum(chance))]
+    return alt.layer(line, band, *guess, data=alt.InlineData(values=rows)).properties(width=_WIDTH, height=_HEIGHT)
+
+
+def _colour(hue: str, hues: list[str]) -> alt.Color:
+    colour = alt.Color("hue:N", title=None if hue == "split" else theme.axis_title(hue))
+    if hue == "split":
+        colour = colour.scale(domain=hues, range=[SPLIT_COLOURS[name] for name in hues])
+    else:
+        colour = colour.scale(domain=hues, scheme=alt.SchemeParams(name="viridis", extent=[0, 0.88]))
+    return colour.legend(symbolType="stroke", symbolStrokeWidth=4, symbolOpacity=1)
+
+
+def _log_ticks(steps: list[int]) -> list[int]:
+    """Return each power of ten and its threefold within the range of `steps`."""
+    marks = [digit * 10**power for power in range(len(str(max(steps)))) for digit in (1, 3)]
+    return [mark for mark in marks if min(steps) <= mark <= max(steps)]

@@ -1,0 +1,62 @@
+"""Write pictures: HTML that needs no network, PNG, SVG and Vega-Lite JSON, each complete or not at all."""
+
+import io
+import re
+from pathlib import Path
+
+from lrsym.errors import UsageError
+from lrsym.results.plots.theme import Chart
+from lrsym.results.store.atomic import write_atomically
+
+PNG_SCALE = 2
+"""Pixels of the image for each pixel of the chart: sharp on displays of double density."""
+
+_OPERATORS = {"<": " lt ", ">": " gt ", "=": " eq ", "!": " not "}
+
+
+def save(chart: Chart, stem: Path) -> list[Path]:
+    """Write `chart` to files beside each other, .html, .png and .vl.json; return their paths.
+
+    `stem` is the path without these endings. Raises UsageError where it cannot be written.
+    """
+    contents = {
+        ".html": chart.to_html(inline=True).encode(),
+        ".png": as_png(chart),
+        ".vl.json": chart.to_json().encode(),
+    }
+    return [write_file(stem.with_name(stem.name + ending), content) for ending, content in contents.items()]
+
+
+def as_svg(chart: Chart) -> str:
+    """Return the picture as an SVG document."""
+    text = io.StringIO()
+    chart.save(text, format="svg")
+    return text.getvalue()
+
+
+def as_png(chart: Chart) -> bytes:
+    """Return the picture as PNG, with PNG_SCALE pixels for each of the chart."""
+    image = io.BytesIO()
+    chart.save(image, format="png", scale_factor=PNG_SCALE)
+    return image.getvalue()
+
+
+def write_file(path: Path, content: bytes) -> Path:
+    """Write `content` to `path`, all of it or nothing, and return `path`; UsageError where it cannot be written."""
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}; choose a folder you may write to") from error
+    return path
+
+
+def picture_name(sweep: str, kind: str, *, where: str | None = None) -> str:
+    """Return the file name, without ending, of a picture of a sweep; pictures of other trials have other names.
+
+    Operators in the condition `where` become words, so that conditions that differ in them alone stay apart.
+    """
+    name = f"{sweep}-{kind}"
+    if where is None:
+        return name
+    words = "".join(_OPERATORS.get(letter, letter) for letter in where)
+    return f"{name}-{re.sub(r'[^A-Za-z0-9_.]+', '-', words).strip('-')}"

@@ -1,0 +1,85 @@
+"""A sweep and a store become a picture, or one line that says why there is none and what to do."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from lrsym.errors import UsageError
+from lrsym.results.plots.draw import NothingToDrawError, check_picture, draw
+from lrsym.results.store.schema import TABLES
+from lrsym.results.store.store import Store
+from lrsym.vocabulary import PICTURES
+from tests.charts import marks
+
+TRIALS = [
+    {"trial_id": f"a{heads}{depth}", "status": "done", "seed": 0, "n_heads": heads, "vision_blocks": depth,
+     "n_pair_labels": 5, "layouts_per_pair": 3, "train_order": 1.0, "seen_order": 1.0, "unseen_order": 0.5}
+    for heads in (1, 2) for depth in (1, 2)
+]  # fmt: skip
+
+
+def sweep(*ids, varied=("model.vision_blocks", "model.n_heads")):
+    return SimpleNamespace(
+        name="small", source="small.toml", varied=varied, trials=[SimpleNamespace(trial_id=name) for name in ids]
+    )
+
+
+@pytest.fixture
+def store(tmp_path):
+    Store(tmp_path).write("part", {"trials": TABLES["trials"].build(TRIALS)})
+    return tmp_path
+
+
+ALL = sweep(*(row["trial_id"] for row in TRIALS))
+
+
+def test_the_axes_are_those_that_the_sweep_varies_in_its_order(store):
+    encoding = marks(draw("phase", ALL, store).to_dict(), "rect")[0]["encoding"]
+    assert (encoding["x"]["title"], encoding["y"]["title"]) == ("vision_blocks (blocks)", "n_heads (heads)")
+
+
+def test_only_the_trials_of_the_sweep_that_meet_the_condition_are_drawn_and_the_heading_says_so(store):
+    title = draw("phase", sweep("a11", "a12", "a21"), store, where="n_heads = 1").to_dict()["title"]["subtitle"]
+    assert "2 trials, 1 seed in each cell." in title
+    assert title[-1] == "Only trials with n_heads = 1."
+
+
+@pytest.mark.parametrize(
+    ("kind", "ids", "where", "why"),
+    [
+        ("phase", ("b",), None, "no trial of small in .*; train first: lrsym sweep small.toml --results"),
+        ("ablation", ("b",), "seed = 0", "no trial of small in .*; train first"),
+        ("phase", ("a11",), "seed = 9", "no trial of small in .* where seed = 9; leave --where out"),
+        ("ablation", ("a11",), None, "the 1 trials of small have no ablations: .*layer_norm none or post"),
+        ("profile", ("a11",), None, "the 1 trials of small have no terms"),
+        ("curves", ("a11",), None, "no curves of small in .*lrsym status small.toml --results"),
+    ],
+)
+def test_where_there_is_nothing_to_draw_the_message_says_why_and_what_to_do(store, kind, ids, where, why):
+    with pytest.raises(NothingToDrawError, match=f"^nothing to draw: {why}"):
+        draw(kind, sweep(*ids), store, where=where)
+
+
+def test_ablations_that_leave_nothing_out_are_nothing_to_draw(store):
+    row = {"trial_id": "a11", "term": "none", "split": "unseen", "metric": "order", "value": 1.0}
+    tables = {"trials": TRIALS, "ablations": [row]}
+    Store(store).write("part", {name: TABLES[name].build(rows) for name, rows in tables.items()})
+    with pytest.raises(NothingToDrawError, match="have no ablations"):
+        draw("ablation", sweep("a11"), store)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        ("phase", {"metric": "order"}, "a split and a metric"),
+        ("curves", {"metric": "accuracy"}, "metric must be one of"),
+        ("ablation", {"where": "nope = 3"}, "no condition on the table trials"),
+    ],
+)
+def test_a_picture_that_no_rows_could_make_is_refused_without_rows(kind, options, message):
+    with pytest.raises(UsageError, match=message):
+        check_picture(kind, **options)
+
+
+def test_every_kind_of_picture_can_be_checked():
+    assert [check_picture(kind, where="seed = 0") for kind in PICTURES] == [None] * 4
