@@ -7,7 +7,9 @@ Sources named in the sections: "paper" is arXiv:2601.12809; "recipe" is our own 
 seconds (docs/decisions/recipe.md).
 """
 
-from typing import Any
+import json
+from functools import cache, cached_property, lru_cache
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,3 +32,33 @@ class ConfigSection(BaseModel):
     """A frozen value whose fields are axes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    section: ClassVar[str]
+    """The name of the section: what stands before the dot in the keys of its axes."""
+
+    @cached_property
+    def canonical_axes(self) -> str:
+        """The section's share of a trial's canonical JSON: `"key":value,` for every axis that is not neutral, by key.
+
+        It is kept, because the trials of a sweep share their sections.
+        """
+        values = self.__dict__
+        pairs = []
+        for name, key, neutral in _json_keys(type(self)):
+            value = values[name]
+            if neutral is None or value != neutral:
+                # Adding 0.0 turns -0.0 into 0.0: equal values must not have two identities.
+                pairs.append(f"{key}:{_json_scalar(value + 0.0 if isinstance(value, float) else value)},")
+        return "".join(pairs)
+
+
+@cache
+def _json_keys(section: type[ConfigSection]) -> tuple[tuple[str, str, Value], ...]:
+    """Return name, dotted key in JSON and neutral value of every axis of `section`, sorted by key."""
+    extras: dict[str, Any] = {name: field.json_schema_extra for name, field in section.model_fields.items()}
+    return tuple((name, json.dumps(f"{section.section}.{name}"), extras[name]["neutral"]) for name in sorted(extras))
+
+
+@lru_cache(maxsize=2**16, typed=True)  # bounded, for sweeps and searches of very many values; `typed`: 1 is not 1.0
+def _json_scalar(value: Value) -> str:
+    return json.dumps(value, allow_nan=False)
