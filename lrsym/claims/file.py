@@ -6,12 +6,12 @@ A `[[claim]]` has a sentence, sweeps by the name of their arm, and one `[[claim.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lrsym.errors import UsageError
-from lrsym.toml_source import Source, read_source, read_toml, show, suggest
+from lrsym.toml_source import Rule, TomlSource, read_source, read_toml, rule_of, show, suggest
 from lrsym.vocabulary import INTERVALS
 
 PICTURES = ("phase", "curves", "ablation", "profile")
@@ -27,7 +27,7 @@ _TEXT = r"\S"
 
 
 class _Table(BaseModel):
-    """A table of the file; each description is the message where a value is of the wrong form: rule; remedy."""
+    """A table of the file; each key has the rule that its value keeps."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -35,63 +35,63 @@ class _Table(BaseModel):
 class Part(_Table):
     """One number that a claim asserts, and the range it asserts for it."""
 
-    name: str = Field(
-        pattern=_TEXT, description='name must be text; write what is estimated: name = "order without EP"'
-    )
-    estimate: str = Field(
-        pattern=_TEXT,
-        description="estimate must be an SQL query with a column value, one row for each replicate; write for example "
-        'estimate = "select unseen_order as value from trials"',
-    )
-    at_least: float | None = Field(default=None, description="at_least must be a finite number; write at_least = 0.9")
-    at_most: float | None = Field(default=None, description="at_most must be a finite number; write at_most = 0.6")
+    name: Annotated[str, Field(pattern=_TEXT), Rule("text", 'write what is estimated: name = "order without EP"')]
+    estimate: Annotated[
+        str,
+        Field(pattern=_TEXT),
+        Rule(
+            "an SQL query with a column value, one row for each replicate",
+            'write for example estimate = "select unseen_order as value from trials"',
+        ),
+    ]
+    at_least: Annotated[float | None, Rule("a finite number", "write at_least = 0.9")] = None
+    at_most: Annotated[float | None, Rule("a finite number", "write at_most = 0.6")] = None
 
 
 class Picture(_Table):
     """What is drawn beside the verdict, once for each arm."""
 
-    kind: str = Field(description=f'kind must be one of {", ".join(PICTURES)}; write for example kind = "ablation"')
-    where: str | None = Field(
-        default=None, pattern=_TEXT, description='where must be an SQL condition; write where = "n_pair_labels = 15"'
-    )
-    metric: str | None = Field(default=None, description='metric must be text; write metric = "unseen_order"')
+    kind: Annotated[str, Rule(f"one of {', '.join(PICTURES)}", 'write for example kind = "ablation"')]
+    where: Annotated[
+        str | None, Field(pattern=_TEXT), Rule("an SQL condition", 'write where = "n_pair_labels = 15"')
+    ] = None
+    metric: Annotated[str | None, Rule("text", 'write metric = "unseen_order"')] = None
 
 
 class Claim(_Table):
     """A sentence about the tables, with the sweeps it is asked of and the parts it consists of."""
 
-    id: str = Field(pattern=_SAFE, description=f'id must be safe as a file name: {_SAFE_RULE}; write for example "C6"')
-    sentence: str = Field(pattern=_TEXT, description="sentence must be text; write what is claimed, in one sentence")
-    source: str = Field(pattern=_TEXT, description="source must be text; write where the claim comes from")
-    interval: str = Field(
-        default="t", description=f'interval must be one of {", ".join(INTERVALS)}; leave it out for "t"'
-    )
-    minimum_n: int = Field(
-        default=5, ge=2, lt=2**63, description="minimum_n must be a whole number >= 2; leave it out for 5"
-    )
-    note: str = Field(default="", description="note must be text; write it in quotes")
-    sweeps: dict[str, str] = Field(
-        min_length=1,
-        description="sweeps must be a table of sweep files by arm, at least one; write [claim.sweeps] above "
-        '"fixed steps" = "../sweeps/recipe.toml"',
-    )
-    picture: Picture | None = Field(default=None, description="picture must be a table; write [claim.picture]")
-    part: tuple[Part, ...] = Field(
-        min_length=1,
-        strict=False,
-        description="part must be a list of tables, at least one; write [[claim.part]], in double brackets",
-    )
+    id: Annotated[str, Field(pattern=_SAFE), Rule(f"safe as a file name: {_SAFE_RULE}", 'write for example "C6"')]
+    sentence: Annotated[str, Field(pattern=_TEXT), Rule("text", "write what is claimed, in one sentence")]
+    source: Annotated[str, Field(pattern=_TEXT), Rule("text", "write where the claim comes from")]
+    interval: Annotated[str, Rule(f"one of {', '.join(INTERVALS)}", 'leave it out for "t"')] = "t"
+    minimum_n: Annotated[int, Field(ge=2, lt=2**63), Rule("a whole number >= 2", "leave it out for 5")] = 5
+    note: Annotated[str, Rule("text", "write it in quotes")] = ""
+    sweeps: Annotated[
+        dict[str, str],
+        Field(min_length=1),
+        Rule(
+            "a table of sweep files by arm, at least one",
+            'write [claim.sweeps] above "fixed steps" = "../sweeps/recipe.toml"',
+        ),
+    ]
+    picture: Annotated[Picture | None, Rule("a table", "write [claim.picture]")] = None
+    part: Annotated[
+        tuple[Part, ...],
+        Field(min_length=1, strict=False),
+        Rule("a list of tables, at least one", "write [[claim.part]], in double brackets"),
+    ]
 
 
 class _File(_Table):
-    name: str = Field(
-        pattern=_SAFE, description=f'name must be safe as a file name: {_SAFE_RULE}; write for example name = "paper"'
-    )
-    claim: tuple[Claim, ...] = Field(
-        min_length=1,
-        strict=False,
-        description="claim must be a list of tables, at least one; write [[claim]], in double brackets",
-    )
+    name: Annotated[
+        str, Field(pattern=_SAFE), Rule(f"safe as a file name: {_SAFE_RULE}", 'write for example name = "paper"')
+    ]
+    claim: Annotated[
+        tuple[Claim, ...],
+        Field(min_length=1, strict=False),
+        Rule("a list of tables, at least one", "write [[claim]], in double brackets"),
+    ]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class ClaimsFile:
 
     name: str
     claims: tuple[Claim, ...]
-    where: Source
+    where: TomlSource
 
     @property
     def path(self) -> Path:
@@ -134,7 +134,7 @@ def parse(text: str, *, source: str) -> ClaimsFile:
     Raises UsageError, one message with line, rule, value and remedy, for anything that is not a valid claims file.
     Sweep files and SQL are not looked at.
     """
-    where = Source(text, name=source)
+    where = TomlSource(text, name=source)
     document = read_toml(where)
     try:
         file = _File.model_validate(document)
@@ -148,7 +148,7 @@ def parse(text: str, *, source: str) -> ClaimsFile:
     return ClaimsFile(file.name, file.claim, where)
 
 
-def _check(where: Source, path: str, claim: Claim) -> None:
+def _check(where: TomlSource, path: str, claim: Claim) -> None:
     _one_of(where, path, "interval", claim.interval, tuple(INTERVALS))
     if claim.interval == "bootstrap" and claim.minimum_n < BOOTSTRAP_N:
         rule = f"minimum_n must be at least {BOOTSTRAP_N} with interval bootstrap, which is too narrow for few values"
@@ -163,7 +163,7 @@ def _check(where: Source, path: str, claim: Claim) -> None:
             raise where.error(f"{path}.picture.metric", f"{rule}; drop it")
 
 
-def _check_range(where: Source, path: str, part: Part) -> None:
+def _check_range(where: TomlSource, path: str, part: Part) -> None:
     if part.at_least is None and part.at_most is None:
         message = f"part {show(part.name)} asserts nothing; give it at_least, at_most or both"
         raise where.error(path, message)
@@ -172,14 +172,14 @@ def _check_range(where: Source, path: str, part: Part) -> None:
         raise where.error(f"{path}.at_least", message)
 
 
-def _one_of(where: Source, path: str, key: str, value: str, allowed: tuple[str, ...]) -> None:
+def _one_of(where: TomlSource, path: str, key: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         remedy = suggest(value, allowed) or "choose one of them"
         message = f"{key} must be one of {', '.join(allowed)}, got {show(value)}; {remedy}"
         raise where.error(f"{path}.{key}", message)
 
 
-def _distinct(where: Source, path: str, key: str, values: list[str]) -> None:
+def _distinct(where: TomlSource, path: str, key: str, values: list[str]) -> None:
     for number, value in enumerate(values):
         if (first := values.index(value)) != number:
             line = where.line(f"{path}.{first}.{key}")
@@ -187,7 +187,7 @@ def _distinct(where: Source, path: str, key: str, values: list[str]) -> None:
             raise where.error(f"{path}.{number}.{key}", message)
 
 
-def _wrong_form(where: Source, document: Mapping[str, Any], details: Mapping[str, Any]) -> UsageError:
+def _wrong_form(where: TomlSource, document: Mapping[str, Any], details: Mapping[str, Any]) -> UsageError:
     """The message for pydantic's first complaint: the nearest key that a table of ours describes."""
     loc = [str(part) for part in details["loc"]]
     table, fields = _table_at(loc)
@@ -197,10 +197,10 @@ def _wrong_form(where: Source, document: Mapping[str, Any], details: Mapping[str
     if details["type"] == "extra_forbidden":
         remedy = suggest(key, fields) or "known are " + ", ".join(fields)
         return where.error(path, f"unknown key {show(key)}{name}; {remedy}")
-    rule, _, remedy = str(fields[key].description).partition("; ")
+    rule = rule_of(fields[key].metadata)
     if details["type"] == "missing":
-        return where.error(".".join(loc[:table]), f"{key} is missing{name}; {remedy}")
-    return where.error(path, f"{rule}, got {show(details['input'])}; {remedy}")
+        return where.error(".".join(loc[:table]), f"{key} is missing{name}; {rule.remedy}")
+    return where.error(path, rule.message(key, details["input"]))
 
 
 def _table_at(loc: list[str]) -> tuple[int, Mapping[str, Any]]:

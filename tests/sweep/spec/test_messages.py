@@ -151,7 +151,7 @@ BAD: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "exclude matches nothing": (
         '[grid]\n"optim.steps" = [5, 6]\n[[exclude]]\n"optim.steps" = 7',
         5,
-        ("optim.steps = 7 matches no cell", "optim.steps is 5, 6", "mend the value"),
+        ("optim.steps = 7 matches no cell", "optim.steps is 5, 6", "change the value"),
     ),
     "exclude of no zip entry": (
         '[[zip]]\n"optim.beta1" = [0.1, 0.2]\n"optim.beta2" = [0.5, 0.6]\n'
