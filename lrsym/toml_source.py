@@ -157,7 +157,7 @@ def _lines_of_keys(text: str) -> dict[str, list[int]]:
 
 
 def _numbered(table: str, counts: Mapping[str, int]) -> str:
-    """Return `table` with the number of the array element it belongs to: `zip.model` is `zip.1.model` after two [[zip]]."""
+    """Return `table` with the number of its array element: `zip.model` is `zip.1.model` after two [[zip]]."""
     first, dot, rest = table.partition(".")
     return f"{first}.{counts[first]}.{rest}" if dot and first in counts else table
 

@@ -8,8 +8,10 @@ seconds (docs/decisions/recipe.md).
 """
 
 import json
+from collections.abc import Callable
 from functools import cache, cached_property, lru_cache
-from typing import Any, ClassVar
+from operator import itemgetter
+from typing import Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -42,23 +44,31 @@ class ConfigSection(BaseModel):
 
         It is kept, because the trials of a sweep share their sections.
         """
-        values = self.__dict__
-        pairs = []
-        for name, key, neutral in _json_keys(type(self)):
-            value = values[name]
-            if neutral is None or value != neutral:
-                # Adding 0.0 turns -0.0 into 0.0: equal values must not have two identities.
-                pairs.append(f"{key}:{_json_scalar(value + 0.0 if isinstance(value, float) else value)},")
-        return "".join(pairs)
+        axes = _canonical_form(type(self))
+        return "".join(map(_json_pair, axes.keys, axes.neutral, axes.values_of(self.__dict__)))
+
+
+class _CanonicalForm(NamedTuple):
+    """How the axes of a class of sections are written, sorted by key."""
+
+    keys: tuple[str, ...]
+    """Dotted keys, as JSON."""
+    neutral: tuple[Value, ...]
+    values_of: Callable[[Any], tuple[Value, ...]]
 
 
 @cache
-def _json_keys(section: type[ConfigSection]) -> tuple[tuple[str, str, Value], ...]:
-    """Return name, dotted key in JSON and neutral value of every axis of `section`, sorted by key."""
+def _canonical_form(section: type[ConfigSection]) -> _CanonicalForm:
     extras: dict[str, Any] = {name: field.json_schema_extra for name, field in section.model_fields.items()}
-    return tuple((name, json.dumps(f"{section.section}.{name}"), extras[name]["neutral"]) for name in sorted(extras))
+    names = sorted(extras)
+    keys = tuple(json.dumps(f"{section.section}.{name}") for name in names)
+    return _CanonicalForm(keys, tuple(extras[name]["neutral"] for name in names), itemgetter(*names))
 
 
-@lru_cache(maxsize=2**16, typed=True)  # bounded, for sweeps and searches of very many values; `typed`: 1 is not 1.0
-def _json_scalar(value: Value) -> str:
-    return json.dumps(value, allow_nan=False)
+@lru_cache(maxsize=2**16)  # bounded, for sweeps and searches of very many values; an axis has values of one type
+def _json_pair(key: str, neutral: Value, value: Value) -> str:
+    """Return `"key":value,`, or nothing where `value` is the neutral one."""
+    if neutral is not None and value == neutral:
+        return ""
+    # Adding 0.0 turns -0.0 into 0.0: equal values must not have two identities.
+    return f"{key}:{json.dumps(value + 0.0 if isinstance(value, float) else value, allow_nan=False)},"

@@ -52,23 +52,29 @@ class Design:
         """Size of the product, excluded cells counted."""
         return math.prod(len(factor.rows) for factor in self.factors)
 
-    def kept_numbers(self) -> Sequence[int]:
-        """Return the numbers of the cells that no `[[exclude]]` leaves out, the last factor fastest."""
+    def cells(self) -> Iterator[tuple[int, ...]]:
+        """Yield the rows of every cell that no `[[exclude]]` leaves out, the last factor fastest."""
+        return itertools.filterfalse(self._excludes, self._product()) if self.excluded else self._product()
+
+    def numbers(self) -> Sequence[int]:
+        """Return the numbers of `cells`."""
         if not self.excluded:
             return range(self.size)
-        every = itertools.product(*(range(len(factor.rows)) for factor in self.factors))
-        return array("L", (number for number, rows in enumerate(every) if not self._excludes(rows)))
+        return array("L", (number for number, rows in enumerate(self._product()) if not self._excludes(rows)))
+
+    def _product(self) -> Iterator[tuple[int, ...]]:
+        return itertools.product(*(range(len(factor.rows)) for factor in self.factors))
 
     def _excludes(self, rows: tuple[int, ...]) -> bool:
         return any(all(map(set.__contains__, left_out, rows)) for left_out in self.excluded)
 
-    def rows(self, number: int) -> list[int]:
+    def rows(self, number: int) -> tuple[int, ...]:
         """Return the row of each factor in the cell with `number`."""
         rows = []
         for factor in reversed(self.factors):
             number, row = divmod(number, len(factor.rows))
             rows.append(row)
-        return rows[::-1]
+        return tuple(reversed(rows))
 
     def varied_values(self, rows: Sequence[int]) -> dict[str, Any]:
         """Return the values of a cell on the axes that vary."""
@@ -97,7 +103,7 @@ class Cells(Sequence[Cell]):
 
     def __init__(self, design: Design):
         self._design = design
-        self._numbers = design.kept_numbers()
+        self._numbers = design.numbers()
         self._sections = [_SharedSections(name, design) for name in SECTIONS]
         if not self._numbers:
             message = f"no cells left: the [[exclude]] tables leave out all {design.size:,}; drop one of them"
@@ -107,7 +113,7 @@ class Cells(Sequence[Cell]):
         return len(self._numbers)
 
     def __iter__(self) -> Iterator[Cell]:
-        return map(self._cell, self._numbers)
+        return map(self._cell, self._design.cells())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Cells) and len(self) == len(other) and all(map(Cell.__eq__, self, other))
@@ -118,16 +124,17 @@ class Cells(Sequence[Cell]):
     def __getitem__(self, index: slice) -> tuple[Cell, ...]: ...
     def __getitem__(self, index: int | slice) -> Cell | tuple[Cell, ...]:
         chosen = self._numbers[index]
-        return self._cell(chosen) if isinstance(chosen, int) else tuple(map(self._cell, chosen))
+        if isinstance(chosen, int):
+            return self._cell(self._design.rows(chosen))
+        return tuple(self._cell(self._design.rows(number)) for number in chosen)
 
-    def _cell(self, number: int) -> Cell:
-        rows = self._design.rows(number)
+    def _cell(self, rows: Sequence[int]) -> Cell:
         sections: list[Any] = []
         for section in self._sections:
             try:
                 sections.append(section.get(*[rows[factor] for factor in section.factors]))
             except ValidationError as error:
-                raise _no_trial(self._design, section.name, error, rows) from None
+                raise _invalid_cell(self._design, section.name, error, rows) from None
         return Cell(*sections)
 
     def check_distinct(self, identities: Sequence[str]) -> None:
@@ -153,8 +160,9 @@ class _SharedSections:
             [(column, key.removeprefix(prefix)) for column, key in enumerate(factor.keys) if key.startswith(prefix)]
             for factor in design.factors
         ]
-        self.factors = [number for number, own in enumerate(columns) if own]
+        self.factors = [number for number, axes in enumerate(columns) if axes]
         self._columns = [(design.factors[number], columns[number]) for number in self.factors]
+        self._validated = section_type(name).model_validate
         self.get = lru_cache(maxsize=KEPT_SECTIONS)(self._validate)
 
     def _validate(self, *rows: int) -> BaseModel:
@@ -162,10 +170,10 @@ class _SharedSections:
         for (factor, columns), row in zip(self._columns, rows, strict=True):
             for column, axis in columns:
                 values[axis] = factor.rows[row][column]
-        return section_type(self.name).model_validate(values)
+        return self._validated(values)
 
 
-def _no_trial(design: Design, section: str, error: ValidationError, rows: Sequence[int]) -> UsageError:
+def _invalid_cell(design: Design, section: str, error: ValidationError, rows: Sequence[int]) -> UsageError:
     keys, message = wrong_section(section, error.errors(include_url=False)[0])
     path = next((design.paths[key] for key in keys if key in design.paths), "")
     where = f" (first in the cell {show_cell(design.varied_values(rows))})" if design.factors else ""

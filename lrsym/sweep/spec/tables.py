@@ -38,7 +38,7 @@ def read_design(
 
 
 def _dotted(source: TomlSource, table: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield dotted keys and values, whether the file quotes keys or nests tables. Raise UsageError for an unknown key."""
+    """Yield dotted keys and values, whether the file quotes or nests them. Raise UsageError for an unknown key."""
     for name, content in given.items():
         nested = isinstance(content, dict) and name not in AXES and (content or name in SECTIONS)
         for key, value in ((f"{name}.{axis}", v) for axis, v in content.items()) if nested else ((name, content),):

@@ -205,14 +205,14 @@ BAD: dict[str, tuple[str, int, tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize(("body", "line", "told"), BAD.values(), ids=BAD.keys())
-def test_a_bad_file_is_told_its_line_rule_and_remedy(body: str, line: int, told: tuple[str, ...]):
+@pytest.mark.parametrize(("body", "line", "expected"), BAD.values(), ids=BAD.keys())
+def test_a_bad_file_is_told_its_line_rule_and_remedy(body: str, line: int, expected: tuple[str, ...]):
     with pytest.raises(UsageError) as caught:
         read(body)
     message = str(caught.value)
     assert message.startswith(f"s.toml:{line}: ")
     assert "\n" not in message
-    assert [part for part in told if part not in message] == []
+    assert [words for words in expected if words not in message] == []
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../up", "a/b", "-rf", "_x", "näme", "a.b", "x" * 65, "a\n"])

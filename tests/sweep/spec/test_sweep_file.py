@@ -147,8 +147,8 @@ def test_windows_line_ends_change_nothing():
 
 def test_reading_sweep_files_needs_neither_torch_nor_ray_nor_polars():
     code = "import sys, lrsym.sweep.spec.sweep_file; print({'torch', 'ray', 'polars', 'pyarrow'} & set(sys.modules))"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "set()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 # The head comment
@@ -289,9 +289,9 @@ def outcome(text: str) -> Sweep | str:
         return str(error)
 
 
-def parses_or_tells(text: str) -> None:
-    told = outcome(text)
-    assert isinstance(told, Sweep) or (told.startswith("s.toml:") and "\n" not in told)
+def check_that_it_parses_or_is_refused(text: str) -> None:
+    result = outcome(text)
+    assert isinstance(result, Sweep) or (result.startswith("s.toml:") and "\n" not in result)
 
 
 @given(text=st.text())
@@ -300,7 +300,7 @@ def parses_or_tells(text: str) -> None:
 @example(text="name")
 @settings(max_examples=100, deadline=None)
 def test_any_text_is_a_sweep_or_a_usage_error(text: str):
-    parses_or_tells(text)
+    check_that_it_parses_or_is_refused(text)
 
 
 PIECES = st.sampled_from(
@@ -314,7 +314,7 @@ def test_a_mutated_file_is_a_sweep_or_a_usage_error(edits: list[tuple[int, int, 
     text = VALID
     for start, length, piece in edits:
         text = text[:start] + piece + text[start + length :]
-    parses_or_tells(text)
+    check_that_it_parses_or_is_refused(text)
 
 
 TREES = st.recursive(
@@ -336,7 +336,7 @@ KEYS = st.sampled_from([*spec.AXES, "seed", "name", "optim", "stepz", "a.b.c"])
 )
 @settings(max_examples=100, deadline=None)
 def test_any_values_in_any_tables_are_a_sweep_or_a_usage_error(tables: list[tuple[str, dict[str, Any]]]):
-    parses_or_tells('name = "s"\n' + "".join(table(name, values) for name, values in tables))
+    check_that_it_parses_or_is_refused('name = "s"\n' + "".join(table(name, values) for name, values in tables))
 
 
 def test_a_preset_varies_like_an_axis_and_gives_way_to_keys_beside_it():
