@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lrsym.sweep.spec.grid import Design, Factor
+from lrsym.sweep.spec.design import Design, Factor
 from lrsym.sweep.spec.messages import AXES, SECTIONS, show_cell, table_name, unknown_axis, wrong_value
 from lrsym.toml_source import TomlSource, fits_64_bits, show
 
