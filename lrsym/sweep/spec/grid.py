@@ -77,20 +77,21 @@ class _SharedSections:
         prefix = f"{name}."
         self.name = name
         self._base = {key.removeprefix(prefix): value for key, value in design.base.items() if key.startswith(prefix)}
-        columns = [
-            [(column, key.removeprefix(prefix)) for column, key in enumerate(factor.keys) if key.startswith(prefix)]
-            for factor in design.factors
+        axes = [
+            (number, key.removeprefix(prefix), column)
+            for number, factor in enumerate(design.factors)
+            for column, key in enumerate(factor.keys)
+            if key.startswith(prefix)
         ]
-        self.factors = [number for number, axes in enumerate(columns) if axes]
-        self._columns = [(design.factors[number], columns[number]) for number in self.factors]
+        self.factors = list(dict.fromkeys(number for number, _, _ in axes))
+        self._axes = [(axis, design.factors[n].rows, self.factors.index(n), column) for n, axis, column in axes]
         self._validated = section_type(name).model_validate
         self.get = lru_cache(maxsize=KEPT_SECTIONS)(self._validate)
 
-    def _validate(self, *rows: int) -> BaseModel:
+    def _validate(self, *chosen: int) -> BaseModel:
         values = self._base.copy()
-        for (factor, columns), row in zip(self._columns, rows, strict=True):
-            for column, axis in columns:
-                values[axis] = factor.rows[row][column]
+        for axis, rows, factor, column in self._axes:
+            values[axis] = rows[chosen[factor]][column]
         return self._validated(values)
 
 
