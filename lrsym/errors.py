@@ -1,4 +1,4 @@
-"""The one exception that means: the user can mend this. The command line prints it and exits with 2."""
+"""The exception for mistakes that the user can correct. The command line prints it and exits with 2."""
 
 
 class UsageError(ValueError):
@@ -6,5 +6,5 @@ class UsageError(ValueError):
 
 
 def first_line(error: Exception) -> str:
-    """What went wrong, without the query plan and the list of every column that polars prints behind it."""
+    """Return what went wrong, without the query plan and the list of every column that polars prints behind it."""
     return str(error).partition("\n")[0].partition("; valid columns")[0]

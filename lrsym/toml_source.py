@@ -11,22 +11,23 @@ import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lrsym.errors import UsageError
 
-_DEEPEST = 6
-"""Parts of the longest path that can be right: `exclude.0.optim.steps` has four."""
+_MAX_DEPTH = 6
+"""Words of the longest path whose line is kept; `exclude.0.optim.steps`, the longest that can be right, has four."""
 
-_PART = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)"""
-_KEY = rf"({_PART}(?:[ \t]*\.[ \t]*{_PART})*)"
+_WORD = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)"""
+_KEY = rf"({_WORD}(?:[ \t]*\.[ \t]*{_WORD})*)"
 _HEADER_LINE = re.compile(rf"[ \t]*(\[\[?)[ \t]*{_KEY}[ \t]*\]")
 _VALUE_LINE = re.compile(rf"[ \t]*{_KEY}[ \t]*=")
 
 
-class Source:
-    """The text of a file under its name; knows the line of every key."""
+class TomlSource:
+    """The text of a TOML file and its name, with the line of every key, for messages."""
 
     def __init__(self, text: str, *, name: str):
         self.text = text
@@ -34,22 +35,42 @@ class Source:
         self._lines = _lines_of_keys(text)
 
     def line(self, path: str, *, last: bool = False) -> int:
-        """The first or last line of `path`, of the nearest table around it where it has none, else 1."""
+        """Return the first or last line of `path`, of the nearest table around it where it has none, else 1."""
         while path and path not in self._lines:
             path = path.rpartition(".")[0]
         return self._lines.get(path, [1])[-1 if last else 0]
 
     def error(self, path: str, message: str, *, last: bool = False) -> UsageError:
-        """The exception, not raised, for a mistake at `path`, at its last line where it stands twice."""
+        """Return (do not raise) a UsageError that names the line of `path`; `last=True` for its last occurrence."""
         return self.error_at(self.line(path, last=last), message)
 
     def error_at(self, line: int, message: str) -> UsageError:
-        """The exception, not raised, for a mistake on `line`."""
+        """Return (do not raise) a UsageError that names `line`."""
         return UsageError(f"{self.name}:{line}: {message}")
 
 
-def read_source(path: Path, *, what: str) -> Source:
-    """The text of the file at `path`, a `what` such as "sweep"; UsageError where it cannot be read as text."""
+@dataclass(frozen=True)
+class Rule:
+    """What the value of a key must be and, where it is not, what to write; it stands in the annotation of the key."""
+
+    must_be: str
+    remedy: str
+
+    def message(self, key: str, value: Any) -> str:
+        """Return the message for a `value` of `key` that breaks the rule."""
+        return f"{key} must be {self.must_be}, got {show(value)}; {self.remedy}"
+
+
+def rule_of(metadata: Iterable[object]) -> Rule:
+    """Return the rule among the `metadata` of a pydantic field."""
+    return next(entry for entry in metadata if isinstance(entry, Rule))
+
+
+def read_source(path: Path, *, what: str) -> TomlSource:
+    """Return the text of the file at `path`, which is a `what`, such as "sweep".
+
+    Raise UsageError where it cannot be read as text.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -61,14 +82,14 @@ def read_source(path: Path, *, what: str) -> Source:
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: the file cannot be read ({error}); check the path and its permissions") from None
     try:
-        return Source(data.decode("utf-8-sig"), name=str(path))
+        return TomlSource(data.decode("utf-8-sig"), name=str(path))
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path}:{line}: a {what} file must be UTF-8 text; save it in that encoding") from None
 
 
-def read_toml(where: Source) -> dict[str, Any]:
-    """The document; UsageError with the line where the text is not TOML."""
+def read_toml(where: TomlSource) -> dict[str, Any]:
+    """Return the document. Raise UsageError with the line where the text is not TOML."""
     try:
         return tomllib.loads(where.text)
     except RecursionError:
@@ -89,7 +110,7 @@ def read_toml(where: Source) -> dict[str, Any]:
 
 
 def show(value: Any) -> str:
-    """`value` as a user would name it, on one line and short."""
+    """Return `value` as a user would name it, on one line and short."""
     if isinstance(value, str):
         quoted = f'"{value}"' if value.isprintable() else json.dumps(value)
         return quoted if len(quoted) <= 60 else f'{quoted[:56]}..."'
@@ -105,40 +126,42 @@ def show(value: Any) -> str:
 
 
 def fits_64_bits(value: int) -> bool:
-    """Whether `value` is an integer that TOML, and the store, can hold."""
+    """Return whether `value` is an integer that TOML, and the store, can hold."""
     return -(2**63) <= value < 2**63
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """The nearest of `known` as `did you mean ...?`, empty where none is near."""
+    """Return the nearest of `known` as `did you mean ...?`, empty where none is near."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f"did you mean {near[0]}?" if near else ""
 
 
 def _lines_of_keys(text: str) -> dict[str, list[int]]:
+    """Return the lines on which each path stands."""
     lines: defaultdict[str, list[int]] = defaultdict(list)
     counts: dict[str, int] = {}
     table = ""
     for number, line in enumerate(text.split("\n"), start=1):
         if header := _HEADER_LINE.match(line):
-            table = _absolute(_plain(header[2]), counts)
+            table = _numbered(_unquoted(header[2]), counts)
             lines[table].append(number)
             if header[1] == "[[":
                 counts[table] = counts.get(table, -1) + 1
                 table = f"{table}.{counts[table]}"
                 lines[table].append(number)
         elif value := _VALUE_LINE.match(line):
-            key = f"{table}.{_plain(value[1])}".removeprefix(".")
-            for prefix in itertools.islice(itertools.accumulate(key.split("."), "{}.{}".format), _DEEPEST):
+            key = f"{table}.{_unquoted(value[1])}".removeprefix(".")
+            for prefix in itertools.islice(itertools.accumulate(key.split("."), "{}.{}".format), _MAX_DEPTH):
                 lines[prefix].append(number)
     return dict(lines)
 
 
-def _absolute(table: str, counts: Mapping[str, int]) -> str:
-    """`table` with the number of the array element it belongs to: `zip.model` is `zip.1.model` after two [[zip]]."""
+def _numbered(table: str, counts: Mapping[str, int]) -> str:
+    """Return `table` with the number of its array element: `zip.model` is `zip.1.model` after two [[zip]]."""
     first, dot, rest = table.partition(".")
     return f"{first}.{counts[first]}.{rest}" if dot and first in counts else table
 
 
-def _plain(key: str) -> str:
-    return ".".join(part.strip("\"'") for part in re.findall(_PART, key))
+def _unquoted(key: str) -> str:
+    """Return `key` without quotes and spaces."""
+    return ".".join(word.strip("\"'") for word in re.findall(_WORD, key))

@@ -6,13 +6,13 @@ A `[[claim]]` has a sentence, sweeps by the name of their arm, and one `[[claim.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
 from lrsym.claims.claim import SAFE_NAME, SAFE_NAME_RULE, Claim, Part, Picture, Table
 from lrsym.errors import UsageError
-from lrsym.toml_source import Source, read_source, read_toml, show, suggest
+from lrsym.toml_source import Rule, TomlSource, read_source, read_toml, rule_of, show, suggest
 from lrsym.vocabulary import INTERVALS, PICTURES
 
 MIN_BOOTSTRAP_N = 20
@@ -22,15 +22,16 @@ _WITH_METRIC = ("phase", "curves")
 
 
 class _File(Table):
-    name: str = Field(
-        pattern=SAFE_NAME,
-        description=f'name must be safe as a file name: {SAFE_NAME_RULE}; write for example name = "paper"',
-    )
-    claim: tuple[Claim, ...] = Field(
-        min_length=1,
-        strict=False,
-        description="claim must be a list of tables, at least one; write [[claim]], in double brackets",
-    )
+    name: Annotated[
+        str,
+        Field(pattern=SAFE_NAME),
+        Rule(f"safe as a file name: {SAFE_NAME_RULE}", 'write for example name = "paper"'),
+    ]
+    claim: Annotated[
+        tuple[Claim, ...],
+        Field(min_length=1, strict=False),
+        Rule("a list of tables, at least one", "write [[claim]], in double brackets"),
+    ]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class ClaimsFile:
 
     name: str
     claims: tuple[Claim, ...]
-    where: Source
+    where: TomlSource
 
     @property
     def path(self) -> Path:
@@ -73,7 +74,7 @@ def parse(text: str, *, source: str) -> ClaimsFile:
     Raises UsageError, one message with line, rule, value and remedy, for anything that is not a valid claims file.
     Sweep files and SQL are left to `check`.
     """
-    where = Source(text, name=source)
+    where = TomlSource(text, name=source)
     document = read_toml(where)
     try:
         file = _File.model_validate(document)
@@ -87,7 +88,7 @@ def parse(text: str, *, source: str) -> ClaimsFile:
     return ClaimsFile(file.name, file.claim, where)
 
 
-def _check_claim(where: Source, path: str, claim: Claim) -> None:
+def _check_claim(where: TomlSource, path: str, claim: Claim) -> None:
     _check_choice(where, path, "interval", claim.interval, tuple(INTERVALS))
     if claim.interval == "bootstrap" and claim.minimum_n < MIN_BOOTSTRAP_N:
         rule = (
@@ -104,7 +105,7 @@ def _check_claim(where: Source, path: str, claim: Claim) -> None:
             raise where.error(f"{path}.picture.metric", f"{rule}; drop it")
 
 
-def _check_range(where: Source, path: str, part: Part) -> None:
+def _check_range(where: TomlSource, path: str, part: Part) -> None:
     if part.at_least is None and part.at_most is None:
         message = f"part {show(part.name)} asserts nothing; give it at_least, at_most or both"
         raise where.error(path, message)
@@ -113,14 +114,14 @@ def _check_range(where: Source, path: str, part: Part) -> None:
         raise where.error(f"{path}.at_least", message)
 
 
-def _check_choice(where: Source, path: str, key: str, value: str, allowed: tuple[str, ...]) -> None:
+def _check_choice(where: TomlSource, path: str, key: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         remedy = suggest(value, allowed) or "choose one of them"
         message = f"{key} must be one of {', '.join(allowed)}, got {show(value)}; {remedy}"
         raise where.error(f"{path}.{key}", message)
 
 
-def _check_distinct(where: Source, path: str, key: str, values: list[str]) -> None:
+def _check_distinct(where: TomlSource, path: str, key: str, values: list[str]) -> None:
     for number, value in enumerate(values):
         if (first := values.index(value)) != number:
             line = where.line(f"{path}.{first}.{key}")
@@ -128,7 +129,7 @@ def _check_distinct(where: Source, path: str, key: str, values: list[str]) -> No
             raise where.error(f"{path}.{number}.{key}", message)
 
 
-def _form_error(where: Source, document: Mapping[str, Any], details: Mapping[str, Any]) -> UsageError:
+def _form_error(where: TomlSource, document: Mapping[str, Any], details: Mapping[str, Any]) -> UsageError:
     """Return the error for pydantic's `details`: it names the nearest key that a table of ours describes."""
     loc = [str(part) for part in details["loc"]]
     table, fields = _table_at(loc)
@@ -138,10 +139,10 @@ def _form_error(where: Source, document: Mapping[str, Any], details: Mapping[str
     if details["type"] == "extra_forbidden":
         remedy = suggest(key, fields) or "known are " + ", ".join(fields)
         return where.error(path, f"unknown key {show(key)}{name}; {remedy}")
-    rule, _, remedy = str(fields[key].description).partition("; ")
+    rule = rule_of(fields[key].metadata)
     if details["type"] == "missing":
-        return where.error(".".join(loc[:table]), f"{key} is missing{name}; {remedy}")
-    return where.error(path, f"{rule}, got {show(details['input'])}; {remedy}")
+        return where.error(".".join(loc[:table]), f"{key} is missing{name}; {rule.remedy}")
+    return where.error(path, rule.message(key, details["input"]))
 
 
 def _table_at(loc: list[str]) -> tuple[int, Mapping[str, Any]]:

@@ -26,6 +26,8 @@ class ModelConfig(ConfigSection):
     """The encoders, or the one decoder; by default the paper's simplified model: one attention block, no LayerNorm, no
     MLP."""
 
+    section = "model"
+
     kind: Literal["contrastive", "autoregressive"] = axis_field(
         "contrastive",
         "",

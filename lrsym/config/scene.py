@@ -17,6 +17,8 @@ each trial: 20 million take three seconds and half a GB."""
 class SceneConfig(ConfigSection):
     """What is seen: the scenes, and which of them are trained on."""
 
+    section = "scenes"
+
     n_positions: int = axis_field(
         10, "pixels", "paper", "Length of the one-dimensional image; columns of a grid.", ge=2, le=64
     )

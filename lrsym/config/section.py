@@ -7,7 +7,11 @@ Sources named in the sections: "paper" is arXiv:2601.12809; "recipe" is our own 
 seconds (docs/decisions/recipe.md).
 """
 
-from typing import Any
+import json
+from collections.abc import Callable
+from functools import cache, cached_property, lru_cache
+from operator import itemgetter
+from typing import Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,3 +34,41 @@ class ConfigSection(BaseModel):
     """A frozen value whose fields are axes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    section: ClassVar[str]
+    """The name of the section: what stands before the dot in the keys of its axes."""
+
+    @cached_property
+    def canonical_axes(self) -> str:
+        """The section's share of a trial's canonical JSON: `"key":value,` for every axis that is not neutral, by key.
+
+        It is kept, because the trials of a sweep share their sections.
+        """
+        axes = _canonical_form(type(self))
+        return "".join(map(_json_pair, axes.keys, axes.neutral, axes.values_of(self.__dict__)))
+
+
+class _CanonicalForm(NamedTuple):
+    """How the axes of a class of sections are written, sorted by key."""
+
+    keys: tuple[str, ...]
+    """Dotted keys, as JSON."""
+    neutral: tuple[Value, ...]
+    values_of: Callable[[Any], tuple[Value, ...]]
+
+
+@cache
+def _canonical_form(section: type[ConfigSection]) -> _CanonicalForm:
+    extras: dict[str, Any] = {name: field.json_schema_extra for name, field in section.model_fields.items()}
+    names = sorted(extras)
+    keys = tuple(json.dumps(f"{section.section}.{name}") for name in names)
+    return _CanonicalForm(keys, tuple(extras[name]["neutral"] for name in names), itemgetter(*names))
+
+
+@lru_cache(maxsize=2**16)  # bounded, for sweeps and searches of very many values; an axis has values of one type
+def _json_pair(key: str, neutral: Value, value: Value) -> str:
+    """Return `"key":value,`, or nothing where `value` is the neutral one."""
+    if neutral is not None and value == neutral:
+        return ""
+    # Adding 0.0 turns -0.0 into 0.0: equal values must not have two identities.
+    return f"{key}:{json.dumps(value + 0.0 if isinstance(value, float) else value, allow_nan=False)},"

@@ -14,6 +14,8 @@ MAX_STEPS = 10**9
 class OptimConfig(ConfigSection):
     """AdamW, the batches, and how long to train."""
 
+    section = "optim"
+
     learning_rate: float = axis_field(1e-3, "", "recipe (paper: 1e-4)", "AdamW's rate after warm-up.", gt=0)
     weight_decay: float = axis_field(0.2, "", "paper", "Decoupled decay of every parameter but the temperature.", ge=0)
     beta1: float = axis_field(0.9, "", "recipe", "AdamW's first-moment decay.", ge=0, lt=1)
@@ -61,6 +63,8 @@ class OptimConfig(ConfigSection):
 
 class EvalConfig(ConfigSection):
     """When accuracies are measured during training, and what counts as reached."""
+
+    section = "eval"
 
     schedule: Literal["log", "linear"] = axis_field(
         "log", "", "ours", "Spacing of the evaluations: log from 1 % of the steps to the last, or linear."

@@ -1,13 +1,10 @@
-"""Trials as frozen values, and the identity made from them. Their axes: `lrsym.config.scene`, `lrsym.config.model`."""
+"""Trials as frozen values, and their identity. Their axes: `lrsym.config.scene`, `.model`, `.training`."""
 
 import hashlib
-import json
 import math
-from collections.abc import Mapping
-from functools import cache, cached_property
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, Self
-
-from pydantic import BaseModel
 
 from lrsym.config.model import ModelConfig
 from lrsym.config.scene import SceneConfig
@@ -29,7 +26,7 @@ class Trial(ConfigSection):
 
     @classmethod
     def from_axes(cls, values: Mapping[str, Any]) -> Self:
-        """The trial with `values` by dotted key (`"optim.steps"`, `"seed"`), anything else at its default.
+        """Return the trial with `values` by dotted key (`"optim.steps"`, `"seed"`), anything else at its default.
 
         Raises pydantic's ValidationError where a value or a combination is not allowed.
         """
@@ -43,28 +40,15 @@ class Trial(ConfigSection):
         return cls.model_validate(nested)
 
     def values(self) -> dict[str, Value]:
-        """Every axis by dotted key, in the order of their definition."""
-        dumped = self.model_dump()
-        sections = {section: part for section, part in dumped.items() if isinstance(part, dict)}
-        dotted = {f"{section}.{name}": value for section, part in sections.items() for name, value in part.items()}
+        """Return every axis by dotted key, in the order of their definition."""
+        sections = self.model_dump(exclude={"seed"})
+        dotted = {f"{section}.{name}": value for section, axes in sections.items() for name, value in axes.items()}
         return {**dotted, "seed": self.seed}
 
     @cached_property
     def trial_id(self) -> str:
-        """128 bits in hex: SHA-256 over the canonical JSON of every axis that is not neutral and `TRAINER_VERSION`."""
-        # Adding 0.0 turns -0.0 into 0.0: equal values must not have two identities.
-        resolved = {
-            key: value + 0.0 if isinstance(value, float) else value
-            for key, value in self.values().items()
-            if key not in _neutral() or value != _neutral()[key]
-        }
-        canonical = json.dumps(
-            {"trainer_version": TRAINER_VERSION, "trial": resolved},
-            sort_keys=True,
-            separators=(",", ":"),
-            allow_nan=False,
-        )
-        return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+        """128 bits in hex, see `trial_ids`."""
+        return trial_ids((self.scenes, self.model, self.optim, self.eval), (self.seed,))[0]
 
     @property
     def n_steps(self) -> int:
@@ -114,13 +98,18 @@ class Trial(ConfigSection):
         )
 
 
-@cache
-def _neutral() -> dict[str, Value]:
-    """Neutral value by dotted key of the axes that have one."""
-    found: dict[str, Any] = {}
-    for section, part in Trial.model_fields.items():
-        if isinstance(part.annotation, type) and issubclass(part.annotation, BaseModel):
-            for name, field in part.annotation.model_fields.items():
-                extra: Any = field.json_schema_extra
-                found[f"{section}.{name}"] = extra["neutral"]
-    return {key: value for key, value in found.items() if value is not None}
+def trial_ids(sections: Iterable[ConfigSection], seeds: Iterable[int]) -> list[str]:
+    """Return the identities of the trials that consist of `sections` and one of `seeds` each: 128 bits in hex.
+
+    It is the beginning of SHA-256 over canonical JSON (sorted keys, no spaces) of `TRAINER_VERSION` and of every axis
+    that is not neutral. What the trials share is hashed once.
+    """
+    # Sorted, the sections stand in the order of their keys; "seed" comes after the keys of every section.
+    axes = "".join(sorted([section.canonical_axes for section in sections]))
+    shared = hashlib.sha256(f'{{"trainer_version":{TRAINER_VERSION},"trial":{{{axes}"seed":'.encode())
+    ids = []
+    for seed in seeds:
+        whole = shared.copy()
+        whole.update(b"%d}}" % seed)
+        ids.append(whole.hexdigest()[:32])
+    return ids

@@ -1,136 +1,113 @@
-"""The cells of a sweep, and the trials of each cell.
+"""The cells of a design, each made and validated when it is asked for; equal sections of cells are made once."""
 
-A *factor* is what the product runs over: one axis of `[grid]`, or all columns of one `[[zip]]`.
-"""
-
-import itertools
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, overload
 
 from pydantic import BaseModel, ValidationError
 
-from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
-from lrsym.sweep.spec.messages import SECTIONS, part_type, show_cell, table_name, wrong_part
-from lrsym.toml_source import Source, show
+from lrsym.sweep.spec.design import Design
+from lrsym.sweep.spec.messages import SECTIONS, section_type, show_cell, wrong_section
+from lrsym.sweep.spec.sweep import Cell
+from lrsym.toml_source import show
 
-Coordinate = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Factor:
-    """Axes that move together: `rows[i]` has a value for each of `keys`."""
-
-    keys: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
+KEPT_SECTIONS = 2**15
+"""Validated sections that are kept, of each kind: some tens of MB, where a grid may have a million."""
 
 
-@dataclass
-class Design:
-    """What varies in a sweep file, what does not, and where in the file each axis stands."""
+class Cells(Sequence[Cell]):
+    """The cells of a design, made when they are asked for; a slice is a tuple.
 
-    source: Source
-    base: dict[str, Any] = field(default_factory=dict)
-    factors: list[Factor] = field(default_factory=list)
-    excluded: list[list[set[int]]] = field(default_factory=list)
-    """One entry for each `[[exclude]]`: for each factor, the rows that are left out together."""
-    paths: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def varied(self) -> tuple[str, ...]:
-        """Dotted keys of the axes that vary, `[grid]` first."""
-        return tuple(key for factor in self.factors for key in factor.keys)
-
-    @property
-    def n_cells(self) -> int:
-        """Size of the product, excluded cells counted."""
-        return math.prod(len(factor.rows) for factor in self.factors)
-
-    def cells(self) -> Iterator[Coordinate]:
-        """The row of each factor, the last factor fastest, without the excluded cells."""
-        for cell in itertools.product(*(range(len(factor.rows)) for factor in self.factors)):
-            if not any(all(map(set.__contains__, left_out, cell)) for left_out in self.excluded):
-                yield cell
-
-    def varied_values(self, cell: Coordinate) -> dict[str, Any]:
-        """The values of `cell` on the axes that vary."""
-        chosen = zip(self.factors, cell, strict=True)
-        return {key: value for factor, row in chosen for key, value in zip(factor.keys, factor.rows[row], strict=True)}
-
-    def claim(self, table: str, key: str) -> None:
-        """Note that `key` stands in `table`; raises UsageError where it has stood before."""
-        path = f"{table}.{key}"
-        if key in self.paths:
-            earlier = self.paths[key]
-            raise self.source.error(
-                path,
-                f"{key} is given in {table_name(table)} and already in {table_name(earlier.removesuffix(f'.{key}'))} "
-                f"(line {self.source.line(earlier)}); keep one of them",
-                last=True,
-            )
-        self.paths[key] = path
-
-
-def build_trials(design: Design, *, seeds: range) -> tuple[Trial, ...]:
-    """Every trial of `design`: cells in their order, the seeds of one cell side by side.
-
-    Raises UsageError, naming the first cell, where a value is not allowed or two cells are the same trial.
+    A cell that no trial can be raises UsageError when it is asked for.
     """
-    parts = _Parts()
-    seen: dict[tuple[int, ...], Coordinate] = {}
-    trials: list[Trial] = []
-    for cell in design.cells():
-        values = design.base | design.varied_values(cell)
-        trial: dict[str, Any] = {section: _part(design, parts, section, values, cell) for section in SECTIONS}
-        identity = tuple(map(id, trial.values()))
-        if identity in seen:
-            raise _same_trial(design, seen[identity], cell)
-        seen[identity] = cell
-        trials += (Trial(**trial, seed=seed) for seed in seeds)
-    if not trials:
-        message = f"no cells left: the [[exclude]] tables leave out all {design.n_cells:,}; drop one of them"
-        raise design.source.error("exclude", message)
-    return tuple(trials)
+
+    def __init__(self, design: Design):
+        self._design = design
+        self._numbers = design.numbers()
+        self._sections = [_SharedSections(name, design) for name in SECTIONS]
+        if not self._numbers:
+            message = f"no cells left: the [[exclude]] tables leave out all {design.size:,}; drop one of them"
+            raise design.source.error("exclude", message)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[Cell]:
+        return map(self._cell, self._design.cells())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cells) and len(self) == len(other) and all(map(Cell.__eq__, self, other))
+
+    @overload
+    def __getitem__(self, index: int) -> Cell: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Cell, ...]: ...
+    def __getitem__(self, index: int | slice) -> Cell | tuple[Cell, ...]:
+        chosen = self._numbers[index]
+        if isinstance(chosen, int):
+            return self._cell(self._design.rows(chosen))
+        return tuple(self._cell(self._design.rows(number)) for number in chosen)
+
+    def _cell(self, rows: Sequence[int]) -> Cell:
+        sections: list[Any] = []
+        for section in self._sections:
+            try:
+                sections.append(section.get(*[rows[factor] for factor in section.factors]))
+            except ValidationError as error:
+                raise _invalid_cell(self._design, section.name, error, rows) from None
+        return Cell(*sections)
+
+    def check_distinct(self, identities: Sequence[str]) -> None:
+        """Raise UsageError where two cells are the same trial; `identities` has one of each cell's replicates."""
+        if len(set(identities)) == len(identities):
+            return
+        seen: dict[str, int] = {}
+        for identity, number in zip(identities, self._numbers, strict=True):
+            first = seen.setdefault(identity, number)
+            if first != number:
+                raise _same_trial(self._design, self._design.rows(first), self._design.rows(number))
 
 
-class _Parts:
-    """Validated parts of trials. Each distinct one exists once, so that equal parts are the same object."""
+class _SharedSections:
+    """The sections called `name` of all cells: one object for each choice of rows of `factors`, which alone have axes
+    in it."""
 
-    def __init__(self):
-        self._by_values: dict[tuple[Any, ...], BaseModel] = {}
-        self._distinct: dict[BaseModel, BaseModel] = {}
+    def __init__(self, name: str, design: Design):
+        prefix = f"{name}."
+        self.name = name
+        self._base = {key.removeprefix(prefix): value for key, value in design.base.items() if key.startswith(prefix)}
+        axes = [
+            (number, key.removeprefix(prefix), column)
+            for number, factor in enumerate(design.factors)
+            for column, key in enumerate(factor.keys)
+            if key.startswith(prefix)
+        ]
+        self.factors = list(dict.fromkeys(number for number, _, _ in axes))
+        self._axes = [(axis, design.factors[n].rows, self.factors.index(n), column) for n, axis, column in axes]
+        self._validated = section_type(name).model_validate
+        self.get = lru_cache(maxsize=KEPT_SECTIONS)(self._validate)
 
-    def get(self, section: str, values: Mapping[str, Any]) -> BaseModel:
-        # The type belongs to the key: 1, 1.0 and true are equal in Python, but not all of them are allowed.
-        given = (section, *((name, type(value), value) for name, value in values.items()))
-        if given not in self._by_values:
-            part = part_type(section).model_validate(values)
-            self._by_values[given] = self._distinct.setdefault(part, part)
-        return self._by_values[given]
-
-
-def _part(design: Design, parts: _Parts, section: str, values: Mapping[str, Any], cell: Coordinate) -> BaseModel:
-    prefix = f"{section}."
-    mine = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
-    try:
-        return parts.get(section, mine)
-    except ValidationError as error:
-        keys, message = wrong_part(section, error.errors(include_url=False)[0])
-        path = next((design.paths[key] for key in keys if key in design.paths), "")
-        where = f" (first in the cell {show_cell(design.varied_values(cell))})" if design.factors else ""
-        raise design.source.error(path, message + where) from None
+    def _validate(self, *chosen: int) -> BaseModel:
+        values = self._base.copy()
+        for axis, rows, factor, column in self._axes:
+            values[axis] = rows[chosen[factor]][column]
+        return self._validated(values)
 
 
-def _same_trial(design: Design, first: Coordinate, second: Coordinate) -> UsageError:
-    rows = list(zip(design.factors, first, second, strict=True))
-    differing = [(factor, i, j) for factor, i, j in rows if i != j]
-    factor, *_ = differing[0]
-    told = [
+def _invalid_cell(design: Design, section: str, error: ValidationError, rows: Sequence[int]) -> UsageError:
+    keys, message = wrong_section(section, error.errors(include_url=False)[0])
+    path = next((design.paths[key] for key in keys if key in design.paths), "")
+    where = f" (first in the cell {show_cell(design.varied_values(rows))})" if design.factors else ""
+    return design.source.error(path, message + where)
+
+
+def _same_trial(design: Design, first: Sequence[int], second: Sequence[int]) -> UsageError:
+    differing = [(factor, i, j) for factor, i, j in zip(design.factors, first, second, strict=True) if i != j]
+    entries = [
         f"{' and '.join(factor.keys)}: entries {i + 1} ({', '.join(map(show, factor.rows[i]))}) "
         f"and {j + 1} ({', '.join(map(show, factor.rows[j]))})"
         for factor, i, j in differing
     ]
-    message = f"two cells are the same trial, {'; '.join(told)}; remove one of the two"
-    return design.source.error(design.paths[factor.keys[0]], message)
+    message = f"two cells are the same trial, {'; '.join(entries)}; remove one of the two"
+    return design.source.error(design.paths[differing[0][0].keys[0]], message)

@@ -1,4 +1,4 @@
-"""What is wrong in a sweep file, in one message: the rule, the value, the remedy."""
+"""Messages about the axes in a sweep file: the rule, the value, the remedy."""
 
 import difflib
 import math
@@ -26,18 +26,18 @@ SECTIONS = tuple(dict.fromkeys(axis.section for axis in AXES.values()))
 
 
 def show_cell(values: Mapping[str, Any]) -> str:
-    """The axes of a cell, or of an exclude, as `key = value` pairs."""
+    """Return the axes of a cell, or of an exclude, as `key = value` pairs."""
     return ", ".join(f"{key} = {show(value)}" for key, value in values.items())
 
 
 def table_name(table: str) -> str:
-    """`table` as it is written in the file."""
+    """Return `table` as it is written in the file."""
     name, dot, _ = table.partition(".")
     return f"[[{name}]]" if dot else f"[{name}]"
 
 
 def unknown_axis(key: str, *, table: str) -> str:
-    """The message for `key`, which is no axis, in `table`."""
+    """Return the message for `key`, which is no axis, in `table`."""
     if key == "seed" or key.startswith("seed."):
         return (
             f"seed cannot stand in {table}: seeds are replicates; "
@@ -49,15 +49,15 @@ def unknown_axis(key: str, *, table: str) -> str:
 
 
 def wrong_value(axis: Axis, value: Any) -> str:
-    """The message for a `value` that `axis` does not take, whatever else stands in the file."""
+    """Return the message for a `value` that `axis` does not take, whatever else stands in the file."""
     remedy = _hint(axis, value) or "change it"
     default = axis.derived or ("" if axis.default is None else show(axis.default))
     instead = f", or leave the key out for its default, {default}" if default else ""
     return f"{axis.key} must be {_rule(axis)}, got {show(value)}; {remedy}{instead} ({axis.sentence.rstrip('.')})"
 
 
-def wrong_part(section: str, details: Mapping[str, Any]) -> tuple[list[str], str]:
-    """The keys involved, the likeliest first, and the message, from pydantic's first error about a `section`."""
+def wrong_section(section: str, details: Mapping[str, Any]) -> tuple[list[str], str]:
+    """Return the keys involved, the likeliest first, and the message, from pydantic's first error about a `section`."""
     if details["loc"]:
         axis = AXES[f"{section}.{details['loc'][0]}"]
         return [axis.key], wrong_value(axis, details["input"])
@@ -68,12 +68,12 @@ def wrong_part(section: str, details: Mapping[str, Any]) -> tuple[list[str], str
 
 
 @cache
-def part_type(section: str) -> type[BaseModel]:
-    """The class of the trial's `section`."""
-    found = Trial.model_fields[section].annotation
-    assert isinstance(found, type)
-    assert issubclass(found, BaseModel)
-    return found
+def section_type(section: str) -> type[BaseModel]:
+    """Return the class of the trial's `section`."""
+    annotation = Trial.model_fields[section].annotation
+    assert isinstance(annotation, type)
+    assert issubclass(annotation, BaseModel)
+    return annotation
 
 
 def _nearest_axis(key: str) -> str:
@@ -94,7 +94,7 @@ def _rule(axis: Axis) -> str:
 
 
 def _hint(axis: Axis, value: Any) -> str:
-    """What to write instead of `value`, where that can be guessed; else empty."""
+    """Return what to write instead of `value` where that can be guessed, else an empty text."""
     if isinstance(value, float) and not math.isfinite(value):
         return "give a finite one"
     if axis.type is int and isinstance(value, float) and value.is_integer() and fits_64_bits(int(value)):

@@ -1,49 +1,25 @@
-"""Sweep files: TOML in, every trial validated, or one message that says which line to mend.
+"""Sweep files: TOML in, every trial validated, or one message that says which line to change.
 
 `[base]` fixes values, `[grid]` multiplies lists, each `[[zip]]` moves several axes together, each `[[exclude]]`
 leaves out the cells that match all its keys. What is given nowhere takes the default of `lrsym.config.trial`.
 """
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lrsym.config.trial import Trial
-from lrsym.sweep.spec.grid import build_trials
+from lrsym.sweep.spec.grid import Cells
 from lrsym.sweep.spec.messages import AXES, SECTIONS, TOP_KEYS
+from lrsym.sweep.spec.sweep import Head, Sweep
 from lrsym.sweep.spec.tables import read_design
-from lrsym.toml_source import Source, read_source, read_toml, show, suggest
+from lrsym.toml_source import Rule, TomlSource, read_source, read_toml, rule_of, show, suggest
 
 MAX_TRIALS = 2_000_000
-"""Beyond this a file is taken for a slip: the trials alone would fill several GB of memory."""
+"""Beyond this a file is taken for a slip: two million identities take ten seconds and some hundred MB."""
 
 _HEAD_KEYS = ("Question", "Cost", "Command")
-
-
-@dataclass(frozen=True)
-class Head:
-    """What the comment on top of a sweep file tells; empty where it does not."""
-
-    question: str
-    cost: str
-    command: str
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A named list of trials: cells in grid order, the replicates of a cell side by side."""
-
-    name: str
-    source: str
-    replicates: int
-    first_seed: int
-    trials: tuple[Trial, ...]
-    varied: tuple[str, ...]
-    head: Head
-    warnings: tuple[str, ...]
 
 
 class _Table(BaseModel):
@@ -51,77 +27,71 @@ class _Table(BaseModel):
 
 
 class _Seed(_Table):
-    first: int = Field(
-        default=0, ge=0, lt=2**63, description="[seed] first must be a whole number >= 0 and < 2**63; write first = 0"
-    )
+    first: Annotated[
+        int, Field(ge=0, lt=2**63), Rule("a whole number >= 0 and < 2**63", "write first = 0 under [seed]")
+    ] = 0
 
 
 class _File(_Table):
-    """The top level of a sweep file; each description is the message where the value is of the wrong form."""
+    """The top level of a sweep file."""
 
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
-        description="name must be text that is safe as a file name: letters, digits, _ and -, the first a letter or "
-        'digit, at most 64; write for example name = "labels_by_layouts"',
-    )
-    replicates: int = Field(
-        default=1,
-        ge=1,
-        le=MAX_TRIALS,
-        description=f"replicates must be a whole number >= 1 and <= {MAX_TRIALS:,}: the seeds of each cell; "
-        "write for example replicates = 5",
-    )
-    seed: _Seed = Field(default=_Seed(), description="seed must be a table; write first = 0 under [seed]")
-    base: dict[str, Any] = Field(default={}, description="base must be a table; write [base] above its keys")
-    grid: dict[str, Any] = Field(default={}, description="grid must be a table; write [grid] above its keys")
-    zip: list[dict[str, Any]] = Field(
-        default=[], description="zip must be a list of tables; write [[zip]], in double brackets, above its keys"
-    )
-    exclude: list[dict[str, Any]] = Field(
-        default=[], description="exclude must be a list of tables; write [[exclude]], in double brackets"
-    )
+    name: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"),
+        Rule(
+            "text that is safe as a file name: letters, digits, _ and -, the first a letter or digit, at most 64",
+            'write for example name = "labels_by_layouts"',
+        ),
+    ]
+    replicates: Annotated[
+        int,
+        Field(ge=1, le=MAX_TRIALS),
+        Rule(f"a whole number >= 1 and <= {MAX_TRIALS:,}: the seeds of each cell", "write for example replicates = 5"),
+    ] = 1
+    seed: Annotated[_Seed, Rule("a table", "write first = 0 under [seed]")] = _Seed()
+    base: Annotated[dict[str, Any], Rule("a table", "write [base] above its keys")] = {}
+    grid: Annotated[dict[str, Any], Rule("a table", "write [grid] above its keys")] = {}
+    zip: Annotated[
+        list[dict[str, Any]], Rule("a list of tables", "write [[zip]], in double brackets, above its keys")
+    ] = []
+    exclude: Annotated[list[dict[str, Any]], Rule("a list of tables", "write [[exclude]], in double brackets")] = []
 
 
 def load(path: str | Path) -> Sweep:
-    """The sweep in the file at `path`.
+    """Return the sweep in the file at `path`.
 
-    Raises UsageError where the file cannot be read as text, and as `parse` does.
+    Raise UsageError where the file cannot be read as text, and as `parse` does.
     """
     source = read_source(Path(path), what="sweep")
     return parse(source.text, source=source.name)
 
 
 def parse(text: str, *, source: str) -> Sweep:
-    """The sweep that `text` describes; `source` names it in messages.
+    """Return the sweep that `text` describes; `source` names it in messages.
 
-    Raises UsageError, one message with line, rule, value and remedy, for anything that is not a valid sweep.
+    Raise UsageError, one message with line, rule, value and remedy, for anything that is not a valid sweep.
     """
-    where = Source(text, name=source)
+    where = TomlSource(text, name=source)
     file = _validate(where, read_toml(where))
     seeds = range(file.seed.first, file.seed.first + file.replicates)
     if seeds.stop > 2**63:
         message = f"seeds must stay below 2**63, got {file.replicates} from {file.seed.first}; lower first under [seed]"
         raise where.error("seed.first", message)
     design = read_design(where, base=file.base, grid=file.grid, zips=file.zip, excludes=file.exclude)
-    if (count := design.n_cells * file.replicates) > MAX_TRIALS:
+    if (count := design.size * file.replicates) > MAX_TRIALS:
         longest = max(design.factors, key=lambda factor: len(factor.rows))
         message = f"a sweep has at most {MAX_TRIALS:,} trials, this one {count:,} (excluded ones counted); split it"
         raise where.error(design.paths[longest.keys[0]], message)
     head = _read_head(text)
     missing = [key for key in _HEAD_KEYS if not getattr(head, key.lower())]
-    return Sweep(
-        name=file.name,
-        source=source,
-        replicates=file.replicates,
-        first_seed=file.seed.first,
-        trials=build_trials(design, seeds=seeds),
-        varied=design.varied,
-        head=head,
-        warnings=tuple(f"{source}:1: the comment on top lacks a line `# {key}: ...`; add it" for key in missing),
-    )
+    warnings = tuple(f"{source}:1: the comment on top lacks a line `# {key}: ...`; add it" for key in missing)
+    cells = Cells(design)
+    sweep = Sweep(file.name, source, cells, seeds, design.varied, head, warnings)
+    cells.check_distinct(sweep.trial_ids()[:: len(seeds)])  # asks for every cell, so that all are validated
+    return sweep
 
 
-def _validate(where: Source, document: dict[str, Any]) -> _File:
+def _validate(where: TomlSource, document: dict[str, Any]) -> _File:
     try:
         return _File.model_validate(document)
     except ValidationError as error:
@@ -133,8 +103,7 @@ def _validate(where: Source, document: dict[str, Any]) -> _File:
     if kind == "missing":
         raise where.error("", f'{key} is missing; write for example {key} = "labels_by_layouts" on top')
     field = (_Seed if len(loc) > 1 else _File).model_fields[key]
-    rule, _, remedy = str(field.description).rpartition("; ")
-    raise where.error(path, f"{rule}, got {show(details['input'])}; {remedy}")
+    raise where.error(path, rule_of(field.metadata).message(key, details["input"]))
 
 
 def _unknown_key(loc: list[str]) -> str:
@@ -146,16 +115,16 @@ def _unknown_key(loc: list[str]) -> str:
 
 
 def _read_head(text: str) -> Head:
-    """What follows each word of the leading comment, up to the next word or an empty comment line."""
+    """Return what follows each word of the leading comment, up to the next word or an empty comment line."""
     comment: list[str] = []
     for line in text.split("\n"):
         if line.strip() and not line.lstrip().startswith("#"):
             break
         comment.append(line.strip().lstrip("#").strip())
     words = "|".join(_HEAD_KEYS)
-    found: dict[str, str] = {}
+    head: dict[str, str] = {}
     for paragraph in "\n".join(comment).split("\n\n"):
         pieces = re.split(rf"\b({words}):", paragraph, flags=re.IGNORECASE)
-        for word, told in zip(pieces[1::2], pieces[2::2], strict=True):
-            found.setdefault(word.lower(), " ".join(told.split()))
-    return Head(**{key.lower(): found.get(key.lower(), "") for key in _HEAD_KEYS})
+        for word, text_behind in zip(pieces[1::2], pieces[2::2], strict=True):
+            head.setdefault(word.lower(), " ".join(text_behind.split()))
+    return Head(**{key.lower(): head.get(key.lower(), "") for key in _HEAD_KEYS})

@@ -3,32 +3,32 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lrsym.sweep.spec.grid import Design, Factor
+from lrsym.sweep.spec.design import Design, Factor
 from lrsym.sweep.spec.messages import AXES, SECTIONS, show_cell, table_name, unknown_axis, wrong_value
-from lrsym.toml_source import Source, fits_64_bits, show
+from lrsym.toml_source import TomlSource, fits_64_bits, show
 
 
 def read_design(
-    source: Source,
+    source: TomlSource,
     *,
     base: Mapping[str, Any],
     grid: Mapping[str, Any],
     zips: Sequence[Mapping[str, Any]],
     excludes: Sequence[Mapping[str, Any]],
 ) -> Design:
-    """The design that the four tables describe.
+    """Return the design that the four tables describe.
 
-    Raises UsageError for unknown keys, keys given twice, and values of the wrong form.
+    Raise UsageError for unknown keys, keys given twice, and values of the wrong form.
     """
     design = Design(source)
-    for key, value in _flat(source, "base", base):
-        design.claim("base", key)
+    for key, value in _dotted(source, "base", base):
+        design.register("base", key)
         if isinstance(value, list):
             message = f"{key} takes one value in [base], got {show(value)}; move the list to [grid] to vary it"
             raise source.error(f"base.{key}", message)
         _check(source, "base", key, value)
         design.base[key] = value
-    for key, value in _flat(source, "grid", grid):
+    for key, value in _dotted(source, "grid", grid):
         design.factors.append(Factor((key,), tuple((v,) for v in _column(design, "grid", key, value))))
     for number, table in enumerate(zips):
         design.factors.append(_zip(design, f"zip.{number}", table))
@@ -37,24 +37,25 @@ def read_design(
     return design
 
 
-def _flat(source: Source, table: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values, whether the file quotes the key or nests tables; raises for an unknown key."""
-    for section, part in given.items():
-        nested = isinstance(part, dict) and section not in AXES and (part or section in SECTIONS)
-        for key, value in ((f"{section}.{name}", v) for name, v in part.items()) if nested else ((section, part),):
+def _dotted(source: TomlSource, table: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield dotted keys and values, whether the file quotes or nests them. Raise UsageError for an unknown key."""
+    for name, content in given.items():
+        nested = isinstance(content, dict) and name not in AXES and (content or name in SECTIONS)
+        for key, value in ((f"{name}.{axis}", v) for axis, v in content.items()) if nested else ((name, content),):
             if key not in AXES:
                 raise source.error(f"{table}.{key}", unknown_axis(key, table=table_name(table)))
             yield key, value
 
 
-def _check(source: Source, table: str, key: str, value: Any) -> None:
-    """Refuse what no axis takes: lists, tables, integers that neither TOML nor the store can hold."""
+def _check(source: TomlSource, table: str, key: str, value: Any) -> None:
+    """Raise UsageError for what no axis takes: lists, tables, integers that neither TOML nor the store can hold."""
     if isinstance(value, list | dict) or (isinstance(value, int) and not fits_64_bits(value)):
         raise source.error(f"{table}.{key}", wrong_value(AXES[key], value))
 
 
 def _column(design: Design, table: str, key: str, values: Any) -> list[Any]:
-    design.claim(table, key)
+    """Return the values of an axis that varies. Raise UsageError where they are no list of values."""
+    design.register(table, key)
     path, where = f"{table}.{key}", table_name(table)
     if not isinstance(values, list):
         remedy = f"write [{show(values)}], or move it to [base]" if not isinstance(values, dict) else "write a list"
@@ -68,7 +69,8 @@ def _column(design: Design, table: str, key: str, values: Any) -> list[Any]:
 
 
 def _zip(design: Design, table: str, given: Mapping[str, Any]) -> Factor:
-    columns = {key: _column(design, table, key, value) for key, value in _flat(design.source, table, given)}
+    """Return the factor of one `[[zip]]`."""
+    columns = {key: _column(design, table, key, value) for key, value in _dotted(design.source, table, given)}
     if not columns:
         raise design.source.error(table, "[[zip]] has no keys; give it axes that move together, or drop it")
     first, *_ = columns
@@ -83,9 +85,9 @@ def _zip(design: Design, table: str, given: Mapping[str, Any]) -> Factor:
 
 
 def _exclude(design: Design, table: str, given: Mapping[str, Any]) -> list[set[int]]:
-    """For each factor, the rows that match all keys of one `[[exclude]]`."""
+    """Return, for each factor, the rows that match all keys of one `[[exclude]]`."""
     source = design.source
-    wanted = _wanted(design, table, given)
+    wanted = _exclude_values(design, table, given)
     left_out = [
         {
             i
@@ -98,14 +100,15 @@ def _exclude(design: Design, table: str, given: Mapping[str, Any]) -> list[set[i
         if not rows:
             key = next(key for key in factor.keys if key in wanted)
             takes = "; ".join(_values_of(factor, key) for key in factor.keys if key in wanted)
-            message = f"[[exclude]] {show_cell(wanted)} matches no cell: {takes}; mend the value, or drop the table"
+            message = f"[[exclude]] {show_cell(wanted)} matches no cell: {takes}; change the value, or drop the table"
             raise source.error(f"{table}.{key}", message)
     return left_out
 
 
-def _wanted(design: Design, table: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _exclude_values(design: Design, table: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys and values of one `[[exclude]]`. Raise UsageError for what cannot stand there."""
     wanted: dict[str, Any] = {}
-    for key, value in _flat(design.source, table, given):
+    for key, value in _dotted(design.source, table, given):
         message = ""
         if key in wanted:
             message = f"{key} is given twice in one [[exclude]]; keep one of them"

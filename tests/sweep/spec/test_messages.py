@@ -151,7 +151,7 @@ BAD: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "exclude matches nothing": (
         '[grid]\n"optim.steps" = [5, 6]\n[[exclude]]\n"optim.steps" = 7',
         5,
-        ("optim.steps = 7 matches no cell", "optim.steps is 5, 6", "mend the value"),
+        ("optim.steps = 7 matches no cell", "optim.steps is 5, 6", "change the value"),
     ),
     "exclude of no zip entry": (
         '[[zip]]\n"optim.beta1" = [0.1, 0.2]\n"optim.beta2" = [0.5, 0.6]\n'
@@ -205,14 +205,14 @@ BAD: dict[str, tuple[str, int, tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize(("body", "line", "told"), BAD.values(), ids=BAD.keys())
-def test_a_bad_file_is_told_its_line_rule_and_remedy(body: str, line: int, told: tuple[str, ...]):
+@pytest.mark.parametrize(("body", "line", "expected"), BAD.values(), ids=BAD.keys())
+def test_a_bad_file_is_told_its_line_rule_and_remedy(body: str, line: int, expected: tuple[str, ...]):
     with pytest.raises(UsageError) as caught:
         read(body)
     message = str(caught.value)
     assert message.startswith(f"s.toml:{line}: ")
     assert "\n" not in message
-    assert [part for part in told if part not in message] == []
+    assert [words for words in expected if words not in message] == []
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../up", "a/b", "-rf", "_x", "näme", "a.b", "x" * 65, "a\n"])

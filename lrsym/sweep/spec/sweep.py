@@ -1,0 +1,109 @@
+"""A sweep: cells x seeds under a name. Its trials are made when they are asked for."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, overload
+
+from lrsym.config.model import ModelConfig
+from lrsym.config.scene import SceneConfig
+from lrsym.config.training import EvalConfig, OptimConfig
+from lrsym.config.trial import Trial, trial_ids
+
+
+class Cell(NamedTuple):
+    """A trial without its seed: four validated sections, which it shares with other cells."""
+
+    scenes: SceneConfig
+    model: ModelConfig
+    optim: OptimConfig
+    eval: EvalConfig
+
+    def trial(self, seed: int) -> Trial:
+        """Return the replicate of this cell with `seed`. The sections are taken as they are."""
+        return Trial(scenes=self.scenes, model=self.model, optim=self.optim, eval=self.eval, seed=seed)
+
+    def trial_ids(self, seeds: Iterable[int]) -> list[str]:
+        """Return the identities of the replicates with `seeds`."""
+        return trial_ids(self, seeds)
+
+
+class Trials(Sequence[Trial]):
+    """The trials of `cells` in their order, the replicates of a cell side by side; none is kept. A slice is a tuple."""
+
+    def __init__(self, cells: Sequence[Cell], seeds: range):
+        self._cells = cells
+        self._seeds = seeds
+
+    def __len__(self) -> int:
+        return len(self._cells) * len(self._seeds)
+
+    def __iter__(self) -> Iterator[Trial]:
+        return (cell.trial(seed) for cell in self._cells for seed in self._seeds)
+
+    @overload
+    def __getitem__(self, index: int) -> Trial: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Trial, ...]: ...
+    def __getitem__(self, index: int | slice) -> Trial | tuple[Trial, ...]:
+        chosen = range(len(self))[index]
+        if isinstance(chosen, range):
+            return tuple(map(self.__getitem__, chosen))
+        cell, replicate = divmod(chosen, len(self._seeds))
+        return self._cells[cell].trial(self._seeds[replicate])
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the comment on top of a sweep file says; empty where it says nothing."""
+
+    question: str
+    cost: str
+    command: str
+
+
+@dataclass(frozen=True, repr=False)
+class Sweep:
+    """Every cell of `cells` under every seed of `seeds`; `varied` are the dotted keys of the axes that vary.
+
+    `source` names the file, `warnings` say what is missing in it.
+    """
+
+    name: str
+    source: str
+    cells: Sequence[Cell]
+    seeds: range
+    varied: tuple[str, ...]
+    head: Head
+    warnings: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """The number of trials."""
+        return len(self.cells) * len(self.seeds)
+
+    def __repr__(self) -> str:
+        cells, replicates = len(self.cells), self.replicates
+        return f"Sweep(name={self.name!r}, cells={cells:,}, replicates={replicates:,}, trials={len(self):,})"
+
+    @property
+    def replicates(self) -> int:
+        """Seeds of each cell."""
+        return len(self.seeds)
+
+    @property
+    def first_seed(self) -> int:
+        """The lowest seed."""
+        return self.seeds.start
+
+    @property
+    def trials(self) -> Trials:
+        """The trials, made when asked for: cells in their order, the replicates of a cell side by side."""
+        return Trials(self.cells, self.seeds)
+
+    def trial_ids(self) -> list[str]:
+        """Return the identities of `trials`, in the same order."""
+        return list(self._trial_ids)
+
+    @cached_property
+    def _trial_ids(self) -> tuple[str, ...]:
+        return tuple(name for cell in self.cells for name in cell.trial_ids(self.seeds))
