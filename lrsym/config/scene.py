@@ -30,19 +30,37 @@ class SceneConfig(ConfigSection):
         le=512,
     )
     n_pair_labels: int = axis_field(
-        15, "labels", "paper (N_pair)", "Label diversity: labels whose ordered pairs are all trained.", ge=2, le=512
+        15,
+        "labels",
+        "paper (N_pair)",
+        "Label diversity: labels whose ordered pairs are all trained.",
+        per_member=True,
+        ge=2,
+        le=512,
     )
     n_heldout_labels: int = axis_field(
-        5, "labels", "paper (N_val)", "Labels trained alone only; their pairs are the unseen pairs.", ge=0, le=512
+        5,
+        "labels",
+        "paper (N_val)",
+        "Labels trained alone only; their pairs are the unseen pairs.",
+        per_member=True,
+        ge=0,
+        le=512,
     )
     positions_per_label: int = axis_field(
-        5, "scenes", "paper (n_1)", "Single-object scenes trained for each label, at distinct positions.", ge=1
+        5,
+        "scenes",
+        "paper (n_1)",
+        "Single-object scenes trained for each label, at distinct positions.",
+        per_member=True,
+        ge=1,
     )
     layouts_per_pair: int = axis_field(
         10,
         "scenes",
         "paper (n_2)",
         "Layout diversity: scenes trained for each ordered pair, with distinct layouts.",
+        per_member=True,
         ge=1,
     )
     coverage: float = axis_field(
@@ -50,6 +68,7 @@ class SceneConfig(ConfigSection):
         "0..1",
         "ours",
         "Share of the pairs of the pair labels that are trained, drawn at random.",
+        per_member=True,
         neutral=1.0,
         gt=0,
         le=1,
@@ -59,6 +78,7 @@ class SceneConfig(ConfigSection):
         "",
         "ours",
         "Orders in which a pair of labels is trained; one: either a left of b or b left of a, drawn at random.",
+        per_member=True,
         neutral="both",
     )
     captions: Literal["left", "both", "above", "left+above"] = axis_field(

@@ -3,9 +3,10 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property
-from typing import Any, Self
+from operator import attrgetter
+from typing import Any, Self, cast
 
 from pydantic import BaseModel
 
@@ -25,7 +26,9 @@ class Trial(ConfigSection):
     model: ModelConfig = ModelConfig()
     optim: OptimConfig = OptimConfig()
     eval: EvalConfig = EvalConfig()
-    seed: int = axis_field(0, "", "", "Root of every random stream of the trial; seeds are replicates.", ge=0, lt=2**63)
+    seed: int = axis_field(
+        0, "", "", "Root of every random stream of the trial; seeds are replicates.", per_member=True, ge=0, lt=2**63
+    )
 
     @classmethod
     def from_axes(cls, values: Mapping[str, Any]) -> Self:
@@ -87,31 +90,24 @@ class Trial(ConfigSection):
 
     @property
     def static_shape(self) -> tuple[Value, ...]:
-        """What trials of one pack must share: the program of a step, steps and evaluation steps."""
-        return (*self.program, self.n_steps, self.eval.schedule, self.eval.points)
+        """Return what trials of one pack must share: the program of a step, the steps and the evaluation steps."""
+        return (*self.program, self.n_steps, *_shared(type(self), of_eval=True)(self))
 
     @property
     def program(self) -> tuple[Value, ...]:
-        """What decides the cost of a step: array shapes and batch size."""
-        s, m = self.scenes, self.model
-        return (
-            s.n_positions,
-            s.n_rows,
-            s.n_objects,
-            s.n_labels,
-            s.captions,
-            m.kind,
-            m.d_model,
-            m.n_heads,
-            m.vision_blocks,
-            m.text_blocks,
-            m.repeats,
-            m.d_mlp,
-            m.layer_norm,
-            m.dropout > 0,
-            m.positions,
-            self.optim.batch_size,
-        )
+        """Return what decides the cost of a step: array shapes and batch size.
+
+        These are the axes that are not declared `per_member`, but those of `eval`. Dropout is: its rate may differ, but
+        a pack without dropout has a shorter program.
+        """
+        return (*_shared(type(self), of_eval=False)(self), self.model.dropout > 0)
+
+
+@cache
+def _shared(trial_type: type[Trial], *, of_eval: bool) -> Callable[[Trial], tuple[Value, ...]]:
+    """Return what reads the axes that members of a pack must share off a trial, those of `eval` or all others."""
+    shared = [key for key, field in trial_type.axis_fields() if not cast(dict, field.json_schema_extra)["per_member"]]
+    return attrgetter(*(key for key in shared if key.startswith("eval.") == of_eval))
 
 
 @cache
