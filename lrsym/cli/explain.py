@@ -9,7 +9,7 @@ from lrsym.cli.options import RESULTS, Json, Results, show
 
 if TYPE_CHECKING:
     from lrsym.config.trial import Trial
-    from lrsym.testbed.model.trained import TrainedModel
+    from lrsym.testbed.model.pack_model import PackModel
 
 TrialId = Annotated[str, typer.Argument(help="A trial_id of the store, or its first digits.", show_default=False)]
 Page = Annotated[Path | None, typer.Option(help="The page, .html. [default: RESULTS/explain/TRIAL_ID.html]")]
@@ -49,7 +49,7 @@ def _page_path(results: Path, trial: "Trial", out: Path | None) -> Path:
     return out if out.suffix == ".html" else out.with_name(f"{out.name}.html")
 
 
-def _model(results: Path, trial: "Trial", *, device: str) -> "TrainedModel":
+def _model(results: Path, trial: "Trial", *, device: str) -> "PackModel":
     """The trained model; while it is trained again, standard error says how far that is."""
     import torch
 

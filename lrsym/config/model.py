@@ -9,7 +9,7 @@ from pydantic import model_validator
 from lrsym.config.section import ConfigSection, Value, axis_field
 
 MAX_WIDTH, MAX_BLOCKS = 8192, 64
-"""Far beyond any use; they keep a typing error from becoming an overflow."""
+"""Bounds widths and counts of blocks far beyond any use, so that a typing error does not become an overflow."""
 
 PRESETS: dict[str, dict[str, Value]] = {
     "simplified": {

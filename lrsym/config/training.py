@@ -8,7 +8,7 @@ from pydantic import model_validator
 from lrsym.config.section import ConfigSection, axis_field
 
 MAX_STEPS = 10**9
-"""Far beyond any use; it keeps a typing error from becoming an overflow."""
+"""Bounds counts of steps far beyond any use, so that a typing error does not become an overflow."""
 
 
 class OptimConfig(ConfigSection):

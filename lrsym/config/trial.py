@@ -32,9 +32,9 @@ class Trial(ConfigSection):
 
     @classmethod
     def from_axes(cls, values: Mapping[str, Any]) -> Self:
-        """The trial with `values` by dotted key (`"optim.steps"`, `"seed"`), anything else at its default.
+        """Return the trial with `values` by dotted key (`"optim.steps"`, `"seed"`), anything else at its default.
 
-        Raises pydantic's ValidationError where a value or a combination is not allowed.
+        Raise pydantic's ValidationError where a value or a combination is not allowed.
         """
         nested: dict[str, Any] = {}
         for key, value in values.items():
@@ -46,7 +46,7 @@ class Trial(ConfigSection):
         return cls.model_validate(nested)
 
     def values(self) -> dict[str, Value]:
-        """Every axis by dotted key, in the order of their definition."""
+        """Return every axis by dotted key, in the order of their definition."""
         dumped = self.model_dump()
         sections = {section: part for section, part in dumped.items() if isinstance(part, dict)}
         dotted = {f"{section}.{name}": value for section, part in sections.items() for name, value in part.items()}
@@ -71,7 +71,7 @@ class Trial(ConfigSection):
 
     @property
     def n_steps(self) -> int:
-        """Optimiser steps in either arm; a last partial batch of the fixed-epoch arm is filled, not dropped."""
+        """Return the optimiser steps in either arm; a last partial batch of fixed epochs is filled, not dropped."""
         if self.optim.steps is not None:
             return self.optim.steps
         assert self.optim.epochs is not None
@@ -79,7 +79,7 @@ class Trial(ConfigSection):
 
     @property
     def evaluation_steps(self) -> tuple[int, ...]:
-        """Steps after which the trial is evaluated, ascending; the last step is always one of them."""
+        """Return the steps after which the trial is evaluated, ascending; the last step is always one of them."""
         last, points = self.n_steps, self.eval.points
         if self.eval.schedule == "linear":
             steps = {round(last * (i + 1) / points) for i in range(points)}

@@ -85,7 +85,7 @@ def execute(pack: Pack, job: Job, *, report: Callable[[float], None]) -> Counter
     if job.save_weights:
         from lrsym.sweep.execution.weights import save_pack
 
-        save_pack(job.root, pack, last[0])
+        save_pack(job.root, last[0])
     store.write(part, tables)
     keeper.remove()
     return Counter(tables["trials"]["status"].to_pylist())

@@ -16,7 +16,7 @@ from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
 from lrsym.testbed.mechanism.measures import measures
 from lrsym.testbed.mechanism.mechanism import ablations, profiles
-from lrsym.testbed.model.parameters import Flat, ModelShape
+from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.training import Snapshot, Training, fit
 
 Rows = list[dict[str, object]]
@@ -47,8 +47,7 @@ class PackRows:
     def add_curve_point(self, snapshot: Snapshot, accuracies: Accuracies) -> None:
         """One point of every learning curve; members that have diverged have none."""
         diverged, losses = snapshot.diverged_at.tolist(), snapshot.loss.tolist()
-        by_member = _by_member(accuracies)
-        for row, (trial, metrics) in enumerate(zip(self.trials, by_member, strict=True)):
+        for row, (trial, metrics) in enumerate(zip(self.trials, accuracies.members(), strict=True)):
             if diverged[row]:
                 continue
             self.final[row] = {f"{split}_{metric}": value for (split, metric), value in metrics.items()}
@@ -63,24 +62,17 @@ class PackRows:
             ]
 
     def add_mechanism(
-        self,
-        layout: ModelShape,
-        flat: Flat,
-        data: PackData,
-        candidates: Candidates,
-        *,
-        scale: torch.Tensor,
-        diverged_at: Sequence[int],
+        self, model: PackModel, data: PackData, candidates: Candidates, *, diverged_at: Sequence[int]
     ) -> None:
         """Ablations, term profiles and measures at the end of training."""
-        for term, accuracies in ablations(layout, flat, data, candidates, scale=scale):
-            for trial, metrics in zip(self.trials, _by_member(accuracies), strict=True):
+        for term, accuracies in ablations(model, data, candidates):
+            for trial, metrics in zip(self.trials, accuracies.members(), strict=True):
                 self.ablations += [
                     {"trial_id": trial.trial_id, "term": term, "split": split, "metric": metric, "value": value}
                     for (split, metric), value in metrics.items()
                     if value is not None
                 ]
-        for trial, member in zip(self.trials, profiles(layout, flat, scale=scale), strict=True):
+        for trial, member in zip(self.trials, profiles(model), strict=True):
             self.terms += [
                 {
                     "trial_id": trial.trial_id, "encoder": p.encoder, "head": p.head, "term": p.term, "query": p.query,
@@ -91,7 +83,7 @@ class PackRows:
             ]  # fmt: skip
         for member, trial in enumerate(self.trials):
             if not diverged_at[member]:
-                found = measures(layout, flat, data, trial, member=member, scale=scale)
+                found = measures(model, data, member=member)
                 self.measures += [{"trial_id": trial.trial_id, **vars(m)} for m in found]
 
     def so_far(self) -> dict[str, Any]:
@@ -140,9 +132,7 @@ def run_pack(
     kept = keeper.load(device=str(device)) if keeper else None
     before = kept.seconds if kept else 0.0
     data = PackData.of(trials, device=device)
-    candidates = Candidates.of(trials[0].scenes, data)
-    layout = ModelShape.of(trials[0])
-    scale = torch.tensor([t.model.embedding_scale for t in trials], device=device)
+    candidates = Candidates.of(data)
     rows, snapshot = PackRows(trials), None
     if kept:
         rows.go_on(kept.rows)
@@ -156,7 +146,7 @@ def run_pack(
     kept = None  # its tensors are copied and then not needed any more
     for snapshot in snapshots:
         with torch.no_grad():
-            rows.add_curve_point(snapshot, evaluate(layout, snapshot.parameters, data, candidates, scale=scale))
+            rows.add_curve_point(snapshot, evaluate(snapshot.model, data, candidates))
         report(snapshot.step / trials[0].n_steps)
         over = snapshot.step == trials[0].n_steps
         if timeout is not None and not over and time.monotonic() - started > timeout:
@@ -164,7 +154,7 @@ def run_pack(
     assert snapshot is not None  # the last step is always evaluated
     with torch.no_grad():
         diverged_at = snapshot.diverged_at.tolist()
-        rows.add_mechanism(layout, snapshot.parameters, data, candidates, scale=scale, diverged_at=diverged_at)
+        rows.add_mechanism(snapshot.model, data, candidates, diverged_at=diverged_at)
     keep(snapshot)
     return rows.tables(diverged_at, seconds=before + time.monotonic() - started, run_id=run_id)
 
@@ -183,9 +173,3 @@ def failed_rows(trials: Sequence[Trial], *, status: str, message: str, run_id: s
 def _provenance(trials: Sequence[Trial], *, seconds: float | None, run_id: str) -> dict[str, object]:
     share = None if seconds is None else seconds / len(trials)
     return {"seconds": share, "pack_size": len(trials), "run_id": run_id, "finished_at": datetime.now(UTC)}
-
-
-def _by_member(accuracies: Accuracies) -> list[dict[tuple[str, str], float | None]]:
-    """One dict for each member, None where a metric is not defined; one transfer from the device."""
-    columns = torch.stack(list(accuracies.values()), dim=1).tolist()
-    return [{k: None if v != v else v for k, v in zip(accuracies, row, strict=True)} for row in columns]

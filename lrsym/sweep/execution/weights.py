@@ -5,7 +5,6 @@ so a file explains itself without the tables. Written complete or not at all, ne
 """
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -15,7 +14,7 @@ from lrsym.config.axes import axes
 from lrsym.config.trial import TRAINER_VERSION, Trial
 from lrsym.errors import UsageError
 from lrsym.results.store.atomic import write_atomically
-from lrsym.testbed.model.trained import TrainedModel
+from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.training import Snapshot
 
 
@@ -24,8 +23,8 @@ def weights_path(root: str | Path, trial_id: str) -> Path:
     return Path(root) / "weights" / f"{trial_id}.safetensors"
 
 
-def save_weights(root: str | Path, model: TrainedModel) -> Path:
-    """The file that holds the parameters of `model`, written now."""
+def save_weights(root: str | Path, model: PackModel) -> Path:
+    """Write the parameters of `model`, a pack of one, and return the file."""
     canonical = json.dumps(model.trial.values(), sort_keys=True, separators=(",", ":"), allow_nan=False)
     metadata = {"trial_id": model.trial.trial_id, "trainer_version": str(TRAINER_VERSION), "trial": canonical}
     content = save({name: t.cpu().clone() for name, t in model.tensors().items()}, metadata=metadata)
@@ -34,18 +33,17 @@ def save_weights(root: str | Path, model: TrainedModel) -> Path:
     return path
 
 
-def save_pack(root: str | Path, trials: Sequence[Trial], last: Snapshot) -> None:
+def save_pack(root: str | Path, last: Snapshot) -> None:
     """Write the parameters of every member that has not diverged."""
-    models = TrainedModel.members(trials, last.parameters)
-    for model, step in zip(models, last.diverged_at.tolist(), strict=True):
-        if not step:
+    for model, diverged_at in zip(last.model.members(), last.diverged_at.tolist(), strict=True):
+        if not diverged_at:
             save_weights(root, model)
 
 
-def load_weights(root: str | Path, trial_id: str, *, device: str = "cpu") -> TrainedModel:
-    """The trained model of a trial: `tensors()` by name, `trial`, and `layout`, `flat`, `scale` for the testbed.
+def load_weights(root: str | Path, trial_id: str, *, device: str = "cpu") -> PackModel:
+    """Return the trained model of a trial, a pack of one: `trial`, `tensors()` by name, `weights` for the testbed.
 
-    `trial_id` may be its beginning. Raises UsageError where there is no such file, where several match, or where it
+    `trial_id` may be its beginning. Raise UsageError where there is no such file, where several match, or where it
     is damaged or belongs to another trainer version.
     """
     path = _named(root, trial_id)
@@ -58,7 +56,7 @@ def load_weights(root: str | Path, trial_id: str, *, device: str = "cpu") -> Tra
         with safe_open(path, framework="pt", device=device) as file:
             # No dict: an open file has keys() but cannot be iterated itself.
             metadata, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return TrainedModel.from_tensors(_trial(metadata), tensors)
+        return PackModel.from_tensors(_trial(metadata), tensors)
     except (SafetensorError, KeyError, ValueError) as error:
         why = " ".join(str(error).split())[:300]
         raise UsageError(f"{path} does not hold the weights of {trial_id}: {why}; remove the file") from None
