@@ -91,7 +91,8 @@ class Trial(ConfigSection):
     @property
     def static_shape(self) -> tuple[Value, ...]:
         """Return what trials of one pack must share: the program of a step, the steps and the evaluation steps."""
-        return (*self.program, self.n_steps, *_shared(type(self), of_eval=True)(self))
+        _, read_all = _shared_axes(type(self))
+        return (self.n_steps, self.model.dropout > 0, *read_all(self))
 
     @property
     def program(self) -> tuple[Value, ...]:
@@ -100,14 +101,18 @@ class Trial(ConfigSection):
         These are the axes that are not declared `per_member`, but those of `eval`. Dropout is: its rate may differ, but
         a pack without dropout has a shorter program.
         """
-        return (*_shared(type(self), of_eval=False)(self), self.model.dropout > 0)
+        read_program, _ = _shared_axes(type(self))
+        return (self.model.dropout > 0, *read_program(self))
+
+
+Reader = Callable[[Trial], tuple[Value, ...]]
 
 
 @cache
-def _shared(trial_type: type[Trial], *, of_eval: bool) -> Callable[[Trial], tuple[Value, ...]]:
-    """Return what reads the axes that members of a pack must share off a trial, those of `eval` or all others."""
+def _shared_axes(trial_type: type[Trial]) -> tuple[Reader, Reader]:
+    """Return what reads the axes that members of a pack must share off a trial: those of its program, and all."""
     shared = [key for key, field in trial_type.axis_fields() if not cast(dict, field.json_schema_extra)["per_member"]]
-    return attrgetter(*(key for key in shared if key.startswith("eval.") == of_eval))
+    return attrgetter(*(key for key in shared if not key.startswith("eval."))), attrgetter(*shared)
 
 
 @cache
