@@ -116,8 +116,8 @@ def test_the_order_of_keys_does_not_matter(order: list[str]):
 def test_another_process_gives_the_same_id(hash_seed: str):
     code = "from lrsym.config.trial import Trial; print(Trial.from_axes({'optim.steps': 7, 'seed': 3}).trial_id)"
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == Trial.from_axes({"optim.steps": 7, "seed": 3}).trial_id
+    finished = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert finished.stdout.strip() == Trial.from_axes({"optim.steps": 7, "seed": 3}).trial_id
 
 
 def test_minus_zero_is_zero():

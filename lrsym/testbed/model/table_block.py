@@ -67,11 +67,10 @@ class Tables:
         if "VP" in left_out:
             values[:, :, shape.n_tokens :] = 0
         output = w["output_weight"].unflatten(1, (h, shape.head_width))
-        logits = (
-            torch.cat(sum_terms(score_tables(w, shape, scale), left_out), dim=2)
-            if left_out
-            else torch.bmm(folded, rows.mT)
-        )
+        if left_out:
+            logits = torch.cat(sum_terms(score_tables(w, shape, scale), left_out), dim=2)
+        else:
+            logits = torch.bmm(folded, rows.mT)
         constant = read + w["output_bias"][:, None]
         return cls(rows, read, query, folded, logits.mT.contiguous(), values, output, constant)
 
