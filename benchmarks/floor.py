@@ -19,7 +19,7 @@ from benchmarks.figures import Figure, ratios
 from lrsym.config.trial import Trial
 from lrsym.testbed.data.batches import batches
 from lrsym.testbed.data.pack_data import PackData
-from lrsym.testbed.model.parameters import ModelShape
+from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.training import batch_loss
 
 ACCESSES, FLOAT_BYTES = 7, 4
@@ -38,14 +38,12 @@ def measure(*, steps: int, repeats: int) -> list[Figure]:
 def operations(batch_size: int) -> tuple[int, int]:
     """Floating-point operations of the products of a pack's loss and gradient, and the number of its parameters."""
     pack = [Trial.from_axes({"optim.batch_size": batch_size, "seed": seed}) for seed in range(8)]
-    data, layout = PackData.of(pack, device=step.CPU), ModelShape.of(pack[0])
-    flat = layout.initial(pack).requires_grad_()
-    scale = torch.tensor([trial.model.embedding_scale for trial in pack])
+    data, model = PackData.of(pack, device=step.CPU), PackModel.initial(pack)
+    parameters = [weight.requires_grad_() for weight in model.parameters()]
     batch = next(batches(pack, data.training_sets, device=step.CPU))
     with FlopCounterMode(display=False) as counter:
-        loss = batch_loss(layout, layout.views(flat), data, batch, scale=scale)
-        torch.autograd.grad(loss.sum(), flat)
-    return counter.get_total_flops(), flat.numel()
+        torch.autograd.grad(batch_loss(model, data, batch).sum(), parameters)
+    return counter.get_total_flops(), sum(weight.numel() for weight in parameters)
 
 
 def _measure(batch_size: int, *, steps: int, repeats: int) -> list[Figure]:

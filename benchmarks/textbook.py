@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from lrsym.config.training import OptimConfig
 from lrsym.testbed.data.pack_data import PackData
-from lrsym.testbed.model.parameters import EncoderShape, Weights
+from lrsym.testbed.model.parameters import Weights
+from lrsym.testbed.model.shape import EncoderShape
 from lrsym.testbed.training.contrastive import MAX_LOG_SCALE
 
 

@@ -14,8 +14,8 @@ from benchmarks.textbook import Clip, Encoder, losses
 from lrsym.config.trial import Trial
 from lrsym.testbed.data.batches import batches
 from lrsym.testbed.data.pack_data import PackData
-from lrsym.testbed.evaluation import Candidates, grade
-from lrsym.testbed.model.parameters import ModelShape
+from lrsym.testbed.evaluation import Candidates, scene_credit
+from lrsym.testbed.model.pack_model import PackModel
 from lrsym.vocabulary import METRICS
 
 SCENES_AT_ONCE = 1024
@@ -27,19 +27,19 @@ Accuracies = dict[str, float]
 
 def model_of(trial: Trial, *, readout_only: bool) -> Clip:
     """The model of `trial` at its initial values."""
-    layout = ModelShape.of(trial)
-    views, scale = layout.views(layout.initial([trial])), trial.model.embedding_scale
+    model, scale = PackModel.initial([trial]), trial.model.embedding_scale
+    log_scale = model.weights["loss"]["log_scale"][0].clone()
     vision, text = (
-        Encoder(shape, views[shape.name], scale=scale, readout_only=readout_only)
-        for shape in (layout.vision, layout.text)
+        Encoder(shape, model.weights[shape.name], scale=scale, readout_only=readout_only)
+        for shape in model.shape.encoders
     )
-    return Clip(vision, text, log_scale=views["loss"]["log_scale"][0].clone(), batch_size=trial.optim.batch_size)
+    return Clip(vision, text, log_scale=log_scale, batch_size=trial.optim.batch_size)
 
 
 def train(trial: Trial, *, device: torch.device, readout_only: bool = False) -> Iterator[tuple[int, float, Accuracies]]:
     """Step, loss before it, and accuracies after it, at each evaluation step of `trial`."""
     data = PackData.of([trial], device=device)
-    candidates = Candidates.of(trial.scenes, data)
+    candidates = Candidates.of(data)
     model = model_of(trial, readout_only=readout_only).to(device)
     drawn = (batch[0] for batch in batches([trial], data.training_sets, device=device))
     evaluated = set(trial.evaluation_steps)
@@ -60,7 +60,9 @@ def accuracies(model: Clip, data: PackData, candidates: Candidates) -> Accuracie
         rows = torch.from_numpy(numbers).to(captions.device)
         images = torch.cat([model.vision(data.scenes[part]) for part in rows.split(SCENES_AT_ONCE)])
         scores = F.normalize(images, dim=1) @ captions.T
-        credit, defined = grade(scores[None], data.captions_of[rows][None], candidates, candidates.outside[split])
+        credit, defined = scene_credit(
+            scores[None], data.captions_of[rows][None], candidates, candidates.outside[split]
+        )
         right, total = (credit * defined).sum(dim=(0, 1)), defined.sum(dim=(0, 1))
         found |= {f"{split}_{metric}": (right / total)[i] for i, metric in enumerate(METRICS)}
     values = torch.stack([*found.values()]).tolist()

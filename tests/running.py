@@ -45,7 +45,7 @@ def start_sweep(path: Path, results: Path, *options: str) -> subprocess.Popen[st
     return start("-m", "lrsym", "sweep", path, "--results", results, "--workers", "2", *options)
 
 
-def finish(process: subprocess.Popen[str], *, timeout: float = 240) -> tuple[int, str, str]:
+def finish(process: subprocess.Popen[str], *, timeout: float = 120) -> tuple[int, str, str]:
     """Exit code, standard output and standard error at the end of `process`."""
     out, err = process.communicate(timeout=timeout)
     return process.returncode, out, err

@@ -6,8 +6,8 @@ import torch
 
 from lrsym.config.trial import Trial
 from lrsym.testbed.data.pack_data import PackData
-from lrsym.testbed.evaluation import Candidates
-from lrsym.testbed.model.parameters import ModelShape
+from lrsym.testbed.evaluation import Candidates, evaluate
+from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.training import fit
 
 CPU = torch.device("cpu")
@@ -42,14 +42,30 @@ class Fitted:
     def __init__(self, trials):
         self.trials = trials
         self.data = PackData.of(trials, device=CPU)
-        self.layout = ModelShape.of(trials[0])
-        self.candidates = Candidates.of(trials[0].scenes, self.data)
-        self.scale = torch.tensor([t.model.embedding_scale for t in trials])
+        self.candidates = Candidates.of(self.data)
         *_, self.snapshot = fit(trials, self.data, device=CPU)
-        self.flat = self.snapshot.parameters
+        self.model = self.snapshot.model
 
     def arguments(self):
-        return self.layout, self.flat, self.data, self.candidates
+        return self.model, self.data, self.candidates
+
+    def evaluate(self, **options):
+        return evaluate(*self.arguments(), **options)
+
+
+def noisy_model(trials, *, std=0.1, dtype=torch.float32):
+    """The untrained model of a pack with noise on every weight, so that no bias is zero."""
+    generator = torch.Generator().manual_seed(17)
+    model = PackModel.initial(trials).map(lambda tensor: tensor.to(dtype))
+    for weight in model.parameters():
+        weight += std * torch.randn(weight.shape, generator=generator, dtype=dtype)
+    return model
+
+
+def assert_same_weights(first, second, **tolerance):
+    """Raise AssertionError unless two packs of the same trials have the same weights by name."""
+    for encoder, named in first.weights.items():
+        torch.testing.assert_close(named, second.weights[encoder], **tolerance)
 
 
 def true_sentences(scenes, tokens):

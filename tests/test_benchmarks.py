@@ -11,7 +11,6 @@ from lrsym.config.trial import Trial
 from lrsym.sweep.execution.task import TrainTask
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Candidates, evaluate
-from lrsym.testbed.model.parameters import ModelShape
 from lrsym.testbed.training.training import fit
 from tests.small_trials import CPU, small
 from tests.sweep_of import pack_of
@@ -19,12 +18,12 @@ from tests.sweep_of import pack_of
 
 def test_the_textbook_trial_has_the_losses_and_accuracies_of_lrsym():
     trial = Trial.from_axes({"optim.steps": 20, "optim.batch_size": 20, "eval.points": 2, "eval.schedule": "linear"})
-    data, layout = PackData.of([trial], device=CPU), ModelShape.of(trial)
-    candidates, scale = Candidates.of(trial.scenes, data), torch.tensor([trial.model.embedding_scale])
+    data = PackData.of([trial], device=CPU)
+    candidates = Candidates.of(data)
     points = textbook_trial.train(trial, device=CPU)
     for snapshot, (step, loss, found) in zip(fit([trial], data, device=CPU), points, strict=True):
-        measured = evaluate(layout, snapshot.parameters, data, candidates, scale=scale)
-        wanted = {f"{split}_{metric}": v.item() for (split, metric), v in measured.items() if not v.isnan()}
+        (measured,) = evaluate(snapshot.model, data, candidates).members()
+        wanted = {f"{split}_{metric}": value for (split, metric), value in measured.items() if value is not None}
         assert (step, loss) == (snapshot.step, pytest.approx(snapshot.loss.item(), abs=1e-5))
         assert found == pytest.approx(wanted, abs=0.005)
 

@@ -10,7 +10,7 @@ from lrsym.cli.output import Output, message
 
 if TYPE_CHECKING:
     from lrsym.config.trial import Trial
-    from lrsym.testbed.model.trained import TrainedModel
+    from lrsym.testbed.model.pack_model import PackModel
 
 TrialId = Annotated[str, typer.Argument(help="A trial_id of the store, or its first digits.", show_default=False)]
 Page = Annotated[
@@ -49,7 +49,7 @@ def _page_path(results: str, trial: "Trial", out: Path | None) -> Path:
     return out if out.suffix == ".html" else out.with_name(f"{out.name}.html")
 
 
-def _model(results: str, trial: "Trial", *, device: str) -> "TrainedModel":
+def _model(results: str, trial: "Trial", *, device: str) -> "PackModel":
     """Return the trained model; while it is trained again, standard error says how far that is."""
     import torch
 

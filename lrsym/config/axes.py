@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from pydantic import BaseModel
-
 from lrsym.config.model import PRESETS
 from lrsym.config.section import Value
 from lrsym.config.trial import Trial
@@ -15,7 +13,7 @@ from lrsym.config.trial import Trial
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis as documentation and columns need it."""
+    """One axis as documentation, columns and packs need it; the fields are those of `axis_field`."""
 
     section: str
     name: str
@@ -28,25 +26,22 @@ class Axis:
     derived: str
     neutral: Value
     bounds: str
+    per_member: bool = False
 
     @property
     def key(self) -> str:
-        """The dotted key of sweep files; the column's name is the part behind the dot."""
+        """Return the dotted key of sweep files; the column's name is the part behind the dot."""
         return f"{self.section}.{self.name}" if self.section else self.name
 
 
 @cache
 def axes() -> tuple[Axis, ...]:
-    """Every axis of a trial, section by section, the seed last."""
-    listed: list[Axis] = []
-    for section, part in Trial.model_fields.items():
-        if isinstance(part.annotation, type) and issubclass(part.annotation, BaseModel):
-            listed += [_describe(section, name, field) for name, field in part.annotation.model_fields.items()]
-    return (*listed, _describe("", "seed", Trial.model_fields["seed"]))
+    """Return every axis of a trial, section by section, the seed last."""
+    return tuple(_describe(key, field) for key, field in Trial.axis_fields())
 
 
 def as_markdown() -> str:
-    """The axes page: one row for each key of a sweep file."""
+    """Return the axes page: one row for each key of a sweep file."""
     lines = [
         "# Axes: the keys of a sweep file",
         "",
@@ -73,7 +68,8 @@ def as_markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _describe(section: str, name: str, field: Any) -> Axis:
+def _describe(key: str, field: Any) -> Axis:
+    section, _, name = key.rpartition(".")
     members = typing.get_args(field.annotation) if _is_union(field.annotation) else (field.annotation,)
     base = next(m for m in members if m is not type(None))
     choices = typing.get_args(base)

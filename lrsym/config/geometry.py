@@ -14,7 +14,7 @@ CAPTIONS = {"left": ("left",), "both": ("left", "right"), "above": ("above",), "
 
 
 def holds(relation: str, first: int, second: int, *, n_columns: int) -> bool:
-    """Whether what stands on cell `first` is in `relation` to what stands on cell `second`."""
+    """Return whether what stands on cell `first` is in `relation` to what stands on cell `second`."""
     (row, column), (other_row, other_column) = divmod(first, n_columns), divmod(second, n_columns)
     if relation == "above":
         return row < other_row
@@ -23,7 +23,7 @@ def holds(relation: str, first: int, second: int, *, n_columns: int) -> bool:
 
 @cache
 def layouts(n_columns: int, n_rows: int, n_objects: int, captions: str) -> tuple[tuple[int, ...], ...]:
-    """Every set of cells for `n_objects` objects of which each two stand in a relation that the captions name.
+    """Return every set of cells for `n_objects` objects of which each two stand in a relation that the captions name.
 
     The cells of a layout go from left to right, those of one column from top to bottom; where captions name `above`
     alone, from top to bottom and then from left to right. The objects of an ordered tuple stand on them in turn.
@@ -41,7 +41,7 @@ def layouts(n_columns: int, n_rows: int, n_objects: int, captions: str) -> tuple
 
 @cache
 def mean_true(n_columns: int, n_rows: int, n_objects: int, captions: str) -> float:
-    """How many captions are true of a scene with several objects, mean over its layouts."""
-    every = layouts(n_columns, n_rows, n_objects, captions)
-    pairs = [pair for layout in every for pair in permutations(layout, 2)]
-    return sum(holds(r, a, b, n_columns=n_columns) for a, b in pairs for r in CAPTIONS[captions]) / len(every)
+    """Return how many captions are true of a scene with several objects, mean over its layouts."""
+    all_layouts = layouts(n_columns, n_rows, n_objects, captions)
+    pairs = [pair for layout in all_layouts for pair in permutations(layout, 2)]
+    return sum(holds(r, a, b, n_columns=n_columns) for a, b in pairs for r in CAPTIONS[captions]) / len(all_layouts)

@@ -9,7 +9,7 @@ from pydantic import model_validator
 from lrsym.config.section import ConfigSection, Value, axis_field
 
 MAX_WIDTH, MAX_BLOCKS = 8192, 64
-"""Far beyond any use; they keep a typing error from becoming an overflow."""
+"""Bounds widths and counts of blocks far beyond any use, so that a typing error does not become an overflow."""
 
 PRESETS: dict[str, dict[str, Value]] = {
     "simplified": {
@@ -44,14 +44,22 @@ class ModelConfig(ConfigSection):
         "code base the paper started from",
         'Multiplier of the token embeddings before positions are added; "sqrt_d_model" or a number.',
         derived="sqrt(d_model)",
+        per_member=True,
         gt=0,
     )
-    init_token_std: float = axis_field(0.02, "", "recipe", "Standard deviation of token embeddings at the start.", ge=0)
+    init_token_std: float = axis_field(
+        0.02, "", "recipe", "Standard deviation of token embeddings at the start.", per_member=True, ge=0
+    )
     init_position_std: float = axis_field(
-        0.02, "", "recipe", "Standard deviation of position embeddings at the start.", ge=0
+        0.02, "", "recipe", "Standard deviation of position embeddings at the start.", per_member=True, ge=0
     )
     init_weight_gain: float = axis_field(
-        1.0, "", "recipe", "Attention and projection weights start at N(0, gain / sqrt(d_model)).", ge=0
+        1.0,
+        "",
+        "recipe",
+        "Attention and projection weights start at N(0, gain / sqrt(d_model)).",
+        per_member=True,
+        ge=0,
     )
 
     vision_blocks: int = axis_field(
@@ -84,6 +92,7 @@ class ModelConfig(ConfigSection):
         "0..1",
         "paper: 0.1",
         "Share of entries dropped in training, from embeddings and from what attention and MLP add.",
+        per_member=True,
         neutral=0.0,
         ge=0,
         lt=1,

@@ -1,4 +1,4 @@
-"""The scenes of a trial: what is seen, and which of it is trained on. Sources as in `lrsym.config.section`."""
+"""The scenes of a trial: which there are, and which of them are trained on. Sources as in `lrsym.config.section`."""
 
 import math
 from collections.abc import Mapping
@@ -10,12 +10,13 @@ from lrsym.config.geometry import layouts, mean_true
 from lrsym.config.section import ConfigSection, axis_field
 
 MAX_CELLS, MAX_TRIPLE_SCENES = 64, 20_000_000
-"""Far beyond any use; they keep a typing error from becoming an overflow. All scenes of three objects are shuffled for
-each trial: 20 million take three seconds and half a GB."""
+"""Bounds the pixels of an image and the scenes of three objects, far beyond any use, so that a typing error does not
+become an overflow. All scenes of three objects are shuffled for each trial: 20 million take three seconds and half a
+GB."""
 
 
 class SceneConfig(ConfigSection):
-    """What is seen: the scenes, and which of them are trained on."""
+    """Which scenes there are, and which of them are trained on."""
 
     section = "scenes"
 
@@ -32,19 +33,37 @@ class SceneConfig(ConfigSection):
         le=512,
     )
     n_pair_labels: int = axis_field(
-        15, "labels", "paper (N_pair)", "Label diversity: labels whose ordered pairs are all trained.", ge=2, le=512
+        15,
+        "labels",
+        "paper (N_pair)",
+        "Label diversity: labels whose ordered pairs are all trained.",
+        per_member=True,
+        ge=2,
+        le=512,
     )
     n_heldout_labels: int = axis_field(
-        5, "labels", "paper (N_val)", "Labels trained alone only; their pairs are the unseen pairs.", ge=0, le=512
+        5,
+        "labels",
+        "paper (N_val)",
+        "Labels trained alone only; their pairs are the unseen pairs.",
+        per_member=True,
+        ge=0,
+        le=512,
     )
     positions_per_label: int = axis_field(
-        5, "scenes", "paper (n_1)", "Single-object scenes trained for each label, at distinct positions.", ge=1
+        5,
+        "scenes",
+        "paper (n_1)",
+        "Single-object scenes trained for each label, at distinct positions.",
+        per_member=True,
+        ge=1,
     )
     layouts_per_pair: int = axis_field(
         10,
         "scenes",
         "paper (n_2)",
         "Layout diversity: scenes trained for each ordered pair, with distinct layouts.",
+        per_member=True,
         ge=1,
     )
     coverage: float = axis_field(
@@ -52,6 +71,7 @@ class SceneConfig(ConfigSection):
         "0..1",
         "ours",
         "Share of the pairs of the pair labels that are trained, drawn at random.",
+        per_member=True,
         neutral=1.0,
         gt=0,
         le=1,
@@ -61,6 +81,7 @@ class SceneConfig(ConfigSection):
         "",
         "ours",
         "Orders in which a pair of labels is trained; one: either a left of b or b left of a, drawn at random.",
+        per_member=True,
         neutral="both",
     )
     captions: Literal["left", "both", "above", "left+above"] = axis_field(
@@ -78,9 +99,9 @@ class SceneConfig(ConfigSection):
     @classmethod
     def _derive(cls, given: Any) -> Any:
         if isinstance(given, Mapping) and "n_labels" not in given:
-            parts = [given.get(k, cls.model_fields[k].default) for k in ("n_pair_labels", "n_heldout_labels")]
-            if all(type(part) is int for part in parts):
-                return {**given, "n_labels": sum(parts)}
+            counts = [given.get(k, cls.model_fields[k].default) for k in ("n_pair_labels", "n_heldout_labels")]
+            if all(type(count) is int for count in counts):
+                return {**given, "n_labels": sum(counts)}
         return given
 
     @model_validator(mode="after")
@@ -122,10 +143,10 @@ class SceneConfig(ConfigSection):
                 f"got {self.layouts_per_pair}; lower it or raise n_positions"
             )
         used = self.n_pair_labels + self.n_heldout_labels
-        every = math.perm(used, self.n_objects) * self.n_layouts
-        if self.n_objects > 2 and every > MAX_TRIPLE_SCENES:
+        n_scenes = math.perm(used, self.n_objects) * self.n_layouts
+        if self.n_objects > 2 and n_scenes > MAX_TRIPLE_SCENES:
             raise ValueError(
-                f"three objects of {used} labels in {self.n_layouts:,} layouts make {every:,} scenes, more than "
+                f"three objects of {used} labels in {self.n_layouts:,} layouts make {n_scenes:,} scenes, more than "
                 f"{MAX_TRIPLE_SCENES:,}; lower n_pair_labels, n_positions or n_rows"
             )
         if not self.n_trained_pairs:
@@ -137,33 +158,36 @@ class SceneConfig(ConfigSection):
 
     @property
     def n_cells(self) -> int:
-        """Pixels of the image."""
+        """Return the number of pixels of the image."""
         return self.n_rows * self.n_positions
 
     @property
     def layouts(self) -> tuple[tuple[int, ...], ...]:
-        """Every layout of `n_objects` objects, as cells."""
+        """Return every layout of `n_objects` objects, as cells."""
         return layouts(self.n_positions, self.n_rows, self.n_objects, self.captions)
 
     @property
     def n_layouts(self) -> int:
-        """Layouts of `n_objects` objects; two objects in one row: pairs of positions p < q."""
+        """Return the number of layouts of `n_objects` objects; two objects in one row: pairs of positions p < q."""
         return len(self.layouts)
 
     @property
     def n_examples(self) -> int:
-        """Size of the training set, in scenes with a caption: a scene of which several captions are true counts for
-        each; of a grid with two relations, where that depends on the layout, the mean over layouts."""
+        """Return the size of the training set, in scenes with a caption.
+
+        A scene of which several captions are true counts for each; of a grid with two relations, where that depends on
+        the layout, the mean over layouts counts.
+        """
         true = mean_true(self.n_positions, self.n_rows, self.n_objects, self.captions)
         return self.n_labels * self.positions_per_label + round(self.n_trained_pairs * self.layouts_per_pair * true)
 
     @property
     def n_trained_pairs(self) -> int:
-        """Ordered pairs (with three objects: triples) in the training set."""
+        """Return how many ordered pairs (with three objects: triples) are in the training set."""
         return round(self.coverage * self._n_pair_choices)
 
     @property
     def _n_pair_choices(self) -> int:
-        """Pairs that coverage is a share of: ordered ones, or each pair in its one order."""
+        """Return how many pairs coverage is a share of: ordered ones, or each pair in its one order."""
         count = math.perm if self.pair_orders == "both" else math.comb
         return count(self.n_pair_labels, self.n_objects)

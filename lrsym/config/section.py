@@ -8,25 +8,39 @@ seconds (docs/decisions/recipe.md).
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, cached_property, lru_cache
 from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 Value = int | float | str | bool | None
 
 
 def axis_field(
-    default: Any, unit: str, source: str, sentence: str, derived: str = "", neutral: Any = None, **bounds: Any
+    default: Any,
+    unit: str,
+    source: str,
+    sentence: str,
+    *,
+    derived: str = "",
+    neutral: Any = None,
+    per_member: bool = False,
+    **bounds: Any,
 ) -> Any:
     """Return the field of one axis: default, unit, source, sentence; `derived` names the rule of a computed default.
 
     `neutral` belongs to an axis that came after the first rows: the value that does what the trainer did without
     the axis. It is not part of the identity, so it must never change, whatever becomes of the default.
+
+    `per_member` says that the members of a pack may differ in the axis: that its user reads it from each trial, and
+    that no shape depends on it. Otherwise trials that differ in it are never packed together (`Trial.static_shape`).
     """
-    extra: dict[str, Any] = {"unit": unit, "source": source, "derived": derived, "neutral": neutral}
+    extra: dict[str, Any] = {
+        "unit": unit, "source": source, "derived": derived, "neutral": neutral, "per_member": per_member,
+    }  # fmt: skip
     return Field(default=default, description=sentence, json_schema_extra=extra, **bounds)
 
 
@@ -46,6 +60,15 @@ class ConfigSection(BaseModel):
         """
         axes = _canonical_form(type(self))
         return "".join(map(_json_pair, axes.keys, axes.neutral, axes.values_of(self.__dict__)))
+
+    @classmethod
+    def axis_fields(cls) -> Iterator[tuple[str, FieldInfo]]:
+        """Yield the dotted key and the field of every axis of the section and of the sections in it."""
+        for name, field in cls.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, ConfigSection):
+                yield from ((f"{name}.{key}", axis) for key, axis in field.annotation.axis_fields())
+            else:
+                yield name, field
 
 
 class _CanonicalForm(NamedTuple):

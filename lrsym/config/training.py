@@ -8,7 +8,7 @@ from pydantic import model_validator
 from lrsym.config.section import ConfigSection, axis_field
 
 MAX_STEPS = 10**9
-"""Far beyond any use; it keeps a typing error from becoming an overflow."""
+"""Bounds counts of steps far beyond any use, so that a typing error does not become an overflow."""
 
 
 class OptimConfig(ConfigSection):
@@ -16,32 +16,43 @@ class OptimConfig(ConfigSection):
 
     section = "optim"
 
-    learning_rate: float = axis_field(1e-3, "", "recipe (paper: 1e-4)", "AdamW's rate after warm-up.", gt=0)
-    weight_decay: float = axis_field(0.2, "", "paper", "Decoupled decay of every parameter but the temperature.", ge=0)
-    beta1: float = axis_field(0.9, "", "recipe", "AdamW's first-moment decay.", ge=0, lt=1)
-    beta2: float = axis_field(0.98, "", "recipe", "AdamW's second-moment decay.", ge=0, lt=1)
-    epsilon: float = axis_field(1e-6, "", "CLIP", "Added to AdamW's denominator.", gt=0)
+    learning_rate: float = axis_field(
+        1e-3, "", "recipe (paper: 1e-4)", "AdamW's rate after warm-up.", per_member=True, gt=0
+    )
+    weight_decay: float = axis_field(
+        0.2, "", "paper", "Decoupled decay of every parameter but the temperature.", per_member=True, ge=0
+    )
+    beta1: float = axis_field(0.9, "", "recipe", "AdamW's first-moment decay.", per_member=True, ge=0, lt=1)
+    beta2: float = axis_field(0.98, "", "recipe", "AdamW's second-moment decay.", per_member=True, ge=0, lt=1)
+    epsilon: float = axis_field(1e-6, "", "CLIP", "Added to AdamW's denominator.", per_member=True, gt=0)
     warmup_steps: int = axis_field(
-        100, "steps", "recipe", "Steps over which the rate rises linearly.", ge=0, le=MAX_STEPS
+        100, "steps", "recipe", "Steps over which the rate rises linearly.", per_member=True, ge=0, le=MAX_STEPS
     )
     batch_size: int = axis_field(
         256, "scenes", "recipe (paper: 50)", "Scenes, each with its caption, in a batch.", ge=2
     )
     steps: int | None = axis_field(
-        3000, "steps", "recipe", "Fixed-step arm: optimiser steps. Give this or epochs.", ge=1, le=MAX_STEPS
+        3000,
+        "steps",
+        "recipe",
+        "Fixed-step arm: optimiser steps. Give this or epochs.",
+        per_member=True,
+        ge=1,
+        le=MAX_STEPS,
     )
     epochs: int | None = axis_field(
         None,
         "epochs",
         "paper: 10,000",
         "Fixed-epoch arm: passes over the training set; steps follow from its size.",
+        per_member=True,
         ge=1,
     )
     replacement: bool = axis_field(
-        True, "", "recipe", "Draw batches with replacement; without, each epoch is one shuffled pass."
+        True, "", "recipe", "Draw batches with replacement; without, each epoch is one shuffled pass.", per_member=True
     )
     temperature: float = axis_field(
-        0.07, "", "CLIP", "Temperature at the start; learned, logit scale at most 100.", gt=0
+        0.07, "", "CLIP", "Temperature at the start; learned, logit scale at most 100.", per_member=True, gt=0
     )
 
     @model_validator(mode="before")
@@ -70,4 +81,6 @@ class EvalConfig(ConfigSection):
         "log", "", "ours", "Spacing of the evaluations: log from 1 % of the steps to the last, or linear."
     )
     points: int = axis_field(20, "evaluations", "ours", "Evaluations along a learning curve.", ge=1, le=1000)
-    threshold: float = axis_field(0.9, "", "ours", "Accuracy that counts as reached in steps-to-threshold.", gt=0, le=1)
+    threshold: float = axis_field(
+        0.9, "", "ours", "Accuracy that counts as reached in steps-to-threshold.", per_member=True, gt=0, le=1
+    )

@@ -2,9 +2,10 @@
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
-from functools import cached_property
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, cached_property
+from operator import attrgetter
+from typing import Any, Self, cast
 
 from lrsym.config.model import ModelConfig
 from lrsym.config.scene import SceneConfig
@@ -22,13 +23,15 @@ class Trial(ConfigSection):
     model: ModelConfig = ModelConfig()
     optim: OptimConfig = OptimConfig()
     eval: EvalConfig = EvalConfig()
-    seed: int = axis_field(0, "", "", "Root of every random stream of the trial; seeds are replicates.", ge=0, lt=2**63)
+    seed: int = axis_field(
+        0, "", "", "Root of every random stream of the trial; seeds are replicates.", per_member=True, ge=0, lt=2**63
+    )
 
     @classmethod
     def from_axes(cls, values: Mapping[str, Any]) -> Self:
         """Return the trial with `values` by dotted key (`"optim.steps"`, `"seed"`), anything else at its default.
 
-        Raises pydantic's ValidationError where a value or a combination is not allowed.
+        Raise pydantic's ValidationError where a value or a combination is not allowed.
         """
         nested: dict[str, Any] = {}
         for key, value in values.items():
@@ -52,7 +55,7 @@ class Trial(ConfigSection):
 
     @property
     def n_steps(self) -> int:
-        """Optimiser steps in either arm; a last partial batch of the fixed-epoch arm is filled, not dropped."""
+        """Return the optimiser steps in either arm; a last partial batch of fixed epochs is filled, not dropped."""
         if self.optim.steps is not None:
             return self.optim.steps
         assert self.optim.epochs is not None
@@ -60,7 +63,7 @@ class Trial(ConfigSection):
 
     @property
     def evaluation_steps(self) -> tuple[int, ...]:
-        """Steps after which the trial is evaluated, ascending; the last step is always one of them."""
+        """Return the steps after which the trial is evaluated, ascending; the last step is always one of them."""
         last, points = self.n_steps, self.eval.points
         if self.eval.schedule == "linear":
             steps = {round(last * (i + 1) / points) for i in range(points)}
@@ -71,31 +74,29 @@ class Trial(ConfigSection):
 
     @property
     def static_shape(self) -> tuple[Value, ...]:
-        """What trials of one pack must share: the program of a step, steps and evaluation steps."""
-        return (*self.program, self.n_steps, self.eval.schedule, self.eval.points)
+        """Return what trials of one pack must share: the program of a step, the steps and the evaluation steps."""
+        _, read_all = _shared_axes(type(self))
+        return (self.n_steps, self.model.dropout > 0, *read_all(self))
 
     @property
     def program(self) -> tuple[Value, ...]:
-        """What decides the cost of a step: array shapes and batch size."""
-        s, m = self.scenes, self.model
-        return (
-            s.n_positions,
-            s.n_rows,
-            s.n_objects,
-            s.n_labels,
-            s.captions,
-            m.kind,
-            m.d_model,
-            m.n_heads,
-            m.vision_blocks,
-            m.text_blocks,
-            m.repeats,
-            m.d_mlp,
-            m.layer_norm,
-            m.dropout > 0,
-            m.positions,
-            self.optim.batch_size,
-        )
+        """Return what decides the cost of a step: array shapes and batch size.
+
+        These are the axes that are not declared `per_member`, but those of `eval`. Dropout is: its rate may differ, but
+        a pack without dropout has a shorter program.
+        """
+        read_program, _ = _shared_axes(type(self))
+        return (self.model.dropout > 0, *read_program(self))
+
+
+Reader = Callable[[Trial], tuple[Value, ...]]
+
+
+@cache
+def _shared_axes(trial_type: type[Trial]) -> tuple[Reader, Reader]:
+    """Return what reads the axes that members of a pack must share off a trial: those of its program, and all."""
+    shared = [key for key, field in trial_type.axis_fields() if not cast(dict, field.json_schema_extra)["per_member"]]
+    return attrgetter(*(key for key in shared if not key.startswith("eval."))), attrgetter(*shared)
 
 
 def trial_ids(sections: Iterable[ConfigSection], seeds: Iterable[int]) -> list[str]:

@@ -16,9 +16,9 @@ from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
 from lrsym.testbed.mechanism.inspection import contributions, mirrored_scenes, readout_attention
 from lrsym.testbed.mechanism.mechanism import ablations
 from lrsym.testbed.model.encoder import encode
-from lrsym.testbed.model.parameters import ModelShape
+from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.model.scores import all_score_tables
-from lrsym.testbed.model.trained import TrainedModel
+from lrsym.testbed.model.shape import ModelShape
 from lrsym.testbed.training.contrastive import cosine
 
 ENCODERS = {"vision", "text"}
@@ -40,14 +40,14 @@ def check_kind(trial: Trial) -> None:
 
 
 @torch.no_grad()
-def explain(model: TrainedModel, row: pl.DataFrame) -> Explanation:
+def explain(model: PackModel, row: pl.DataFrame) -> Explanation:
     """Everything the page of `model` shows; `row` is the trial's row of the table `trials`."""
     scenes = model.trial.scenes
     tokens = mirrored_scenes(scenes)
-    data = PackData.of([model.trial], device=model.flat.device)
-    candidates = Candidates.of(scenes, data)
-    accuracies = evaluate(model.layout, model.flat, data, candidates, scale=model.scale)
-    left_out = ablations(model.layout, model.flat, data, candidates, scale=model.scale)
+    data = PackData.of([model.trial], device=model.device)
+    candidates = Candidates.of(data)
+    accuracies = evaluate(model, data, candidates)
+    left_out = ablations(model, data, candidates)
     maps = _frame(_maps(model), head=int, term=str, query=str, key=str, value=float)
     shown = _captions(scenes, tokens)
     return Explanation(
@@ -90,11 +90,8 @@ def caption_words(scenes: SceneConfig, caption: int) -> list[str]:
 
 
 def _values(accuracies: Accuracies) -> list[Record]:
-    columns = torch.stack(list(accuracies.values()))[:, 0].tolist()
-    return [
-        {"split": split, "metric": metric, "value": None if v != v else v}
-        for (split, metric), v in zip(accuracies, columns, strict=True)
-    ]
+    (values,) = accuracies.members()
+    return [{"split": split, "metric": metric, "value": value} for (split, metric), value in values.items()]
 
 
 def _left_out(found: Iterable[tuple[str, Accuracies]]) -> Iterator[Record]:
@@ -120,11 +117,11 @@ def _captions(scenes: SceneConfig, tokens: np.ndarray) -> list[list[int]]:
     return [[int(caption) for caption in row if caption >= 0] for row in true]
 
 
-def _scored(model: TrainedModel, data: PackData, tokens: np.ndarray, shown: list[list[int]]) -> Iterator[Record]:
+def _scored(model: PackModel, data: PackData, tokens: np.ndarray, shown: list[list[int]]) -> Iterator[Record]:
     scenes = model.trial.scenes
-    weights, layout, rows = model.weights, model.layout, torch.from_numpy(tokens).to(model.flat.device)
-    image, _ = encode(weights["vision"], layout.vision, rows, scale=model.scale)
-    text, _ = encode(weights["text"], layout.text, data.captions, scale=model.scale)
+    weights, shape, rows = model.weights, model.shape, torch.from_numpy(tokens).to(model.device)
+    image, _ = encode(weights["vision"], shape.vision, rows, scale=model.embedding_scale)
+    text, _ = encode(weights["text"], shape.text, data.captions, scale=model.embedding_scale)
     scores = cosine(image, text)[0].cpu().numpy()
     for number, captions in enumerate(shown):
         for caption in captions:
@@ -144,15 +141,15 @@ def _shown_tokens(scenes: SceneConfig) -> list[int]:
     return [sc.cls_token(scenes), 0, *labels.tolist()]
 
 
-def _maps(model: TrainedModel) -> Iterator[Record]:
-    scenes, shape = model.trial.scenes, model.layout.vision
+def _maps(model: PackModel) -> Iterator[Record]:
+    scenes, shape = model.trial.scenes, model.shape.vision
     if not shape.has_terms:
         return
     tokens = _shown_tokens(scenes)
     places = list(range(shape.length))
     entries = {"E": [(t, token_name(scenes, t)) for t in tokens], "P": [(p, position_name(scenes, p)) for p in places]}
     entries["B"] = [(0, "bias")]
-    for term, table in all_score_tables(model.weights["vision"], shape, model.scale).items():
+    for term, table in all_score_tables(model.weights["vision"], shape, model.embedding_scale).items():
         values = table[0].reshape(shape.n_heads, -1, table.shape[-1]).cpu().numpy()
         for head, of_head in enumerate(values):
             for query, query_name in entries[term[0]]:
@@ -165,30 +162,30 @@ def _readout(maps: pl.DataFrame) -> pl.DataFrame:
     return maps.filter(pl.col("query").is_in(["[CLS]", "bias"]))
 
 
-def _contributions(model: TrainedModel, tokens: np.ndarray) -> Iterator[Record]:
-    shape, rows = model.layout.vision, torch.from_numpy(tokens).to(model.flat.device)
-    terms = contributions(model.weights["vision"], shape, model.scale, rows) if shape.has_terms else {}
+def _contributions(model: PackModel, tokens: np.ndarray) -> Iterator[Record]:
+    shape, rows = model.shape.vision, torch.from_numpy(tokens).to(model.device)
+    terms = contributions(model.weights["vision"], shape, model.embedding_scale, rows) if shape.has_terms else {}
     for term, table in terms.items():
         for (scene, head, place), value in np.ndenumerate(table[0].cpu().numpy()):
             yield {"scene": scene, "head": head, "term": term, "place": place, "value": float(value)}
 
 
-def _vision_attention(model: TrainedModel, tokens: np.ndarray) -> Iterator[Record]:
-    rows = torch.from_numpy(tokens).to(model.flat.device)
+def _vision_attention(model: PackModel, tokens: np.ndarray) -> Iterator[Record]:
+    rows = torch.from_numpy(tokens).to(model.device)
     for number, table in enumerate(
-        readout_attention(model.weights["vision"], model.layout.vision, model.scale, rows), start=1
+        readout_attention(model.weights["vision"], model.shape.vision, model.embedding_scale, rows), start=1
     ):
         for (scene, head, place), value in np.ndenumerate(table[0].cpu().numpy()):
             yield {"scene": scene, "application": number, "head": head, "place": place, "value": float(value)}
 
 
-def _text_attention(model: TrainedModel, shown: list[list[int]]) -> Iterator[Record]:
+def _text_attention(model: PackModel, shown: list[list[int]]) -> Iterator[Record]:
     scenes = model.trial.scenes
     captions = [*dict.fromkeys(caption for of_scene in shown for caption in of_scene)]
-    rows = torch.from_numpy(sc.caption_tokens(scenes)[captions]).to(model.flat.device)
+    rows = torch.from_numpy(sc.caption_tokens(scenes)[captions]).to(model.device)
     words = [caption_words(scenes, caption) for caption in captions]
     for number, table in enumerate(
-        readout_attention(model.weights["text"], model.layout.text, model.scale, rows), start=1
+        readout_attention(model.weights["text"], model.shape.text, model.embedding_scale, rows), start=1
     ):
         for (caption, head, place), value in np.ndenumerate(table[0].cpu().numpy()):
             named = {"caption": sc.caption_text(scenes, captions[caption]), "token": words[caption][place]}

@@ -8,11 +8,11 @@ from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
 from lrsym.sweep.execution.weights import has_weights, load_weights, save_weights
 from lrsym.testbed.data.pack_data import PackData
-from lrsym.testbed.model.trained import TrainedModel
+from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.training import fit
 
 
-def trained_model(root: str, trial: Trial, *, device: str, report: Callable[[float], None]) -> TrainedModel:
+def trained_model(root: str, trial: Trial, *, device: str, report: Callable[[float], None]) -> PackModel:
     """The model of `trial`; where its weights are not in the store at `root`, they are there afterwards.
 
     `report` hears the fraction of steps done, if it is trained. Raises UsageError if training diverges.
@@ -22,7 +22,7 @@ def trained_model(root: str, trial: Trial, *, device: str, report: Callable[[flo
     return load_weights(root, trial.trial_id, device=device)
 
 
-def retrain(trial: Trial, *, device: str, report: Callable[[float], None]) -> TrainedModel:
+def retrain(trial: Trial, *, device: str, report: Callable[[float], None]) -> PackModel:
     """The model after the last step. Raises UsageError if training diverges."""
     chosen, last = torch.device(device), None
     for last in fit([trial], PackData.of([trial], device=chosen), device=chosen):
@@ -33,4 +33,4 @@ def retrain(trial: Trial, *, device: str, report: Callable[[float], None]) -> Tr
             f"trial {trial.trial_id} diverged at step {step} when it was trained again, though its row says done; "
             "train it on hardware like that of its run (table runs), or with another --device"
         )
-    return TrainedModel.of(trial, last.parameters)
+    return last.model

@@ -1,4 +1,4 @@
-"""Accuracies of a pack on its splits: scores of every scene against every caption, then four counts.
+"""Accuracies of a pack on its splits: scores of every scene against every caption, then its credit in each metric.
 
 Every member is scored on its own scenes. Definitions stand in `lrsym.vocabulary` (METRICS); candidates follow
 arXiv:2601.12809 where it states them.
@@ -15,22 +15,42 @@ from torch import Tensor
 
 from lrsym.config.scene import SceneConfig
 from lrsym.testbed.data import scenes as sc
-from lrsym.testbed.data.pack_data import PackData, filled
+from lrsym.testbed.data.pack_data import PackData, pad_rows
 from lrsym.testbed.model.autoregressive import PrefixTree
-from lrsym.testbed.model.encoder import encode, scenes_along
-from lrsym.testbed.model.parameters import EncoderShape, Flat, ModelShape
+from lrsym.testbed.model.encoder import encode, scene_projector
+from lrsym.testbed.model.pack_model import PackModel
+from lrsym.testbed.model.shape import EncoderShape
 from lrsym.vocabulary import METRICS, SPLITS
 
-CHUNK_CELLS = {"cpu": 1 << 20, "cuda": 1 << 26}
-"""Numbers held at a time for each scene of each trial, its scores or what they come from: 4 MB, near the cache of a
-core, or 256 MB."""
+MAX_CHUNK_NUMBERS = {"cpu": 1 << 20, "cuda": 1 << 26}
+"""Bounds the numbers held at a time for the scenes of all trials, their scores or what they come from: 4 MB, near the
+cache of a core, or 256 MB."""
 
-TABLE_CELLS = 1 << 26
-"""Numbers in tables of row, head and caption that are held at a time, 256 MB: where a pack has more, some members are
-evaluated after the others."""
+MAX_TABLE_NUMBERS = 1 << 26
+"""Bounds the numbers in tables of row, head and caption that are held at a time, 256 MB: where a pack has more, some
+members are evaluated after the others."""
 
-Accuracies = dict[tuple[str, str], Float[Tensor, " trial"]]
-"""By (split, metric); NaN where a metric is not defined on a split."""
+
+@dataclass(frozen=True)
+class Accuracies:
+    """Accuracies of a pack: `values[i, s, m]` is that of member i on `splits[s]` in `metrics[m]`, 0..1.
+
+    NaN where a metric is not defined on a split.
+    """
+
+    values: Float[Tensor, "trial split metric"]
+    splits: tuple[str, ...]
+    metrics: tuple[str, ...] = tuple(METRICS)
+
+    def __getitem__(self, split_and_metric: tuple[str, str]) -> Float[Tensor, " trial"]:
+        split, metric = split_and_metric
+        return self.values[:, self.splits.index(split), self.metrics.index(metric)]
+
+    def members(self) -> list[dict[tuple[str, str], float | None]]:
+        """Return for each member its accuracies by (split, metric), None for NaN; in one transfer from the device."""
+        keys = [(split, metric) for split in self.splits for metric in self.metrics]
+        rows = self.values.flatten(1).tolist()
+        return [{key: None if v != v else v for key, v in zip(keys, row, strict=True)} for row in rows]
 
 
 @dataclass(frozen=True)
@@ -48,21 +68,21 @@ class Candidates:
     scenes: dict[str, Int[Tensor, "trial scene"]]
 
     @classmethod
-    def of(cls, scenes: SceneConfig, data: PackData) -> "Candidates":
-        """The candidates of a pack."""
-        every, device = np.arange(sc.n_captions(scenes)), data.captions_of.device
-        captions_of = data.captions_of.cpu().numpy()
-        own, outside = {}, {}
+    def of(cls, data: PackData) -> "Candidates":
+        """Return the candidates of a pack."""
+        shared, device = data.trials[0].scenes, data.captions_of.device  # PackData has compared the captions of all
+        every, captions_of = np.arange(sc.n_captions(shared)), data.captions_of.cpu().numpy()
+        numbers, outside = {}, {}
         for split in SPLITS:
             of_members = [member[split] for member in data.splits]
-            away = np.full((len(of_members), len(every)), -np.inf, dtype=np.float32)
-            for row, numbers in zip(away, of_members, strict=True):
-                true = captions_of[numbers]
+            is_outside = np.full((len(of_members), len(every)), -np.inf, dtype=np.float32)
+            for row, of_member in zip(is_outside, of_members, strict=True):
+                true = captions_of[of_member]
                 row[true[true >= 0]] = 0
-            own[split] = torch.from_numpy(filled(of_members, -1)).to(device)
-            outside[split] = torch.from_numpy(away).to(device)
-        swapped, siblings = (torch.from_numpy(f).to(device) for f in (sc.swap(scenes, every), _siblings(scenes)))
-        return cls(swapped, siblings, outside, own)
+            numbers[split] = torch.from_numpy(pad_rows(of_members, -1)).to(device)
+            outside[split] = torch.from_numpy(is_outside).to(device)
+        swapped, siblings = (torch.from_numpy(f).to(device) for f in (sc.swap(shared, every), _siblings(shared)))
+        return cls(swapped, siblings, outside, numbers)
 
 
 def _siblings(scenes: SceneConfig) -> Int[np.ndarray, "caption sibling"]:
@@ -75,91 +95,96 @@ def _siblings(scenes: SceneConfig) -> Int[np.ndarray, "caption sibling"]:
 
 
 def evaluate(
-    layout: ModelShape,
-    flat: Flat,
+    model: PackModel,
     data: PackData,
     candidates: Candidates,
     *,
-    scale: Float[Tensor, " trial"],
     splits: Collection[str] = tuple(SPLITS),
     left_out: Collection[str] = (),
+    max_chunk_numbers: int | None = None,
+    max_table_numbers: int = MAX_TABLE_NUMBERS,
 ) -> Accuracies:
-    """Accuracies on `splits`, with the terms in `left_out` missing from what sees the image."""
-    together = max(1, TABLE_CELLS // _table_cells(layout.vision, len(data.captions)))
-    found: list[Tensor] = []
-    for first in range(0, len(flat), together):
-        own = slice(first, first + together)
-        scores, cells = scorer(layout, flat[own], data, scale=scale[own], left_out=left_out)
-        chunk = max(1, CHUNK_CELLS[flat.device.type] // (cells * len(flat[own])))
-        shares = [_shares(scores, data, candidates, split=split, members=own, chunk=chunk) for split in splits]
-        found.append(torch.stack(shares, dim=1))
-    whole = torch.cat(found)
-    return {(split, metric): whole[:, s, m] for s, split in enumerate(splits) for m, metric in enumerate(METRICS)}
+    """Return the accuracies of every member of `model`, row i on the scenes of member i of `data`.
+
+    Terms named in `left_out` (vocabulary.ABLATIONS) are missing from what sees the image. The last two bound memory, by
+    default by MAX_CHUNK_NUMBERS of the device. Raise ValueError where a term does not exist, or a member has no data.
+    """
+    if len(model) != len(data.trials):
+        raise ValueError(f"evaluate needs the data of the model's {len(model)} trials, got those of {len(data.trials)}")
+    max_chunk_numbers = max_chunk_numbers or MAX_CHUNK_NUMBERS[model.device.type]
+    together = max(1, max_table_numbers // _table_numbers(model.shape.vision, len(data.captions)))
+    values: list[Tensor] = []
+    for first in range(0, len(model), together):
+        members = slice(first, first + together)
+        score, numbers_per_scene = _scorer(model[members], data, left_out=left_out)
+        chunk = max(1, max_chunk_numbers // (numbers_per_scene * len(model[members])))
+        means = [_mean_credit(score, data, candidates, split=s, members=members, chunk=chunk) for s in splits]
+        values.append(torch.stack(means, dim=1))
+    return Accuracies(torch.cat(values), tuple(splits))
 
 
-def _shares(
-    scores: "Scores", data: PackData, candidates: Candidates, *, split: str, members: slice, chunk: int
+def _mean_credit(
+    score: "Scorer", data: PackData, candidates: Candidates, *, split: str, members: slice, chunk: int
 ) -> Float[Tensor, "trial metric"]:
-    """Mean credit of some members' scenes of a split, looked at `chunk` at a time; NaN where there is none."""
-    every, outside = candidates.scenes[split][members], candidates.outside[split][members]
-    right = outside.new_zeros(len(every), len(METRICS))
+    """Return the mean credit of some members' scenes of a split, `chunk` of them at a time; NaN where there is none."""
+    numbers, outside = candidates.scenes[split][members], candidates.outside[split][members]
+    right = outside.new_zeros(len(numbers), len(METRICS))
     total = torch.zeros_like(right)
-    for scenes in every.split(chunk, dim=1) if every.shape[1] else ():
-        number = scenes.clamp(min=0)
-        credit, defined = grade(scores(number), data.captions_of[number], candidates, outside)
+    for scenes in numbers.split(chunk, dim=1) if numbers.shape[1] else ():
+        existing = scenes.clamp(min=0)
+        credit, defined = scene_credit(score(existing), data.captions_of[existing], candidates, outside)
         counted = defined & (scenes >= 0)[:, :, None]
         right += (credit * counted).sum(dim=1)
         total += counted.sum(dim=1)
     return right / total
 
 
-Scores = Callable[[Int[Tensor, "trial scene"]], Float[Tensor, "trial scene caption"]]
+Scorer = Callable[[Int[Tensor, "trial scene"]], Float[Tensor, "trial scene caption"]]
 """From numbers of scenes of each member."""
 
 
-def scorer(
-    layout: ModelShape, flat: Flat, data: PackData, *, scale: Float[Tensor, " trial"], left_out: Collection[str]
-) -> tuple[Scores, int]:
-    """What scores scenes against every caption, higher is better, and the numbers that it holds for each scene.
+def _scorer(model: PackModel, data: PackData, *, left_out: Collection[str]) -> tuple[Scorer, int]:
+    """Return what scores scenes against every caption, higher is better, and the numbers it holds for each scene.
 
-    The image embedding times the caption's direction (the cosine but for a factor that all captions of a scene share),
-    or a decoder's log likelihood of the caption.
+    A score is the product of the image embedding and the caption's direction (the cosine but for a factor that all
+    captions of a scene share), or a decoder's log likelihood of the caption.
     """
-    weights, vision = layout.views(flat), layout.vision
-    if layout.autoregressive:
+    weights, scale, vision = model.weights, model.embedding_scale, model.shape.vision
+    if model.shape.autoregressive:
         tree, decoder = PrefixTree.of(data.captions, vision), weights["decoder"]
         wide = tree.rows.positions.numel() * max(vision.d_model, vision.d_mlp)
         return (
             lambda number: tree.scores(decoder, vision, data.scenes[number], scale=scale, left_out=left_out),
-            max(wide, tree.cells * vision.n_heads),
+            max(wide, tree.n_query_key_pairs * vision.n_heads),
         )
-    text, _ = encode(weights["text"], layout.text, data.captions, scale=scale)
+    text, _ = encode(weights["text"], model.shape.text, data.captions, scale=scale)
     directions = torch.nn.functional.normalize(text, dim=2).mT
-    along = scenes_along(weights["vision"], vision, directions, scale=scale, left_out=left_out)
-    wide = vision.n_heads if vision.plain else max(vision.d_model, vision.d_mlp, vision.n_heads * vision.length)
-    cells = max(len(data.captions), vision.length * wide)
-    return lambda number: along(data.scenes[number], data.objects[number]), cells
+    project = scene_projector(weights["vision"], vision, directions, scale=scale, left_out=left_out)
+    single = vision.is_single_block
+    wide = vision.n_heads if single else max(vision.d_model, vision.d_mlp, vision.n_heads * vision.length)
+    numbers_per_scene = max(len(data.captions), vision.length * wide)
+    return lambda number: project(data.scenes[number], data.objects[number]), numbers_per_scene
 
 
-def _table_cells(vision: EncoderShape, n_captions: int) -> int:
-    """Numbers in the tables of a member that reads scenes along captions; other encoders have fewer."""
+def _table_numbers(vision: EncoderShape, n_captions: int) -> int:
+    """Return the numbers in the tables of a member that projects scenes on captions; other encoders have fewer."""
     return 2 * (vision.n_tokens + vision.length) * vision.n_heads * n_captions
 
 
-def grade(
+def scene_credit(
     scores: Float[Tensor, "trial scene caption"],
-    own: Int[Tensor, "trial scene true"],
+    true_captions: Int[Tensor, "trial scene true"],
     candidates: Candidates,
     outside: Float[Tensor, "trial caption"],
 ) -> tuple[Float[Tensor, "trial scene metric"], Bool[Tensor, "trial scene metric"]]:
-    """The credit of each scene in each metric, and whether the metric is defined for it; uses `scores` up.
+    """Return the credit of each scene in each metric, and whether the metric is defined for it. Overwrites `scores`.
 
-    `own` has the captions that are true of a scene, -1 where there is none; `outside` is that of the scenes' split.
+    `true_captions` are those that are true of a scene, -1 where there is none; `outside` is that of the scenes' split.
     Credit is 1 where a true caption is above every other one, else 0; in order it is the mean over the true captions of
     two labels, a half for a tie.
     """
-    exists = own >= 0
-    true = torch.where(exists, own, own.amax(dim=2, keepdim=True))
+    exists = true_captions >= 0
+    true = torch.where(exists, true_captions, true_captions.amax(dim=2, keepdim=True))
     swapped, sets = candidates.swapped[true], candidates.siblings[true].flatten(2)
     paired = (swapped != true) & exists
     of_true, of_swapped, of_set = (scores.gather(2, captions) for captions in (true, swapped, sets))
@@ -170,7 +195,7 @@ def grade(
     best, best_of_set = of_true.amax(dim=2), of_set.amax(dim=2)
     of_wrong = of_set.masked_fill_((sets[:, :, :, None] == true[:, :, None]).any(dim=3), -torch.inf)
     wrong = of_wrong.amax(dim=2)
-    wrong_inside = (of_wrong + outside[:, None].expand(-1, own.shape[1], -1).gather(2, sets)).amax(dim=2)
+    wrong_inside = (of_wrong + outside[:, None].expand(-1, true.shape[1], -1).gather(2, sets)).amax(dim=2)
     elsewhere = scores.scatter_(2, sets, -torch.inf).amax(dim=2)
     elsewhere_inside = scores.add_(outside[:, None]).amax(dim=2)
     in_all = best > torch.maximum(wrong, elsewhere)
@@ -178,8 +203,8 @@ def grade(
     in_sets = best_of_set > elsewhere
     credit = {"order": order, "inset": in_split, "global": in_all, "labelset": in_sets}
     defined = {"order": paired.any(dim=2)}
-    every = torch.ones_like(in_all)
+    always = torch.ones_like(in_all)
     return (
         torch.stack([credit[metric].to(scores.dtype) for metric in METRICS], dim=2),
-        torch.stack([defined.get(metric, every) for metric in METRICS], dim=2),
+        torch.stack([defined.get(metric, always) for metric in METRICS], dim=2),
     )

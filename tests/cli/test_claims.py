@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -130,15 +131,15 @@ def test_run_trains_what_is_missing_once_and_then_judges(tmp_path):
 
 def test_ctrl_c_while_training_leaves_with_130_and_prints_no_verdict(tmp_path, monkeypatch):
     path = claims_file(tmp_path)
-    stopped = Outcome(run_id="r", statuses=Counter(), pending=4, interrupted=True, seconds=1.0)
-    monkeypatch.setattr(driver, "run_sweep", lambda *_: stopped)
+    stopped = Outcome(run_id="r", statuses=Counter(), pending=4, stopped_by=signal.SIGINT, seconds=1.0)
+    monkeypatch.setattr(driver, "run", lambda *_: stopped)
     assert lrsym("claims", path, "--results", tmp_path / "r", "--run", code=130) == ""
 
 
 def test_trials_that_fail_while_training_are_exit_code_1_after_the_verdicts(tmp_path, monkeypatch):
     path = claims_file(tmp_path)
-    failed = Outcome(run_id="r", statuses=Counter(crashed=4), pending=0, interrupted=False, seconds=1.0)
-    monkeypatch.setattr(driver, "run_sweep", lambda *_: failed)
+    failed = Outcome(run_id="r", statuses=Counter(crashed=4), pending=0, stopped_by=None, seconds=1.0)
+    monkeypatch.setattr(driver, "run", lambda *_: failed)
     assert "4 of 4 trials missing" in lrsym("claims", path, "--results", tmp_path / "r", "--run", "--no-page", code=1)
 
 

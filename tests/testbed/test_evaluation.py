@@ -1,7 +1,5 @@
 """Accuracies against an oracle that loops over scenes and compares captions one by one."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -9,8 +7,8 @@ import torch
 from lrsym.testbed.data import scenes as sc
 from lrsym.testbed.data.datasets import splits
 from lrsym.testbed.data.pack_data import PackData
-from lrsym.testbed.evaluation import Candidates, evaluate, grade
-from lrsym.vocabulary import METRICS, SPLITS
+from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate, scene_credit
+from lrsym.vocabulary import METRICS
 from tests.small_trials import CPU, Fitted, small, true_sentences
 from tests.textbook import TextbookClip
 
@@ -30,7 +28,7 @@ def by_hand(trial, scores):
     result = {}
     for split, numbers in splits(scenes, seed=trial.seed).items():
         if not len(numbers):
-            result |= {(split, m): math.nan for m in METRICS}
+            result |= {(split, m): None for m in METRICS}
             continue
         tokens = sc.scene_tokens(scenes, numbers)
         own = [{named.index(text) for text in true_sentences(scenes, row)} for row in tokens]
@@ -44,7 +42,7 @@ def by_hand(trial, scores):
             ahead = [score[n] > score[named.index(exchanged(named[n]))] for n in mine if len(labels[n]) == 2]
             if ahead:
                 credit["order"].append(np.mean(ahead))
-        result |= {(split, m): float(np.mean(c)) if c else math.nan for m, c in credit.items()}
+        result |= {(split, m): float(np.mean(c)) if c else None for m, c in credit.items()}
     return result
 
 
@@ -80,26 +78,23 @@ def test_every_accuracy_agrees_with_a_loop_over_scenes_and_captions(kind):
     changes = OTHER_SCENES[kind]
     trials = [small(seed=9, optim__steps=25, **changes)] if changes else TRIALS
     fitted = Fitted(trials)
-    flat = fitted.flat.double()  # so that rounding decides between no two captions
-    with torch.no_grad():
-        accuracies = evaluate(fitted.layout, flat, fitted.data, fitted.candidates, scale=fitted.scale.double())
-    assert set(accuracies) == {(s, m) for s in SPLITS for m in METRICS}
+    pack = fitted.model.map(torch.Tensor.double)  # so that rounding decides between no two captions
+    accuracies = evaluate(pack, fitted.data, fitted.candidates).members()
     for row, trial in enumerate(trials):
         sizes = (7, trial.scenes.n_cells, 12, 3)
         n_relations = len(sc.relations(trial.scenes))
         model = TextbookClip(*sizes, scale=trial.model.embedding_scale, temperature=0.07, n_relations=n_relations)
-        wanted = by_hand(trial, cosines(model.double().load(fitted.layout.views(flat), row), trial.scenes))
-        found = {key: value[row].item() for key, value in accuracies.items()}
-        assert found == pytest.approx(wanted, abs=1e-6, nan_ok=True)
-        assert any(0 < v < 1 for v in wanted.values())  # a model that is neither blank nor perfect
+        wanted = by_hand(trial, cosines(model.double().load(pack.weights, row), trial.scenes))
+        assert accuracies[row] == pytest.approx(wanted, abs=1e-6)
+        assert any(v is not None and 0 < v < 1 for v in wanted.values())  # a model that is neither blank nor perfect
 
 
 def test_order_is_undefined_for_single_objects_and_empty_splits_are_undefined():
     fitted = Fitted([small(scenes__positions_per_label=5)])
-    accuracies = evaluate(*fitted.arguments(), scale=fitted.scale)
+    accuracies = fitted.evaluate()
     assert all(accuracies["single", m].isnan().all() for m in METRICS)
     fitted = Fitted([small()])
-    accuracies = evaluate(*fitted.arguments(), scale=fitted.scale)
+    accuracies = fitted.evaluate()
     assert accuracies["single", "order"].isnan().all()
     assert not accuracies["single", "global"].isnan().any()
 
@@ -107,8 +102,8 @@ def test_order_is_undefined_for_single_objects_and_empty_splits_are_undefined():
 def grades(scores, own, trial=None):
     """Grades of hand-made scores [scene, caption] on the unseen split of a small trial."""
     trial = trial or small()
-    candidates = Candidates.of(trial.scenes, PackData.of([trial], device=CPU))
-    credit, defined = grade(scores.clone()[None], own[None], candidates, candidates.outside["unseen"])
+    candidates = Candidates.of(PackData.of([trial], device=CPU))
+    credit, defined = scene_credit(scores.clone()[None], own[None], candidates, candidates.outside["unseen"])
     return {metric: (credit[0, 0, i].item(), defined[0, 0, i].item()) for i, metric in enumerate(METRICS)}
 
 
@@ -153,7 +148,7 @@ def test_any_true_caption_is_a_hit_and_order_is_the_mean_over_them():
 
 def test_a_global_hit_is_a_hit_of_the_label_set_and_within_the_split():
     fitted = Fitted([small(optim__steps=60)])
-    accuracies = evaluate(*fitted.arguments(), scale=fitted.scale)
+    accuracies = fitted.evaluate()
     for split in ("seen", "unseen"):
         assert accuracies[split, "global"] <= accuracies[split, "labelset"]
         assert accuracies[split, "global"] <= accuracies[split, "inset"]
@@ -161,10 +156,10 @@ def test_a_global_hit_is_a_hit_of_the_label_set_and_within_the_split():
 
 def test_only_the_splits_asked_for_come_back_and_equal_the_whole():
     fitted = Fitted([small()])
-    whole = evaluate(*fitted.arguments(), scale=fitted.scale)
-    part = evaluate(*fitted.arguments(), scale=fitted.scale, splits=("seen",))
-    assert set(part) == {("seen", m) for m in METRICS}
-    assert all(torch.equal(part[key], whole[key]) for key in part)
+    whole = fitted.evaluate()
+    part = fitted.evaluate(splits=("seen",))
+    assert (part.splits, part.metrics) == (("seen",), tuple(METRICS))
+    assert all(torch.equal(part["seen", m], whole["seen", m]) for m in METRICS)
 
 
 NORMED = [small(seed=s, optim__steps=25, model__layer_norm="pre") for s in range(3)]
@@ -172,21 +167,24 @@ NORMED = [small(seed=s, optim__steps=25, model__layer_norm="pre") for s in range
 
 @pytest.mark.parametrize(("chunk", "tables"), [(1, 1 << 26), (3 * 7 * 49, 1 << 26), (3 * 7 * 49, 1)])
 @pytest.mark.parametrize("trials", [TRIALS, NORMED])
-def test_accuracies_do_not_depend_on_how_many_scenes_and_members_are_looked_at_together(
-    monkeypatch, trials, chunk, tables
-):
+def test_accuracies_do_not_depend_on_how_many_scenes_and_members_are_looked_at_together(trials, chunk, tables):
     fitted = Fitted(trials)
-    whole = evaluate(*fitted.arguments(), scale=fitted.scale)
-    monkeypatch.setattr("lrsym.testbed.evaluation.CHUNK_CELLS", {"cpu": chunk})
-    monkeypatch.setattr("lrsym.testbed.evaluation.TABLE_CELLS", tables)
-    found = evaluate(*fitted.arguments(), scale=fitted.scale)
-    assert list(found) == list(whole)
-    for key, value in found.items():
-        torch.testing.assert_close(value, whole[key], equal_nan=True)
+    whole = fitted.evaluate()
+    bounded = fitted.evaluate(max_chunk_numbers=chunk, max_table_numbers=tables)
+    torch.testing.assert_close(bounded.values, whole.values, equal_nan=True)
+
+
+def test_a_metric_that_is_not_defined_is_none_in_the_rows_of_members():
+    values = torch.tensor([[[1.0, float("nan")]], [[0.5, 0.25]]])
+    rows = Accuracies(values, ("seen",), ("order", "global")).members()
+    assert rows == [
+        {("seen", "order"): 1.0, ("seen", "global"): None},
+        {("seen", "order"): 0.5, ("seen", "global"): 0.25},
+    ]
 
 
 def test_an_encoder_that_cannot_see_positions_orders_unseen_pairs_at_chance():
     fitted = Fitted([small(optim__steps=40)])
     blind = ("EP", "PP", "BP", "VP")
-    accuracies = evaluate(*fitted.arguments(), scale=fitted.scale, left_out=blind)
+    accuracies = fitted.evaluate(left_out=blind)
     assert accuracies["unseen", "order"].item() == 0.5

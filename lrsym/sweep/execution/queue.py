@@ -39,26 +39,27 @@ class PackQueue:
 
     def __init__(self, packs: Iterable[Pack], *, recorder: Recorder, listeners: Sequence[Listener] = ()) -> None:
         self._planned: Iterator[Pack] = iter(packs)
+        self._upcoming = next(self._planned, None)
         self._again: deque[Pack] = deque()
         self._deaths: dict[str, int] = {}
         self._training: dict[str, Pack] = {}
         self._recorder, self._listeners = recorder, listeners
-        self._exhausted = False
 
     def next(self) -> Pack | None:
         """Return the pack to train next; None where there is none now. The caller starts it."""
-        pack = next(self._planned, None)
-        if pack is None:
-            self._exhausted = True
-            pack = self._again.popleft() if self._again else None
-        if pack is not None:
-            self._training[pack.id] = pack
+        if self._upcoming is not None:
+            pack, self._upcoming = self._upcoming, next(self._planned, None)
+        elif self._again:
+            pack = self._again.popleft()
+        else:
+            return None
+        self._training[pack.id] = pack
         return pack
 
     @property
     def finished(self) -> bool:
         """Whether every pack has ended."""
-        return self._exhausted and not self._again and not self._training
+        return self._upcoming is None and not self._again and not self._training
 
     def on_event(self, event: PackEvent) -> None:
         """Take in what a worker reports.

@@ -41,7 +41,7 @@ class PackRows:
     def add_curve_point(self, snapshot: "Snapshot", accuracies: "Accuracies") -> None:
         """Add a point to every learning curve; members that have diverged get none."""
         diverged, losses = snapshot.diverged_at.tolist(), snapshot.loss.tolist()
-        by_member = _by_member(accuracies)
+        by_member = accuracies.members()
         for row, (trial, metrics) in enumerate(zip(self.trials, by_member, strict=True)):
             if diverged[row]:
                 continue
@@ -64,7 +64,7 @@ class PackRows:
     ) -> None:
         """Add ablations, and for each member its term profiles and measures, at the end of training."""
         for term, accuracies in ablations:
-            for trial, metrics in zip(self.trials, _by_member(accuracies), strict=True):
+            for trial, metrics in zip(self.trials, accuracies.members(), strict=True):
                 self.ablations += [
                     {"trial_id": trial.trial_id, "term": term, "split": split, "metric": metric, "value": value}
                     for (split, metric), value in metrics.items()
@@ -117,11 +117,3 @@ def status_rows(trials: Sequence[Trial], *, status: str, message: str | None, ru
 def _provenance(trials: Sequence[Trial], *, seconds: float | None, run_id: str) -> dict[str, object]:
     share = None if seconds is None else seconds / len(trials)
     return {"seconds": share, "pack_size": len(trials), "run_id": run_id, "finished_at": datetime.now(UTC)}
-
-
-def _by_member(accuracies: "Accuracies") -> list[dict[tuple[str, str], float | None]]:
-    """Return a dict for each member, None where a metric is not defined; one transfer from the device."""
-    import torch
-
-    columns = torch.stack(list(accuracies.values()), dim=1).tolist()
-    return [{k: None if v != v else v for k, v in zip(accuracies, row, strict=True)} for row in columns]

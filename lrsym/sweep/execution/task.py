@@ -117,7 +117,7 @@ class TrainTask:
         if self.save_weights:
             from lrsym.sweep.execution.weights import save_pack
 
-            save_pack(self.root, pack.trials, trained.last)
+            save_pack(self.root, trained.last)
         store.write(pack.id, trained.tables)
         checkpoint.remove()
         return Counter(trained.tables["trials"]["status"].to_pylist())

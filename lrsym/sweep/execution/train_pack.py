@@ -14,7 +14,6 @@ from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Candidates, evaluate
 from lrsym.testbed.mechanism.measures import measures
 from lrsym.testbed.mechanism.mechanism import ablations, profiles
-from lrsym.testbed.model.parameters import ModelShape
 from lrsym.testbed.training.training import Snapshot, Training, fit
 
 
@@ -48,9 +47,7 @@ def run_pack(
     saved = checkpoint.load(device=str(device)) if checkpoint else None
     before = saved.seconds if saved else 0.0
     data = PackData.of(trials, device=device)
-    candidates = Candidates.of(trials[0].scenes, data)
-    shape = ModelShape.of(trials[0])
-    scale = torch.tensor([t.model.embedding_scale for t in trials], device=device)
+    candidates = Candidates.of(data)
     rows, snapshot = PackRows(trials), None
     if saved:
         rows.restore(saved.rows)
@@ -64,21 +61,17 @@ def run_pack(
     saved = None  # its tensors are copied and then not needed any more
     for snapshot in snapshots:
         with torch.no_grad():
-            rows.add_curve_point(snapshot, evaluate(shape, snapshot.parameters, data, candidates, scale=scale))
+            rows.add_curve_point(snapshot, evaluate(snapshot.model, data, candidates))
         report(snapshot.step / n_steps)
         if timeout is not None and snapshot.step < n_steps and time.monotonic() - started > timeout:
             raise PackTimeoutError(f"pack took more than {timeout:g} s, at step {snapshot.step} of {n_steps}")
     assert snapshot is not None  # the last step is always evaluated
     diverged_at = snapshot.diverged_at.tolist()
     with torch.no_grad():
-        flat = snapshot.parameters
         rows.add_mechanism(
-            ablations(shape, flat, data, candidates, scale=scale),
-            profiles(shape, flat, scale=scale),
-            (
-                () if diverged_at[i] else measures(shape, flat, data, trial, member=i, scale=scale)
-                for i, trial in enumerate(trials)
-            ),
+            ablations(snapshot.model, data, candidates),
+            profiles(snapshot.model),
+            (() if step else measures(snapshot.model, data, member=i) for i, step in enumerate(diverged_at)),
         )
     tables = rows.tables(diverged_at, seconds=before + time.monotonic() - started, run_id=run_id)
     return TrainedPack(tables, snapshot)

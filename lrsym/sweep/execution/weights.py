@@ -5,7 +5,6 @@ so a file explains itself without the tables. Written complete or not at all, ne
 """
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from safetensors.torch import save
@@ -15,7 +14,7 @@ from lrsym.config.trial import TRAINER_VERSION, Trial
 from lrsym.errors import UsageError
 from lrsym.results.store.filesystem import FileSystem, open_filesystem
 from lrsym.sweep.execution.tensor_file import read_metadata, read_tensors
-from lrsym.testbed.model.trained import TrainedModel
+from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.training import Snapshot
 
 _FOLDER = "weights"
@@ -32,24 +31,23 @@ def has_weights(root: str, trial_id: str) -> bool:
     return open_filesystem(root).exists(_name(trial_id))
 
 
-def save_weights(root: str, model: TrainedModel) -> None:
-    """Write the parameters of `model` into the file of its trial."""
+def save_weights(root: str, model: PackModel) -> None:
+    """Write the parameters of `model`, a pack of one, into the file of its trial."""
     canonical = json.dumps(model.trial.values(), sort_keys=True, separators=(",", ":"), allow_nan=False)
     metadata = {"trial_id": model.trial.trial_id, "trainer_version": str(TRAINER_VERSION), "trial": canonical}
     content = save({name: t.cpu().clone() for name, t in model.tensors().items()}, metadata=metadata)
     open_filesystem(root).put(_name(model.trial.trial_id), content)
 
 
-def save_pack(root: str, trials: Sequence[Trial], last: Snapshot) -> None:
+def save_pack(root: str, last: Snapshot) -> None:
     """Write the parameters of every member that has not diverged."""
-    models = TrainedModel.members(trials, last.parameters)
-    for model, step in zip(models, last.diverged_at.tolist(), strict=True):
-        if not step:
+    for model, diverged_at in zip(last.model.members(), last.diverged_at.tolist(), strict=True):
+        if not diverged_at:
             save_weights(root, model)
 
 
-def load_weights(root: str | Path, trial_id: str, *, device: str = "cpu") -> TrainedModel:
-    """Return the trained model of a trial: `tensors()` by name, `trial`, and `layout`, `flat`, `scale` for the testbed.
+def load_weights(root: str | Path, trial_id: str, *, device: str = "cpu") -> PackModel:
+    """Return the trained model of a trial: a pack of one: `trial`, `tensors()` by name, `weights`.
 
     `trial_id` may be its beginning. Raises UsageError where there is no such file, where several match, or where it
     is damaged or belongs to another trainer version.
@@ -58,7 +56,7 @@ def load_weights(root: str | Path, trial_id: str, *, device: str = "cpu") -> Tra
     name = _find_name(files, trial_id)
     try:
         tensors = read_tensors(files, name, device=device)
-        return TrainedModel.from_tensors(_trial(read_metadata(files, name)), tensors)
+        return PackModel.from_tensors(_trial(read_metadata(files, name)), tensors)
     except (KeyError, ValueError) as error:
         why = " ".join(str(error).split())[:300]
         raise UsageError(

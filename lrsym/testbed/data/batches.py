@@ -11,13 +11,13 @@ from lrsym.config.trial import Trial
 from lrsym.testbed.data.streams import stream
 
 CHUNK = 64
-"""Steps drawn and sent to the device at a time, so that the step loop does not wait for the host."""
+"""Number of steps drawn and sent to the device at a time, so that the step loop does not wait for the host."""
 
 
 def batches(
     trials: Sequence[Trial], training_sets: Sequence[np.ndarray], *, device: torch.device, skip: int = 0
 ) -> Iterator[Int[Tensor, "trial batch"]]:
-    """Examples of one batch after the other, without end; row i is drawn from `training_sets[i]`.
+    """Yield the examples of one batch after the other, without end; row i is drawn from `training_sets[i]`.
 
     The first `skip` batches are drawn and left out.
     """
@@ -34,7 +34,7 @@ def batches(
 
 
 def _chunks(trial: Trial, training_set: np.ndarray) -> Iterator[np.ndarray]:
-    """Arrays [CHUNK, batch_size] of entries of `training_set`."""
+    """Yield arrays [CHUNK, batch_size] of entries of `training_set`."""
     rng, size = stream(trial.seed, "batches"), (CHUNK, trial.optim.batch_size)
     if trial.optim.replacement:
         while True:

@@ -19,34 +19,39 @@ Groups = Int[np.ndarray, "n object"]
 """Ordered groups of different labels: pairs, or triples."""
 
 HALF_LAYOUTS = 6
-"""Layouts of each half-seen pair: with the paper's 15 and 5 labels the split is as large as the unseen pairs."""
+"""Number of layouts of each half-seen pair: with the paper's 15 and 5 labels the split is as large as the
+unseen pairs."""
 
 MAX_SPLIT, MAX_HALF, SAMPLE = 10_000, 1000, 2000
 """Of three objects and of grids a validation set of more scenes than MAX_SPLIT is a random sample of size SAMPLE, the
 half-seen scenes are at most MAX_HALF. One row of two objects is small: all of it counts."""
 
+MAX_DECODER_SPLIT = 1000
+"""Scenes of a decoder's validation sets, of which larger ones are sampled: to score a scene costs four examples of
+training."""
 
-def splits(scenes: SceneConfig, *, seed: int, most: int | None = None) -> dict[str, sc.Numbers]:
-    """Scene numbers by split (vocabulary.SPLITS), ascending; a split may be empty.
 
-    A validation set of more than `most` scenes is a random sample of that size, at most SAMPLE. Without `most` that
-    is done for three objects and for grids alone, beyond MAX_SPLIT.
+def splits(scenes: SceneConfig, *, seed: int, max_size: int | None = None) -> dict[str, sc.Numbers]:
+    """Return scene numbers by split (vocabulary.SPLITS), ascending; a split may be empty.
+
+    A validation set of more than `max_size` scenes is a random sample of that size, at most SAMPLE. Without `max_size`
+    that is done for three objects and for grids alone, beyond MAX_SPLIT.
     """
-    single_train, single_rest = _draw_singles(scenes, seed)
-    pair_train, pair_rest, uncovered = _draw_pairs(scenes, seed)
+    single_train, single_heldout = _draw_singles(scenes, seed)
+    pair_train, pair_heldout, uncovered = _draw_pairs(scenes, seed)
     validation = {
-        "single": single_rest,
-        "seen": pair_rest,
+        "single": single_heldout,
+        "seen": pair_heldout,
         "unseen": _unseen(scenes),
         "half": _draw_half_seen(scenes, seed),
         "uncovered": uncovered,
     }
-    if most is None and (scenes.n_objects > 2 or scenes.n_rows > 1):
-        most = MAX_SPLIT
-    if most is not None:
-        validation = {name: _thinned(name, numbers, seed, most=most) for name, numbers in validation.items()}
-    kept = {name: np.sort(numbers) for name, numbers in validation.items()}
-    return {"train": np.sort(np.concatenate([single_train, pair_train])), **kept}
+    if max_size is None and (scenes.n_objects > 2 or scenes.n_rows > 1):
+        max_size = MAX_SPLIT
+    if max_size is not None:
+        validation = {name: _sample(name, numbers, seed, max_size=max_size) for name, numbers in validation.items()}
+    train = np.concatenate([single_train, pair_train])
+    return {name: np.sort(numbers) for name, numbers in {"train": train, **validation}.items()}
 
 
 def _draw_singles(scenes: SceneConfig, seed: int) -> tuple[sc.Numbers, sc.Numbers]:
@@ -58,7 +63,7 @@ def _draw_singles(scenes: SceneConfig, seed: int) -> tuple[sc.Numbers, sc.Number
 
 
 def _draw_pairs(scenes: SceneConfig, seed: int) -> tuple[sc.Numbers, sc.Numbers, sc.Numbers]:
-    """Scenes of the pair labels: trained, trained pairs in other layouts, and pairs that are not trained."""
+    """Return scenes of the pair labels: trained, trained pairs in other layouts, and pairs that are not trained."""
     groups = _ordered_groups(range(1, scenes.n_pair_labels + 1), scenes.n_objects)
     order = _shuffled_rows(stream(seed, "scenes/pairs"), len(groups), scenes.n_layouts)
     numbers = sc.group_scene(scenes, groups[:, None], order)
@@ -67,7 +72,7 @@ def _draw_pairs(scenes: SceneConfig, seed: int) -> tuple[sc.Numbers, sc.Numbers,
 
 
 def _draw_covered(scenes: SceneConfig, groups: Groups, seed: int) -> np.ndarray:
-    """Which of `groups` are trained; for one seed more coverage contains less."""
+    """Return which of `groups` are trained; for one seed more coverage contains less."""
     rng = stream(seed, "scenes/coverage")
     choices = np.arange(len(groups))
     if scenes.pair_orders == "one":
@@ -78,7 +83,7 @@ def _draw_covered(scenes: SceneConfig, groups: Groups, seed: int) -> np.ndarray:
 
 
 def _one_order(groups: Groups, rng: np.random.Generator) -> np.ndarray:
-    """The numbers of one group for each set of labels, in an order drawn at random."""
+    """Return the numbers of one group for each set of labels, in an order drawn at random."""
     number = {tuple(group): n for n, group in enumerate(groups.tolist())}
     ascending = [group for group in number if list(group) == sorted(group)]
     if groups.shape[1] == 2:
@@ -103,12 +108,12 @@ def _draw_half_seen(scenes: SceneConfig, seed: int) -> sc.Numbers:
     return sc.group_scene(scenes, groups[:, None], order[:, :HALF_LAYOUTS]).ravel()
 
 
-def _thinned(split: str, numbers: sc.Numbers, seed: int, *, most: int) -> sc.Numbers:
-    """`numbers`, or a random sample of them where they are too many."""
-    name, most = ("half-seen", min(most, MAX_HALF)) if split == "half" else (split, most)
-    if len(numbers) <= most:
+def _sample(split: str, numbers: sc.Numbers, seed: int, *, max_size: int) -> sc.Numbers:
+    """Return `numbers`, or a random sample of them where they are too many."""
+    name, max_size = ("half-seen", min(max_size, MAX_HALF)) if split == "half" else (split, max_size)
+    if len(numbers) <= max_size:
         return numbers
-    return stream(seed, f"scenes/sample/{name}").permutation(numbers)[: min(most, SAMPLE)]
+    return stream(seed, f"scenes/sample/{name}").permutation(numbers)[: min(max_size, SAMPLE)]
 
 
 def _ordered_groups(labels: range, size: int) -> Groups:

@@ -1,6 +1,6 @@
 """The data of a pack: the scenes of all its members, each once, and who uses which for what."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from lrsym.config.agreement import disagreement
+from lrsym.config.scene import SceneConfig
 from lrsym.config.trial import Trial
 from lrsym.testbed.data import scenes as sc
-from lrsym.testbed.data.datasets import splits
-from lrsym.testbed.model.autoregressive import MOST_SCORED
+from lrsym.testbed.data.datasets import MAX_DECODER_SPLIT, splits
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class PackData:
     member's training set, `column` says where in it a caption stands.
     """
 
+    trials: tuple[Trial, ...]
     scenes: Int[Tensor, "scene key"]
     objects: Int[Tensor, "scene object"]
     captions_of: Int[Tensor, "scene true"]
@@ -34,38 +36,89 @@ class PackData:
 
     @classmethod
     def of(cls, trials: Sequence[Trial], *, device: torch.device) -> "PackData":
-        """Draw the splits of every member and enumerate the scenes that occur in any of them."""
-        first = trials[0].scenes
-        most = MOST_SCORED if trials[0].model.kind == "autoregressive" else None
-        drawn = [splits(t.scenes, seed=t.seed, most=most) for t in trials]
+        """Draw the splits of every member and enumerate the scenes that occur in any of them.
+
+        Raise ValueError, naming two trials, if their layouts, captions or scenes of one number differ.
+        """
+        _check_vocabularies(trials)
+        shared = trials[0].scenes
+        drawn = [_draw_splits(t) for t in trials]
         numbers = np.unique(np.concatenate([s for member in drawn for s in member.values()]))
         local = tuple({name: np.searchsorted(numbers, s) for name, s in member.items()} for member in drawn)
-        tokens, captions_of = sc.scene_tokens(first, numbers), sc.scene_captions(first, numbers)
+        tokens, captions_of = sc.scene_tokens(shared, numbers), sc.scene_captions(shared, numbers)
+        _check_scenes(trials, drawn, local, tokens, captions_of)
         examples = np.arange(captions_of.size).reshape(captions_of.shape)
         training_sets = tuple(examples[m["train"]][captions_of[m["train"]] >= 0] for m in local)
-        distinct = [np.unique(captions_of.flat[s]) for s in training_sets]
-        column = np.zeros((len(trials), sc.n_captions(first)), dtype=np.int64)
-        for row, own in zip(column, distinct, strict=True):
-            row[own] = np.arange(len(own))
+        trained = [np.unique(captions_of.flat[s]) for s in training_sets]
+        column = np.zeros((len(trials), sc.n_captions(shared)), dtype=np.int64)
+        for row, captions in zip(column, trained, strict=True):
+            row[captions] = np.arange(len(captions))
         return cls(
+            trials=tuple(trials),
             scenes=torch.from_numpy(tokens).to(device),
-            objects=torch.from_numpy(sc.object_keys(first, tokens)).to(device),
+            objects=torch.from_numpy(sc.object_keys(shared, tokens)).to(device),
             captions_of=torch.from_numpy(captions_of).to(device),
-            captions=torch.from_numpy(sc.caption_tokens(first)).to(device),
+            captions=torch.from_numpy(sc.caption_tokens(shared)).to(device),
             splits=local,
             training_sets=training_sets,
-            trained=torch.from_numpy(filled(distinct, 0)).to(device),
+            trained=torch.from_numpy(pad_rows(trained, 0)).to(device),
             column=torch.from_numpy(column).to(device),
         )
 
     def examples(self, number: Int[Tensor, "*batch"]) -> tuple[Int[Tensor, "*batch key"], Int[Tensor, "*batch"]]:
-        """Scene tokens and caption numbers of the examples numbered `number`."""
+        """Return scene tokens and caption numbers of the examples numbered `number`."""
         return self.scenes[number // self.captions_of.shape[1]], self.captions_of.flatten()[number]
 
 
-def filled(rows: Sequence[np.ndarray], value: int) -> Int[np.ndarray, "row entry"]:
-    """Rows of different lengths as one array, the shorter ones filled up with `value`."""
-    whole = np.full((len(rows), max(map(len, rows))), value, dtype=np.int64)
-    for line, row in zip(whole, rows, strict=True):
+def pad_rows(rows: Sequence[np.ndarray], value: int) -> Int[np.ndarray, "row entry"]:
+    """Return rows of different lengths as one array, the shorter ones filled up with `value`."""
+    padded = np.full((len(rows), max(map(len, rows))), value, dtype=np.int64)
+    for line, row in zip(padded, rows, strict=True):
         line[: len(row)] = row
-    return whole
+    return padded
+
+
+def _draw_splits(trial: Trial) -> dict[str, sc.Numbers]:
+    max_size = MAX_DECODER_SPLIT if trial.model.kind == "autoregressive" else None
+    return splits(trial.scenes, seed=trial.seed, max_size=max_size)
+
+
+def _check_vocabularies(trials: Sequence[Trial]) -> None:
+    """Raise ValueError unless all members have the same layouts, and captions that mean the same."""
+    first = trials[0]
+    layouts, captions = first.scenes.layouts, _captions(first.scenes)
+    for member in _distinct(trials):
+        other = trials[member]
+        if other.scenes.layouts != layouts:
+            raise disagreement("layouts", first, other)
+        if not all(map(np.array_equal, captions, _captions(other.scenes))):
+            raise disagreement("captions", first, other)
+
+
+def _captions(scenes: SceneConfig) -> tuple[np.ndarray, ...]:
+    """Return tokens, swap and label set of every caption."""
+    every = np.arange(sc.n_captions(scenes))
+    return sc.caption_tokens(scenes), sc.swap(scenes, every), sc.label_set(scenes, every)
+
+
+def _check_scenes(
+    trials: Sequence[Trial],
+    drawn: Sequence[Mapping[str, sc.Numbers]],
+    local: Sequence[Mapping[str, sc.Numbers]],
+    tokens: Int[np.ndarray, "scene key"],
+    captions_of: Int[np.ndarray, "scene true"],
+) -> None:
+    """Raise ValueError unless each member's own scenes, made by its configuration, are those of the pack."""
+    for member in _distinct(trials):
+        scenes = trials[member].scenes
+        numbers, rows = (np.concatenate([*of_split[member].values()]) for of_split in (drawn, local))
+        if not np.array_equal(sc.scene_tokens(scenes, numbers), tokens[rows]):
+            raise disagreement("scenes", trials[0], trials[member])
+        if not np.array_equal(sc.scene_captions(scenes, numbers), captions_of[rows]):
+            raise disagreement("captions of scenes", trials[0], trials[member])
+
+
+def _distinct(trials: Sequence[Trial]) -> list[int]:
+    """Return one member for each configuration of scenes but the first member's."""
+    members = {trial.scenes: member for member, trial in reversed([*enumerate(trials)])}
+    return [member for member in members.values() if member]

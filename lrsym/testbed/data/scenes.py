@@ -30,48 +30,48 @@ BACKGROUND = 0
 
 
 def relations(scenes: SceneConfig) -> tuple[str, ...]:
-    """The relations that the captions name."""
+    """Return the relations that the captions name."""
     return CAPTIONS[scenes.captions]
 
 
 def cls_token(scenes: SceneConfig) -> int:
-    """Token id of [CLS]; the vision vocabulary has one more than this."""
+    """Return the token id of [CLS]; the vision vocabulary has one more than this."""
     return scenes.n_labels + 1
 
 
 def eot_token(scenes: SceneConfig) -> int:
-    """Token id of [EOT]; the text vocabulary has one more than this."""
+    """Return the token id of [EOT]; the text vocabulary has one more than this."""
     return scenes.n_labels + 2 + len(relations(scenes))
 
 
 def n_captions(scenes: SceneConfig) -> int:
-    """Captions of the vocabulary: one for each label, and one for each relation and ordered pair."""
+    """Return how many captions there are: one for each label, and one for each relation and ordered pair."""
     return scenes.n_labels + len(relations(scenes)) * n_pairs(scenes)
 
 
 def n_pairs(scenes: SceneConfig) -> int:
-    """Ordered pairs of different labels."""
+    """Return the number of ordered pairs of different labels."""
     return scenes.n_labels * (scenes.n_labels - 1)
 
 
 def pair_number(scenes: SceneConfig, first: Numbers, second: Numbers) -> Numbers:
-    """Number of the ordered pair (first, second) of different labels, 0..N(N - 1) - 1."""
+    """Return the number of the ordered pair (first, second) of different labels, 0..N(N - 1) - 1."""
     return (first - 1) * (scenes.n_labels - 1) + (second - 1) - (second > first)
 
 
 def pair_labels(scenes: SceneConfig, pair: Numbers) -> tuple[Numbers, Numbers]:
-    """Labels (first, second) of the pairs numbered `pair`: inverse of `pair_number`."""
-    first, rest = np.divmod(pair, scenes.n_labels - 1)
-    return first + 1, rest + (rest >= first) + 1
+    """Return the labels (first, second) of the pairs numbered `pair`: inverse of `pair_number`."""
+    first, rank = np.divmod(pair, scenes.n_labels - 1)
+    return first + 1, rank + (rank >= first) + 1
 
 
 def single_scene(scenes: SceneConfig, label: Numbers, cell: Numbers) -> Numbers:
-    """Numbers of the scenes with one object."""
+    """Return the numbers of the scenes with one object."""
     return (label - 1) * scenes.n_cells + cell
 
 
 def group_scene(scenes: SceneConfig, labels: Int[np.ndarray, "*n object"], layout: Numbers) -> Numbers:
-    """Numbers of the scenes with `labels` on the cells of `layout`, in turn."""
+    """Return the numbers of the scenes with `labels` on the cells of `layout`, in turn."""
     number = np.zeros(labels.shape[:-1], dtype=np.int64)
     for place in range(scenes.n_objects):  # the label's rank among those not used before it
         earlier = sum(labels[..., e] < labels[..., place] for e in range(place))
@@ -80,7 +80,7 @@ def group_scene(scenes: SceneConfig, labels: Int[np.ndarray, "*n object"], layou
 
 
 def group_labels(scenes: SceneConfig, group: Numbers) -> Int[np.ndarray, "n object"]:
-    """Labels of the ordered groups of labels, in their turn: inverse of the number in `group_scene`."""
+    """Return the labels of the ordered groups of labels, in their turn: inverse of the number in `group_scene`."""
     ranks = []
     for place in reversed(range(scenes.n_objects)):
         group, rank = np.divmod(group, scenes.n_labels - place)
@@ -95,17 +95,17 @@ def group_labels(scenes: SceneConfig, group: Numbers) -> Int[np.ndarray, "n obje
 
 
 def n_single_scenes(scenes: SceneConfig) -> int:
-    """Scenes with one object; the others are numbered from here."""
+    """Return the number of scenes with one object; the others are numbered from here."""
     return scenes.n_labels * scenes.n_cells
 
 
 def has_several_objects(scenes: SceneConfig, number: Numbers) -> np.ndarray:
-    """Which of the scenes show more than one object."""
+    """Return which of the scenes show more than one object."""
     return number >= n_single_scenes(scenes)
 
 
 def scene_tokens(scenes: SceneConfig, number: Numbers) -> Int[np.ndarray, "n token"]:
-    """Token rows of the scenes numbered `number`, [CLS] first."""
+    """Return the token rows of the scenes numbered `number`, [CLS] first."""
     tokens = np.full((len(number), 1 + scenes.n_cells), BACKGROUND, dtype=np.int64)
     tokens[:, CLS_POSITION] = cls_token(scenes)
     several = has_several_objects(scenes, number)
@@ -120,12 +120,12 @@ def scene_tokens(scenes: SceneConfig, number: Numbers) -> Int[np.ndarray, "n tok
 
 
 def object_keys(scenes: SceneConfig, tokens: Int[np.ndarray, "n token"]) -> Int[np.ndarray, "n object"]:
-    """Keys of the objects of each scene, in the order of the cells; in scenes with fewer, then keys of background."""
+    """Return the keys of each scene's objects, in the order of the cells; in scenes with fewer, then of background."""
     return 1 + np.argsort(tokens[:, 1:] == BACKGROUND, axis=1, kind="stable")[:, : scenes.n_objects]
 
 
 def scene_number(scenes: SceneConfig, tokens: Int[np.ndarray, " token"]) -> int:
-    """Number of the scene with several objects that a token row shows: inverse of `scene_tokens`."""
+    """Return the number of the scene with several objects that a token row shows: inverse of `scene_tokens`."""
     shown = tokens[1:]
     objects = {*np.flatnonzero(shown != BACKGROUND).tolist()}
     layout = next(i for i, cells in enumerate(scenes.layouts) if {*cells} == objects)
@@ -134,7 +134,7 @@ def scene_number(scenes: SceneConfig, tokens: Int[np.ndarray, " token"]) -> int:
 
 
 def scene_captions(scenes: SceneConfig, number: Numbers) -> Int[np.ndarray, "n true"]:
-    """Numbers of the captions that are true of each scene; -1 where a scene has fewer than others can have."""
+    """Return the numbers of the captions that are true of each scene; -1 where it has fewer than others can have."""
     several = has_several_objects(scenes, number)
     group, layout = np.divmod(number[several] - n_single_scenes(scenes), scenes.n_layouts)
     labels = group_labels(scenes, group)
@@ -148,36 +148,36 @@ def scene_captions(scenes: SceneConfig, number: Numbers) -> Int[np.ndarray, "n t
             first = scenes.n_labels + r * n_pairs(scenes)
             straight, reverse = (first + pair_number(scenes, labels[:, x], labels[:, y]) for x, y in ((a, b), (b, a)))
             columns.append(np.where(forward, straight, np.where(backward, reverse, -1)))
-    found = np.full((len(number), len(columns)), -1, dtype=np.int64)
-    found[~several, 0] = number[~several] // scenes.n_cells
-    found[several] = np.stack(columns, axis=1)
-    return found
+    captions = np.full((len(number), len(columns)), -1, dtype=np.int64)
+    captions[~several, 0] = number[~several] // scenes.n_cells
+    captions[several] = np.stack(columns, axis=1)
+    return captions
 
 
 def caption_relation(scenes: SceneConfig, caption: Numbers) -> Numbers:
-    """Index into `relations` of what each caption says; -1 where it names one label."""
+    """Return the index into `relations` of what each caption says; -1 where it names one label."""
     return (caption - scenes.n_labels) // n_pairs(scenes) if scenes.n_labels > 1 else np.full_like(caption, -1)
 
 
 def caption_labels(scenes: SceneConfig, caption: Numbers) -> Int[np.ndarray, "n 2"]:
-    """Labels named by each caption, in order; the second is 0 where only one is named."""
+    """Return the labels named by each caption, in order; the second is 0 where only one is named."""
     first, second = pair_labels(scenes, np.maximum(caption - scenes.n_labels, 0) % n_pairs(scenes))
     single = caption < scenes.n_labels
     return np.stack([np.where(single, caption + 1, first), np.where(single, 0, second)], axis=1)
 
 
 def caption_tokens(scenes: SceneConfig) -> Int[np.ndarray, "caption token"]:
-    """Token rows of every caption of the vocabulary, [EOT] last."""
+    """Return the token rows of every caption of the vocabulary, [EOT] last."""
     every = np.arange(n_captions(scenes))
     labels = caption_labels(scenes, every)
     single = labels[:, 1] == 0
     relation = np.where(single, 0, scenes.n_labels + 2 + caption_relation(scenes, every))
-    rest = np.where(single, scenes.n_labels + 1, labels[:, 1])
-    return np.stack([labels[:, 0], relation, rest, np.full(len(labels), eot_token(scenes))], axis=1)
+    second = np.where(single, scenes.n_labels + 1, labels[:, 1])
+    return np.stack([labels[:, 0], relation, second, np.full(len(labels), eot_token(scenes))], axis=1)
 
 
 def label_set(scenes: SceneConfig, caption: Numbers) -> Numbers:
-    """A number for the labels that a caption names, in whatever order and relation."""
+    """Return a number for the labels that a caption names, in whatever order and relation."""
     first, second = caption_labels(scenes, caption).T
     safe = np.where(second == 0, first % scenes.n_labels + 1, second)
     low, high = np.minimum(first, safe), np.maximum(first, safe)
@@ -185,13 +185,13 @@ def label_set(scenes: SceneConfig, caption: Numbers) -> Numbers:
 
 
 def mirror(scenes: SceneConfig, tokens: Int[np.ndarray, "n token"]) -> Int[np.ndarray, "n token"]:
-    """The scenes seen in a mirror: the pixels of each row in reverse order, [CLS] where it was."""
+    """Return the scenes seen in a mirror: the pixels of each row in reverse order, [CLS] where it was."""
     image = tokens[:, 1:].reshape(-1, scenes.n_rows, scenes.n_positions)[:, :, ::-1]
     return np.concatenate([tokens[:, :1], image.reshape(len(tokens), -1)], axis=1)
 
 
 def swap(scenes: SceneConfig, caption: Numbers) -> Numbers:
-    """The captions with their two labels exchanged; captions of one label stay as they are."""
+    """Return the captions with their two labels exchanged; captions of one label stay as they are."""
     first, second = caption_labels(scenes, caption).T
     single = second == 0
     safe = np.where(single, first % scenes.n_labels + 1, second)
@@ -200,7 +200,7 @@ def swap(scenes: SceneConfig, caption: Numbers) -> Numbers:
 
 
 def caption_text(scenes: SceneConfig, caption: int) -> str:
-    """The caption in words, labels as numbers."""
+    """Return the caption in words, labels as numbers."""
     first, second = caption_labels(scenes, np.array([caption]))[0]
     if second == 0:
         return f"{first} is in the image"
@@ -209,8 +209,11 @@ def caption_text(scenes: SceneConfig, caption: int) -> str:
 
 
 def ends(scenes: SceneConfig, tokens: Int[np.ndarray, "n token"]) -> tuple[Numbers, Numbers]:
-    """Cells of the first and the last object of each scene along the first relation: for `left`, the leftmost and
-    the rightmost; both -1 where that relation does not hold between the two (one object, one column)."""
+    """Return the cells of the first and the last object of each scene along the first relation.
+
+    For `left` these are the leftmost and the rightmost; both are -1 where that relation does not hold between the two
+    (one object, one column).
+    """
     columns, by_row = scenes.n_positions, scenes.captions == "above"
     order = np.array(sorted(range(scenes.n_cells), key=lambda c: divmod(c, columns)[:: 1 if by_row else -1]))
     shown = tokens[:, 1 + order] != BACKGROUND

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
-    """The generator of child `name` of the trial seed `seed`.
+    """Return the generator of child `name` of the trial seed `seed`.
 
     Children are independent of each other and of whatever else is drawn, so a trial's data do not move when
     its model changes, and a pack gives every member the numbers it would draw alone. NumPy's generators are

@@ -17,7 +17,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lrsym.testbed.model.blocks import Hidden, Rows, block_weights, heads, linear
-from lrsym.testbed.model.parameters import EncoderShape, Weights
+from lrsym.testbed.model.parameters import Weights
+from lrsym.testbed.model.shape import EncoderShape
 from lrsym.vocabulary import SCORE_TERMS
 
 Row = Float[Tensor, "trial batch head key"]
@@ -34,10 +35,10 @@ class BlockTerms:
 def block_terms(
     weights: Weights, shape: EncoderShape, tokens: Int[Tensor, "batch key"], *, scale: Float[Tensor, " trial"]
 ) -> Iterator[BlockTerms]:
-    """Score terms of the read-out token in every block application, first to last.
+    """Yield the score terms of the read-out token in every block application, first to last.
 
     `weights` are those of one encoder, `tokens` are shared by all trials. In each application the softmax of the
-    sum of the terms is the attention. Raises ValueError where parts do not add up.
+    sum of the terms is the attention. Raise ValueError where parts do not add up.
     """
     check_decomposable(shape)
     token = weights["token"] * scale[:, None, None]
@@ -49,12 +50,14 @@ def block_terms(
     for application in range(last + 1):
         block = block_weights(weights, application % shape.blocks)
         bias = {"B": block["query_bias"]}
-        asking = slice(shape.readout, shape.readout + 1) if application == last else slice(None)
-        query = {k: heads(linear(x[:, :, asking], block["query_weight"], bias.get(k)), shape) for k, x in parts.items()}
+        queries = slice(shape.readout, shape.readout + 1) if application == last else slice(None)
+        query = {
+            k: heads(linear(x[:, :, queries], block["query_weight"], bias.get(k)), shape) for k, x in parts.items()
+        }
         key = {k: heads(linear(x, block["key_weight"], None), shape) for k, x in parts.items()}
         terms = {name: query[name[0]] @ key[name[1]].mT * shape.head_width**-0.5 for name in SCORE_TERMS}
         logits = torch.stack([*terms.values()]).sum(dim=0)
-        attention = (logits if hidden is None else logits.masked_fill(hidden[asking], -torch.inf)).softmax(dim=-1)
+        attention = (logits if hidden is None else logits.masked_fill(hidden[queries], -torch.inf)).softmax(dim=-1)
         at = 0 if application == last else shape.readout
         yield BlockTerms({name: term[:, :, :, at] for name, term in terms.items()}, attention[:, :, :, at])
         if application == last:
@@ -63,17 +66,17 @@ def block_terms(
 
 
 def check_decomposable(shape: EncoderShape) -> None:
-    """Nothing; raises ValueError, naming what is in the way, where the stream is no sum of parts."""
+    """Raise ValueError, naming what is in the way, unless the stream is a sum of parts."""
     obstacles = {"rotary positions": shape.rotary, "LayerNorm": shape.norm != "none", "an MLP": bool(shape.d_mlp)}
-    if found := [name for name, present in obstacles.items() if present]:
+    if present := [name for name, is_there in obstacles.items() if is_there]:
         raise ValueError(
             "scores are sums of terms in every block of an encoder of attention alone, with learned positions; "
-            f"this {shape.name} encoder has {' and '.join(found)}; leave that out, or read its attention instead"
+            f"this {shape.name} encoder has {' and '.join(present)}; leave that out, or read its attention instead"
         )
 
 
 def decomposable(shape: EncoderShape) -> bool:
-    """Whether `block_terms` takes the encoder."""
+    """Return whether `block_terms` takes the encoder."""
     try:
         check_decomposable(shape)
     except ValueError:
@@ -89,7 +92,7 @@ def _attended(
     *,
     biased: bool,
 ) -> Hidden:
-    """What attention adds to one part of the stream; biases go to the part B."""
+    """Return what attention adds to one part of the stream; biases go to the part B."""
     values = linear(x, block["value_weight"], block["value_bias"] if biased else None)
     mixed = (attention @ heads(values, shape)).transpose(2, 3).flatten(3)
     return linear(mixed, block["output_weight"], block["output_bias"] if biased else None)

@@ -11,14 +11,16 @@ from lrsym.config.geometry import CAPTIONS
 from lrsym.config.scene import SceneConfig
 from lrsym.testbed.data import scenes as sc
 from lrsym.testbed.model.encoder import encode
-from lrsym.testbed.model.parameters import EncoderShape, Weights
+from lrsym.testbed.model.parameters import Weights
 from lrsym.testbed.model.scores import QUERY_PARTS, score_tables
+from lrsym.testbed.model.shape import EncoderShape
 
 
 def mirrored_scenes(scenes: SceneConfig) -> Int[np.ndarray, "2 token"]:
-    """Token rows of a scene and of its mirror image, of held-out labels where there are enough, else of pair labels.
+    """Return token rows of a scene and of its mirror image.
 
-    The layout is the one whose objects stand most evenly over the image.
+    They show held-out labels where there are enough, else pair labels. The layout is the one whose objects stand most
+    evenly over the image.
     """
     first = scenes.n_pair_labels + 1 if scenes.n_heldout_labels >= scenes.n_objects else 1
     labels = np.arange(first, first + scenes.n_objects)
@@ -28,7 +30,7 @@ def mirrored_scenes(scenes: SceneConfig) -> Int[np.ndarray, "2 token"]:
 
 
 def mirror_image(scenes: SceneConfig, tokens: Int[np.ndarray, "n token"]) -> Int[np.ndarray, "n token"]:
-    """The scenes with left and right exchanged; above and below where captions name `above` alone."""
+    """Return the scenes with left and right exchanged; above and below where captions name `above` alone."""
     if "left" in CAPTIONS[scenes.captions]:
         return sc.mirror(scenes, tokens)
     rows = tokens[:, 1:].reshape(-1, scenes.n_rows, scenes.n_positions)[:, ::-1]
@@ -36,13 +38,13 @@ def mirror_image(scenes: SceneConfig, tokens: Int[np.ndarray, "n token"]) -> Int
 
 
 def _even_layout(scenes: SceneConfig) -> int:
-    """Index of the layout whose cells are nearest to equal distances along each direction that captions name."""
+    """Return the index of the layout nearest to equal distances along each direction that captions name."""
     cells = np.array(scenes.layouts)
-    turn = (np.arange(scenes.n_objects) + 1) / (scenes.n_objects + 1)
+    even = (np.arange(scenes.n_objects) + 1) / (scenes.n_objects + 1)
     middle = np.full(scenes.n_objects, 0.5)
     named = CAPTIONS[scenes.captions]
-    columns = (turn if {"left", "right"} & {*named} else middle) * scenes.n_positions - 0.5
-    rows = (turn if "above" in named else middle) * scenes.n_rows - 0.5
+    columns = (even if {"left", "right"} & {*named} else middle) * scenes.n_positions - 0.5
+    rows = (even if "above" in named else middle) * scenes.n_rows - 0.5
     distance = (cells % scenes.n_positions - columns) ** 2 + (cells // scenes.n_positions - rows) ** 2
     return int(distance.sum(axis=1).argmin())
 
@@ -50,22 +52,22 @@ def _even_layout(scenes: SceneConfig) -> int:
 def contributions(
     weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"], tokens: Int[Tensor, "batch key"]
 ) -> dict[str, Float[Tensor, "trial batch head key"]]:
-    """What each score term adds to the logits of the read-out query of the first block, key by key.
+    """Return what each score term adds to the logits of the read-out query of the first block, key by key.
 
     Their sum is the logit, up to what all keys share.
     """
     on_token, on_position = score_tables(weights, shape, scale)
-    found = {}
+    terms = {}
     for i, part in enumerate(QUERY_PARTS):
-        found[part + "E"] = on_token[:, i][:, :, tokens].transpose(1, 2)
-        found[part + "P"] = on_position[:, i, :, : tokens.shape[1]][:, None].expand(-1, len(tokens), -1, -1)
-    return found
+        terms[part + "E"] = on_token[:, i][:, :, tokens].transpose(1, 2)
+        terms[part + "P"] = on_position[:, i, :, : tokens.shape[1]][:, None].expand(-1, len(tokens), -1, -1)
+    return terms
 
 
 def readout_attention(
     weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"], tokens: Int[Tensor, "batch key"]
 ) -> list[Float[Tensor, "trial batch head key"]]:
-    """The attention of the read-out token on every key, for each block application in turn."""
+    """Return the attention of the read-out token on every key, for each block application in turn."""
     _, attentions = encode(weights, shape, tokens, scale=scale)
     # The last application computes this query alone.
     return [a[:, :, :, shape.readout if a.shape[3] > 1 else 0] for a in attentions]

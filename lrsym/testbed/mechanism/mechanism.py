@@ -15,8 +15,10 @@ from torch import Tensor
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
 from lrsym.testbed.model.blocks import rotary_table
-from lrsym.testbed.model.parameters import EncoderShape, Flat, ModelShape, Weights
+from lrsym.testbed.model.pack_model import PackModel
+from lrsym.testbed.model.parameters import Weights
 from lrsym.testbed.model.scores import QUERY_PARTS, score_tables
+from lrsym.testbed.model.shape import EncoderShape
 from lrsym.vocabulary import ABLATIONS, CONTENT_KEY, POSITION_KEY
 
 ABLATION_SPLITS = ("unseen", "seen")
@@ -36,25 +38,21 @@ class Profile:
     ramp: float | None
 
 
-def ablations(
-    layout: ModelShape, flat: Flat, data: PackData, candidates: Candidates, *, scale: Float[Tensor, " trial"]
-) -> Iterator[tuple[str, Accuracies]]:
-    """Accuracies on unseen and seen pairs for each entry of vocabulary.ABLATIONS, left out of what sees the image.
+def ablations(model: PackModel, data: PackData, candidates: Candidates) -> Iterator[tuple[str, Accuracies]]:
+    """Yield the accuracies on unseen and seen pairs without each entry of vocabulary.ABLATIONS in what sees the image.
 
     Entries that name a term which the encoder does not have (LayerNorm before it, rotary positions) are left out.
     """
     for term, left_out in ABLATIONS.items():
-        if {*left_out} <= {*layout.vision.removable}:
-            found = evaluate(layout, flat, data, candidates, scale=scale, splits=ABLATION_SPLITS, left_out=left_out)
-            yield term, found
+        if {*left_out} <= {*model.shape.vision.ablatable_terms}:
+            yield term, evaluate(model, data, candidates, splits=ABLATION_SPLITS, left_out=left_out)
 
 
-def profiles(layout: ModelShape, flat: Flat, *, scale: Float[Tensor, " trial"]) -> list[list[Profile]]:
-    """For each member, the profiles of all terms of each encoder, gauge-free sums included."""
-    weights = layout.views(flat)
-    members: list[list[Profile]] = [[] for _ in range(len(flat))]
-    for shape in layout.encoders:
-        for term, table in term_tables(weights[shape.name], shape, scale).items():
+def profiles(model: PackModel) -> list[list[Profile]]:
+    """Return for each member the profiles of all terms of each encoder, gauge-free sums included."""
+    members: list[list[Profile]] = [[] for _ in model.trials]
+    for shape in model.shape.encoders:
+        for term, table in term_tables(model.weights[shape.name], shape, model.embedding_scale).items():
             for member, heads in zip(members, table.cpu().numpy(), strict=True):
                 member += [_profile(shape, head, term, values) for head, values in enumerate(heads)]
     return members
@@ -63,10 +61,10 @@ def profiles(layout: ModelShape, flat: Flat, *, scale: Float[Tensor, " trial"]) 
 def term_tables(
     weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"]
 ) -> dict[str, Float[Tensor, "trial head key"]]:
-    """The six score terms and the two gauge-free sums by name; with rotary positions R, mean over the key's token."""
+    """Return the score terms and the two gauge-free sums by name; with rotary positions R, mean over key tokens."""
     if shape.rotary:
         table = rotary_table(weights, shape, scale)
-        others = [token for token in range(shape.seen[0]) if token != shape.readout_token]
+        others = [token for token in range(shape.n_key_tokens) if token != shape.readout_token]
         return {"R": table[:, :, others].mean(dim=2)}
     if not shape.has_terms:
         return {}
@@ -79,40 +77,33 @@ def term_tables(
 
 
 def _profile(shape: EncoderShape, head: int, term: str, values: np.ndarray) -> Profile:
-    values = values[: shape.seen[not term.endswith("E")]]
-    of_pixels = bool(shape.pixels) and not term.endswith("E")
-    line = along(values[shape.pixels.start : shape.pixels.stop], shape) if of_pixels else values
-    return Profile(
-        shape.name,
-        head,
-        term,
-        shape.readout,
-        values,
-        slope(line) if of_pixels else None,
-        monotonicity(line) if of_pixels else None,
-        ramp(line) if of_pixels else None,
-    )
+    by_token = term.endswith("E")
+    values = values[: shape.n_key_tokens if by_token else shape.n_key_positions]
+    if by_token or not shape.pixels:
+        return Profile(shape.name, head, term, shape.readout, values, None, None, None)
+    line = along_relation(values[shape.pixels.start : shape.pixels.stop], shape)
+    return Profile(shape.name, head, term, shape.readout, values, slope(line), monotonicity(line), ramp(line))
 
 
-def along(pixels: Float[np.ndarray, " cell"], shape: EncoderShape) -> Float[np.ndarray, " position"]:
-    """`pixels` along the first relation of captions: their means over rows, or over columns where it goes downwards."""
+def along_relation(pixels: Float[np.ndarray, " cell"], shape: EncoderShape) -> Float[np.ndarray, " position"]:
+    """Return the means of `pixels` along the first relation: over rows, or over columns where it goes downwards."""
     return pixels.reshape(-1, shape.n_columns).mean(axis=1 if shape.vertical else 0)
 
 
 def slope(values: Float[np.ndarray, " position"]) -> float:
-    """Least-squares slope of `values` over 0, 1, 2, ..."""
+    """Return the least-squares slope of `values` over 0, 1, 2, ..."""
     x = np.arange(len(values)) - (len(values) - 1) / 2
     return float(x @ values.astype(np.float64) / (x @ x))
 
 
 def monotonicity(values: Float[np.ndarray, " position"]) -> float:
-    """Kendall's tau between index and value: 1 where every later value is higher, -1 where every later one is lower."""
+    """Return Kendall's tau of index and value: 1 if every later value is higher, -1 if every later one is lower."""
     i, j = np.triu_indices(len(values), k=1)
     return float(np.sign(values[j] - values[i]).mean())
 
 
 def ramp(values: Float[np.ndarray, " position"]) -> float:
-    """Share of the variance of `values` that a straight line explains, 0..1; 0 where they are all alike."""
+    """Return the share of the variance of `values` that a straight line explains, 0..1; 0 where they are all alike."""
     deviation = values.astype(np.float64) - values.mean(dtype=np.float64)
     x = np.arange(len(values)) - (len(values) - 1) / 2
     total = float(deviation @ deviation)

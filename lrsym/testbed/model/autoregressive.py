@@ -12,7 +12,7 @@ tokens; [EOT] follows from the grammar. All captions are scored in one row, by t
     position    0 .. P - 1   P       P + 1         P + 2
 
 where a prefix sees the image, [CLS], the prefixes it begins with, and itself.
-Source: arXiv:2601.12809, autoregressive variant (whose details are not told; the layout of the row is ours).
+Source: arXiv:2601.12809, autoregressive variant (whose details it does not give; the order of the row is ours).
 """
 
 from collections.abc import Collection
@@ -23,14 +23,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lrsym.testbed.model.blocks import Drop, Rows, encode_blocks
-from lrsym.testbed.model.encoder import check_removable
-from lrsym.testbed.model.parameters import EncoderShape, Weights
+from lrsym.testbed.model.encoder import check_ablatable
+from lrsym.testbed.model.parameters import Weights
+from lrsym.testbed.model.shape import EncoderShape
 
 SCORED = 3
-"""Tokens of a caption that count in its score: all but [EOT]."""
-
-MOST_SCORED = 1000
-"""A validation set of more scenes is a random sample of this size: to score a scene costs four examples of training."""
+"""Number of tokens of a caption that count in its score: all but [EOT]."""
 
 
 def caption_loss(
@@ -42,13 +40,13 @@ def caption_loss(
     scale: Float[Tensor, " trial"],
     drop: Drop | None = None,
 ) -> Float[Tensor, " trial"]:
-    """Mean cross-entropy of each trial over its batch and the tokens of the captions, in nats."""
+    """Return the mean cross-entropy of each trial over its batch and the tokens of the captions, in nats."""
     tokens = torch.cat([image_first(scenes), caption_ids(captions[:, :, :-1], shape)], dim=2)
-    whole = Rows.of(shape, length=tokens.shape[2], device=tokens.device)
-    rows = Rows(whole.positions, whole.hidden, slice(shape.readout, None))
+    causal = Rows.of(shape, length=tokens.shape[2], device=tokens.device)
+    rows = Rows(causal.positions, causal.hidden, slice(shape.readout, None))
     logits = predictions(weights, shape, tokens, scale=scale, rows=rows, drop=drop)
-    own = logits.gather(3, captions[..., None])[..., 0]
-    return (torch.logsumexp(logits, dim=3) - own).mean(dim=(1, 2))
+    predicted = logits.gather(3, captions[..., None])[..., 0]
+    return (torch.logsumexp(logits, dim=3) - predicted).mean(dim=(1, 2))
 
 
 def predictions(
@@ -61,22 +59,22 @@ def predictions(
     left_out: Collection[str] = (),
     drop: Drop | None = None,
 ) -> Float[Tensor, "trial batch read word"]:
-    """Logits over the caption tokens that follow each token read out.
+    """Return logits over the caption tokens that follow each token read out.
 
-    Terms named in `left_out` are zero for every query of the first block. Raises ValueError where it has no such term.
+    Terms named in `left_out` are zero for every query of the first block. Raise ValueError where it has no such term.
     """
-    check_removable(shape, left_out)
+    check_ablatable(shape, left_out)
     x, _ = encode_blocks(weights, shape, tokens, scale=scale, left_out=left_out, drop=drop, rows=rows)
     return (x.flatten(1, 2) @ weights["unembedding"]).unflatten(1, x.shape[1:3])
 
 
 def image_first(scenes: Int[Tensor, "*batch key"]) -> Int[Tensor, "*batch key"]:
-    """Rows of scene tokens with [CLS] behind the pixels, where it begins the caption."""
+    """Return rows of scene tokens with [CLS] behind the pixels, where it begins the caption."""
     return torch.cat([scenes[..., 1:], scenes[..., :1]], dim=-1)
 
 
 def caption_ids(words: Int[Tensor, "*batch word"], shape: EncoderShape) -> Int[Tensor, "*batch word"]:
-    """The decoder's ids of caption tokens: a label in a caption is another token than that label in the image."""
+    """Return the decoder's ids of caption tokens: a label there is another token than in the image."""
     return words + shape.readout_token + 1
 
 
@@ -84,18 +82,18 @@ def caption_ids(words: Int[Tensor, "*batch word"], shape: EncoderShape) -> Int[T
 class PrefixTree:
     """The captions of a vocabulary as one row behind the image.
 
-    `tokens` are the decoder's ids of the prefixes; `asked` [caption, 3] says which of the tokens read out ([CLS], then
-    the prefixes) predicts each scored token of a caption, `words` [caption, 3] which token that is.
+    `tokens` are the decoder's ids of the prefixes; `predicted_by` [caption, 3] says which of the tokens read out
+    ([CLS], then the prefixes) predicts each scored token of a caption, `words` [caption, 3] which token that is.
     """
 
     tokens: Int[Tensor, " node"]
     rows: Rows
-    asked: Int[Tensor, "caption scored"]
+    predicted_by: Int[Tensor, "caption scored"]
     words: Int[Tensor, "caption scored"]
 
     @classmethod
     def of(cls, captions: Int[Tensor, "caption word"], shape: EncoderShape) -> "PrefixTree":
-        """The tree of the prefixes of `captions` that predict one of their scored tokens."""
+        """Return the tree of the prefixes of `captions` that predict one of their scored tokens."""
         device, start = captions.device, shape.readout
         nodes, last = [], [start + torch.zeros_like(captions[:, 0])]
         for depth in range(1, SCORED):
@@ -122,15 +120,15 @@ class PrefixTree:
         scale: Float[Tensor, " trial"],
         left_out: Collection[str] = (),
     ) -> Float[Tensor, "trial scene caption"]:
-        """Log likelihood of every caption for every scene, the factor of [EOT] left out, in nats."""
+        """Return the log likelihood of every caption for every scene, the factor of [EOT] left out, in nats."""
         images = image_first(scenes).expand(len(scale), -1, -1)
         tokens = torch.cat([images, self.tokens.expand(*images.shape[:2], -1)], dim=2)
         logits = predictions(weights, shape, tokens, scale=scale, rows=self.rows, left_out=left_out)
-        each = torch.log_softmax(logits, dim=3).flatten(2)
-        factors = self.asked * shape.n_outputs + self.words
-        return each[:, :, factors.T.flatten()].unflatten(2, (SCORED, -1)).sum(dim=2)
+        log_probabilities = torch.log_softmax(logits, dim=3).flatten(2)
+        factors = self.predicted_by * shape.n_outputs + self.words
+        return log_probabilities[:, :, factors.T.flatten()].unflatten(2, (SCORED, -1)).sum(dim=2)
 
     @property
-    def cells(self) -> int:
-        """Query-key pairs of a row, by which memory grows."""
+    def n_query_key_pairs(self) -> int:
+        """Return the query-key pairs of a row, by which memory grows."""
         return self.rows.positions.numel() * (1 + self.tokens.numel())

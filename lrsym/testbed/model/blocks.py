@@ -5,9 +5,13 @@
     pre     x = x + attention(norm(x)),     x = x + mlp(norm(x)),   and a last norm before the read-out
     post    x = norm(x + attention(x)),     x = norm(x + mlp(x))
 
+    x       the residual stream, [trial, batch, token, width]
+    s, E, P embedding scale, token embeddings, position embeddings
+    read    which tokens are read out; rows: where tokens stand and what a query may not see
+
 Repeats apply the whole stack of blocks again with the same weights. In the last block only what is read out is
 computed. Where the first block reads s E + P itself, its logits are sums of the six score terms, taken from tables.
-Sources: arXiv:2601.12809 (full model; where its norms stand is not told); Su et al., arXiv:2104.09864 (rotary).
+Sources: arXiv:2601.12809 (full model; which does not say where its norms stand); Su et al., arXiv:2104.09864 (rotary).
 """
 
 from collections.abc import Callable, Collection
@@ -19,14 +23,16 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from lrsym.testbed.model.parameters import EncoderShape, Weights
+from lrsym.testbed.model.parameters import Weights
 from lrsym.testbed.model.scores import all_score_tables
+from lrsym.testbed.model.shape import EncoderShape
 
 Hidden = Float[Tensor, "trial batch token width"]
 Drop = Callable[[Tensor], Tensor]
 """Dropout of a pack in training: a tensor with a leading trial axis in, the same shape out."""
 
 ROTARY_BASE = 10_000.0
+"""Base of the rotation rates, as in the source."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class Rows:
 
     @classmethod
     def of(cls, shape: EncoderShape, *, length: int, device: torch.device) -> "Rows":
-        """Rows of the first `length` positions, causal where the shape is, read at its read-out."""
+        """Return rows of the first `length` positions, causal where the shape is, read at its read-out."""
         positions = torch.arange(length, device=device)
         hidden = positions > positions[:, None] if shape.causal else None
         return cls(positions, hidden, slice(shape.readout, shape.readout + 1))
@@ -55,9 +61,9 @@ def encode_blocks(
     drop: Drop | None,
     rows: Rows | None = None,
 ) -> tuple[Float[Tensor, "trial batch read width"], list[Float[Tensor, "trial batch head query key"]]]:
-    """Embeddings of what is read out before projection, and the attention of every block application, first to last.
+    """Return embeddings of what is read out, before projection, and the attention of every block application.
 
-    `left_out` names terms of the first block (`shape.removable`); `rows` is by default `Rows.of` all tokens.
+    `left_out` names terms of the first block (`shape.ablatable_terms`); `rows` is by default `Rows.of` all tokens.
     """
     rows = rows or Rows.of(shape, length=tokens.shape[2], device=tokens.device)
     trial = torch.arange(len(scale), device=tokens.device)[:, None, None]
@@ -70,37 +76,37 @@ def encode_blocks(
     for application in range(last + 1):
         block = block_weights(weights, application % shape.blocks)
         read = rows.read if application == last else slice(None)
-        given = source = _read(x, block, "attention", shape)
+        attention_input = source = _sublayer_input(x, block, "attention", shape)
         if application == 0 and shape.has_terms and drop is None:
             logits = _term_logits(weights, shape, tokens, scale, left_out, rows, read)
             if "VP" in left_out:
-                source = given - weights["position"][:, None, rows.positions]
+                source = attention_input - weights["position"][:, None, rows.positions]
         else:
-            turned = shape.rotary and not (application == 0 and "R" in left_out)
-            logits = _dense_logits(given, block, shape, rows, read, turned=turned)
+            rotated = shape.rotary and not (application == 0 and "R" in left_out)
+            logits = _dense_logits(attention_input, block, shape, rows, read, rotated=rotated)
         attended, attention = _attend(logits, source, block, shape, rows, read)
         attentions.append(attention)
         x = _add(x[:, :, read], attended, block, "attention", shape, drop)
         if shape.d_mlp:
-            x = _add(x, _mlp(_read(x, block, "mlp", shape), block), block, "mlp", shape, drop)
+            x = _add(x, _mlp(_sublayer_input(x, block, "mlp", shape), block), block, "mlp", shape, drop)
     if shape.norm == "pre":
         x = _norm(x, weights, "last_norm")
     return x, attentions
 
 
-def _read(x: Hidden, block: Weights, part: str, shape: EncoderShape) -> Hidden:
-    """What attention or MLP reads of the stream."""
-    return _norm(x, block, f"{part}_norm") if shape.norm == "pre" else x
+def _sublayer_input(x: Hidden, block: Weights, sublayer: str, shape: EncoderShape) -> Hidden:
+    """Return what attention or MLP reads of the stream."""
+    return _norm(x, block, f"{sublayer}_norm") if shape.norm == "pre" else x
 
 
-def _add(x: Hidden, added: Hidden, block: Weights, part: str, shape: EncoderShape, drop: Drop | None) -> Hidden:
-    """The stream with what attention or MLP adds to it."""
+def _add(x: Hidden, added: Hidden, block: Weights, sublayer: str, shape: EncoderShape, drop: Drop | None) -> Hidden:
+    """Return the stream with what attention or MLP adds to it."""
     x = x + (drop(added) if drop else added)
-    return _norm(x, block, f"{part}_norm") if shape.norm == "post" else x
+    return _norm(x, block, f"{sublayer}_norm") if shape.norm == "post" else x
 
 
 def block_weights(weights: Weights, number: int) -> Weights:
-    """The weights of one block by their plain names; those of block 0 have them already."""
+    """Return the weights of one block by their names without prefix; those of block 0 have none."""
     if number == 0:
         return weights
     prefix = f"block{number}."
@@ -118,10 +124,10 @@ def _attend(
     return linear(mixed, block["output_weight"], block["output_bias"]), attention
 
 
-def _dense_logits(x: Hidden, block: Weights, shape: EncoderShape, rows: Rows, read: slice, *, turned: bool) -> Tensor:
+def _dense_logits(x: Hidden, block: Weights, shape: EncoderShape, rows: Rows, read: slice, *, rotated: bool) -> Tensor:
     query = heads(linear(x[:, :, read], block["query_weight"], block["query_bias"]), shape)
     key = heads(linear(x, block["key_weight"], block.get("key_bias")), shape)
-    if turned:
+    if rotated:
         turn = rotations(shape.length, shape.head_width, device=x.device).to(x.dtype)[:, rows.positions]
         query, key = rotate(query, turn[:, read]), rotate(key, turn)
     return query @ key.transpose(3, 4) * shape.head_width**-0.5
@@ -136,18 +142,18 @@ def _term_logits(
     rows: Rows,
     read: slice,
 ) -> Float[Tensor, "trial batch head query key"]:
-    """Logits of the first block for the queries in `read` as sums of table entries."""
+    """Return logits of the first block for the queries in `read` as sums of table entries."""
     tables = {name: t for name, t in all_score_tables(weights, shape, scale).items() if name not in left_out}
     trial = torch.arange(len(scale), device=tokens.device)[:, None, None]
-    asking, place = tokens[:, :, read], rows.positions
-    total = weights["token"].new_zeros(*tokens.shape[:2], shape.n_heads, asking.shape[2], tokens.shape[2])
-    query, key = asking[:, :, :, None], tokens[:, :, None, :]
+    query_tokens, place = tokens[:, :, read], rows.positions
+    total = weights["token"].new_zeros(*tokens.shape[:2], shape.n_heads, query_tokens.shape[2], tokens.shape[2])
+    query, key = query_tokens[:, :, :, None], tokens[:, :, None, :]
     for name, table in tables.items():
         # The advanced indices come first, then what they leave: heads, or heads and positions.
         if name == "EE":
             total = total + table.permute(0, 2, 3, 1)[trial[..., None], query, key].permute(0, 1, 4, 2, 3)
         elif name == "EP":
-            total = total + table[..., place].permute(0, 2, 1, 3)[trial, asking].permute(0, 1, 3, 2, 4)
+            total = total + table[..., place].permute(0, 2, 1, 3)[trial, query_tokens].permute(0, 1, 3, 2, 4)
         elif name == "PE":
             total = total + table[:, :, place[read]].permute(0, 3, 1, 2)[trial, tokens].permute(0, 1, 3, 4, 2)
         elif name == "BE":
@@ -162,16 +168,16 @@ def _term_logits(
 def rotary_table(
     weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"]
 ) -> Float[Tensor, "trial head key_token key_position"]:
-    """What turning adds to the read-out token's logits in the first block, by token and position of the key."""
-    given = (weights["token"] * scale[:, None, None])[:, None]
-    given = _norm(given, weights, "attention_norm") if shape.norm == "pre" else given
+    """Return what rotation adds to the read-out token's logits in the first block, by token and position of the key."""
+    tokens = (weights["token"] * scale[:, None, None])[:, None]
+    tokens = _sublayer_input(tokens, weights, "attention", shape)
     at = shape.readout_token
-    query = heads(linear(given[:, :, at : at + 1], weights["query_weight"], weights["query_bias"]), shape)[:, 0]
-    key = heads(linear(given, weights["key_weight"], weights["key_bias"]), shape)[:, 0]
+    query = heads(linear(tokens[:, :, at : at + 1], weights["query_weight"], weights["query_bias"]), shape)[:, 0]
+    key = heads(linear(tokens, weights["key_weight"], weights["key_bias"]), shape)[:, 0]
     turn = rotations(shape.length, shape.head_width, device=key.device).to(key.dtype)
     keys = rotate(key[:, :, :, None].expand(-1, -1, -1, shape.length, -1), turn)
-    turned = rotate(query, turn[:, shape.readout : shape.readout + 1])
-    logits = (keys @ turned.mT[:, :, None])[..., 0] - key @ query.mT
+    rotated = rotate(query, turn[:, shape.readout : shape.readout + 1])
+    logits = (keys @ rotated.mT[:, :, None])[..., 0] - key @ query.mT
     return logits * shape.head_width**-0.5
 
 
@@ -190,27 +196,27 @@ def linear(
     weight: Float[Tensor, "trial in out"],
     bias: Float[Tensor, "trial out"] | None,
 ) -> Float[Tensor, "trial batch token out"]:
-    """Each trial's tokens through its own linear map."""
+    """Return each trial's tokens through its own linear map."""
     flat = x.flatten(1, 2) @ weight
     flat = flat if bias is None else flat + bias[:, None]
     return flat.unflatten(1, x.shape[1:3])
 
 
 def heads(x: Hidden, shape: EncoderShape) -> Float[Tensor, "trial batch head token part"]:
-    """`x` cut into heads."""
+    """Return `x` cut into heads."""
     return x.unflatten(3, (shape.n_heads, shape.head_width)).transpose(2, 3)
 
 
 @cache
 def rotations(length: int, width: int, *, device: torch.device) -> Float[Tensor, "2 position half"]:
-    """Cosines and sines by which a pair of entries of a head turns at each position; first index cos, sin."""
+    """Return the cosines and sines [0], [1] by which a pair of entries of a head turns at each position."""
     rates = ROTARY_BASE ** (-torch.arange(0, width, 2, device=device, dtype=torch.float64) / width)
     angles = torch.arange(length, device=device)[:, None] * rates
     return torch.stack([angles.cos(), angles.sin()])
 
 
 def rotate(x: Float[Tensor, "... position width"], turn: Float[Tensor, "2 position half"]) -> Tensor:
-    """`x` with entries (2 i, 2 i + 1) turned by the i-th angle of their position."""
+    """Return `x` with entries (2 i, 2 i + 1) turned by the i-th angle of their position."""
     cos, sin = turn
     even, odd = x[..., 0::2], x[..., 1::2]
     return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2)

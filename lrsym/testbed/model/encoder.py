@@ -13,12 +13,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lrsym.testbed.model.blocks import Drop, encode_blocks
-from lrsym.testbed.model.parameters import EncoderShape, Weights
+from lrsym.testbed.model.parameters import Weights
+from lrsym.testbed.model.shape import EncoderShape
 from lrsym.testbed.model.table_block import TRAINED, Tables
 from lrsym.testbed.model.table_encoder import SceneTables, TableEncoder, read_out
 
 Attention = Float[Tensor, "trial batch head query key"]
-Along = Callable[[Int[Tensor, "trial batch key"], Int[Tensor, "trial batch object"]], Float[Tensor, "trial batch out"]]
+SceneProjector = Callable[
+    [Int[Tensor, "trial batch key"], Int[Tensor, "trial batch object"]], Float[Tensor, "trial batch out"]
+]
 
 
 def encode(
@@ -30,56 +33,56 @@ def encode(
     left_out: Collection[str] = (),
     drop: Drop | None = None,
 ) -> tuple[Float[Tensor, "trial batch out"], list[Attention]]:
-    """Embeddings of the token rows at the read-out position, and the attention of each block application.
+    """Return embeddings of the token rows at the read-out position, and the attention of each block application.
 
     `scale` multiplies the token embeddings; terms named in `left_out` (see vocabulary.ABLATIONS) are zero in the
     first block; `drop` is the dropout of training. The last attention has the read-out row as its only query.
-    Raises ValueError where terms are left out of a block that has none.
+    Raise ValueError where terms are left out of a block that has none.
     """
-    check_removable(shape, left_out)
+    check_ablatable(shape, left_out)
     tokens = tokens.expand(len(scale), -1, -1)
     projection = weights["projection"] if shape.projected else None
-    if not shape.plain or drop is not None:
+    if not shape.is_single_block or drop is not None:
         read, attentions = encode_blocks(weights, shape, tokens, scale=scale, left_out=left_out, drop=drop)
         embedding = read[:, :, 0]
         return embedding if projection is None else embedding @ projection, attentions
     if left_out or not torch.is_grad_enabled():
-        embedding, seen = read_out(Tables.of(weights, shape, scale, left_out), shape, tokens, projection)
-        attention = seen.attention
+        embedding, cache = read_out(Tables.of(weights, shape, scale, left_out), shape, tokens, projection)
+        attention = cache.attention
     else:
         trained = (weights[name] for name in TRAINED)
         embedding, attention = TableEncoder.apply(shape, scale, tokens, projection, *trained)
     return embedding, [attention.permute(0, 2, 3, 1)[:, :, :, None]]
 
 
-def scenes_along(
+def scene_projector(
     weights: Weights,
     shape: EncoderShape,
     directions: Float[Tensor, "trial width out"],
     *,
     scale: Float[Tensor, " trial"],
     left_out: Collection[str] = (),
-) -> Along:
-    """What gives the products with `directions` of the embeddings of scenes, by the vision encoder `shape`.
+) -> SceneProjector:
+    """Return a function that projects scenes on `directions`: their embeddings by the vision encoder times these.
 
     It takes token rows, and the keys of each that may show an object. What the weights alone decide is computed here,
-    once for all scenes. Raises as `encode` does.
+    once for all scenes. Raise as `encode` does.
     """
-    check_removable(shape, left_out)
-    if shape.plain:
-        return SceneTables.of(Tables.of(weights, shape, scale, left_out), shape, directions).along
+    check_ablatable(shape, left_out)
+    if shape.is_single_block:
+        return SceneTables.of(Tables.of(weights, shape, scale, left_out), shape, directions).project
 
-    def along(
+    def project(
         scenes: Int[Tensor, "trial batch key"], objects: Int[Tensor, "trial batch object"]
     ) -> Float[Tensor, "trial batch out"]:
         return encode(weights, shape, scenes, scale=scale, left_out=left_out)[0] @ directions
 
-    return along
+    return project
 
 
-def check_removable(shape: EncoderShape, left_out: Collection[str]) -> None:
-    """Nothing; raises ValueError, naming what there is, where a term of `left_out` does not exist."""
-    if unknown := sorted({*left_out} - {*shape.removable}):
-        have = ", ".join(shape.removable) or "none, its first block reads no token + position embeddings"
+def check_ablatable(shape: EncoderShape, left_out: Collection[str]) -> None:
+    """Raise ValueError, naming the terms that there are, unless every term of `left_out` is one of them."""
+    if unknown := sorted({*left_out} - {*shape.ablatable_terms}):
+        terms = ", ".join(shape.ablatable_terms) or "none, its first block reads no token + position embeddings"
         name = shape.name if shape.n_outputs else f"{shape.name} encoder"
-        raise ValueError(f"the {name} has no term {', '.join(unknown)} to leave out; it has {have}")
+        raise ValueError(f"the {name} has no term {', '.join(unknown)} to leave out; it has {terms}")

@@ -3,10 +3,11 @@
 In a block that reads token + position embeddings directly, the query of the read-out token and every key split
 into a part of the token, a part of the position and a bias, so the logit is a sum of table entries.
 
-    trial, head         as named           E  = scale * token embeddings   [trial, n_tokens, d]
-    key_token           n_tokens           P  = position embeddings        [trial, length, d]
-    key_position        length             r  = position of the read-out token, t its token id
-    width               d, per head d / n_heads = h
+    E    scale * token embeddings    [trial, n_tokens, width]      t    token id of the read-out token
+    P    position embeddings         [trial, length, width]        r    position of the read-out token
+    W_Q, W_K, b_Q                    weights of queries and keys   h    width of a head, width / n_heads
+
+    axes: key_token runs over n_tokens, key_position over length, part over the query parts E, P, B
 
     logit(key j with token x) = EE[x] + PE[x] + BE[x] + EP[j] + PP[j] + BP[j]
     EE[x] = (E_t W_Q) . (E_x W_K) / sqrt(h)     EP[j] = (E_t W_Q) . (P_j W_K) / sqrt(h)
@@ -23,7 +24,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lrsym.testbed.model.parameters import EncoderShape, Weights
+from lrsym.testbed.model.parameters import Weights
+from lrsym.testbed.model.shape import EncoderShape
 
 QUERY_PARTS = ("E", "P", "B")
 
@@ -34,7 +36,7 @@ PositionScores = Float[Tensor, "trial part head key_position"]
 def score_tables(
     weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"]
 ) -> tuple[TokenScores, PositionScores]:
-    """The six score terms, stacked by query part: (EE, PE, BE) over tokens and (EP, PP, BP) over positions."""
+    """Return the six score terms, stacked by query part: (EE, PE, BE) over tokens and (EP, PP, BP) over positions."""
     h = shape.head_width
     token = weights["token"] * scale[:, None, None]
     readout = torch.stack([token[:, shape.readout_token], weights["position"][:, shape.readout]], dim=1)
@@ -52,8 +54,11 @@ def score_tables(
 def all_score_tables(
     weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"]
 ) -> dict[str, Float[Tensor, "trial head ..."]]:
-    """The six score terms for every query: EE [query token, key token], EP [query token, key position], PE, PP by
-    position of the query, BE [key token], BP [key position]."""
+    """Return the six score terms for every query, by trial and head.
+
+    EE [query token, key token], EP [query token, key position], PE and PP by position of the query, BE [key token],
+    BP [key position].
+    """
     h = shape.head_width
 
     def parts(weight: Tensor) -> Float[Tensor, "trial head entry part"]:
@@ -69,8 +74,8 @@ def all_score_tables(
     return {name: t.squeeze(2) if name.startswith("B") else t for name, t in named.items()}
 
 
-def kept(tables: tuple[TokenScores, PositionScores], left_out: Collection[str]) -> tuple[Tensor, Tensor]:
-    """Logits by token and by position, [trial, head, key], with the score terms named in `left_out` at zero."""
+def sum_terms(tables: tuple[TokenScores, PositionScores], left_out: Collection[str]) -> tuple[Tensor, Tensor]:
+    """Return logits by token and by position, [trial, head, key], with the score terms named in `left_out` at zero."""
     on_token, on_position = tables
     keep_token = [part + "E" not in left_out for part in QUERY_PARTS]
     keep_position = [part + "P" not in left_out for part in QUERY_PARTS]

@@ -1,14 +1,14 @@
 """The tables of one bare attention block: what its weights alone decide, whatever the batch, and the gradient of that.
 
-X = [scale * E ; P] has a row for each token, then one for each position; x is what stands at the read-out. With
-
+    X = [scale * E ; P]                 a row for each token, then one for each position    [row, width]
+    x                                   the row at the read-out: its token's + its position's
     q = x W_Q + b_Q                     the one query
     S = X (q W_K^T) / sqrt(h)           logits of the rows, head by head                    [row, head]
     M = (X W_V [+ b_V]) W_O             what a row adds to the read-out, head by head       [(row, head), width]
-    c = x + b_O                         what every example gets
+    c = x + b_O                         what every example gets                             [1, width]
 
 the bias b_V is in the rows of tokens alone: a key has one of them, and its attention sums to one. How a batch reads the
-tables: `plain`. Source of the block: arXiv:2601.12809, simplified model.
+tables: `table_encoder`. Source of the block: arXiv:2601.12809, simplified model.
 """
 
 from collections.abc import Collection
@@ -19,8 +19,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lrsym.testbed.model.parameters import EncoderShape, Weights
-from lrsym.testbed.model.scores import kept, score_tables
+from lrsym.testbed.model.parameters import Weights
+from lrsym.testbed.model.scores import score_tables, sum_terms
+from lrsym.testbed.model.shape import EncoderShape
 
 TRAINED = (
     "token", "position", "query_weight", "key_weight", "value_weight", "output_weight", "query_bias", "value_bias",
@@ -31,9 +32,9 @@ TRAINED = (
 
 @dataclass(frozen=True)
 class Tables:
-    """What the weights alone decide. `query` holds each head's part of q and zeros elsewhere, `folded` is q W_K^T.
+    """The tables of an encoder: `rows` X, `read` x, `logits` S, `values` X W_V + b_V by head, `constant` c.
 
-    `output` is W_O by heads.
+    `query` holds each head's part of q and zeros elsewhere, `folded` is q W_K^T, `output` is W_O by heads.
     """
 
     rows: Float[Tensor, "trial row width"]
@@ -45,20 +46,20 @@ class Tables:
     output: Float[Tensor, "trial head part width"]
     constant: Float[Tensor, "trial 1 width"]
 
-    def mixed(self) -> Float[Tensor, "trial rowhead width"]:
-        """M, what each row adds to the read-out through each head."""
+    def row_outputs(self) -> Float[Tensor, "trial rowhead width"]:
+        """Return M, what each row adds to the read-out through each head."""
         return (self.values @ self.output).transpose(1, 2).flatten(1, 2)
 
     @classmethod
     def of(
         cls, weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"], left_out: Collection[str] = ()
     ) -> "Tables":
-        """The tables of an encoder; terms named in `left_out` (see vocabulary.ABLATIONS) are zero in them."""
+        """Return the tables of an encoder; terms named in `left_out` (see vocabulary.ABLATIONS) are zero in them."""
         w, h = weights, shape.n_heads
         rows = torch.cat([w["token"] * scale[:, None, None], w["position"]], dim=1)
         read = rows[:, shape.readout_token, None] + w["position"][:, shape.readout, None]
-        asked = torch.baddbmm(w["query_bias"][:, None], read, w["query_weight"])
-        query = asked * _own_head(shape.d_model, h, dtype=scale.dtype, device=scale.device)
+        whole_query = torch.baddbmm(w["query_bias"][:, None], read, w["query_weight"])
+        query = whole_query * _head_mask(shape.d_model, h, dtype=scale.dtype, device=scale.device)
         folded = torch.bmm(query, w["key_weight"].mT)
         values = torch.bmm(rows, w["value_weight"])
         values[:, : shape.n_tokens] += w["value_bias"][:, None]
@@ -66,9 +67,10 @@ class Tables:
         if "VP" in left_out:
             values[:, :, shape.n_tokens :] = 0
         output = w["output_weight"].unflatten(1, (h, shape.head_width))
-        logits = (
-            torch.cat(kept(score_tables(w, shape, scale), left_out), dim=2) if left_out else torch.bmm(folded, rows.mT)
-        )
+        if left_out:
+            logits = torch.cat(sum_terms(score_tables(w, shape, scale), left_out), dim=2)
+        else:
+            logits = torch.bmm(folded, rows.mT)
         constant = read + w["output_bias"][:, None]
         return cls(rows, read, query, folded, logits.mT.contiguous(), values, output, constant)
 
@@ -83,11 +85,11 @@ class Tables:
         d_constant: Tensor,
         d_logits: Tensor,
     ) -> Weights:
-        """Gradients of the weights that `of` had, by name, from those of the tables that a batch reads."""
+        """Return the gradients of the weights that `of` had, by name, from those of the tables that a batch reads."""
         w, rows = weights, self.rows.mT
         d_values = d_values.transpose(1, 2).flatten(2)
         d_folded = torch.bmm(d_logits.mT, self.rows)
-        d_query = torch.bmm(d_folded, w["key_weight"]) * _own_head(
+        d_query = torch.bmm(d_folded, w["key_weight"]) * _head_mask(
             shape.d_model, shape.n_heads, dtype=scale.dtype, device=scale.device
         )
         d_query = d_query.sum(dim=1, keepdim=True)
@@ -110,7 +112,7 @@ class Tables:
 
 
 @cache
-def _own_head(width: int, n_heads: int, *, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "head width"]:
-    """1 / sqrt(h) where an entry of the width belongs to the head, else 0."""
-    own = torch.eye(n_heads, dtype=dtype, device=device).repeat_interleave(width // n_heads, dim=1)
-    return own * (width // n_heads) ** -0.5
+def _head_mask(width: int, n_heads: int, *, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "head width"]:
+    """Return 1 / sqrt(h) where an entry of the width belongs to the head, else 0."""
+    mask = torch.eye(n_heads, dtype=dtype, device=device).repeat_interleave(width // n_heads, dim=1)
+    return mask * (width // n_heads) ** -0.5

@@ -25,38 +25,40 @@ def contrastive_loss(
     image: Float[Tensor, "trial batch width"],
     text: Float[Tensor, "trial column width"],
     log_scale: Float[Tensor, " trial"],
-    own: Int[Tensor, "trial batch"] | None = None,
+    columns: Int[Tensor, "trial batch"] | None = None,
 ) -> Float[Tensor, " trial"]:
-    """Mean loss of each trial's batch, in nats; row b of `image` belongs to row own[b] of `text`, by default to row b.
+    """Return the mean loss of each trial's batch, in nats.
 
-    Rows of `text` that belong to no image of the batch play no part.
+    Row b of `image` belongs to row columns[b] of `text`, by default to row b. Rows of `text` that belong to no image of
+    the batch play no part.
     """
-    if own is None:
-        own = torch.arange(image.shape[1], device=image.device).expand(len(image), -1)
-    return _Contrastive.apply(image, text, log_scale, own)
+    if columns is None:
+        columns = torch.arange(image.shape[1], device=image.device).expand(len(image), -1)
+    return _Contrastive.apply(image, text, log_scale, columns)
 
 
 class _Contrastive(torch.autograd.Function):
     """The loss; its gradient needs what the loss needs, so both are computed at once."""
 
     @staticmethod
-    def forward(ctx: Any, image: Tensor, text: Tensor, log_scale: Tensor, own: Tensor) -> Tensor:
-        """Loss of each trial."""
+    def forward(ctx: Any, image: Tensor, text: Tensor, log_scale: Tensor, columns: Tensor) -> Tensor:
+        """Return the loss of each trial."""
         batch, scale = image.shape[1], log_scale.exp()[:, None, None]
         to_image = scale / image.norm(dim=2, keepdim=True)
         to_text = 1 / text.norm(dim=2, keepdim=True)
         u, v = image * to_image, text * to_text
-        times = torch.zeros_like(text[:, :, 0]).scatter_add_(1, own, torch.ones_like(image[:, :, 0]))
+        times = torch.zeros_like(text[:, :, 0]).scatter_add_(1, columns, torch.ones_like(image[:, :, 0]))
         log_times = times.log().clamp(min=_ABSENT)
         logits = torch.baddbmm(log_times[:, None], u, v.mT)
         of_image, of_caption = logits.softmax(dim=2), logits.softmax(dim=1)
         # A log-sum-exp is the largest logit minus the log of its probability, and that is never too small for a float.
-        rows, columns = (logits.amax(dim=d) - p.amax(dim=d).log() for d, p in ((2, of_image), (1, of_caption)))
-        mine = logits.gather(2, own[:, :, None])[:, :, 0]
-        loss = ((rows + columns.gather(1, own) + log_times.gather(1, own)) / 2 - mine).mean(dim=1)
+        per_image, per_caption = (logits.amax(dim=d) - p.amax(dim=d).log() for d, p in ((2, of_image), (1, of_caption)))
+        matching = logits.gather(2, columns[:, :, None])[:, :, 0]
+        per_match, count = per_caption.gather(1, columns), log_times.gather(1, columns)
+        loss = ((per_image + per_match + count) / 2 - matching).mean(dim=1)
 
         slope = torch.addcmul(of_image, of_caption, times[:, None])
-        slope.scatter_add_(2, own[:, :, None], torch.full_like(slope[:, :, :1], -2))
+        slope.scatter_add_(2, columns[:, :, None], torch.full_like(slope[:, :, :1], -2))
         d_u, d_v = torch.bmm(slope, v), torch.bmm(slope.mT, u)
         along_u, along_v = (u * d_u).sum(dim=2, keepdim=True), (v * d_v).sum(dim=2, keepdim=True)
         d_image = d_u.addcmul_(u, along_u / scale**2, value=-1).mul_(to_image / (2 * batch))
@@ -67,7 +69,7 @@ class _Contrastive(torch.autograd.Function):
     @staticmethod
     @once_differentiable  # its annotation makes ctx positional, which pyright takes for another signature
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Gradients of image, text and log_scale."""
+        """Return the gradients of image, text and log_scale."""
         (d_loss,) = grad_outputs
         d_image, d_text, d_log_scale = ctx.saved_tensors
         by = d_loss[:, None, None]
@@ -77,5 +79,5 @@ class _Contrastive(torch.autograd.Function):
 def cosine(
     image: Float[Tensor, "trial scene width"], text: Float[Tensor, "trial caption width"]
 ) -> Float[Tensor, "trial scene caption"]:
-    """Cosine similarity of every scene with every caption."""
+    """Return the cosine similarity of every scene with every caption."""
     return torch.nn.functional.normalize(image, dim=2) @ torch.nn.functional.normalize(text, dim=2).mT

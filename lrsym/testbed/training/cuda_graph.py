@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 
 WARM_UP = 3
-"""Steps before the recording, in which libraries choose their kernels and take their memory."""
+"""Number of steps before the recording, in which libraries choose their kernels and take their memory."""
 
 
 class CudaGraph:
@@ -21,7 +21,7 @@ class CudaGraph:
         self._aside = torch.cuda.Stream(device)
 
     def __call__(self, run: Callable[[], None]) -> None:
-        """One step; `run` is the same each time, and not kept: it may hold all that a training holds."""
+        """Take one step; `run` is the same each time, and not kept: it may hold all that a training holds."""
         with torch.cuda.device(self._device):
             self._step(run)
 

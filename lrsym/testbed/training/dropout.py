@@ -21,11 +21,11 @@ class Dropout:
 
     @classmethod
     def of(cls, trials: Sequence[Trial], *, device: torch.device) -> "Dropout | None":
-        """The dropout of `trials`; None where no rate is set."""
+        """Return the dropout of `trials`; None where no rate is set."""
         return cls(trials, device=device) if any(t.model.dropout for t in trials) else None
 
     def __call__(self, x: Tensor) -> Tensor:
-        """`x` [trial, ...] with entries set to 0, the others made larger."""
+        """Return `x` [trial, ...] with entries set to 0, the others made larger."""
         factors = [
             (rng.random(x.shape[1:], dtype=np.float32) >= p) / (1 - p)
             for rng, p in zip(self._streams, self._rates, strict=True)
@@ -33,7 +33,7 @@ class Dropout:
         return x * torch.from_numpy(np.stack(factors)).to(self._device)
 
     def states(self) -> list[dict[str, Any]]:
-        """Where each member's stream stands; plain values."""
+        """Return where each member's stream stands, as plain values."""
         return [dict(rng.bit_generator.state) for rng in self._streams]
 
     def restore(self, states: Sequence[dict[str, Any]]) -> None:

@@ -50,31 +50,31 @@ class AdamW:
         self._runs: list[_Run] = []
         for rows, settings in _runs(optims):
             stacks = zip(parameters, self._first, self._second, strict=True)
-            pieces = [_Piece(i, *(whole[rows] for whole in stack)) for i, stack in enumerate(stacks)]
+            pieces = [_Piece(i, *(tensor[rows] for tensor in stack)) for i, stack in enumerate(stacks)]
             self._runs.append(_Run(rows, settings, torch.zeros((), device=device), pieces[:-1], pieces[-1]))
 
     def step(self, gradients: Sequence[Tensor | None], *, number: Int[Tensor, ""]) -> None:
-        """Step `number` (from 1); `gradients` in the order of the weights, None where there is none."""
+        """Take step `number` (from 1); `gradients` in the order of the weights, None where there is none."""
         self._number.copy_(number)
         for run in self._runs:
             o = run.settings
             run.rate.copy_(o.learning_rate * number / number.clamp(min=o.warmup_steps))
             for pieces, decay in ((run.decayed, o.weight_decay), ([run.log_scale], 0.0)):
-                known = [(p, g[run.rows].contiguous()) for p in pieces if (g := gradients[p.number]) is not None]
-                if not known:  # a decoder's loss has no scale
+                pairs = [(p, g[run.rows].contiguous()) for p in pieces if (g := gradients[p.number]) is not None]
+                if not pairs:  # a decoder's loss has no scale
                     continue
                 # The overload is named: asked for a number, torch would wait for the device to tell the rate.
                 torch.ops.aten._fused_adamw_.tensor_lr(
-                    [p.parameter for p, _ in known], [gradient for _, gradient in known],
-                    [p.first for p, _ in known], [p.second for p, _ in known], [], [self._number] * len(known),
+                    [p.parameter for p, _ in pairs], [gradient for _, gradient in pairs],
+                    [p.first for p, _ in pairs], [p.second for p, _ in pairs], [], [self._number] * len(pairs),
                     lr=run.rate, beta1=o.beta1, beta2=o.beta2, weight_decay=decay, eps=o.epsilon,
                     amsgrad=False, maximize=False,
                 )  # fmt: skip
 
     def state(self) -> dict[str, Tensor]:
-        """The moments by name, as they are now (not copies)."""
+        """Return the moments by name, as they are now (not copies)."""
         moments = {"exp_avg": self._first, "exp_avg_sq": self._second}
-        return {f"{name}.{i}": moment for name, own in moments.items() for i, moment in enumerate(own)}
+        return {f"{name}.{i}": moment for name, tensors in moments.items() for i, moment in enumerate(tensors)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Take on what `state` gave, of a pack of the same members."""
@@ -83,7 +83,7 @@ class AdamW:
 
 
 def _runs(optims: Sequence[OptimConfig]) -> list[tuple[slice, OptimConfig]]:
-    """Each run of members whose optimisers are set alike."""
+    """Return each run of members whose optimisers are set alike."""
 
     def key(member: int) -> tuple[float | int, ...]:
         o = optims[member]

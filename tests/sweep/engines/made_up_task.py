@@ -35,7 +35,7 @@ class UnspeakableError(Exception):
 class MadeUpTask:
     """See above; `behaviour` by seed: kill, kill once, memory (of more than one trial), unspeakable, binary, full."""
 
-    root: Path
+    root: str
     run_id: str
     device: str = "cpu"
     threads: int = 1
@@ -47,8 +47,9 @@ class MadeUpTask:
 
     def __call__(self, pack, report):
         assert "torch" not in sys.modules
-        (self.root / "tries").mkdir(exist_ok=True)
-        with (self.root / "tries" / pack.id).open("a") as file:
+        tries = Path(self.root, "tries")
+        tries.mkdir(exist_ok=True)
+        with (tries / pack.id).open("a") as file:
             file.write("x")
         for trial in pack.trials:
             if failure := self.misbehave(self.behaviour.get(trial.seed), pack):
@@ -59,7 +60,7 @@ class MadeUpTask:
         return Counter(done=len(pack))
 
     def misbehave(self, how, pack):
-        once = self.root / f"killed-{pack.id}"
+        once = Path(self.root, f"killed-{pack.id}")
         if how == "kill" or (how == "kill once" and not once.exists()):
             once.touch()
             os.kill(os.getpid(), signal.SIGKILL)
@@ -85,15 +86,16 @@ class MadeUpTask:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("engine")
-    parser.add_argument("results", type=Path)
+    parser.add_argument("results")
     parser.add_argument("--trials", type=int, default=4)
     parser.add_argument("--pack", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=0.1)
     parser.add_argument("--behaviour", type=json.loads, default={})
     asked = parser.parse_args()
     behaviour = {int(seed): how for seed, how in asked.behaviour.items()}
     store = Store(asked.results)
-    settings = Settings.resolve(engine=asked.engine, device="cpu", workers=2, pack_size=asked.pack)
+    settings = Settings.resolve(engine=asked.engine, device="cpu", workers=asked.workers, pack_size=asked.pack)
     plan = driver.plan_sweep(sweep_of([Trial(seed=s) for s in range(asked.trials)]), store, settings)
     try:
         outcome = driver.run(
@@ -101,7 +103,7 @@ def main():
             store,
             settings,
             make_task=lambda store, run_id, settings: MadeUpTask(
-                store.root.absolute(), run_id, seconds=asked.seconds, behaviour=behaviour
+                store.files.uri(), run_id, seconds=asked.seconds, behaviour=behaviour
             ),
         )
     except UsageError as error:

@@ -40,8 +40,9 @@ def tries(results):
     return sum(len(path.read_text()) for path in (results / "tries").iterdir())
 
 
-def test_every_pack_is_run_once_and_nothing_is_left_behind(tmp_path, engine):
-    process = drive(engine, tmp_path, trials=7, pack=2)
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_every_pack_is_run_once_and_nothing_is_left_behind(tmp_path, engine, workers):
+    process = drive(engine, tmp_path, trials=7, pack=2, workers=workers)
     assert report_of(process)["statuses"] == {"done": 7}
     assert_complete_and_single(tmp_path, 7, tables=())
     assert tries(tmp_path) == 4

@@ -49,11 +49,16 @@ def done(pack):
 
 
 def test_packs_come_in_order_and_all_is_over_when_each_has_ended(queue):
-    assert [queue.next(), queue.next(), queue.next()] == [PACK, OTHER, None]
+    assert [queue.next(), queue.next()] == [PACK, OTHER]
     queue.on_event(done(OTHER))
     assert not queue.finished
     queue.on_event(done(PACK))
     assert queue.finished
+    assert queue.next() is None
+
+
+def test_a_queue_without_packs_is_finished(recorder):
+    assert PackQueue([], recorder=recorder).finished
 
 
 def test_a_queue_that_was_not_asked_to_its_end_is_not_finished(queue):

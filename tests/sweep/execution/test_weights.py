@@ -14,8 +14,8 @@ from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.store import load_trials
 from lrsym.sweep.execution.weights import has_weights, load_weights, save_pack, save_weights, weights_path
 from lrsym.testbed.evaluation import evaluate
-from lrsym.testbed.model.trained import TrainedModel
-from tests.small_trials import Fitted, small
+from lrsym.testbed.model.pack_model import PackModel
+from tests.small_trials import Fitted, assert_same_weights, small
 from tests.sweep.execution.one_task import train
 
 DEEP = {"model__text_blocks": 2, "model__d_mlp": 8, "model__layer_norm": "post"}
@@ -31,15 +31,15 @@ def files(folder):
 
 
 def test_what_is_loaded_are_the_parameters_after_the_last_step_exactly(fitted, tmp_path):
-    save_pack(tmp_path, fitted.trials, fitted.snapshot)
+    save_pack(tmp_path, fitted.snapshot)
     for row, trial in enumerate(fitted.trials):
         model = load_weights(tmp_path, trial.trial_id)
         assert model.trial == trial
-        assert torch.equal(model.flat, fitted.flat[row : row + 1])
+        assert_same_weights(model, fitted.model[row], atol=0, rtol=0)
 
 
 def test_the_beginning_of_a_trial_id_is_enough_unless_several_have_it(fitted, tmp_path):
-    save_pack(tmp_path, fitted.trials, fitted.snapshot)
+    save_pack(tmp_path, fitted.snapshot)
     trial = fitted.trials[0]
     assert load_weights(tmp_path, trial.trial_id[:8]).trial == trial
     with pytest.raises(UsageError, match=r"2 files .* give more digits"):
@@ -47,16 +47,15 @@ def test_the_beginning_of_a_trial_id_is_enough_unless_several_have_it(fitted, tm
 
 
 def test_a_loaded_model_goes_into_the_functions_of_the_testbed(fitted, tmp_path):
-    save_pack(tmp_path, fitted.trials, fitted.snapshot)
+    save_pack(tmp_path, fitted.snapshot)
     model, alone = load_weights(tmp_path, fitted.trials[0].trial_id), Fitted(fitted.trials[:1])
-    found = evaluate(model.layout, model.flat, alone.data, alone.candidates, scale=model.scale)
-    expected = evaluate(*alone.arguments(), scale=alone.scale)
-    assert all(torch.allclose(found[key], expected[key], equal_nan=True, atol=1e-6) for key in expected)
+    found, expected = evaluate(model, alone.data, alone.candidates), alone.evaluate()
+    torch.testing.assert_close(found.values, expected.values, equal_nan=True, atol=1e-6, rtol=0)
 
 
 def test_a_file_names_its_tensors_and_tells_its_trial_without_the_tables(fitted, tmp_path):
     trial = fitted.trials[0]
-    save_weights(tmp_path, TrainedModel.of(trial, fitted.flat[:1]))
+    save_weights(tmp_path, fitted.model[0])
     with safe_open(weights_path(tmp_path, trial.trial_id), framework="numpy") as file:
         names, metadata = set(file.keys()), file.metadata()
         assert file.get_tensor("vision.token").shape == (9, 12)
@@ -67,9 +66,9 @@ def test_a_file_names_its_tensors_and_tells_its_trial_without_the_tables(fitted,
 
 
 def test_the_python_interface_reads_weights(fitted, tmp_path):
-    save_pack(tmp_path, fitted.trials, fitted.snapshot)
+    save_pack(tmp_path, fitted.snapshot)
     tensors = lrsym.load_weights(tmp_path, fitted.trials[1].trial_id).tensors()
-    assert torch.equal(tensors["vision.token"], fitted.layout.views(fitted.flat)["vision"]["token"][1])
+    assert torch.equal(tensors["vision.token"], fitted.model.weights["vision"]["token"][1])
 
 
 def test_a_pack_keeps_the_weights_of_its_done_trials_alone(tmp_path):
@@ -106,7 +105,7 @@ def rewrite_metadata(path, change):
 
 def test_a_file_from_before_an_axis_is_read_with_its_neutral_value(fitted, tmp_path):
     trial = fitted.trials[0]
-    save_weights(tmp_path, TrainedModel.of(trial, fitted.flat[:1]))
+    save_weights(tmp_path, fitted.model[0])
 
     def without_the_axis(metadata):
         values = json.loads(metadata["trial"])
@@ -130,15 +129,15 @@ def test_a_damaged_file_is_refused_with_the_remedy(tmp_path, content):
 
 
 def test_weights_of_another_shape_are_refused(fitted):
-    tensors = TrainedModel.of(fitted.trials[0], fitted.flat[:1]).tensors()
+    tensors = fitted.model[0].tensors()
     tensors["vision.token"] = tensors["vision.token"][:1]
     with pytest.raises(ValueError, match=r"differ in vision\.token"):
-        TrainedModel.from_tensors(fitted.trials[0], tensors)
+        PackModel.from_tensors(fitted.trials[0], tensors)
 
 
 def test_weights_of_another_trainer_version_are_refused(fitted, tmp_path):
     trial = fitted.trials[0]
-    save_weights(tmp_path, TrainedModel.of(trial, fitted.flat[:1]))
+    save_weights(tmp_path, fitted.model[0])
     path = weights_path(tmp_path, trial.trial_id)
     rewrite_metadata(path, lambda metadata: {"trial_id": "0" * 32, "trainer_version": "99"})
     with pytest.raises(UsageError, match="written by trainer version 99, this is"):
@@ -147,5 +146,5 @@ def test_weights_of_another_trainer_version_are_refused(fitted, tmp_path):
 
 def test_a_diverged_member_of_a_snapshot_is_not_saved(fitted, tmp_path):
     snapshot = dataclasses.replace(fitted.snapshot, diverged_at=torch.tensor([3, 0]))
-    save_pack(tmp_path, fitted.trials, snapshot)
+    save_pack(tmp_path, snapshot)
     assert files(tmp_path) == [f"{fitted.trials[1].trial_id}.safetensors"]

@@ -79,7 +79,7 @@ def test_the_mirrored_scene_is_described_by_the_swapped_caption():
     assert (sc.scene_captions(SCENES, mirrored)[:, 0] == sc.swap(SCENES, captions)).all()
 
 
-WORLDS = {
+KINDS = {
     "both": {"scenes__captions": "both"},
     "three objects": {"scenes__n_objects": 3},
     "three objects, both": {"scenes__n_objects": 3, "scenes__captions": "both"},
@@ -92,9 +92,9 @@ WORLDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("world", WORLDS)
-def test_scenes_of_every_world_differ_and_have_exactly_their_true_captions(world):
-    scenes = small(**WORLDS[world]).scenes
+@pytest.mark.parametrize("kind", KINDS)
+def test_scenes_of_every_kind_differ_and_have_exactly_their_true_captions(kind):
+    scenes = small(**KINDS[kind]).scenes
     groups = math.perm(scenes.n_labels, scenes.n_objects)
     every = np.arange(sc.n_single_scenes(scenes) + groups * scenes.n_layouts)
     tokens, captions = sc.scene_tokens(scenes, every), sc.scene_captions(scenes, every)
@@ -105,9 +105,9 @@ def test_scenes_of_every_world_differ_and_have_exactly_their_true_captions(world
         assert set(named) == true_sentences(scenes, row)
 
 
-@pytest.mark.parametrize("world", WORLDS)
-def test_splits_of_every_world_are_disjoint_and_the_training_set_has_the_counted_examples(world):
-    scenes = small(**WORLDS[world]).scenes
+@pytest.mark.parametrize("kind", KINDS)
+def test_splits_of_every_kind_are_disjoint_and_the_training_set_has_the_counted_examples(kind):
+    scenes = small(**KINDS[kind]).scenes
     drawn = splits(scenes, seed=4)
     together = np.concatenate(list(drawn.values()))
     assert len(np.unique(together)) == len(together)
@@ -219,7 +219,7 @@ def test_a_split_is_empty_when_nothing_is_held_out(changes, empty):
     assert len(splits(small(**changes).scenes, seed=0)[empty]) == 0
 
 
-def test_a_large_world_of_one_row_and_two_objects_is_kept_whole():
+def test_a_large_set_of_one_row_and_two_objects_is_kept_whole():
     """Rows of older stores were taken over all of it."""
     many = small(
         scenes__n_pair_labels=18, scenes__n_labels=26, scenes__n_heldout_labels=8, scenes__n_positions=10

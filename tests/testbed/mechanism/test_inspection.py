@@ -7,12 +7,10 @@ import torch
 from lrsym.config.geometry import holds
 from lrsym.testbed.data import scenes as sc
 from lrsym.testbed.mechanism.inspection import contributions, mirror_image, mirrored_scenes, readout_attention
-from lrsym.testbed.model.trained import TrainedModel
 from lrsym.vocabulary import SCORE_TERMS
 from tests.small_trials import Fitted, small, true_sentences
 
-FITTED = Fitted([small(optim__steps=30)])
-MODEL = TrainedModel.of(FITTED.trials[0], FITTED.flat)
+MODEL = Fitted([small(optim__steps=30)]).model
 GRID = {"scenes__n_rows": 3, "scenes__n_positions": 4}
 KINDS = [
     {},
@@ -27,15 +25,15 @@ KINDS = [
 def dense_logits(model, tokens):
     """Logits of [CLS] on every key, [scene, head, key], from queries and keys at full width."""
     w = {name: t[0] for name, t in model.weights["vision"].items()}
-    x = w["token"][torch.from_numpy(tokens)] * model.scale[0] + w["position"]
+    x = w["token"][torch.from_numpy(tokens)] * model.embedding_scale[0] + w["position"]
     query, key = x[:, 0] @ w["query_weight"] + w["query_bias"], x @ w["key_weight"]
-    heads = model.layout.vision.n_heads
+    heads = model.shape.vision.n_heads
     query, key = query.unflatten(-1, (heads, -1)), key.unflatten(-1, (heads, -1))
     return torch.einsum("shw,skhw->shk", query, key) / query.shape[-1] ** 0.5
 
 
 def read(model, tokens, function):
-    return function(model.weights["vision"], model.layout.vision, model.scale, torch.from_numpy(tokens))
+    return function(model.weights["vision"], model.shape.vision, model.embedding_scale, torch.from_numpy(tokens))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -91,7 +89,7 @@ def test_the_attention_of_one_block_is_the_softmax_of_the_logits():
 
 def test_each_block_application_has_the_attention_of_the_read_out_token():
     trial = small(model__vision_blocks=2, model__repeats=2)
-    model = TrainedModel.of(trial, Fitted([trial]).flat)
+    model = Fitted([trial]).model
     tokens = mirrored_scenes(trial.scenes)
     applications = read(model, tokens, readout_attention)
     assert [a.shape for a in applications] == [(1, 2, 3, 6)] * 4

@@ -13,24 +13,24 @@ from lrsym.vocabulary import MEASURES, SCORE_TERMS
 from tests.small_trials import Fitted, small
 
 
-def found(fitted, row=0):
-    trial = fitted.trials[row]
-    told = measures(fitted.layout, fitted.flat, fitted.data, trial, member=row, scale=fitted.scale)
-    return {(m.encoder, m.block, m.head, m.measure): m.value for m in told}
+def measured(fitted, row=0):
+    values = measures(fitted.model, fitted.data, member=row)
+    return {(m.encoder, m.block, m.head, m.measure): m.value for m in values}
 
 
 FITTED = Fitted([small(seed=0, optim__steps=40), small(seed=1, optim__steps=40, scenes__n_pair_labels=4)])
 
 
 def test_every_measure_has_its_sentence_and_every_sentence_its_measure():
-    assert {name for *_, name in found(FITTED)} == {*MEASURES}
+    assert {name for *_, name in measured(FITTED)} == {*MEASURES}
 
 
 def test_measures_of_unseen_pairs_agree_with_a_loop_over_scenes():
     for row in range(2):
-        weights = {k: v[row : row + 1] for k, v in FITTED.layout.views(FITTED.flat)["vision"].items()}
+        model = FITTED.model[row]
+        weights, shape, scale = model.weights["vision"], model.shape.vision, model.embedding_scale
         tokens = FITTED.data.scenes[FITTED.data.splits[row]["unseen"]]
-        (block,) = block_terms(weights, FITTED.layout.vision, tokens, scale=FITTED.scale[row : row + 1])
+        (block,) = block_terms(weights, shape, tokens, scale=scale)
         for head in range(3):
             right, relational, delta_pe, delta_label = [], [], [], []
             for n, scene in enumerate(tokens.tolist()):
@@ -41,32 +41,31 @@ def test_measures_of_unseen_pairs_agree_with_a_loop_over_scenes():
                 delta_pe.append((ep[right_key] - ep[left_key]).item())
             towards = math.copysign(1, np.mean(delta_pe))
             relational = [abs(a) < abs(b) and b * towards > 0 for a, b in zip(delta_label, delta_pe, strict=True)]
-            told = {m: v for (e, _, h, m), v in found(FITTED, row).items() if (e, h) == ("vision", head)}
-            assert told["attend_last"] == pytest.approx(np.mean(right), abs=1e-6)
-            assert told["relational"] == pytest.approx(np.mean(relational), abs=1e-6)
-            assert told["delta_pe"] == pytest.approx(np.mean(delta_pe), abs=1e-6)
-            assert told["delta_label"] == pytest.approx(np.mean(np.abs(delta_label)), abs=1e-6)
+            values = {m: v for (e, _, h, m), v in measured(FITTED, row).items() if (e, h) == ("vision", head)}
+            assert values["attend_last"] == pytest.approx(np.mean(right), abs=1e-6)
+            assert values["relational"] == pytest.approx(np.mean(relational), abs=1e-6)
+            assert values["delta_pe"] == pytest.approx(np.mean(delta_pe), abs=1e-6)
+            assert values["delta_label"] == pytest.approx(np.mean(np.abs(delta_label)), abs=1e-6)
 
 
 def test_a_head_of_position_alone_is_relational_and_one_of_labels_alone_is_not():
     scene, head = 6, 2
     terms = {name: torch.zeros(scene, head) for name in SCORE_TERMS}
     terms["EP"][:, 0], terms["EE"][:, 1] = -2.0, torch.tensor([1.0, -1, 1, -1, 1, -1])
-    told = relations(terms)
-    assert told["relational"].tolist() == told["relational_gauge_free"].tolist() == [1, 0]
-    assert told["delta_pe"].tolist() == [-2, 0]
-    assert told["delta_label"].tolist() == [0, 1]
+    values = relations(terms)
+    assert values["relational"].tolist() == values["relational_gauge_free"].tolist() == [1, 0]
+    assert values["delta_pe"].tolist() == [-2, 0]
+    assert values["delta_label"].tolist() == [0, 1]
 
 
 def test_gauge_free_measures_do_not_change_when_a_vector_moves_between_cls_token_and_position():
     moved = Fitted([small(seed=0, optim__steps=40)])
-    before = found(moved)
-    moved.flat = moved.flat.clone()
-    weights = moved.layout.views(moved.flat)["vision"]
+    before = measured(moved)
+    weights = moved.model.weights["vision"]
     shift = torch.randn(1, 12, generator=torch.Generator().manual_seed(3))
-    weights["token"][:, moved.layout.vision.readout_token] += shift / moved.scale[:, None]
+    weights["token"][:, moved.model.shape.vision.readout_token] += shift / moved.model.embedding_scale[:, None]
     weights["position"][:, 0] -= shift
-    after = found(moved)
+    after = measured(moved)
     for head in range(3):
         for name in ("delta_content", "delta_position", "relational_gauge_free", "attend_last"):
             key = ("vision", 0, head, name)
@@ -95,8 +94,8 @@ def test_a_rotation_is_recovered_and_orthogonal_within_the_span_it_was_fitted_on
     ids=["pre", "rotary", "mlp"],
 )
 def test_encoders_without_a_decomposition_say_where_they_look_and_no_more(changes):
-    told = found(Fitted([small(**changes)]))
-    names = {name for *_, name in told}
+    values = measured(Fitted([small(**changes)]))
+    names = {name for *_, name in values}
     assert {"attend_last", "prefer_first", "cosine_rotated_heldout"} <= names
     assert not {"relational", "std_EE", "weight_share"} & names
 
@@ -121,6 +120,6 @@ def test_the_ends_of_a_scene_go_along_its_first_relation(changes, first, last):
 
 
 def test_a_trial_without_unseen_pairs_has_no_measure_of_them():
-    told = found(Fitted([small(scenes__n_heldout_labels=0)]))
-    assert {name for *_, name in told} >= {"prefer_first"}
-    assert not {name for *_, name in told} & {"attend_last", "relational", "cosine_raw_heldout"}
+    values = measured(Fitted([small(scenes__n_heldout_labels=0)]))
+    assert {name for *_, name in values} >= {"prefer_first"}
+    assert not {name for *_, name in values} & {"attend_last", "relational", "cosine_raw_heldout"}

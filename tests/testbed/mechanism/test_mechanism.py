@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from lrsym.testbed.evaluation import evaluate
 from lrsym.testbed.mechanism.mechanism import (
     ABLATION_SPLITS,
     ablations,
-    along,
+    along_relation,
     monotonicity,
     profiles,
     ramp,
@@ -14,28 +13,29 @@ from lrsym.testbed.mechanism.mechanism import (
     term_tables,
 )
 from lrsym.testbed.model.scores import score_tables
-from lrsym.vocabulary import ABLATIONS, METRICS, SCORE_TERMS
+from lrsym.vocabulary import ABLATIONS, SCORE_TERMS
 from tests.small_trials import Fitted, small
 
 FITTED = Fitted([small(seed=0, optim__steps=30), small(seed=1, optim__steps=30)])
 
 
 def test_nothing_left_out_is_the_evaluation_itself():
-    by_term = dict(ablations(*FITTED.arguments(), scale=FITTED.scale))
+    by_term = dict(ablations(*FITTED.arguments()))
     assert list(by_term) == [name for name in ABLATIONS if name != "R"]
-    whole = evaluate(*FITTED.arguments(), scale=FITTED.scale, splits=ABLATION_SPLITS)
-    assert all(torch.equal(by_term["none"][s, m], whole[s, m]) for s in ABLATION_SPLITS for m in METRICS)
+    whole = FITTED.evaluate(splits=ABLATION_SPLITS)
+    assert by_term["none"].splits == whole.splits == ABLATION_SPLITS
+    torch.testing.assert_close(by_term["none"].values, whole.values, atol=0, rtol=0, equal_nan=True)
 
 
 def test_leaving_out_all_content_or_all_position_terms_changes_what_is_recognised():
-    by_term = dict(ablations(*FITTED.arguments(), scale=FITTED.scale))
+    by_term = dict(ablations(*FITTED.arguments()))
     assert not torch.equal(by_term["EE+PE+BE"]["seen", "global"], by_term["none"]["seen", "global"])
     assert not torch.equal(by_term["EP+PP+BP"]["seen", "order"], by_term["none"]["seen", "order"])
 
 
 def test_moving_a_vector_between_cls_token_position_and_query_bias_renames_terms_and_keeps_the_sums():
-    weights = {k: v.clone() for k, v in FITTED.layout.views(FITTED.flat)["vision"].items()}
-    shape, scale = FITTED.layout.vision, FITTED.scale
+    weights = {k: v.clone() for k, v in FITTED.model.weights["vision"].items()}
+    shape, scale = FITTED.model.shape.vision, FITTED.model.embedding_scale
     before = term_tables(weights, shape, scale)
     shift = torch.randn(2, 12, generator=torch.Generator().manual_seed(3))
     # Only the query of [CLS] is moved; as a key it keeps its place through the table entries compared below.
@@ -50,19 +50,20 @@ def test_moving_a_vector_between_cls_token_position_and_query_bias_renames_terms
 
 
 def test_profiles_hold_every_term_of_every_head_of_both_encoders():
-    (first, _) = profiles(FITTED.layout, FITTED.flat, scale=FITTED.scale)
+    (first, _) = profiles(FITTED.model)
     terms = [*SCORE_TERMS, "EP+PP+BP", "EE+PE+BE"]
     assert sorted((p.encoder, p.head, p.term) for p in first) == sorted(
         (encoder, head, term) for encoder in ("vision", "text") for head in range(3) for term in terms
     )
-    tables = score_tables(FITTED.layout.views(FITTED.flat)["vision"], FITTED.layout.vision, FITTED.scale)
+    model = FITTED.model
+    tables = score_tables(model.weights["vision"], model.shape.vision, model.embedding_scale)
     (ep,) = (p for p in first if (p.encoder, p.head, p.term) == ("vision", 1, "EP"))
     np.testing.assert_allclose(ep.values, tables[1][0, 0, 1].numpy())
     assert ep.slope == pytest.approx(slope(ep.values[1:]))
 
 
 def test_slope_and_monotonicity_are_for_pixels_of_the_vision_encoder_only():
-    (first, _) = profiles(FITTED.layout, FITTED.flat, scale=FITTED.scale)
+    (first, _) = profiles(FITTED.model)
     for p in first:
         assert (p.slope is not None) == (p.encoder == "vision" and p.term.endswith("P"))
         assert (p.monotonicity is None) == (p.ramp is None) == (p.slope is None)
@@ -70,8 +71,8 @@ def test_slope_and_monotonicity_are_for_pixels_of_the_vision_encoder_only():
 
 def test_rotary_positions_have_one_ablation_and_one_profile():
     fitted = Fitted([small(model__positions="rotary", model__init_position_std=0.0)])
-    assert [term for term, _ in ablations(*fitted.arguments(), scale=fitted.scale)] == ["none", "R"]
-    (member,) = profiles(fitted.layout, fitted.flat, scale=fitted.scale)
+    assert [term for term, _ in ablations(*fitted.arguments())] == ["none", "R"]
+    (member,) = profiles(fitted.model)
     assert {(p.encoder, p.term) for p in member} == {("vision", "R"), ("text", "R")}
     assert all((p.slope is None) == (p.encoder == "text") for p in member)
 
@@ -96,6 +97,6 @@ def test_a_person_can_check_slope_monotonicity_and_ramp(values, expected_slope, 
 def test_on_a_grid_the_slope_is_that_of_the_columns_and_of_rows_where_captions_say_above():
     horizontal = np.tile(np.arange(3, dtype=np.float32) * 2, 2)  # two rows of three columns
     for captions, wanted in (("left", 2), ("above", 0)):
-        world = {"scenes__n_rows": 2, "scenes__n_positions": 3, "scenes__captions": captions}
-        shape = Fitted([small(**world)]).layout.vision
-        assert slope(along(horizontal, shape)) == pytest.approx(wanted)
+        grid = {"scenes__n_rows": 2, "scenes__n_positions": 3, "scenes__captions": captions}
+        shape = Fitted([small(**grid)]).model.shape.vision
+        assert slope(along_relation(horizontal, shape)) == pytest.approx(wanted)

@@ -6,14 +6,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from lrsym.testbed.data.pack_data import PackData
-from lrsym.testbed.evaluation import evaluate
 from lrsym.testbed.model.blocks import rotary_table, rotate, rotations
 from lrsym.testbed.model.encoder import encode
-from lrsym.testbed.model.parameters import ModelShape
 from lrsym.testbed.training.dropout import Dropout
 from lrsym.testbed.training.training import fit
 from lrsym.vocabulary import SCORE_TERMS
-from tests.small_trials import CPU, Fitted, small
+from tests.small_trials import CPU, Fitted, assert_same_weights, noisy_model, small
 
 VARIANTS = {
     "two blocks": {"model__vision_blocks": 2, "model__text_blocks": 3},
@@ -101,13 +99,15 @@ def oracle(weights, shape, tokens, scale):
     return x[:, shape.readout] @ weights["projection"] if shape.projected else x[:, shape.readout]
 
 
-def pack(**changes):
+def pack(dtype=torch.float32, **changes):
+    """The model of two trials with random weights, and their data."""
     trials = [small(seed=s, model__embedding_scale=1.0 + s, **CHANGED | changes) for s in range(2)]
-    layout = ModelShape.of(trials[0])
-    flat = layout.initial(trials)
-    flat += 0.1 * torch.randn(flat.shape, generator=torch.Generator().manual_seed(17))
-    scale = torch.tensor([t.model.embedding_scale for t in trials])
-    return trials, layout, flat, PackData.of(trials, device=CPU), scale
+    return noisy_model(trials, dtype=dtype), PackData.of(trials, device=CPU)
+
+
+def vision(model):
+    """The vision encoder of a pack, as the functions of one encoder take it."""
+    return model.weights["vision"], model.shape.vision, model.embedding_scale
 
 
 CHANGED = {"model__init_weight_gain": 1.5}
@@ -115,17 +115,17 @@ CHANGED = {"model__init_weight_gain": 1.5}
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_embeddings_and_gradients_agree_with_plain_modules(variant):
-    _, layout, flat, data, scale = pack(**VARIANTS[variant])
-    flat, scale = flat.double().requires_grad_(), scale.double()  # so that rounding hides nothing
-    views = layout.views(flat)
-    for shape, tokens in ((layout.vision, data.scenes), (layout.text, data.captions)):
-        ours, _ = encode(views[shape.name], shape, tokens, scale=scale)
+    model, data = pack(torch.float64, **VARIANTS[variant])  # so that rounding hides nothing
+    scale = model.embedding_scale
+    for shape, tokens in ((model.shape.vision, data.scenes), (model.shape.text, data.captions)):
+        weights = {name: weight.requires_grad_() for name, weight in model.weights[shape.name].items()}
+        ours, _ = encode(weights, shape, tokens, scale=scale)
         for row in range(2):
-            wanted = oracle({k: v[row] for k, v in views[shape.name].items()}, shape, tokens, scale[row])
+            wanted = oracle({k: v[row] for k, v in weights.items()}, shape, tokens, scale[row])
             torch.testing.assert_close(ours[row], wanted, atol=1e-6, rtol=1e-6)
             towards = torch.linspace(-1, 1, wanted.shape[1], dtype=torch.float64)
             found, expected = (
-                torch.autograd.grad((x @ towards).square().mean(), flat, retain_graph=True)[0]
+                torch.autograd.grad((x @ towards).square().mean(), [*weights.values()], retain_graph=True)
                 for x in (ours[row], wanted)
             )
             torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
@@ -134,8 +134,8 @@ def test_embeddings_and_gradients_agree_with_plain_modules(variant):
 @pytest.mark.parametrize("variant", ["two blocks", "mlp", "post", "repeats"])
 def test_every_term_left_out_of_the_first_block_is_left_out_of_its_logits(variant):
     """With all six terms gone the first block attends evenly; with all but one gone, by that one."""
-    _, layout, flat, data, scale = pack(**VARIANTS[variant])
-    weights, shape = layout.views(flat)["vision"], layout.vision
+    model, data = pack(**VARIANTS[variant])
+    weights, shape, scale = vision(model)
     _, (attention, *_) = encode(weights, shape, data.scenes, scale=scale, left_out=tuple(SCORE_TERMS))
     torch.testing.assert_close(attention, torch.full_like(attention, 1 / shape.length))
     e, p = weights["token"][:, :, :] * scale[:, None, None], weights["position"]
@@ -153,15 +153,16 @@ def test_every_term_left_out_of_the_first_block_is_left_out_of_its_logits(varian
 
 
 def test_leaving_a_term_out_of_a_block_that_has_none_is_refused():
-    _, layout, flat, data, scale = pack(**VARIANTS["pre"])
+    model, data = pack(**VARIANTS["pre"])
+    weights, shape, scale = vision(model)
     with pytest.raises(ValueError, match="has no term EP to leave out; it has none"):
-        encode(layout.views(flat)["vision"], layout.vision, data.scenes, scale=scale, left_out=("EP",))
+        encode(weights, shape, data.scenes, scale=scale, left_out=("EP",))
 
 
 @pytest.mark.parametrize("changes", [{}, {"model__layer_norm": "pre"}], ids=["bare", "pre"])
 def test_what_turning_adds_is_what_is_missing_without_it(changes):
-    _, layout, flat, data, scale = pack(**VARIANTS["rotary"] | changes)
-    weights, shape = layout.views(flat)["vision"], layout.vision
+    model, data = pack(**VARIANTS["rotary"] | changes)
+    weights, shape, scale = vision(model)
     (with_, without), table = (
         (encode(weights, shape, data.scenes, scale=scale, left_out=left)[1][0][:, :, :, 0].log() for left in ((), "R")),
         rotary_table(weights, shape, scale),
@@ -189,9 +190,9 @@ FULL = VARIANTS["full, pre"] | {"model__dropout": 0.25, "optim__steps": 20}
 def test_a_deep_member_with_dropout_trains_the_same_alone_and_in_a_pack():
     trials = [small(seed=s, **FULL) for s in range(3)]
     trials.append(small(seed=9, **FULL | {"model__dropout": 0.5}))
-    together = Fitted(trials).flat
+    together = Fitted(trials).model
     for row, trial in enumerate(trials):
-        torch.testing.assert_close(together[row], Fitted([trial]).flat[0], atol=2e-5, rtol=1e-4)
+        assert_same_weights(together[row], Fitted([trial]).model, atol=2e-5, rtol=1e-4)
 
 
 def test_dropout_drops_its_share_and_keeps_the_mean():
@@ -206,7 +207,8 @@ def test_dropout_drops_its_share_and_keeps_the_mean():
 def test_dropout_acts_in_training_and_not_in_evaluation():
     trials = [small(**FULL)]
     fitted = Fitted(trials)
-    first, second = (evaluate(*fitted.arguments(), scale=fitted.scale) for _ in range(2))
+    first, second = (fitted.evaluate().values for _ in range(2))
     torch.testing.assert_close(first, second, equal_nan=True)
     *_, without = fit([small(**FULL | {"model__dropout": 0.0})], fitted.data, device=CPU)
-    assert not torch.allclose(without.parameters, fitted.flat, atol=1e-3)
+    token, other = (model.weights["vision"]["token"] for model in (without.model, fitted.model))
+    assert not torch.allclose(token, other, atol=1e-3)

@@ -6,15 +6,13 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from lrsym.testbed.data.pack_data import PackData
-from lrsym.testbed.model.encoder import encode, scenes_along
-from lrsym.testbed.model.parameters import ModelShape
+from lrsym.testbed.model.encoder import encode, scene_projector
+from lrsym.testbed.model.shape import ModelShape
 from lrsym.testbed.model.table_block import TRAINED, Tables
-from lrsym.testbed.model.table_encoder import TableEncoder, ThroughHeads, ThroughRows, read_out
+from lrsym.testbed.model.table_encoder import HeadsFirst, RowsFirst, TableEncoder, read_out
 from lrsym.testbed.training.contrastive import contrastive_loss
 from lrsym.testbed.training.training import batch_loss
-from tests.small_trials import CPU, small
-
-PACK = [small(seed=0, model__embedding_scale=1.5), small(seed=1, model__d_model=12)]
+from tests.small_trials import CPU, noisy_model, small
 
 
 def doubles(shape):
@@ -40,24 +38,24 @@ def encoded(encoder, batch, **changes):
     return tables, shape, tokens, projection, weights, scale
 
 
-WAYS = {  # encoder, batch, width; two heads
-    "through heads": (0, 2, 64),
-    "through rows": (0, 60, 64),
-    "through heads, then the projection": (1, 2, 64),
-    "through rows, then the projection": (1, 20, 256),
-    "through rows with the projection": (1, 60, 64),
+ORDERS = {  # encoder, batch, width; two heads
+    "heads first": (0, 2, 64),
+    "rows first": (0, 60, 64),
+    "heads first, then the projection": (1, 2, 64),
+    "rows first, then the projection": (1, 20, 256),
+    "rows first with the projection folded in": (1, 60, 64),
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_the_gradient_of_an_encoder_is_that_of_autograd_through_the_same_tables(way):
-    encoder, batch, width = WAYS[way]
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_gradient_of_an_encoder_is_that_of_autograd_through_the_same_tables(order):
+    encoder, batch, width = ORDERS[order]
     sizes = {"model__d_model": width, "model__n_heads": 2}
     tables, shape, tokens, projection, weights, scale = encoded(encoder, batch, **sizes)
     ours, _ = TableEncoder.apply(shape, scale, tokens, projection, *weights)
-    wanted, seen = read_out(tables, shape, tokens, projection)
-    assert isinstance(seen.way, ThroughHeads if "heads" in way else ThroughRows)
-    assert (seen.embedding is not None) == ("then" in way)
+    wanted, cache = read_out(tables, shape, tokens, projection)
+    assert isinstance(cache.product_order, HeadsFirst if "heads" in order else RowsFirst)
+    assert (cache.embedding is not None) == ("then" in order)
     torch.testing.assert_close(ours, wanted, atol=1e-12, rtol=1e-12)
     upstream = torch.randn(ours.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
     inputs = weights if projection is None else [*weights, projection]
@@ -69,7 +67,7 @@ def test_the_gradient_of_an_encoder_is_that_of_autograd_through_the_same_tables(
 @pytest.mark.parametrize("encoder", [0, 1])
 @pytest.mark.parametrize("batch", [5, 50, 300])
 @pytest.mark.parametrize(("width", "heads"), [(32, 1), (128, 4), (128, 16), (512, 4)])
-def test_a_batch_goes_the_way_with_the_fewest_operations(encoder, batch, width, heads):
+def test_a_batch_takes_the_order_of_products_with_the_fewest_operations(encoder, batch, width, heads):
     tables, shape, tokens, projection, *_ = encoded(encoder, batch, model__d_model=width, model__n_heads=heads)
     n_rows = tables.rows.shape[1]
     by_row = torch.rand(2, batch, n_rows, heads, dtype=torch.float64)
@@ -77,13 +75,13 @@ def test_a_batch_goes_the_way_with_the_fewest_operations(encoder, batch, width, 
     def then(embedding):
         return embedding if projection is None else torch.bmm(embedding, projection)
 
-    ways = [
-        lambda: then(ThroughHeads.forward(by_row, tables)[0]),
-        lambda: then(ThroughRows.forward(by_row, tables, None)[0]),
+    orders = [
+        lambda: then(HeadsFirst.forward(by_row, tables)[0]),
+        lambda: then(RowsFirst.forward(by_row, tables, None)[0]),
     ]
     if projection is not None:
-        ways.append(lambda: ThroughRows.forward(by_row, tables, projection)[0])
-    taken, *each = (operations(way) for way in (lambda: read_out(tables, shape, tokens, projection), *ways))
+        orders.append(lambda: RowsFirst.forward(by_row, tables, projection)[0])
+    taken, *each = (operations(product) for product in (lambda: read_out(tables, shape, tokens, projection), *orders))
     assert taken <= min(each) * 1.01  # the constant row is not counted
     assert max(each) > taken * 1.05
 
@@ -104,28 +102,26 @@ IMAGES = {
 
 @pytest.mark.parametrize("left_out", [(), ("VP",), ("EP", "PE")])
 @pytest.mark.parametrize("images", IMAGES)
-def test_what_an_evaluation_reads_along_directions_is_the_embedding_along_them(images, left_out):
+def test_what_an_evaluation_projects_on_directions_is_the_embedding_times_them(images, left_out):
     trials = [small(seed=seed, **IMAGES[images]) for seed in range(3)]
-    layout, data = ModelShape.of(trials[0]), PackData.of(trials, device=CPU)
-    generator = torch.Generator().manual_seed(7)
-    flat = layout.initial(trials).double()
-    flat += 0.3 * torch.randn(flat.shape, dtype=torch.float64, generator=generator)
+    data, model = PackData.of(trials, device=CPU), noisy_model(trials, std=0.3, dtype=torch.float64)
+    generator, shape = torch.Generator().manual_seed(7), model.shape.vision
     scale = torch.tensor([1.5, 3.0, 1.0], dtype=torch.float64)
     directions = torch.randn(3, 12, 9, dtype=torch.float64, generator=generator)
-    vision = layout.views(flat)["vision"]
-    along = scenes_along(vision, layout.vision, directions, scale=scale, left_out=left_out)
+    vision = model.weights["vision"]
+    project = scene_projector(vision, shape, directions, scale=scale, left_out=left_out)
     # Each member has its own scenes, single objects among them.
     number = torch.stack([torch.randperm(len(data.scenes), generator=generator) for _ in trials])
-    embedding, _ = encode(vision, layout.vision, data.scenes[number], scale=scale, left_out=left_out)
-    torch.testing.assert_close(along(data.scenes[number], data.objects[number]), embedding @ directions)
+    embedding, _ = encode(vision, shape, data.scenes[number], scale=scale, left_out=left_out)
+    torch.testing.assert_close(project(data.scenes[number], data.objects[number]), embedding @ directions)
 
 
 def test_the_gradient_of_the_loss_is_that_of_finite_differences():
     generator = torch.Generator().manual_seed(1)
     image, text = (torch.randn(2, n, 3, dtype=torch.float64, generator=generator).requires_grad_() for n in (5, 4))
     log_scale = torch.tensor([0.3, 1.1], dtype=torch.float64, requires_grad=True)
-    own = torch.tensor([[0, 1, 1, 3, 0], [2, 2, 2, 2, 2]])
-    assert torch.autograd.gradcheck(lambda *given: contrastive_loss(*given, own), (image, text, log_scale))
+    columns = torch.tensor([[0, 1, 1, 3, 0], [2, 2, 2, 2, 2]])
+    assert torch.autograd.gradcheck(lambda *given: contrastive_loss(*given, columns), (image, text, log_scale))
 
 
 def textbook_loss(image, text, scale):
@@ -138,9 +134,9 @@ def textbook_loss(image, text, scale):
 def test_a_caption_that_occurs_twice_counts_twice_and_one_that_does_not_occur_counts_nothing(scale):
     generator = torch.Generator().manual_seed(2)
     image, text = (torch.randn(1, n, 6, generator=generator) for n in (7, 5))
-    own = torch.tensor([[0, 3, 3, 1, 0, 0, 1]])  # columns 2 and 4 do not occur
-    found = contrastive_loss(image, text, torch.tensor([scale]).log(), own)
-    wanted = textbook_loss(image[0].double(), text[0, own[0]].double(), scale)
+    columns = torch.tensor([[0, 3, 3, 1, 0, 0, 1]])  # columns 2 and 4 do not occur
+    found = contrastive_loss(image, text, torch.tensor([scale]).log(), columns)
+    wanted = textbook_loss(image[0].double(), text[0, columns[0]].double(), scale)
     torch.testing.assert_close(found[0].double(), wanted, atol=1e-4, rtol=1e-5)
 
 
@@ -153,16 +149,15 @@ def test_a_caption_that_is_far_below_another_costs_its_distance_and_not_infinity
 @pytest.mark.parametrize("changes", [{}, {"model__layer_norm": "pre"}])
 def test_encoding_each_caption_once_or_once_an_example_gives_the_same_loss_and_gradient(changes):
     trials = [small(seed=seed, **changes) for seed in (0, 1)]
-    layout, data = ModelShape.of(trials[0]), PackData.of(trials, device=CPU)
-    flat = layout.initial(trials).double().requires_grad_()
-    scale = torch.tensor([t.model.embedding_scale for t in trials], dtype=torch.float64)
+    data, model = PackData.of(trials, device=CPU), noisy_model(trials, dtype=torch.float64)
+    parameters = [weight.requires_grad_() for weight in model.parameters()]
+    weights, scale = model.weights, model.embedding_scale
     batch = torch.stack([torch.from_numpy(s[:30]) for s in data.training_sets])
     assert data.trained.shape[1] <= 30
-    once = batch_loss(layout, layout.views(flat), data, batch, scale=scale)
+    once = batch_loss(model, data, batch)
     scenes, captions = data.examples(batch)
-    views = layout.views(flat)
-    image, _ = encode(views["vision"], layout.vision, scenes, scale=scale)
-    text, _ = encode(views["text"], layout.text, data.captions[captions], scale=scale)
-    each = contrastive_loss(image, text, views["loss"]["log_scale"])
+    image, _ = encode(weights["vision"], model.shape.vision, scenes, scale=scale)
+    text, _ = encode(weights["text"], model.shape.text, data.captions[captions], scale=scale)
+    each = contrastive_loss(image, text, weights["loss"]["log_scale"])
     torch.testing.assert_close(once, each, atol=1e-9, rtol=1e-9)
-    torch.testing.assert_close(*(torch.autograd.grad(loss.sum(), flat)[0] for loss in (once, each)))
+    torch.testing.assert_close(*(torch.autograd.grad(loss.sum(), parameters) for loss in (once, each)))

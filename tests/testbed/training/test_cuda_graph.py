@@ -12,32 +12,32 @@ DEVICE = torch.device("cuda:1")
 
 
 @pytest.fixture
-def told(monkeypatch):
+def calls(monkeypatch):
     """What the stand-in was asked for, in order."""
-    told = []
+    calls = []
 
     @contextlib.contextmanager
     def inside(name):
-        told.append(f"{name} begins")
+        calls.append(f"{name} begins")
         yield
-        told.append(f"{name} ends")
+        calls.append(f"{name} ends")
 
     stream = SimpleNamespace(wait_stream=lambda other: None)
-    monkeypatch.setattr(torch.cuda, "Stream", lambda device: told.append(f"stream on {device}") or stream)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: calls.append(f"stream on {device}") or stream)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda: stream)
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: inside("aside"))
     monkeypatch.setattr(torch.cuda, "device", lambda device: inside(str(device)))
     monkeypatch.setattr(torch.cuda, "graph", lambda graph: inside("recording"))
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: SimpleNamespace(replay=lambda: told.append("played")))
-    return told
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: SimpleNamespace(replay=lambda: calls.append("played")))
+    return calls
 
 
-def test_a_step_is_called_to_warm_up_then_recorded_once_and_played_from_then_on(told):
+def test_a_step_is_called_to_warm_up_then_recorded_once_and_played_from_then_on(calls):
     recorded = CudaGraph(DEVICE)
-    assert told == ["stream on cuda:1"]
+    assert calls == ["stream on cuda:1"]
     aside = ["cuda:1 begins", "aside begins", "run", "aside ends", "cuda:1 ends"]
     recording = ["cuda:1 begins", "recording begins", "run", "recording ends", "played", "cuda:1 ends"]
     for wanted in [aside] * WARM_UP + [recording] + [["cuda:1 begins", "played", "cuda:1 ends"]] * 3:
-        told.clear()
-        recorded(lambda: told.append("run"))
-        assert told == wanted
+        calls.clear()
+        recorded(lambda: calls.append("run"))
+        assert calls == wanted

@@ -11,10 +11,11 @@ from lrsym.config.trial import Trial
 from lrsym.testbed.data.batches import CHUNK, batches
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.data.streams import stream
+from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.contrastive import MAX_LOG_SCALE
 from lrsym.testbed.training.optim import AdamW
 from lrsym.testbed.training.training import fit
-from tests.small_trials import CPU, SMALL, Fitted, small
+from tests.small_trials import CPU, SMALL, Fitted, assert_same_weights, small
 from tests.textbook import TextbookClip
 
 VARIED = [
@@ -28,38 +29,33 @@ VARIED = [
 ]
 
 
-def losses_and_parameters(trials):
-    snapshots = [
-        (s.loss.clone(), s.parameters.clone()) for s in fit(trials, PackData.of(trials, device=CPU), device=CPU)
-    ]
-    return torch.stack([loss for loss, _ in snapshots], dim=1), snapshots[-1][1]
+def losses_and_model(trials):
+    snapshots = [*fit(trials, PackData.of(trials, device=CPU), device=CPU)]
+    return torch.stack([snapshot.loss for snapshot in snapshots], dim=1), snapshots[-1].model
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5, 6], [6, 2, 4, 0, 5, 1, 3]])
 def test_a_trial_trains_alike_alone_and_in_a_pack_of_seven_in_any_order(order):
-    losses, parameters = losses_and_parameters([VARIED[i] for i in order])
+    losses, model = losses_and_model([VARIED[i] for i in order])
     for row, i in enumerate(order):
-        alone_losses, alone_parameters = losses_and_parameters([VARIED[i]])
+        alone_losses, alone = losses_and_model([VARIED[i]])
         torch.testing.assert_close(losses[row], alone_losses[0], atol=1e-4, rtol=1e-4)
-        torch.testing.assert_close(parameters[row], alone_parameters[0], atol=1e-3, rtol=1e-3)
+        assert_same_weights(model[row], alone, atol=1e-3, rtol=1e-3)
 
 
 def test_members_of_a_pack_differ():
-    losses, _ = losses_and_parameters(VARIED)
+    losses, _ = losses_and_model(VARIED)
     assert len({round(loss, 6) for loss in losses[:, -1].tolist()}) == len(VARIED)
 
 
 def test_a_pack_trains_as_the_textbook_loop_with_torch_adamw():
     trial = small(seed=6, optim__steps=9, optim__weight_decay=0.5)
     data = PackData.of([trial], device=CPU)
-    from lrsym.testbed.model.parameters import ModelShape
-
-    layout = ModelShape.of(trial)
     model = TextbookClip(7, 5, 12, 3, scale=trial.model.embedding_scale, temperature=0.07)
     with torch.no_grad():
         for encoder in (model.vision, model.text):
             encoder.key.bias.zero_()
-    model.load(layout.views(layout.initial([trial])), 0)
+    model.load(PackModel.initial([trial]).weights, 0)
     others = [p for name, p in model.named_parameters() if name != "log_scale"]
     groups = [{"params": others, "weight_decay": 0.5}, {"params": [model.log_scale], "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(groups, lr=0.01, betas=(0.9, 0.98), eps=1e-6)
@@ -74,10 +70,9 @@ def test_a_pack_trains_as_the_textbook_loop_with_torch_adamw():
         optimiser.step()
     *_, last = fit([trial], data, device=CPU)
     torch.testing.assert_close(last.loss[0], loss.detach(), atol=1e-5, rtol=1e-4)
-    views = layout.views(last.parameters)
     for name in ("query", "value", "output"):
         wanted = getattr(model.vision, name).weight.detach().T
-        torch.testing.assert_close(views["vision"][f"{name}_weight"][0], wanted, atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(last.model.weights["vision"][f"{name}_weight"][0], wanted, atol=1e-4, rtol=1e-3)
 
 
 def test_a_member_that_diverges_is_marked_and_its_neighbours_do_not_notice():
@@ -87,9 +82,9 @@ def test_a_member_that_diverges_is_marked_and_its_neighbours_do_not_notice():
     at = fitted.snapshot.diverged_at.tolist()
     assert at[0] == at[2] == 0
     assert 1 <= at[1] <= 6
-    assert fitted.flat[[0, 2]].isfinite().all()
-    _, alone = losses_and_parameters([VARIED[4]])
-    torch.testing.assert_close(fitted.flat[2], alone[0], atol=1e-3, rtol=1e-3)
+    assert all(weight[[0, 2]].isfinite().all() for weight in fitted.model.parameters())
+    _, alone = losses_and_model([VARIED[4]])
+    assert_same_weights(fitted.model[2], alone, atol=1e-3, rtol=1e-3)
 
 
 def test_training_lowers_the_loss():
@@ -175,4 +170,4 @@ def test_the_log_of_the_logit_scale_is_not_decayed_and_stays_below_its_clamp():
     assert log_scale.tolist() == [1, 1]
     assert torch.allclose(weight, torch.tensor([[0.99], [0.995]]))
     hot = small(optim__temperature=0.01, optim__learning_rate=1.0)
-    assert Fitted([hot]).flat[0, -1].item() <= MAX_LOG_SCALE
+    assert Fitted([hot]).model.weights["loss"]["log_scale"].item() <= MAX_LOG_SCALE
