@@ -95,5 +95,5 @@ def test_a_status_reads_checkpoints_without_torch_and_ray(tmp_path):
         "assert '2 unfinished trials have a checkpoint, at 50%' in out.getvalue()"
     )
     found = imported_by(ask)
-    assert {"polars", "safetensors"} <= found
+    assert "polars" in found
     assert not {"torch", "ray"} & found
