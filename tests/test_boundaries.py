@@ -36,7 +36,7 @@ def imported_by(code, *, folder=None):
         ("import lrsym.sweep.spec.sweep_file", set()),
         ("import lrsym.sweep.execution.train_pack", {"torch", "polars", "pyarrow"}),
         ("import lrsym.sweep.engines.local, lrsym.sweep.driver, lrsym.sweep.pilot.choice", {"polars", "pyarrow"}),
-        ("import lrsym.explain.compute, lrsym.explain.retrain", {"torch", "safetensors", "polars", "pyarrow"}),
+        ("import lrsym.explain.compute, lrsym.sweep.execution.retrain", {"torch", "safetensors", "polars", "pyarrow"}),
         ("import lrsym.cli.app", {"typer"}),
         ("import lrsym; lrsym.load_weights", {"torch", "safetensors", "pyarrow"}),
         ("import lrsym; lrsym.load_trials('nowhere'); lrsym.plot_phase", {"polars", "pyarrow", "altair"}),

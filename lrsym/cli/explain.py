@@ -53,9 +53,9 @@ def _model(results: str, trial: "Trial", *, device: str) -> "PackModel":
     """Return the trained model; while it is trained again, standard error says how far that is."""
     import torch
 
-    from lrsym.explain.retrain import trained_model
     from lrsym.sweep.execution.events import PackEvent
     from lrsym.sweep.execution.progress import Display
+    from lrsym.sweep.execution.retrain import trained_model
     from lrsym.sweep.execution.weights import has_weights
     from lrsym.sweep.planning.packing import make_packs
 

@@ -13,15 +13,16 @@ import pytest
 
 from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
-from lrsym.explain import compute, retrain
+from lrsym.explain import compute
 from lrsym.explain.compute import check_kind, explain
 from lrsym.explain.page import save_page
-from lrsym.explain.retrain import trained_model
 from lrsym.explain.sections import changed_axes, header_text, page_sections, scene_text
 from lrsym.results.store.lookup import find_trial
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load, load_trials
 from lrsym.results.store.trial_row import axis_values
+from lrsym.sweep.execution import retrain
+from lrsym.sweep.execution.retrain import trained_model
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.execution.weights import has_weights, load_weights
 from tests.cli.runner import lrsym

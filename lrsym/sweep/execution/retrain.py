@@ -13,9 +13,9 @@ from lrsym.testbed.training.training import fit
 
 
 def trained_model(root: str, trial: Trial, *, device: str, report: Callable[[float], None]) -> PackModel:
-    """The model of `trial`; where its weights are not in the store at `root`, they are there afterwards.
+    """Return the model of `trial`; where its weights are not in the store at `root`, they are there afterwards.
 
-    `report` hears the fraction of steps done, if it is trained. Raises UsageError if training diverges.
+    `report` gets the fraction of steps done, if it is trained. Raises UsageError if training diverges.
     """
     if not has_weights(root, trial.trial_id):
         save_weights(root, retrain(trial, device=device, report=report))
@@ -23,7 +23,7 @@ def trained_model(root: str, trial: Trial, *, device: str, report: Callable[[flo
 
 
 def retrain(trial: Trial, *, device: str, report: Callable[[float], None]) -> PackModel:
-    """The model after the last step. Raises UsageError if training diverges."""
+    """Return the model of `trial` after its last step. Raises UsageError if training diverges."""
     chosen, last = torch.device(device), None
     for last in fit([trial], PackData.of([trial], device=chosen), device=chosen):
         report(last.step / trial.n_steps)
