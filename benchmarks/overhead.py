@@ -22,7 +22,7 @@ from benchmarks import fresh
 from benchmarks.against_ray import STEPS_A_POINT
 from benchmarks.figures import Figure
 from lrsym.results.store.store import load_trials
-from lrsym.sweep.planning.packing import default_pack_size, group_by_shape
+from lrsym.sweep.planning.packing import default_pack_size, make_packs
 from lrsym.sweep.spec.sweep_file import load as load_sweep
 
 ENGINES = ("local", "ray")
@@ -52,8 +52,7 @@ def _shares(engine: str, folder: Path, *, trials: int, steps: int) -> dict[str, 
     """Shares of the workers' time, by what it went to."""
     axes = {"optim.steps": steps, "optim.batch_size": 50, "eval.points": max(1, steps // STEPS_A_POINT)}
     file, results = fresh.write_sweep(folder / "overhead.toml", trials=trials, axes=axes), folder / "results"
-    planned = load_sweep(file).trials
-    size = default_pack_size(group_by_shape(planned, range(len(planned))), workers=WORKERS, device="cpu")
+    size = default_pack_size(make_packs(load_sweep(file).trials, size=1).groups, workers=WORKERS, device="cpu")
     started = time.time()
     with fresh.lrsym_sweep(file, results, engine=engine, pack=size, workers=WORKERS):
         pass

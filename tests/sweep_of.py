@@ -6,8 +6,13 @@ from lrsym.sweep.planning.pack import Pack
 
 
 def sweep_of(trials, *, name="small"):
-    """A sweep of these trials, each a cell of its own."""
-    return SimpleNamespace(name=name, trials=trials, replicates=1)
+    """What planning reads of a sweep of these trials, each a cell of its own."""
+    return SimpleNamespace(
+        name=name,
+        trials=trials,
+        trial_ids=lambda: [trial.trial_id for trial in trials],
+        shape_numbers=lambda: [trial.static_shape for trial in trials],
+    )
 
 
 def pack_of(*trials, completed=0.0):

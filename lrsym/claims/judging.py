@@ -76,7 +76,7 @@ def train_missing(checked: CheckedClaims, root: str, train: Callable[[Sweep], Ou
     """Call `train` with each sweep of the claims that lacks results in the store at `root`; return its outcomes."""
     outcomes = []
     for sweep in checked.sweeps():
-        trial_ids = _trial_ids(sweep)
+        trial_ids = sweep.trial_ids()
         if _count_missing(load_trials(root, trial_ids=trial_ids).select("status").collect(), trial_ids):
             outcomes.append(train(sweep))
     return outcomes
@@ -85,7 +85,7 @@ def train_missing(checked: CheckedClaims, root: str, train: Callable[[Sweep], Ou
 def judge_claims(checked: CheckedClaims, root: str) -> list[JudgedClaim]:
     """Return what the rows of the store at `root` say about each claim; UsageError where an estimate fails."""
     results = {
-        sweep.source: read_results(root, sweep=sweep.name, trial_ids=_trial_ids(sweep)) for sweep in checked.sweeps()
+        sweep.source: read_results(root, sweep=sweep.name, trial_ids=sweep.trial_ids()) for sweep in checked.sweeps()
     }
     return [
         judge_claim(checked.file, claim, {arm: results[sweep.source] for arm, sweep in checked.arms(claim).items()})
@@ -137,10 +137,6 @@ def _judge_part(file: ClaimsFile, claim: Claim, number: int, results: SweepResul
         too_few=estimate.n < claim.minimum_n,
         verdict=judge_estimate(estimate, at_least=part.at_least, at_most=part.at_most, minimum_n=claim.minimum_n),
     )
-
-
-def _trial_ids(sweep: Sweep) -> list[str]:
-    return [trial.trial_id for trial in sweep.trials]
 
 
 def _count_missing(trials: pl.DataFrame, trial_ids: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
 from operator import attrgetter
-from typing import Any, Self, cast
+from typing import Any, Protocol, Self, cast
 
 from lrsym.config.model import ModelConfig
 from lrsym.config.scene import SceneConfig
@@ -55,11 +55,8 @@ class Trial(ConfigSection):
 
     @property
     def n_steps(self) -> int:
-        """Return the optimiser steps in either arm; a last partial batch of fixed epochs is filled, not dropped."""
-        if self.optim.steps is not None:
-            return self.optim.steps
-        assert self.optim.epochs is not None
-        return math.ceil(self.optim.epochs * self.scenes.n_examples / self.optim.batch_size)
+        """Return the optimiser steps, see `n_steps`."""
+        return n_steps(self)
 
     @property
     def evaluation_steps(self) -> tuple[int, ...]:
@@ -75,8 +72,7 @@ class Trial(ConfigSection):
     @property
     def static_shape(self) -> tuple[Value, ...]:
         """Return what trials of one pack must share: the program of a step, the steps and the evaluation steps."""
-        _, read_all = _shared_axes(type(self))
-        return (self.n_steps, self.model.dropout > 0, *read_all(self))
+        return static_shape(self, type(self))
 
     @property
     def program(self) -> tuple[Value, ...]:
@@ -89,7 +85,46 @@ class Trial(ConfigSection):
         return (self.model.dropout > 0, *read_program(self))
 
 
-Reader = Callable[[Trial], tuple[Value, ...]]
+class Sections(Protocol):
+    """The sections of a trial, of whatever seed."""
+
+    @property
+    def scenes(self) -> SceneConfig:
+        """What is seen."""
+        ...
+
+    @property
+    def model(self) -> ModelConfig:
+        """The encoders."""
+        ...
+
+    @property
+    def optim(self) -> OptimConfig:
+        """How it is trained."""
+        ...
+
+    @property
+    def eval(self) -> EvalConfig:
+        """When it is evaluated."""
+        ...
+
+
+def n_steps(sections: Sections) -> int:
+    """Return the optimiser steps in either arm; a last partial batch of fixed epochs is filled, not dropped."""
+    optim = sections.optim
+    if optim.steps is not None:
+        return optim.steps
+    assert optim.epochs is not None
+    return math.ceil(optim.epochs * sections.scenes.n_examples / optim.batch_size)
+
+
+def static_shape(sections: Sections, trial_type: type[Trial] = Trial) -> tuple[Value, ...]:
+    """Return what trials of one pack must share, from the sections of one of them."""
+    _, read_all = _shared_axes(trial_type)
+    return (n_steps(sections), sections.model.dropout > 0, *read_all(sections))
+
+
+Reader = Callable[[Sections], tuple[Value, ...]]
 
 
 @cache

@@ -41,9 +41,8 @@ class Sweep(Protocol):
         """Return the keys of the axes that it varies, in its order, such as `scenes.n_pair_labels`."""
         ...
 
-    @property
-    def trials(self) -> Sequence[Any]:
-        """Return its trials, each with a trial_id."""
+    def trial_ids(self) -> list[str]:
+        """Return the identities of its trials."""
         ...
 
 
@@ -58,7 +57,7 @@ def draw(kind: str, sweep: Sweep, root: str, *, where: str | None = None, **opti
     NothingToDrawError where the store has no rows for it, UsageError where they do not fit into one picture.
     """
     table = PICTURES[kind]
-    rows = read_rows(root, table, trial_ids=_trial_ids(sweep), where=where)
+    rows = read_rows(root, table, trial_ids=sweep.trial_ids(), where=where)
     if rows.is_empty() or (kind == "ablation" and {*rows["term"]} == {"none"}):
         raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, table, where=where)}")
     if kind == "phase":
@@ -100,13 +99,9 @@ def filter_trials(trials: pl.DataFrame, where: str) -> pl.DataFrame:
         raise UsageError(f"where {where!r} is no condition on the table trials: {why}; axes are {columns}") from None
 
 
-def _trial_ids(sweep: Sweep) -> list[str]:
-    return [trial.trial_id for trial in sweep.trials]
-
-
 def _why_nothing(sweep: Sweep, root: str, table: str, *, where: str | None) -> str:
     """Return why the store has no rows of `table`, with the remedy."""
-    trained = read_rows(root, "trials", trial_ids=_trial_ids(sweep))
+    trained = read_rows(root, "trials", trial_ids=sweep.trial_ids())
     if trained.is_empty():
         return f"no trial of {sweep.name} in {root}; train first: {_command('sweep', sweep, root)}"
     chosen = trained if where is None else filter_trials(trained, where)

@@ -41,7 +41,7 @@ def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
     `statuses` counts the trials with a row by their status, `missing` those without one. `completed` is the mean over
     the `checkpointed` trials, 0 where there are none. `messages` are the most frequent ones, at most MAX_MESSAGES.
     """
-    trial_ids = {trial.trial_id for trial in sweep.trials}
+    trial_ids = {*sweep.trial_ids()}
     rows = load_trials(root, trial_ids=trial_ids).select("trial_id", "status", "message").collect()
     statuses = dict(rows.group_by("status").len().sort("status").iter_rows())
     unfinished = trial_ids.difference(rows.filter(pl.col("status").is_in(FINAL_STATUSES))["trial_id"])

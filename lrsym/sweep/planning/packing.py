@@ -1,7 +1,7 @@
 """From trials to packs: which trials go together, and how many."""
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import ceil
@@ -84,21 +84,20 @@ class PackList(Sequence[Pack]):
 
 def make_packs(trials: Sequence[Trial], *, size: int) -> PackList:
     """Return `trials` in packs of at most `size`, longest training first."""
-    return PackList(trials, group_by_shape(trials, range(len(trials))), size=size)
+    return PackList(trials, group_by_shape(trials, [trial.static_shape for trial in trials]), size=size)
 
 
-def group_by_shape(trials: Sequence[Trial], places: Iterable[int], *, replicates: int = 1) -> list[ShapeGroup]:
-    """Return the trials at `places` (ascending) by static shape, in order of first appearance.
+def group_by_shape(
+    trials: Sequence[Trial], shapes: Sequence[Hashable], places: Iterable[int] | None = None
+) -> list[ShapeGroup]:
+    """Return the trials at `places`, by default all, by static shape, in order of first appearance.
 
-    `replicates` trials side by side, from a multiple of it on, are seeds of one cell: they have one shape.
+    `shapes` has an entry for each cell, equal where cells have one shape; the trials of a cell stand side by side.
     """
-    groups: dict[object, list[int]] = {}
-    cell, members = -1, []
-    for place in places:
-        if place // replicates != cell:
-            cell = place // replicates
-            members = groups.setdefault(trials[place].static_shape, [])
-        members.append(place)
+    groups: dict[Hashable, list[int]] = {}
+    replicates = len(trials) // len(shapes) if shapes else 1
+    for place in range(len(trials)) if places is None else places:
+        groups.setdefault(shapes[place // replicates], []).append(place)
     return [ShapeGroup(trials[members[0]], members) for members in groups.values()]
 
 

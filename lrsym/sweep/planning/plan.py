@@ -60,14 +60,14 @@ def make_plan(
     `checkpoints` are trial ids of packs and the fraction done. A pack goes on from its own, as it is, when all of its
     trials are pending and no checkpoint before it has one of them.
     """
-    ids = [trial.trial_id for trial in sweep.trials]
+    ids = sweep.trial_ids()
     known = [statuses.get(trial_id) for trial_id in ids]
     pending = {ids[place]: place for place, status in enumerate(known) if status not in FINAL_STATUSES}
     started: list[Pack] = []
     for of_pack, completed in checkpoints:
         if pending.keys() >= {*of_pack}:
             started.append(Pack(tuple(sweep.trials[pending.pop(trial_id)] for trial_id in of_pack), completed))
-    groups = group_by_shape(sweep.trials, pending.values(), replicates=sweep.replicates)
+    groups = group_by_shape(sweep.trials, sweep.shape_numbers(), pending.values())
     busy = [rough_seconds(pack.trials[0], len(pack)) * pack.remaining for pack in started]
     size = pack_size or default_pack_size(groups, workers=workers, device=device, busy=busy)
     return Plan(

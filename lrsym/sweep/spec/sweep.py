@@ -1,5 +1,6 @@
 """A sweep: cells x seeds under a name. Its trials are made when they are asked for."""
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,8 +8,9 @@ from typing import NamedTuple, overload
 
 from lrsym.config.model import ModelConfig
 from lrsym.config.scene import SceneConfig
+from lrsym.config.section import Value
 from lrsym.config.training import EvalConfig, OptimConfig
-from lrsym.config.trial import Trial, trial_ids
+from lrsym.config.trial import Trial, static_shape, trial_ids
 
 
 class Cell(NamedTuple):
@@ -20,8 +22,13 @@ class Cell(NamedTuple):
     eval: EvalConfig
 
     def trial(self, seed: int) -> Trial:
-        """Return the replicate of this cell with `seed`. The sections are taken as they are."""
-        return Trial(scenes=self.scenes, model=self.model, optim=self.optim, eval=self.eval, seed=seed)
+        """Return the replicate of this cell with `seed`, which must be one of a sweep: nothing is validated again."""
+        return Trial.model_construct(scenes=self.scenes, model=self.model, optim=self.optim, eval=self.eval, seed=seed)
+
+    @property
+    def static_shape(self) -> tuple[Value, ...]:
+        """Return what its trials share with others of a pack (`Trial.static_shape`)."""
+        return static_shape(self)
 
     def trial_ids(self, seeds: Iterable[int]) -> list[str]:
         """Return the identities of the replicates with `seeds`."""
@@ -102,8 +109,18 @@ class Sweep:
 
     def trial_ids(self) -> list[str]:
         """Return the identities of `trials`, in the same order."""
-        return list(self._trial_ids)
+        return list(self._facts[0])
+
+    def shape_numbers(self) -> Sequence[int]:
+        """Return a number for each cell, the same for cells of one static shape, from 0 in order of appearance."""
+        return self._facts[1]
 
     @cached_property
-    def _trial_ids(self) -> tuple[str, ...]:
-        return tuple(name for cell in self.cells for name in cell.trial_ids(self.seeds))
+    def _facts(self) -> tuple[tuple[str, ...], Sequence[int]]:
+        """Identities and shape numbers, from one pass over the cells: each is made, validated and forgotten."""
+        ids: list[str] = []
+        numbers, known = array("i"), dict[tuple[Value, ...], int]()
+        for cell in self.cells:
+            ids += cell.trial_ids(self.seeds)
+            numbers.append(known.setdefault(cell.static_shape, len(known)))
+        return tuple(ids), numbers

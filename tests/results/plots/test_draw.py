@@ -19,9 +19,7 @@ TRIALS = [
 
 
 def sweep(*ids, varied=("model.vision_blocks", "model.n_heads")):
-    return SimpleNamespace(
-        name="small", source="small.toml", varied=varied, trials=[SimpleNamespace(trial_id=name) for name in ids]
-    )
+    return SimpleNamespace(name="small", source="small.toml", varied=varied, trial_ids=lambda: list(ids))
 
 
 @pytest.fixture

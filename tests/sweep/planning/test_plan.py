@@ -10,7 +10,7 @@ from tests.sweep_of import pack_of, sweep_of
 
 
 def pack_size(trials, **options):
-    return default_pack_size(group_by_shape(trials, range(len(trials))), **options)
+    return default_pack_size(make_packs(trials, size=1).groups, **options)
 
 
 TRIALS = [small(seed=s, optim__steps=n) for n in (5, 9) for s in range(7)]
@@ -57,7 +57,8 @@ def test_the_name_of_a_pack_follows_from_what_it_holds_not_from_the_order():
 def test_packs_of_replicates_side_by_side_are_those_of_the_same_trials_one_by_one():
     trials = [small(seed=s, optim__steps=n) for n in (5, 9, 5) for s in range(4)]
     places = [0, 2, 3, 4, 5, 7, 9]
-    one_by_one, by_cell = (group_by_shape(trials, places, replicates=n) for n in (1, 4))
+    one_by_one = group_by_shape(trials, [trial.static_shape for trial in trials], places)
+    by_cell = group_by_shape(trials, [0, 1, 0], places)
     assert [[*g.places] for g in one_by_one] == [[*g.places] for g in by_cell] == [[0, 2, 3, 9], [4, 5, 7]]
 
 
@@ -114,7 +115,7 @@ def test_choosing_a_size_for_very_many_trials_takes_a_moment():
         asked.append(n)
         return 1 + n**0.5  # large packs pay so much that every size is looked at
 
-    assert fastest_size(group_by_shape(trials, range(10_000)), 1024, workers=3, seconds=seconds) <= 1024
+    assert fastest_size(make_packs(trials, size=1).groups, 1024, workers=3, seconds=seconds) <= 1024
     assert len(asked) < 7 * 1024
 
 
