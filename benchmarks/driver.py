@@ -22,8 +22,7 @@ from lrsym.results.store.store import Store
 from lrsym.sweep.execution.train_pack import run_pack
 
 STAGES = {
-    "expand": "expand the file to trials",
-    "identify": "hash identities",
+    "expand": "read the file, hash identities",
     "plan": "plan against an empty store",
     "run": "hand out packs, listen",
     "plan again": "plan against the full store",

@@ -69,7 +69,6 @@ def costs(file: Path, results: Path) -> Costs:
     settings, store = Settings.resolve(engine="local", device="cpu", workers=2, pilot=False), Store(str(results))
     stage("start", lambda: None)
     sweep = stage("expand", lambda: load(file))
-    stage("identify", sweep.trial_ids)
     plan = stage("plan", lambda: plan_sweep(sweep, store, settings))
     memory = MemoryWatch(trials=plan.pending)
     outcome = stage("run", lambda: run(plan, store, settings, make_task=NullTask.of, listener=memory.update))
