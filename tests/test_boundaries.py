@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lrsym.sweep.spec.sweep_file import load as load_sweep
-from tests.sweep.execution.test_status import write_checkpoint
+from tests.sweep.execution.test_sweep_status import write_checkpoint
 
 HEAVY = ("torch", "ray", "optuna", "polars", "pyarrow", "pandas", "altair", "scipy", "typer", "safetensors")
 

@@ -6,7 +6,8 @@ import polars as pl
 
 from lrsym.claims.claim import Claim
 from lrsym.claims.file import ClaimsFile
-from lrsym.errors import UsageError, first_line
+from lrsym.errors import UsageError
+from lrsym.results.store.query import query_tables
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import load
 
@@ -27,12 +28,9 @@ def query_values(sql: str, tables: Tables) -> tuple[list[float], int]:
 
     Raises UsageError where the query fails, or its answer has no such column or none of numbers or truth values.
     """
-    try:
-        answer = pl.SQLContext(tables, eager=True).execute(sql)
-    except pl.exceptions.PolarsError as error:
-        raise UsageError(f"{first_line(error)}; tables are {', '.join(TABLES)}, their columns: lrsym columns") from None
+    answer = query_tables(sql, tables)
     if "value" not in answer.columns:
-        columns = ", ".join(answer.columns) or "no column"
+        columns = ", ".join(answer.columns)
         raise UsageError(f"the answer must have a column value, it has {columns}; write select ... as value")
     value = answer["value"]
     if not (value.dtype.is_numeric() or value.dtype == pl.Boolean):

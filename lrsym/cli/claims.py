@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lrsym.cli.errors import FAILED
+from lrsym.cli.errors import FAILED, stopped_code
 from lrsym.cli.options import RESULTS, Device, Engine, Json, Pack, Results, Workers, resolve
-from lrsym.cli.output import Output, command_line, message
+from lrsym.cli.output import Output, command_line, message, output_path
 from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def claims(
     from lrsym.claims.check import check
     from lrsym.claims.judging import judge_claims, train_missing
     from lrsym.claims.report import gap_lines
-    from lrsym.results.store.filesystem import open_filesystem
+    from lrsym.results.store.lookup import require_results
 
     ids = claim or []
     if out is not None and no_page:
@@ -56,8 +56,8 @@ def claims(
     if run:
         settings = resolve(engine=engine, device=device, workers=workers, pack=pack)
         failed = sum(train_missing(checked, results, lambda sweep: _train(sweep, results, settings, again=train)))
-    elif not open_filesystem(results).exists():
-        raise UsageError(f"there are no results in {results}; train with --run, or name their folder with --results")
+    else:
+        require_results(results, remedy="train with --run")
     judged = judge_claims(checked, results)
     page = None if no_page else _write_page(checked, judged, results, ids, out)
     again = _command(file, results, ids)
@@ -88,7 +88,7 @@ def _train(sweep: "Sweep", results: str, settings: "Settings", *, again: str) ->
     message(f"{sweep.name}: {ended}{failures(outcome.statuses)}")
     if outcome.stopped_by:
         message(f"stopped with {outcome.pending} trials of {sweep.name} left; finished packs are kept. Go on: {again}")
-        raise typer.Exit(128 + outcome.stopped_by)
+        raise typer.Exit(stopped_code(outcome.stopped_by))
     return retried(outcome.statuses)
 
 
@@ -110,7 +110,7 @@ def _write_page(
                 message(f"warning: {why}")
         sections.append(Section(one, _command(file.path, results, [one.claim.id]), pictures))
     name = "-".join([file.name, *(one.claim.id for one in judged if ids)])
-    path = (out or Path(results) / "claims") / f"{name}.html" if out is None or out.is_dir() else out
+    path = output_path(out, name, folder="claims", results=results, suffix=".html")
     page = render_page(file, sections, results=results, command=_command(file.path, results, ids))
     return write_file(path, page.encode())
 

@@ -11,8 +11,10 @@ FAILED = 1
 USAGE = 2
 """Exit code for what a user can put right."""
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C: 128 + SIGINT, as shells expect."""
+
+def stopped_code(number: int) -> int:
+    """Return the exit code after the signal `number`, as shells expect it: 130 after Ctrl-C."""
+    return 128 + number
 
 
 def _file_sentence(error: OSError) -> str | None:

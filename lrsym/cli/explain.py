@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lrsym.cli.options import RESULTS, Device, Json, Results, resolve
-from lrsym.cli.output import Output, message
+from lrsym.cli.output import Output, message, output_path
 
 if TYPE_CHECKING:
     from lrsym.config.trial import Trial
@@ -35,18 +35,13 @@ def explain(
     weights = weights_path(results, trial.trial_id)
     retrained = not has_weights(results, trial.trial_id)
     explanation = compute.explain(_model(results, trial, device=settings.device), row)
-    page, picture = save_page(explanation, _page_path(results, trial, out))
+    path = output_path(out, trial.trial_id, folder="explain", results=results, suffix=".html")
+    page, picture = save_page(explanation, path)
     data = {
         "trial_id": trial.trial_id, "page": str(page), "picture": str(picture), "weights": weights,
         "retrained": retrained, "difference": explanation.difference,
     }  # fmt: skip
     Output(as_json=json).result(data, [str(page), str(picture)])
-
-
-def _page_path(results: str, trial: "Trial", out: Path | None) -> Path:
-    if out is None or out.is_dir():
-        return (out or Path(results) / "explain") / f"{trial.trial_id}.html"
-    return out if out.suffix == ".html" else out.with_name(f"{out.name}.html")
 
 
 def _model(results: str, trial: "Trial", *, device: str) -> "PackModel":

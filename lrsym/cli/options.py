@@ -59,7 +59,14 @@ def load_sweep(file: Path) -> "Sweep":
 
 
 def resolve(
-    *, engine: str, device: str, workers: str, pack: str, timeout: float | None = None, pilot: bool = True
+    *,
+    engine: str,
+    device: str,
+    workers: str,
+    pack: str,
+    timeout: float | None = None,
+    save_weights: bool = False,
+    pilot: bool = True,
 ) -> "Settings":
     """Return how to execute, from the options of the command line; raises UsageError for a value not allowed."""
     from lrsym.sweep.planning.settings import Settings
@@ -70,6 +77,7 @@ def resolve(
         workers=_auto_or_number("workers", workers, "packs trained at a time"),
         pack_size=_auto_or_number("pack", pack, "trials"),
         timeout=timeout,
+        save_weights=save_weights,
         pilot=pilot,
     )
 

@@ -64,6 +64,18 @@ def sweep_command(file: Path, results: str, choice: "Choice", options: Mapping[s
     return command_line("sweep", file, results, {**options, **chosen})
 
 
+def output_path(out: Path | None, name: str, *, folder: str, results: str, suffix: str) -> Path:
+    """Return the file to write: `name` in `folder` of the results, or in `out` if that is a folder, else `out`.
+
+    `out` may lack `suffix`.
+    """
+    from lrsym.results.store.filesystem import open_filesystem
+
+    if out is None or out.is_dir():
+        return (out or Path(open_filesystem(results).root, folder)) / f"{name}{suffix}"
+    return out if out.name.endswith(suffix) else out.with_name(out.name + suffix)
+
+
 def _as_csv(frame: "pl.DataFrame") -> str:
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
     if nested:

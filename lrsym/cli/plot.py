@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lrsym.cli.options import RESULTS, File, Json, Results, load_sweep
-from lrsym.cli.output import Output
+from lrsym.cli.output import Output, output_path
 from lrsym.errors import UsageError
 
 plot_app = typer.Typer(no_args_is_help=True, help="Draw what is in the store: HTML, PNG and Vega-Lite JSON.")
@@ -95,9 +95,8 @@ def _draw(
 
     sweep = load_sweep(file)
     chart = draw(kind, sweep, results, where=where, **options)
-    if out is None or out.is_dir():
-        stem = (out or Path(results) / "plots") / picture_name(sweep.name, name, where=where)
-    else:
-        stem = out.with_name(re.sub(r"\.(html|png|vl\.json)$", "", out.name))
+    if out is not None:
+        out = out.with_name(re.sub(r"\.(html|png|vl\.json)$", "", out.name))
+    stem = output_path(out, picture_name(sweep.name, name, where=where), folder="plots", results=results, suffix="")
     paths = [str(path) for path in save(chart, stem)]
     Output(as_json=as_json).result({"sweep": sweep.name, "pictures": paths}, paths)

@@ -9,7 +9,7 @@ from lrsym.cli.options import RESULTS, Json, Results, load_sweep
 from lrsym.cli.output import Output
 from lrsym.errors import UsageError
 
-Sql = Annotated[str, typer.Argument(help="A SELECT in Polars SQL over trials, curves, ablations, terms and runs.")]
+Sql = Annotated[str, typer.Argument(help="A SELECT in Polars SQL over the tables, which `lrsym columns` lists.")]
 OfSweep = Annotated[Path | None, typer.Option("--sweep", help="Keep only the trials of this sweep file.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV instead of a drawn table.")]
 
@@ -20,5 +20,5 @@ def query(sql: Sql, results: Results = RESULTS, sweep: OfSweep = None, json: Jso
 
     if json and csv:
         raise UsageError("--json and --csv exclude each other; choose one")
-    trial_ids = None if sweep is None else [trial.trial_id for trial in load_sweep(sweep).trials]
+    trial_ids = None if sweep is None else load_sweep(sweep).trial_ids()
     Output(as_json=json).table(store_query.query(results, sql, trial_ids=trial_ids), csv=csv)

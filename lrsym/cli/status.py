@@ -6,19 +6,19 @@ from lrsym.cli.options import RESULTS, File, Json, Results, load_sweep
 from lrsym.cli.output import Output
 
 if TYPE_CHECKING:
-    from lrsym.sweep.execution.status import SweepStatus
+    from lrsym.sweep.execution.sweep_status import SweepStatus
 
 
 def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
     """Show how far a sweep is: its trials by status, and what went wrong."""
-    from lrsym.sweep.execution.status import sweep_status
+    from lrsym.sweep.execution.sweep_status import sweep_status
 
     sweep = load_sweep(file)
     report = sweep_status(sweep, results)
     data = {
         "sweep": sweep.name, "trials": report.trials, "statuses": report.statuses, "missing": report.missing,
         "checkpointed": report.checkpointed,
-        "messages": [{"status": m.status, "message": m.message, "len": m.n_trials} for m in report.messages],
+        "messages": [{"status": m.status, "message": m.message, "n_trials": m.n_trials} for m in report.messages],
     }  # fmt: skip
     Output(as_json=json).result(data, _in_words(sweep.name, report, results))
 

@@ -1,13 +1,12 @@
 """The verb `lrsym sweep`: train what the store lacks of a sweep."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from lrsym.cli.errors import FAILED
+from lrsym.cli.errors import FAILED, stopped_code
 from lrsym.cli.options import (
     RESULTS,
     Device,
@@ -53,7 +52,10 @@ def sweep(
         "no-pilot": no_pilot, "save-weights": save_weights,
     }  # fmt: skip
     sweep, store, output = load_sweep(file), Store(results), Output(as_json=json)
-    settings = resolve(engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot)
+    settings = resolve(
+        engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot,
+        save_weights=save_weights,
+    )  # fmt: skip
     choice = plan_and_choose(sweep, store, settings, want_cost=False, on_message=message)
     plan = choice.plan
     data = {"sweep": sweep.name, "trials": plan.trials, "reused": plan.done}
@@ -61,11 +63,11 @@ def sweep(
         output.result(data | {"pending": 0}, [f"{sweep.name}: all {plan.trials} trials are in {results}"])
         return
     output.text(in_words(choice, device=settings.device))
-    outcome = run(plan, store, replace(settings, save_weights=save_weights))
+    outcome = run(plan, store, settings)
     data |= {"engine": settings.engine, **_as_data(outcome, choice)}
     output.result(data, _in_words(sweep.name, outcome, choice, file, results, options))
     if outcome.stopped_by:
-        raise typer.Exit(128 + outcome.stopped_by)
+        raise typer.Exit(stopped_code(outcome.stopped_by))
     if retried(outcome.statuses):
         raise typer.Exit(FAILED)
 

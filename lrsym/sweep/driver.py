@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from types import FrameType
 from typing import Protocol
 
@@ -106,7 +107,7 @@ def run(
     with _stop_signals() as received:
         try:
             with display:
-                _engine(settings.engine)(queue, task, workers=plan.workers)
+                load_engine(settings.engine)(queue, task, workers=plan.workers)
         except KeyboardInterrupt:
             stopped_by = received[0] if received else signal.SIGINT
         finally:
@@ -121,15 +122,14 @@ def run(
     )
 
 
-def _engine(name: str) -> Engine:
-    """Return the engine; Ray is imported only where it is used."""
-    if name == "ray":
-        from lrsym.sweep.engines.ray_tune import run_ray
+ENGINES = {"local": "lrsym.sweep.engines.local:run_local", "ray": "lrsym.sweep.engines.ray_tune:run_ray"}
+"""Module and function of each engine (`planning.settings.ENGINES`); imported only where it is used, Ray above all."""
 
-        return run_ray
-    from lrsym.sweep.engines.local import run_local
 
-    return run_local
+def load_engine(name: str) -> Engine:
+    """Return the engine of that name."""
+    module, _, function = ENGINES[name].partition(":")
+    return getattr(import_module(module), function)
 
 
 @contextlib.contextmanager
@@ -143,8 +143,8 @@ def _stop_signals() -> Iterator[list[signal.Signals]]:
             raise KeyboardInterrupt
 
     # Handlers belong to the main thread, and what a shell starts in the background ignores SIGINT.
-    heeded = threading.current_thread() is threading.main_thread()
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if heeded and signal.getsignal(n) != signal.SIG_IGN]
+    in_main = threading.current_thread() is threading.main_thread()
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if in_main and signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield received

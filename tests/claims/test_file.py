@@ -137,7 +137,7 @@ BAD = {
         ("'ablation' was not found", "tables are trials"),
     ),
     "no value": (("select value from ablations where term = 'PE'", "select term from ablations"), 23, ("as value",)),
-    "no answer": (("select value from ablations where term = 'PE'", "drop table trials"), 23, ("a column value",)),
+    "no answer": (("select value from ablations where term = 'PE'", "drop table trials"), 23, ("ask with SELECT",)),
     "text for value": (
         ("select value from ablations where term = 'PE'", "select term as value from ablations"),
         23,

@@ -1,4 +1,5 @@
-"""Files of a results folder by name ("trials/x.parquet"); nothing else in lrsym knows where and how they are kept.
+"""Tables, checkpoints, weights and markers of a results folder, by name ("trials/x.parquet"). Nothing else in lrsym
+knows where and how they are kept; pictures and pages are files of the reader's machine.
 
 A mounted folder is the one back end. Another (an object store) is a class that passes
 tests/results/store/test_filesystem.py and a line in `open_filesystem`.

@@ -43,10 +43,10 @@ def find_trial(root: str, prefix: str) -> tuple[Trial, pl.DataFrame]:
     return trial_from_row(values), row
 
 
-def require_results(root: str) -> None:
-    """Raise UsageError where there is no results folder at `root`."""
+def require_results(root: str, *, remedy: str = "train a sweep first") -> None:
+    """Raise UsageError, with `remedy`, where there is no results folder at `root`."""
     if not Store(root).files.exists():
-        raise UsageError(f"there are no results in {root}; train a sweep first, or name their folder with --results")
+        raise UsageError(f"there are no results in {root}; {remedy}, or name their folder with --results")
 
 
 def _list_command(root: str) -> str:

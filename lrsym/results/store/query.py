@@ -1,6 +1,6 @@
 """SQL over all tables of the store."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -17,11 +17,16 @@ def query(root: str, sql: str, *, trial_ids: Sequence[str] | None = None) -> pl.
     no results, where polars refuses the query, and for any statement that gives no table.
     """
     require_results(root)
+    tables = {
+        name: load(root, name, trial_ids=trial_ids if "trial_id" in table.key else None)
+        for name, table in TABLES.items()
+    }
+    return query_tables(sql, tables)
+
+
+def query_tables(sql: str, tables: Mapping[str, pl.DataFrame | pl.LazyFrame]) -> pl.DataFrame:
+    """Return what `sql` gives over `tables`; UsageError as `query`."""
     try:
-        tables = {
-            name: load(root, name, trial_ids=trial_ids if "trial_id" in table.key else None)
-            for name, table in TABLES.items()
-        }
         frame = pl.SQLContext(tables, eager=True).execute(sql)
     except pl.exceptions.PolarsError as error:
         raise UsageError(

@@ -117,7 +117,7 @@ class QueueSearcher(Searcher):
         return {"pack_id": pack.id}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Do nothing: the callback hears of it with the reason."""
+        """Do nothing: the callback gets it with the reason."""
 
     def save(self, checkpoint_path: str) -> None:
         """Write an empty file: what is left to do comes from the store."""
@@ -128,7 +128,7 @@ class QueueSearcher(Searcher):
 
 
 class QueueCallback(tune.Callback):
-    """Tells the queue what Tune hears of its trials. `error` is what it raised: it ends the run."""
+    """Tells the queue what Tune reports of its trials. `error` is what it raised: it ends the run."""
 
     def __init__(self, queue: PackQueue | None) -> None:
         self._queue = queue
@@ -233,7 +233,7 @@ def _ray(workers: int, task: Task) -> Iterator[None]:
         settings: dict[str, Any] = {"runtime_env": {"env_vars": worker_environment(task.threads)}}
     else:  # started here, so workers inherit; a runtime environment would cost seconds
         os.environ.update(worker_environment(task.threads))
-        # Ray's workers look into the driver's folder, too: what is named lrsym there, as a clone is, is no package.
+        # Ray's workers import from the driver's folder, too: what is named lrsym there, as a clone is, is no package.
         here, given = str(Path(lrsym.__file__).parents[1]), os.environ.get("PYTHONPATH", "").split(os.pathsep)
         os.environ["PYTHONPATH"] = os.pathsep.join([here, *(path for path in given if path not in ("", here))])
         settings = {"address": "local", "num_cpus": workers * task.threads, "include_dashboard": False}

@@ -84,18 +84,18 @@ class Display:
 
 
 def failures(statuses: Mapping[str, int]) -> str:
-    """Trials that did not end as done, in words; empty where there are none."""
+    """Return how many trials did not end as done, in words; empty where there are none."""
     odd = [f"{n} {status}" for status, n in statuses.items() if status != "done" and n]
     return f", {', '.join(odd)}" if odd else ""
 
 
 def retried(statuses: Mapping[str, int]) -> int:
-    """Trials that the next sweep tries again."""
+    """Return how many trials the next sweep tries again."""
     return sum(n for status, n in statuses.items() if status not in FINAL_STATUSES)
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the unit a person would use."""
+    """Return seconds in the unit a person would use."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

@@ -114,4 +114,4 @@ class PackQueue:
 
 
 def _unwritable(why: str) -> UsageError:
-    return UsageError(f"rows cannot be written: {why}; mend that and run the same command again")
+    return UsageError(f"rows cannot be written: {why}; put that right and run the same command again")

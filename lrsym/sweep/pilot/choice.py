@@ -45,7 +45,7 @@ def choose_packing(
     """Choose pack size and workers for `plan`: by a pilot run if it pays, else by the default rule.
 
     With `want_cost` the pilot also runs for shorter sweeps and where both are given, because only it can estimate the
-    cost. `on_message` hears of a pilot before it starts. A pilot that fails leaves the plan as it is, with a warning.
+    cost. `on_message` gets a line before a pilot starts. A pilot that fails leaves the plan as it is, with a warning.
     """
     default = f"packs of {plan.largest_pack}, {count_workers(plan.workers)}"
     if not plan.pending:

@@ -12,7 +12,7 @@ from lrsym.config.trial import Trial
 from lrsym.sweep.pilot.measurement import Measurement, MeasureRequest
 from lrsym.sweep.pilot.measuring import MeasuringProcesses, PilotError
 from lrsym.sweep.pilot.programs import ProgramGroup, group_by_program, measure_rates, seconds_to_measure
-from lrsym.sweep.planning.cost import Range, Rates
+from lrsym.sweep.planning.cost import FEW_SAMPLES, Range, Rates
 from lrsym.sweep.planning.pack import Pack, Program
 from lrsym.sweep.planning.packing import MAX_PACK_SIZE, PackList, fastest_size, largest_pack
 
@@ -94,7 +94,7 @@ class Pilot:
             workers=workers,
             why=f"packs of {chosen}{why_size}, {count_workers(workers)}{why_workers}; "
             f"{1000 * step.value / size:.3g} ms a step and trial",
-            startup=Range.of([self._processes.startup]).widened(1.25),
+            startup=Range.of([self._processes.startup]).widened(FEW_SAMPLES),
         )
 
     def _measure(self, pack: Pack, *, at_once: int | None = None) -> Measurement:

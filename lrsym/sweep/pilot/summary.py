@@ -16,7 +16,7 @@ def in_words(choice: Choice, *, device: str) -> list[str]:
     return [
         choice.why,
         f"about {_between(cost.seconds, TIMES, switch=1.5)} on {count_workers(choice.plan.workers)}, "
-        f"{_number(hours.value)} {hours_of(device)}-hours ({_number(hours.low)}-{_number(hours.high)}), "
+        f"{_number(hours.value)} {worker_unit(device)}-hours ({_number(hours.low)}-{_number(hours.high)}), "
         f"{_between(cost.disk_bytes, SIZES, switch=1.0)} on disk",
     ]
 
@@ -27,7 +27,7 @@ def as_data(choice: Choice, *, device: str) -> dict[str, object]:
         "pack": choice.pack_size, "workers": choice.plan.workers, "why": choice.why,
         "pilot_seconds": None if choice.pilot_seconds is None else round(choice.pilot_seconds, 1),
     }  # fmt: skip
-    for name, span in _parts(choice.cost, hours_of(device)).items():
+    for name, span in _parts(choice.cost, worker_unit(device)).items():
         report[name] = None if span is None else span.value
         report[f"{name}_low"] = None if span is None else span.low
         report[f"{name}_high"] = None if span is None else span.high
@@ -41,8 +41,8 @@ def _parts(cost: Cost | None, unit: str) -> dict[str, Range | None]:
     return {"seconds": cost.seconds, f"{unit.lower()}_hours": hours, "disk_bytes": cost.disk_bytes}
 
 
-def hours_of(device: str) -> str:
-    """Return of what the hours are: a worker takes one of them."""
+def worker_unit(device: str) -> str:
+    """Return what a worker takes, as the unit of hours: a core, or a GPU."""
     return "GPU" if device == "cuda" else "core"
 
 

@@ -32,11 +32,6 @@ class Pack:
         return tuple(trial.trial_id for trial in self.trials)
 
     @cached_property
-    def shape(self) -> tuple[Value, ...]:
-        """What all its trials share (`Trial.static_shape`)."""
-        return self.trials[0].static_shape
-
-    @cached_property
     def program(self) -> Program:
         """What decides the cost of a step."""
         return self.trials[0].program

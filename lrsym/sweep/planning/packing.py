@@ -130,7 +130,7 @@ def fastest_size(
         return durations[number, length]
 
     def end(size: int) -> tuple[float, float]:
-        """When the sweep ends, and when it would at best if its packs could be cut anywhere."""
+        """Return when the sweep ends, and when it would at best if its packs could be cut anywhere."""
         cut = ((i, length) for i, group in enumerate(groups) for length in even_lengths(len(group.places), size))
         longest_first = sorted((duration(*kind) for kind in cut), reverse=True)
         return makespan([*busy, *longest_first], workers=workers), (sum(busy) + sum(longest_first)) / workers

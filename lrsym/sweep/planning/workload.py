@@ -1,4 +1,4 @@
-"""How much work a training is, and how long it may take, told from its configuration alone."""
+"""How much work a training is, and how long it may take, from its configuration alone."""
 
 from lrsym.config.model import ModelConfig
 from lrsym.config.trial import Trial

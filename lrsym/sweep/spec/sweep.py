@@ -98,11 +98,6 @@ class Sweep:
         return len(self.seeds)
 
     @property
-    def first_seed(self) -> int:
-        """The lowest seed."""
-        return self.seeds.start
-
-    @property
     def trials(self) -> Trials:
         """The trials, made when asked for: cells in their order, the replicates of a cell side by side."""
         return Trials(self.cells, self.seeds)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lrsym.sweep.spec.grid import Cells
+from lrsym.sweep.spec.cells import Cells
 from lrsym.sweep.spec.messages import AXES, SECTIONS, TOP_KEYS
 from lrsym.sweep.spec.sweep import Head, Sweep
 from lrsym.sweep.spec.tables import read_design

@@ -89,7 +89,7 @@ class WorkerPool:
         handles: dict[Any, Worker] = {h: w for w in waiting for h in (w.connection, w.process.sentinel)}
         for worker in dict.fromkeys(handles[handle] for handle in wait(list(handles), timeout)):
             try:
-                message = worker.connection.recv()  # what it has said before it died comes first
+                message = worker.connection.recv()  # what it has sent before it died comes first
             except (EOFError, OSError):
                 worker.process.join()
                 worker.connection.close()

@@ -120,7 +120,7 @@ def test_a_failure_is_recorded_and_its_checkpoint_goes_unless_time_was_short(que
 
 def test_rows_that_cannot_be_written_end_the_run_wherever_it_is_noticed(queue, recorder):
     queue.next()
-    with pytest.raises(UsageError, match="rows cannot be written: disk full; mend that"):
+    with pytest.raises(UsageError, match="rows cannot be written: disk full; put that right"):
         queue.on_event(PackEvent(PACK.id, 1.0, store_error="disk full"))
     recorder.broken = True
     with pytest.raises(UsageError, match="No space left"):

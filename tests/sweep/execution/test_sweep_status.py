@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 from lrsym.config.trial import TRAINER_VERSION
 from lrsym.results.store.store import Store
 from lrsym.sweep.execution.rows import status_rows
-from lrsym.sweep.execution.status import FailureMessage, sweep_status
+from lrsym.sweep.execution.sweep_status import FailureMessage, sweep_status
 from lrsym.sweep.spec.sweep_file import load
 from tests.running import write_sweep
 
