@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrsym.config.trial import Trial
+from lrsym.sweep.spec import cells
 from lrsym.sweep.spec.sweep_file import parse
 
 EXCLUDED = """\
@@ -71,7 +72,7 @@ def test_no_trial_is_kept():
 
 
 def test_a_section_that_is_no_longer_kept_is_made_again(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(cells_module, "KEPT_SECTIONS", 1)
+    monkeypatch.setattr(cells, "KEPT_SECTIONS", 1)
     assert parse(EXCLUDED, source="s.toml") == SWEEP
 
 
