@@ -1,5 +1,6 @@
 """Options and arguments that several verbs share, and what they are parsed into."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,6 +84,6 @@ def resolve(
 
 
 def _auto_or_number(option: str, value: str, of: str) -> int | None:
-    if value != "auto" and not (value.isascii() and value.isdigit() and int(value) > 0):
-        raise UsageError(f"--{option} must be auto or a number of {of} from 1 on, got {value}")
+    if value != "auto" and not re.fullmatch(r"0*[1-9][0-9]{0,5}", value, flags=re.ASCII):
+        raise UsageError(f"--{option} must be auto or a number of {of} from 1 to 999,999, got {value[:20]}; change it")
     return None if value == "auto" else int(value)

@@ -78,7 +78,13 @@ def plan_and_choose(
     plan = plan_sweep(sweep, store, settings)
     if plan.pending and not want_cost:
         store.prove_writable()
-    choice = choose_packing(plan, settings, want_cost=want_cost, on_message=on_message)
+    with _stop_signals() as received:
+        try:
+            choice = choose_packing(plan, settings, want_cost=want_cost, on_message=on_message)
+        except KeyboardInterrupt:
+            if received and received[0] != signal.SIGINT:
+                raise SystemExit(128 + received[0]) from None
+            raise
     if choice.warning:
         on_message(f"warning: {choice.warning}")
     return choice
@@ -110,9 +116,12 @@ def run(
                 load_engine(settings.engine)(queue, task, workers=plan.workers)
         except KeyboardInterrupt:
             stopped_by = received[0] if received else signal.SIGINT
-        finally:
-            finished_at = datetime.now(UTC)
-            _write_run(store, {**row, "finished_at": finished_at})
+        except BaseException:
+            with contextlib.suppress(OSError):  # what went wrong first is what the user must read
+                _write_run(store, {**row, "finished_at": datetime.now(UTC)})
+            raise
+        finished_at = datetime.now(UTC)
+        _write_run(store, {**row, "finished_at": finished_at})
     return Outcome(
         run_id=run_id,
         statuses=display.statuses,

@@ -75,13 +75,23 @@ class LocalFolder:
                     path.unlink()
 
     def list(self, folder: str, *, suffix: str = "") -> list[str]:
-        """Return the sorted names of the files in `folder` that end in `suffix`, without hidden files and folders."""
+        """Return the sorted names of the files in `folder` that end in `suffix`, without folders, hidden files and
+        names that are no text."""
         try:
             with os.scandir(self._root / folder) as entries:
                 files = [entry.name for entry in entries if entry.name.endswith(suffix) and entry.is_file()]
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(f"{folder}/{name}" for name in files if not name.startswith("."))
+        return sorted(f"{folder}/{name}" for name in files if not name.startswith(".") and _is_text(name))
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a file's name is valid UTF-8: no file of ours has another, and polars cannot open it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 FileSystem = LocalFolder

@@ -132,7 +132,7 @@ def _read_all_metadata(files: FileSystem) -> Iterator[tuple[str, dict[str, Any] 
 
 def _read_metadata(files: FileSystem, name: str) -> dict[str, Any] | None:
     """Return the metadata of a checkpoint of this trainer, else None; OSError where it cannot be read."""
-    with contextlib.suppress(KeyError, ValueError):
+    with contextlib.suppress(KeyError, TypeError, ValueError):
         metadata = json.loads(read_metadata(files, name)["checkpoint"])
         return metadata if (metadata["format"], metadata["trainer_version"]) == (_FORMAT, TRAINER_VERSION) else None
     return None

@@ -58,9 +58,11 @@ def run_task(task: Task, pack: Pack, report: Report) -> PackEvent:
         return PackEvent(pack.id, 1.0, store_error=text_of(error))
     except Exception as error:
         outcome = Failure("crashed", describe(error))
-    if isinstance(outcome, Failure):
-        return PackEvent(pack.id, 1.0, failure=outcome)
-    return PackEvent(pack.id, 1.0, outcome)
+    if isinstance(outcome, Counter):
+        return PackEvent(pack.id, 1.0, outcome)
+    if not isinstance(outcome, Failure):
+        outcome = Failure("crashed", f"the task must return how trials ended, or a Failure, it returned {outcome!r}")
+    return PackEvent(pack.id, 1.0, failure=outcome)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """Worker processes of one driver: started, given work, listened to, replaced when they die, ended together."""
 
 import contextlib
+import itertools
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -10,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Self
 
-from lrsym.sweep.workers.processes import spawn, worker_environment
+from lrsym.sweep.workers.processes import spawn, stop_signals_blocked, worker_environment
 
 GRACE_SECONDS = 10.0
 """A worker that is told to end and has not by then is killed."""
@@ -33,8 +35,10 @@ class WorkerDeath:
     exit_code: int
 
     def __str__(self) -> str:
-        if self.exit_code < 0:
+        if -self.exit_code in {*signal.Signals}:
             return f"worker killed by {signal.Signals(-self.exit_code).name}"
+        if self.exit_code < 0:
+            return f"worker killed by signal {-self.exit_code}"
         return f"worker left with code {self.exit_code}"
 
 
@@ -64,13 +68,13 @@ class WorkerPool:
 
     def start(self) -> None:
         """Start all the processes that are not there."""
-        for number in sorted({*range(self.size)} - {worker.number for worker in self.workers}):
-            self._start(number)
+        while len(self.workers) < self.size:
+            self._start()
 
     def assign(self, work: Any) -> None:
         """Give `work` to an idle worker, or to one that is started for it."""
         worker = next((w for w in self.workers if w.work is None), None)
-        self.send(worker or self._start(min({*range(self.size)} - {w.number for w in self.workers})), work)
+        self.send(worker or self._start(), work)
 
     def send(self, worker: Worker, work: Any) -> None:
         """Give `worker` something to do. If it has died just now, `receive` tells."""
@@ -103,16 +107,20 @@ class WorkerPool:
             worker.connection.close()
             if worker.work is not None:
                 worker.process.terminate()
+        deadline = time.monotonic() + self._grace
         for worker in self.workers:
-            worker.process.join(self._grace)
+            worker.process.join(max(0.0, deadline - time.monotonic()))
             if worker.process.is_alive():
                 worker.process.kill()
                 worker.process.join()
         self.workers = []
 
-    def _start(self, number: int) -> Worker:
-        process, connection = spawn(self._target, *self._arguments, number, name=f"{self._name}-{number}")
-        self.workers.append(Worker(number, process, connection))
+    def _start(self) -> Worker:
+        taken = {worker.number for worker in self.workers}
+        number = next(number for number in itertools.count() if number not in taken)
+        with stop_signals_blocked():  # else a process could start that nobody ends
+            process, connection = spawn(self._target, *self._arguments, number, name=f"{self._name}-{number}")
+            self.workers.append(Worker(number, process, connection))
         return self.workers[-1]
 
     def __enter__(self) -> Self:

@@ -5,7 +5,7 @@ import multiprocessing as mp
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, NoReturn
@@ -25,28 +25,44 @@ def worker_environment(threads: int) -> dict[str, str]:
 
 
 def spawn(target: Callable[..., None], *arguments: Any, name: str) -> tuple[BaseProcess, Connection]:
-    """Start a fresh process that runs `target(connection, *arguments)`; return it and the driver's connection to it."""
+    """Start a fresh process that runs `target(connection, *arguments)`; return it and the driver's connection to it.
+
+    Call it in `stop_signals_blocked`; `target` calls `heed_the_driver_alone` first.
+    """
     context = mp.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=target, args=(there, *arguments), name=name, daemon=True)
-    # The child ignores Ctrl-C from its first moment: it inherits what holds here while it starts.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        process.start()
-    finally:
-        signal.signal(signal.SIGINT, before)
+    process.start()
     there.close()
     return process, here
 
 
-def unwind_on_sigterm() -> None:
-    """Make SIGTERM an exception in this process, so that it leaves no half-written file."""
+@contextlib.contextmanager
+def stop_signals_blocked() -> Iterator[None]:
+    """Keep SIGINT and SIGTERM back until the end of the context; a process that starts in it begins with them blocked.
+
+    Nothing is lost: what was sent meanwhile arrives at the end.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def heed_the_driver_alone() -> None:
+    """Ignore Ctrl-C in this process, make SIGTERM an exception, so that no half-written file is left, and unblock both.
+
+    A worker calls it first: it is the driver that answers Ctrl-C.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def unwind(*_: object) -> NoReturn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not disturb the end
         sys.exit(1)
 
     signal.signal(signal.SIGTERM, unwind)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
 
 
 def exit_now() -> NoReturn:

@@ -223,3 +223,14 @@ def test_a_file_in_place_of_the_root_is_the_users_mistake(tmp_path):
     (tmp_path / "results").write_text("")
     with pytest.raises(UsageError, match=r"must be a folder, .*results is a file; name another with --results"):
         open_filesystem(str(tmp_path / "results"))
+
+
+def test_a_full_disk_is_an_error_that_names_the_file(tmp_path, monkeypatch):
+    def full(file):
+        raise OSError(28, "No space left on device")  # as the system raises it: without a name
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        open_filesystem(tmp_path).put("trials/x.parquet", b"x")
+    assert caught.value.filename == str(tmp_path / "trials" / "x.parquet")
+    assert list((tmp_path / "trials").iterdir()) == []

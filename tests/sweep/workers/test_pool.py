@@ -3,11 +3,13 @@
 import multiprocessing as mp
 import os
 import signal
+import threading
 import time
 
 import pytest
 
 from lrsym.sweep.workers.pool import WorkerDeath, WorkerPool
+from lrsym.sweep.workers.processes import stop_signals_blocked
 
 
 def answer(connection, offset, number):
@@ -85,3 +87,30 @@ def test_a_worker_that_does_not_heed_the_end_is_killed():
     assert receive(pool)[1] == "deaf"
     pool.end()
     assert mp.active_children() == []
+
+
+def test_a_pool_is_used_from_a_thread_too():
+    """Signal handlers belong to the main thread; to start a worker needs none."""
+    answers = []
+
+    def use():
+        with WorkerPool(answer, 10, size=1, name="test", threads=1) as pool:
+            pool.assign(1)
+            answers.append(receive(pool)[1])
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert answers == [11]
+
+
+def test_ctrl_c_while_a_worker_starts_is_not_lost(pool):
+    heard = []
+    before = signal.signal(signal.SIGINT, lambda *_: heard.append(1))
+    try:
+        with stop_signals_blocked():
+            os.kill(os.getpid(), signal.SIGINT)
+            assert heard == []
+        assert heard == [1]
+    finally:
+        signal.signal(signal.SIGINT, before)
