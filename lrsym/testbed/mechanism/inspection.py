@@ -39,13 +39,13 @@ def mirror_image(scenes: SceneConfig, tokens: Int[np.ndarray, "n token"]) -> Int
 
 def _even_layout(scenes: SceneConfig) -> int:
     """Return the index of the layout nearest to equal distances along each direction that captions name."""
-    cells = np.array(scenes.layouts)
+    pixels = np.array(scenes.layouts)
     even = (np.arange(scenes.n_objects) + 1) / (scenes.n_objects + 1)
     middle = np.full(scenes.n_objects, 0.5)
     named = CAPTIONS[scenes.captions]
     columns = (even if {"left", "right"} & {*named} else middle) * scenes.n_positions - 0.5
     rows = (even if "above" in named else middle) * scenes.n_rows - 0.5
-    distance = (cells % scenes.n_positions - columns) ** 2 + (cells // scenes.n_positions - rows) ** 2
+    distance = (pixels % scenes.n_positions - columns) ** 2 + (pixels // scenes.n_positions - rows) ** 2
     return int(distance.sum(axis=1).argmin())
 
 

@@ -81,7 +81,8 @@ def _of_vision(
         values = {"attend_last": _sign_share(_last_minus_first(attention, first, last))}
         values["attention_difference"] = _last_minus_first(attention, first, last).mean(dim=0)
         if terms:
-            values |= spreads(terms) | relations({n: _last_minus_first(t, first, last) for n, t in terms.items()})
+            differences = {name: _last_minus_first(term, first, last) for name, term in terms.items()}
+            values |= spreads(terms) | relational_measures(differences)
         yield from _by_head(shape.name, block, values)
 
 
@@ -122,7 +123,7 @@ def spreads(terms: dict[str, Row]) -> ByHead:
     return deviations | {"weight_share": weight / (weight + bias)}
 
 
-def relations(difference: dict[str, Float[Tensor, "scene head"]]) -> ByHead:
+def relational_measures(difference: dict[str, Float[Tensor, "scene head"]]) -> ByHead:
     """Return how often position decides between two objects, from each term at the last minus at the first."""
     label, position = difference["EE"], difference["EP"]
     content, place = _sum(difference, CONTENT_KEY), _sum(difference, POSITION_KEY)

@@ -85,7 +85,7 @@ def _profile(shape: EncoderShape, head: int, term: str, values: np.ndarray) -> P
     return Profile(shape.name, head, term, shape.readout, values, slope(line), monotonicity(line), ramp(line))
 
 
-def along_relation(pixels: Float[np.ndarray, " cell"], shape: EncoderShape) -> Float[np.ndarray, " position"]:
+def along_relation(pixels: Float[np.ndarray, " pixel"], shape: EncoderShape) -> Float[np.ndarray, " position"]:
     """Return the means of `pixels` along the first relation: over rows, or over columns where it goes downwards."""
     return pixels.reshape(-1, shape.n_columns).mean(axis=1 if shape.vertical else 0)
 

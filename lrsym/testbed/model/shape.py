@@ -6,7 +6,7 @@
     d_model, d_mlp          widths of the residual stream, of the MLP
     blocks, repeats         blocks with weights of their own, how often the stack of them is applied
 
-All trials of a pack share their shape (`ModelShape.of_pack`). The axis `layout` is something else: where objects stand.
+All trials of a pack share their shape (`ModelShape.of_pack`).
 """
 
 from collections.abc import Sequence
@@ -161,9 +161,9 @@ def _vision(trial: Trial) -> EncoderShape:
     """Return the vision encoder: no mask, read out at [CLS], no projection."""
     s, m = trial.scenes, trial.model
     cls = sc.cls_token(s)
-    sizes = (cls + 1, 1 + s.n_cells, sc.CLS_POSITION, cls)
+    sizes = (cls + 1, 1 + s.n_pixels, sc.CLS_POSITION, cls)
     image = _image(s, first_pixel=1)
-    return EncoderShape("vision", *sizes, False, False, blocks=m.vision_blocks, **image, **_shared(m))
+    return EncoderShape("vision", *sizes, projected=False, causal=False, blocks=m.vision_blocks, **image, **_shared(m))
 
 
 def _text(trial: Trial) -> EncoderShape:
@@ -171,7 +171,7 @@ def _text(trial: Trial) -> EncoderShape:
     s, m = trial.scenes, trial.model
     eot = sc.eot_token(s)
     sizes = (eot + 1, sc.CAPTION_LENGTH, sc.EOT_POSITION, eot)
-    return EncoderShape("text", *sizes, True, True, blocks=m.text_blocks, **_shared(m))
+    return EncoderShape("text", *sizes, projected=True, causal=True, blocks=m.text_blocks, **_shared(m))
 
 
 def _decoder(trial: Trial) -> EncoderShape:
@@ -181,14 +181,14 @@ def _decoder(trial: Trial) -> EncoderShape:
     """
     s, m = trial.scenes, trial.model
     cls, eot = sc.cls_token(s), sc.eot_token(s)
-    sizes = (cls + 1 + eot, s.n_cells + sc.CAPTION_LENGTH, s.n_cells, cls)
+    sizes = (cls + 1 + eot, s.n_pixels + sc.CAPTION_LENGTH, s.n_pixels, cls)
     image = {**_image(s, first_pixel=0), "n_outputs": eot + 1}
-    return EncoderShape("decoder", *sizes, False, True, blocks=m.text_blocks, **image, **_shared(m))
+    return EncoderShape("decoder", *sizes, projected=False, causal=True, blocks=m.text_blocks, **image, **_shared(m))
 
 
 def _image(scenes: SceneConfig, *, first_pixel: int) -> dict[str, Any]:
     """Return where the image stands in the row of tokens, and how it is read."""
-    pixels = range(first_pixel, first_pixel + scenes.n_cells)
+    pixels = range(first_pixel, first_pixel + scenes.n_pixels)
     return {"pixels": pixels, "n_columns": scenes.n_positions, "vertical": scenes.captions == "above"}
 
 
