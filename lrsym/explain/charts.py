@@ -28,7 +28,7 @@ def accuracy_chart(explanation: Explanation) -> theme.Chart:
     )
     return style(
         (base.mark_rect(stroke="white", strokeWidth=2).encode(color=colour) + text).properties(
-            width=4 * 84, height=30 * len(splits)
+            width=84 * len(METRICS), height=30 * len(splits)
         )
     )
 

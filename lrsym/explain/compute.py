@@ -23,7 +23,7 @@ from lrsym.testbed.training.contrastive import cosine
 
 ENCODERS = {"vision", "text"}
 
-MOST_TOKENS = 34
+MAX_TOKENS = 34
 """A map of the score terms has room for so many tokens; of more labels, a regular selection is shown."""
 
 Record = dict[str, object]
@@ -136,8 +136,8 @@ def _scored(model: PackModel, data: PackData, tokens: np.ndarray, shown: list[li
 def _shown_tokens(scenes: SceneConfig) -> list[int]:
     """[CLS], background, and the labels, or a regular selection of them that has the first and the last."""
     labels = np.arange(1, scenes.n_labels + 1)
-    if len(labels) > MOST_TOKENS:
-        labels = np.unique(np.linspace(1, scenes.n_labels, MOST_TOKENS).round().astype(int))
+    if len(labels) > MAX_TOKENS:
+        labels = np.unique(np.linspace(1, scenes.n_labels, MAX_TOKENS).round().astype(int))
     return [sc.cls_token(scenes), 0, *labels.tolist()]
 
 

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from lrsym.errors import UsageError
-from lrsym.vocabulary import INTERVALS
+from lrsym.vocabulary import INTERVALS, by_name
 
 CONFIDENCE = 0.95
 
 _RESAMPLES = 9999
+"""The default of scipy: about 250 resampled means lie beyond each end of the interval."""
+
 _RESAMPLES_AT_A_TIME = 500
 """Bounds the memory of the bootstrap."""
 
@@ -80,6 +82,6 @@ def _wilson(values: Sequence[float]) -> Bounds:
     return float(bounds.low), float(bounds.high)
 
 
-_METHODS: dict[str, Callable[[Sequence[float]], Bounds]] = dict(
-    zip(INTERVALS, (_student, _bootstrap, _wilson), strict=True)
+_METHODS: dict[str, Callable[[Sequence[float]], Bounds]] = by_name(
+    INTERVALS, {"t": _student, "bootstrap": _bootstrap, "wilson": _wilson}
 )

@@ -8,7 +8,7 @@ from lrsym.results.analysis.aggregate import Frame
 from lrsym.results.analysis.frames import ablations
 from lrsym.results.analysis.varied_axes import varied_axes
 from lrsym.results.plots import theme
-from lrsym.vocabulary import ABLATIONS, METRICS, SPLITS
+from lrsym.vocabulary import ABLATIONS, CHANCE, METRICS, SPLITS
 
 SHOWN_METRICS = ("order", "global", "labelset")
 """The columns of the picture; inset says of ablations what global says."""
@@ -76,7 +76,7 @@ def _panel(means: pl.DataFrame, seeds: pl.DataFrame, terms: list[str], heading: 
     tooltip = ["term:N", "n:Q", *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "lowest", "highest"))]
     colour = alt.when(alt.datum.term == "none").then(alt.value(theme.GREY_BAR)).otherwise(alt.value(theme.BAR))
     baseline = means.filter(pl.col("term") == "none")["mean"].to_list()
-    chance = theme.CHANCE.get(means["metric"][0])
+    chance = CHANCE.get(means["metric"][0])
     return alt.LayerChart(
         layer=[
             base.mark_bar(height=alt.RelativeBandSize(0.72)).encode(value, color=colour, tooltip=tooltip),

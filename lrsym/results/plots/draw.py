@@ -16,10 +16,10 @@ from lrsym.results.plots.phase_diagram import plot_phase
 from lrsym.results.plots.profiles import plot_profile
 from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.store import load
-from lrsym.vocabulary import METRICS, PICTURES
+from lrsym.vocabulary import METRICS, PICTURES, by_name
 
-_DRAW: Mapping[str, Callable[..., theme.Chart]] = dict(
-    zip(PICTURES, (plot_phase, plot_curves, plot_ablation, plot_profile), strict=True)
+_DRAW: Mapping[str, Callable[..., theme.Chart]] = by_name(
+    PICTURES, {"phase": plot_phase, "curves": plot_curves, "ablation": plot_ablation, "profile": plot_profile}
 )
 
 

@@ -13,9 +13,17 @@ from lrsym.results.analysis.phases import phases, split_and_metric
 from lrsym.results.analysis.varied_axes import axis_groups, choose_axes
 from lrsym.results.plots import theme
 from lrsym.results.plots.phase_grid import LINE_HEIGHT, PhaseGrid, with_texts
-from lrsym.vocabulary import FINAL_STATUSES, METRICS, PHASES, SPLITS
+from lrsym.vocabulary import FINAL_STATUSES, METRICS, PHASE_METRIC, PHASE_THRESHOLD, PHASES, SPLITS, by_name
 
-PHASE_COLOURS = dict(zip(PHASES, ("#e8894a", "#f2cf63", "#8ec6ea", "#2a9d7f"), strict=True))
+PHASE_COLOURS = by_name(
+    PHASES,
+    {
+        "confusion": "#e8894a",
+        "memorisation": "#f2cf63",
+        "layout generalisation": "#8ec6ea",
+        "relational generalisation": "#2a9d7f",
+    },
+)
 """Told apart by lightness as well as by hue, for readers who do not see all hues."""
 
 MAX_FACETS = 6
@@ -30,11 +38,11 @@ _POINT_SIZE = 4
 def plot_phase(
     trials: Frame,
     *,
-    metric: str = "unseen_order",
+    metric: str = PHASE_METRIC,
     x: str | None = None,
     y: str | None = None,
     facet: str | None = None,
-    threshold: float = 0.9,
+    threshold: float = PHASE_THRESHOLD,
     prefer: Sequence[str] = (),
 ) -> theme.Chart:
     """Return, left, the mean of `metric` in each cell, right its phase at `threshold`; a row of panels a facet value.
@@ -50,7 +58,7 @@ def plot_phase(
     x, y, facet = choose_axes(trials, x=x, y=y, facet=facet, prefer=prefer)
     frame = phases(trials, x=x, y=y, metric=metric, threshold=threshold, facet=facet)
     if not frame.select(pl.sum_horizontal("n", "n_failed", "n_diverged").sum()).item():
-        raise UsageError(f"no trial has a value of {metric}; choose another --metric, such as unseen_order")
+        raise UsageError(f"no trial has a value of {metric}; choose another --metric, such as {PHASE_METRIC}")
     grid = PhaseGrid(with_texts(frame, x, y), x, y, facet, metric, threshold)
     shown = [axis for axis in (x, y, facet) if axis is not None]
     return theme.finish(

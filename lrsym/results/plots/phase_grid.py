@@ -7,7 +7,7 @@ import polars as pl
 
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.plots import theme
-from lrsym.vocabulary import PHASES
+from lrsym.vocabulary import CHANCE, PHASES, by_name
 
 CELL_HEIGHT, LINE_HEIGHT = 54, 13
 """Pixels of a cell with a number and two small lines, and of each small line more."""
@@ -15,7 +15,15 @@ CELL_HEIGHT, LINE_HEIGHT = 54, 13
 _MIN_PANEL_HEIGHT, _TITLE_CHARACTER = 156, 8
 """Pixels of a panel that holds half a title of y, and of a letter of it."""
 
-_SHORT_NAMES = dict(zip(PHASES, ("confusion", "memorised", "layouts", "relational"), strict=True))
+_SHORT_NAMES = by_name(
+    PHASES,
+    {
+        "confusion": "confusion",
+        "memorisation": "memorised",
+        "layout generalisation": "layouts",
+        "relational generalisation": "relational",
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class PhaseGrid:
     @property
     def chance(self) -> float:
         """Return the accuracy of guessing, 0 where it depends on the sweep."""
-        return theme.CHANCE.get(self.metric, 0.0)
+        return CHANCE.get(self.metric, 0.0)
 
     @property
     def x_labels(self) -> list[str]:

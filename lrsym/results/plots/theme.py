@@ -12,9 +12,6 @@ from lrsym.errors import UsageError
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart | alt.ConcatChart | alt.HConcatChart | alt.VConcatChart
 
-CHANCE = {"order": 0.5}
-"""Accuracy of guessing, for the metrics whose chance level does not depend on the sweep."""
-
 EN_DASH = "\u2013"
 
 INK, MUTED, FAINT, ALARM = "#1f2430", "#5b6270", "#d5d8de", "#c1121f"

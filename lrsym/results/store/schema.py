@@ -242,11 +242,6 @@ def axis_columns() -> tuple[str, ...]:
     return tuple(axis.name for axis in axes())
 
 
-def cell_columns() -> tuple[str, ...]:
-    """Names of the `trials` columns that tell cells apart: every axis but the seed."""
-    return tuple(name for name in axis_columns() if name != "seed")
-
-
 def as_markdown() -> str:
     """The columns page: one section for each table."""
     lines = ["# Tables and columns", "", "Written by `lrsym columns`; a test holds this page to the code."]
