@@ -17,7 +17,7 @@ from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
 from lrsym.testbed.model.blocks import rotary_table
 from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.model.parameters import Weights
-from lrsym.testbed.model.scores import QUERY_PARTS, score_tables
+from lrsym.testbed.model.scores import QUERY_COMPONENTS, score_tables
 from lrsym.testbed.model.shape import EncoderShape
 from lrsym.vocabulary import ABLATIONS, CONTENT_KEY, POSITION_KEY
 
@@ -69,8 +69,8 @@ def term_tables(
     if not shape.has_terms:
         return {}
     on_token, on_position = score_tables(weights, shape, scale)
-    tables = {part + "E": on_token[:, i] for i, part in enumerate(QUERY_PARTS)}
-    tables |= {part + "P": on_position[:, i] for i, part in enumerate(QUERY_PARTS)}
+    tables = {component + "E": on_token[:, i] for i, component in enumerate(QUERY_COMPONENTS)}
+    tables |= {component + "P": on_position[:, i] for i, component in enumerate(QUERY_COMPONENTS)}
     for names in (POSITION_KEY, CONTENT_KEY):
         tables["+".join(names)] = torch.stack([tables[name] for name in names]).sum(dim=0)
     return tables
