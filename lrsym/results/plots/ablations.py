@@ -46,7 +46,7 @@ def plot_ablation(frame: Frame, *, split: str = "unseen") -> theme.Chart:
         here = [pl.col(axis).eq_missing(value) for axis, value in cell.items()]
         for metric in metrics:
             means, seeds = (f.filter(*here, pl.col("metric") == metric) for f in (spread, table))
-            heading = metric if not cell else f"{metric}, {theme.cell_label(cell)}"
+            heading = metric if not cell else f"{metric}, {theme.format_cell(cell)}"
             panels.append(_panel(means, seeds, terms, heading, first=metric == metrics[0]))
     return theme.finish(
         alt.concat(*panels, columns=len(metrics), spacing=24),

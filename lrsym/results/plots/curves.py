@@ -50,7 +50,7 @@ def plot_curves(frame: Frame, *, metric: str = "order", color: str | None = None
     spread = curves(table, metric=metric, by=[*cell, *given])
     hue, panel = (color, ["split", *cell]) if color else ("split", cell)
     rows = [
-        {**row, "panel": theme.cell_label({axis: row[axis] for axis in panel}), "hue": theme.label(row[hue])}
+        {**row, "panel": theme.format_cell({axis: row[axis] for axis in panel}), "hue": theme.format_value(row[hue])}
         for row in spread.iter_rows(named=True)
     ]
     panels = [*dict.fromkeys(row["panel"] for row in rows)]
@@ -60,7 +60,7 @@ def plot_curves(frame: Frame, *, metric: str = "order", color: str | None = None
     side_by_side = spread["split" if color else cell[-1]].n_unique() if color or cell else 1
     columns = side_by_side if side_by_side <= MAX_COLUMNS else 3
     facet = alt.Facet("panel:N", sort=panels, title=None, header=alt.Header(labels=len(panels) > 1))
-    hues = theme.labels(spread[color]) if color else splits
+    hues = theme.format_values(spread[color]) if color else splits
     return theme.finish(
         _panel(rows, metric, hue, hues)
         .facet(facet=facet, columns=columns)

@@ -74,7 +74,7 @@ def _panels(grid: PhaseGrid) -> list[alt.LayerChart]:
     rows, headings = [grid.cells], [""]
     if grid.facet:
         rows = grid.cells.sort(grid.facet, nulls_last=True).partition_by(grid.facet, maintain_order=True)
-        headings = [f"{grid.facet} = {value}: " for value in theme.labels(grid.cells[grid.facet])]
+        headings = [f"{grid.facet} = {value}: " for value in theme.format_values(grid.cells[grid.facet])]
     if len(rows) > MAX_FACETS:
         raise UsageError(
             f"{grid.facet} has {len(rows)} values, a picture has room for {MAX_FACETS} rows of panels; "
@@ -139,11 +139,7 @@ def _panel(grid: PhaseGrid, cells: pl.DataFrame, *, shows: str, colour: alt.Colo
 
     # Light text on the dark end of viridis only.
     dark = alt.datum.mean < grid.chance + 0.5 * (1 - grid.chance)
-    ink = (
-        alt.when(dark).then(alt.value("white")).otherwise(alt.value(theme.INK))
-        if shows == "mean"
-        else alt.value(theme.INK)
-    )
+    ink = theme.text_colour(dark) if shows == "mean" else alt.value(theme.INK)
     return alt.LayerChart(
         layer=[
             chart(here).mark_rect(stroke="white", strokeWidth=2).encode(colour),

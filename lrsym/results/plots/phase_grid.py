@@ -40,33 +40,33 @@ class PhaseGrid:
 
     @property
     def metric(self) -> str:
-        """Return the metric of `column`, such as `order`."""
+        """The metric of `column`, such as `order`."""
         return split_and_metric(self.column)[1]
 
     @property
     def chance(self) -> float:
-        """Return the accuracy of guessing, 0 where it depends on the sweep."""
+        """The accuracy of guessing, 0 where it depends on the sweep."""
         return CHANCE.get(self.metric, 0.0)
 
     @property
     def x_labels(self) -> list[str]:
-        """Return the values of x as text, left to right."""
-        return theme.labels(self.cells[self.x])
+        """The values of x as text, left to right."""
+        return theme.format_values(self.cells[self.x])
 
     @property
     def y_labels(self) -> list[str]:
-        """Return the values of y as text, top to bottom."""
-        return theme.labels(self.cells[self.y])[::-1] if self.y else [""]
+        """The values of y as text, top to bottom."""
+        return theme.format_values(self.cells[self.y])[::-1] if self.y else [""]
 
     @property
     def cell_height(self) -> int:
-        """Return pixels: room for the longest report of losses, and for the title of y beside few cells."""
+        """Pixels: room for the longest report of losses, and for the title of y beside few cells."""
         lost = max(len(loss.splitlines()) for loss in self.cells["loss"])
         return max(CELL_HEIGHT + LINE_HEIGHT * lost, _MIN_PANEL_HEIGHT // len(self.y_labels) if self.y else 0)
 
     @property
     def y_title(self) -> str | list[str] | None:
-        """Return the title of y, broken before its bracket where it would be longer than the panel is high."""
+        """The title of y, broken before its bracket where it would be longer than the panel is high."""
         title = theme.axis_title(self.y) if self.y else None
         short = title and len(self.y_labels) * self.cell_height < len(title) * _TITLE_CHARACTER
         return title.replace(" (", "\n(").splitlines() if title and short else title
@@ -75,7 +75,7 @@ class PhaseGrid:
 def with_texts(frame: pl.DataFrame, x: str, y: str | None) -> pl.DataFrame:
     """Return `frame` with a column for each text of its cells, and with its axes as text."""
     texts = [
-        {"column": theme.label(cell[x]), "line": theme.label(cell[y]) if y else "", **_cell_texts(cell)}
+        {"column": theme.format_value(cell[x]), "line": theme.format_value(cell[y]) if y else "", **_cell_texts(cell)}
         for cell in frame.iter_rows(named=True)
     ]
     return frame.hstack(pl.DataFrame(texts))
