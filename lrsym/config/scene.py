@@ -160,22 +160,22 @@ class SceneConfig(ConfigSection):
 
     @property
     def n_pixels(self) -> int:
-        """Return the number of pixels of the image."""
+        """The number of pixels of the image."""
         return self.n_rows * self.n_positions
 
     @property
     def layouts(self) -> tuple[tuple[int, ...], ...]:
-        """Return every layout of `n_objects` objects, as pixels."""
+        """Every layout of `n_objects` objects, as pixels."""
         return layouts(self.n_positions, self.n_rows, self.n_objects, self.captions)
 
     @property
     def n_layouts(self) -> int:
-        """Return the number of layouts of `n_objects` objects; two objects in one row: pairs of positions p < q."""
+        """The number of layouts of `n_objects` objects; two objects in one row: pairs of positions p < q."""
         return len(self.layouts)
 
     @property
     def n_examples(self) -> int:
-        """Return the size of the training set, in scenes with a caption.
+        """The size of the training set, in scenes with a caption.
 
         A scene of which several captions are true counts for each; of a grid with two relations, where that depends on
         the layout, the mean over layouts counts.
@@ -185,11 +185,11 @@ class SceneConfig(ConfigSection):
 
     @property
     def n_trained_pairs(self) -> int:
-        """Return how many ordered pairs (with three objects: triples) are in the training set."""
+        """How many ordered pairs (with three objects: triples) are in the training set."""
         return round(self.coverage * self._n_pair_choices)
 
     @property
     def _n_pair_choices(self) -> int:
-        """Return how many pairs coverage is a share of: ordered ones, or each pair in its one order."""
+        """How many pairs coverage is a share of: ordered ones, or each pair in its one order."""
         count = math.perm if self.pair_orders == "both" else math.comb
         return count(self.n_pair_labels, self.n_objects)

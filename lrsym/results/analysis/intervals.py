@@ -37,8 +37,9 @@ class Estimate:
 def estimate_mean(values: Iterable[float], *, interval: str = "t") -> Estimate:
     """Return the mean of `values` with its interval, by the method of that name in `INTERVALS`.
 
-    Wilson estimates the share of values that are 1; UsageError for values other than 1 and 0. Equal values have an
-    interval of one point, but for Wilson; one value alone has none. The order of `values` does not matter.
+    Wilson estimates the share of values that are 1. Equal values have an interval of one point, but for Wilson; one
+    value alone has none. The order of `values` does not matter. Raises UsageError where Wilson gets values other than
+    1 and 0.
     """
     ordered = sorted(values)
     if interval == "wilson" and (other := [value for value in ordered if value not in (0, 1)]):

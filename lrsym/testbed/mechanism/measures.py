@@ -1,4 +1,4 @@
-"""Numbers that say by which mechanism a trained model works: where heads look, and which terms make them.
+"""Numbers that say by which mechanism a trained model works: where heads attend, and which terms make them.
 
     Delta_label   EE of the [CLS] row at the last object minus that at the first     "last" and "first" along the
     Delta_pe      EP of the [CLS] row at the last object minus that at the first     relation: right and left
@@ -70,7 +70,7 @@ def measures(model: PackModel, data: PackData, *, member: int) -> list[Measure]:
 def _of_vision(
     weights: Weights, shape: EncoderShape, scenes: SceneConfig, tokens: Int[Tensor, "scene key"], *, scale: Tensor
 ) -> Iterator[Measure]:
-    """Yield where the heads of each block look on unseen pairs, and by which terms."""
+    """Yield where the heads of each block attend on unseen pairs, and by which terms."""
     ends = np.stack(sc.ends(scenes, tokens.cpu().numpy()))
     related = torch.from_numpy((ends >= 0).all(axis=0)).to(tokens.device)
     if not related.any():
@@ -89,7 +89,7 @@ def _of_vision(
 def _of_text(
     weights: Weights, shape: EncoderShape, scenes: SceneConfig, captions: Int[Tensor, "caption word"], *, scale: Tensor
 ) -> Iterator[Measure]:
-    """Yield where the heads of each block look on captions of two labels: words 0 and 2."""
+    """Yield where the heads of each block attend on captions of two labels: words 0 and 2."""
     of_pairs = captions[scenes.n_labels :]
     for block, (terms, attention) in enumerate(_readout_rows(weights, shape, of_pairs, scale=scale)):
         values = {
