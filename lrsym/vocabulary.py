@@ -4,6 +4,21 @@ Source of the definitions: arXiv:2601.12809; the candidate sets of the accuracie
 paper leaves them open.
 """
 
+from collections.abc import Collection, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def by_name(names: Collection[str], values: Mapping[str, T]) -> dict[str, T]:
+    """Return `values` in the order of `names`. Raises ValueError unless each name has a value, and nothing else has."""
+    if unmatched := {*names} ^ {*values}:
+        raise ValueError(
+            f"every one of {', '.join(names)} must have its value, and no other; see to {sorted(unmatched)}"
+        )
+    return {name: values[name] for name in names}
+
+
 SPLITS = {
     "train": "the training scenes",
     "single": "single-object scenes at held-out positions",
@@ -20,6 +35,9 @@ METRICS = {
     "labelset": "share of scenes whose top-1 caption of all names the right labels, in whatever order; a tie is a miss",
 }
 
+CHANCE = {"order": 0.5}
+"""Accuracy of guessing, for the metrics whose chance level does not depend on the sweep."""
+
 SCORE_TERMS = {
     "EE": "token of the query on token of the key",
     "EP": "token of the query on position of the key",
@@ -28,8 +46,6 @@ SCORE_TERMS = {
     "BE": "query bias on token of the key",
     "BP": "query bias on position of the key",
 }
-
-VALUE_TERMS = {"VE": "token part of the value", "VP": "position part of the value"}
 
 POSITION_KEY = ("EP", "PP", "BP")
 """Score terms that depend on the key's position: their sum does not change with the gauge."""
@@ -88,6 +104,12 @@ PHASES = {
     "layout generalisation": "seen pairs reach it, unseen pairs do not",
     "relational generalisation": "unseen pairs reach it",
 }
+
+PHASE_METRIC = "unseen_order"
+"""Outcome that a phase diagram draws, and in whose metric phases are counted, if no other is asked for."""
+
+PHASE_THRESHOLD = 0.9
+"""Accuracy from which a phase counts as reached, if no other is asked for; that of the axis `threshold` by default."""
 
 VERDICTS = {
     "supported": "the whole interval lies in the claimed range",

@@ -10,9 +10,9 @@ from lrsym.claims.claim import Part
 from lrsym.claims.judging import JudgedArm, JudgedClaim, JudgedPart
 from lrsym.claims.report import format_estimate, format_range
 from lrsym.results.plots import theme
-from lrsym.vocabulary import VERDICTS
+from lrsym.vocabulary import VERDICTS, by_name
 
-COLOURS = dict(zip(VERDICTS, ("#1f8a70", "#c1121f", "#6b7280"), strict=True))
+COLOURS = by_name(VERDICTS, {"supported": "#1f8a70", "refuted": "#c1121f", "undecided": "#6b7280"})
 """Of the verdicts, here and on the page."""
 
 _RANGE, _RANGE_EDGE = "#dcefe9", "#7fbfae"

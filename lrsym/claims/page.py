@@ -13,9 +13,9 @@ from lrsym.errors import UsageError
 from lrsym.results.pages.render import render, svg_address
 from lrsym.results.plots.save import as_svg
 from lrsym.results.plots.theme import Chart
-from lrsym.vocabulary import INTERVALS, VERDICTS
+from lrsym.vocabulary import INTERVALS, VERDICTS, by_name
 
-SYMBOLS = dict(zip(VERDICTS, ("\u2713", "\u2717", "?"), strict=True))
+SYMBOLS = by_name(VERDICTS, {"supported": "\u2713", "refuted": "\u2717", "undecided": "?"})
 """Of the verdicts, for readers who do not see their colours."""
 
 

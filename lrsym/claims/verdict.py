@@ -8,9 +8,9 @@ import math
 from collections.abc import Iterable
 
 from lrsym.results.analysis.intervals import Estimate
-from lrsym.vocabulary import VERDICTS
 
-SUPPORTED, REFUTED, UNDECIDED = VERDICTS
+SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
+"""Names of `lrsym.vocabulary` (VERDICTS)."""
 
 
 def judge_estimate(estimate: Estimate, *, at_least: float | None, at_most: float | None, minimum_n: int) -> str:

@@ -9,6 +9,7 @@ import typer
 from lrsym.cli.options import RESULTS, File, Json, Results, load_sweep
 from lrsym.cli.output import Output, output_path
 from lrsym.errors import UsageError
+from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
 plot_app = typer.Typer(no_args_is_help=True, help="Draw what is in the store: HTML, PNG and Vega-Lite JSON.")
 
@@ -22,7 +23,7 @@ Out = Annotated[
 def plot_phase(
     file: File,
     results: Results = RESULTS,
-    metric: Annotated[str, typer.Option(help="Outcome that is drawn: <split>_<metric>.")] = "unseen_order",
+    metric: Annotated[str, typer.Option(help="Outcome that is drawn: <split>_<metric>.")] = PHASE_METRIC,
     x: Annotated[
         str | None, typer.Option(help="Axis to the right; by default the first one that the sweep varies.")
     ] = None,
@@ -30,14 +31,16 @@ def plot_phase(
         str | None, typer.Option(help="Axis upwards; by default the second one that the sweep varies.")
     ] = None,
     facet: Annotated[str | None, typer.Option(help="Axis with one row of panels for each value.")] = None,
-    threshold: Annotated[float, typer.Option(help="Accuracy from which a phase counts as reached.")] = 0.9,
+    threshold: Annotated[float, typer.Option(help="Accuracy from which a phase counts as reached.")] = PHASE_THRESHOLD,
     where: Where = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
     """Mean of a metric and phase of every cell."""
     if not 0 < threshold <= 1:
-        raise UsageError(f"--threshold must be above 0 and at most 1, got {threshold:g}; the usual one is 0.9")
+        raise UsageError(
+            f"--threshold must be above 0 and at most 1, got {threshold:g}; the usual one is {PHASE_THRESHOLD:g}"
+        )
     options = {"metric": metric, "x": x, "y": y, "facet": facet, "threshold": threshold}
     _draw("phase", file, results, where, options, name=f"phase-{metric}", out=out, as_json=json)
 

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def agreed(name: str, trials: Sequence[Trial], make: Callable[[Trial], T]) -> T:
-    """Return what `make` gives for every one of `trials`. Raise ValueError, naming two trials, if it is not the same.
+    """Return what `make` gives for every one of `trials`. Raises ValueError, naming two trials, if it is not the same.
 
     `name` says in the message what it is that they must share.
     """

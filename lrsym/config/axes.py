@@ -30,7 +30,7 @@ class Axis:
 
     @property
     def key(self) -> str:
-        """Return the dotted key of sweep files; the column's name is the part behind the dot."""
+        """The dotted key of sweep files; the column's name is the part behind the dot."""
         return f"{self.section}.{self.name}" if self.section else self.name
 
 

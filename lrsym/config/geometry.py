@@ -14,7 +14,7 @@ CAPTIONS = {"left": ("left",), "both": ("left", "right"), "above": ("above",), "
 
 
 def holds(relation: str, first: int, second: int, *, n_columns: int) -> bool:
-    """Return whether what stands on cell `first` is in `relation` to what stands on cell `second`."""
+    """Return whether what stands on pixel `first` is in `relation` to what stands on pixel `second`."""
     (row, column), (other_row, other_column) = divmod(first, n_columns), divmod(second, n_columns)
     if relation == "above":
         return row < other_row
@@ -23,20 +23,20 @@ def holds(relation: str, first: int, second: int, *, n_columns: int) -> bool:
 
 @cache
 def layouts(n_columns: int, n_rows: int, n_objects: int, captions: str) -> tuple[tuple[int, ...], ...]:
-    """Return every set of cells for `n_objects` objects of which each two stand in a relation that the captions name.
+    """Return every set of pixels for `n_objects` objects of which each two stand in a relation that the captions name.
 
-    The cells of a layout go from left to right, those of one column from top to bottom; where captions name `above`
+    The pixels of a layout go from left to right, those of one column from top to bottom; where captions name `above`
     alone, from top to bottom and then from left to right. The objects of an ordered tuple stand on them in turn.
     """
     by_row = captions == "above"
-    cells = sorted(range(n_columns * n_rows), key=lambda cell: divmod(cell, n_columns)[:: 1 if by_row else -1])
+    pixels = sorted(range(n_columns * n_rows), key=lambda pixel: divmod(pixel, n_columns)[:: 1 if by_row else -1])
     relations = CAPTIONS[captions]
 
     def related(a: int, b: int) -> bool:
         return any(holds(r, a, b, n_columns=n_columns) or holds(r, b, a, n_columns=n_columns) for r in relations)
 
-    pairs = {(a, b) for a, b in combinations(cells, 2) if related(a, b)}
-    return tuple(s for s in combinations(cells, n_objects) if all(pair in pairs for pair in combinations(s, 2)))
+    pairs = {(a, b) for a, b in combinations(pixels, 2) if related(a, b)}
+    return tuple(s for s in combinations(pixels, n_objects) if all(pair in pairs for pair in combinations(s, 2)))
 
 
 @cache

@@ -83,7 +83,7 @@ class ModelConfig(ConfigSection):
     layer_norm: Literal["none", "pre", "post"] = axis_field(
         "none",
         "",
-        "paper (full model; where is not told)",
+        "paper (full model; where is not stated)",
         "LayerNorm: none, before attention and MLP (and a last one), or after their residual sums.",
         neutral="none",
     )

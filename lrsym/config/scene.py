@@ -9,9 +9,11 @@ from pydantic import model_validator
 from lrsym.config.geometry import layouts, mean_true
 from lrsym.config.section import ConfigSection, axis_field
 
-MAX_CELLS, MAX_TRIPLE_SCENES = 64, 20_000_000
-"""Bounds the pixels of an image and the scenes of three objects, far beyond any use, so that a typing error does not
-become an overflow. All scenes of three objects are shuffled for each trial: 20 million take three seconds and half a
+MAX_PIXELS = 64
+"""Bounds the pixels of an image far beyond any use, so that a typing error does not become an overflow."""
+
+MAX_TRIPLE_SCENES = 20_000_000
+"""Bounds the scenes of three objects. All of them are shuffled for each trial: so many take three seconds and half a
 GB."""
 
 
@@ -112,9 +114,9 @@ class SceneConfig(ConfigSection):
                 f"n_labels must be at least n_pair_labels + n_heldout_labels = {used}, got {self.n_labels}; "
                 "raise it or leave it out"
             )
-        if self.n_cells > MAX_CELLS:
+        if self.n_pixels > MAX_PIXELS:
             raise ValueError(
-                f"n_rows x n_positions must be at most {MAX_CELLS}, got {self.n_rows} x {self.n_positions}; lower one"
+                f"n_rows x n_positions must be at most {MAX_PIXELS}, got {self.n_rows} x {self.n_positions}; lower one"
             )
         if self.n_rows == 1 and "above" in self.captions:
             raise ValueError(f"captions {self.captions} need an image of several rows, got n_rows 1; raise it")
@@ -132,9 +134,9 @@ class SceneConfig(ConfigSection):
                 f"{self.n_objects} objects of which each two stand in a relation of captions {self.captions} have no "
                 f"layout on {size}; raise n_positions"
             )
-        if self.positions_per_label > self.n_cells:
+        if self.positions_per_label > self.n_pixels:
             raise ValueError(
-                f"positions_per_label must be 1..{self.n_cells} for {size}, "
+                f"positions_per_label must be 1..{self.n_pixels} for {size}, "
                 f"got {self.positions_per_label}; lower it or raise n_positions"
             )
         if self.layouts_per_pair > self.n_layouts:
@@ -157,23 +159,23 @@ class SceneConfig(ConfigSection):
         return self
 
     @property
-    def n_cells(self) -> int:
-        """Return the number of pixels of the image."""
+    def n_pixels(self) -> int:
+        """The number of pixels of the image."""
         return self.n_rows * self.n_positions
 
     @property
     def layouts(self) -> tuple[tuple[int, ...], ...]:
-        """Return every layout of `n_objects` objects, as cells."""
+        """Every layout of `n_objects` objects, as pixels."""
         return layouts(self.n_positions, self.n_rows, self.n_objects, self.captions)
 
     @property
     def n_layouts(self) -> int:
-        """Return the number of layouts of `n_objects` objects; two objects in one row: pairs of positions p < q."""
+        """The number of layouts of `n_objects` objects; two objects in one row: pairs of positions p < q."""
         return len(self.layouts)
 
     @property
     def n_examples(self) -> int:
-        """Return the size of the training set, in scenes with a caption.
+        """The size of the training set, in scenes with a caption.
 
         A scene of which several captions are true counts for each; of a grid with two relations, where that depends on
         the layout, the mean over layouts counts.
@@ -183,11 +185,11 @@ class SceneConfig(ConfigSection):
 
     @property
     def n_trained_pairs(self) -> int:
-        """Return how many ordered pairs (with three objects: triples) are in the training set."""
+        """How many ordered pairs (with three objects: triples) are in the training set."""
         return round(self.coverage * self._n_pair_choices)
 
     @property
     def _n_pair_choices(self) -> int:
-        """Return how many pairs coverage is a share of: ordered ones, or each pair in its one order."""
+        """How many pairs coverage is a share of: ordered ones, or each pair in its one order."""
         count = math.perm if self.pair_orders == "both" else math.comb
         return count(self.n_pair_labels, self.n_objects)

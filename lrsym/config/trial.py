@@ -31,7 +31,7 @@ class Trial(ConfigSection):
     def from_axes(cls, values: Mapping[str, Any]) -> Self:
         """Return the trial with `values` by dotted key (`"optim.steps"`, `"seed"`), anything else at its default.
 
-        Raise pydantic's ValidationError where a value or a combination is not allowed.
+        Raises pydantic's ValidationError where a value or a combination is not allowed.
         """
         nested: dict[str, Any] = {}
         for key, value in values.items():
@@ -55,12 +55,12 @@ class Trial(ConfigSection):
 
     @property
     def n_steps(self) -> int:
-        """Return the optimiser steps, see `n_steps`."""
+        """The optimiser steps, see `n_steps`."""
         return n_steps(self)
 
     @property
     def evaluation_steps(self) -> tuple[int, ...]:
-        """Return the steps after which the trial is evaluated, ascending; the last step is always one of them."""
+        """The steps after which the trial is evaluated, ascending; the last step is always one of them."""
         last, points = self.n_steps, self.eval.points
         if self.eval.schedule == "linear":
             steps = {round(last * (i + 1) / points) for i in range(points)}
@@ -71,12 +71,12 @@ class Trial(ConfigSection):
 
     @property
     def static_shape(self) -> tuple[Value, ...]:
-        """Return what trials of one pack must share: the program of a step, the steps and the evaluation steps."""
+        """What trials of one pack must share: the program of a step, the steps and the evaluation steps."""
         return static_shape(self, type(self))
 
     @property
     def program(self) -> tuple[Value, ...]:
-        """Return what decides the cost of a step: array shapes and batch size.
+        """What decides the cost of a step: array shapes and batch size.
 
         These are the axes that are not declared `per_member`, but those of `eval`. Dropout is: its rate may differ, but
         a pack without dropout has a shorter program.

@@ -8,7 +8,10 @@ from lrsym.explain.frames import Explanation
 from lrsym.results.plots import theme
 
 _MAX_NUMBERED_KEYS = 24
-"""Keys of a strip that leave room for a number in each cell."""
+"""Keys of a strip that leave room for a number in each of its fields."""
+
+_DARK_ATTENTION = 0.55
+"""Attention from which its colour is too dark for dark text."""
 
 
 def vision_attention_chart(explanation: Explanation) -> theme.Chart:
@@ -51,9 +54,9 @@ def _strip_panel(table: pl.DataFrame, title: str, *, what: str, width: int) -> a
     )
     few = len(keys) <= _MAX_NUMBERED_KEYS
     number = base.transform_filter(alt.datum.value >= 0.005).mark_text(fontSize=11)
-    dark = alt.when(alt.datum.value > 0.55).then(alt.value("white")).otherwise(alt.value(theme.INK))
-    layers = [base.mark_rect(stroke="#eceef1").encode(color=_attention_colour())]
-    layers += [number.encode(text=alt.Text("value:Q", format=".2f"), color=dark)] if few else []
+    colour = theme.text_colour(alt.datum.value > _DARK_ATTENTION)
+    layers = [base.mark_rect(stroke=theme.GRID).encode(color=_attention_colour())]
+    layers += [number.encode(text=alt.Text("value:Q", format=".2f"), color=colour)] if few else []
     return alt.layer(*layers).properties(
         width=width, height=26 * table["head"].n_unique(), title=alt.TitleParams(title, fontSize=14, offset=6)
     )
@@ -85,10 +88,11 @@ def _head_image(table: pl.DataFrame, title: str, grid: tuple[int, int]) -> alt.L
         alt.Y("row:O", title=None).axis(ticks=False, domain=False),
     )
     objects = base.transform_filter(alt.datum.token != "bg").mark_text(fontSize=13, fontWeight="bold")
-    dark = alt.when(alt.datum.value > 0.55).then(alt.value("white")).otherwise(alt.value(theme.INK))
+    colour = theme.text_colour(alt.datum.value > _DARK_ATTENTION)
     step = max(14, min(34, 240 // grid[1]))
     return alt.layer(
-        base.mark_rect(stroke="#eceef1").encode(color=_attention_colour()), objects.encode(text="token:N", color=dark)
+        base.mark_rect(stroke=theme.GRID).encode(color=_attention_colour()),
+        objects.encode(text="token:N", color=colour),
     ).properties(width=step * grid[1], height=step * grid[0], title=alt.TitleParams(title, fontSize=13, offset=6))
 
 

@@ -14,7 +14,7 @@ SCENE_WIDTH = 440  # pixels
 
 
 def accuracy_chart(explanation: Explanation) -> theme.Chart:
-    """Return every accuracy as a coloured cell, splits below each other."""
+    """Return every accuracy as a coloured field, splits below each other."""
     table = explanation.accuracies.filter(pl.col("value").is_not_null())
     rows = table.with_columns(text=pl.col("value").round(3).map_elements(lambda v: f"{v:.2f}", return_dtype=pl.String))
     splits = [split for split in SPLITS if split in {*table["split"]}]
@@ -23,12 +23,10 @@ def accuracy_chart(explanation: Explanation) -> theme.Chart:
         alt.Y("split:N", sort=splits, title=None).axis(ticks=False, domain=False),
     )
     colour = alt.Color("value:Q", legend=None).scale(scheme="blues", domain=[0, 1.3])
-    text = base.mark_text(fontSize=14).encode(
-        text="text:N", color=alt.when(alt.datum.value > 0.75).then(alt.value("white")).otherwise(alt.value(theme.INK))
-    )
+    text = base.mark_text(fontSize=14).encode(text="text:N", color=theme.text_colour(alt.datum.value > 0.75))
     return style(
         (base.mark_rect(stroke="white", strokeWidth=2).encode(color=colour) + text).properties(
-            width=4 * 84, height=30 * len(splits)
+            width=84 * len(METRICS), height=30 * len(splits)
         )
     )
 
@@ -92,5 +90,5 @@ def with_key(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def style(chart: Any) -> theme.Chart:
-    """Return `chart` in the theme of all pictures, as a part of a page."""
+    """Return `chart` in the theme of all pictures, for a page."""
     return theme.style(chart, aria=False, padding=6)

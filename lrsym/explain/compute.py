@@ -23,25 +23,25 @@ from lrsym.testbed.training.contrastive import cosine
 
 ENCODERS = {"vision", "text"}
 
-MOST_TOKENS = 34
+MAX_TOKENS = 34
 """A map of the score terms has room for so many tokens; of more labels, a regular selection is shown."""
 
 Record = dict[str, object]
 
 
 def check_kind(trial: Trial) -> None:
-    """Nothing; raises UsageError for a model that is not made of a vision and a text encoder."""
-    found = {encoder for encoder, *_ in ModelShape.of(trial).named()} - {"loss"}
-    if found != ENCODERS:
+    """Raise UsageError for a model that is not made of a vision and a text encoder."""
+    encoders = {encoder for encoder, *_ in ModelShape.of(trial).named()} - {"loss"}
+    if encoders != ENCODERS:
         raise UsageError(
             f"explain draws models of a vision and a text encoder, trial {trial.trial_id} is made of "
-            f"{', '.join(sorted(found))}; choose another trial"
+            f"{', '.join(sorted(encoders))}; choose another trial"
         )
 
 
 @torch.no_grad()
 def explain(model: PackModel, row: pl.DataFrame) -> Explanation:
-    """Everything the page of `model` shows; `row` is the trial's row of the table `trials`."""
+    """Return everything the page of `model` shows; `row` is the trial's row of the table `trials`."""
     scenes = model.trial.scenes
     tokens = mirrored_scenes(scenes)
     data = PackData.of([model.trial], device=model.device)
@@ -70,12 +70,12 @@ def _frame(records: Iterator[Record], **types: type) -> pl.DataFrame:
 
 
 def token_name(scenes: SceneConfig, token: int) -> str:
-    """A token of the image as a person reads it: labels are numbers, bg is the background."""
+    """Return a token of the image as a person reads it: labels are numbers, bg is the background."""
     return {0: "bg", sc.cls_token(scenes): "[CLS]"}.get(token, str(token))
 
 
 def position_name(scenes: SceneConfig, place: int) -> str:
-    """The key at `place`: [CLS], then pixels from 1; in grids row.column."""
+    """Return the name of the key at `place`: [CLS], then pixels from 1; in grids row.column."""
     if place == sc.CLS_POSITION:
         return "[CLS]"
     row, column = divmod(place - 1, scenes.n_positions)
@@ -83,7 +83,7 @@ def position_name(scenes: SceneConfig, place: int) -> str:
 
 
 def caption_words(scenes: SceneConfig, caption: int) -> list[str]:
-    """The four tokens of a caption in words."""
+    """Return the four tokens of a caption in words."""
     text = sc.caption_text(scenes, caption).split()
     single = "image" in text
     return [text[0], *(["is", "in the image"] if single else [" ".join(text[1:-1]), text[-1]]), "[EOT]"]
@@ -94,8 +94,8 @@ def _values(accuracies: Accuracies) -> list[Record]:
     return [{"split": split, "metric": metric, "value": value} for (split, metric), value in values.items()]
 
 
-def _left_out(found: Iterable[tuple[str, Accuracies]]) -> Iterator[Record]:
-    for term, accuracies in found:
+def _left_out(ablated: Iterable[tuple[str, Accuracies]]) -> Iterator[Record]:
+    for term, accuracies in ablated:
         yield from ({"term": term, **entry} for entry in _values(accuracies) if entry["value"] is not None)
 
 
@@ -112,7 +112,7 @@ def _scenes(scenes: SceneConfig, tokens: np.ndarray) -> Iterator[Record]:
 
 
 def _captions(scenes: SceneConfig, tokens: np.ndarray) -> list[list[int]]:
-    """The captions that are true of each scene."""
+    """Return the captions that are true of each scene."""
     true = sc.scene_captions(scenes, np.array([sc.scene_number(scenes, row) for row in tokens]))
     return [[int(caption) for caption in row if caption >= 0] for row in true]
 
@@ -134,10 +134,10 @@ def _scored(model: PackModel, data: PackData, tokens: np.ndarray, shown: list[li
 
 
 def _shown_tokens(scenes: SceneConfig) -> list[int]:
-    """[CLS], background, and the labels, or a regular selection of them that has the first and the last."""
+    """Return [CLS], background, and the labels, or a regular selection of them that has the first and the last."""
     labels = np.arange(1, scenes.n_labels + 1)
-    if len(labels) > MOST_TOKENS:
-        labels = np.unique(np.linspace(1, scenes.n_labels, MOST_TOKENS).round().astype(int))
+    if len(labels) > MAX_TOKENS:
+        labels = np.unique(np.linspace(1, scenes.n_labels, MAX_TOKENS).round().astype(int))
     return [sc.cls_token(scenes), 0, *labels.tolist()]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 TOLERANCE = 0.01
-"""Larger differences from the stored row are told on the page; this is nine of the paper's 900 unseen scenes."""
+"""Larger differences from the stored row are reported on the page; this is nine of the paper's 900 unseen scenes."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,6 @@ class Explanation:
 
     @property
     def difference(self) -> float:
-        """Return the largest distance between an accuracy of the model that is drawn and the stored one."""
+        """The largest distance between an accuracy of the model that is drawn and the stored one."""
         distances = (self.accuracies["value"] - self.accuracies["stored"]).abs().drop_nulls()
         return max(distances, default=0.0)

@@ -10,7 +10,7 @@ from lrsym.results.plots.save import write_file
 
 
 def save_page(explanation: Explanation, path: Path) -> tuple[Path, Path]:
-    """Write the page to `path` and the same as PNG beside it; return both. UsageError where that cannot be."""
+    """Write the page to `path` and the same as PNG beside it; return both. Raises UsageError where that cannot be."""
     title = f"Trial {explanation.row['trial_id'].item()}"
     sections = page_sections(explanation)
     page = render("explain/page.html", title=title, sections=sections, svg_address=svg_address)

@@ -23,23 +23,23 @@ _CHARACTER = 7.0
 def render_image(title: str, sections: list[Section]) -> bytes:
     """Return the page as PNG, at SCALE."""
     y, width = _MARGIN + 20.0, float(_WIDTH)
-    parts = [_text(title, y, size=26, colour=theme.INK, weight="bold")]
+    elements = [_text(title, y, size=26, colour=theme.INK, weight="bold")]
     for section in sections:
         y += _HEADING
-        parts.append(_text(section.heading, y, size=20, colour=theme.INK, weight="bold"))
+        elements.append(_text(section.heading, y, size=20, colour=theme.INK, weight="bold"))
         for paragraph in section.text:
             y += _PARAGRAPH
             for line in textwrap.wrap(paragraph, int(_WIDTH / _CHARACTER)):
                 y += _LINE
-                parts.append(_text(line, y, size=15, colour=theme.MUTED))
+                elements.append(_text(line, y, size=15, colour=theme.MUTED))
         if section.drawing:
             y += _ABOVE_DRAWING
             drawn_width, height = _size(section.drawing)
             size = f'width="{drawn_width:g}" height="{height:g}"'
-            parts.append(f'<image x="{_MARGIN}" y="{y:g}" {size} href="{svg_address(section.drawing)}"/>')
+            elements.append(f'<image x="{_MARGIN}" y="{y:g}" {size} href="{svg_address(section.drawing)}"/>')
             y, width = y + height, max(width, drawn_width)
     size = f'width="{width + 2 * _MARGIN:g}" height="{y + _MARGIN:g}"'
-    page = f'<svg xmlns="http://www.w3.org/2000/svg" {size}><rect {size} fill="white"/>{"".join(parts)}</svg>'
+    page = f'<svg xmlns="http://www.w3.org/2000/svg" {size}><rect {size} fill="white"/>{"".join(elements)}</svg>'
     return vl_convert.svg_to_png(page, scale=SCALE)
 
 

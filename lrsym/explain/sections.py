@@ -15,14 +15,15 @@ from lrsym.results.plots.save import as_svg
 from lrsym.vocabulary import METRICS, SCORE_TERMS, SPLITS
 
 _MAX_CAPTIONS = 2
-"""Captions of a scene that are told one by one; of more, only how many win."""
+"""Captions of a scene that are described one by one; of more, only how many win."""
 
 _TRUE_AND_SWAP = (("text", "score"), ("other", "other_score"))
 
 _READOUT_TEXT = (
     "Logits of the query of [CLS] in the first block, a strip for each head, all on one colour scale. Above: terms of "
     "the key's position; below: terms of the key's token; at the right their sums, which do not depend on how the "
-    "model happens to name its parts. Colours grow with the square root of a logit, so that small ones can be seen."
+    "model happens to name its components. Colours grow with the square root of a logit, so that small ones can be "
+    "seen."
 )
 _MAPS_TEXT = (
     "A row and a colour scale (square root, centred on zero) for each head. The query [CLS], the top row of a map, is "
@@ -77,7 +78,7 @@ def header_text(explanation: Explanation) -> list[str]:
     """Return what the trial is, how it generalises, and what the table of accuracies means."""
     row = explanation.row
     changed, threshold = changed_axes(row), row["threshold"].item()
-    listed = ", ".join(f"{key} {theme.label(value)}" for key, value in changed.items()) or "none"
+    listed = ", ".join(f"{key} {theme.format_value(value)}" for key, value in changed.items()) or "none"
     reached = "; ".join(f"{_phase(row, metric, threshold)} by {metric}" for metric in ("order", "global"))
     splits = [split for split in SPLITS if split in {*explanation.accuracies.drop_nulls("value")["split"]}]
     text = [

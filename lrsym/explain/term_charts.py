@@ -6,14 +6,11 @@ import polars as pl
 from lrsym.explain.charts import SCENE_NAMES, SCENE_WIDTH, style, with_key
 from lrsym.explain.frames import Explanation
 from lrsym.results.plots import theme
-from lrsym.vocabulary import ABLATIONS
+from lrsym.vocabulary import ABLATIONS, CHANCE, CONTENT_KEY, POSITION_KEY, by_name
 
-TERM_COLOURS = dict(
-    zip(
-        ("EE", "PE", "BE", "EP", "PP", "BP"),
-        ("#1f5fa8", "#6aa9dc", "#b9d8f0", "#c2410c", "#f0883e", "#f9c99b"),
-        strict=True,
-    )
+TERM_COLOURS = by_name(
+    (*CONTENT_KEY, *POSITION_KEY),
+    {"EE": "#1f5fa8", "PE": "#6aa9dc", "BE": "#b9d8f0", "EP": "#c2410c", "PP": "#f0883e", "BP": "#f9c99b"},
 )
 """Blue for terms of the key's token, orange for terms of its position."""
 
@@ -96,7 +93,7 @@ def _ablation_bars(table: pl.DataFrame, metric: str, *, first: bool) -> alt.Laye
     )
     colour = alt.when(alt.datum.term == "none").then(alt.value(theme.GREY_BAR)).otherwise(alt.value(theme.BAR))
     marks = [(theme.INK, table.filter(pl.col("term") == "none")["value"].item())]
-    marks += [(theme.ALARM, theme.CHANCE[metric])] if metric in theme.CHANCE else []
+    marks += [(theme.ALARM, CHANCE[metric])] if metric in CHANCE else []
     rules = [theme.dashed_rule(ink).encode(x=alt.datum(at)) for ink, at in marks]
     number = base.mark_text(align="left", dx=4, fontSize=12, color=theme.INK).encode(
         text=alt.Text("value:Q", format=".2f"), x=alt.datum(0)

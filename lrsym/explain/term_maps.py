@@ -92,7 +92,7 @@ def _with_shade(table: pl.DataFrame, largest: float) -> alt.InlineData:
 
 
 def _diverging(largest: float) -> alt.Color:
-    """Return colours centred on zero, for `_shaded` rows; the legend tells logits."""
+    """Return colours centred on zero, for rows of `_with_shade`; the legend is in logits."""
     legend = alt.Legend(
         title="logit",
         gradientLength=110,

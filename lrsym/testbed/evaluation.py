@@ -107,7 +107,7 @@ def evaluate(
     """Return the accuracies of every member of `model`, row i on the scenes of member i of `data`.
 
     Terms named in `left_out` (vocabulary.ABLATIONS) are missing from what sees the image. The last two bound memory, by
-    default by MAX_CHUNK_NUMBERS of the device. Raise ValueError where a term does not exist, or a member has no data.
+    default by MAX_CHUNK_NUMBERS of the device. Raises ValueError where a term does not exist, or a member has no data.
     """
     if len(model) != len(data.trials):
         raise ValueError(f"evaluate needs the data of the model's {len(model)} trials, got those of {len(data.trials)}")

@@ -81,7 +81,7 @@ def test_every_accuracy_agrees_with_a_loop_over_scenes_and_captions(kind):
     pack = fitted.model.map(torch.Tensor.double)  # so that rounding decides between no two captions
     accuracies = evaluate(pack, fitted.data, fitted.candidates).members()
     for row, trial in enumerate(trials):
-        sizes = (7, trial.scenes.n_cells, 12, 3)
+        sizes = (7, trial.scenes.n_pixels, 12, 3)
         n_relations = len(sc.relations(trial.scenes))
         model = TextbookClip(*sizes, scale=trial.model.embedding_scale, temperature=0.07, n_relations=n_relations)
         wanted = by_hand(trial, cosines(model.double().load(pack.weights, row), trial.scenes))

@@ -19,9 +19,7 @@ def summarise(trials: Frame, *, by: Sequence[str], metric: str) -> pl.DataFrame:
     diverged is counted in n_diverged alone, whatever value it left; n_failed counts the infrastructure's losses.
     sd is the sample standard deviation, null for n = 1; all four statistics are null for n = 0.
     """
-    status = pl.col("status")
-    number = pl.col(metric).cast(pl.Float64)
-    value = pl.when(status == "done", number.is_finite()).then(number)
+    status, value = pl.col("status"), replicate_value(metric)
     return (
         trials.lazy()
         .group_by(by)
@@ -37,6 +35,12 @@ def summarise(trials: Frame, *, by: Sequence[str], metric: str) -> pl.DataFrame:
         .sort(by)
         .collect()
     )
+
+
+def replicate_value(metric: str) -> pl.Expr:
+    """Return what a trial contributes to statistics of `metric`: its value if it is done and finite, else null."""
+    number = pl.col(metric).cast(pl.Float64)
+    return pl.when(pl.col("status") == "done", number.is_finite()).then(number)
 
 
 def mean_and_range(rows: Frame, *, by: Sequence[str]) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from lrsym.results.analysis.aggregate import Frame, mean_and_range
 from lrsym.vocabulary import ABLATIONS, POSITION_KEY, ROTARY_TERM, SPLITS
 
 PROFILE_TERMS = (*POSITION_KEY, "+".join(POSITION_KEY), *ROTARY_TERM)
-"""Terms with a profile along the pixels, the gauge-free sum of learned positions behind its parts."""
+"""Terms with a profile along the pixels, the gauge-free sum of learned positions behind its terms."""
 
 
 def curves(frame: Frame, *, metric: str = "order", by: Sequence[str] = ()) -> pl.DataFrame:

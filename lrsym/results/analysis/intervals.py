@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from lrsym.errors import UsageError
-from lrsym.vocabulary import INTERVALS
+from lrsym.vocabulary import INTERVALS, by_name
 
 CONFIDENCE = 0.95
 
 _RESAMPLES = 9999
+"""The default of scipy: about 250 resampled means lie beyond each end of the interval."""
+
 _RESAMPLES_AT_A_TIME = 500
 """Bounds the memory of the bootstrap."""
 
@@ -35,8 +37,9 @@ class Estimate:
 def estimate_mean(values: Iterable[float], *, interval: str = "t") -> Estimate:
     """Return the mean of `values` with its interval, by the method of that name in `INTERVALS`.
 
-    Wilson estimates the share of values that are 1; UsageError for values other than 1 and 0. Equal values have an
-    interval of one point, but for Wilson; one value alone has none. The order of `values` does not matter.
+    Wilson estimates the share of values that are 1. Equal values have an interval of one point, but for Wilson; one
+    value alone has none. The order of `values` does not matter. Raises UsageError where Wilson gets values other than
+    1 and 0.
     """
     ordered = sorted(values)
     if interval == "wilson" and (other := [value for value in ordered if value not in (0, 1)]):
@@ -80,6 +83,6 @@ def _wilson(values: Sequence[float]) -> Bounds:
     return float(bounds.low), float(bounds.high)
 
 
-_METHODS: dict[str, Callable[[Sequence[float]], Bounds]] = dict(
-    zip(INTERVALS, (_student, _bootstrap, _wilson), strict=True)
+_METHODS: dict[str, Callable[[Sequence[float]], Bounds]] = by_name(
+    INTERVALS, {"t": _student, "bootstrap": _bootstrap, "wilson": _wilson}
 )

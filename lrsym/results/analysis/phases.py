@@ -3,12 +3,15 @@
 import polars as pl
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.aggregate import Frame, summarise
+from lrsym.results.analysis.aggregate import Frame, replicate_value, summarise
 from lrsym.results.analysis.varied_axes import check_axes, check_single_cells
-from lrsym.vocabulary import METRICS, PHASES, SPLITS
+from lrsym.vocabulary import METRICS, PHASE_METRIC, PHASE_THRESHOLD, PHASES, SPLITS
 
 ROUNDING = 1e-9
 """Lets a mean of exactly the threshold survive the rounding of its sum."""
+
+_NESTED = ("train", "seen", "unseen")
+"""The splits that decide the phase, in the order in which they are asked."""
 
 
 def split_and_metric(column: str) -> tuple[str, str]:
@@ -30,8 +33,8 @@ def phases(
     *,
     x: str,
     y: str | None = None,
-    metric: str = "unseen_order",
-    threshold: float = 0.9,
+    metric: str = PHASE_METRIC,
+    threshold: float = PHASE_THRESHOLD,
     facet: str | None = None,
 ) -> pl.DataFrame:
     """Return one row for each cell: its axes, the summary of `metric`, three accuracies and the phase they make.
@@ -48,25 +51,24 @@ def phases(
     check_axes(by)
     check_single_cells(table, by=by)
     frame = summarise(table, by=by, metric=metric)
-    for split in ("train", "seen", "unseen"):
-        means = summarise(table, by=by, metric=f"{split}_{accuracy}").select(*by, pl.col("mean").alias(split))
-        frame = frame.join(means, on=by, how="left", nulls_equal=True, maintain_order="left")
+    means = table.group_by(by).agg(replicate_value(f"{split}_{accuracy}").mean().alias(split) for split in _NESTED)
+    frame = frame.join(means, on=by, how="left", nulls_equal=True, maintain_order="left")
     return frame.with_columns(phase=_phase(threshold))
 
 
 def _phase(threshold: float) -> pl.Expr:
-    confusion, memorisation, layouts, relational = map(pl.lit, PHASES)
+    phase = {name: pl.lit(name) for name in PHASES}
     # A comparison with null is null, which `when` takes as false: an accuracy that does not exist reaches nothing.
-    reached = {split: pl.col(split) >= threshold - ROUNDING for split in ("train", "seen", "unseen")}
+    reached = {split: pl.col(split) >= threshold - ROUNDING for split in _NESTED}
     shown = pl.when(pl.col("seen").is_null()).then(reached["unseen"]).otherwise(reached["seen"])
     return (
         pl.when(pl.col("train").is_null())
         .then(None)
         .when(~reached["train"])
-        .then(confusion)
+        .then(phase["confusion"])
         .when(shown & reached["unseen"])
-        .then(relational)
+        .then(phase["relational generalisation"])
         .when(shown)
-        .then(layouts)
-        .otherwise(memorisation)
+        .then(phase["layout generalisation"])
+        .otherwise(phase["memorisation"])
     )

@@ -8,7 +8,7 @@ from lrsym.results.analysis.aggregate import Frame
 from lrsym.results.analysis.frames import ablations
 from lrsym.results.analysis.varied_axes import varied_axes
 from lrsym.results.plots import theme
-from lrsym.vocabulary import ABLATIONS, METRICS, SPLITS
+from lrsym.vocabulary import ABLATIONS, CHANCE, METRICS, SPLITS
 
 SHOWN_METRICS = ("order", "global", "labelset")
 """The columns of the picture; inset says of ablations what global says."""
@@ -46,7 +46,7 @@ def plot_ablation(frame: Frame, *, split: str = "unseen") -> theme.Chart:
         here = [pl.col(axis).eq_missing(value) for axis, value in cell.items()]
         for metric in metrics:
             means, seeds = (f.filter(*here, pl.col("metric") == metric) for f in (spread, table))
-            heading = metric if not cell else f"{metric}, {theme.cell_label(cell)}"
+            heading = metric if not cell else f"{metric}, {theme.format_cell(cell)}"
             panels.append(_panel(means, seeds, terms, heading, first=metric == metrics[0]))
     return theme.finish(
         alt.concat(*panels, columns=len(metrics), spacing=24),
@@ -76,7 +76,7 @@ def _panel(means: pl.DataFrame, seeds: pl.DataFrame, terms: list[str], heading: 
     tooltip = ["term:N", "n:Q", *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "lowest", "highest"))]
     colour = alt.when(alt.datum.term == "none").then(alt.value(theme.GREY_BAR)).otherwise(alt.value(theme.BAR))
     baseline = means.filter(pl.col("term") == "none")["mean"].to_list()
-    chance = theme.CHANCE.get(means["metric"][0])
+    chance = CHANCE.get(means["metric"][0])
     return alt.LayerChart(
         layer=[
             base.mark_bar(height=alt.RelativeBandSize(0.72)).encode(value, color=colour, tooltip=tooltip),

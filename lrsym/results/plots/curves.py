@@ -10,9 +10,19 @@ from lrsym.results.analysis.aggregate import Frame
 from lrsym.results.analysis.frames import curves
 from lrsym.results.analysis.varied_axes import check_axes, varied_axes
 from lrsym.results.plots import theme
-from lrsym.vocabulary import METRICS, SPLITS
+from lrsym.vocabulary import CHANCE, METRICS, SPLITS, by_name
 
-SPLIT_COLOURS = dict(zip(SPLITS, ("#6b7280", "#b96aa5", "#2f7fc1", "#d1551b", "#2a9d7f", "#8c6d1f"), strict=True))
+SPLIT_COLOURS = by_name(
+    SPLITS,
+    {
+        "train": "#6b7280",
+        "single": "#b96aa5",
+        "seen": "#2f7fc1",
+        "unseen": "#d1551b",
+        "half": "#2a9d7f",
+        "uncovered": "#8c6d1f",
+    },
+)
 
 MAX_PANELS = 12
 """Panels, or colours in one, that a reader can still tell apart."""
@@ -40,7 +50,7 @@ def plot_curves(frame: Frame, *, metric: str = "order", color: str | None = None
     spread = curves(table, metric=metric, by=[*cell, *given])
     hue, panel = (color, ["split", *cell]) if color else ("split", cell)
     rows = [
-        {**row, "panel": theme.cell_label({axis: row[axis] for axis in panel}), "hue": theme.label(row[hue])}
+        {**row, "panel": theme.format_cell({axis: row[axis] for axis in panel}), "hue": theme.format_value(row[hue])}
         for row in spread.iter_rows(named=True)
     ]
     panels = [*dict.fromkeys(row["panel"] for row in rows)]
@@ -50,7 +60,7 @@ def plot_curves(frame: Frame, *, metric: str = "order", color: str | None = None
     side_by_side = spread["split" if color else cell[-1]].n_unique() if color or cell else 1
     columns = side_by_side if side_by_side <= MAX_COLUMNS else 3
     facet = alt.Facet("panel:N", sort=panels, title=None, header=alt.Header(labels=len(panels) > 1))
-    hues = theme.labels(spread[color]) if color else splits
+    hues = theme.format_values(spread[color]) if color else splits
     return theme.finish(
         _panel(rows, metric, hue, hues)
         .facet(facet=facet, columns=columns)
@@ -66,12 +76,12 @@ def _explain(metric: str, splits: list[str], counts: pl.Series) -> list[str]:
         f"{metric}: {METRICS.get(metric, 'of the batch, in nats')}.",
         *(f"{name}: {SPLITS[name]}." for name in splits),
         f"Line: mean; band: lowest to highest of {theme.seed_count(counts)}.",
-        *(["Red: chance."] if metric in theme.CHANCE else []),
+        *(["Red: chance."] if metric in CHANCE else []),
     ]
 
 
 def _panel(rows: list[dict[str, Any]], metric: str, hue: str, hues: list[str]) -> alt.LayerChart | alt.FacetChart:
-    chance = theme.CHANCE.get(metric)
+    chance = CHANCE.get(metric)
     y = alt.Y("mean:Q", title=metric).axis(grid=True)
     if metric in METRICS:
         lowest = 0.0 if chance is None else min(chance - 0.1, *(row["lowest"] for row in rows))

@@ -16,10 +16,10 @@ from lrsym.results.plots.phase_diagram import plot_phase
 from lrsym.results.plots.profiles import plot_profile
 from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.store import load
-from lrsym.vocabulary import METRICS, PICTURES
+from lrsym.vocabulary import METRICS, PICTURES, by_name
 
-_DRAW: Mapping[str, Callable[..., theme.Chart]] = dict(
-    zip(PICTURES, (plot_phase, plot_curves, plot_ablation, plot_profile), strict=True)
+_DRAW: Mapping[str, Callable[..., theme.Chart]] = by_name(
+    PICTURES, {"phase": plot_phase, "curves": plot_curves, "ablation": plot_ablation, "profile": plot_profile}
 )
 
 
@@ -28,17 +28,17 @@ class Sweep(Protocol):
 
     @property
     def name(self) -> str:
-        """Return its name, for messages."""
+        """Its name, for messages."""
         ...
 
     @property
     def source(self) -> str:
-        """Return the path of its file, for the commands in messages."""
+        """The path of its file, for the commands in messages."""
         ...
 
     @property
     def varied(self) -> Sequence[str]:
-        """Return the keys of the axes that it varies, in its order, such as `scenes.n_pair_labels`."""
+        """The keys of the axes that it varies, in its order, such as `scenes.n_pair_labels`."""
         ...
 
     def trial_ids(self) -> list[str]:
@@ -91,7 +91,10 @@ def read_rows(root: str, table: str, *, trial_ids: Sequence[str], where: str | N
 
 
 def filter_trials(trials: pl.DataFrame, where: str) -> pl.DataFrame:
-    """Return the rows of `trials` that meet the SQL condition `where`; UsageError where it is none on this table."""
+    """Return the rows of `trials` that meet the SQL condition `where`.
+
+    Raises UsageError where it is none on this table.
+    """
     try:
         return trials.filter(pl.sql_expr(where))
     except pl.exceptions.PolarsError as error:

@@ -13,9 +13,17 @@ from lrsym.results.analysis.phases import phases, split_and_metric
 from lrsym.results.analysis.varied_axes import axis_groups, choose_axes
 from lrsym.results.plots import theme
 from lrsym.results.plots.phase_grid import LINE_HEIGHT, PhaseGrid, with_texts
-from lrsym.vocabulary import FINAL_STATUSES, METRICS, PHASES, SPLITS
+from lrsym.vocabulary import FINAL_STATUSES, METRICS, PHASE_METRIC, PHASE_THRESHOLD, PHASES, SPLITS, by_name
 
-PHASE_COLOURS = dict(zip(PHASES, ("#e8894a", "#f2cf63", "#8ec6ea", "#2a9d7f"), strict=True))
+PHASE_COLOURS = by_name(
+    PHASES,
+    {
+        "confusion": "#e8894a",
+        "memorisation": "#f2cf63",
+        "layout generalisation": "#8ec6ea",
+        "relational generalisation": "#2a9d7f",
+    },
+)
 """Told apart by lightness as well as by hue, for readers who do not see all hues."""
 
 MAX_FACETS = 6
@@ -30,11 +38,11 @@ _POINT_SIZE = 4
 def plot_phase(
     trials: Frame,
     *,
-    metric: str = "unseen_order",
+    metric: str = PHASE_METRIC,
     x: str | None = None,
     y: str | None = None,
     facet: str | None = None,
-    threshold: float = 0.9,
+    threshold: float = PHASE_THRESHOLD,
     prefer: Sequence[str] = (),
 ) -> theme.Chart:
     """Return, left, the mean of `metric` in each cell, right its phase at `threshold`; a row of panels a facet value.
@@ -50,7 +58,7 @@ def plot_phase(
     x, y, facet = choose_axes(trials, x=x, y=y, facet=facet, prefer=prefer)
     frame = phases(trials, x=x, y=y, metric=metric, threshold=threshold, facet=facet)
     if not frame.select(pl.sum_horizontal("n", "n_failed", "n_diverged").sum()).item():
-        raise UsageError(f"no trial has a value of {metric}; choose another --metric, such as unseen_order")
+        raise UsageError(f"no trial has a value of {metric}; choose another --metric, such as {PHASE_METRIC}")
     grid = PhaseGrid(with_texts(frame, x, y), x, y, facet, metric, threshold)
     shown = [axis for axis in (x, y, facet) if axis is not None]
     return theme.finish(
@@ -66,7 +74,7 @@ def _panels(grid: PhaseGrid) -> list[alt.LayerChart]:
     rows, headings = [grid.cells], [""]
     if grid.facet:
         rows = grid.cells.sort(grid.facet, nulls_last=True).partition_by(grid.facet, maintain_order=True)
-        headings = [f"{grid.facet} = {value}: " for value in theme.labels(grid.cells[grid.facet])]
+        headings = [f"{grid.facet} = {value}: " for value in theme.format_values(grid.cells[grid.facet])]
     if len(rows) > MAX_FACETS:
         raise UsageError(
             f"{grid.facet} has {len(rows)} values, a picture has room for {MAX_FACETS} rows of panels; "
@@ -131,11 +139,7 @@ def _panel(grid: PhaseGrid, cells: pl.DataFrame, *, shows: str, colour: alt.Colo
 
     # Light text on the dark end of viridis only.
     dark = alt.datum.mean < grid.chance + 0.5 * (1 - grid.chance)
-    ink = (
-        alt.when(dark).then(alt.value("white")).otherwise(alt.value(theme.INK))
-        if shows == "mean"
-        else alt.value(theme.INK)
-    )
+    ink = theme.text_colour(dark) if shows == "mean" else alt.value(theme.INK)
     return alt.LayerChart(
         layer=[
             chart(here).mark_rect(stroke="white", strokeWidth=2).encode(colour),

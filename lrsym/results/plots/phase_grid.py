@@ -7,7 +7,7 @@ import polars as pl
 
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.plots import theme
-from lrsym.vocabulary import PHASES
+from lrsym.vocabulary import CHANCE, PHASES, by_name
 
 CELL_HEIGHT, LINE_HEIGHT = 54, 13
 """Pixels of a cell with a number and two small lines, and of each small line more."""
@@ -15,7 +15,15 @@ CELL_HEIGHT, LINE_HEIGHT = 54, 13
 _MIN_PANEL_HEIGHT, _TITLE_CHARACTER = 156, 8
 """Pixels of a panel that holds half a title of y, and of a letter of it."""
 
-_SHORT_NAMES = dict(zip(PHASES, ("confusion", "memorised", "layouts", "relational"), strict=True))
+_SHORT_NAMES = by_name(
+    PHASES,
+    {
+        "confusion": "confusion",
+        "memorisation": "memorised",
+        "layout generalisation": "layouts",
+        "relational generalisation": "relational",
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -32,33 +40,33 @@ class PhaseGrid:
 
     @property
     def metric(self) -> str:
-        """Return the metric of `column`, such as `order`."""
+        """The metric of `column`, such as `order`."""
         return split_and_metric(self.column)[1]
 
     @property
     def chance(self) -> float:
-        """Return the accuracy of guessing, 0 where it depends on the sweep."""
-        return theme.CHANCE.get(self.metric, 0.0)
+        """The accuracy of guessing, 0 where it depends on the sweep."""
+        return CHANCE.get(self.metric, 0.0)
 
     @property
     def x_labels(self) -> list[str]:
-        """Return the values of x as text, left to right."""
-        return theme.labels(self.cells[self.x])
+        """The values of x as text, left to right."""
+        return theme.format_values(self.cells[self.x])
 
     @property
     def y_labels(self) -> list[str]:
-        """Return the values of y as text, top to bottom."""
-        return theme.labels(self.cells[self.y])[::-1] if self.y else [""]
+        """The values of y as text, top to bottom."""
+        return theme.format_values(self.cells[self.y])[::-1] if self.y else [""]
 
     @property
     def cell_height(self) -> int:
-        """Return pixels: room for the longest report of losses, and for the title of y beside few cells."""
+        """Pixels: room for the longest report of losses, and for the title of y beside few cells."""
         lost = max(len(loss.splitlines()) for loss in self.cells["loss"])
         return max(CELL_HEIGHT + LINE_HEIGHT * lost, _MIN_PANEL_HEIGHT // len(self.y_labels) if self.y else 0)
 
     @property
     def y_title(self) -> str | list[str] | None:
-        """Return the title of y, broken before its bracket where it would be longer than the panel is high."""
+        """The title of y, broken before its bracket where it would be longer than the panel is high."""
         title = theme.axis_title(self.y) if self.y else None
         short = title and len(self.y_labels) * self.cell_height < len(title) * _TITLE_CHARACTER
         return title.replace(" (", "\n(").splitlines() if title and short else title
@@ -67,7 +75,7 @@ class PhaseGrid:
 def with_texts(frame: pl.DataFrame, x: str, y: str | None) -> pl.DataFrame:
     """Return `frame` with a column for each text of its cells, and with its axes as text."""
     texts = [
-        {"column": theme.label(cell[x]), "line": theme.label(cell[y]) if y else "", **_cell_texts(cell)}
+        {"column": theme.format_value(cell[x]), "line": theme.format_value(cell[y]) if y else "", **_cell_texts(cell)}
         for cell in frame.iter_rows(named=True)
     ]
     return frame.hstack(pl.DataFrame(texts))

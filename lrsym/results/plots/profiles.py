@@ -38,7 +38,7 @@ def plot_profile(frame: Frame) -> theme.Chart:
             row=alt.Row("panel_row:N", sort=[f"seed {seed}" for seed in seeds], title=None),
             column=alt.Column("term:N", sort=terms, title=None),
         ),
-        title="Where [CLS] looks in the image by position alone",
+        title="Where [CLS] attends in the image by position alone",
         subtitle=[
             *(f"{term}: {sentence}." for term, sentence in (SCORE_TERMS | ROTARY_TERM).items() if term in terms),
             f"A slope makes a head prefer one side; which one may differ by head and seed.{shown}",

@@ -42,7 +42,7 @@ def as_png(chart: Chart) -> bytes:
 
 
 def write_file(path: Path, content: bytes) -> Path:
-    """Write `content` to `path`, all of it or nothing, and return `path`; UsageError where it cannot be written."""
+    """Write `content` to `path`, all of it or nothing, and return `path`. Raises UsageError where that cannot be."""
     try:
         write_atomically(path, content)
     except OSError as error:

@@ -12,13 +12,13 @@ from lrsym.errors import UsageError
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart | alt.ConcatChart | alt.HConcatChart | alt.VConcatChart
 
-CHANCE = {"order": 0.5}
-"""Accuracy of guessing, for the metrics whose chance level does not depend on the sweep."""
-
 EN_DASH = "\u2013"
 
 INK, MUTED, FAINT, ALARM = "#1f2430", "#5b6270", "#d5d8de", "#c1121f"
 BAR, GREY_BAR = "#8ec6ea", "#9aa3b2"
+
+GRID = "#eceef1"
+"""Of the lines between coloured fields, and of those behind marks."""
 
 _TITLES = {
     "n_pair_labels": "label diversity (n_pair_labels)",
@@ -54,7 +54,7 @@ THEME: dict[str, Any] = {
     },
     "axis": {
         "domainColor": MUTED,
-        "gridColor": "#eceef1",
+        "gridColor": GRID,
         "labelColor": INK,
         "labelFontSize": 13,
         "labelLimit": 0,
@@ -83,7 +83,7 @@ def axis_title(name: str) -> str:
     return _TITLES.get(name) or (f"{name} ({units[name]})" if units.get(name) else name)
 
 
-def label(value: object) -> str:
+def format_value(value: object) -> str:
     """Return a value of an axis as text, numbers in their shortest form."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -92,14 +92,14 @@ def label(value: object) -> str:
     return "absent" if value is None else str(value)
 
 
-def labels(values: pl.Series) -> list[str]:
+def format_values(values: pl.Series) -> list[str]:
     """Return the distinct values of an axis as text, ascending."""
-    return [label(value) for value in values.unique().sort(nulls_last=True)]
+    return [format_value(value) for value in values.unique().sort(nulls_last=True)]
 
 
-def cell_label(values: Mapping[str, object]) -> str:
+def format_cell(values: Mapping[str, object]) -> str:
     """Return the name of a cell: its axes with their values; empty where there is none."""
-    return ", ".join(f"{name} {label(value)}" for name, value in values.items())
+    return ", ".join(f"{name} {format_value(value)}" for name, value in values.items())
 
 
 def inline(frame: pl.DataFrame) -> alt.InlineData:
@@ -115,14 +115,19 @@ def style(chart: Any, **settings: Any) -> Any:
 def finish(chart: Chart, *, title: str, subtitle: list[str], width: int) -> Chart:
     """Return `chart` with the theme, the title, and the lines of `subtitle` wrapped to about `width` pixels."""
     columns = max(MIN_HEADING_CHARACTERS, int(width / _CHARACTER))
-    lines = [part for line in subtitle for part in textwrap.wrap(line, columns)]
-    # The heading is set apart from titles that parts of the chart may have of their own.
+    lines = [piece for line in subtitle for piece in textwrap.wrap(line, columns)]
+    # The heading is set apart from titles that panels of the chart may have of their own.
     return style(chart.properties(title=alt.TitleParams(title, subtitle=lines)))
 
 
 def dashed_rule(colour: str) -> alt.Chart:
     """Return a dashed line to be encoded with the x or the y where it stands."""
     return alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=colour, strokeDash=[5, 4], strokeWidth=1.5)
+
+
+def text_colour(dark: Any) -> Any:
+    """Return the colour of a text: white where the condition `dark` holds of what is behind it, else ink."""
+    return alt.when(dark).then(alt.value("white")).otherwise(alt.value(INK))
 
 
 def seed_count(counts: pl.Series) -> str:

@@ -49,7 +49,7 @@ class Table:
         return pl.DataFrame(schema=pl.Schema(self.arrow))
 
     def build(self, rows: Iterable[dict[str, object]]) -> pa.Table:
-        """An Arrow table of `rows`; columns that a row lacks are null.
+        """Return an Arrow table of `rows`; columns that a row lacks are null.
 
         Raises ValueError for a column this table does not have.
         """
@@ -62,9 +62,10 @@ class Table:
 
 
 def array(values: Sequence[Any], type: pa.DataType) -> pa.Array:
-    """An Arrow array of Python values, through polars: Arrow's own way there imports pandas, a quarter of a second.
+    """Return an Arrow array of Python values.
 
-    Lists go end to end, cut where one begins: list by list polars takes five times as long.
+    It is made through polars: Arrow's own way there imports pandas, a quarter of a second. Lists go end to end, cut
+    where one begins: list by list polars takes five times as long.
     """
     if pa.types.is_list(type):
         lists = [value or () for value in values]
@@ -238,17 +239,12 @@ TABLES = {
 
 
 def axis_columns() -> tuple[str, ...]:
-    """Names of the `trials` columns that are axes, the seed included."""
+    """Return the names of the `trials` columns that are axes, the seed included."""
     return tuple(axis.name for axis in axes())
 
 
-def cell_columns() -> tuple[str, ...]:
-    """Names of the `trials` columns that tell cells apart: every axis but the seed."""
-    return tuple(name for name in axis_columns() if name != "seed")
-
-
 def as_markdown() -> str:
-    """The columns page: one section for each table."""
+    """Return the columns page: one section for each table."""
     lines = ["# Tables and columns", "", "Written by `lrsym columns`; a test holds this page to the code."]
     for table in TABLES.values():
         lines += ["", f"## {table.name}", "", table.sentence, f"Key: {', '.join(table.key)}.", ""]

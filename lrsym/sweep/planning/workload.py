@@ -28,7 +28,7 @@ def _depth(trial: Trial) -> float:
 
     A rule of thumb, fitted to the shipped sweeps: any other block pays for every token it reads, and for its MLP.
     """
-    model, n_keys = trial.model, trial.scenes.n_cells + 1
+    model, n_keys = trial.model, trial.scenes.n_pixels + 1
     if model.kind == "autoregressive":
         return DENSE_TOKEN_COST * model.text_blocks * model.repeats * (n_keys + CAPTION_WORDS) * _mlp(model)
     cost = 0.0

@@ -22,9 +22,15 @@ HALF_LAYOUTS = 6
 """Number of layouts of each half-seen pair: with the paper's 15 and 5 labels the split is as large as the
 unseen pairs."""
 
-MAX_SPLIT, MAX_HALF, SAMPLE = 10_000, 1000, 2000
-"""Of three objects and of grids a validation set of more scenes than MAX_SPLIT is a random sample of size SAMPLE, the
-half-seen scenes are at most MAX_HALF. One row of two objects is small: all of it counts."""
+MAX_SPLIT = 10_000
+"""Scenes of a validation set of three objects or of grids, of which larger ones are sampled. One row of two objects is
+small: all of it counts."""
+
+SAMPLE_SIZE = 2000
+"""Scenes of the random sample of a larger validation set, at most."""
+
+MAX_HALF = 1000
+"""Half-seen scenes, where validation sets are bounded; of more, so many are drawn at random."""
 
 MAX_DECODER_SPLIT = 1000
 """Scenes of a decoder's validation sets, of which larger ones are sampled: to score a scene costs four examples of
@@ -34,8 +40,8 @@ training."""
 def splits(scenes: SceneConfig, *, seed: int, max_size: int | None = None) -> dict[str, sc.Numbers]:
     """Return scene numbers by split (vocabulary.SPLITS), ascending; a split may be empty.
 
-    A validation set of more than `max_size` scenes is a random sample of that size, at most SAMPLE. Without `max_size`
-    that is done for three objects and for grids alone, beyond MAX_SPLIT.
+    A validation set of more than `max_size` scenes is a random sample of that size, at most SAMPLE_SIZE. Without
+    `max_size` that is done for three objects and for grids alone, beyond MAX_SPLIT.
     """
     single_train, single_heldout = _draw_singles(scenes, seed)
     pair_train, pair_heldout, uncovered = _draw_pairs(scenes, seed)
@@ -56,7 +62,7 @@ def splits(scenes: SceneConfig, *, seed: int, max_size: int | None = None) -> di
 
 def _draw_singles(scenes: SceneConfig, seed: int) -> tuple[sc.Numbers, sc.Numbers]:
     labels = np.arange(1, scenes.n_labels + 1)
-    order = _shuffled_rows(stream(seed, "scenes/single"), len(labels), scenes.n_cells)
+    order = _shuffled_rows(stream(seed, "scenes/single"), len(labels), scenes.n_pixels)
     numbers = sc.single_scene(scenes, labels[:, None], order)
     cut = scenes.positions_per_label
     return numbers[:, :cut].ravel(), numbers[:, cut:].ravel()
@@ -113,7 +119,7 @@ def _sample(split: str, numbers: sc.Numbers, seed: int, *, max_size: int) -> sc.
     name, max_size = ("half-seen", min(max_size, MAX_HALF)) if split == "half" else (split, max_size)
     if len(numbers) <= max_size:
         return numbers
-    return stream(seed, f"scenes/sample/{name}").permutation(numbers)[: min(max_size, SAMPLE)]
+    return stream(seed, f"scenes/sample/{name}").permutation(numbers)[: min(max_size, SAMPLE_SIZE)]
 
 
 def _ordered_groups(labels: range, size: int) -> Groups:

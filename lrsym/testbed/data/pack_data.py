@@ -38,7 +38,7 @@ class PackData:
     def of(cls, trials: Sequence[Trial], *, device: torch.device) -> "PackData":
         """Draw the splits of every member and enumerate the scenes that occur in any of them.
 
-        Raise ValueError, naming two trials, if their layouts, captions or scenes of one number differ.
+        Raises ValueError, naming two trials, if their layouts, captions or scenes of one number differ.
         """
         _check_vocabularies(trials)
         shared = trials[0].scenes

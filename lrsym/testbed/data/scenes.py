@@ -1,13 +1,13 @@
 """Scenes and their captions, by number.
 
 Scenes and captions are enumerated once for given axes, so that data sets are arrays of numbers and splits are
-disjoint when their numbers are. Labels count from 1, cells of the image from 0 (see `lrsym.config.geometry`).
+disjoint when their numbers are. Labels count from 1, pixels of the image from 0 (see `lrsym.config.geometry`).
 
     scene tokens    [CLS] x_1 .. x_P    background 0, labels 1..N, [CLS] N + 1
     caption tokens  4 for each caption  "is" 0, labels 1..N, "in the image" N + 1, then a token for each relation
                                         that the captions name, [EOT]
 
-Single-object scenes come first (label, then cell), then scenes with several objects (ordered group of labels, then
+Single-object scenes come first (label, then pixel), then scenes with several objects (ordered group of labels, then
 layout). Captions of one label come first, then those of the first relation (ordered pair), then of the second. The
 pair (a, b) of relation "left" means: a is on the left of b. A scene has as many captions as are true of it.
 Source: arXiv:2601.12809, section on data.
@@ -65,13 +65,13 @@ def pair_labels(scenes: SceneConfig, pair: Numbers) -> tuple[Numbers, Numbers]:
     return first + 1, rank + (rank >= first) + 1
 
 
-def single_scene(scenes: SceneConfig, label: Numbers, cell: Numbers) -> Numbers:
+def single_scene(scenes: SceneConfig, label: Numbers, pixel: Numbers) -> Numbers:
     """Return the numbers of the scenes with one object."""
-    return (label - 1) * scenes.n_cells + cell
+    return (label - 1) * scenes.n_pixels + pixel
 
 
 def group_scene(scenes: SceneConfig, labels: Int[np.ndarray, "*n object"], layout: Numbers) -> Numbers:
-    """Return the numbers of the scenes with `labels` on the cells of `layout`, in turn."""
+    """Return the numbers of the scenes with `labels` on the pixels of `layout`, in turn."""
     number = np.zeros(labels.shape[:-1], dtype=np.int64)
     for place in range(scenes.n_objects):  # the label's rank among those not used before it
         earlier = sum(labels[..., e] < labels[..., place] for e in range(place))
@@ -96,7 +96,7 @@ def group_labels(scenes: SceneConfig, group: Numbers) -> Int[np.ndarray, "n obje
 
 def n_single_scenes(scenes: SceneConfig) -> int:
     """Return the number of scenes with one object; the others are numbered from here."""
-    return scenes.n_labels * scenes.n_cells
+    return scenes.n_labels * scenes.n_pixels
 
 
 def has_several_objects(scenes: SceneConfig, number: Numbers) -> np.ndarray:
@@ -106,21 +106,21 @@ def has_several_objects(scenes: SceneConfig, number: Numbers) -> np.ndarray:
 
 def scene_tokens(scenes: SceneConfig, number: Numbers) -> Int[np.ndarray, "n token"]:
     """Return the token rows of the scenes numbered `number`, [CLS] first."""
-    tokens = np.full((len(number), 1 + scenes.n_cells), BACKGROUND, dtype=np.int64)
+    tokens = np.full((len(number), 1 + scenes.n_pixels), BACKGROUND, dtype=np.int64)
     tokens[:, CLS_POSITION] = cls_token(scenes)
     several = has_several_objects(scenes, number)
     rows, single = np.flatnonzero(~several), number[~several]
-    tokens[rows, 1 + single % scenes.n_cells] = 1 + single // scenes.n_cells
+    tokens[rows, 1 + single % scenes.n_pixels] = 1 + single // scenes.n_pixels
     group, layout = np.divmod(number[several] - n_single_scenes(scenes), scenes.n_layouts)
-    cells = np.array(scenes.layouts)[layout]
+    pixels = np.array(scenes.layouts)[layout]
     rows = np.flatnonzero(several)
-    for labels, column in zip(group_labels(scenes, group).T, cells.T, strict=True):
+    for labels, column in zip(group_labels(scenes, group).T, pixels.T, strict=True):
         tokens[rows, 1 + column] = labels
     return tokens
 
 
 def object_keys(scenes: SceneConfig, tokens: Int[np.ndarray, "n token"]) -> Int[np.ndarray, "n object"]:
-    """Return the keys of each scene's objects, in the order of the cells; in scenes with fewer, then of background."""
+    """Return the keys of each scene's objects, in the order of the pixels; in scenes with fewer, then of background."""
     return 1 + np.argsort(tokens[:, 1:] == BACKGROUND, axis=1, kind="stable")[:, : scenes.n_objects]
 
 
@@ -128,7 +128,7 @@ def scene_number(scenes: SceneConfig, tokens: Int[np.ndarray, " token"]) -> int:
     """Return the number of the scene with several objects that a token row shows: inverse of `scene_tokens`."""
     shown = tokens[1:]
     objects = {*np.flatnonzero(shown != BACKGROUND).tolist()}
-    layout = next(i for i, cells in enumerate(scenes.layouts) if {*cells} == objects)
+    layout = next(i for i, pixels in enumerate(scenes.layouts) if {*pixels} == objects)
     labels = shown[list(scenes.layouts[layout])]
     return int(group_scene(scenes, labels[None], np.array([layout]))[0])
 
@@ -149,7 +149,7 @@ def scene_captions(scenes: SceneConfig, number: Numbers) -> Int[np.ndarray, "n t
             straight, reverse = (first + pair_number(scenes, labels[:, x], labels[:, y]) for x, y in ((a, b), (b, a)))
             columns.append(np.where(forward, straight, np.where(backward, reverse, -1)))
     captions = np.full((len(number), len(columns)), -1, dtype=np.int64)
-    captions[~several, 0] = number[~several] // scenes.n_cells
+    captions[~several, 0] = number[~several] // scenes.n_pixels
     captions[several] = np.stack(columns, axis=1)
     return captions
 
@@ -209,15 +209,15 @@ def caption_text(scenes: SceneConfig, caption: int) -> str:
 
 
 def ends(scenes: SceneConfig, tokens: Int[np.ndarray, "n token"]) -> tuple[Numbers, Numbers]:
-    """Return the cells of the first and the last object of each scene along the first relation.
+    """Return the pixels of the first and the last object of each scene along the first relation.
 
     For `left` these are the leftmost and the rightmost; both are -1 where that relation does not hold between the two
     (one object, one column).
     """
     columns, by_row = scenes.n_positions, scenes.captions == "above"
-    order = np.array(sorted(range(scenes.n_cells), key=lambda c: divmod(c, columns)[:: 1 if by_row else -1]))
+    order = np.array(sorted(range(scenes.n_pixels), key=lambda c: divmod(c, columns)[:: 1 if by_row else -1]))
     shown = tokens[:, 1 + order] != BACKGROUND
     first, last = order[shown.argmax(axis=1)], order[::-1][shown[:, ::-1].argmax(axis=1)]
-    cells, relation = range(scenes.n_cells), relations(scenes)[0]
-    related = np.array([[holds(relation, a, b, n_columns=columns) for b in cells] for a in cells])[first, last]
+    pixels, relation = range(scenes.n_pixels), relations(scenes)[0]
+    related = np.array([[holds(relation, a, b, n_columns=columns) for b in pixels] for a in pixels])[first, last]
     return np.where(related, first, -1), np.where(related, last, -1)

@@ -1,12 +1,12 @@
-"""The residual stream of attention-only encoders as a sum of parts, and the scores of every block as a sum of terms.
+"""The residual stream of attention-only encoders as a sum of components, and the scores of every block as one of terms.
 
     x = E + P + B      E what comes from tokens, P from positions, B from biases; in front of the first block B = 0
     E <- E + A E W_V W_O      P <- P + A P W_V W_O      B <- B + (A B W_V + b_V) W_O + b_O
 
-Given its attention A a block is linear, so the parts add up to the stream behind any number of blocks, and the six
-score terms EE .. BP add up to the logits of any block, up to one number for each query (the key's part B is the same
-for all keys and cancels in the softmax). LayerNorm and MLP mix the parts: behind them there are no terms.
-Source: the first block as in arXiv:2601.12809; carrying the parts through further blocks is ours.
+Given its attention A a block is linear, so the components add up to the stream behind any number of blocks, and the
+six score terms EE .. BP add up to the logits of any block, up to one number for each query (the key's component B is
+the same for all keys and cancels in the softmax). LayerNorm and MLP mix the components: behind them there are no terms.
+Source: the first block as in arXiv:2601.12809; carrying the components through further blocks is ours.
 """
 
 from collections.abc import Iterator
@@ -38,13 +38,13 @@ def block_terms(
     """Yield the score terms of the read-out token in every block application, first to last.
 
     `weights` are those of one encoder, `tokens` are shared by all trials. In each application the softmax of the
-    sum of the terms is the attention. Raise ValueError where parts do not add up.
+    sum of the terms is the attention. Raises ValueError where components do not add up.
     """
     check_decomposable(shape)
     token = weights["token"] * scale[:, None, None]
-    parts: dict[str, Hidden] = {"E": token[:, tokens]}
-    parts["P"] = weights["position"][:, None, : tokens.shape[1]].expand_as(parts["E"])
-    parts["B"] = torch.zeros_like(parts["E"])
+    components: dict[str, Hidden] = {"E": token[:, tokens]}
+    components["P"] = weights["position"][:, None, : tokens.shape[1]].expand_as(components["E"])
+    components["B"] = torch.zeros_like(components["E"])
     hidden = Rows.of(shape, length=tokens.shape[1], device=tokens.device).hidden
     last = shape.blocks * shape.repeats - 1
     for application in range(last + 1):
@@ -52,9 +52,9 @@ def block_terms(
         bias = {"B": block["query_bias"]}
         queries = slice(shape.readout, shape.readout + 1) if application == last else slice(None)
         query = {
-            k: heads(linear(x[:, :, queries], block["query_weight"], bias.get(k)), shape) for k, x in parts.items()
+            k: heads(linear(x[:, :, queries], block["query_weight"], bias.get(k)), shape) for k, x in components.items()
         }
-        key = {k: heads(linear(x, block["key_weight"], None), shape) for k, x in parts.items()}
+        key = {k: heads(linear(x, block["key_weight"], None), shape) for k, x in components.items()}
         terms = {name: query[name[0]] @ key[name[1]].mT * shape.head_width**-0.5 for name in SCORE_TERMS}
         logits = torch.stack([*terms.values()]).sum(dim=0)
         attention = (logits if hidden is None else logits.masked_fill(hidden[queries], -torch.inf)).softmax(dim=-1)
@@ -62,11 +62,11 @@ def block_terms(
         yield BlockTerms({name: term[:, :, :, at] for name, term in terms.items()}, attention[:, :, :, at])
         if application == last:
             return
-        parts = {k: x + _attended(x, attention, block, shape, biased=k == "B") for k, x in parts.items()}
+        components = {k: x + _attended(x, attention, block, shape, biased=k == "B") for k, x in components.items()}
 
 
 def check_decomposable(shape: EncoderShape) -> None:
-    """Raise ValueError, naming what is in the way, unless the stream is a sum of parts."""
+    """Raise ValueError, naming what is in the way, unless the stream is a sum of components."""
     obstacles = {"rotary positions": shape.rotary, "LayerNorm": shape.norm != "none", "an MLP": bool(shape.d_mlp)}
     if present := [name for name, is_there in obstacles.items() if is_there]:
         raise ValueError(
@@ -92,7 +92,7 @@ def _attended(
     *,
     biased: bool,
 ) -> Hidden:
-    """Return what attention adds to one part of the stream; biases go to the part B."""
+    """Return what attention adds to one component of the stream; biases go to the component B."""
     values = linear(x, block["value_weight"], block["value_bias"] if biased else None)
     mixed = (attention @ heads(values, shape)).transpose(2, 3).flatten(3)
     return linear(mixed, block["output_weight"], block["output_bias"] if biased else None)

@@ -1,4 +1,4 @@
-"""An encoder looked at on two mirrored scenes: score terms by key, attention.
+"""An encoder on two mirrored scenes: score terms by key, attention.
 
 Source of the terms: `lrsym.testbed.model.scores`. Everything is of the read-out query, [CLS] or [EOT].
 """
@@ -12,7 +12,7 @@ from lrsym.config.scene import SceneConfig
 from lrsym.testbed.data import scenes as sc
 from lrsym.testbed.model.encoder import encode
 from lrsym.testbed.model.parameters import Weights
-from lrsym.testbed.model.scores import QUERY_PARTS, score_tables
+from lrsym.testbed.model.scores import QUERY_COMPONENTS, score_tables
 from lrsym.testbed.model.shape import EncoderShape
 
 
@@ -39,13 +39,13 @@ def mirror_image(scenes: SceneConfig, tokens: Int[np.ndarray, "n token"]) -> Int
 
 def _even_layout(scenes: SceneConfig) -> int:
     """Return the index of the layout nearest to equal distances along each direction that captions name."""
-    cells = np.array(scenes.layouts)
+    pixels = np.array(scenes.layouts)
     even = (np.arange(scenes.n_objects) + 1) / (scenes.n_objects + 1)
     middle = np.full(scenes.n_objects, 0.5)
     named = CAPTIONS[scenes.captions]
     columns = (even if {"left", "right"} & {*named} else middle) * scenes.n_positions - 0.5
     rows = (even if "above" in named else middle) * scenes.n_rows - 0.5
-    distance = (cells % scenes.n_positions - columns) ** 2 + (cells // scenes.n_positions - rows) ** 2
+    distance = (pixels % scenes.n_positions - columns) ** 2 + (pixels // scenes.n_positions - rows) ** 2
     return int(distance.sum(axis=1).argmin())
 
 
@@ -58,9 +58,9 @@ def contributions(
     """
     on_token, on_position = score_tables(weights, shape, scale)
     terms = {}
-    for i, part in enumerate(QUERY_PARTS):
-        terms[part + "E"] = on_token[:, i][:, :, tokens].transpose(1, 2)
-        terms[part + "P"] = on_position[:, i, :, : tokens.shape[1]][:, None].expand(-1, len(tokens), -1, -1)
+    for i, component in enumerate(QUERY_COMPONENTS):
+        terms[component + "E"] = on_token[:, i][:, :, tokens].transpose(1, 2)
+        terms[component + "P"] = on_position[:, i, :, : tokens.shape[1]][:, None].expand(-1, len(tokens), -1, -1)
     return terms
 
 

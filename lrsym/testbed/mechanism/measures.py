@@ -1,4 +1,4 @@
-"""Numbers that say by which mechanism a trained model works: where heads look, and which terms make them.
+"""Numbers that say by which mechanism a trained model works: where heads attend, and which terms make them.
 
     Delta_label   EE of the [CLS] row at the last object minus that at the first     "last" and "first" along the
     Delta_pe      EP of the [CLS] row at the last object minus that at the first     relation: right and left
@@ -70,7 +70,7 @@ def measures(model: PackModel, data: PackData, *, member: int) -> list[Measure]:
 def _of_vision(
     weights: Weights, shape: EncoderShape, scenes: SceneConfig, tokens: Int[Tensor, "scene key"], *, scale: Tensor
 ) -> Iterator[Measure]:
-    """Yield where the heads of each block look on unseen pairs, and by which terms."""
+    """Yield where the heads of each block attend on unseen pairs, and by which terms."""
     ends = np.stack(sc.ends(scenes, tokens.cpu().numpy()))
     related = torch.from_numpy((ends >= 0).all(axis=0)).to(tokens.device)
     if not related.any():
@@ -81,14 +81,15 @@ def _of_vision(
         values = {"attend_last": _sign_share(_last_minus_first(attention, first, last))}
         values["attention_difference"] = _last_minus_first(attention, first, last).mean(dim=0)
         if terms:
-            values |= spreads(terms) | relations({n: _last_minus_first(t, first, last) for n, t in terms.items()})
+            differences = {name: _last_minus_first(term, first, last) for name, term in terms.items()}
+            values |= spreads(terms) | relational_measures(differences)
         yield from _by_head(shape.name, block, values)
 
 
 def _of_text(
     weights: Weights, shape: EncoderShape, scenes: SceneConfig, captions: Int[Tensor, "caption word"], *, scale: Tensor
 ) -> Iterator[Measure]:
-    """Yield where the heads of each block look on captions of two labels: words 0 and 2."""
+    """Yield where the heads of each block attend on captions of two labels: words 0 and 2."""
     of_pairs = captions[scenes.n_labels :]
     for block, (terms, attention) in enumerate(_readout_rows(weights, shape, of_pairs, scale=scale)):
         values = {
@@ -122,7 +123,7 @@ def spreads(terms: dict[str, Row]) -> ByHead:
     return deviations | {"weight_share": weight / (weight + bias)}
 
 
-def relations(difference: dict[str, Float[Tensor, "scene head"]]) -> ByHead:
+def relational_measures(difference: dict[str, Float[Tensor, "scene head"]]) -> ByHead:
     """Return how often position decides between two objects, from each term at the last minus at the first."""
     label, position = difference["EE"], difference["EP"]
     content, place = _sum(difference, CONTENT_KEY), _sum(difference, POSITION_KEY)

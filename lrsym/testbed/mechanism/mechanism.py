@@ -17,7 +17,7 @@ from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
 from lrsym.testbed.model.blocks import rotary_table
 from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.model.parameters import Weights
-from lrsym.testbed.model.scores import QUERY_PARTS, score_tables
+from lrsym.testbed.model.scores import QUERY_COMPONENTS, score_tables
 from lrsym.testbed.model.shape import EncoderShape
 from lrsym.vocabulary import ABLATIONS, CONTENT_KEY, POSITION_KEY
 
@@ -69,8 +69,8 @@ def term_tables(
     if not shape.has_terms:
         return {}
     on_token, on_position = score_tables(weights, shape, scale)
-    tables = {part + "E": on_token[:, i] for i, part in enumerate(QUERY_PARTS)}
-    tables |= {part + "P": on_position[:, i] for i, part in enumerate(QUERY_PARTS)}
+    tables = {component + "E": on_token[:, i] for i, component in enumerate(QUERY_COMPONENTS)}
+    tables |= {component + "P": on_position[:, i] for i, component in enumerate(QUERY_COMPONENTS)}
     for names in (POSITION_KEY, CONTENT_KEY):
         tables["+".join(names)] = torch.stack([tables[name] for name in names]).sum(dim=0)
     return tables
@@ -85,7 +85,7 @@ def _profile(shape: EncoderShape, head: int, term: str, values: np.ndarray) -> P
     return Profile(shape.name, head, term, shape.readout, values, slope(line), monotonicity(line), ramp(line))
 
 
-def along_relation(pixels: Float[np.ndarray, " cell"], shape: EncoderShape) -> Float[np.ndarray, " position"]:
+def along_relation(pixels: Float[np.ndarray, " pixel"], shape: EncoderShape) -> Float[np.ndarray, " position"]:
     """Return the means of `pixels` along the first relation: over rows, or over columns where it goes downwards."""
     return pixels.reshape(-1, shape.n_columns).mean(axis=1 if shape.vertical else 0)
 

@@ -61,7 +61,7 @@ def predictions(
 ) -> Float[Tensor, "trial batch read word"]:
     """Return logits over the caption tokens that follow each token read out.
 
-    Terms named in `left_out` are zero for every query of the first block. Raise ValueError where it has no such term.
+    Terms named in `left_out` are zero for every query of the first block. Raises ValueError where it has no such term.
     """
     check_ablatable(shape, left_out)
     x, _ = encode_blocks(weights, shape, tokens, scale=scale, left_out=left_out, drop=drop, rows=rows)
@@ -130,5 +130,5 @@ class PrefixTree:
 
     @property
     def n_query_key_pairs(self) -> int:
-        """Return the query-key pairs of a row, by which memory grows."""
+        """The query-key pairs of a row, by which memory grows."""
         return self.rows.positions.numel() * (1 + self.tokens.numel())

@@ -202,7 +202,7 @@ def linear(
     return flat.unflatten(1, x.shape[1:3])
 
 
-def heads(x: Hidden, shape: EncoderShape) -> Float[Tensor, "trial batch head token part"]:
+def heads(x: Hidden, shape: EncoderShape) -> Float[Tensor, "trial batch head token head_width"]:
     """Return `x` cut into heads."""
     return x.unflatten(3, (shape.n_heads, shape.head_width)).transpose(2, 3)
 

@@ -37,7 +37,7 @@ def encode(
 
     `scale` multiplies the token embeddings; terms named in `left_out` (see vocabulary.ABLATIONS) are zero in the
     first block; `drop` is the dropout of training. The last attention has the read-out row as its only query.
-    Raise ValueError where terms are left out of a block that has none.
+    Raises ValueError where terms are left out of a block that has none.
     """
     check_ablatable(shape, left_out)
     tokens = tokens.expand(len(scale), -1, -1)

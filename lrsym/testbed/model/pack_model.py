@@ -27,13 +27,13 @@ class PackModel:
 
     @classmethod
     def initial(cls, trials: Sequence[Trial], *, device: torch.device | str = "cpu") -> "PackModel":
-        """Return the untrained model of `trials`. Raise ValueError if their shapes differ."""
+        """Return the untrained model of `trials`. Raises ValueError if their shapes differ."""
         shape = ModelShape.of_pack(trials)
         return cls._with_scales(trials, shape, initial_weights(shape, trials, device=device), device=device)
 
     @classmethod
     def from_tensors(cls, trial: Trial, tensors: Mapping[str, Tensor]) -> "PackModel":
-        """Return the model of one trial from `tensors()`. Raise ValueError if names or shapes are not the trial's."""
+        """Return the model of one trial from `tensors()`. Raises ValueError if names or shapes are not the trial's."""
         shape = ModelShape.of(trial)
         expected = {f"{encoder}.{name}": size for encoder, name, size in shape.named()}
         given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
@@ -66,14 +66,14 @@ class PackModel:
 
     @property
     def trial(self) -> Trial:
-        """Return the trial of a pack of one. Raise ValueError for a larger pack."""
+        """The trial of a pack of one. Raises ValueError for a larger pack."""
         if len(self) != 1:
             raise ValueError(f"a pack of {len(self)} trials has no single trial; select a member, as in model[0]")
         return self.trials[0]
 
     @property
     def device(self) -> torch.device:
-        """Return the device of every tensor."""
+        """The device of every tensor."""
         return self.embedding_scale.device
 
     def parameters(self) -> list[Tensor]:
@@ -83,7 +83,7 @@ class PackModel:
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights of a pack of one by name ("vision.token", "loss.log_scale"), without the trial axis.
 
-        Raise ValueError for a larger pack.
+        Raises ValueError for a larger pack.
         """
         assert self.trial
         return {f"{encoder}.{name}": t[0] for encoder, named in self.weights.items() for name, t in named.items()}

@@ -6,7 +6,7 @@
     d_model, d_mlp          widths of the residual stream, of the MLP
     blocks, repeats         blocks with weights of their own, how often the stack of them is applied
 
-All trials of a pack share their shape (`ModelShape.of_pack`). The axis `layout` is something else: where objects stand.
+All trials of a pack share their shape (`ModelShape.of_pack`).
 """
 
 from collections.abc import Sequence
@@ -51,32 +51,32 @@ class EncoderShape:
 
     @property
     def head_width(self) -> int:
-        """Return the width of one head."""
+        """The width of one head."""
         return self.d_model // self.n_heads
 
     @property
     def ablatable_terms(self) -> tuple[str, ...]:
-        """Return the terms that can be left out of the first block."""
+        """The terms that can be left out of the first block."""
         return (*SCORE_TERMS, "VP") if self.has_terms else (*ROTARY_TERM,) if self.rotary else ()
 
     @property
     def is_single_block(self) -> bool:
-        """Return whether one bare attention block is all there is, so that term tables are the whole encoder."""
+        """Whether one bare attention block is all there is, so that term tables are the whole encoder."""
         return self.has_terms and self.blocks * self.repeats == 1 and not self.d_mlp and self.norm == "none"
 
     @property
     def has_terms(self) -> bool:
-        """Return whether the first block reads token plus position embeddings, so that its scores split into terms."""
+        """Whether the first block reads token plus position embeddings, so that its scores split into terms."""
         return not self.rotary and self.norm != "pre"
 
     @property
     def n_key_tokens(self) -> int:
-        """Return how many token ids the read-out token can have among its keys."""
+        """How many token ids the read-out token can have among its keys."""
         return self.readout_token + 1
 
     @property
     def n_key_positions(self) -> int:
-        """Return how many positions the read-out token can have among its keys."""
+        """How many positions the read-out token can have among its keys."""
         return self.readout + 1 if self.causal else self.length
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -130,22 +130,22 @@ class ModelShape:
 
     @classmethod
     def of_pack(cls, trials: Sequence[Trial]) -> "ModelShape":
-        """Return the shape of the models of all `trials`. Raise ValueError, naming two trials, if they differ."""
+        """Return the shape of the models of all `trials`. Raises ValueError, naming two trials, if they differ."""
         return agreed("model shape", trials, cls.of)
 
     @property
     def vision(self) -> EncoderShape:
-        """Return what sees the image: the vision encoder, or the decoder."""
+        """What sees the image: the vision encoder, or the decoder."""
         return self.encoders[0]
 
     @property
     def text(self) -> EncoderShape:
-        """Return what reads captions: the text encoder, or the decoder."""
+        """What reads captions: the text encoder, or the decoder."""
         return self.encoders[-1]
 
     @property
     def autoregressive(self) -> bool:
-        """Return whether one decoder takes the place of both encoders."""
+        """Whether one decoder takes the place of both encoders."""
         return len(self.encoders) == 1
 
     def named(self) -> list[tuple[str, str, tuple[int, ...]]]:
@@ -161,9 +161,9 @@ def _vision(trial: Trial) -> EncoderShape:
     """Return the vision encoder: no mask, read out at [CLS], no projection."""
     s, m = trial.scenes, trial.model
     cls = sc.cls_token(s)
-    sizes = (cls + 1, 1 + s.n_cells, sc.CLS_POSITION, cls)
+    sizes = (cls + 1, 1 + s.n_pixels, sc.CLS_POSITION, cls)
     image = _image(s, first_pixel=1)
-    return EncoderShape("vision", *sizes, False, False, blocks=m.vision_blocks, **image, **_shared(m))
+    return EncoderShape("vision", *sizes, projected=False, causal=False, blocks=m.vision_blocks, **image, **_shared(m))
 
 
 def _text(trial: Trial) -> EncoderShape:
@@ -171,7 +171,7 @@ def _text(trial: Trial) -> EncoderShape:
     s, m = trial.scenes, trial.model
     eot = sc.eot_token(s)
     sizes = (eot + 1, sc.CAPTION_LENGTH, sc.EOT_POSITION, eot)
-    return EncoderShape("text", *sizes, True, True, blocks=m.text_blocks, **_shared(m))
+    return EncoderShape("text", *sizes, projected=True, causal=True, blocks=m.text_blocks, **_shared(m))
 
 
 def _decoder(trial: Trial) -> EncoderShape:
@@ -181,14 +181,14 @@ def _decoder(trial: Trial) -> EncoderShape:
     """
     s, m = trial.scenes, trial.model
     cls, eot = sc.cls_token(s), sc.eot_token(s)
-    sizes = (cls + 1 + eot, s.n_cells + sc.CAPTION_LENGTH, s.n_cells, cls)
+    sizes = (cls + 1 + eot, s.n_pixels + sc.CAPTION_LENGTH, s.n_pixels, cls)
     image = {**_image(s, first_pixel=0), "n_outputs": eot + 1}
-    return EncoderShape("decoder", *sizes, False, True, blocks=m.text_blocks, **image, **_shared(m))
+    return EncoderShape("decoder", *sizes, projected=False, causal=True, blocks=m.text_blocks, **image, **_shared(m))
 
 
 def _image(scenes: SceneConfig, *, first_pixel: int) -> dict[str, Any]:
     """Return where the image stands in the row of tokens, and how it is read."""
-    pixels = range(first_pixel, first_pixel + scenes.n_cells)
+    pixels = range(first_pixel, first_pixel + scenes.n_pixels)
     return {"pixels": pixels, "n_columns": scenes.n_positions, "vertical": scenes.captions == "above"}
 
 

@@ -34,7 +34,7 @@ TRAINED = (
 class Tables:
     """The tables of an encoder: `rows` X, `read` x, `logits` S, `values` X W_V + b_V by head, `constant` c.
 
-    `query` holds each head's part of q and zeros elsewhere, `folded` is q W_K^T, `output` is W_O by heads.
+    `query` holds each head's entries of q and zeros elsewhere, `folded` is q W_K^T, `output` is W_O by heads.
     """
 
     rows: Float[Tensor, "trial row width"]
@@ -42,8 +42,8 @@ class Tables:
     query: Float[Tensor, "trial head width"]
     folded: Float[Tensor, "trial head width"]
     logits: Float[Tensor, "trial row head"]
-    values: Float[Tensor, "trial head row part"]
-    output: Float[Tensor, "trial head part width"]
+    values: Float[Tensor, "trial head row head_width"]
+    output: Float[Tensor, "trial head head_width width"]
     constant: Float[Tensor, "trial 1 width"]
 
     def row_outputs(self) -> Float[Tensor, "trial rowhead width"]:

@@ -143,7 +143,7 @@ def fit(
     """Train the pack and yield a snapshot at each evaluation step, the last step included.
 
     With `start` it goes on from there; `after` is called after each step, and after its snapshot where it has one.
-    Raise ValueError when the trials do not share a static shape, or what should follow from it.
+    Raises ValueError when the trials do not share a static shape, or what should follow from it.
     """
     training = Training(trials, data, device=device, start=start)
     del start  # a second copy of everything

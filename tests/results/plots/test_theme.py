@@ -4,7 +4,7 @@ import altair as alt
 import pytest
 
 from lrsym.config.axes import axes
-from lrsym.results.plots.theme import axis_title, finish, label
+from lrsym.results.plots.theme import axis_title, finish, format_value
 
 
 def chart(subtitle=()):
@@ -22,7 +22,7 @@ def test_every_axis_has_a_title_that_names_its_column(axis):
     [(0.2, "0.2"), (1.0, "1"), (1e-4, "0.0001"), (11.313708498984761, "11.3137"), (True, "true"), (None, "absent")],
 )
 def test_values_are_written_in_their_shortest_form(value, text):
-    assert label(value) == text
+    assert format_value(value) == text
 
 
 def test_long_lines_of_the_heading_are_wrapped_and_keep_every_word():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lrsym.testbed.data import scenes as sc
-from lrsym.testbed.data.datasets import HALF_LAYOUTS, SAMPLE, splits
+from lrsym.testbed.data.datasets import HALF_LAYOUTS, SAMPLE_SIZE, splits
 from tests.small_trials import small, true_sentences
 
 SCENES = small().scenes
@@ -121,7 +121,7 @@ def test_splits_of_every_kind_are_disjoint_and_the_training_set_has_the_counted_
 
 def test_a_grid_of_4_by_4_has_as_many_layouts_as_a_person_counts():
     grid = {"scenes__n_rows": 4, "scenes__n_positions": 4}
-    assert small(**grid).scenes.n_layouts == 16 * 12 // 2  # two cells in different columns
+    assert small(**grid).scenes.n_layouts == 16 * 12 // 2  # two pixels in different columns
     assert small(**grid, scenes__captions="above").scenes.n_layouts == 16 * 12 // 2
     assert small(**grid, scenes__captions="left+above").scenes.n_layouts == 16 * 15 // 2
     assert small(scenes__n_objects=3, scenes__n_positions=10).scenes.n_layouts == 120
@@ -130,7 +130,7 @@ def test_a_grid_of_4_by_4_has_as_many_layouts_as_a_person_counts():
 def test_a_split_of_too_many_scenes_is_a_sample():
     many = small(scenes__n_objects=3, scenes__n_pair_labels=9, scenes__n_labels=12, scenes__n_positions=10).scenes
     drawn = splits(many, seed=0)
-    assert len(drawn["seen"]) == SAMPLE
+    assert len(drawn["seen"]) == SAMPLE_SIZE
     assert set(drawn["seen"]).isdisjoint(drawn["train"])
 
 

@@ -1,4 +1,4 @@
-"""The stream of attention-only encoders as a sum of parts, against the encoder itself."""
+"""The stream of attention-only encoders as a sum of components, against the encoder itself."""
 
 import pytest
 import torch
@@ -35,10 +35,10 @@ def test_the_terms_of_the_first_block_are_the_entries_of_its_tables():
     weights, shape, scale = vision(model)
     first = next(block_terms(weights, shape, data.scenes, scale=scale))
     on_token, on_position = score_tables(weights, shape, scale)
-    for part, query in enumerate("EPB"):
-        by_token = on_token[:, part][:, :, data.scenes].transpose(1, 2)
+    for component, query in enumerate("EPB"):
+        by_token = on_token[:, component][:, :, data.scenes].transpose(1, 2)
         torch.testing.assert_close(first.terms[f"{query}E"], by_token, atol=1e-4, rtol=1e-4)
-        by_position = on_position[:, part][:, None].expand_as(by_token)
+        by_position = on_position[:, component][:, None].expand_as(by_token)
         torch.testing.assert_close(first.terms[f"{query}P"], by_position, atol=1e-4, rtol=1e-4)
 
 

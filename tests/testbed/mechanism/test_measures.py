@@ -8,7 +8,7 @@ import torch
 
 from lrsym.testbed.data import scenes as sc
 from lrsym.testbed.mechanism.decomposition import block_terms
-from lrsym.testbed.mechanism.measures import measures, relations, rotation
+from lrsym.testbed.mechanism.measures import measures, relational_measures, rotation
 from lrsym.vocabulary import MEASURES, SCORE_TERMS
 from tests.small_trials import Fitted, small
 
@@ -52,7 +52,7 @@ def test_a_head_of_position_alone_is_relational_and_one_of_labels_alone_is_not()
     scene, head = 6, 2
     terms = {name: torch.zeros(scene, head) for name in SCORE_TERMS}
     terms["EP"][:, 0], terms["EE"][:, 1] = -2.0, torch.tensor([1.0, -1, 1, -1, 1, -1])
-    values = relations(terms)
+    values = relational_measures(terms)
     assert values["relational"].tolist() == values["relational_gauge_free"].tolist() == [1, 0]
     assert values["delta_pe"].tolist() == [-2, 0]
     assert values["delta_label"].tolist() == [0, 1]
@@ -110,9 +110,9 @@ def test_encoders_without_a_decomposition_say_where_they_look_and_no_more(change
 )
 def test_the_ends_of_a_scene_go_along_its_first_relation(changes, first, last):
     scenes = small(**changes).scenes
-    tokens = np.zeros((3, 1 + scenes.n_cells), dtype=np.int64)
-    for n, cells in enumerate(zip(first, last, strict=True)):
-        tokens[n, 1 + np.array(cells)] = 1
+    tokens = np.zeros((3, 1 + scenes.n_pixels), dtype=np.int64)
+    for n, pixels in enumerate(zip(first, last, strict=True)):
+        tokens[n, 1 + np.array(pixels)] = 1
     wanted_first, wanted_last = (np.where(np.equal(first, last), -1, ends) for ends in (first, last))
     found_first, found_last = sc.ends(scenes, tokens)
     assert found_first.tolist() == wanted_first.tolist()

@@ -5,7 +5,7 @@ import torch
 
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.model.encoder import encode
-from lrsym.testbed.model.scores import QUERY_PARTS, score_tables, sum_terms
+from lrsym.testbed.model.scores import QUERY_COMPONENTS, score_tables, sum_terms
 from lrsym.testbed.training.contrastive import contrastive_loss
 from lrsym.testbed.training.training import batch_loss
 from tests.small_trials import CPU, noisy_model, small
@@ -79,13 +79,13 @@ def test_the_six_terms_sum_to_the_logits_of_dense_attention():
         torch.testing.assert_close(logits[row], by_head, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("term", [q + k for q in QUERY_PARTS for k in "EP"])
+@pytest.mark.parametrize("term", [q + k for q in QUERY_COMPONENTS for k in "EP"])
 def test_a_term_left_out_takes_its_own_table_away_and_no_other(term):
     model, _ = pack()
     tables = score_tables(model.weights["vision"], model.shape.vision, model.embedding_scale)
-    part, key = QUERY_PARTS.index(term[0]), "EP".index(term[1])
+    component, key = QUERY_COMPONENTS.index(term[0]), "EP".index(term[1])
     whole, without = sum_terms(tables, ()), sum_terms(tables, (term,))
-    torch.testing.assert_close(whole[key] - without[key], tables[key][:, part], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(whole[key] - without[key], tables[key][:, component], atol=1e-5, rtol=1e-5)
     assert torch.equal(whole[1 - key], without[1 - key])
 
 
