@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from lrsym.sweep.planning.settings import Settings
     from lrsym.sweep.spec.sweep_file import Sweep
 
+MAX_NUMBER = 999_999
+"""Of workers and of trials in a pack: far beyond any use; it keeps a typing error from becoming an overflow."""
+
 RESULTS = "results"
 """The results folder where none is given."""
 
@@ -84,6 +87,8 @@ def resolve(
 
 
 def _auto_or_number(option: str, value: str, of: str) -> int | None:
-    if value != "auto" and not re.fullmatch(r"0*[1-9][0-9]{0,5}", value, flags=re.ASCII):
-        raise UsageError(f"--{option} must be auto or a number of {of} from 1 to 999,999, got {value[:20]}; change it")
+    if value != "auto" and not re.fullmatch(r"0*[1-9][0-9]*", value, flags=re.ASCII):
+        raise UsageError(f"--{option} must be auto or a number of {of} from 1 on, got {value}")
+    if len(value.lstrip("0")) > len(str(MAX_NUMBER)):
+        raise UsageError(f"--{option} must be at most {MAX_NUMBER:,}, got a number of {len(value)} digits; lower it")
     return None if value == "auto" else int(value)

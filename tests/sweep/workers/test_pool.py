@@ -109,8 +109,7 @@ def test_ctrl_c_while_a_worker_starts_is_not_lost(pool):
     before = signal.signal(signal.SIGINT, lambda *_: heard.append(1))
     try:
         with stop_signals_blocked():
-            os.kill(os.getpid(), signal.SIGINT)
-            assert heard == []
+            os.kill(os.getpid(), signal.SIGINT)  # a thread of a library may take it at once
         assert heard == [1]
     finally:
         signal.signal(signal.SIGINT, before)
