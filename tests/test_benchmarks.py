@@ -12,8 +12,8 @@ from lrsym.sweep.execution.task import TrainTask
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Candidates, evaluate
 from lrsym.testbed.training.training import fit
-from tests.small_trials import CPU, small
-from tests.sweep_of import pack_of
+from tests.fitted import CPU
+from tests.small_trials import pack_of, small
 
 
 def test_the_textbook_trial_has_the_losses_and_accuracies_of_lrsym():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lrsym.sweep.spec.sweep_file import load as load_sweep
-from tests.sweep.execution.test_status import write_checkpoint
+from tests.small_trials import write_checkpoint
 
 HEAVY = ("torch", "ray", "optuna", "polars", "pyarrow", "pandas", "altair", "scipy", "typer", "safetensors")
 
@@ -52,12 +52,8 @@ def test_the_check_sees_a_library_that_is_loaded():
 
 
 def test_a_pack_trains_without_ray_and_pandas_and_a_figure_is_redrawn_without_torch(tmp_path):
-    train = (
-        "from tests.small_trials import *; from lrsym.results.store.store import Store\n"
-        "from lrsym.sweep.execution.train_pack import run_pack\n"
-        f"Store({str(tmp_path)!r}).write('p', run_pack([small(seed=0)], run_id='r', device=CPU).tables)"
-    )
-    assert not {"ray", "pandas"} & imported_by(train)
+    code = f"from tests.fitted import train; from tests.small_trials import small; train({str(tmp_path)!r}, [small()])"
+    assert not {"ray", "pandas"} & imported_by(code)
     draw = (
         "import lrsym; from lrsym.results.plots.save import save; from pathlib import Path\n"
         f"save(lrsym.plot_phase(lrsym.load_trials({str(tmp_path)!r})), Path({str(tmp_path / 'picture')!r}))"

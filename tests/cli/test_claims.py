@@ -11,8 +11,8 @@ import pytest
 from lrsym.claims.file import load
 from lrsym.sweep import driver
 from lrsym.sweep.driver import Outcome
-from tests.cli.runner import lrsym
-from tests.running import write_sweep
+from tests.running import lrsym
+from tests.small_trials import write_sweep
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results/reference"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.runner import lrsym
-from tests.running import write_sweep
+from tests.running import lrsym
+from tests.small_trials import write_sweep
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,10 @@ from lrsym.results.store.store import Store, load, load_trials
 from lrsym.results.store.trial_row import axis_values
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.execution.weights import has_weights, load_weights
-from tests.cli.runner import lrsym
+from tests.fitted import train
+from tests.running import lrsym
 from tests.small_trials import small
-from tests.sweep.execution.one_task import train
-from tests.testbed.mechanism.test_inspection import dense_logits
+from tests.textbook import dense_logits
 
 TRIAL = small(optim__steps=30)
 DECOMPOSED = ["What each head asks of a key", "Every query", "How the terms add up", "What is lost without a term"]

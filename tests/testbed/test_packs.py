@@ -13,8 +13,8 @@ from lrsym.sweep.execution.train_pack import run_pack
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import evaluate
 from lrsym.testbed.training.training import fit
-from tests.config.test_trial import OTHER
-from tests.small_trials import CPU, SMALL, Fitted, small
+from tests.fitted import CPU, Fitted
+from tests.small_trials import OTHER, SMALL, small
 
 # Axes of two trials that differ in one; what is not listed changes as in OTHER, else by one, or by half.
 PAIRS = {

@@ -21,7 +21,7 @@ from lrsym.sweep import driver
 from lrsym.sweep.execution.events import Failure
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.planning.settings import Settings
-from tests.sweep_of import sweep_of
+from tests.small_trials import sweep_of
 
 
 class UnspeakableError(Exception):

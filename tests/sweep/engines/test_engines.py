@@ -21,8 +21,8 @@ from tests.running import (
     wait_for,
     wait_for_the_end_of,
     workers_of,
-    write_sweep,
 )
+from tests.small_trials import write_sweep
 
 ENGINES = ["local", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow])]
 

@@ -6,9 +6,8 @@ import pytest
 
 from lrsym.sweep.pilot.measurement import MeasureRequest
 from lrsym.sweep.pilot.measuring import MeasuringProcesses, PilotError
-from tests.small_trials import small
+from tests.small_trials import pack_of, small
 from tests.sweep.pilot.made_up_worker import serve
-from tests.sweep_of import pack_of
 
 
 def pack(trials):

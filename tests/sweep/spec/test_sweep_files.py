@@ -9,7 +9,7 @@ from lrsym.results.store.store import Store
 from lrsym.sweep.planning.packing import make_packs
 from lrsym.sweep.planning.plan import make_plan
 from lrsym.sweep.spec.sweep_file import Sweep, load
-from tests.sweep.execution.one_task import train
+from tests.fitted import train
 
 FOLDER = Path(__file__).parents[3] / "sweeps"
 FILES = sorted(FOLDER.glob("*.toml"))

@@ -6,7 +6,8 @@ import pytest
 
 from lrsym.testbed.data import scenes as sc
 from lrsym.testbed.data.datasets import HALF_LAYOUTS, SAMPLE, splits
-from tests.small_trials import small, true_sentences
+from tests.small_trials import small
+from tests.textbook import true_sentences
 
 SCENES = small().scenes
 EVERY = np.arange(sc.n_single_scenes(SCENES) + 7 * 6 * SCENES.n_layouts)

@@ -16,9 +16,9 @@ from lrsym.testbed.model.autoregressive import SCORED, PrefixTree
 from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.training import batch_loss, fit
 from lrsym.vocabulary import ABLATIONS, METRICS, SCORE_TERMS, SPLITS
-from tests.small_trials import CPU, Fitted, assert_same_weights, noisy_model, small
-from tests.testbed.model.test_blocks import through_blocks
-from tests.testbed.test_evaluation import by_hand
+from tests.fitted import CPU, Fitted, assert_same_weights, noisy_model
+from tests.small_trials import small
+from tests.textbook import by_hand, through_blocks
 
 N, P = 7, 5  # labels and pixels of small trials
 

@@ -15,7 +15,8 @@ from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.contrastive import MAX_LOG_SCALE
 from lrsym.testbed.training.optim import AdamW
 from lrsym.testbed.training.training import fit
-from tests.small_trials import CPU, SMALL, Fitted, assert_same_weights, small
+from tests.fitted import CPU, Fitted, assert_same_weights
+from tests.small_trials import SMALL, small
 from tests.textbook import TextbookClip
 
 VARIED = [
@@ -157,7 +158,7 @@ def test_a_step_of_the_optimiser_asks_the_device_for_nothing():
 def test_training_does_not_import_the_compiler_of_torch():
     """A second of every worker's start."""
     code = (
-        "import sys; from tests.small_trials import *; Fitted([small(seed=0), small(seed=1)])\n"
+        "import sys; from tests.fitted import *; Fitted([small(seed=0), small(seed=1)])\n"
         "assert 'torch' in sys.modules and 'torch._dynamo' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
