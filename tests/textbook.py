@@ -189,10 +189,11 @@ def by_hand(trial, scores):
             continue
         tokens = sc.scene_tokens(scenes, numbers)
         own = [{named.index(text) for text in true_sentences(scenes, row)} for row in tokens]
+        in_split = set().union(*own)
         credit = {metric: [] for metric in METRICS}
         for score, mine in zip(scores(torch.from_numpy(tokens)), own, strict=True):
             best = max(range(len(score)), key=score.__getitem__)
-            best_of_split = max(set().union(*own), key=score.__getitem__)
+            best_of_split = max(in_split, key=score.__getitem__)
             credit["global"].append(best in mine)
             credit["inset"].append(best_of_split in mine)
             credit["labelset"].append(any(labels[best] == labels[n] for n in mine))

@@ -18,9 +18,12 @@ from lrsym.sweep.execution.tensor_file import read_metadata, read_tensors
 from lrsym.sweep.execution.train_pack import run_pack
 from lrsym.sweep.planning.packing import PackList, make_packs
 from lrsym.sweep.planning.plan import make_plan
+from lrsym.testbed.data.batches import CHUNK
 from lrsym.testbed.training.training import State
 from tests.fitted import CPU, train
 from tests.small_trials import pack_of, small, sweep_of
+
+STEPS = CHUNK + 6
 
 KINDS = {
     "with replacement": {},
@@ -32,8 +35,8 @@ KINDS = {
 
 
 def pack(**changes):
-    """Two trials of 150 steps, more than a chunk of batches."""
-    shared = {"optim__steps": 150, "eval__points": 6, **changes}
+    """Two trials of more steps than a chunk of batches."""
+    shared = {"optim__steps": STEPS, "eval__points": 6, **changes}
     return (small(seed=0, **shared), small(seed=1, **{**shared, "optim__weight_decay": 0.3}))
 
 
@@ -77,15 +80,22 @@ def stopped(trials, root, *, after):
     return file
 
 
+@pytest.fixture(scope="module")
+def whole():
+    """The rows of a pack that nothing stops."""
+    return rows(tables_of(pack()))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stopped_pack_gives_the_rows_it_would_have_given(tmp_path, kind):
     trials = pack(**KINDS[kind])
-    whole = tables_of(trials)
+    expected = rows(tables_of(trials))
     stopped(trials, tmp_path, after=3)
     fractions = []
-    assert rows(tables_of(trials, CheckpointFile(tmp_path, pack_of(*trials)), report=fractions.append)) == rows(whole)
-    assert 0 < fractions[0] < fractions[-1] == 1.0
-    assert fractions[0] * 150 % 64 not in (0, 1)  # in the middle of a chunk of batches
+    assert rows(tables_of(trials, CheckpointFile(tmp_path, pack_of(*trials)), report=fractions.append)) == rows(
+        never_stopped
+    )
+    assert 1 / STEPS < fractions[0] < CHUNK / STEPS < fractions[-1] == 1.0  # in the middle of a chunk of batches
 
 
 def test_seconds_of_a_pack_that_went_on_count_both_parts(tmp_path):
@@ -168,12 +178,12 @@ def damaged(content, damage):
 @pytest.mark.parametrize(
     "damage", ["cut in its header", "cut in its tensors", "empty", "of foreign bytes", "without metadata"]
 )
-def test_a_damaged_checkpoint_is_not_used(tmp_path, damage):
+def test_a_damaged_checkpoint_is_not_used(tmp_path, damage, whole):
     trials = pack()
     path = tmp_path / stopped(trials, tmp_path, after=4).name
     path.write_bytes(damaged(path.read_bytes(), damage))
     assert CheckpointFile(tmp_path, pack_of(*trials)).load(device="cpu") is None
-    assert rows(tables_of(trials, CheckpointFile(tmp_path, pack_of(*trials)))) == rows(tables_of(trials))
+    assert rows(tables_of(trials, CheckpointFile(tmp_path, pack_of(*trials)))) == whole
 
 
 @pytest.mark.parametrize("key", ["trainer_version", "format"])
@@ -226,15 +236,15 @@ def test_a_pack_over_its_time_keeps_its_checkpoint(tmp_path):
     assert len(list_checkpoints(tmp_path)) == 1
 
 
-def test_a_checkpoint_that_cannot_be_written_does_not_end_the_pack(tmp_path):
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_pack(tmp_path, whole):
     (tmp_path / "checkpoints").write_text("a file where a folder must be")
     trials = pack()
-    assert rows(tables_of(trials, at_each_step(tmp_path, trials))) == rows(tables_of(trials))
+    assert rows(tables_of(trials, at_each_step(tmp_path, trials))) == whole
     assert list_checkpoints(tmp_path) == []
 
 
 def test_packs_go_on_as_they_were_the_furthest_first_and_the_rest_is_packed_anew(tmp_path):
-    one, other, more = pack(), pack(scenes__layouts_per_pair=2), (small(seed=9, optim__steps=150, eval__points=6),)
+    one, other, more = pack(), pack(scenes__layouts_per_pair=2), (small(seed=9, optim__steps=STEPS, eval__points=6),)
     for trials, after in ((one, 2), (other, 5), (one[:1], 4)):
         stopped(trials, tmp_path, after=after)
     everything = (*one, *other, *more)

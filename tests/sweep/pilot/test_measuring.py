@@ -43,8 +43,8 @@ def test_after_a_death_fresh_processes_answer(processes):
 
 
 def test_a_pilot_that_takes_too_long_is_given_up():
-    with MeasuringProcesses(1, device="cpu", threads=1, target=serve, patience=3) as processes:
-        with pytest.raises(PilotError, match="not over after 3 s"):
+    with MeasuringProcesses(1, device="cpu", threads=1, target=serve, patience=2) as processes:
+        with pytest.raises(PilotError, match="not over after 2 s"):
             processes.measure(pack(2), at_once=1)
         with pytest.raises(PilotError, match="not over"):
             processes.measure(pack(1), at_once=1)

@@ -97,9 +97,9 @@ def test_the_tree_of_prefixes_scores_captions_as_separate_rows_do(variant):
     model, data = pack(**VARIANTS[variant])
     shape, scale = model.shape.vision, model.embedding_scale
     tree = PrefixTree.of(data.captions, shape)
-    found = tree.scores(model.weights["decoder"], shape, data.scenes[::40], scale=scale)
+    found = tree.scores(model.weights["decoder"], shape, data.scenes[::80], scale=scale)
     for row in range(2):
-        wanted = scores_of_rows(member(model, row), shape, data.scenes[::40], data.captions, scale[row])
+        wanted = scores_of_rows(member(model, row), shape, data.scenes[::80], data.captions, scale[row])
         torch.testing.assert_close(found[row].float(), wanted, atol=1e-5, rtol=1e-5)
 
 

@@ -91,7 +91,7 @@ def test_rotary_scores_depend_on_the_distance_alone():
     assert scores.diagonal(1)[0] != pytest.approx(scores.diagonal(2)[0].item(), abs=1e-3)
 
 
-FULL = VARIANTS["full, pre"] | {"model__dropout": 0.25, "optim__steps": 20}
+FULL = VARIANTS["full, pre"] | {"model__dropout": 0.25, "optim__steps": 8}
 
 
 def test_a_deep_member_with_dropout_trains_the_same_alone_and_in_a_pack():
