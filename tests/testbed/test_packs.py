@@ -1,6 +1,7 @@
 """Packs: a member has the rows it has alone, whatever the others differ in, or the pack is refused."""
 
 import copy
+import functools
 
 import pydantic
 import pytest
@@ -50,6 +51,13 @@ def rows(trials):
     return by_trial
 
 
+@functools.cache
+def rows_alone(trial):
+    """Every row of a trial that is trained alone."""
+    (alone,) = rows([trial]).values()
+    return alone
+
+
 def close(value, wanted):
     return value == (pytest.approx(wanted, abs=1e-4, rel=1e-3) if isinstance(wanted, float | list) else wanted)
 
@@ -67,7 +75,7 @@ def test_trials_that_differ_in_one_axis_have_the_rows_they_have_alone_or_are_ref
         return
     together = rows(trials)
     for trial in trials:
-        (alone,) = rows([trial]).values()
+        alone = rows_alone(trial)
         assert len(together[trial.trial_id]) == len(alone)
         for mine, wanted in zip(together[trial.trial_id], alone, strict=True):
             assert [name for name in wanted if not close(mine[name], wanted[name])] == []

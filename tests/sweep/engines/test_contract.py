@@ -58,6 +58,7 @@ def test_a_killed_worker_costs_its_pack_one_try(tmp_path, engine):
     assert tries(tmp_path) == 5
 
 
+@pytest.mark.slow
 def test_of_a_pack_that_kills_its_worker_each_time_only_the_trial_to_blame_ends_as_crashed(tmp_path, engine):
     process = drive(engine, tmp_path, trials=4, pack=2, behaviour={2: "kill"})
     assert report_of(process)["statuses"] == {"done": 3, "crashed": 1}
@@ -88,6 +89,7 @@ def test_a_message_that_cannot_be_shown_is_told_as_far_as_it_can_be(tmp_path, en
     assert rows(tmp_path)[1]["message"] == r"RuntimeError: [red]\x1b[31m\udc80 end"
 
 
+@pytest.mark.slow
 def test_a_killed_driver_loses_no_finished_pack_and_the_same_command_goes_on(tmp_path, engine):
     process = drive(engine, tmp_path, trials=40, seconds=0.3)
     wait_for(lambda: parts(tmp_path))

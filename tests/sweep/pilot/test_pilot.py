@@ -292,6 +292,7 @@ def plan_command(path, *options, environment=None):
     return done
 
 
+@pytest.mark.slow
 def test_plan_measures_and_tells_what_a_sweep_will_cost_and_writes_nothing(tmp_path):
     done = plan_command(write_sweep(tmp_path, steps=440_000), "--json", "--workers", "1")
     report = json.loads(done.stdout)
