@@ -178,7 +178,7 @@ def test_the_logit_scale_stays_where_it_starts():
     assert torch.equal(fitted.model.weights["loss"]["log_scale"], initial.weights["loss"]["log_scale"])
 
 
-TRAINED = Fitted([decoder(seed=s, optim__steps=300, optim__batch_size=32, model__d_model=24) for s in (0, 1)])
+TRAINED = Fitted([decoder(seed=s, optim__steps=150, optim__batch_size=32, model__d_model=24) for s in (0, 1)])
 
 
 def test_a_small_model_learns_the_order_of_trained_pairs_in_new_layouts():
