@@ -2,12 +2,11 @@
 
 import functools
 import json
-import subprocess
-import sys
 
 from lrsym.results.store.store import load, load_trials
 from lrsym.sweep.spec.sweep_file import load as load_sweep
 from tests.pages import ROOT
+from tests.running import lrsym
 
 REFERENCE = ROOT / "results/reference"
 
@@ -40,9 +39,9 @@ def spread(values):
 
 @functools.cache
 def paper_claims():
-    words = ["claims", str(ROOT / "claims/paper.toml"), "--results", str(REFERENCE), "--no-page", "--json"]
-    done = subprocess.run([sys.executable, "-m", "lrsym", *words], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)["claims"]
+    return json.loads(lrsym("claims", ROOT / "claims/paper.toml", "--results", REFERENCE, "--no-page", "--json"))[
+        "claims"
+    ]
 
 
 def estimate(claim, arm, part):

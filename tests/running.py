@@ -1,33 +1,33 @@
-"""Starting lrsym as a user would, and watching its processes."""
+"""Starting lrsym as a user would, in this process or in one of its own, and watching its processes."""
 
-import json
+import io
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest import mock
 
 import polars as pl
 
+from lrsym.cli.app import main
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import load
-from tests.small_trials import SMALL
 
 
-def write_sweep(folder: Path, *, steps: int, seeds: int = 4) -> Path:
-    """A sweep file of 2 x `seeds` small trials."""
-    base = {**SMALL, "optim.steps": steps, "eval.points": 10}
-    del base["scenes.layouts_per_pair"]
-    lines = [
-        "# Question: does it run?", "# Cost: about nothing", "# Command: lrsym sweep small.toml",
-        'name = "small"', f"replicates = {seeds}", "[base]",
-        *(f'"{key}" = {json.dumps(value)}' for key, value in base.items()),
-        "[grid]", '"scenes.layouts_per_pair" = [1, 4]',
-    ]  # fmt: skip
-    path = folder / "small.toml"
-    path.write_text("\n".join(lines))
-    return path
+def lrsym(*words, code=0):
+    """What the command `lrsym` prints in this process, on standard error where the exit code expected is 2."""
+    out, err = io.StringIO(), io.StringIO()
+    found = 0
+    with mock.patch.object(sys, "argv", ["lrsym", *map(str, words)]), redirect_stdout(out), redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as stop:
+            found = stop.code or 0
+    assert found == code, err.getvalue() + out.getvalue()
+    return err.getvalue() if code == 2 else out.getvalue()
 
 
 def start(*words: object, **options) -> subprocess.Popen[str]:

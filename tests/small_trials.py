@@ -1,16 +1,15 @@
-"""Small trials that train in a moment, and what several test files build from them."""
+"""Small trials that train in a moment, and packs, sweeps and checkpoints of them. Loads no torch."""
 
-import itertools
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-import torch
+import numpy as np
+from safetensors.numpy import save_file
 
-from lrsym.config.trial import Trial
-from lrsym.testbed.data.pack_data import PackData
-from lrsym.testbed.evaluation import Candidates, evaluate
-from lrsym.testbed.model.pack_model import PackModel
-from lrsym.testbed.training.training import fit
-
-CPU = torch.device("cpu")
+from lrsym.config.trial import TRAINER_VERSION, Trial
+from lrsym.sweep.planning.pack import Pack
 
 SMALL = {
     "scenes.n_positions": 5,
@@ -30,53 +29,67 @@ SMALL = {
     "eval.points": 2,
 }
 
+# Values that change one axis alone; what is not listed here takes its default plus one, or times 0.5.
+OTHER: dict[str, dict[str, Any]] = {
+    "scenes.captions": {"scenes.captions": "both"},
+    "scenes.n_objects": {"scenes.n_objects": 3},
+    "scenes.pair_orders": {"scenes.pair_orders": "one"},
+    "model.kind": {"model.kind": "autoregressive"},
+    "model.layer_norm": {"model.layer_norm": "pre"},
+    "model.dropout": {"model.dropout": 0.1},
+    "model.positions": {"model.positions": "rotary"},
+    "optim.epochs": {"optim.epochs": 7},
+    "optim.replacement": {"optim.replacement": False},
+    "eval.schedule": {"eval.schedule": "linear"},
+    "model.d_model": {"model.d_model": 64},
+    "model.n_heads": {"model.n_heads": 2},
+    "scenes.n_pair_labels": {"scenes.n_pair_labels": 14, "scenes.n_labels": 20},
+    "scenes.n_heldout_labels": {"scenes.n_heldout_labels": 4, "scenes.n_labels": 20},
+}
+
 
 def small(**changes):
     """A small trial; keyword `optim__steps=3` sets the axis "optim.steps"."""
     return Trial.from_axes({**SMALL, **{key.replace("__", "."): value for key, value in changes.items()}})
 
 
-class Fitted:
-    """A trained pack with everything an evaluation needs."""
-
-    def __init__(self, trials):
-        self.trials = trials
-        self.data = PackData.of(trials, device=CPU)
-        self.candidates = Candidates.of(self.data)
-        *_, self.snapshot = fit(trials, self.data, device=CPU)
-        self.model = self.snapshot.model
-
-    def arguments(self):
-        return self.model, self.data, self.candidates
-
-    def evaluate(self, **options):
-        return evaluate(*self.arguments(), **options)
+def pack_of(*trials, completed=0.0):
+    """A pack of these trials."""
+    return Pack(tuple(trials), completed)
 
 
-def noisy_model(trials, *, std=0.1, dtype=torch.float32):
-    """The untrained model of a pack with noise on every weight, so that no bias is zero."""
-    generator = torch.Generator().manual_seed(17)
-    model = PackModel.initial(trials).map(lambda tensor: tensor.to(dtype))
-    for weight in model.parameters():
-        weight += std * torch.randn(weight.shape, generator=generator, dtype=dtype)
-    return model
+def sweep_of(trials, *, name="small"):
+    """What planning reads of a sweep of these trials, each a cell of its own."""
+    return SimpleNamespace(
+        name=name,
+        trials=trials,
+        trial_ids=lambda: [trial.trial_id for trial in trials],
+        shape_numbers=lambda: [trial.static_shape for trial in trials],
+    )
 
 
-def assert_same_weights(first, second, **tolerance):
-    """Raise AssertionError unless two packs of the same trials have the same weights by name."""
-    for encoder, named in first.weights.items():
-        torch.testing.assert_close(named, second.weights[encoder], **tolerance)
+def write_sweep(folder: Path, *, steps: int, seeds: int = 4) -> Path:
+    """A sweep file of 2 x `seeds` small trials."""
+    base = {**SMALL, "optim.steps": steps, "eval.points": 10}
+    del base["scenes.layouts_per_pair"]
+    lines = [
+        "# Question: does it run?", "# Cost: about nothing", "# Command: lrsym sweep small.toml",
+        'name = "small"', f"replicates = {seeds}", "[base]",
+        *(f'"{key}" = {json.dumps(value)}' for key, value in base.items()),
+        "[grid]", '"scenes.layouts_per_pair" = [1, 4]',
+    ]  # fmt: skip
+    path = folder / "small.toml"
+    path.write_text("\n".join(lines))
+    return path
 
 
-def true_sentences(scenes, tokens):
-    """Every caption that is true of a scene, as text, read off its pixels."""
-    places = {int(t): divmod(cell, scenes.n_positions) for cell, t in enumerate(tokens[1:]) if t}
-    if len(places) == 1:
-        return {f"{next(iter(places))} is in the image"}
-    named = {"left": ["left"], "both": ["left", "right"], "above": ["above"], "left+above": ["left", "above"]}
-    found = set()
-    for (a, (row, column)), (b, (other_row, other_column)) in itertools.permutations(places.items(), 2):
-        holds = {"left": column < other_column, "right": column > other_column, "above": row < other_row}
-        words = {"left": "is on the left of", "right": "is on the right of", "above": "is above"}
-        found |= {f"{a} {words[r]} {b}" for r in named[scenes.captions] if holds[r]}
-    return found
+def write_checkpoint(root, trials, *, step, steps):
+    """A checkpoint of one pack as `trials` leave it after `step` of `steps`, without its tensors."""
+    metadata = {
+        "format": 2, "trainer_version": TRAINER_VERSION, "trials": [t.trial_id for t in trials],
+        "step": step, "steps": steps,
+    }  # fmt: skip
+    folder = root / "checkpoints"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{trials[0].trial_id}.safetensors"
+    save_file({"rest": np.zeros(1)}, path, metadata={"checkpoint": json.dumps(metadata)})

@@ -7,17 +7,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import figures, floor, null_sweep, textbook_trial
 from benchmarks.figures import Figure
-from lrsym.config.trial import Trial
 from lrsym.sweep.execution.task import TrainTask
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Candidates, evaluate
 from lrsym.testbed.training.training import fit
-from tests.small_trials import CPU, small
-from tests.sweep_of import pack_of
+from tests.fitted import CPU
+from tests.small_trials import pack_of, small
 
 
 def test_the_textbook_trial_has_the_losses_and_accuracies_of_lrsym():
-    trial = Trial.from_axes({"optim.steps": 20, "optim.batch_size": 20, "eval.points": 2, "eval.schedule": "linear"})
+    trial = small(optim__steps=20, eval__schedule="linear")
     data = PackData.of([trial], device=CPU)
     candidates = Candidates.of(data)
     points = textbook_trial.train(trial, device=CPU)

@@ -1,74 +1,100 @@
 """Doors between the rooms, checked in fresh processes, and the check shown able to fail."""
 
+import itertools
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from lrsym.sweep.spec.sweep_file import load as load_sweep
-from tests.sweep.execution.test_sweep_status import write_checkpoint
+from tests.fitted import train
+from tests.pages import ROOT
+from tests.small_trials import pack_of, small, write_checkpoint
 
-HEAVY = ("torch", "ray", "optuna", "polars", "pyarrow", "pandas", "altair", "scipy", "typer", "safetensors")
-
-
-def imported_by(code, *, folder=None):
-    """Which of the heavy libraries a fresh process has loaded after `code`."""
-    probe = f"{code}\nimport sys\nprint(*[m for m in {HEAVY!r} if m in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", probe], cwd=folder, capture_output=True, text=True, check=True
-    )
-    return set(done.stdout.split())
+HEAVY = (
+    "torch", "torch._dynamo", "ray", "optuna", "polars", "pyarrow", "pandas", "altair", "scipy", "typer", "safetensors",
+)  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("code", "allowed"),
-    [
+def imported_along(*codes, folder=None):
+    """Which of the heavy libraries a fresh process has loaded after each of `codes`, run one after the other."""
+    probe = f"\nimport sys\nprint('loaded', *[m for m in {HEAVY!r} if m in sys.modules])\n"
+    words = [sys.executable, "-W", "ignore", "-c", "".join(code + probe for code in codes)]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True)
+    return [set(line.split()[1:]) for line in done.stdout.splitlines() if line.startswith("loaded")]
+
+
+TABLES = {"polars", "pyarrow"}
+
+TRAIN = """
+import tempfile
+from tests.fitted import train
+from tests.small_trials import small
+with tempfile.TemporaryDirectory() as root:
+    assert train(root, [small()]) == {"done": 1}
+"""
+"""A pack as in a worker, where the compiler of torch would take a second to load."""
+
+# A process for each list: what one import may load, the next may as well, so that nothing is excused by its place.
+ROOMS = {
+    "without torch": [
         (
             "import lrsym, lrsym.config.trial, lrsym.config.axes, lrsym.vocabulary, lrsym.errors, lrsym.toml_source",
             set(),
         ),
-        ("import lrsym.testbed.training.training, lrsym.testbed.mechanism.mechanism", {"torch"}),
-        ("import lrsym.results.plots.draw, lrsym.results.store.store", {"polars", "pyarrow", "altair"}),
         ("import lrsym.claims.file, lrsym.claims.verdict", set()),
-        ("import lrsym.claims.page, lrsym.claims.judging", {"polars", "pyarrow", "altair"}),
-        ("import lrsym.explain.page, lrsym.results.store.lookup", {"polars", "pyarrow", "altair"}),
         ("import lrsym.sweep.spec.sweep_file", set()),
-        ("import lrsym.sweep.execution.train_pack", {"torch", "polars", "pyarrow"}),
-        ("import lrsym.sweep.engines.local, lrsym.sweep.driver, lrsym.sweep.pilot.choice", {"polars", "pyarrow"}),
-        ("import lrsym.explain.compute, lrsym.sweep.execution.retrain", {"torch", "safetensors", "polars", "pyarrow"}),
-        ("import lrsym.cli.app", {"typer"}),
-        ("import lrsym; lrsym.load_weights", {"torch", "safetensors", "pyarrow"}),
-        ("import lrsym; lrsym.load_trials('nowhere'); lrsym.plot_phase", {"polars", "pyarrow", "altair"}),
-        ("import lrsym; lrsym.query, lrsym.__version__, dir(lrsym)", {"polars", "pyarrow"}),
+        ("import lrsym.sweep.engines.local, lrsym.sweep.driver, lrsym.sweep.pilot.choice", TABLES),
+        ("import lrsym; lrsym.query, lrsym.__version__, dir(lrsym)", TABLES),
+        ("import lrsym.results.plots.draw, lrsym.results.store.store", {*TABLES, "altair"}),
+        ("import lrsym.claims.page, lrsym.claims.judging", {*TABLES, "altair"}),
+        ("import lrsym.explain.page, lrsym.results.store.lookup", {*TABLES, "altair"}),
+        ("import lrsym; lrsym.load_trials('nowhere'); lrsym.plot_phase", {*TABLES, "altair"}),
     ],
-)
-def test_a_room_loads_no_library_that_it_has_no_business_with(code, allowed):
-    assert imported_by(code) <= allowed
+    "command line": [("import lrsym.cli.app", {"typer"})],
+    "training": [
+        ("import lrsym.testbed.training.training, lrsym.testbed.mechanism.mechanism", {"torch"}),
+        ("import lrsym.sweep.execution.train_pack", {"torch", *TABLES}),
+        ("import lrsym.explain.compute, lrsym.sweep.execution.retrain", {"torch", "safetensors", *TABLES}),
+        (TRAIN, {"torch", "safetensors", *TABLES}),
+    ],
+    "weights": [("import lrsym; lrsym.load_weights", {"torch", "safetensors", "pyarrow"})],
+}
 
 
-def test_the_check_sees_a_library_that_is_loaded():
-    assert imported_by("import pyarrow") == {"pyarrow"}
+@pytest.mark.parametrize("rooms", ROOMS)
+def test_a_room_loads_no_library_that_it_has_no_business_with(rooms):
+    loaded = imported_along(*(code for code, _ in ROOMS[rooms]))
+    too_many = [(code, found - allowed) for (code, allowed), found in zip(ROOMS[rooms], loaded, strict=True)]
+    assert [(code, found) for code, found in too_many if found] == []
 
 
-def test_a_pack_trains_without_ray_and_pandas_and_a_figure_is_redrawn_without_torch(tmp_path):
-    train = (
-        "from tests.small_trials import *; from lrsym.results.store.store import Store\n"
-        "from lrsym.sweep.execution.train_pack import run_pack\n"
-        f"Store({str(tmp_path)!r}).write('p', run_pack([small(seed=0)], run_id='r', device=CPU).tables)"
-    )
-    assert not {"ray", "pandas"} & imported_by(train)
-    draw = (
-        "import lrsym; from lrsym.results.plots.save import save; from pathlib import Path\n"
-        f"save(lrsym.plot_phase(lrsym.load_trials({str(tmp_path)!r})), Path({str(tmp_path / 'picture')!r}))"
-    )
-    assert not {"torch", "ray"} & imported_by(draw)
+@pytest.mark.parametrize("rooms", ROOMS)
+def test_of_rooms_that_are_asked_in_one_process_the_later_may_load_what_the_earlier_may(rooms):
+    allowed = [libraries for _, libraries in ROOMS[rooms]]
+    assert all(first <= second for first, second in itertools.pairwise(allowed))
+
+
+def test_the_check_sees_a_library_when_it_is_loaded():
+    assert imported_along("import json", "import pyarrow") == [set(), {"pyarrow"}]
+
+
+def test_a_store_is_asked_without_pandas_and_a_figure_drawn_without_torch(tmp_path):
+    train(tmp_path, [small()])
     ask = (
         f"from lrsym.results.store.store import Store; s = Store({str(tmp_path)!r}); s.statuses(), s.part_statuses('p')"
     )
-    assert "pandas" not in imported_by(ask)
-    pilot = f"from lrsym.sweep.pilot.disk_usage import *; disk_usage(Path({str(tmp_path)!r}), 'p', points=3)"
-    assert "pandas" not in imported_by(pilot)
+    pilot = (
+        "from pathlib import Path; from lrsym.sweep.pilot.disk_usage import *\n"
+        f"disk_usage(Path({str(tmp_path)!r}), {pack_of(small()).id!r}, points=3)"
+    )
+    draw = (
+        "import lrsym; from lrsym.results.plots.save import save\n"
+        f"save(lrsym.plot_phase(lrsym.load_trials({str(tmp_path)!r})), Path({str(tmp_path / 'picture')!r}))"
+    )
+    *asked, drawn = imported_along(ask, pilot, draw)
+    assert not {"torch", "ray", "pandas"} & set().union(*asked)
+    assert not {"torch", "ray"} & drawn
     assert (tmp_path / "picture.png").stat().st_size > 1000
 
 
@@ -78,14 +104,14 @@ def test_claims_are_judged_and_their_page_written_without_torch(tmp_path):
         f"import sys; from lrsym.cli.app import main; sys.argv = {[*words, '--out', str(tmp_path / 'page.html')]!r}\n"
         "try: main()\nexcept SystemExit: pass"
     )
-    found = imported_by(ask, folder=Path(__file__).parent.parent)
+    (found,) = imported_along(ask, folder=ROOT)
     assert "scipy" in found
     assert not {"torch", "ray"} & found
     assert (tmp_path / "page.html").stat().st_size > 10_000
 
 
 def test_a_status_reads_checkpoints_without_torch_and_ray(tmp_path):
-    sweep = Path(__file__).parent.parent / "sweeps/demo.toml"
+    sweep = ROOT / "sweeps/demo.toml"
     write_checkpoint(tmp_path, load_sweep(sweep).trials[:2], step=1, steps=2)
     words = ["lrsym", "status", str(sweep), "--results", str(tmp_path)]
     ask = (
@@ -94,6 +120,6 @@ def test_a_status_reads_checkpoints_without_torch_and_ray(tmp_path):
         "try:\n    with redirect_stdout(out): main()\nexcept SystemExit: pass\n"
         "assert '2 unfinished trials have a checkpoint, at 50%' in out.getvalue()"
     )
-    found = imported_by(ask)
+    (found,) = imported_along(ask)
     assert "polars" in found
     assert not {"torch", "ray"} & found

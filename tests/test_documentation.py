@@ -1,9 +1,7 @@
 """Documentation that is made from code, or executed, so that it cannot drift."""
 
-import os
 import re
 import shlex
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -11,11 +9,15 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from benchmarks import __main__ as benchmarks
 from lrsym import vocabulary
 from lrsym.cli import app as cli
 from lrsym.config import axes
 from lrsym.results.store import schema
+from lrsym.sweep.spec.sweep_file import load
 from tests import pages
+from tests.fitted import train
+from tests.running import lrsym
 from tests.small_trials import SMALL
 
 ROOT = Path(__file__).parent.parent
@@ -84,26 +86,22 @@ ON_COMMITTED_ROWS = sorted(
 
 
 @pytest.mark.parametrize("line", ON_COMMITTED_ROWS)
-def test_every_query_and_claim_on_the_committed_rows_answers(line):
+def test_every_query_and_claim_on_the_committed_rows_answers(line, monkeypatch):
     words = shlex.split(line)[1:]
     if words[0] == "claims":
         words.append("--no-page")
-    done = subprocess.run([sys.executable, "-m", "lrsym", *words], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) > 3
+    monkeypatch.chdir(ROOT)
+    assert len(lrsym(*words).splitlines()) > 3
 
 
 @pytest.fixture(scope="module")
 def demo_folder(tmp_path_factory):
-    """A folder as a reader of the README has it: a demo of one small trial, trained, with its weights."""
+    """A folder as a reader of the README has it: a demo of one small cell, trained, with its weights."""
     root = tmp_path_factory.mktemp("demo")
     (root / "sweeps").mkdir()
     axes_of_demo = "\n".join(f'"{key}" = {value}' for key, value in SMALL.items())
     (root / "sweeps/demo.toml").write_text(f'name = "demo"\nreplicates = 2\n[base]\n{axes_of_demo}\n')
-    options = ["--workers=1", "--no-pilot", "--device=cpu", "--engine=local", "--save-weights"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    words = [sys.executable, "-m", "lrsym", "sweep", "sweeps/demo.toml", *options]
-    subprocess.run(words, cwd=root, env=environment, capture_output=True, check=True)
+    train(root / "results", load(root / "sweeps/demo.toml").trials, save_weights=True)
     return root
 
 
@@ -176,7 +174,7 @@ def test_constraints_pin_every_dependency_exactly():
     assert pinned["torch"] == "2.13.0"
 
 
-def test_the_benchmarks_page_shows_the_figures_that_were_taken():
-    words = [sys.executable, "-m", "benchmarks", "--markdown"]
-    printed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert printed.strip() in (ROOT / "docs/benchmarks.md").read_text()
+def test_the_benchmarks_page_shows_the_figures_that_were_taken(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--markdown"])
+    benchmarks.main()
+    assert capsys.readouterr().out.strip() in (ROOT / "docs/benchmarks.md").read_text()

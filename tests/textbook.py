@@ -1,12 +1,20 @@
-"""The oracle: the simplified model and its loss as a textbook writes them, one trial at a time.
+"""The oracles: models, their loss and their accuracies as a textbook writes them, one trial and scene at a time.
 
 Dense attention over every position with an explicit causal mask, nn.Linear with all its biases (the key bias
-included), cross-entropy over a full similarity matrix. Slow and obvious on purpose; shares no code with lrsym.
+included), cross-entropy over a full similarity matrix, loops over scenes and captions. Slow and obvious on purpose;
+shares with lrsym what scenes there are, and how they and captions are numbered.
 """
 
+import itertools
+
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from lrsym.testbed.data import scenes as sc
+from lrsym.testbed.data.datasets import splits
+from lrsym.vocabulary import METRICS
 
 
 class TextbookEncoder(nn.Module):
@@ -79,3 +87,118 @@ class TextbookClip(nn.Module):
         layer, kind = parameter.rsplit("_", 1)
         gradient = getattr(getattr(module, layer), kind).grad
         return gradient.T if kind == "weight" else gradient
+
+
+class OracleBlock(nn.Module):
+    """Attention and MLP over whole sequences, from nn.Linear and nn.LayerNorm; parameters of one member."""
+
+    def __init__(self, weights, shape):
+        super().__init__()
+        self.shape, self.weights = shape, weights
+
+    def linear(self, name, x, bias=True):
+        return F.linear(x, self.weights[f"{name}_weight"].T, self.weights.get(f"{name}_bias") if bias else None)
+
+    def norm(self, name, x):
+        return F.layer_norm(x, x.shape[-1:], self.weights[f"{name}_norm_gain"], self.weights[f"{name}_norm_bias"])
+
+    def attention(self, x):
+        heads = [self.linear(name, x).chunk(self.shape.n_heads, dim=-1) for name in ("query", "key", "value")]
+        mask = torch.full((x.shape[1], x.shape[1]), -torch.inf, dtype=x.dtype).triu(1) if self.shape.causal else 0
+        mixed = []
+        for q, k, v in zip(*heads, strict=True):
+            if self.shape.rotary:
+                q, k = turned(q), turned(k)
+            mixed.append((q @ k.mT / q.shape[-1] ** 0.5 + mask).softmax(-1) @ v)
+        return self.linear("output", torch.cat(mixed, dim=-1))
+
+    def mlp(self, x):
+        return self.linear("mlp_out", F.gelu(self.linear("mlp_in", x)))
+
+    def forward(self, x):
+        for name, part in (("attention", self.attention), *([("mlp", self.mlp)] if self.shape.d_mlp else [])):
+            if self.shape.norm == "pre":
+                x = x + part(self.norm(name, x))
+            elif self.shape.norm == "post":
+                x = self.norm(name, x + part(x))
+            else:
+                x = x + part(x)
+        return x
+
+
+def turned(x):
+    """Rotary positions by complex numbers."""
+    n, width = x.shape[-2:]
+    angle = torch.arange(n, dtype=x.dtype)[:, None] * 10_000.0 ** (-torch.arange(0, width, 2, dtype=x.dtype) / width)
+    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
+    return torch.view_as_real(pairs * torch.polar(torch.ones_like(angle), angle)).flatten(-2)
+
+
+def through_blocks(x, weights, shape):
+    """The stream of one member behind the last block, its last norm included; `weights` by name."""
+    for _ in range(shape.repeats):
+        for number in range(shape.blocks):
+            prefix = f"block{number}." if number else ""
+            mine = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+            x = OracleBlock(mine, shape)(x)
+    if shape.norm == "pre":
+        x = F.layer_norm(x, x.shape[-1:], weights["last_norm_gain"], weights["last_norm_bias"])
+    return x
+
+
+def dense_logits(model, tokens):
+    """Logits of [CLS] on every key, [scene, head, key], from queries and keys at full width."""
+    w = {name: t[0] for name, t in model.weights["vision"].items()}
+    x = w["token"][torch.from_numpy(tokens)] * model.embedding_scale[0] + w["position"]
+    query, key = x[:, 0] @ w["query_weight"] + w["query_bias"], x @ w["key_weight"]
+    heads = model.shape.vision.n_heads
+    query, key = query.unflatten(-1, (heads, -1)), key.unflatten(-1, (heads, -1))
+    return torch.einsum("shw,skhw->shk", query, key) / query.shape[-1] ** 0.5
+
+
+def true_sentences(scenes, tokens):
+    """Every caption that is true of a scene, as text, read off its pixels."""
+    places = {int(t): divmod(cell, scenes.n_positions) for cell, t in enumerate(tokens[1:]) if t}
+    if len(places) == 1:
+        return {f"{next(iter(places))} is in the image"}
+    named = {"left": ["left"], "both": ["left", "right"], "above": ["above"], "left+above": ["left", "above"]}
+    found = set()
+    for (a, (row, column)), (b, (other_row, other_column)) in itertools.permutations(places.items(), 2):
+        holds = {"left": column < other_column, "right": column > other_column, "above": row < other_row}
+        words = {"left": "is on the left of", "right": "is on the right of", "above": "is above"}
+        found |= {f"{a} {words[r]} {b}" for r in named[scenes.captions] if holds[r]}
+    return found
+
+
+def exchanged(text):
+    """The sentence with its two labels exchanged."""
+    first, *words, second = text.split()
+    return " ".join([second, *words, first])
+
+
+def by_hand(trial, scores):
+    """Every accuracy of one trial by explicit loops over scenes and captions; `scores` rates captions by scene."""
+    scenes = trial.scenes
+    every = np.arange(sc.n_captions(scenes))
+    named = [sc.caption_text(scenes, int(n)) for n in every]
+    labels = [{word for word in text.split() if word.isdigit()} for text in named]
+    result = {}
+    for split, numbers in splits(scenes, seed=trial.seed).items():
+        if not len(numbers):
+            result |= {(split, m): None for m in METRICS}
+            continue
+        tokens = sc.scene_tokens(scenes, numbers)
+        own = [{named.index(text) for text in true_sentences(scenes, row)} for row in tokens]
+        in_split = set().union(*own)
+        credit = {metric: [] for metric in METRICS}
+        for score, mine in zip(scores(torch.from_numpy(tokens)), own, strict=True):
+            best = max(range(len(score)), key=score.__getitem__)
+            best_of_split = max(in_split, key=score.__getitem__)
+            credit["global"].append(best in mine)
+            credit["inset"].append(best_of_split in mine)
+            credit["labelset"].append(any(labels[best] == labels[n] for n in mine))
+            ahead = [score[n] > score[named.index(exchanged(named[n]))] for n in mine if len(labels[n]) == 2]
+            if ahead:
+                credit["order"].append(np.mean(ahead))
+        result |= {(split, m): float(np.mean(c)) if c else None for m, c in credit.items()}
+    return result

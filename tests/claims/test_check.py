@@ -9,7 +9,7 @@ from lrsym.errors import UsageError
 from lrsym.results.plots.draw import NothingToDrawError
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
-from tests.running import write_sweep
+from tests.small_trials import write_sweep
 
 CLAIM = """[[claim]]
 id = "{id}"

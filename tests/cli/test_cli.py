@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 from lrsym.cli.app import app
 from lrsym.cli.errors import as_sentence
 from lrsym.errors import UsageError
-from tests.cli.runner import lrsym
-from tests.running import write_sweep
+from tests.running import lrsym
+from tests.small_trials import write_sweep
 
 
 def test_all_verbs_explain_themselves():

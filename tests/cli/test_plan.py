@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from lrsym.cli.app import app
-from tests.cli.runner import lrsym
-from tests.running import write_sweep
+from tests.running import lrsym
+from tests.small_trials import write_sweep
 
 
 def test_plan_counts_what_is_new_and_prints_the_command_to_run(tmp_path):

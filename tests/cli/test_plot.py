@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.runner import lrsym
-from tests.running import write_sweep
+from lrsym.sweep.spec.sweep_file import load
+from tests.fitted import train
+from tests.running import lrsym
+from tests.small_trials import write_sweep
 
 
 @pytest.mark.parametrize(
@@ -29,10 +31,10 @@ def test_plots_are_saved_as_html_png_and_vega_lite(trained, tmp_path, words, nam
 
 def test_pictures_of_different_cells_do_not_overwrite_each_other(trained):
     names = set()
-    for where in ("seed < 2", "seed > 2", "seed = 2", "seed <> 2", "seed <= 2"):
+    for where in ("seed < 2", "seed <= 2"):
         report = json.loads(lrsym("plot", "curves", trained[0], "--results", trained[1], "--where", where, "--json"))
         names.add(report["pictures"][0])
-    assert len(names) == 5
+    assert len(names) == 2
 
 
 def test_an_ending_given_with_out_is_not_doubled(trained, tmp_path):
@@ -61,7 +63,7 @@ def normalised(tmp_path_factory):
     folder = tmp_path_factory.mktemp("normalised")
     path = write_sweep(folder, steps=5)
     path.write_text(path.read_text().replace("[base]", '[base]\n"model.layer_norm" = "pre"'))
-    lrsym("sweep", path, "--results", folder / "r", "--workers", "1")
+    train(folder / "r", load(path).trials[:4])
     return path, folder / "r"
 
 

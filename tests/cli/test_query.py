@@ -7,7 +7,7 @@ import shutil
 import polars as pl
 import pytest
 
-from tests.cli.runner import lrsym
+from tests.running import lrsym
 
 QUERY = "select layouts_per_pair, count(*) as n, avg(train_order) as mean from trials group by 1 order by 1"
 

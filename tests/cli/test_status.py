@@ -5,8 +5,8 @@ import json
 from lrsym.results.store.store import Store
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.spec.sweep_file import load
-from tests.cli.runner import lrsym
-from tests.running import write_sweep
+from tests.running import lrsym
+from tests.small_trials import write_sweep
 
 
 def test_another_sweep_that_shares_trials_shares_their_rows(trained):

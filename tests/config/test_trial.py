@@ -18,24 +18,7 @@ from lrsym.config.axes import axes
 from lrsym.config.scene import SceneConfig
 from lrsym.config.section import axis_field
 from lrsym.config.trial import Trial, trial_ids
-
-# Values that change one axis alone; what is not listed here takes its default plus one, or times 0.5.
-OTHER: dict[str, dict[str, Any]] = {
-    "scenes.captions": {"scenes.captions": "both"},
-    "scenes.n_objects": {"scenes.n_objects": 3},
-    "scenes.pair_orders": {"scenes.pair_orders": "one"},
-    "model.kind": {"model.kind": "autoregressive"},
-    "model.layer_norm": {"model.layer_norm": "pre"},
-    "model.dropout": {"model.dropout": 0.1},
-    "model.positions": {"model.positions": "rotary"},
-    "optim.epochs": {"optim.epochs": 7},
-    "optim.replacement": {"optim.replacement": False},
-    "eval.schedule": {"eval.schedule": "linear"},
-    "model.d_model": {"model.d_model": 64},
-    "model.n_heads": {"model.n_heads": 2},
-    "scenes.n_pair_labels": {"scenes.n_pair_labels": 14, "scenes.n_labels": 20},
-    "scenes.n_heldout_labels": {"scenes.n_heldout_labels": 4, "scenes.n_labels": 20},
-}
+from tests.small_trials import OTHER
 
 
 def changed(key: str) -> dict[str, Any]:

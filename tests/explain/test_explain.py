@@ -13,9 +13,8 @@ import pytest
 
 from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
-from lrsym.explain import compute
+from lrsym.explain import compute, sections
 from lrsym.explain.compute import check_kind, explain
-from lrsym.explain.page import save_page
 from lrsym.explain.sections import changed_axes, header_text, page_sections, scene_text
 from lrsym.results.store.lookup import find_trial
 from lrsym.results.store.schema import TABLES
@@ -25,12 +24,15 @@ from lrsym.sweep.execution import retrain
 from lrsym.sweep.execution.retrain import trained_model
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.execution.weights import has_weights, load_weights
-from tests.cli.runner import lrsym
+from tests.fitted import train
+from tests.running import lrsym
 from tests.small_trials import small
-from tests.sweep.execution.one_task import train
-from tests.testbed.mechanism.test_inspection import dense_logits
+from tests.textbook import dense_logits
 
 TRIAL = small(optim__steps=30)
+SHORT = small(model__layer_norm="pre", model__vision_blocks=2, model__text_blocks=2)
+"""A trial without terms, whose page is short."""
+
 DECOMPOSED = ["What each head asks of a key", "Every query", "How the terms add up", "What is lost without a term"]
 ALWAYS = ["What was trained", "Two mirrored scenes", "Attention of the vision encoder", "Attention of the text encoder"]
 
@@ -42,15 +44,29 @@ def store(tmp_path):
     return tmp_path / "r"
 
 
-def explained(root, trial=TRIAL):
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A store with one done trial and its weights, which no test changes."""
+    folder = tmp_path_factory.mktemp("explained")
+    train(folder, [TRIAL], save_weights=True)
+    return folder
+
+
+def explained(root, trial):
     """The frames of `trial`, trained now if it is not in the store yet."""
     train(root, [trial], save_weights=True)
     return explain(load_weights(root, trial.trial_id), load_trials(root, trial_ids=[trial.trial_id]).collect())
 
 
 @pytest.fixture(scope="module")
-def explanation(tmp_path_factory):
-    return explained(tmp_path_factory.mktemp("explained"))
+def explanation(root):
+    return explained(root, TRIAL)
+
+
+@pytest.fixture
+def specified(monkeypatch):
+    """Sections with the specifications of their charts in place of drawings, which take seconds."""
+    monkeypatch.setattr(sections, "as_svg", lambda chart: chart.to_json())
 
 
 def files(root):
@@ -61,6 +77,7 @@ def fails(*_, **__):
     raise AssertionError("trained again")
 
 
+@pytest.mark.slow
 def test_a_trial_is_trained_again_once_and_then_drawn_from_its_weights(store, monkeypatch):
     first = json.loads(lrsym("explain", TRIAL.trial_id[:6], "--results", store, "--json"))
     assert (first["trial_id"], first["retrained"]) == (TRIAL.trial_id, True)
@@ -71,17 +88,14 @@ def test_a_trial_is_trained_again_once_and_then_drawn_from_its_weights(store, mo
     assert second == {**first, "retrained": False}
 
 
-def test_weights_that_a_sweep_kept_are_used(tmp_path, monkeypatch):
-    train(tmp_path, [TRIAL], save_weights=True)
-    monkeypatch.setattr(retrain, "fit", fails)
-    printed = lrsym("explain", TRIAL.trial_id, "--results", tmp_path, "--out", tmp_path / "pages" / "mine")
-    assert printed.split() == [str(tmp_path / "pages" / f"mine.{ending}") for ending in ("html", "png")]
-
-
-def test_a_trial_that_is_trained_again_has_the_accuracies_of_its_row(store):
+def test_a_trial_that_is_trained_again_has_the_accuracies_of_its_row_and_is_not_trained_a_third_time(
+    store, monkeypatch
+):
     trial, row = find_trial(store, TRIAL.trial_id)
-    model = trained_model(store, trial, device="cpu", report=lambda fraction: None)
-    assert explain(model, row).difference < 1e-6
+    for _ in range(2):
+        model = trained_model(store, trial, device="cpu", report=lambda fraction: None)
+        assert explain(model, row).difference < 1e-6
+        monkeypatch.setattr(retrain, "fit", fails)
 
 
 @pytest.mark.parametrize(
@@ -123,12 +137,11 @@ def test_a_model_of_other_encoders_is_refused(monkeypatch):
         check_kind(TRIAL)
 
 
-def test_the_contributions_on_the_page_add_up_to_the_logits_and_these_to_the_attention(explanation, tmp_path):
-    explained(tmp_path)
+def test_the_contributions_on_the_page_add_up_to_the_logits_and_these_to_the_attention(explanation, root):
     scenes, places = (explanation.scenes[name].n_unique() for name in ("scene", "place"))
     token = {"bg": 0, "[CLS]": 8, **{str(n): n for n in range(1, 8)}}
     tokens = np.array(explanation.scenes["token"].replace_strict(token)).reshape(scenes, places)
-    logits = dense_logits(load_weights(tmp_path, TRIAL.trial_id), tokens)
+    logits = dense_logits(load_weights(root, TRIAL.trial_id), tokens)
     keys = ["scene", "head", "place"]
     added = explanation.contributions.group_by(keys).agg(pl.col("value").sum()).sort(keys)
     np.testing.assert_allclose(added["value"], logits.flatten(), atol=1e-4)
@@ -136,35 +149,46 @@ def test_the_contributions_on_the_page_add_up_to_the_logits_and_these_to_the_att
     np.testing.assert_allclose(attention, logits.softmax(-1).flatten(), atol=1e-5)
 
 
-def test_the_maps_row_of_cls_holds_the_profiles_of_the_table_terms(explanation, tmp_path):
-    explained(tmp_path)
-    stored = load(tmp_path, "terms").filter(encoder="vision", head=1, term="EP").collect()["profile"].item()
+def test_the_maps_row_of_cls_holds_the_profiles_of_the_table_terms(explanation, root):
+    stored = load(root, "terms").filter(encoder="vision", head=1, term="EP").collect()["profile"].item()
     row = explanation.readout.filter(head=1, term="EP")
     assert row["key"].to_list() == ["[CLS]", "1", "2", "3", "4", "5"]
     np.testing.assert_allclose(row["value"], stored, atol=1e-5)
 
 
-def test_ablations_and_accuracies_are_those_of_the_rows(explanation, tmp_path):
-    explained(tmp_path)
+def test_ablations_and_accuracies_are_those_of_the_rows(explanation, root):
     keys = ["term", "split", "metric"]
-    rows = load(tmp_path, "ablations").drop("trial_id").sort(keys).collect()
+    rows = load(root, "ablations").drop("trial_id").sort(keys).collect()
     mine = explanation.ablations.sort(keys)
     assert mine.select(keys).equals(rows.select(keys))
     np.testing.assert_allclose(mine["value"], rows["value"], atol=1e-6)
     assert explanation.difference < 1e-6
 
 
-def test_the_page_has_all_its_sections_with_a_drawing_each_and_needs_no_network(explanation, tmp_path):
-    page, picture = save_page(explanation, tmp_path / "page.html")
+@pytest.mark.parametrize(
+    ("trial", "n"), [(SHORT, 4), pytest.param(TRIAL, 8, marks=pytest.mark.slow)], ids=["short", "whole"]
+)
+def test_from_weights_that_a_sweep_kept_comes_a_page_with_a_drawing_in_every_section_that_needs_no_network(
+    tmp_path, monkeypatch, trial, n
+):
+    train(tmp_path, [trial], save_weights=True)
+    monkeypatch.setattr(retrain, "fit", fails)
+    printed = lrsym("explain", trial.trial_id, "--results", tmp_path, "--out", tmp_path / "pages" / "mine")
+    page, picture = (tmp_path / "pages" / f"mine.{ending}" for ending in ("html", "png"))
+    assert printed.split() == [str(page), str(picture)]
     text = page.read_text()
-    headings = re.findall(r"<h2>(.*?)</h2>", text)
-    assert [h for h in headings if h.startswith((*ALWAYS, *DECOMPOSED))] == headings
     drawings = re.findall(r'<img src="data:image/svg\+xml;base64,([^"]+)"', text)
-    assert len(headings) == len(drawings) == 8
+    assert len(drawings) == n
     assert all(b64decode(drawing).startswith(b"<svg ") for drawing in drawings)
-    assert TRIAL.trial_id in text
+    assert trial.trial_id in text
     assert not re.search(r'(src|href)="(?!data:image/svg|#)|@import|<script', text)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_trial_with_terms_has_every_section_with_a_chart(explanation, specified):
+    found = page_sections(explanation)
+    assert len(found) == 8
+    assert all(s.heading.startswith((*ALWAYS, *DECOMPOSED)) and json.loads(s.drawing) for s in found)
 
 
 def test_the_page_says_for_both_scenes_which_caption_wins(explanation):
@@ -174,37 +198,40 @@ def test_the_page_says_for_both_scenes_which_caption_wins(explanation):
 
 
 @pytest.mark.parametrize(
-    "kind",
+    ("trial", "ablated"),
     [
-        {"model__layer_norm": "pre", "model__vision_blocks": 2, "model__text_blocks": 2},
-        {"model__positions": "rotary", "model__init_position_std": 0.0, "model__n_heads": 2},
+        (SHORT, []),
+        # The rotation can be left out.
+        (small(model__positions="rotary", model__init_position_std=0.0, model__n_heads=2), DECOMPOSED[-1:]),
     ],
     ids=["norm", "rotary"],
 )
-def test_without_terms_the_page_says_why_and_draws_the_rest(tmp_path, kind):
-    sections = page_sections(explained(tmp_path, small(**kind)))
-    ablated = "What is lost without a term" if kind.get("model__positions") == "rotary" else None  # R can be left out
-    headings = [s.heading for s in sections if s.heading.startswith(tuple(DECOMPOSED))]
-    assert headings == ([ablated] if ablated else [])
-    (why,) = (s.text for s in sections if s.heading == "No decomposition into terms")
+def test_without_terms_the_page_says_why_and_draws_the_rest(tmp_path, specified, trial, ablated):
+    found = page_sections(explained(tmp_path, trial))
+    assert [s.heading for s in found if s.heading.startswith(tuple(DECOMPOSED))] == ablated
+    (why,) = (s.text for s in found if s.heading == "No decomposition into terms")
     assert "LayerNorm" in why[0]
-    assert sum(s.drawing is not None for s in sections) == len(ALWAYS) + bool(ablated)
+    assert sum(s.drawing is not None for s in found) == len(ALWAYS) + len(ablated)
 
 
-def test_a_trial_without_pairs_to_ask_has_a_page_without_ablations(tmp_path):
-    sections = page_sections(explained(tmp_path, small(scenes__n_heldout_labels=0, scenes__layouts_per_pair=10)))
-    assert "What is lost without a term" not in {s.heading for s in sections}
+def test_a_trial_without_pairs_to_ask_has_a_page_without_ablations(tmp_path, specified):
+    trial = small(scenes__n_heldout_labels=0, scenes__layouts_per_pair=10, model__n_heads=1)
+    found = page_sections(explained(tmp_path, trial))
+    assert "What is lost without a term" not in {s.heading for s in found}
 
 
 @pytest.mark.parametrize(
     "kind",
     [
-        {"scenes__n_rows": 3, "scenes__captions": "left+above", "scenes__n_objects": 3},
-        {"scenes__captions": "both", "scenes__n_heldout_labels": 0, "model__text_blocks": 2, "model__repeats": 2},
+        {"scenes__n_rows": 3, "scenes__captions": "left+above", "scenes__n_objects": 3, "model__n_heads": 1},
+        {
+            "scenes__captions": "both", "scenes__n_heldout_labels": 0, "model__text_blocks": 2, "model__repeats": 2,
+            "model__n_heads": 1,
+        },
     ],
     ids=["grid", "both"],
-)
-def test_grids_three_objects_both_captions_and_depth_are_drawn(tmp_path, kind):
+)  # fmt: skip
+def test_grids_three_objects_both_captions_and_depth_are_drawn(tmp_path, specified, kind):
     trial = small(**kind)
     result = explained(tmp_path, trial)
     assert result.text_attention["application"].n_unique() == trial.model.text_blocks * trial.model.repeats
@@ -218,9 +245,9 @@ def test_of_many_captions_the_page_says_how_many_win(explanation):
     assert [line.partition(": ")[2].partition(" true")[0] for line in text] == ["2 of 3", "0 of 3"]
 
 
-def test_a_model_with_other_accuracies_than_its_row_is_told_on_the_page(tmp_path):
-    stored = explained(tmp_path).row.with_columns(unseen_order=pl.col("unseen_order") - 0.25)
-    result = explain(load_weights(tmp_path, TRIAL.trial_id), stored)
+def test_a_model_with_other_accuracies_than_its_row_is_told_on_the_page(explanation, root):
+    stored = explanation.row.with_columns(unseen_order=pl.col("unseen_order") - 0.25)
+    result = explain(load_weights(root, TRIAL.trial_id), stored)
     assert result.difference == pytest.approx(0.25)
     assert "by up to 0.250" in " ".join(header_text(result))
 
@@ -242,7 +269,7 @@ def test_of_very_many_labels_a_selection_is_mapped(tmp_path):
     assert {"[CLS]", "bg", "1", "60"} < {*labels}
 
 
-def test_retraining_that_diverges_is_told_and_keeps_nothing(store, monkeypatch):
+def test_retraining_that_diverges_is_told_and_keeps_nothing(store):
     wild = small(optim__steps=3, optim__learning_rate=1e38)
     row = {**axis_values(wild), "status": "done"}
     Store(store).write("wild", {"trials": TABLES["trials"].build([row])})

@@ -7,7 +7,7 @@ from lrsym.sweep.driver import plan_and_choose
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.spec.sweep_file import load
-from tests.running import write_sweep
+from tests.small_trials import write_sweep
 
 
 @pytest.fixture

@@ -5,45 +5,18 @@ import pytest
 import torch
 
 from lrsym.testbed.data import scenes as sc
-from lrsym.testbed.data.datasets import splits
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate, scene_credit
 from lrsym.vocabulary import METRICS
-from tests.small_trials import CPU, Fitted, small, true_sentences
-from tests.textbook import TextbookClip
+from tests.fitted import CPU, Fitted
+from tests.small_trials import small
+from tests.textbook import TextbookClip, by_hand
 
 TRIALS = [
     small(seed=0, optim__steps=25),
     small(seed=1, optim__steps=25, scenes__layouts_per_pair=1),
     small(seed=2, optim__steps=25, scenes__n_pair_labels=4, scenes__positions_per_label=1, scenes__coverage=0.5),
 ]
-
-
-def by_hand(trial, scores):
-    """Every accuracy of one trial by explicit loops over scenes and captions; `scores` rates captions by scene."""
-    scenes = trial.scenes
-    every = np.arange(sc.n_captions(scenes))
-    named = [sc.caption_text(scenes, int(n)) for n in every]
-    labels = [{word for word in text.split() if word.isdigit()} for text in named]
-    result = {}
-    for split, numbers in splits(scenes, seed=trial.seed).items():
-        if not len(numbers):
-            result |= {(split, m): None for m in METRICS}
-            continue
-        tokens = sc.scene_tokens(scenes, numbers)
-        own = [{named.index(text) for text in true_sentences(scenes, row)} for row in tokens]
-        credit = {metric: [] for metric in METRICS}
-        for score, mine in zip(scores(torch.from_numpy(tokens)), own, strict=True):
-            best = max(range(len(score)), key=score.__getitem__)
-            best_of_split = max(set().union(*own), key=score.__getitem__)
-            credit["global"].append(best in mine)
-            credit["inset"].append(best_of_split in mine)
-            credit["labelset"].append(any(labels[best] == labels[n] for n in mine))
-            ahead = [score[n] > score[named.index(exchanged(named[n]))] for n in mine if len(labels[n]) == 2]
-            if ahead:
-                credit["order"].append(np.mean(ahead))
-        result |= {(split, m): float(np.mean(c)) if c else None for m, c in credit.items()}
-    return result
 
 
 def cosines(model, scenes):
@@ -57,12 +30,6 @@ def cosines(model, scenes):
         return [[float(image @ text) for text in texts] for image in images]
 
     return scores
-
-
-def exchanged(text):
-    """The sentence with its two labels exchanged."""
-    first, *words, second = text.split()
-    return " ".join([second, *words, first])
 
 
 OTHER_SCENES = {

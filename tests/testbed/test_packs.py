@@ -1,6 +1,7 @@
 """Packs: a member has the rows it has alone, whatever the others differ in, or the pack is refused."""
 
 import copy
+import functools
 
 import pydantic
 import pytest
@@ -13,8 +14,8 @@ from lrsym.sweep.execution.train_pack import run_pack
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import evaluate
 from lrsym.testbed.training.training import fit
-from tests.config.test_trial import OTHER
-from tests.small_trials import CPU, SMALL, Fitted, small
+from tests.fitted import CPU, Fitted
+from tests.small_trials import OTHER, SMALL, small
 
 # Axes of two trials that differ in one; what is not listed changes as in OTHER, else by one, or by half.
 PAIRS = {
@@ -50,6 +51,13 @@ def rows(trials):
     return by_trial
 
 
+@functools.cache
+def rows_alone(trial):
+    """Every row of a trial that is trained alone."""
+    (alone,) = rows([trial]).values()
+    return alone
+
+
 def close(value, wanted):
     return value == (pytest.approx(wanted, abs=1e-4, rel=1e-3) if isinstance(wanted, float | list) else wanted)
 
@@ -67,7 +75,7 @@ def test_trials_that_differ_in_one_axis_have_the_rows_they_have_alone_or_are_ref
         return
     together = rows(trials)
     for trial in trials:
-        (alone,) = rows([trial]).values()
+        alone = rows_alone(trial)
         assert len(together[trial.trial_id]) == len(alone)
         for mine, wanted in zip(together[trial.trial_id], alone, strict=True):
             assert [name for name in wanted if not close(mine[name], wanted[name])] == []

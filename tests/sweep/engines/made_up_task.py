@@ -21,7 +21,7 @@ from lrsym.sweep import driver
 from lrsym.sweep.execution.events import Failure
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.planning.settings import Settings
-from tests.sweep_of import sweep_of
+from tests.small_trials import sweep_of
 
 
 class UnspeakableError(Exception):
@@ -39,7 +39,7 @@ class MadeUpTask:
     run_id: str
     device: str = "cpu"
     threads: int = 1
-    seconds: float = 0.1
+    seconds: float = 0.02
     behaviour: dict[int, str] = field(default_factory=dict)
 
     def for_worker(self, number):
@@ -90,7 +90,7 @@ def main():
     parser.add_argument("--trials", type=int, default=4)
     parser.add_argument("--pack", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=0.1)
+    parser.add_argument("--seconds", type=float, default=MadeUpTask.seconds)
     parser.add_argument("--behaviour", type=json.loads, default={})
     asked = parser.parse_args()
     behaviour = {int(seed): how for seed, how in asked.behaviour.items()}

@@ -27,7 +27,8 @@ def drive(engine, results, *, behaviour=None, **options):
 
 def report_of(process, *, code=0):
     found, out, err = finish(process)
-    assert found == code, err
+    # Python's own end does not heed a second Ctrl-C any more: a shell tells that death by a signal as the same code.
+    assert (128 - found if found < 0 else found) == code, err
     assert "Traceback" not in out + err
     return json.loads(out)
 
@@ -57,12 +58,13 @@ def test_a_killed_worker_costs_its_pack_one_try(tmp_path, engine):
     assert tries(tmp_path) == 5
 
 
+@pytest.mark.slow
 def test_of_a_pack_that_kills_its_worker_each_time_only_the_trial_to_blame_ends_as_crashed(tmp_path, engine):
-    process = drive(engine, tmp_path, trials=8, pack=4, behaviour={2: "kill"})
-    assert report_of(process)["statuses"] == {"done": 7, "crashed": 1}
+    process = drive(engine, tmp_path, trials=4, pack=2, behaviour={2: "kill"})
+    assert report_of(process)["statuses"] == {"done": 3, "crashed": 1}
     assert {seed: row["status"] for seed, row in rows(tmp_path).items() if row["status"] != "done"} == {2: "crashed"}
     assert f"{MAX_RETRIES + 1} times" in rows(tmp_path)[2]["message"]
-    assert tries(tmp_path) == 1 + (MAX_RETRIES + 1) + 2 + 2  # the other pack; the whole, its halves, their halves
+    assert tries(tmp_path) == 1 + (MAX_RETRIES + 1) + 2  # the other pack; the whole, its halves
 
 
 def test_a_pack_that_is_too_large_for_the_memory_is_halved_until_it_fits(tmp_path, engine):
@@ -87,30 +89,33 @@ def test_a_message_that_cannot_be_shown_is_told_as_far_as_it_can_be(tmp_path, en
     assert rows(tmp_path)[1]["message"] == r"RuntimeError: [red]\x1b[31m\udc80 end"
 
 
+@pytest.mark.slow
 def test_a_killed_driver_loses_no_finished_pack_and_the_same_command_goes_on(tmp_path, engine):
-    process = drive(engine, tmp_path, trials=12, seconds=1)
+    process = drive(engine, tmp_path, trials=40, seconds=0.3)
     wait_for(lambda: parts(tmp_path))
     workers = workers_of(process.pid, engine)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     wait_for_the_end_of(workers)  # local ones finish their pack and go
     done = len(Store(tmp_path).statuses())
-    assert 1 <= done < 12
-    report = report_of(drive(engine, tmp_path, trials=12))
-    assert (report["reused"], report["statuses"]) == (done, {"done": 12 - done})
-    assert_complete_and_single(tmp_path, 12, tables=())
+    assert 1 <= done < 40
+    report = report_of(drive(engine, tmp_path, trials=40, pack=5))
+    assert (report["reused"], report["statuses"]) == (done, {"done": 40 - done})
+    assert_complete_and_single(tmp_path, 40, tables=())
 
 
 @pytest.mark.parametrize(
-    ("signals", "code"), [([signal.SIGTERM], 143), ([signal.SIGINT], 130), ([signal.SIGINT] * 2, 130)]
+    ("signals", "code"),
+    [([signal.SIGTERM], 143), ([signal.SIGINT], 130), pytest.param([signal.SIGINT] * 2, 130, marks=pytest.mark.slow)],
+    ids=["sigterm", "ctrl_c", "ctrl_c_twice"],
 )
 def test_a_signal_keeps_what_is_done_and_leaves_no_process(tmp_path, engine, signals, code):
-    process = drive(engine, tmp_path, trials=40, seconds=1)
+    process = drive(engine, tmp_path, trials=40, seconds=0.3)
     wait_for(lambda: parts(tmp_path))
     workers = wait_for(lambda: workers_of(process.pid, engine))
     for number in signals:
         os.killpg(process.pid, number)
-        time.sleep(0.1)
+        time.sleep(0.02)  # so that the next one is another signal
     report = report_of(process, code=code)
     wait_for_the_end_of(workers)
     ended = sum(report["statuses"].values())

@@ -16,13 +16,14 @@ from lrsym.results.store.store import Store, load, load_trials
 from tests.running import (
     assert_complete_and_single,
     finish,
+    lrsym,
     parts,
     start_sweep,
     wait_for,
     wait_for_the_end_of,
     workers_of,
-    write_sweep,
 )
+from tests.small_trials import write_sweep
 
 ENGINES = ["local", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow])]
 
@@ -88,6 +89,7 @@ def test_a_long_trial_that_is_killed_goes_on_from_its_checkpoint(tmp_path):
     assert not checkpoint.exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path):
     # Far more packs than two workers finish before the driver hears of the interrupt.
     results, path = tmp_path / "results", write_sweep(tmp_path, steps=1500, seeds=100)
@@ -108,11 +110,11 @@ def test_a_store_that_cannot_be_written_stops_the_sweep_with_the_reason(tmp_path
     results = tmp_path / "results"
     results.mkdir()
     (results / "curves").write_text("a file where a folder must be")
-    code, out, err = finish(start_sweep(write_sweep(tmp_path, steps=12), results, "--pack", "2"))
-    assert code == 2
-    assert err.startswith("error: rows cannot be written")
-    assert "curves" in err
-    assert "Traceback" not in out + err
+    path = write_sweep(tmp_path, steps=12, seeds=1)
+    told = lrsym("sweep", path, "--results", results, "--workers", 1, "--pack", 2, code=2)
+    assert told.startswith("error: rows cannot be written")
+    assert "curves" in told
+    assert "Traceback" not in told
 
 
 @pytest.mark.ray
@@ -139,11 +141,7 @@ def test_ray_leaves_the_same_rows_and_weights_as_local_processes_also_beside_a_c
     assert not (tmp_path / "ray" / ".tune").exists()
 
 
-@pytest.mark.ray
-def test_an_address_that_is_none_of_a_cluster_is_refused(tmp_path):
-    words = [sys.executable, "-m", "lrsym", "sweep", str(write_sweep(tmp_path, steps=5)), "--results", str(tmp_path)]
-    environment = {**os.environ, "RAY_ADDRESS": "http://127.0.0.1:8265"}
-    done = subprocess.run([*words, "--workers", "1"], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "RAY_ADDRESS must be host:port" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_an_address_that_is_none_of_a_cluster_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:8265")
+    told = lrsym("sweep", write_sweep(tmp_path, steps=5), "--results", tmp_path, "--workers", 1, code=2)
+    assert "RAY_ADDRESS must be host:port" in told

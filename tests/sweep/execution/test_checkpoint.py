@@ -18,10 +18,12 @@ from lrsym.sweep.execution.tensor_file import read_metadata, read_tensors
 from lrsym.sweep.execution.train_pack import run_pack
 from lrsym.sweep.planning.packing import PackList, make_packs
 from lrsym.sweep.planning.plan import make_plan
+from lrsym.testbed.data.batches import CHUNK
 from lrsym.testbed.training.training import State
-from tests.small_trials import CPU, small
-from tests.sweep.execution import one_task
-from tests.sweep_of import pack_of, sweep_of
+from tests.fitted import CPU, train
+from tests.small_trials import pack_of, small, sweep_of
+
+STEPS = CHUNK + 6
 
 KINDS = {
     "with replacement": {},
@@ -33,8 +35,8 @@ KINDS = {
 
 
 def pack(**changes):
-    """Two trials of 150 steps, more than a chunk of batches."""
-    shared = {"optim__steps": 150, "eval__points": 6, **changes}
+    """Two trials of more steps than a chunk of batches."""
+    shared = {"optim__steps": STEPS, "eval__points": 6, **changes}
     return (small(seed=0, **shared), small(seed=1, **{**shared, "optim__weight_decay": 0.3}))
 
 
@@ -65,7 +67,7 @@ def at_each_step(root, trials):
     return CheckpointFile(root, pack_of(*trials), interval=0, max_overhead=1e9)
 
 
-def train(trials, file=None, *, report=lambda fraction: None):
+def tables_of(trials, file=None, *, report=lambda fraction: None):
     """The tables of `trials`, trained on from `file` where it is given."""
     return run_pack(trials, run_id="r", device=CPU, report=report, checkpoint=file).tables
 
@@ -74,31 +76,37 @@ def stopped(trials, root, *, after):
     """The checkpoint that is left of a pack stopped at its evaluation number `after`."""
     file = at_each_step(root, trials)
     with pytest.raises(StoppedError):
-        train(trials, file, report=stop_after(after))
+        tables_of(trials, file, report=stop_after(after))
     return file
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """The rows of a pack that nothing stops."""
+    return rows(tables_of(pack()))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stopped_pack_gives_the_rows_it_would_have_given(tmp_path, kind):
     trials = pack(**KINDS[kind])
-    whole = train(trials)
+    expected = rows(tables_of(trials))
     stopped(trials, tmp_path, after=3)
     fractions = []
-    assert rows(train(trials, CheckpointFile(tmp_path, pack_of(*trials)), report=fractions.append)) == rows(whole)
-    assert 0 < fractions[0] < fractions[-1] == 1.0
-    assert fractions[0] * 150 % 64 not in (0, 1)  # in the middle of a chunk of batches
+    resumed = tables_of(trials, CheckpointFile(tmp_path, pack_of(*trials)), report=fractions.append)
+    assert rows(resumed) == expected
+    assert 1 / STEPS < fractions[0] < CHUNK / STEPS < fractions[-1] == 1.0  # in the middle of a chunk of batches
 
 
 def test_seconds_of_a_pack_that_went_on_count_both_parts(tmp_path):
     trials = pack()
     before = stopped(trials, tmp_path, after=5).load(device="cpu").seconds
-    tables = train(trials, CheckpointFile(tmp_path, pack_of(*trials)))
+    tables = tables_of(trials, CheckpointFile(tmp_path, pack_of(*trials)))
     assert before > 0
     assert sum(tables["trials"]["seconds"].to_pylist()) > before
 
 
 def test_a_pack_shorter_than_the_interval_writes_no_checkpoint(tmp_path):
-    one_task.train(tmp_path, pack())
+    train(tmp_path, pack())
     assert not (tmp_path / "checkpoints").exists()
 
 
@@ -106,7 +114,7 @@ def test_a_pack_that_has_its_rows_has_no_checkpoint_any_more(tmp_path):
     trials = pack()
     stopped(trials, tmp_path, after=3)
     seen = []
-    one_task.train(tmp_path, trials, report=lambda fraction: seen.append(list_checkpoints(tmp_path)))
+    train(tmp_path, trials, report=lambda fraction: seen.append(list_checkpoints(tmp_path)))
     assert all(seen)
     assert not any((tmp_path / "checkpoints").iterdir())
     assert len(Store(tmp_path).statuses()) == 2
@@ -169,12 +177,12 @@ def damaged(content, damage):
 @pytest.mark.parametrize(
     "damage", ["cut in its header", "cut in its tensors", "empty", "of foreign bytes", "without metadata"]
 )
-def test_a_damaged_checkpoint_is_not_used(tmp_path, damage):
+def test_a_damaged_checkpoint_is_not_used(tmp_path, damage, whole):
     trials = pack()
     path = tmp_path / stopped(trials, tmp_path, after=4).name
     path.write_bytes(damaged(path.read_bytes(), damage))
     assert CheckpointFile(tmp_path, pack_of(*trials)).load(device="cpu") is None
-    assert rows(train(trials, CheckpointFile(tmp_path, pack_of(*trials)))) == rows(train(trials))
+    assert rows(tables_of(trials, CheckpointFile(tmp_path, pack_of(*trials)))) == whole
 
 
 @pytest.mark.parametrize("key", ["trainer_version", "format"])
@@ -205,9 +213,9 @@ def test_a_checkpoint_whose_content_does_not_fit_is_removed_so_that_the_next_try
     last = file.load(device="cpu")
     del last.state.tensors["weight.0"]
     file.save(last.state, last.rows, seconds=last.seconds)
-    assert one_task.train(tmp_path, trials) == {"crashed": 2}
+    assert train(tmp_path, trials) == {"crashed": 2}
     assert list_checkpoints(tmp_path) == []
-    assert one_task.train(tmp_path, trials) == {"done": 2}
+    assert train(tmp_path, trials) == {"done": 2}
 
 
 def test_a_pack_out_of_memory_loses_its_checkpoint_so_that_a_smaller_pack_may_be_tried(tmp_path):
@@ -217,25 +225,25 @@ def test_a_pack_out_of_memory_loses_its_checkpoint_so_that_a_smaller_pack_may_be
     def full(fraction):
         raise MemoryError("out of memory")
 
-    assert one_task.train(tmp_path, trials, report=full) == {"out_of_memory": 2}
+    assert train(tmp_path, trials, report=full) == {"out_of_memory": 2}
     assert list_checkpoints(tmp_path) == []
 
 
 def test_a_pack_over_its_time_keeps_its_checkpoint(tmp_path):
     stopped(pack(), tmp_path, after=3)
-    assert one_task.train(tmp_path, pack(), timeout=1e-9) == {"timeout": 2}
+    assert train(tmp_path, pack(), timeout=1e-9) == {"timeout": 2}
     assert len(list_checkpoints(tmp_path)) == 1
 
 
-def test_a_checkpoint_that_cannot_be_written_does_not_end_the_pack(tmp_path):
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_pack(tmp_path, whole):
     (tmp_path / "checkpoints").write_text("a file where a folder must be")
     trials = pack()
-    assert rows(train(trials, at_each_step(tmp_path, trials))) == rows(train(trials))
+    assert rows(tables_of(trials, at_each_step(tmp_path, trials))) == whole
     assert list_checkpoints(tmp_path) == []
 
 
 def test_packs_go_on_as_they_were_the_furthest_first_and_the_rest_is_packed_anew(tmp_path):
-    one, other, more = pack(), pack(scenes__layouts_per_pair=2), (small(seed=9, optim__steps=150, eval__points=6),)
+    one, other, more = pack(), pack(scenes__layouts_per_pair=2), (small(seed=9, optim__steps=STEPS, eval__points=6),)
     for trials, after in ((one, 2), (other, 5), (one[:1], 4)):
         stopped(trials, tmp_path, after=after)
     everything = (*one, *other, *more)
@@ -249,7 +257,7 @@ def test_packs_go_on_as_they_were_the_furthest_first_and_the_rest_is_packed_anew
     finished = {other[1].trial_id: "done"}
     plan = make_plan(sweep_of(everything), finished, workers=1, device="cpu", pack_size=2, checkpoints=checkpoints)
     assert plan.packs[0].trials == one[:1]
-    Store(tmp_path).write("alone", train(other[1:]))
+    Store(tmp_path).write("alone", tables_of(other[1:]))
     remove_stale_checkpoints(Store(tmp_path))
     assert {ids for ids, _ in list_checkpoints(tmp_path)} == {ids for ids, _ in checkpoints[1:]}
 

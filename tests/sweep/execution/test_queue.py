@@ -7,8 +7,7 @@ import pytest
 from lrsym.errors import UsageError
 from lrsym.sweep.execution.events import Failure, PackEvent
 from lrsym.sweep.execution.queue import MAX_RETRIES, PackQueue
-from tests.small_trials import small
-from tests.sweep_of import pack_of
+from tests.small_trials import pack_of, small
 
 PACK, OTHER = pack_of(*(small(seed=s) for s in range(4))), pack_of(small(seed=9))
 

@@ -1,35 +1,18 @@
 """How far a sweep is, as a notebook asks it."""
 
-import json
-
-import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
-from lrsym.config.trial import TRAINER_VERSION
 from lrsym.results.store.store import Store
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.execution.sweep_status import FailureMessage, sweep_status
 from lrsym.sweep.spec.sweep_file import load
-from tests.running import write_sweep
+from tests.small_trials import write_checkpoint, write_sweep
 
 
 @pytest.fixture
 def sweep(tmp_path):
     """A sweep of 8 trials, none of them trained."""
     return load(write_sweep(tmp_path, steps=5))
-
-
-def write_checkpoint(root, trials, *, step, steps):
-    """A checkpoint of one pack as `trials` leave it after `step` of `steps`, without its tensors."""
-    metadata = {
-        "format": 2, "trainer_version": TRAINER_VERSION, "trials": [t.trial_id for t in trials],
-        "step": step, "steps": steps,
-    }  # fmt: skip
-    folder = root / "checkpoints"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{trials[0].trial_id}.safetensors"
-    save_file({"rest": np.zeros(1)}, path, metadata={"checkpoint": json.dumps(metadata)})
 
 
 def test_a_sweep_without_results_is_all_missing(sweep, tmp_path):

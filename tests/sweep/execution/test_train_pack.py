@@ -11,9 +11,8 @@ from lrsym.results.store.store import Store, load, load_trials
 from lrsym.sweep.execution import train_pack
 from lrsym.sweep.execution.train_pack import run_pack
 from lrsym.vocabulary import ABLATIONS, METRICS, SPLITS
-from tests.small_trials import CPU, small
-from tests.sweep.execution.one_task import train
-from tests.sweep_of import pack_of
+from tests.fitted import CPU, train
+from tests.small_trials import pack_of, small
 
 PACK = (
     small(seed=0, optim__steps=12, eval__threshold=0.3),

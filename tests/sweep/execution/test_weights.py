@@ -15,8 +15,8 @@ from lrsym.results.store.store import load_trials
 from lrsym.sweep.execution.weights import has_weights, load_weights, save_pack, save_weights, weights_path
 from lrsym.testbed.evaluation import evaluate
 from lrsym.testbed.model.pack_model import PackModel
-from tests.small_trials import Fitted, assert_same_weights, small
-from tests.sweep.execution.one_task import train
+from tests.fitted import Fitted, assert_same_weights, train
+from tests.small_trials import small
 
 DEEP = {"model__text_blocks": 2, "model__d_mlp": 8, "model__layer_norm": "post"}
 

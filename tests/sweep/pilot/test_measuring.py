@@ -6,9 +6,8 @@ import pytest
 
 from lrsym.sweep.pilot.measurement import MeasureRequest
 from lrsym.sweep.pilot.measuring import MeasuringProcesses, PilotError
-from tests.small_trials import small
+from tests.small_trials import pack_of, small
 from tests.sweep.pilot.made_up_worker import serve
-from tests.sweep_of import pack_of
 
 
 def pack(trials):
@@ -44,8 +43,8 @@ def test_after_a_death_fresh_processes_answer(processes):
 
 
 def test_a_pilot_that_takes_too_long_is_given_up():
-    with MeasuringProcesses(1, device="cpu", threads=1, target=serve, patience=3) as processes:
-        with pytest.raises(PilotError, match="not over after 3 s"):
+    with MeasuringProcesses(1, device="cpu", threads=1, target=serve, patience=2) as processes:
+        with pytest.raises(PilotError, match="not over after 2 s"):
             processes.measure(pack(2), at_once=1)
         with pytest.raises(PilotError, match="not over"):
             processes.measure(pack(1), at_once=1)

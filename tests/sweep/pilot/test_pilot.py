@@ -21,9 +21,7 @@ from lrsym.sweep.planning.packing import PackList, make_packs
 from lrsym.sweep.planning.plan import make_plan
 from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.planning.workload import rough_seconds
-from tests.running import write_sweep
-from tests.small_trials import small
-from tests.sweep_of import pack_of, sweep_of
+from tests.small_trials import pack_of, small, sweep_of, write_sweep
 
 GB = 10**9
 
@@ -294,6 +292,7 @@ def plan_command(path, *options, environment=None):
     return done
 
 
+@pytest.mark.slow
 def test_plan_measures_and_tells_what_a_sweep_will_cost_and_writes_nothing(tmp_path):
     done = plan_command(write_sweep(tmp_path, steps=440_000), "--json", "--workers", "1")
     report = json.loads(done.stdout)

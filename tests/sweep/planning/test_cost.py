@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from lrsym.sweep.planning.cost import MARGIN, NOTHING, Range, Rates, comparison_factor, estimate_cost
 from lrsym.sweep.planning.packing import PackList, make_packs, makespan
-from tests.small_trials import small
-from tests.sweep_of import pack_of
+from tests.small_trials import pack_of, small
 
 EXACT = 1 + MARGIN
 numbers = st.floats(0, 1e6)

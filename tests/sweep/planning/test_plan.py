@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 from lrsym.sweep.planning.packing import default_pack_size, fastest_size, group_by_shape, make_packs, makespan
 from lrsym.sweep.planning.plan import make_plan
 from lrsym.sweep.planning.workload import rough_seconds
-from tests.small_trials import small
-from tests.sweep_of import pack_of, sweep_of
+from tests.small_trials import pack_of, small, sweep_of
 
 
 def pack_size(trials, **options):

@@ -6,7 +6,8 @@ import pytest
 
 from lrsym.testbed.data import scenes as sc
 from lrsym.testbed.data.datasets import HALF_LAYOUTS, SAMPLE_SIZE, splits
-from tests.small_trials import small, true_sentences
+from tests.small_trials import small
+from tests.textbook import true_sentences
 
 SCENES = small().scenes
 EVERY = np.arange(sc.n_single_scenes(SCENES) + 7 * 6 * SCENES.n_layouts)
@@ -94,7 +95,7 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_scenes_of_every_kind_differ_and_have_exactly_their_true_captions(kind):
-    scenes = small(**KINDS[kind]).scenes
+    scenes = small(**KINDS[kind], scenes__n_labels=4, scenes__n_heldout_labels=1).scenes
     groups = math.perm(scenes.n_labels, scenes.n_objects)
     every = np.arange(sc.n_single_scenes(scenes) + groups * scenes.n_layouts)
     tokens, captions = sc.scene_tokens(scenes, every), sc.scene_captions(scenes, every)

@@ -7,7 +7,7 @@ from lrsym.testbed.mechanism.decomposition import block_terms
 from lrsym.testbed.model.encoder import encode
 from lrsym.testbed.model.scores import score_tables
 from lrsym.vocabulary import SCORE_TERMS
-from tests.testbed.model.test_blocks import VARIANTS, pack, vision
+from tests.fitted import VARIANTS, noisy_pack, vision
 
 DEEP = {"model__vision_blocks": 2, "model__text_blocks": 3, "model__repeats": 2}
 
@@ -15,7 +15,7 @@ DEEP = {"model__vision_blocks": 2, "model__text_blocks": 3, "model__repeats": 2}
 @pytest.mark.parametrize("changes", [{}, DEEP], ids=["one block", "deep"])
 @pytest.mark.parametrize("name", ["vision", "text"])
 def test_the_softmax_of_the_summed_terms_is_the_attention_of_every_block(changes, name):
-    model, data = pack(torch.float64, **changes)
+    model, data = noisy_pack(torch.float64, **changes)
     weights, scale = model.weights[name], model.embedding_scale
     shape = model.shape.vision if name == "vision" else model.shape.text
     tokens = data.scenes if name == "vision" else data.captions
@@ -31,7 +31,7 @@ def test_the_softmax_of_the_summed_terms_is_the_attention_of_every_block(changes
 
 
 def test_the_terms_of_the_first_block_are_the_entries_of_its_tables():
-    model, data = pack(**DEEP)
+    model, data = noisy_pack(**DEEP)
     weights, shape, scale = vision(model)
     first = next(block_terms(weights, shape, data.scenes, scale=scale))
     on_token, on_position = score_tables(weights, shape, scale)
@@ -43,7 +43,7 @@ def test_the_terms_of_the_first_block_are_the_entries_of_its_tables():
 
 
 def test_without_position_embeddings_no_block_has_a_term_of_positions():
-    model, data = pack(**DEEP)
+    model, data = noisy_pack(**DEEP)
     weights, shape, scale = vision(model)
     weights = {**weights}
     weights["position"] = torch.zeros_like(weights["position"])
@@ -57,7 +57,7 @@ def test_without_position_embeddings_no_block_has_a_term_of_positions():
     [("pre", "LayerNorm"), ("post", "LayerNorm"), ("mlp", "an MLP"), ("rotary", "rotary positions")],
 )
 def test_what_mixes_the_parts_is_named(variant, obstacle):
-    model, data = pack(**VARIANTS[variant])
+    model, data = noisy_pack(**VARIANTS[variant])
     weights, shape, scale = vision(model)
     with pytest.raises(ValueError, match=f"this vision encoder has {obstacle}; leave that out"):
         next(block_terms(weights, shape, data.scenes, scale=scale))

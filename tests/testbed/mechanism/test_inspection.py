@@ -8,7 +8,9 @@ from lrsym.config.geometry import holds
 from lrsym.testbed.data import scenes as sc
 from lrsym.testbed.mechanism.inspection import contributions, mirror_image, mirrored_scenes, readout_attention
 from lrsym.vocabulary import SCORE_TERMS
-from tests.small_trials import Fitted, small, true_sentences
+from tests.fitted import Fitted
+from tests.small_trials import small
+from tests.textbook import dense_logits, true_sentences
 
 MODEL = Fitted([small(optim__steps=30)]).model
 GRID = {"scenes__n_rows": 3, "scenes__n_positions": 4}
@@ -20,16 +22,6 @@ KINDS = [
     {**GRID, "scenes__captions": "left+above", "scenes__n_objects": 3},
     {"scenes__n_heldout_labels": 0},
 ]
-
-
-def dense_logits(model, tokens):
-    """Logits of [CLS] on every key, [scene, head, key], from queries and keys at full width."""
-    w = {name: t[0] for name, t in model.weights["vision"].items()}
-    x = w["token"][torch.from_numpy(tokens)] * model.embedding_scale[0] + w["position"]
-    query, key = x[:, 0] @ w["query_weight"] + w["query_bias"], x @ w["key_weight"]
-    heads = model.shape.vision.n_heads
-    query, key = query.unflatten(-1, (heads, -1)), key.unflatten(-1, (heads, -1))
-    return torch.einsum("shw,skhw->shk", query, key) / query.shape[-1] ** 0.5
 
 
 def read(model, tokens, function):

@@ -10,7 +10,8 @@ from lrsym.testbed.data import scenes as sc
 from lrsym.testbed.mechanism.decomposition import block_terms
 from lrsym.testbed.mechanism.measures import measures, relational_measures, rotation
 from lrsym.vocabulary import MEASURES, SCORE_TERMS
-from tests.small_trials import Fitted, small
+from tests.fitted import Fitted
+from tests.small_trials import small
 
 
 def measured(fitted, row=0):

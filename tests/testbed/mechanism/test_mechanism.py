@@ -14,7 +14,8 @@ from lrsym.testbed.mechanism.mechanism import (
 )
 from lrsym.testbed.model.scores import score_tables
 from lrsym.vocabulary import ABLATIONS, SCORE_TERMS
-from tests.small_trials import Fitted, small
+from tests.fitted import Fitted
+from tests.small_trials import small
 
 FITTED = Fitted([small(seed=0, optim__steps=30), small(seed=1, optim__steps=30)])
 

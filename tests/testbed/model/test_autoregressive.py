@@ -16,9 +16,9 @@ from lrsym.testbed.model.autoregressive import SCORED, PrefixTree
 from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.training import batch_loss, fit
 from lrsym.vocabulary import ABLATIONS, METRICS, SCORE_TERMS, SPLITS
-from tests.small_trials import CPU, Fitted, assert_same_weights, noisy_model, small
-from tests.testbed.model.test_blocks import through_blocks
-from tests.testbed.test_evaluation import by_hand
+from tests.fitted import CPU, Fitted, assert_same_weights, noisy_model
+from tests.small_trials import small
+from tests.textbook import by_hand, through_blocks
 
 N, P = 7, 5  # labels and pixels of small trials
 
@@ -97,9 +97,9 @@ def test_the_tree_of_prefixes_scores_captions_as_separate_rows_do(variant):
     model, data = pack(**VARIANTS[variant])
     shape, scale = model.shape.vision, model.embedding_scale
     tree = PrefixTree.of(data.captions, shape)
-    found = tree.scores(model.weights["decoder"], shape, data.scenes[::40], scale=scale)
+    found = tree.scores(model.weights["decoder"], shape, data.scenes[::80], scale=scale)
     for row in range(2):
-        wanted = scores_of_rows(member(model, row), shape, data.scenes[::40], data.captions, scale[row])
+        wanted = scores_of_rows(member(model, row), shape, data.scenes[::80], data.captions, scale[row])
         torch.testing.assert_close(found[row].float(), wanted, atol=1e-5, rtol=1e-5)
 
 
@@ -178,7 +178,7 @@ def test_the_logit_scale_stays_where_it_starts():
     assert torch.equal(fitted.model.weights["loss"]["log_scale"], initial.weights["loss"]["log_scale"])
 
 
-TRAINED = Fitted([decoder(seed=s, optim__steps=300, optim__batch_size=32, model__d_model=24) for s in (0, 1)])
+TRAINED = Fitted([decoder(seed=s, optim__steps=150, optim__batch_size=32, model__d_model=24) for s in (0, 1)])
 
 
 def test_a_small_model_learns_the_order_of_trained_pairs_in_new_layouts():

@@ -2,94 +2,15 @@
 
 import pytest
 import torch
-from torch import nn
-from torch.nn import functional as F
 
-from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.model.blocks import rotary_table, rotate, rotations
 from lrsym.testbed.model.encoder import encode
 from lrsym.testbed.training.dropout import Dropout
 from lrsym.testbed.training.training import fit
 from lrsym.vocabulary import SCORE_TERMS
-from tests.small_trials import CPU, Fitted, assert_same_weights, noisy_model, small
-
-VARIANTS = {
-    "two blocks": {"model__vision_blocks": 2, "model__text_blocks": 3},
-    "repeats": {"model__text_blocks": 2, "model__repeats": 2},
-    "mlp": {"model__d_mlp": 17},
-    "pre": {"model__layer_norm": "pre"},
-    "post": {"model__layer_norm": "post"},
-    "full, pre": {
-        "model__vision_blocks": 2, "model__text_blocks": 2, "model__repeats": 2, "model__d_mlp": 17,
-        "model__layer_norm": "pre",
-    },
-    "full, post": {
-        "model__vision_blocks": 2, "model__text_blocks": 2, "model__repeats": 2, "model__d_mlp": 17,
-        "model__layer_norm": "post",
-    },
-    "rotary": {"model__positions": "rotary", "model__init_position_std": 0.0},
-    "rotary, deep": {
-        "model__positions": "rotary", "model__init_position_std": 0.0, "model__vision_blocks": 2,
-        "model__text_blocks": 2,
-    },
-}  # fmt: skip
-
-
-class OracleBlock(nn.Module):
-    """Attention and MLP over whole sequences, from nn.Linear and nn.LayerNorm; parameters of one member."""
-
-    def __init__(self, weights, shape):
-        super().__init__()
-        self.shape, self.weights = shape, weights
-
-    def linear(self, name, x, bias=True):
-        return F.linear(x, self.weights[f"{name}_weight"].T, self.weights.get(f"{name}_bias") if bias else None)
-
-    def norm(self, name, x):
-        return F.layer_norm(x, x.shape[-1:], self.weights[f"{name}_norm_gain"], self.weights[f"{name}_norm_bias"])
-
-    def attention(self, x):
-        heads = [self.linear(name, x).chunk(self.shape.n_heads, dim=-1) for name in ("query", "key", "value")]
-        mask = torch.full((x.shape[1], x.shape[1]), -torch.inf, dtype=x.dtype).triu(1) if self.shape.causal else 0
-        mixed = []
-        for q, k, v in zip(*heads, strict=True):
-            if self.shape.rotary:
-                q, k = turned(q), turned(k)
-            mixed.append((q @ k.mT / q.shape[-1] ** 0.5 + mask).softmax(-1) @ v)
-        return self.linear("output", torch.cat(mixed, dim=-1))
-
-    def mlp(self, x):
-        return self.linear("mlp_out", F.gelu(self.linear("mlp_in", x)))
-
-    def forward(self, x):
-        for name, part in (("attention", self.attention), *([("mlp", self.mlp)] if self.shape.d_mlp else [])):
-            if self.shape.norm == "pre":
-                x = x + part(self.norm(name, x))
-            elif self.shape.norm == "post":
-                x = self.norm(name, x + part(x))
-            else:
-                x = x + part(x)
-        return x
-
-
-def turned(x):
-    """Rotary positions by complex numbers."""
-    n, width = x.shape[-2:]
-    angle = torch.arange(n, dtype=x.dtype)[:, None] * 10_000.0 ** (-torch.arange(0, width, 2, dtype=x.dtype) / width)
-    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
-    return torch.view_as_real(pairs * torch.polar(torch.ones_like(angle), angle)).flatten(-2)
-
-
-def through_blocks(x, weights, shape):
-    """The stream of one member behind the last block, its last norm included; `weights` by name."""
-    for _ in range(shape.repeats):
-        for number in range(shape.blocks):
-            prefix = f"block{number}." if number else ""
-            mine = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
-            x = OracleBlock(mine, shape)(x)
-    if shape.norm == "pre":
-        x = F.layer_norm(x, x.shape[-1:], weights["last_norm_gain"], weights["last_norm_bias"])
-    return x
+from tests.fitted import CPU, VARIANTS, Fitted, assert_same_weights, noisy_pack, vision
+from tests.small_trials import small
+from tests.textbook import through_blocks
 
 
 def oracle(weights, shape, tokens, scale):
@@ -99,23 +20,9 @@ def oracle(weights, shape, tokens, scale):
     return x[:, shape.readout] @ weights["projection"] if shape.projected else x[:, shape.readout]
 
 
-def pack(dtype=torch.float32, **changes):
-    """The model of two trials with random weights, and their data."""
-    trials = [small(seed=s, model__embedding_scale=1.0 + s, **CHANGED | changes) for s in range(2)]
-    return noisy_model(trials, dtype=dtype), PackData.of(trials, device=CPU)
-
-
-def vision(model):
-    """The vision encoder of a pack, as the functions of one encoder take it."""
-    return model.weights["vision"], model.shape.vision, model.embedding_scale
-
-
-CHANGED = {"model__init_weight_gain": 1.5}
-
-
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_embeddings_and_gradients_agree_with_plain_modules(variant):
-    model, data = pack(torch.float64, **VARIANTS[variant])  # so that rounding hides nothing
+    model, data = noisy_pack(torch.float64, **VARIANTS[variant])  # so that rounding hides nothing
     scale = model.embedding_scale
     for shape, tokens in ((model.shape.vision, data.scenes), (model.shape.text, data.captions)):
         weights = {name: weight.requires_grad_() for name, weight in model.weights[shape.name].items()}
@@ -134,7 +41,7 @@ def test_embeddings_and_gradients_agree_with_plain_modules(variant):
 @pytest.mark.parametrize("variant", ["two blocks", "mlp", "post", "repeats"])
 def test_every_term_left_out_of_the_first_block_is_left_out_of_its_logits(variant):
     """With all six terms gone the first block attends evenly; with all but one gone, by that one."""
-    model, data = pack(**VARIANTS[variant])
+    model, data = noisy_pack(**VARIANTS[variant])
     weights, shape, scale = vision(model)
     _, (attention, *_) = encode(weights, shape, data.scenes, scale=scale, left_out=tuple(SCORE_TERMS))
     torch.testing.assert_close(attention, torch.full_like(attention, 1 / shape.length))
@@ -153,7 +60,7 @@ def test_every_term_left_out_of_the_first_block_is_left_out_of_its_logits(varian
 
 
 def test_leaving_a_term_out_of_a_block_that_has_none_is_refused():
-    model, data = pack(**VARIANTS["pre"])
+    model, data = noisy_pack(**VARIANTS["pre"])
     weights, shape, scale = vision(model)
     with pytest.raises(ValueError, match="has no term EP to leave out; it has none"):
         encode(weights, shape, data.scenes, scale=scale, left_out=("EP",))
@@ -161,7 +68,7 @@ def test_leaving_a_term_out_of_a_block_that_has_none_is_refused():
 
 @pytest.mark.parametrize("changes", [{}, {"model__layer_norm": "pre"}], ids=["bare", "pre"])
 def test_what_turning_adds_is_what_is_missing_without_it(changes):
-    model, data = pack(**VARIANTS["rotary"] | changes)
+    model, data = noisy_pack(**VARIANTS["rotary"] | changes)
     weights, shape, scale = vision(model)
     (with_, without), table = (
         (encode(weights, shape, data.scenes, scale=scale, left_out=left)[1][0][:, :, :, 0].log() for left in ((), "R")),
@@ -184,7 +91,7 @@ def test_rotary_scores_depend_on_the_distance_alone():
     assert scores.diagonal(1)[0] != pytest.approx(scores.diagonal(2)[0].item(), abs=1e-3)
 
 
-FULL = VARIANTS["full, pre"] | {"model__dropout": 0.25, "optim__steps": 20}
+FULL = VARIANTS["full, pre"] | {"model__dropout": 0.25, "optim__steps": 8}
 
 
 def test_a_deep_member_with_dropout_trains_the_same_alone_and_in_a_pack():

@@ -8,7 +8,8 @@ from lrsym.testbed.model.encoder import encode
 from lrsym.testbed.model.scores import QUERY_COMPONENTS, score_tables, sum_terms
 from lrsym.testbed.training.contrastive import contrastive_loss
 from lrsym.testbed.training.training import batch_loss
-from tests.small_trials import CPU, noisy_model, small
+from tests.fitted import CPU, noisy_model
+from tests.small_trials import small
 from tests.textbook import TextbookClip
 
 BIASES = {"model__init_weight_gain": 1.5}

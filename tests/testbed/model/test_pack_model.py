@@ -5,7 +5,8 @@ import torch
 
 from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.model.shape import ModelShape
-from tests.small_trials import assert_same_weights, small
+from tests.fitted import assert_same_weights
+from tests.small_trials import small
 
 # Sizes that cannot be taken for each other: 5 members, 7 labels, 11 pixels, width 26 in 2 heads, MLP of 17.
 SIZES = {"scenes__n_positions": 11, "model__d_model": 26, "model__n_heads": 2, "model__d_mlp": 17}

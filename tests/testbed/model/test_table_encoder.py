@@ -12,7 +12,8 @@ from lrsym.testbed.model.table_block import TRAINED, Tables
 from lrsym.testbed.model.table_encoder import HeadsFirst, RowsFirst, TableEncoder, read_out
 from lrsym.testbed.training.contrastive import contrastive_loss
 from lrsym.testbed.training.training import batch_loss
-from tests.small_trials import CPU, noisy_model, small
+from tests.fitted import CPU, noisy_model
+from tests.small_trials import small
 
 
 def doubles(shape):

@@ -1,6 +1,4 @@
 import itertools
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -15,7 +13,8 @@ from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.contrastive import MAX_LOG_SCALE
 from lrsym.testbed.training.optim import AdamW
 from lrsym.testbed.training.training import fit
-from tests.small_trials import CPU, SMALL, Fitted, assert_same_weights, small
+from tests.fitted import CPU, Fitted, assert_same_weights
+from tests.small_trials import SMALL, small
 from tests.textbook import TextbookClip
 
 VARIED = [
@@ -152,15 +151,6 @@ def test_a_step_of_the_optimiser_asks_the_device_for_nothing():
         optimiser.step([torch.ones(2, 3), torch.ones(2)], number=torch.tensor(2))
     assert seen.count("aten._fused_adamw_.tensor_lr") == 4
     assert "aten._local_scalar_dense.default" not in seen
-
-
-def test_training_does_not_import_the_compiler_of_torch():
-    """A second of every worker's start."""
-    code = (
-        "import sys; from tests.small_trials import *; Fitted([small(seed=0), small(seed=1)])\n"
-        "assert 'torch' in sys.modules and 'torch._dynamo' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_log_of_the_logit_scale_is_not_decayed_and_stays_below_its_clamp():
