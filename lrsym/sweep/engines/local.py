@@ -12,7 +12,7 @@ from lrsym.sweep.execution.queue import PackQueue
 from lrsym.sweep.execution.task import Task, run_task
 from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.workers.pool import WorkerDeath, WorkerPool
-from lrsym.sweep.workers.processes import exit_now, heed_the_driver_alone
+from lrsym.sweep.workers.processes import exit_now
 
 
 def run_local(queue: PackQueue, task: Task, *, workers: int) -> None:
@@ -36,7 +36,6 @@ def run_local(queue: PackQueue, task: Task, *, workers: int) -> None:
 
 def work(connection: Connection, task: Task, number: int) -> None:
     """Be a worker: run the task on pack after pack until the driver closes the connection or is gone."""
-    heed_the_driver_alone()
     task = task.for_worker(number)
     while True:
         try:

@@ -15,7 +15,7 @@ from lrsym.sweep.execution.events import Failure, describe
 from lrsym.sweep.execution.task import TrainTask
 from lrsym.sweep.pilot.measurement import DiskUsage, MeasureRequest, Timing
 from lrsym.sweep.planning.pack import Pack
-from lrsym.sweep.workers.processes import heed_the_driver_alone, select_device
+from lrsym.sweep.workers.processes import select_device
 
 CHUNK_SECONDS = 0.08
 """About how long the steps run that are timed together: long enough for the clock, short enough to have several."""
@@ -35,7 +35,6 @@ def serve(connection: Connection, folder: Path, device: str, threads: int, numbe
 
     Rows that are measured are written below `folder`.
     """
-    heed_the_driver_alone()
     import torch
 
     import lrsym.sweep.execution.train_pack  # noqa: F401  a worker has it loaded before its first pack

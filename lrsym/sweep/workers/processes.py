@@ -27,11 +27,11 @@ def worker_environment(threads: int) -> dict[str, str]:
 def spawn(target: Callable[..., None], *arguments: Any, name: str) -> tuple[BaseProcess, Connection]:
     """Start a fresh process that runs `target(connection, *arguments)`; return it and the driver's connection to it.
 
-    Call it in `stop_signals_blocked`; `target` calls `heed_the_driver_alone` first.
+    It ignores Ctrl-C, which is for the driver to answer, and unwinds at SIGTERM. Call it in `stop_signals_blocked`.
     """
     context = mp.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=target, args=(there, *arguments), name=name, daemon=True)
+    process = context.Process(target=_begin, args=(target, there, *arguments), name=name, daemon=True)
     process.start()
     there.close()
     return process, here
@@ -50,11 +50,8 @@ def stop_signals_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def heed_the_driver_alone() -> None:
-    """Ignore Ctrl-C in this process, make SIGTERM an exception, so that no half-written file is left, and unblock both.
-
-    A worker calls it first: it is the driver that answers Ctrl-C.
-    """
+def _begin(target: Callable[..., None], *arguments: Any) -> None:
+    """Be a worker: make SIGTERM an exception, so that no half-written file is left, and run `target`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def unwind(*_: object) -> NoReturn:
@@ -63,6 +60,7 @@ def heed_the_driver_alone() -> None:
 
     signal.signal(signal.SIGTERM, unwind)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    target(*arguments)
 
 
 def exit_now() -> NoReturn:
