@@ -79,34 +79,23 @@ def test_the_check_sees_a_library_when_it_is_loaded():
     assert imported_along("import json", "import pyarrow") == [set(), {"pyarrow"}]
 
 
-def test_a_store_is_asked_without_pandas_and_a_figure_drawn_without_torch(tmp_path):
+def test_rows_are_asked_drawn_and_judged_without_torch_and_ray_and_the_store_without_pandas(tmp_path):
     train(tmp_path, [small()])
-    ask = (
-        f"from lrsym.results.store.store import Store; s = Store({str(tmp_path)!r}); s.statuses(), s.part_statuses('p')"
-    )
-    pilot = (
-        "from pathlib import Path; from lrsym.sweep.pilot.disk_usage import *\n"
-        f"disk_usage(Path({str(tmp_path)!r}), {pack_of(small()).id!r}, points=3)"
-    )
-    draw = (
-        "import lrsym; from lrsym.results.plots.save import save\n"
-        f"save(lrsym.plot_phase(lrsym.load_trials({str(tmp_path)!r})), Path({str(tmp_path / 'picture')!r}))"
-    )
-    *asked, drawn = imported_along(ask, pilot, draw)
-    assert not {"torch", "ray", "pandas"} & set().union(*asked)
-    assert not {"torch", "ray"} & drawn
+    words = ["lrsym", "claims", "claims/recipe.toml", "--results", "results/reference", "--claim", "GAUGE"]
+    use = {
+        "the store": f"from lrsym.results.store.store import Store; Store({str(tmp_path)!r}).statuses()",
+        "the pilot": "from pathlib import Path; from lrsym.sweep.pilot.disk_usage import *\n"
+        f"disk_usage(Path({str(tmp_path)!r}), {pack_of(small()).id!r}, points=3)",
+        "a figure": "import lrsym; from lrsym.results.plots.save import save\n"
+        f"save(lrsym.plot_phase(lrsym.load_trials({str(tmp_path)!r})), Path({str(tmp_path / 'picture')!r}))",
+        "claims": f"import sys; from lrsym.cli.app import main\n"
+        f"sys.argv = {[*words, '--out', str(tmp_path / 'page.html')]!r}\ntry: main()\nexcept SystemExit: pass",
+    }
+    loaded = dict(zip(use, imported_along(*use.values(), folder=ROOT), strict=True))
+    assert [(name, found) for name, found in loaded.items() if found & {"torch", "ray"}] == []
+    assert "pandas" not in loaded["the pilot"]
+    assert "scipy" in loaded["claims"]
     assert (tmp_path / "picture.png").stat().st_size > 1000
-
-
-def test_claims_are_judged_and_their_page_written_without_torch(tmp_path):
-    words = ["lrsym", "claims", "claims/recipe.toml", "--results", "results/reference", "--claim", "EP"]
-    ask = (
-        f"import sys; from lrsym.cli.app import main; sys.argv = {[*words, '--out', str(tmp_path / 'page.html')]!r}\n"
-        "try: main()\nexcept SystemExit: pass"
-    )
-    (found,) = imported_along(ask, folder=ROOT)
-    assert "scipy" in found
-    assert not {"torch", "ray"} & found
     assert (tmp_path / "page.html").stat().st_size > 10_000
 
 

@@ -131,6 +131,7 @@ def test_a_new_ablation_is_in_its_table(seen):
     assert "EP+PP" in {row["term"] for row in seen["ablations"]}
 
 
+@pytest.mark.slow
 def test_the_tests_that_the_recipes_edit_pass(copy):
     edited = "changing_any_axis or (loop_over_scenes_and_captions and grid) or credit_by_hand"
     told = python(

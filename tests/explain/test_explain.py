@@ -224,10 +224,13 @@ def test_a_trial_without_pairs_to_ask_has_a_page_without_ablations(tmp_path, spe
     "kind",
     [
         {"scenes__n_rows": 3, "scenes__captions": "left+above", "scenes__n_objects": 3, "model__n_heads": 1},
-        {
-            "scenes__captions": "both", "scenes__n_heldout_labels": 0, "model__text_blocks": 2, "model__repeats": 2,
-            "model__n_heads": 1,
-        },
+        pytest.param(
+            {
+                "scenes__captions": "both", "scenes__n_heldout_labels": 0, "model__text_blocks": 2, "model__repeats": 2,
+                "model__n_heads": 1,
+            },
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["grid", "both"],
 )  # fmt: skip

@@ -177,11 +177,16 @@ def damaged(content, damage):
 @pytest.mark.parametrize(
     "damage", ["cut in its header", "cut in its tensors", "empty", "of foreign bytes", "without metadata"]
 )
-def test_a_damaged_checkpoint_is_not_used(tmp_path, damage, whole):
+def test_a_damaged_checkpoint_is_not_used(tmp_path, damage):
     trials = pack()
     path = tmp_path / stopped(trials, tmp_path, after=4).name
     path.write_bytes(damaged(path.read_bytes(), damage))
     assert CheckpointFile(tmp_path, pack_of(*trials)).load(device="cpu") is None
+
+
+def test_a_pack_whose_checkpoint_is_damaged_starts_afresh(tmp_path, whole):
+    trials = pack()
+    (tmp_path / stopped(trials, tmp_path, after=4).name).write_bytes(b"")
     assert rows(tables_of(trials, CheckpointFile(tmp_path, pack_of(*trials)))) == whole
 
 
