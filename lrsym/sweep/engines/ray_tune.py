@@ -242,11 +242,11 @@ def _ray(workers: int, task: Task) -> Iterator[None]:
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # it would print the death of each worker
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own in its place, which aborts
-    try:
-        with contextlib.redirect_stdout(sys.stderr):  # a thread of Ray's prints that a worker died
+    with contextlib.redirect_stdout(sys.stderr):  # Ray prints that a worker died: one of its threads, and shutdown
+        try:
             yield
-    finally:
-        ray.shutdown()
+        finally:
+            ray.shutdown()
 
 
 def _gpu_share(workers: int) -> float:

@@ -106,7 +106,11 @@ def test_a_killed_driver_loses_no_finished_pack_and_the_same_command_goes_on(tmp
 
 @pytest.mark.parametrize(
     ("signals", "code"),
-    [([signal.SIGTERM], 143), ([signal.SIGINT], 130), pytest.param([signal.SIGINT] * 2, 130, marks=pytest.mark.slow)],
+    [
+        ([signal.SIGTERM], 143),
+        pytest.param([signal.SIGINT], 130, marks=pytest.mark.slow),
+        pytest.param([signal.SIGINT] * 2, 130, marks=pytest.mark.slow),
+    ],
     ids=["sigterm", "ctrl_c", "ctrl_c_twice"],
 )
 def test_a_signal_keeps_what_is_done_and_leaves_no_process(tmp_path, engine, signals, code):
