@@ -16,4 +16,4 @@ def test_the_version_is_the_one_of_the_installed_package():
 
 def test_a_name_that_is_not_there_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'lod_trials'"):
-        _ = lrsym.lod_trials  # type: ignore
+        _ = lrsym.lod_trials  # pyright: ignore[reportAttributeAccessIssue]  misspelt: that is the test
