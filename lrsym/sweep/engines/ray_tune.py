@@ -40,6 +40,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 import ray
 from ray import tune
 from ray.tune.search import Searcher
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 REPORT_SECONDS = 2.0
 """`tune.report` blocks the trial for milliseconds, so progress is reported no more often than this."""
@@ -53,8 +54,7 @@ def run_ray(queue: PackQueue, task: Task, *, workers: int) -> None:
     """
     os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(2 * workers))
     with _ray(workers, task), _tune_folder(task) as folder:
-        board = PackBoard.remote()  # pyright: ignore[reportAttributeAccessIssue]
-        listener = QueueCallback(queue)
+        board, listener = start_board(), QueueCallback(queue)
         resources = {"cpu": task.threads, "gpu": _gpu_share(workers) if task.device == "cuda" else 0}
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(run_pack_task, board=board, task=task), resources),
@@ -97,6 +97,13 @@ class PackBoard:
         return self._packs[pack_id]
 
 
+def start_board() -> Any:
+    """Return the handle of a new board on the driver's node: lost only with the driver, whichever other node is."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    actor: Any = PackBoard  # Ray's decorator has no type
+    return actor.options(scheduling_strategy=here).remote()
+
+
 class QueueSearcher(Searcher):
     """Gives Tune the packs of a queue, one when it has a slot for it."""
 
@@ -107,6 +114,7 @@ class QueueSearcher(Searcher):
     def __reduce__(self) -> tuple[Any, ...]:
         return QueueSearcher, (None, None)  # Tune pickles its set-up for a restore that we never do
 
+    # Tune's own annotation leaves out the text that says that nothing will come.
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the next pack as the configuration of a Tune trial; None where there is none now."""
         assert self._queue is not None

@@ -121,6 +121,23 @@ def test_a_sweep_that_loses_a_node_has_every_row_exactly_once(tmp_path: Path, mo
     assert finished == {pack.id for pack in plan.packs}
 
 
+@pytest.mark.slow
+@pytest.mark.ray
+def test_what_hands_out_packs_lies_on_the_drivers_node(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    from lrsym.sweep.engines.ray_tune import start_board
+
+    with _Cluster():
+        import ray
+
+        def node_of(actor: Any) -> str:
+            return ray.get_runtime_context().get_node_id()
+
+        boards = [start_board() for _ in range(6)]  # where Ray is free to choose, it spreads them
+        nodes = set(ray.get([board.__ray_call__.remote(node_of) for board in boards]))
+        assert nodes == {ray.get_runtime_context().get_node_id()}
+
+
 class _Cluster:
     """A head without CPUs and two workers with one each, on this machine."""
 
