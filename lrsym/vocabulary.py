@@ -98,6 +98,20 @@ STATUSES = {
 FINAL_STATUSES = ("done", "diverged")
 """Statuses that are results and final; the others are infrastructure and are retried."""
 
+ORIGINS = {
+    "asked": "chosen and trained, part of the budget",
+    "repeated": "a cell that the search has asked for before, or whose rows were there; answered from them",
+    "reused": "finished trials of any sweep, told to the sampler before it was asked",
+}
+"""Where a suggestion comes from."""
+
+SUGGESTION_STATES = {
+    "running": "asked for, its outcome is not known yet",
+    "complete": "its objective is known",
+    "failed": "its trials have no objective: they diverged or failed",
+}
+"""How a suggestion stands."""
+
 PHASES = {
     "confusion": "train below the threshold",
     "memorisation": "train reaches it, held-out layouts of seen pairs do not",

@@ -16,11 +16,9 @@ Tables = Mapping[str, pl.DataFrame]
 
 def read_tables(root: str, trials: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Return every table of the store at `root`, its rows those of `trials`, which are rows of the table trials."""
-    tables = {}
-    for name, table in TABLES.items():
-        key = "trial_id" if "trial_id" in table.key else "run_id"
-        tables[name] = load(root, name).join(trials.lazy().select(key).unique(), on=key, how="semi").collect()
-    return tables
+    tables = {name: load(root, name, trial_ids=trials["trial_id"]) for name in TABLES}
+    tables["runs"] = tables["runs"].join(trials.lazy().select("run_id").unique(), on="run_id", how="semi")
+    return {name: table.collect() for name, table in tables.items()}
 
 
 def query_values(sql: str, tables: Tables) -> tuple[list[float], int]:

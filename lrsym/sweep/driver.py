@@ -15,6 +15,7 @@ from typing import Protocol
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from lrsym.sweep.execution.checkpoint import list_checkpoints, remove_stale_checkpoints
+from lrsym.sweep.execution.pack_source import PackSource, PlannedPacks
 from lrsym.sweep.execution.progress import Display
 from lrsym.sweep.execution.provenance import run_row
 from lrsym.sweep.execution.queue import Listener, PackQueue
@@ -95,13 +96,15 @@ def run(
     store: Store,
     settings: Settings,
     *,
+    source: PackSource | None = None,
     make_task: Callable[[Store, str, Settings], Task] = TrainTask.of,
     listener: Listener | None = None,
 ) -> Outcome:
     """Train what `plan` holds. After SIGINT or SIGTERM finished packs are kept and `stopped_by` is set.
 
-    `make_task` gives what workers do with a pack, from the store, the run's id and the settings; `listener` gets every
-    event after the display. Raises UsageError where rows cannot be written, and where the engine cannot start.
+    With a `source` the packs come from there, and `plan` only says how much is expected. `make_task` gives what workers
+    do with a pack, from the store, the run's id and the settings; `listener` gets every event after the display.
+    Raises UsageError where rows cannot be written, and where the engine cannot start.
     """
     started_at, run_id = datetime.now(UTC), uuid.uuid4().hex[:16]
     store.remove_stale_temp_files()
@@ -109,7 +112,8 @@ def run(
     row = run_row(plan, settings, run_id=run_id, started_at=started_at)
     _write_run(store, row)
     task, display, stopped_by = make_task(store, run_id, settings), Display(plan.packs), None
-    queue = PackQueue(plan.packs, recorder=task, listeners=[display.update, *([listener] if listener else [])])
+    listeners = [display.update, *([listener] if listener else [])]
+    queue = PackQueue(source or PlannedPacks(plan.packs), recorder=task, listeners=listeners)
     with _stop_signals() as received:
         try:
             with display:

@@ -17,11 +17,7 @@ def query(root: str, sql: str, *, trial_ids: Sequence[str] | None = None) -> pl.
     no results, where polars refuses the query, and for any statement that gives no table.
     """
     require_results(root)
-    tables = {
-        name: load(root, name, trial_ids=trial_ids if "trial_id" in table.key else None)
-        for name, table in TABLES.items()
-    }
-    return query_tables(sql, tables)
+    return query_tables(sql, {name: load(root, name, trial_ids=trial_ids) for name in TABLES})
 
 
 def query_tables(sql: str, tables: Mapping[str, pl.DataFrame | pl.LazyFrame]) -> pl.DataFrame:

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from lrsym.config.axes import Axis, axes
-from lrsym.vocabulary import MEASURES, METRICS, SCORE_TERMS, SPLITS, STATUSES
+from lrsym.vocabulary import MEASURES, METRICS, ORIGINS, SCORE_TERMS, SPLITS, STATUSES, SUGGESTION_STATES
 
 SCHEMA_VERSION = 1
 
@@ -208,6 +208,41 @@ TABLES = {
                 Column("head", _INT, "", "Attention head, from 0; null as block."),
                 Column("measure", _TEXT, "", "Which number."),
                 Column("value", _FLOAT, "logit or 0..1 or -1..1", "The number; logits for std_ and delta_."),
+            ),
+        ),
+        Table(
+            "suggestions",
+            "What searches and refinements chose to train, in which order, and what came of it. A search goes on from "
+            "these rows.",
+            ("search", "number"),
+            (
+                Column("search", _TEXT, "", "Identity of the search: what it asks for and how, but not its budget."),
+                Column("sweep", _TEXT, "", "Name of its sweep file."),
+                Column(
+                    "number",
+                    _INT,
+                    "",
+                    "Place in the order of asking, from 0; below 0 for cells that other sweeps left.",
+                ),
+                Column("batch", _INT, "", "Suggestions of one batch were asked for together; null below 0."),
+                Column("origin", _TEXT, "", f"One of {', '.join(ORIGINS)}."),
+                Column("state", _TEXT, "", f"One of {', '.join(SUGGESTION_STATES)}."),
+                Column("values", _TEXT, "", "The cell's values on the axes of the search, as JSON by dotted key."),
+                Column("trial_ids", pa.list_(_TEXT), "", "The cell's replicates."),
+                Column(
+                    "asked_values", _TEXT, "", "What the sampler had asked for, where no trial can be it; else null."
+                ),
+                Column("objective", pa.list_(_FLOAT), "", "What was maximised or minimised; null unless complete."),
+                Column(
+                    "intermediate",
+                    pa.list_(pa.list_(_FLOAT)),
+                    "0..1",
+                    "The objective's accuracy by evaluation, then by replicate; null where no rule stops trials.",
+                ),
+                Column("pending", pa.list_(_INT), "", "Earlier numbers whose outcome the sampler did not know."),
+                Column("budget", _INT, "cells", "Cells that the search was to train when this was asked for."),
+                Column("asked_at", _TIME, "UTC", "When it was chosen."),
+                Column("told_at", _TIME, "UTC", "When its outcome was known; null while it is running."),
             ),
         ),
         Table(

@@ -62,6 +62,10 @@ class Store:
         if table == "runs":
             runs = self._parts("runs").sort("finished_at", "part", nulls_last=False)
             return runs.unique("run_id", keep="last", maintain_order=True).drop("part")
+        if table == "suggestions":
+            known = pl.col("state") != "running"
+            rows = self._parts(table).sort("search", "number", known, "told_at", "part", nulls_last=False)
+            return rows.unique(TABLES[table].key, keep="last", maintain_order=True).drop("part")
         best = _best_attempts(self._parts("trials"))
         if table == "trials":
             return best.drop("part")
@@ -128,9 +132,17 @@ def load_trials(root: str | Path = "results", *, trial_ids: Iterable[str] | None
 
 
 def load(root: str | Path, table: str, *, trial_ids: Iterable[str] | None = None) -> pl.LazyFrame:
-    """Return any table of the store at `root`, only `trial_ids` where given; see docs/columns.md."""
+    """Return any table of the store at `root`, only rows of `trial_ids` where given; see docs/columns.md.
+
+    Of suggestions these are the ones that chose any of the trials; runs has rows of no trial and stays whole.
+    """
     frame = Store(str(root)).scan(table)
-    return frame if trial_ids is None else frame.filter(pl.col("trial_id").is_in(list(trial_ids)))
+    if trial_ids is None or table == "runs":
+        return frame
+    wanted = pl.Series(trial_ids if isinstance(trial_ids, pl.Series) else list(trial_ids), dtype=pl.String).implode()
+    if table == "suggestions":
+        return frame.filter(pl.col("trial_ids").list.eval(pl.element().is_in(wanted)).list.any())
+    return frame.filter(pl.col("trial_id").is_in(wanted))
 
 
 def _part_file(table: str, part: str) -> str:

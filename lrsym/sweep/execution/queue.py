@@ -4,11 +4,12 @@ Engines only start workers, hand out what `next` gives, and pass on what they re
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from lrsym.errors import UsageError
 from lrsym.sweep.execution.events import Failure, PackEvent
+from lrsym.sweep.execution.pack_source import PackSource
 from lrsym.sweep.planning.pack import Pack
 
 MAX_RETRIES = 2
@@ -30,36 +31,37 @@ class Recorder(Protocol):
 
 
 class PackQueue:
-    """Packs to train, with how often each was tried.
+    """The packs of a source, with how often each was tried.
 
     A pack whose worker dies is tried MAX_RETRIES times again. One that still kills its worker, or is too large for the
     memory, is halved until the trial to blame is alone; only that one is recorded as failed. `listeners` get each
     event that counts. Raises UsageError where rows cannot be written.
     """
 
-    def __init__(self, packs: Iterable[Pack], *, recorder: Recorder, listeners: Sequence[Listener] = ()) -> None:
-        self._planned: Iterator[Pack] = iter(packs)
-        self._upcoming = next(self._planned, None)
+    def __init__(self, source: PackSource, *, recorder: Recorder, listeners: Sequence[Listener] = ()) -> None:
+        self._source = source
         self._again: deque[Pack] = deque()
         self._deaths: dict[str, int] = {}
         self._training: dict[str, Pack] = {}
         self._recorder, self._listeners = recorder, listeners
 
     def next(self) -> Pack | None:
-        """Return the pack to train next; None where there is none now. The caller starts it."""
-        if self._upcoming is not None:
-            pack, self._upcoming = self._upcoming, next(self._planned, None)
-        elif self._again:
+        """Return the pack to train next, those to try again behind the others; None where there is none now."""
+        try:
+            pack = self._source.next()
+        except OSError as error:
+            raise _unwritable(str(error)) from error
+        if pack is None:
+            if not self._again:
+                return None
             pack = self._again.popleft()
-        else:
-            return None
         self._training[pack.id] = pack
         return pack
 
     @property
     def finished(self) -> bool:
         """Whether every pack has ended."""
-        return self._upcoming is None and not self._again and not self._training
+        return self._source.exhausted and not self._again and not self._training
 
     def on_event(self, event: PackEvent) -> None:
         """Take in what a worker reports.
@@ -73,8 +75,6 @@ class PackQueue:
         if event.failure is not None:
             self._fail(pack, event.failure, splits=event.failure.status == "out_of_memory")
             return
-        if event.statuses is not None:
-            del self._training[pack.id]
         self._notify(pack, event)
 
     def on_death(self, pack_id: str, reason: str) -> None:
@@ -100,7 +100,6 @@ class PackQueue:
             statuses = self._recorder.record_failure(pack, failure)
         except OSError as error:
             raise _unwritable(str(error)) from error
-        del self._training[pack.id]
         self._notify(pack, PackEvent(pack.id, 1.0, statuses))
 
     def _try_again(self, pack: Pack, packs: Sequence[Pack]) -> None:
@@ -109,6 +108,12 @@ class PackQueue:
         self._notify(pack, PackEvent(pack.id, 0.0))
 
     def _notify(self, pack: Pack, event: PackEvent) -> None:
+        if event.statuses is not None:
+            del self._training[pack.id]
+            try:
+                self._source.on_end(pack, event.statuses)
+            except OSError as error:
+                raise _unwritable(str(error)) from error
         for listener in self._listeners:
             listener(pack, event)
 

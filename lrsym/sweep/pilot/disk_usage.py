@@ -23,7 +23,7 @@ def disk_usage(root: Path, part: str, *, points: int) -> DiskUsage:
     with the values of the short training, many of them alike, and once with every value different: real curves
     compress to something between.
     """
-    paths = {name: root / name / f"{part}.parquet" for name in TABLES if name != "runs"}
+    paths = {name: root / name / f"{part}.parquet" for name in TABLES}
     tables = {name: pq.ParquetFile(path).read() for name, path in paths.items() if path.exists()}
     ids = tables["trials"]["trial_id"].to_pylist()
     curves = _repeated(tables.pop("curves"), points)

@@ -238,3 +238,27 @@ def test_lists_may_be_null_or_empty():
 def test_a_row_with_a_column_that_the_table_lacks_is_refused():
     with pytest.raises(ValueError, match="has no column colour"):
         TABLES["trials"].build([{"trial_id": "x", "colour": "red"}])
+
+
+def suggestion(number, state, *, told=None, **values):
+    at = None if told is None else datetime(2026, 1, 1, hour=told, tzinfo=UTC)
+    return {"search": "s", "number": number, "state": state, "told_at": at, **values}
+
+
+def test_a_suggestion_has_one_row_and_its_outcome_wins_in_any_order_of_arrival(tmp_path):
+    store, table = Store(tmp_path), TABLES["suggestions"]
+    outcome = suggestion(0, "complete", told=1, objective=[0.5, 0.1], intermediate=[[0.1, 0.2], [0.3, 0.4]])
+    store.write("b", {"suggestions": table.build([outcome])})
+    store.write("a", {"suggestions": table.build([suggestion(0, "running"), suggestion(1, "running")])})
+    store.write("c", {"suggestions": table.build([suggestion(0, "running")])})
+    for _ in range(2):
+        rows = store.scan("suggestions").select("number", "state", "objective", "intermediate").collect().rows()
+        assert rows == [(0, "complete", [0.5, 0.1], [[0.1, 0.2], [0.3, 0.4]]), (1, "running", None, None)]
+        store.compact()
+
+
+def test_suggestions_are_found_by_the_trials_that_they_chose(tmp_path):
+    rows = [suggestion(n, "running", trial_ids=ids) for n, ids in enumerate([["a", "b"], ["c"], None])]
+    Store(tmp_path).write("p", {"suggestions": TABLES["suggestions"].build(rows)})
+    assert load(tmp_path, "suggestions", trial_ids=["b", "x"]).collect()["number"].to_list() == [0]
+    assert load(tmp_path, "suggestions", trial_ids=[]).collect().is_empty()

@@ -14,6 +14,7 @@ import yaml
 from lrsym.cli.app import app
 from lrsym.results.store.store import Store
 from lrsym.sweep.execution.events import PackEvent
+from lrsym.sweep.execution.pack_source import PlannedPacks
 from lrsym.sweep.execution.queue import PackQueue
 from lrsym.sweep.execution.task import TrainTask
 from lrsym.sweep.planning.pack import Pack
@@ -112,7 +113,7 @@ def test_a_sweep_that_loses_a_node_has_every_row_exactly_once(tmp_path: Path, mo
             if len(finished) == 2 and not cluster.lost:
                 cluster.replace_a_busy_node()
 
-        run_ray(PackQueue(plan.packs, recorder=task, listeners=[listen]), task, workers=2)
+        run_ray(PackQueue(PlannedPacks(plan.packs), recorder=task, listeners=[listen]), task, workers=2)
         assert cluster.lost
 
     on_disk = pl.read_parquet(store.files.uri("trials/*.parquet"))

@@ -6,6 +6,7 @@ import pytest
 
 from lrsym.errors import UsageError
 from lrsym.sweep.execution.events import Failure, PackEvent
+from lrsym.sweep.execution.pack_source import PlannedPacks
 from lrsym.sweep.execution.queue import MAX_RETRIES, PackQueue
 from tests.small_trials import pack_of, small
 
@@ -40,7 +41,9 @@ def heard():
 
 @pytest.fixture
 def queue(recorder, heard):
-    return PackQueue([PACK, OTHER], recorder=recorder, listeners=[lambda pack, event: heard.append((pack, event))])
+    return PackQueue(
+        PlannedPacks([PACK, OTHER]), recorder=recorder, listeners=[lambda pack, event: heard.append((pack, event))]
+    )
 
 
 def done(pack):
@@ -57,12 +60,67 @@ def test_packs_come_in_order_and_all_is_over_when_each_has_ended(queue):
 
 
 def test_a_queue_without_packs_is_finished(recorder):
-    assert PackQueue([], recorder=recorder).finished
+    assert PackQueue(PlannedPacks([]), recorder=recorder).finished
 
 
 def test_a_queue_that_was_not_asked_to_its_end_is_not_finished(queue):
     queue.on_event(done(queue.next()))
     assert not queue.finished
+
+
+class MadeUpSource:
+    """Gives another pack once the first has ended; fails where it is told to."""
+
+    def __init__(self):
+        self.packs, self.ended, self.broken = [PACK], [], False
+
+    def next(self):
+        if self.broken:
+            raise OSError(28, "No space left", "file")
+        return self.packs.pop() if self.packs else None
+
+    @property
+    def exhausted(self):
+        return not self.packs and bool(self.ended)
+
+    def on_end(self, pack, statuses):
+        if self.broken:
+            raise OSError(28, "No space left", "file")
+        self.packs += [OTHER] if pack == PACK else []
+        self.ended.append((pack, statuses))
+
+
+def test_a_source_learns_how_packs_end_before_it_is_asked_for_more(recorder):
+    source = MadeUpSource()
+    queue = PackQueue(source, recorder=recorder)
+    assert [queue.next(), queue.next()] == [PACK, None]
+    assert not queue.finished
+    queue.on_event(done(PACK))
+    assert queue.next() == OTHER
+    queue.on_event(PackEvent(OTHER.id, 1.0, failure=Failure("timeout", "why")))
+    assert source.ended == [(PACK, Counter(done=4)), (OTHER, Counter(timeout=1))]
+    assert queue.finished
+
+
+def test_a_source_learns_how_each_half_of_a_split_pack_ends(recorder):
+    source = MadeUpSource()
+    queue = PackQueue(source, recorder=recorder)
+    queue.on_event(PackEvent(queue.next().id, 1.0, failure=Failure("out_of_memory", "no room")))
+    for half in PACK.halves():
+        assert queue.next() == half
+        queue.on_event(done(half))
+    assert [pack for pack, _ in source.ended] == [*PACK.halves()]
+
+
+@pytest.mark.parametrize("broken_before", [True, False])
+def test_a_source_that_cannot_read_or_write_the_store_ends_the_run(recorder, broken_before):
+    source = MadeUpSource()
+    queue = PackQueue(source, recorder=recorder)
+    if not broken_before:
+        queue.next()
+    source.broken = True
+    with pytest.raises(UsageError, match=r"rows cannot be written: .*No space left"):
+        queue.next() if broken_before else queue.on_event(done(PACK))
 
 
 def test_a_pack_ends_only_once(queue, heard):
