@@ -10,6 +10,7 @@ from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
     from lrsym.sweep.planning.settings import Settings
+    from lrsym.sweep.spec.search import Search
     from lrsym.sweep.spec.sweep_file import Sweep
 
 MAX_NUMBER = 999_999
@@ -45,6 +46,10 @@ Timeout = Annotated[
     float | None,
     typer.Option(help="Seconds after which a pack is stopped and its trials count as failed; by default never."),
 ]
+Budget = Annotated[
+    str | None,
+    typer.Option(help="Cells that a search trains in all, in place of the file's budget; a larger one goes on."),
+]
 SaveWeights = Annotated[
     bool,
     typer.Option(
@@ -55,11 +60,32 @@ SaveWeights = Annotated[
 ]
 
 
-def load_sweep(file: Path) -> "Sweep":
-    """Return the sweep in `file`."""
-    from lrsym.sweep.spec.sweep_file import load
+def load_sweep(file: Path, results: str) -> "Sweep":
+    """Return the sweep in `file`; of a search, the cells that it has chosen in the folder `results`."""
+    from lrsym.sweep.spec.search import Search
+    from lrsym.sweep.spec.sweep_file import load_any
 
-    return load(file)
+    found = load_any(file)
+    if isinstance(found, Search):
+        from lrsym.results.store.store import Store
+        from lrsym.sweep.search.run import searched_sweep
+
+        return searched_sweep(found, Store(results))
+    return found
+
+
+def check_budget(budget: str | None, found: "Sweep | Search") -> int | None:
+    """Return the budget of a search from the command line; raises UsageError where it is none or `found` a grid."""
+    from lrsym.sweep.spec.search import Search
+    from lrsym.sweep.spec.search_table import MAX_BUDGET
+
+    if budget is None:
+        return None
+    if not isinstance(found, Search):
+        raise UsageError(f"--budget is for searches, {found.source} has no [search]; leave it out")
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", budget, flags=re.ASCII) or int(budget) > MAX_BUDGET:
+        raise UsageError(f"--budget must be a number of cells from 1 to {MAX_BUDGET:,}, got {budget}")
+    return int(budget)
 
 
 def resolve(

@@ -2,8 +2,22 @@
 
 from typing import TYPE_CHECKING
 
-from lrsym.cli.options import RESULTS, Device, Engine, File, Json, NoPilot, Pack, Results, Workers, load_sweep, resolve
+from lrsym.cli.options import (
+    RESULTS,
+    Budget,
+    Device,
+    Engine,
+    File,
+    Json,
+    NoPilot,
+    Pack,
+    Results,
+    Workers,
+    check_budget,
+    resolve,
+)
 from lrsym.cli.output import Output, message, sweep_command
+from lrsym.cli.search import show_search_plan
 
 if TYPE_CHECKING:
     from lrsym.sweep.planning.plan import Plan
@@ -17,18 +31,27 @@ def plan(
     device: Device = "auto",
     engine: Engine = "auto",
     no_pilot: NoPilot = False,
+    budget: Budget = None,
     json: Json = False,
 ) -> None:
     """Show what a sweep would train and cost: trials new, done and failed, packs, time, disk, the command to run."""
     from lrsym.results.store.store import Store
     from lrsym.sweep.driver import plan_and_choose
     from lrsym.sweep.pilot.summary import as_data, in_words
+    from lrsym.sweep.spec.search import Search
+    from lrsym.sweep.spec.sweep_file import load_any
 
-    options = {"workers": workers, "pack": pack, "device": device, "engine": engine, "no-pilot": no_pilot}
-    sweep = load_sweep(file)
+    options = {
+        "workers": workers, "pack": pack, "device": device, "engine": engine, "no-pilot": no_pilot, "budget": budget,
+    }  # fmt: skip
+    sweep = load_any(file)
+    n_cells = check_budget(budget, sweep)
     settings = resolve(engine=engine, device=device, workers=workers, pack=pack, pilot=not no_pilot)
     for warning in sweep.warnings:
         message(f"warning: {warning}")
+    if isinstance(sweep, Search):
+        show_search_plan(sweep, Store(results), settings, Output(as_json=json), budget=n_cells, options=options)
+        return
     choice = plan_and_choose(sweep, Store(results), settings, want_cost=True, on_message=message)
     plan, command = choice.plan, sweep_command(file, results, choice, options)
     data = {

@@ -96,7 +96,7 @@ def _draw(
     from lrsym.results.plots.draw import draw
     from lrsym.results.plots.save import picture_name, save
 
-    sweep = load_sweep(file)
+    sweep = load_sweep(file, results)
     chart = draw(kind, sweep, results, where=where, **options)
     if out is not None:
         out = out.with_name(re.sub(r"\.(html|png|vl\.json)$", "", out.name))

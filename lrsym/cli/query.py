@@ -20,5 +20,5 @@ def query(sql: Sql, results: Results = RESULTS, sweep: OfSweep = None, json: Jso
 
     if json and csv:
         raise UsageError("--json and --csv exclude each other; choose one")
-    trial_ids = None if sweep is None else load_sweep(sweep).trial_ids()
+    trial_ids = None if sweep is None else load_sweep(sweep, results).trial_ids()
     Output(as_json=json).table(store_query.query(results, sql, trial_ids=trial_ids), csv=csv)

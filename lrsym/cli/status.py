@@ -13,7 +13,7 @@ def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
     """Show how far a sweep is: its trials by status, and what went wrong."""
     from lrsym.sweep.execution.sweep_status import sweep_status
 
-    sweep = load_sweep(file)
+    sweep = load_sweep(file, results)
     report = sweep_status(sweep, results)
     data = {
         "sweep": sweep.name, "trials": report.trials, "statuses": report.statuses, "missing": report.missing,

@@ -9,6 +9,7 @@ import typer
 from lrsym.cli.errors import FAILED, stopped_code
 from lrsym.cli.options import (
     RESULTS,
+    Budget,
     Device,
     Engine,
     File,
@@ -19,10 +20,11 @@ from lrsym.cli.options import (
     SaveWeights,
     Timeout,
     Workers,
-    load_sweep,
+    check_budget,
     resolve,
 )
 from lrsym.cli.output import Output, command_line, message, sweep_command
+from lrsym.cli.search import run_search
 
 if TYPE_CHECKING:
     from lrsym.sweep.driver import Outcome
@@ -39,23 +41,30 @@ def sweep(
     timeout: Timeout = None,
     no_pilot: NoPilot = False,
     save_weights: SaveWeights = False,
+    budget: Budget = None,
     json: Json = False,
 ) -> None:
-    """Train the trials of a sweep that are new or failed; after a stop, the same command goes on."""
+    """Train the trials of a sweep that are new or failed, or go on with a search; after a stop the same command goes
+    on."""
     from lrsym.results.store.store import Store
     from lrsym.sweep.driver import plan_and_choose, run
-    from lrsym.sweep.execution.progress import retried
     from lrsym.sweep.pilot.summary import in_words
+    from lrsym.sweep.spec.search import Search
+    from lrsym.sweep.spec.sweep_file import load_any
 
     options = {
         "workers": workers, "pack": pack, "device": device, "engine": engine, "timeout": timeout,
-        "no-pilot": no_pilot, "save-weights": save_weights,
+        "no-pilot": no_pilot, "save-weights": save_weights, "budget": budget,
     }  # fmt: skip
-    sweep, store, output = load_sweep(file), Store(results), Output(as_json=json)
+    sweep, store, output = load_any(file), Store(results), Output(as_json=json)
+    n_cells = check_budget(budget, sweep)
     settings = resolve(
         engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot,
         save_weights=save_weights,
     )  # fmt: skip
+    if isinstance(sweep, Search):
+        run_search(sweep, store, settings, output, budget=n_cells, options=options)
+        return
     choice = plan_and_choose(sweep, store, settings, want_cost=False, on_message=message)
     plan = choice.plan
     data = {"sweep": sweep.name, "trials": plan.trials, "reused": plan.done}
@@ -66,6 +75,13 @@ def sweep(
     outcome = run(plan, store, settings)
     data |= {"engine": settings.engine, **_as_data(outcome, choice)}
     output.result(data, _in_words(sweep.name, outcome, choice, file, results, options))
+    exit_by(outcome)
+
+
+def exit_by(outcome: "Outcome") -> None:
+    """Leave with the exit code of a run that was stopped, or had trials that failed."""
+    from lrsym.sweep.execution.progress import retried
+
     if outcome.stopped_by:
         raise typer.Exit(stopped_code(outcome.stopped_by))
     if retried(outcome.statuses):

@@ -227,10 +227,10 @@ TABLES = {
                 Column("batch", _INT, "", "Suggestions of one batch were asked for together; null below 0."),
                 Column("origin", _TEXT, "", f"One of {', '.join(ORIGINS)}."),
                 Column("state", _TEXT, "", f"One of {', '.join(SUGGESTION_STATES)}."),
-                Column("values", _TEXT, "", "The cell's values on the axes of the search, as JSON by dotted key."),
+                Column("point", _TEXT, "", "The cell's values on the axes of the search, as JSON by dotted key."),
                 Column("trial_ids", pa.list_(_TEXT), "", "The cell's replicates."),
                 Column(
-                    "asked_values", _TEXT, "", "What the sampler had asked for, where no trial can be it; else null."
+                    "asked_point", _TEXT, "", "What the sampler had asked for, where no trial can be it; else null."
                 ),
                 Column("objective", pa.list_(_FLOAT), "", "What was maximised or minimised; null unless complete."),
                 Column(

@@ -57,6 +57,16 @@ class Store:
             return Counter()
         return Counter(pl.read_parquet(self.files.uri(name), columns=["status"], glob=False)["status"])
 
+    def read_part(self, table: str, part: str) -> pl.DataFrame:
+        """Return the rows that `part` has in `table`; none where it is not written."""
+        name = _part_file(table, part)
+        empty = TABLES[table].empty
+        if not self.files.exists(name):
+            return empty
+        return pl.read_parquet(self.files.uri(name), glob=False).match_to_schema(
+            empty.schema, missing_columns="insert", extra_columns="ignore"
+        )
+
     def scan(self, table: str) -> pl.LazyFrame:
         """Return the rows of `table`, one attempt for each trial; empty but typed where nothing is written yet."""
         if table == "runs":

@@ -14,7 +14,7 @@ from lrsym.config.model import PRESETS
 from lrsym.config.trial import Trial
 from lrsym.toml_source import fits_64_bits, show, suggest
 
-TOP_KEYS = ("name", "replicates", "seed", "base", "grid", "zip", "exclude")
+TOP_KEYS = ("name", "replicates", "seed", "base", "grid", "zip", "exclude", "search")
 PRESET = Axis(
     section="model", name="preset", type=str, optional=True, default=None, unit="", source="paper",
     sentence="Sets the axes of one of the paper's models", derived="", neutral=None, bounds=" | ".join(PRESETS),
@@ -32,8 +32,8 @@ def show_cell(values: Mapping[str, Any]) -> str:
 
 def table_name(table: str) -> str:
     """Return `table` as it is written in the file."""
-    name, dot, _ = table.partition(".")
-    return f"[[{name}]]" if dot else f"[{name}]"
+    name, _, number = table.partition(".")
+    return f"[[{name}]]" if number.isdigit() else f"[{table}]"
 
 
 def unknown_axis(key: str, *, table: str) -> str:

@@ -1,7 +1,8 @@
 """Sweep files: TOML in, every trial validated, or one message that says which line to change.
 
 `[base]` fixes values, `[grid]` multiplies lists, each `[[zip]]` moves several axes together, each `[[exclude]]`
-leaves out the cells that match all its keys. What is given nowhere takes the default of `lrsym.config.trial`.
+leaves out the cells that match all its keys. `[search]` stands in place of `[grid]` and `[[zip]]`. What is given
+nowhere takes the default of `lrsym.config.trial`.
 """
 
 import re
@@ -11,7 +12,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lrsym.sweep.spec.cells import Cells
-from lrsym.sweep.spec.messages import AXES, SECTIONS, TOP_KEYS
+from lrsym.sweep.spec.messages import AXES, SECTIONS, TOP_KEYS, table_name
+from lrsym.sweep.spec.search import Search
+from lrsym.sweep.spec.search_table import SearchTable, check_search, read_space
 from lrsym.sweep.spec.sweep import Head, Sweep
 from lrsym.sweep.spec.tables import read_design
 from lrsym.toml_source import Rule, TomlSource, read_source, read_toml, rule_of, show, suggest
@@ -55,6 +58,11 @@ class _File(_Table):
         list[dict[str, Any]], Rule("a list of tables", "write [[zip]], in double brackets, above its keys")
     ] = []
     exclude: Annotated[list[dict[str, Any]], Rule("a list of tables", "write [[exclude]], in double brackets")] = []
+    search: Annotated[SearchTable | None, Rule("a table", "write [search] above its keys")] = None
+
+
+_TABLES: dict[str, type[BaseModel]] = {"seed": _Seed, "search": SearchTable}
+"""Tables with keys of their own."""
 
 
 def load(path: str | Path) -> Sweep:
@@ -69,26 +77,65 @@ def load(path: str | Path) -> Sweep:
 def parse(text: str, *, source: str) -> Sweep:
     """Return the sweep that `text` describes; `source` names it in messages.
 
-    Raise UsageError, one message with line, rule, value and remedy, for anything that is not a valid sweep.
+    Raise UsageError, one message with line, rule, value and remedy, for anything that is not a valid sweep; a search
+    is none before it has run.
     """
+    found = parse_any(text, source=source)
+    if isinstance(found, Search):
+        message = "this file is a search: which trials it has is found out as it runs; name a file with [grid]"
+        raise found.source.error("search", message)
+    return found
+
+
+def load_any(path: str | Path) -> Sweep | Search:
+    """Return the sweep or the search in the file at `path`; UsageError as `load`."""
+    source = read_source(Path(path), what="sweep")
+    return parse_any(source.text, source=source.name)
+
+
+def parse_any(text: str, *, source: str) -> Sweep | Search:
+    """Return the sweep or the search that `text` describes; UsageError as `parse`."""
     where = TomlSource(text, name=source)
     file = _validate(where, read_toml(where))
     seeds = range(file.seed.first, file.seed.first + file.replicates)
     if seeds.stop > 2**63:
         message = f"seeds must stay below 2**63, got {file.replicates} from {file.seed.first}; lower first under [seed]"
         raise where.error("seed.first", message)
+    head = _read_head(text)
+    missing = [key for key in _HEAD_KEYS if not getattr(head, key.lower())]
+    warnings = tuple(f"{source}:1: the comment on top lacks a line `# {key}: ...`; add it" for key in missing)
+    if file.search is not None:
+        return _search(where, file, file.search, seeds, head, warnings)
     design = read_design(where, base=file.base, grid=file.grid, zips=file.zip, excludes=file.exclude)
     if (count := design.size * file.replicates) > MAX_TRIALS:
         longest = max(design.factors, key=lambda factor: len(factor.rows))
         message = f"a sweep has at most {MAX_TRIALS:,} trials, this one {count:,} (excluded ones counted); split it"
         raise where.error(design.paths[longest.keys[0]], message)
-    head = _read_head(text)
-    missing = [key for key in _HEAD_KEYS if not getattr(head, key.lower())]
-    warnings = tuple(f"{source}:1: the comment on top lacks a line `# {key}: ...`; add it" for key in missing)
     cells = Cells(design)
     sweep = Sweep(file.name, source, cells, seeds, design.varied, head, warnings)
     cells.check_distinct(sweep.trial_ids()[:: len(seeds)])  # asks for every cell, so that all are validated
     return sweep
+
+
+def _search(
+    where: TomlSource, file: _File, table: SearchTable, seeds: range, head: Head, warnings: tuple[str, ...]
+) -> Search:
+    for key, given in (("grid", file.grid), ("zip", file.zip)):
+        if given:
+            message = (
+                f"{table_name(f'{key}.0') if key == 'zip' else '[grid]'} and [search] cannot stand in one file; make "
+                "two files, which share rows, or move its axes under [search.space]"
+            )
+            raise where.error(key, message)
+    if (count := table.budget * file.replicates) > MAX_TRIALS:
+        message = f"a search has at most {MAX_TRIALS:,} trials, this one {count:,}; lower budget"
+        raise where.error("search.budget", message)
+    space = read_space(where, base=file.base, space=table.space, excludes=file.exclude)
+    check_search(where, table, space, replicates=file.replicates)
+    return Search(
+        file.name, where, space, table.objectives, table.sampler, table.budget, table.seed, table.stop, table.reuse,
+        seeds, head, warnings,
+    )  # fmt: skip
 
 
 def _validate(where: TomlSource, document: dict[str, Any]) -> _File:
@@ -100,15 +147,19 @@ def _validate(where: TomlSource, document: dict[str, Any]) -> _File:
     path, key = ".".join(loc), loc[-1]
     if kind == "extra_forbidden":
         raise where.error(path, _unknown_key(loc))
+    owner = _TABLES[loc[0]] if len(loc) > 1 else _File
+    rule = rule_of(owner.model_fields[loc[min(1, len(loc) - 1)]].metadata)
     if kind == "missing":
-        raise where.error("", f'{key} is missing; write for example {key} = "labels_by_layouts" on top')
-    field = (_Seed if len(loc) > 1 else _File).model_fields[key]
-    raise where.error(path, rule_of(field.metadata).message(key, details["input"]))
+        where_to = f"under [{loc[0]}]" if len(loc) > 1 else "on top"
+        raise where.error(path, f"{key} is missing; {rule.remedy} {where_to}")
+    raise where.error(path, rule.message(key, details["input"]))
 
 
 def _unknown_key(loc: list[str]) -> str:
     if len(loc) > 1:
-        return f"unknown key {show(loc[1])} in [seed]; it has one key, first"
+        known = [*_TABLES[loc[0]].model_fields]
+        hint = suggest(loc[1], known) or f"it has {'one key, ' if len(known) == 1 else ''}{', '.join(known)}"
+        return f"unknown key {show(loc[1])} in [{loc[0]}]; {hint}"
     if loc[0] in SECTIONS or loc[0] in AXES:
         return f"{loc[0]} stands outside a table; move it under [base] to fix it, or under [grid] to vary it"
     return f"unknown key {show(loc[0])}; {suggest(loc[0], TOP_KEYS) or 'known are ' + ', '.join(TOP_KEYS)}"

@@ -21,14 +21,14 @@ def read_design(
     Raise UsageError for unknown keys, keys given twice, and values of the wrong form.
     """
     design = Design(source)
-    for key, value in _dotted(source, "base", base):
+    for key, value in dotted(source, "base", base):
         design.register("base", key)
         if isinstance(value, list):
             message = f"{key} takes one value in [base], got {show(value)}; move the list to [grid] to vary it"
             raise source.error(f"base.{key}", message)
-        _check(source, "base", key, value)
+        check_value(source, "base", key, value)
         design.base[key] = value
-    for key, value in _dotted(source, "grid", grid):
+    for key, value in dotted(source, "grid", grid):
         design.factors.append(Factor((key,), tuple((v,) for v in _column(design, "grid", key, value))))
     for number, table in enumerate(zips):
         design.factors.append(_zip(design, f"zip.{number}", table))
@@ -37,7 +37,7 @@ def read_design(
     return design
 
 
-def _dotted(source: TomlSource, table: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def dotted(source: TomlSource, table: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield dotted keys and values, whether the file quotes or nests them. Raise UsageError for an unknown key."""
     for name, content in given.items():
         nested = isinstance(content, dict) and name not in AXES and (content or name in SECTIONS)
@@ -47,7 +47,7 @@ def _dotted(source: TomlSource, table: str, given: Mapping[str, Any]) -> Iterato
             yield key, value
 
 
-def _check(source: TomlSource, table: str, key: str, value: Any) -> None:
+def check_value(source: TomlSource, table: str, key: str, value: Any) -> None:
     """Raise UsageError for what no axis takes: lists, tables, integers that neither TOML nor the store can hold."""
     if isinstance(value, list | dict) or (isinstance(value, int) and not fits_64_bits(value)):
         raise source.error(f"{table}.{key}", wrong_value(AXES[key], value))
@@ -64,13 +64,13 @@ def _column(design: Design, table: str, key: str, values: Any) -> list[Any]:
         message = f"{key} has an empty list in {where}, which leaves no cells; give values or drop the key"
         raise design.source.error(path, message)
     for value in values:
-        _check(design.source, table, key, value)
+        check_value(design.source, table, key, value)
     return values
 
 
 def _zip(design: Design, table: str, given: Mapping[str, Any]) -> Factor:
     """Return the factor of one `[[zip]]`."""
-    columns = {key: _column(design, table, key, value) for key, value in _dotted(design.source, table, given)}
+    columns = {key: _column(design, table, key, value) for key, value in dotted(design.source, table, given)}
     if not columns:
         raise design.source.error(table, "[[zip]] has no keys; give it axes that move together, or drop it")
     first, *_ = columns
@@ -108,7 +108,7 @@ def _exclude(design: Design, table: str, given: Mapping[str, Any]) -> list[set[i
 def _exclude_values(design: Design, table: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys and values of one `[[exclude]]`. Raise UsageError for what cannot stand there."""
     wanted: dict[str, Any] = {}
-    for key, value in _dotted(design.source, table, given):
+    for key, value in dotted(design.source, table, given):
         message = ""
         if key in wanted:
             message = f"{key} is given twice in one [[exclude]]; keep one of them"

@@ -1,0 +1,107 @@
+"""What the verbs `plan` and `sweep` say of a search."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lrsym.cli.output import Output, command_line, message, sweep_command
+
+if TYPE_CHECKING:
+    from lrsym.results.store.store import Store
+    from lrsym.sweep.driver import Outcome
+    from lrsym.sweep.planning.settings import Settings
+    from lrsym.sweep.search.run import SearchPlan
+    from lrsym.sweep.spec.search import Search
+
+
+def show_search_plan(
+    search: "Search",
+    store: "Store",
+    settings: "Settings",
+    output: Output,
+    *,
+    budget: int | None,
+    options: Mapping[str, object],
+) -> None:
+    """Print how far a search is, and what is left of it will cost."""
+    from lrsym.sweep.pilot.summary import as_data, in_words
+    from lrsym.sweep.search.run import plan_search
+
+    plan = plan_search(search, store, settings, budget=budget, want_cost=True, on_message=message)
+    lines = _plan_in_words(plan)
+    data: dict[str, object] = {"sweep": search.name, **_plan_as_data(plan), "engine": settings.engine}
+    if plan.left:
+        command = sweep_command(Path(search.source.name), store.root, plan.choice, options)
+        lines += [*in_words(plan.choice, device=settings.device), f"run: {command}"]
+        data |= {"command": command, **as_data(plan.choice, device=settings.device)}
+    output.result(data, lines)
+
+
+def run_search(
+    search: "Search",
+    store: "Store",
+    settings: "Settings",
+    output: Output,
+    *,
+    budget: int | None,
+    options: Mapping[str, object],
+) -> None:
+    """Train cells until the budget is spent, and print what came of it."""
+    from lrsym.cli.sweep import exit_by
+    from lrsym.sweep.pilot.summary import in_words
+    from lrsym.sweep.search import run as search_run
+
+    plan = search_run.plan_search(search, store, settings, budget=budget, on_message=message)
+    output.text([*_plan_in_words(plan), *(in_words(plan.choice, device=settings.device) if plan.left else [])])
+    outcome = search_run.run_search(plan, store, settings)
+    done = search_run.count_cells(search, store)
+    data = {
+        "sweep": search.name, "run_id": outcome.run_id, "statuses": dict(outcome.statuses), "budget": plan.budget,
+        "cells": done, "interrupted": outcome.interrupted, "seconds": round(outcome.seconds, 1),
+    }  # fmt: skip
+    output.result(data, _outcome_in_words(plan, outcome, done, store.root, options))
+    exit_by(outcome)
+
+
+def _plan_in_words(plan: "SearchPlan") -> list[str]:
+    search = plan.search
+    sought = ", ".join(objective.words for objective in search.objectives)
+    running = f", {plan.running} of them begun" if plan.running else ""
+    lines = [
+        f"{search.name}: search by {search.sampler}, {sought}",
+        f"{plan.budget} cells x {search.replicates} replicates: {plan.done} done, {plan.left} to train{running}",
+    ]
+    if plan.reused:
+        lines.append(f"{plan.reused} cells that other sweeps have trained are told to the sampler first")
+    return lines
+
+
+def _plan_as_data(plan: "SearchPlan") -> dict[str, object]:
+    return {
+        "search": plan.search.key, "sampler": plan.search.sampler, "budget": plan.budget, "cells_done": plan.done,
+        "cells_left": plan.left, "cells_reused": plan.reused, "replicates": plan.search.replicates,
+        "trials": plan.left * plan.search.replicates,
+    }  # fmt: skip
+
+
+def _outcome_in_words(
+    plan: "SearchPlan", outcome: "Outcome", done: Mapping[str, int], results: str, options: Mapping[str, object]
+) -> list[str]:
+    from lrsym.sweep.execution.progress import duration, failures, retried
+
+    search, file = plan.search, Path(plan.search.source.name)
+    again = sweep_command(file, results, plan.choice, options)
+    lines = [
+        f"{search.name}: {done['complete'] + done['failed']} of {plan.budget} cells done; "
+        f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}{failures(outcome.statuses)}; "
+        f"rows in {results}"
+    ]
+    if outcome.interrupted:
+        lines.append(f"stopped; finished packs are kept, and the search goes on where it was. Go on: {again}")
+    elif retried(outcome.statuses):
+        lines.append(f"see why: {command_line('status', file, results)}; try the failed ones again: {again}")
+    elif done["complete"] + done["failed"] < plan.budget:
+        lines.append("the space has no other cells")
+    if done["complete"]:
+        lines.append(f"the best: {command_line('best', file, results)}")
+    return lines

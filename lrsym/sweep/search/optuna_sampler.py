@@ -1,0 +1,168 @@
+"""Optuna's samplers behind one door: what they are told is a log of suggestions, and the same log gives the same next.
+
+Samplers that look at a study as it is (tpe, gp, random) are made anew for each suggestion, seeded by the search's seed
+and the number. Those that keep a state of their own (cmaes, nsga2, qmc) go through the log again, ask by ask. Either
+way nothing but rows is needed to go on (docs/decisions/search.md). This is the only file that imports Optuna.
+"""
+
+import contextlib
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIISampler, QMCSampler, RandomSampler, TPESampler
+from optuna.study import StudyDirection
+from optuna.trial import TrialState, create_trial
+
+from lrsym.errors import UsageError
+from lrsym.sweep.search.suggestions import Suggestion
+from lrsym.sweep.spec.search import Search
+from lrsym.sweep.spec.search_space import Choice, SpaceAxis
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+MAX_GP_ROWS = 400
+"""Suggestions that gp is told, the last ones: its time grows with their cube (docs/decisions/search.md)."""
+
+SMALLEST_POPULATION, LARGEST_POPULATION, GENERATIONS = 4, 50, 8
+"""nsga2 divides its first budget into about this many generations, of so many cells each."""
+
+
+class Asker(Protocol):
+    """Asks a sampler for the suggestions of a batch, one by one."""
+
+    def begin(self, log: Sequence[Suggestion], pending: Sequence[int]) -> None:
+        """Take in the log before a batch; the outcome of the numbers in `pending` is not to be known."""
+        ...
+
+    def ask(self, number: int) -> dict[str, Any]:
+        """Return the point with that number, a value for each axis by dotted key."""
+        ...
+
+
+def make_asker(search: Search, *, first_budget: int) -> Asker:
+    """Return what asks the sampler of `search`; `first_budget` is the one that it was begun with."""
+    if search.sampler in _FRESH:
+        return _FreshAsker(search)
+    return _ReplayingAsker(search, first_budget=first_budget)
+
+
+def random_point(search: Search, number: int) -> dict[str, Any]:
+    """Return a random point of the space, the same for a seed of the search and a number."""
+    study = _study(search, RandomSampler(seed=_seed(search.seed, number)))
+    return study.ask(_distributions(search)).params
+
+
+_FRESH: dict[str, Callable[[int], BaseSampler]] = {
+    "tpe": lambda seed: TPESampler(seed=seed),
+    "gp": lambda seed: GPSampler(seed=seed),
+    "random": lambda seed: RandomSampler(seed=seed),
+}
+
+
+class _FreshAsker:
+    """A new sampler for each suggestion, over a study that is built from the log."""
+
+    def __init__(self, search: Search) -> None:
+        self._search, self._make = search, _FRESH[search.sampler]
+        with _quiet():
+            self._study = _study(search, self._make(0))
+
+    def begin(self, log: Sequence[Suggestion], pending: Sequence[int]) -> None:
+        """Build the study: what is pending is running, which samplers take into account."""
+        with _quiet():
+            self._study = _study(self._search, self._make(0))
+        if self._search.sampler == "random":
+            return
+        distributions, hidden = _distributions(self._search), {*pending}
+        told = log[-MAX_GP_ROWS:] if self._search.sampler == "gp" else log
+        self._study.add_trials(_as_trial(s, distributions, hidden=s.number in hidden) for s in told)
+
+    def ask(self, number: int) -> dict[str, Any]:
+        """Return what a sampler with a seed of its own suggests."""
+        with _quiet():
+            self._study.sampler = self._make(_seed(self._search.seed, number))
+            return self._study.ask(_distributions(self._search)).params
+
+
+class _ReplayingAsker:
+    """One sampler, which is asked and told in the order of the log."""
+
+    def __init__(self, search: Search, *, first_budget: int) -> None:
+        self._search, self._distributions = search, _distributions(search)
+        population = min(max(first_budget // GENERATIONS, SMALLEST_POPULATION), LARGEST_POPULATION)
+        seed = _seed(search.seed, 0)
+        makers: dict[str, Callable[[], BaseSampler]] = {
+            "cmaes": lambda: CmaEsSampler(seed=seed, warn_independent_sampling=False),
+            "nsga2": lambda: NSGAIISampler(seed=seed, population_size=population),
+            "qmc": lambda: QMCSampler(
+                seed=seed, scramble=True, warn_independent_sampling=False, warn_asynchronous_seeding=False
+            ),
+        }
+        with _quiet():
+            self._study = _study(search, makers[search.sampler]())
+        self._asked, self._told = 0, set[int]()
+
+    def begin(self, log: Sequence[Suggestion], pending: Sequence[int]) -> None:
+        """Go through what the log has since the last time, and tell all but `pending`."""
+        own = [s for s in log if s.number >= 0]
+        for suggestion in own[self._asked :]:
+            self._tell(own[: suggestion.number], pending=suggestion.pending)
+            if self.ask(suggestion.number) != suggestion.asked:
+                raise UsageError(
+                    f"the search {self._search.name} was begun by a version of Optuna whose {self._search.sampler} "
+                    "goes another way; change seed under [search] to begin anew: trained rows are used again"
+                )
+        self._tell(own, pending=pending)
+
+    def ask(self, number: int) -> dict[str, Any]:
+        """Return what the sampler suggests next; `number` counts its suggestions."""
+        self._asked = number + 1
+        with _quiet():
+            return self._study.ask(self._distributions).params
+
+    def _tell(self, known: Sequence[Suggestion], *, pending: Sequence[int]) -> None:
+        hidden = {*pending}
+        for s in known:
+            if s.number not in self._told and s.number not in hidden and s.known:
+                # Under the point that was asked for: the sampler's own state belongs to it.
+                self._study.tell(s.number, s.objective, state=TrialState.FAIL if s.objective is None else None)
+                self._told.add(s.number)
+
+
+def _as_trial(s: Suggestion, distributions: dict[str, BaseDistribution], *, hidden: bool) -> optuna.trial.FrozenTrial:
+    state, values = TrialState.RUNNING, None
+    if s.known and not hidden:
+        state, values = (TrialState.FAIL, None) if s.objective is None else (TrialState.COMPLETE, s.objective)
+    return create_trial(state=state, values=values, params=s.point, distributions=distributions)
+
+
+def _study(search: Search, sampler: BaseSampler) -> optuna.Study:
+    directions = [StudyDirection.MAXIMIZE if o.maximise else StudyDirection.MINIMIZE for o in search.objectives]
+    return optuna.create_study(directions=directions, sampler=sampler)
+
+
+def _distributions(search: Search) -> dict[str, BaseDistribution]:
+    return {axis.key: _distribution(axis) for axis in search.space.axes}
+
+
+def _distribution(axis: SpaceAxis) -> BaseDistribution:
+    if isinstance(axis, Choice):
+        return CategoricalDistribution(axis.values)
+    if axis.whole:
+        return IntDistribution(int(axis.low), int(axis.high), log=axis.log)
+    return FloatDistribution(axis.low, axis.high, log=axis.log)
+
+
+def _seed(seed: int, number: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:4])
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna calls some of its samplers experimental
+        yield

@@ -1,0 +1,101 @@
+"""A search from its file to its last cell: what it will cost, running it, and the sweep of what it has chosen."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lrsym.errors import UsageError
+from lrsym.results.store.store import Store
+from lrsym.sweep.driver import Outcome, plan_and_choose, run
+from lrsym.sweep.execution.queue import Listener
+from lrsym.sweep.pilot.choice import Choice
+from lrsym.sweep.planning.packing import MAX_PACK_SIZE
+from lrsym.sweep.planning.settings import Settings
+from lrsym.sweep.search.objective import check_objectives
+from lrsym.sweep.search.suggestions import Suggestion, SuggestionLog
+from lrsym.sweep.spec.search import Search
+from lrsym.sweep.spec.search_space import Point
+from lrsym.sweep.spec.sweep import Sweep
+from lrsym.vocabulary import SUGGESTION_STATES
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """Where a search stands before it runs: `choice` says how cells like those to come are packed and what they cost.
+
+    `done` of `budget` cells have their rows, `running` were chosen but not finished; `reused` cells of other sweeps
+    are told to the sampler.
+    """
+
+    search: Search
+    budget: int
+    done: int
+    running: int
+    reused: int
+    choice: Choice
+
+    @property
+    def left(self) -> int:
+        """Cells that are still to be trained."""
+        return max(0, self.budget - self.done)
+
+
+def plan_search(
+    search: Search,
+    store: Store,
+    settings: Settings,
+    *,
+    budget: int | None = None,
+    want_cost: bool = False,
+    on_message: Callable[[str], None] = lambda text: None,
+) -> SearchPlan:
+    """Return what `search` would train, in packs and on workers that suit random cells of its space.
+
+    `budget` in cells stands in place of the file's. Raises UsageError for an objective that cannot be, else as
+    `plan_and_choose`.
+    """
+    from lrsym.sweep.search.optuna_sampler import random_point
+    from lrsym.sweep.search.reuse import reused
+
+    check_objectives(search)
+    total, log = search.budget if budget is None else budget, SuggestionLog(store, search).all
+    asked = [s for s in log if s.origin == "asked"]
+    done = sum(s.known for s in asked)
+    points: list[Point] = [s.point for s in asked if not s.known]
+    for number in range(max(0, total - done - len(points))):
+        point = search.space.nearest(random_point(search, -1 - number))
+        points += [] if point is None else [point]
+    choice = plan_and_choose(search.sweep(points), store, settings, want_cost=want_cost, on_message=on_message)
+    told = [s for s in log if s.origin == "reused"] if log else reused(store, search, budget=total)
+    return SearchPlan(search, total, done, len(asked) - done, len(told), choice)
+
+
+def run_search(plan: SearchPlan, store: Store, settings: Settings, *, listener: Listener | None = None) -> Outcome:
+    """Train cells until the budget of `plan` is spent; as `driver.run`. Raises UsageError if all of them failed."""
+    from lrsym.sweep.search.loop import SearchSource
+
+    store.prove_writable()
+    pack_size = plan.choice.pack_size or settings.pack_size or MAX_PACK_SIZE[settings.device]
+    source = SearchSource(plan.search, store, budget=plan.budget, pack_size=pack_size, workers=plan.choice.plan.workers)
+    return run(plan.choice.plan, store, settings, source=source, listener=listener)
+
+
+def chosen_so_far(search: Search, store: Store) -> list[Suggestion]:
+    """Return the suggestions of `search` in the store, without those of other sweeps."""
+    return [s for s in SuggestionLog(store, search).all if s.number >= 0]
+
+
+def count_cells(search: Search, store: Store) -> dict[str, int]:
+    """Return how many cells `search` has chosen to train, by their state."""
+    counts = dict.fromkeys(SUGGESTION_STATES, 0)
+    for suggestion in chosen_so_far(search, store):
+        counts[suggestion.state] += suggestion.origin == "asked"
+    return counts
+
+
+def searched_sweep(search: Search, store: Store) -> Sweep:
+    """Return the cells that `search` has chosen as a sweep. Raises UsageError where it has chosen none."""
+    chosen = chosen_so_far(search, store)
+    if not chosen:
+        name = search.source.name
+        raise UsageError(f"{name} is a search that has not begun in {store.root}; run: lrsym sweep {name}")
+    return search.sweep(s.point for s in chosen)

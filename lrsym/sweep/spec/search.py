@@ -1,0 +1,89 @@
+"""A search: a space, what is sought in it, and how; the trials are chosen while it runs."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from lrsym.errors import UsageError
+from lrsym.sweep.spec.search_space import Choice, SearchSpace
+from lrsym.sweep.spec.sweep import Cell, Head, Sweep
+from lrsym.toml_source import TomlSource
+
+SAMPLERS = ("tpe", "gp", "cmaes", "nsga2", "qmc", "random")
+STOP_RULES = ("none", "asha", "median", "wilcoxon")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is sought: SQL over the rows of a cell in the table trials, or one column of it, and in which direction."""
+
+    sql: str
+    maximise: bool
+
+    @property
+    def words(self) -> str:
+        """The objective as a person names it."""
+        return f"{'maximise' if self.maximise else 'minimise'} {self.sql}"
+
+
+@dataclass(frozen=True, repr=False)
+class Search:
+    """At most `budget` cells of `space`, each under every seed of `seeds`, chosen by `sampler` for `objectives`.
+
+    `source` is the file, for messages; `warnings` say what is missing in it. With `reuse` finished trials of any sweep
+    that lie in the space are told to the sampler before it is asked.
+    """
+
+    name: str
+    source: TomlSource
+    space: SearchSpace
+    objectives: tuple[Objective, ...]
+    sampler: str
+    budget: int
+    seed: int
+    stop: str
+    reuse: bool
+    seeds: range
+    head: Head
+    warnings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        sought = ", ".join(objective.words for objective in self.objectives)
+        return f"Search(name={self.name!r}, sampler={self.sampler!r}, budget={self.budget:,} cells, {sought})"
+
+    @property
+    def replicates(self) -> int:
+        """Seeds of each cell."""
+        return len(self.seeds)
+
+    @cached_property
+    def key(self) -> str:
+        """Identity: what is asked for and how, but not the budget; 64 bits in hex."""
+        corner = self.space.nearest(self.space.corner)
+        assert corner is not None  # a file with an empty space is refused
+        axes = [
+            [axis.key, [*axis.values]] if isinstance(axis, Choice) else [axis.key, axis.low, axis.high, axis.log]
+            for axis in self.space.axes
+        ]
+        parts = [
+            self.space.cell(corner).trial_ids([self.seeds.start]), axes, [dict(point) for point in self.space.excluded],
+            [objective.words for objective in self.objectives], self.sampler, self.seed, self.stop, self.reuse,
+            self.replicates,
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+    def sweep(self, points: Iterable[Mapping[str, Any]]) -> Sweep:
+        """Return the sweep of the cells at `points`, each once."""
+        cells = dict.fromkeys(self.space.cell(point) for point in points)
+        return self.sweep_of(cells)
+
+    def sweep_of(self, cells: Iterable[Cell]) -> Sweep:
+        """Return the sweep of `cells`."""
+        return Sweep(self.name, self.source.name, (*cells,), self.seeds, self.space.keys, self.head, self.warnings)
+
+    def error(self, key: str, message: str) -> UsageError:
+        """Return (do not raise) a UsageError that names the line of `key` in the table of the search."""
+        return self.source.error(f"search.{key}", message)

@@ -1,0 +1,255 @@
+"""The table `[search]` of a sweep file: its keys, its space, and what cannot stand in it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lrsym.sweep.spec.design import Design
+from lrsym.sweep.spec.messages import AXES, PRESET, SECTIONS, section_type, wrong_section, wrong_value
+from lrsym.sweep.spec.search import SAMPLERS, STOP_RULES, Objective
+from lrsym.sweep.spec.search_space import Choice, Interval, RefusedError, SearchSpace, SpaceAxis
+from lrsym.sweep.spec.tables import check_value, dotted
+from lrsym.toml_source import Rule, TomlSource, fits_64_bits, show, suggest
+from lrsym.vocabulary import METRICS, SPLITS
+
+MAX_BUDGET = 100_000
+"""Cells of a search: beyond this a budget is taken for a slip, and no sampler keeps up."""
+
+MIN_WILCOXON = 5
+"""Replicates with which Wilcoxon's signed-rank test can reach p < 0.05."""
+
+_SPACE = "search.space"
+_RANGE = "{ low = 1e-4, high = 1e-2, log = true }"
+
+
+class SearchTable(BaseModel):
+    """The keys of `[search]`, each with its rule."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    sampler: Annotated[
+        str,
+        Field(pattern=f"^({'|'.join(SAMPLERS)})$"),
+        Rule(f"one of {', '.join(SAMPLERS)}", 'write sampler = "tpe", or leave it out'),
+    ] = "tpe"
+    budget: Annotated[
+        int,
+        Field(ge=1, le=MAX_BUDGET),
+        Rule(f"a whole number of cells >= 1 and <= {MAX_BUDGET:,}", "write for example budget = 60"),
+    ]
+    seed: Annotated[int, Field(ge=0, lt=2**63), Rule("a whole number >= 0 and < 2**63", "write seed = 0")] = 0
+    maximise: Annotated[
+        str | list[str] | None,
+        Rule("a column of the table trials, or SQL, in quotes, or a list of them", 'write maximise = "unseen_order"'),
+    ] = None
+    minimise: Annotated[
+        str | list[str] | None,
+        Rule("a column of the table trials, or SQL, in quotes, or a list of them", 'write minimise = "seconds"'),
+    ] = None
+    stop: Annotated[
+        str,
+        Field(pattern=f"^({'|'.join(STOP_RULES)})$"),
+        Rule(f"one of {', '.join(STOP_RULES)}", 'write stop = "asha", or leave it out'),
+    ] = "none"
+    reuse: Annotated[bool, Rule("true or false", "write reuse = false, or leave it out")] = True
+    space: Annotated[
+        dict[str, Any], Rule("a table", f'write [{_SPACE}] above its keys, such as "optim.learning_rate" = {_RANGE}')
+    ]
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is sought, what is maximised first."""
+        given = ((self.maximise, True), (self.minimise, False))
+        return tuple(Objective(sql, maximise) for texts, maximise in given for sql in _as_list(texts))
+
+
+def _as_list(texts: str | list[str] | None) -> list[str]:
+    return [] if texts is None else [texts] if isinstance(texts, str) else texts
+
+
+def read_space(
+    source: TomlSource, *, base: Mapping[str, Any], space: Mapping[str, Any], excludes: Sequence[Mapping[str, Any]]
+) -> SearchSpace:
+    """Return the space that the tables describe. Raise UsageError for what is wrong in it, or if it is empty."""
+    design = Design(source)
+    fixed = {}
+    for key, value in dotted(source, "base", base):
+        design.register("base", key)
+        check_value(source, "base", key, value)
+        fixed[key] = value
+    axes: list[SpaceAxis] = []
+    for key, value in dotted(source, _SPACE, space):
+        design.register(_SPACE, key)
+        axes.append(_read_axis(source, key, value))
+    if not axes:
+        raise source.error(_SPACE, f'[{_SPACE}] has no keys; give it axes, such as "optim.learning_rate" = {_RANGE}')
+    axes.sort(key=lambda axis: axis.key)
+    for section in SECTIONS:
+        _check_values(source, section, fixed)
+    for axis in axes:
+        for value in axis.values if isinstance(axis, Choice) else (axis.low, axis.high):
+            _check_values(source, axis.key.partition(".")[0], {**fixed, axis.key: value}, of=axis.key)
+    excluded = tuple(_read_exclude(source, number, axes, table) for number, table in enumerate(excludes))
+    found = SearchSpace(fixed, tuple(axes), excluded)
+    if found.size == 1:
+        message = f"the space has one cell; widen an axis of [{_SPACE}], or drop [search] and train it as a sweep"
+        raise source.error(_SPACE, message)
+    if found.nearest(found.corner) is None:
+        raise source.error(_SPACE, f"no trial can be in this space: {_refusal(found)}")
+    return found
+
+
+def _refusal(space: SearchSpace) -> str:
+    try:
+        space.cell(space.corner)
+    except RefusedError as error:
+        return str(error)
+    raise AssertionError("the corner of an empty space is refused")
+
+
+def _check_values(source: TomlSource, section: str, given: Mapping[str, Any], *, of: str | None = None) -> None:
+    """Raise UsageError for a value of `section` that is wrong by itself, of the axis `of` alone where it is given.
+
+    What is wrong only in combination may be right at another point of the space.
+    """
+    prefix = f"{section}."
+    values = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
+    try:
+        section_type(section).model_validate(values)
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            if details["loc"] and of in (None, f"{prefix}{details['loc'][0]}"):
+                keys, message = wrong_section(section, details)
+                raise source.error(f"base.{keys[0]}" if of is None else f"{_SPACE}.{of}", message) from None
+
+
+def _read_axis(source: TomlSource, key: str, value: Any) -> SpaceAxis:
+    if isinstance(value, list):
+        return _read_choice(source, key, value)
+    if isinstance(value, dict):
+        return _read_interval(source, key, value)
+    message = f"{key} takes a range or a list in [{_SPACE}], got {show(value)}; write {_RANGE}, or move it to [base]"
+    raise source.error(f"{_SPACE}.{key}", message)
+
+
+def _read_choice(source: TomlSource, key: str, values: list[Any]) -> Choice:
+    path = f"{_SPACE}.{key}"
+    if not values:
+        raise source.error(path, f"{key} has an empty list in [{_SPACE}], which leaves no cells; give values")
+    for number, value in enumerate(values):
+        check_value(source, _SPACE, key, value)
+        same = next((other for other in values[:number] if other == value), None)
+        if same is not None:
+            message = f"{key} has the same value twice, {show(same)} and {show(value)}; keep one of them"
+            raise source.error(path, message)
+    return Choice(key, tuple(values))
+
+
+def _read_interval(source: TomlSource, key: str, given: Mapping[str, Any]) -> Interval:
+    axis, path = AXES[key], f"{_SPACE}.{key}"
+    if axis.type not in (int, float) or axis is PRESET:
+        raise source.error(path, f"{key} has no range, because it takes no numbers; write a list of its values")
+    _check_range_keys(source, path, key, given)
+    low, high, log = given["low"], given["high"], given.get("log", False)
+    for value in (low, high):
+        if not _is_number(value, whole=axis.type is int):
+            raise source.error(path, wrong_value(axis, value))
+    if not isinstance(log, bool):
+        raise source.error(path, f"log of the range of {key} must be true or false, got {show(log)}; change it")
+    if low > high:
+        raise source.error(path, f"low must not be above high, got {low} and {high} for {key}; swap them")
+    if log and low <= 0:
+        raise source.error(path, f"a log range needs low > 0, got {low} for {key}; raise it, or drop log")
+    number = int if axis.type is int else float
+    return Interval(key, number(low), number(high), log)
+
+
+def _check_range_keys(source: TomlSource, path: str, key: str, given: Mapping[str, Any]) -> None:
+    for name in given:
+        if name not in ("low", "high", "log"):
+            hint = suggest(name, ("low", "high", "log")) or "it has low, high and log"
+            raise source.error(path, f"unknown key {show(name)} in the range of {key}; {hint}")
+    for name in ("low", "high"):
+        if name not in given:
+            raise source.error(path, f"the range of {key} lacks {name}; write for example {_RANGE}")
+
+
+def _is_number(value: Any, *, whole: bool) -> bool:
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int):
+        return fits_64_bits(value)
+    return isinstance(value, float) and not whole and math.isfinite(value)
+
+
+def _read_exclude(
+    source: TomlSource, number: int, axes: Sequence[SpaceAxis], given: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    table, by_key = f"exclude.{number}", {axis.key: axis for axis in axes}
+    wanted = dict(dotted(source, table, given))
+    if not wanted:
+        raise source.error(table, "[[exclude]] has no keys and would match every cell; give it keys, or drop it")
+    for key, value in wanted.items():
+        axis, message = by_key.get(key), ""
+        if axis is None:
+            message = f"{key} is not in the space, so [[exclude]] cannot use it; put it under [{_SPACE}], or drop it"
+        elif axis.size is None:
+            message = f"{key} is continuous, so that [[exclude]] would match no cell; narrow its range instead"
+        elif not _has(axis, value):
+            message = f"[[exclude]] {key} = {show(value)} matches no cell; take a value of its axis, or drop the table"
+        if message:
+            raise source.error(f"{table}.{key}", message, last=True)
+    return wanted
+
+
+def _has(axis: SpaceAxis, value: Any) -> bool:
+    if isinstance(axis, Choice):
+        return any(type(value) is type(v) and value == v for v in axis.values)
+    return _is_number(value, whole=axis.whole) and axis.low <= value <= axis.high
+
+
+def check_search(source: TomlSource, table: SearchTable, space: SearchSpace, *, replicates: int) -> None:
+    """Raise UsageError for keys of `[search]` that do not go together."""
+    objectives = table.objectives
+    if not objectives or not all(objective.sql.strip() for objective in objectives):
+        message = '[search] does not say what is sought; write for example maximise = "unseen_order"'
+        raise source.error("search.maximise", message)
+    if table.sampler == "cmaes":
+        _check_cmaes(source, space, n_objectives=len(objectives))
+    if table.stop != "none":
+        _check_stop(source, table, objectives, space, replicates=replicates)
+
+
+def _check_cmaes(source: TomlSource, space: SearchSpace, *, n_objectives: int) -> None:
+    if listed := next((axis.key for axis in space.axes if isinstance(axis, Choice)), None):
+        message = f"sampler cmaes takes ranges of numbers alone, {listed} has a list; write a range, or take tpe"
+        raise source.error(f"{_SPACE}.{listed}", message)
+    if len(space.axes) < 2:
+        raise source.error("search.sampler", "sampler cmaes needs two axes or more, the space has one; take tpe")
+    if n_objectives > 1:
+        raise source.error("search.sampler", f"sampler cmaes takes one objective, got {n_objectives}; take nsga2")
+
+
+def _check_stop(
+    source: TomlSource, table: SearchTable, objectives: Sequence[Objective], space: SearchSpace, *, replicates: int
+) -> None:
+    rule, message = f'stop = "{table.stop}"', ""
+    split, _, metric = objectives[0].sql.partition("_")
+    if len(objectives) > 1:
+        message = f"{rule} takes one objective, got {len(objectives)}; drop stop, or keep one"
+    elif split not in SPLITS or metric not in METRICS:
+        message = (
+            f"{rule} needs an objective that learning curves have, a split and a metric such as unseen_order, "
+            f"got {show(objectives[0].sql)}; change it, or drop stop"
+        )
+    elif scheduled := [key for key in space.keys if key in ("eval.points", "eval.schedule")]:
+        message = f"{rule} compares cells at the same evaluations, but {scheduled[0]} varies; fix it in [base]"
+    elif table.stop == "wilcoxon" and replicates < MIN_WILCOXON:
+        message = (
+            f"wilcoxon with fewer than {MIN_WILCOXON} replicates cannot stop anything, got {replicates}; write "
+            f"replicates = {MIN_WILCOXON}, or take asha"
+        )
+    if message:
+        raise source.error("search.stop", message)
