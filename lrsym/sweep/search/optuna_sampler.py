@@ -110,7 +110,8 @@ class _ReplayingAsker:
         """Go through what the log has since the last time, and tell all but `pending`."""
         own = [s for s in log if s.number >= 0]
         for suggestion in own[self._asked :]:
-            self._tell(own[: suggestion.number], pending=suggestion.pending)
+            before = [s for s in own[: suggestion.number] if s.batch != suggestion.batch]
+            self._tell(before, pending=suggestion.pending)
             if self.ask(suggestion.number) != suggestion.asked:
                 raise UsageError(
                     f"the search {self._search.name} was begun by a version of Optuna whose {self._search.sampler} "

@@ -1,0 +1,75 @@
+"""A search by the command line: from its file to its last cell, killed, resumed, on both engines."""
+
+import json
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from lrsym.results.store.store import Store, load_trials
+from tests.running import finish, lrsym, start_sweep
+from tests.small_trials import SMALL
+
+
+def write_search(folder, *, budget, steps=6):
+    base = {**SMALL, "optim.steps": steps}
+    del base["scenes.layouts_per_pair"], base["optim.learning_rate"]
+    lines = [
+        "# Question: which rate?", "# Cost: about nothing", "# Command: lrsym sweep rates.toml",
+        'name = "rates"', "replicates = 2", "[base]", *(f'"{key}" = {json.dumps(v)}' for key, v in base.items()),
+        "[search]", f"budget = {budget}", 'maximise = "unseen_order"', "[search.space]",
+        '"optim.learning_rate" = { low = 1e-4, high = 1e-2, log = true }', '"scenes.layouts_per_pair" = [1, 4]',
+    ]  # fmt: skip
+    path = folder / "rates.toml"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def suggestions(results):
+    frame = Store(results).scan("suggestions").sort("number")
+    return frame.select("number", "batch", "origin", "state", "point", "objective", "pending").collect().to_dicts()
+
+
+def test_a_search_is_planned_run_and_gone_on_with_by_the_same_verb(tmp_path):
+    path, results = write_search(tmp_path, budget=3), tmp_path / "r"
+    plan = json.loads(lrsym("plan", path, "--results", results, "--json", "--no-pilot"))
+    assert (plan["cells_done"], plan["cells_left"], plan["trials"], plan["sampler"]) == (0, 3, 6, "tpe")
+    assert not results.exists()
+    told = json.loads(lrsym("sweep", path, "--results", results, "--workers", 2, "--json"))
+    assert (told["cells"]["complete"], told["statuses"]) == (3, {"done": 6})
+    again = json.loads(lrsym("sweep", path, "--results", results, "--workers", 2, "--budget", 5, "--json"))
+    assert (again["cells"]["complete"], again["statuses"]) == (5, {"done": 4})
+    assert load_trials(results).collect().height == 10
+    assert json.loads(lrsym("status", path, "--results", results, "--json"))["statuses"] == {"done": 10}
+    rows = json.loads(
+        lrsym("query", "select count(*) as n from trials", "--sweep", path, "--results", results, "--json")
+    )
+    assert rows == [{"n": 10}]
+
+
+@pytest.mark.slow
+def test_a_search_whose_driver_is_killed_ten_times_trains_what_it_would_have_trained(tmp_path):
+    path, options, chance = write_search(tmp_path, budget=40), ("--pack", "4", "--no-pilot"), random.Random(1)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert finish(start_sweep(path, whole, *options))[0] == 0
+    for number in range(10):
+        process = start_sweep(path, killed, *options)
+        time.sleep(chance.uniform(1, 6))
+        kill = os.killpg if number % 2 else os.kill  # with its workers, or they finish their pack
+        kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert finish(start_sweep(path, killed, *options))[0] == 0
+    assert suggestions(killed) == suggestions(whole)
+    assert len({row["point"] for row in suggestions(killed) if row["origin"] == "asked"}) == 40
+    assert load_trials(killed).collect()["trial_id"].is_unique().all()
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_both_engines_ask_for_the_same_cells(tmp_path):
+    path, options = write_search(tmp_path, budget=20), ("--pack", "4", "--no-pilot", "--engine")
+    for engine in ("local", "ray"):
+        assert finish(start_sweep(path, tmp_path / engine, *options, engine))[0] == 0
+    assert suggestions(tmp_path / "ray") == suggestions(tmp_path / "local")
