@@ -10,7 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import against_ray, checkpoint, cost, driver, engines, figures, floor, overhead, picture, step
+from benchmarks import (
+    against_ray,
+    checkpoint,
+    cost,
+    driver,
+    engines,
+    figures,
+    floor,
+    overhead,
+    picture,
+    search_quality,
+    search_time,
+    step,
+)
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.parquet"
@@ -64,9 +77,17 @@ PARTS = {
         driver.measure, {"sizes": [10_000, 50_000, 100_000], "repeats": 10}, {"sizes": [2_500], "repeats": 2}
     ),
     "checkpoint": Part(checkpoint.measure, {"repeats": 10}, {"repeats": 2}),
+    "search_time": Part(
+        search_time.measure,
+        {"cells": 60, "steps": 600, "batch_size": 256, "repeats": 3},
+        {"cells": 2, "steps": 4, "batch_size": 16, "repeats": 1},
+    ),
+    "search_quality": Part(
+        search_quality.measure, {"cells": 40, "steps": 300, "seeds": 10}, {"cells": 3, "steps": 4, "seeds": 1}
+    ),
     "cost": Part(cost.measure, {"repeats": 1}, {"repeats": 1, "steps": 4, "axes": {"workers": [2]}}),
 }
-ONLY_WHEN_NAMED = ("full_length_50", "full_length_256", "overhead_recipe")
+ONLY_WHEN_NAMED = ("full_length_50", "full_length_256", "overhead_recipe", "search_time", "search_quality")
 """From twenty minutes to an hour and a half each."""
 
 
