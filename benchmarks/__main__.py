@@ -20,6 +20,7 @@ from benchmarks import (
     floor,
     overhead,
     picture,
+    search_ask,
     search_quality,
     search_time,
     step,
@@ -77,6 +78,11 @@ PARTS = {
         driver.measure, {"sizes": [10_000, 50_000, 100_000], "repeats": 10}, {"sizes": [2_500], "repeats": 2}
     ),
     "checkpoint": Part(checkpoint.measure, {"repeats": 10}, {"repeats": 2}),
+    "search_ask": Part(
+        search_ask.measure,
+        {"told": (60, 400, 1000), "slowest": 400, "repeats": 5},
+        {"told": (20,), "slowest": 20, "repeats": 1},
+    ),
     "search_time": Part(
         search_time.measure,
         {"cells": 60, "steps": 600, "batch_size": 256, "repeats": 3},
