@@ -18,10 +18,29 @@ HEAVY = (
 
 def imported_along(*codes, folder=None):
     """Which of the heavy libraries a fresh process has loaded after each of `codes`, run one after the other."""
+    (found,) = imported_after("", codes, folder=folder)
+    return found
+
+
+def imported_after(start, *lists, folder=None):
+    """The same for each of `lists` of codes, in a process of its own that begins as `start` leaves a fresh one."""
     probe = f"\nimport sys\nprint('loaded', *[m for m in {HEAVY!r} if m in sys.modules])\n"
-    words = [sys.executable, "-W", "ignore", "-c", "".join(code + probe for code in codes)]
+    programs = ["".join(code + probe for code in codes) for codes in lists]
+    fork = f"""
+import os, sys
+{start}
+for program in {programs!r}:
+    sys.stdout.flush()
+    if not os.fork():
+        exec(program, {{"__name__": "__main__"}})
+        sys.exit()
+    assert os.wait()[1] == 0
+    print("ended", flush=True)
+"""
+    words = [sys.executable, "-W", "ignore", "-c", fork]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True)
-    return [set(line.split()[1:]) for line in done.stdout.splitlines() if line.startswith("loaded")]
+    *parts, _ = done.stdout.split("ended\n")
+    return [[set(line.split()[1:]) for line in part.splitlines() if line.startswith("loaded")] for part in parts]
 
 
 TABLES = {"polars", "pyarrow"}
@@ -62,9 +81,22 @@ ROOMS = {
 }
 
 
+@pytest.fixture(scope="module")
+def loaded_by_rooms():
+    """What the lists of `ROOMS` load; those that all may load torch begin with it, which takes a second to load."""
+    found = {}
+    for start in ("", "import torch"):
+        alike = [
+            name for name, codes in ROOMS.items() if all("torch" in allowed for _, allowed in codes) == bool(start)
+        ]
+        lists = [[code for code, _ in ROOMS[name]] for name in alike]
+        found.update(zip(alike, imported_after(start, *lists), strict=True))
+    return found
+
+
 @pytest.mark.parametrize("rooms", ROOMS)
-def test_a_room_loads_no_library_that_it_has_no_business_with(rooms):
-    loaded = imported_along(*(code for code, _ in ROOMS[rooms]))
+def test_a_room_loads_no_library_that_it_has_no_business_with(loaded_by_rooms, rooms):
+    loaded = loaded_by_rooms[rooms]
     too_many = [(code, found - allowed) for (code, allowed), found in zip(ROOMS[rooms], loaded, strict=True)]
     assert [(code, found) for code, found in too_many if found] == []
 

@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import altair as alt
 import pytest
 
+from lrsym.results.plots import save
 from lrsym.sweep.spec.sweep_file import load
 from tests.fitted import train
 from tests.running import lrsym
@@ -29,6 +31,14 @@ def test_plots_are_saved_as_html_png_and_vega_lite(trained, tmp_path, words, nam
     assert all(p.parent == results / "plots" and p.stat().st_size > 1000 for p in pictures)
 
 
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Pictures whose HTML and PNG are not rendered: for what is asked of their paths."""
+    monkeypatch.setattr(save, "as_png", lambda chart: b"a picture")
+    monkeypatch.setattr(alt.TopLevelMixin, "to_html", lambda chart, **options: "a page")
+
+
+@pytest.mark.usefixtures("unrendered")
 def test_pictures_of_different_cells_do_not_overwrite_each_other(trained):
     names = set()
     for where in ("seed < 2", "seed <= 2"):
@@ -37,17 +47,20 @@ def test_pictures_of_different_cells_do_not_overwrite_each_other(trained):
     assert len(names) == 2
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_an_ending_given_with_out_is_not_doubled(trained, tmp_path):
     for ending in ("html", "png", "vl.json"):
         lrsym("plot", "curves", trained[0], "--results", trained[1], "--out", tmp_path / f"one.{ending}")
     assert {p.name for p in tmp_path.iterdir()} == {"one.html", "one.png", "one.vl.json"}
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_pictures_go_into_a_folder_that_is_given(trained, tmp_path):
     report = json.loads(lrsym("plot", "curves", trained[0], "--results", trained[1], "--out", tmp_path, "--json"))
     assert [Path(p).parent for p in report["pictures"]] == [tmp_path] * 3
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_where_keeps_the_trials_that_meet_it(trained, tmp_path):
     path, results = trained
     lrsym("plot", "curves", path, "--results", results, "--where", "layouts_per_pair = 4", "--out", tmp_path / "one")

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shutil
 from base64 import b64decode
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,10 +39,9 @@ ALWAYS = ["What was trained", "Two mirrored scenes", "Attention of the vision en
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(root, tmp_path):
     """A store with one done trial, without its weights."""
-    train(tmp_path / "r", [TRIAL])
-    return tmp_path / "r"
+    return shutil.copytree(root, tmp_path / "r", ignore=shutil.ignore_patterns("weights"))
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def explained(root, trial):
 
 @pytest.fixture(scope="module")
 def explanation(root):
-    return explained(root, TRIAL)
+    return explain(load_weights(root, TRIAL.trial_id), load_trials(root).collect())
 
 
 @pytest.fixture

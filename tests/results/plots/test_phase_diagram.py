@@ -8,7 +8,7 @@ import pytest
 from lrsym.errors import UsageError
 from lrsym.results.plots.phase_diagram import plot_phase
 from lrsym.vocabulary import METRICS, PHASES, SPLITS
-from tests.charts import marks, panels, rows, subtitle
+from tests.charts import marks, rows
 
 
 def trials(*, accuracy=0.75, seeds=2, **axes):
@@ -24,38 +24,57 @@ def lose(frame, status, *where):
     return frame.with_columns(*accuracies, status=pl.when(hit).then(pl.lit(status)).otherwise("status"))
 
 
-def texts(chart, column):
-    spec = chart.to_dict()
+@pytest.fixture(scope="module")
+def two_cells():
+    """The diagram of two cells that lost nothing."""
+    return drawn(trials(n_heads=[1, 2]))
+
+
+@pytest.fixture(scope="module")
+def two_rows():
+    """The diagram of three axes."""
+    return drawn(trials(n_pair_labels=[5, 6], n_heads=[1, 2], weight_decay=[0.0, 0.2]))
+
+
+def drawn(frame, **options):
+    return plot_phase(frame, **options).to_dict()
+
+
+def texts(spec, column):
     return [
         row[column] for m in marks(spec, "text") if m["encoding"]["text"]["field"] == column for row in rows(spec, m)
     ]
 
 
-def domains(chart, channel):
-    scales = [m["encoding"][channel]["scale"] for m in marks(chart.to_dict(), "rect")]
+def subtitle(spec):
+    return " ".join(spec["title"]["subtitle"])
+
+
+def domains(spec, channel):
+    scales = [m["encoding"][channel]["scale"] for m in marks(spec, "rect")]
     return [scale["domain"] for scale in scales]
 
 
 def test_a_cell_tells_its_mean_its_extremes_and_the_number_of_its_seeds():
     frame = trials(n_pair_labels=[5]).with_columns(unseen_order=pl.Series([0.5, 1.0]))
-    chart = plot_phase(frame)
+    chart = drawn(frame)
     assert texts(chart, "mean_text") == ["0.75"]
     assert texts(chart, "mean_below") == ["0.50\u20131.00\nn=2"]
 
 
 def test_the_right_panel_names_the_phase_of_each_cell():
     frame = trials(n_pair_labels=[5, 15]).with_columns(unseen_order=pl.col("n_pair_labels") / 15)
-    assert texts(plot_phase(frame), "phase_text") == ["layouts", "relational"]
+    assert texts(drawn(frame), "phase_text") == ["layouts", "relational"]
 
 
-def test_the_legend_of_phases_has_all_four_in_order_even_where_one_occurs():
-    (colour,) = (m["encoding"]["color"] for m in marks(panels(plot_phase(trials(n_heads=[1, 2])))[1], "rect"))
+def test_the_legend_of_phases_has_all_four_in_order_even_where_one_occurs(two_cells):
+    (colour,) = (m["encoding"]["color"] for m in marks(two_cells["concat"][1], "rect"))
     assert colour["scale"]["domain"] == list(PHASES)
     assert all(sentence in colour["legend"]["labelExpr"] for sentence in PHASES.values())
 
 
-def test_the_four_phases_have_colours_of_their_own():
-    (colour,) = (m["encoding"]["color"] for m in marks(panels(plot_phase(trials(n_heads=[1, 2])))[1], "rect"))
+def test_the_four_phases_have_colours_of_their_own(two_cells):
+    (colour,) = (m["encoding"]["color"] for m in marks(two_cells["concat"][1], "rect"))
     assert len({*colour["scale"]["range"]}) == 4
 
 
@@ -64,20 +83,20 @@ def test_the_colours_of_means_run_from_chance_to_one_whatever_the_values(metric,
     frame = trials(n_heads=[1, 2]).with_columns(
         train_global=pl.lit(1.0), seen_global=pl.lit(1.0), unseen_global=pl.lit(0.75)
     )
-    (colour,) = (m["encoding"]["color"] for m in marks(panels(plot_phase(frame, metric=metric))[0], "rect"))
+    (colour,) = (m["encoding"]["color"] for m in marks(drawn(frame, metric=metric)["concat"][0], "rect"))
     assert colour["scale"]["domain"] == [lowest, 1]
     assert colour["scale"]["clamp"] is True
 
 
 def test_values_ascend_to_the_right_and_upward_by_number_not_by_letter():
-    chart = plot_phase(trials(n_pair_labels=[15, 5, 10], layouts_per_pair=[20, 1, 5]))
+    chart = drawn(trials(n_pair_labels=[15, 5, 10], layouts_per_pair=[20, 1, 5]))
     assert domains(chart, "x") == [["5", "10", "15"]] * 2
     assert domains(chart, "y") == [["20", "5", "1"]] * 2
 
 
 @pytest.mark.parametrize("values", [[1, 2], [1, 2, 5, 10, 20, 40]])
 def test_axis_titles_give_the_word_and_the_column(values):
-    panel = panels(plot_phase(trials(n_pair_labels=[5, 6], layouts_per_pair=values)))[0]
+    panel = drawn(trials(n_pair_labels=[5, 6], layouts_per_pair=values))["concat"][0]
     encoding = marks(panel, "rect")[0]["encoding"]
     y = encoding["y"]["title"]
     assert encoding["x"]["title"] == "label diversity (n_pair_labels)"
@@ -85,48 +104,45 @@ def test_axis_titles_give_the_word_and_the_column(values):
 
 
 def test_an_axis_without_a_word_is_titled_by_its_column_and_unit():
-    panel = panels(plot_phase(trials(warmup_steps=[0, 100])))[0]
+    panel = drawn(trials(warmup_steps=[0, 100]))["concat"][0]
     assert marks(panel, "rect")[0]["encoding"]["x"]["title"] == "warmup_steps (steps)"
 
 
-def test_one_varied_axis_gives_one_row_of_cells():
-    assert domains(plot_phase(trials(n_heads=[1, 2])), "y") == [[""]] * 2
+def test_one_varied_axis_gives_one_row_of_cells(two_cells):
+    assert domains(two_cells, "y") == [[""]] * 2
 
 
 def test_a_cell_that_lost_some_trials_is_marked_and_says_how_many():
     frame = lose(trials(n_heads=[1, 2], seeds=3), "diverged", pl.col("n_heads") == 2, pl.col("seed") > 0)
-    chart = plot_phase(frame)
-    assert texts(chart, "mean_below")[1] == "n=1\n2 diverged"
-    assert texts(chart, "phase_below")[1] == "n=1\n2 diverged"
-    spec = chart.to_dict()
+    spec = drawn(frame)
+    assert texts(spec, "mean_below")[1] == "n=1\n2 diverged"
+    assert texts(spec, "phase_below")[1] == "n=1\n2 diverged"
     corners = [m for m in marks(spec, "point") if m["mark"]["filled"]]
     assert [[row["n_heads"] for row in rows(spec, m)] for m in corners] == [[2], [2]]
-    assert "2 diverged, 0 failed" in subtitle(chart)
+    assert "2 diverged, 0 failed" in subtitle(spec)
 
 
 def test_a_cell_that_lost_all_trials_is_hatched_and_counted_not_missing():
     frame = lose(trials(n_heads=[1, 2], seeds=3), "crashed", pl.col("n_heads") == 2)
-    chart = plot_phase(frame)
-    spec = chart.to_dict()
+    spec = drawn(frame)
     hatched = [m for m in marks(spec, "point") if not m["mark"]["filled"]]
     assert [[row["absence"] for row in rows(spec, m)] for m in hatched] == [["3 failed"], ["3 failed"]]
-    assert texts(chart, "absence") == ["3 failed", "3 failed"]
+    assert texts(spec, "absence") == ["3 failed", "3 failed"]
     assert [[row["n_heads"] for row in rows(spec, m)] for m in marks(spec, "rect")] == [[1], [1]]
 
 
 def test_both_kinds_of_loss_are_told_apart():
     frame = lose(trials(n_heads=[1, 2], seeds=3), "crashed", pl.col("n_heads") == 2, pl.col("seed") == 0)
     frame = lose(frame, "diverged", pl.col("n_heads") == 2, pl.col("seed") == 1)
-    assert texts(plot_phase(frame), "mean_below")[1] == "n=1\n1 diverged\n1 failed"
+    assert texts(drawn(frame), "mean_below")[1] == "n=1\n1 diverged\n1 failed"
 
 
-def test_a_sweep_without_losses_speaks_of_none():
-    assert "diverged" not in str(plot_phase(trials(n_heads=[1, 2])).to_dict()["title"])
+def test_a_sweep_without_losses_speaks_of_none(two_cells):
+    assert "diverged" not in str(two_cells["title"])
 
 
-def test_a_third_axis_makes_a_row_of_panels_for_each_of_its_values():
-    chart = plot_phase(trials(n_pair_labels=[5, 6], n_heads=[1, 2], weight_decay=[0.0, 0.2]))
-    headings = [panel["title"]["text"] for panel in panels(chart)]
+def test_a_third_axis_makes_a_row_of_panels_for_each_of_its_values(two_rows):
+    headings = [panel["title"]["text"] for panel in two_rows["concat"]]
     assert headings == [
         f"weight_decay = {decay}: {what}"
         for decay in ("0", "0.2")
@@ -134,9 +150,8 @@ def test_a_third_axis_makes_a_row_of_panels_for_each_of_its_values():
     ]
 
 
-def test_legends_are_drawn_once_for_all_rows_of_panels():
-    chart = plot_phase(trials(n_pair_labels=[5, 6], n_heads=[1, 2], weight_decay=[0.0, 0.2]))
-    colours = [marks(panel, "rect")[0]["encoding"]["color"] for panel in panels(chart)]
+def test_legends_are_drawn_once_for_all_rows_of_panels(two_rows):
+    colours = [marks(panel, "rect")[0]["encoding"]["color"] for panel in two_rows["concat"]]
     assert [colour["legend"] is None for colour in colours] == [True, True, False, False]
 
 
@@ -153,10 +168,10 @@ def test_a_metric_without_any_value_is_refused():
 
 
 def test_the_heading_explains_split_metric_and_number_of_trials():
-    text = subtitle(plot_phase(trials(n_pair_labels=list(range(5, 16)), seeds=3)))
+    text = subtitle(drawn(trials(n_pair_labels=list(range(5, 16)), seeds=3)))
     assert all(part in text for part in (SPLITS["unseen"], METRICS["order"], "33 trials, 3 seeds in each cell"))
 
 
 def test_an_axis_that_moves_with_a_shown_one_is_named():
     frame = trials(d_model=[8, 16]).with_columns(n_heads=pl.col("d_model") // 4)
-    assert "n_heads moves with d_model." in subtitle(plot_phase(frame))
+    assert "n_heads moves with d_model." in subtitle(drawn(frame))

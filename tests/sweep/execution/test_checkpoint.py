@@ -1,8 +1,11 @@
 """A pack that is stopped at any moment goes on from its checkpoint and gives the rows it would have given."""
 
+import functools
 import io
 import itertools
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -72,11 +75,20 @@ def tables_of(trials, file=None, *, report=lambda fraction: None):
     return run_pack(trials, run_id="r", device=CPU, report=report, checkpoint=file).tables
 
 
+@functools.cache
+def content(trials, after):
+    """What is in the checkpoint that is left of a pack stopped at its evaluation number `after`."""
+    with tempfile.TemporaryDirectory() as root:
+        file = at_each_step(root, trials)
+        with pytest.raises(StoppedError):
+            tables_of(trials, file, report=stop_after(after))
+        return Path(root, file.name).read_bytes()
+
+
 def stopped(trials, root, *, after):
-    """The checkpoint that is left of a pack stopped at its evaluation number `after`."""
+    """The checkpoint that is left of a pack stopped at its evaluation number `after`, trained once for all tests."""
     file = at_each_step(root, trials)
-    with pytest.raises(StoppedError):
-        tables_of(trials, file, report=stop_after(after))
+    open_filesystem(root).put(file.name, content(trials, after))
     return file
 
 
@@ -99,7 +111,7 @@ def test_a_stopped_pack_gives_the_rows_it_would_have_given(tmp_path, kind):
 
 def test_seconds_of_a_pack_that_went_on_count_both_parts(tmp_path):
     trials = pack()
-    before = stopped(trials, tmp_path, after=5).load(device="cpu").seconds
+    before = stopped(trials, tmp_path, after=4).load(device="cpu").seconds
     tables = tables_of(trials, CheckpointFile(tmp_path, pack_of(*trials)))
     assert before > 0
     assert sum(tables["trials"]["seconds"].to_pylist()) > before
@@ -112,7 +124,7 @@ def test_a_pack_shorter_than_the_interval_writes_no_checkpoint(tmp_path):
 
 def test_a_pack_that_has_its_rows_has_no_checkpoint_any_more(tmp_path):
     trials = pack()
-    stopped(trials, tmp_path, after=3)
+    stopped(trials, tmp_path, after=4)
     seen = []
     train(tmp_path, trials, report=lambda fraction: seen.append(list_checkpoints(tmp_path)))
     assert all(seen)
@@ -225,7 +237,7 @@ def test_a_checkpoint_whose_content_does_not_fit_is_removed_so_that_the_next_try
 
 def test_a_pack_out_of_memory_loses_its_checkpoint_so_that_a_smaller_pack_may_be_tried(tmp_path):
     trials = pack()
-    stopped(trials, tmp_path, after=3)
+    stopped(trials, tmp_path, after=4)
 
     def full(fraction):
         raise MemoryError("out of memory")
@@ -235,7 +247,7 @@ def test_a_pack_out_of_memory_loses_its_checkpoint_so_that_a_smaller_pack_may_be
 
 
 def test_a_pack_over_its_time_keeps_its_checkpoint(tmp_path):
-    stopped(pack(), tmp_path, after=3)
+    stopped(pack(), tmp_path, after=4)
     assert train(tmp_path, pack(), timeout=1e-9) == {"timeout": 2}
     assert len(list_checkpoints(tmp_path)) == 1
 
