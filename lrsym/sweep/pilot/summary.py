@@ -33,7 +33,7 @@ def in_words(choice: Choice, *, device: str) -> list[str]:
 def _left_out_in_words(left_out: LeftOut, unit: str) -> str:
     runs = [(n, [seed for seed, _ in run]) for n, run in groupby(left_out.by_seed.items(), key=lambda entry: entry[1])]
     seeds = [
-        f"seed{'s' if len(run) > 1 else ''} {'-'.join(map(str, dict.fromkeys((run[0], run[-1]))))} of {n} cells"
+        (f"seed {run[0]}" if len(run) == 1 else f"seeds {run[0]}-{run[-1]}") + f" of {n} cell{'s' * (n > 1)}"
         for n, run in runs
     ]
     listed = ", ".join(seeds[:MAX_SEED_RUNS]) + (", ..." if len(seeds) > MAX_SEED_RUNS else "")
