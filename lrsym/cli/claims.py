@@ -92,12 +92,12 @@ class _Training:
         from lrsym.results.store.store import Store
         from lrsym.sweep.driver import plan_and_choose, run
         from lrsym.sweep.execution.progress import duration, failures, retried
-        from lrsym.sweep.planning.budget import BudgetError
+        from lrsym.sweep.planning.hour_limit import HourLimitError
 
         store, settings = Store(self._results), self._settings.after(self._hours)
         try:
             choice = plan_and_choose(sweep, store, settings, on_message=message)
-        except BudgetError:
+        except HourLimitError:
             if not self._hours:
                 raise
             message(f"{sweep.name}: left out by {self._settings.limit}. Go on: {self._again}")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from lrsym.config.trial import Trial
 from lrsym.sweep.pilot.measuring import PilotError
 from lrsym.sweep.pilot.pilot import Options, PilotResult, count_workers, run_pilot
-from lrsym.sweep.planning.budget import LeftOut, fit_to_budget
 from lrsym.sweep.planning.cost import NOTHING, Cost, Range, Rates, estimate_cost
+from lrsym.sweep.planning.hour_limit import LeftOut, fit_to_hours
 from lrsym.sweep.planning.pack import Program
 from lrsym.sweep.planning.plan import Plan
 from lrsym.sweep.planning.settings import Settings, units_per_worker
@@ -53,24 +53,24 @@ def choose_packing(
 
     With `want_cost` the pilot also runs for shorter sweeps and where both are given, because only it can estimate the
     cost; so it does where the plan is to be cut to a limit of hours. `on_message` gets a line before a pilot starts. A
-    pilot that fails leaves the rule, with a warning. Raises BudgetError where the hours are not enough for any pack.
+    pilot that fails leaves the rule, with a warning. Raises HourLimitError where the hours are not enough for any pack.
     """
     want_cost |= settings.max_hours is not None
     default = f"packs of {plan.largest_pack}, {count_workers(plan.workers)}"
     if not plan.pending:
         return Choice(plan, "nothing to train", 0)
     if reason := _reason_against_pilot(plan, settings, want_cost=want_cost):
-        return _within_budget(Choice(plan, f"{default} ({reason})", plan.largest_pack), settings)
+        return _within_hours(Choice(plan, f"{default} ({reason})", plan.largest_pack), settings)
     on_message(f"pilot: measuring a few steps, at most about {PILOT_SECONDS:.0f} s")
     options = Options(settings.device, settings.max_workers, settings.workers, settings.pack_size)
     try:
         result = pilot(plan.packs, options, threads=settings.threads)
     except PilotError as error:
         warning = f"the pilot failed: {error}; packs and workers go by rule"
-        return _within_budget(Choice(plan, f"{default} (by rule)", plan.largest_pack, warning=warning), settings)
+        return _within_hours(Choice(plan, f"{default} (by rule)", plan.largest_pack, warning=warning), settings)
     chosen = plan.repacked(size=result.pack_size, workers=result.workers)
     why = f"pilot ({result.seconds:.0f} s): {result.why}"
-    choice = _within_budget(Choice(chosen, why, result.pack_size, result.seconds), settings, rates=result.rates)
+    choice = _within_hours(Choice(chosen, why, result.pack_size, result.seconds), settings, rates=result.rates)
     return replace(choice, cost=cost_of(choice.plan, result, settings))
 
 
@@ -87,7 +87,7 @@ def cost_of(plan: Plan, result: PilotResult, settings: Settings, *, n_gpus: int 
     return replace(cost, worker_seconds=cost.worker_seconds * units)
 
 
-def _within_budget(choice: Choice, settings: Settings, *, rates: Mapping[Program, Rates] | None = None) -> Choice:
+def _within_hours(choice: Choice, settings: Settings, *, rates: Mapping[Program, Rates] | None = None) -> Choice:
     """Return `choice` with its plan cut to the limit of hours, if there is one; without `rates` by the rough rule."""
     if settings.max_hours is None:
         return choice
@@ -96,10 +96,10 @@ def _within_budget(choice: Choice, settings: Settings, *, rates: Mapping[Program
         return rough_seconds(trial, n_trials) if rates is None else rates[trial.program].seconds(trial, n_trials).value
 
     if rates is None and settings.device == "cuda":  # the rule is for a core, and would leave out nearly all
-        plan, _ = fit_to_budget(choice.plan, settings, lambda trial, n_trials: 0.0, rough=True)
+        plan, _ = fit_to_hours(choice.plan, settings, lambda trial, n_trials: 0.0, rough=True)
         why = f"{choice.why}; what fits into {settings.limit} is not known: no pack begins once they are spent"
         return replace(choice, plan=plan, why=why)
-    plan, left_out = fit_to_budget(choice.plan, settings, seconds, rough=rates is None)
+    plan, left_out = fit_to_hours(choice.plan, settings, seconds, rough=rates is None)
     return replace(choice, plan=plan, left_out=left_out if left_out.trials else None)
 
 

@@ -4,8 +4,8 @@ from itertools import groupby
 
 from lrsym.sweep.pilot.choice import Choice
 from lrsym.sweep.pilot.pilot import count_workers
-from lrsym.sweep.planning.budget import LeftOut
 from lrsym.sweep.planning.cost import Cost, Range, two_digits
+from lrsym.sweep.planning.hour_limit import LeftOut
 from lrsym.sweep.planning.settings import worker_unit
 
 TIMES = ((1.0, "s"), (60.0, "min"), (3600.0, "h"), (86400.0, "days"))

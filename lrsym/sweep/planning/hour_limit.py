@@ -15,7 +15,7 @@ from lrsym.sweep.planning.plan import Plan
 from lrsym.sweep.planning.settings import Settings
 
 
-class BudgetError(UsageError):
+class HourLimitError(UsageError):
     """The hours are not enough for any pack."""
 
 
@@ -37,12 +37,12 @@ class LeftOut:
         return sum(self.by_seed.values())
 
 
-def fit_to_budget(plan: Plan, settings: Settings, seconds: Seconds, *, rough: bool) -> tuple[Plan, LeftOut]:
+def fit_to_hours(plan: Plan, settings: Settings, seconds: Seconds, *, rough: bool) -> tuple[Plan, LeftOut]:
     """Return `plan` with what `settings.max_hours` are enough for, by the `seconds` of packs, and what is left out.
 
     Packs with a checkpoint are kept before others, then trials by replicate, those of one replicate by cell. What is
     kept is trained in that order, too: a run that stops early lacks the highest replicates. `rough` says that the
-    seconds are. Raises BudgetError where nothing can be kept.
+    seconds are. Raises HourLimitError where nothing can be kept.
     """
     units = settings.units_per_worker(plan.workers)
     kept, others, left = _keep_started(plan.packs.started, seconds, settings.worker_seconds(plan.workers))
@@ -106,10 +106,10 @@ class _RankedTrials:
         return PackList(trials, groups, size=self._packs.size, started=started, replicates=self._replicates)
 
 
-def _too_little(settings: Settings, least: float, *, rough: bool) -> BudgetError:
+def _too_little(settings: Settings, least: float, *, rough: bool) -> HourLimitError:
     digit = 10.0 ** (math.floor(math.log10(least)) - 1)
     enough = math.ceil(least / digit) * digit
     rule = "by a rough rule, right to a factor of three" if rough else "by the pilot"
-    return BudgetError(
+    return HourLimitError(
         f"{settings.limit} is less than the smallest pack takes; give at least {two_digits(enough)} ({rule})"
     )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrsym.sweep.planning import settings as planning_settings
-from lrsym.sweep.planning.budget import BudgetError, fit_to_budget
+from lrsym.sweep.planning.hour_limit import HourLimitError, fit_to_hours
 from lrsym.sweep.planning.packing import even_lengths
 from lrsym.sweep.planning.plan import make_plan
 from lrsym.sweep.planning.settings import Settings
@@ -40,7 +40,7 @@ def an_hour_each(trial, n_trials):
 
 
 def cut(plan, hours, *, seconds=an_hour_each, **options):
-    return fit_to_budget(plan, settings(hours, **options), seconds, rough=False)
+    return fit_to_hours(plan, settings(hours, **options), seconds, rough=False)
 
 
 def seeds_by_cell(sweep, plan):
@@ -129,6 +129,8 @@ def test_two_workers_on_one_gpu_take_one_gpu_hour_an_hour(monkeypatch):
 
 
 def test_too_few_hours_for_anything_are_refused_with_the_least_that_would_do():
-    with pytest.raises(BudgetError, match=r"^--max-core-hours 0\.1 is less .*; give at least 0\.38 \(by the pilot\)$"):
+    with pytest.raises(
+        HourLimitError, match=r"^--max-core-hours 0\.1 is less .*; give at least 0\.38 \(by the pilot\)$"
+    ):
         cut(plan_of(sweep_of(2), size=4), 0.1, seconds=lambda trial, n: 1350.0 * n)
     assert cut(plan_of(sweep_of(2), size=4), 0.38, seconds=lambda trial, n: 1350.0 * n)[0].packs.n_trials == 1
