@@ -9,6 +9,7 @@ import pytest
 
 from lrsym.sweep import driver
 from lrsym.sweep.driver import Outcome
+from lrsym.sweep.search import run as search_run
 from tests.running import lrsym
 from tests.small_trials import write_sweep
 
@@ -46,6 +47,21 @@ def test_a_limit_of_hours_cuts_a_sweep_as_it_cuts_its_plan_and_what_is_left_is_n
     assert f"4 trials left out by --max-core-hours 0.0005. Go on: lrsym sweep {path} --workers 1 --no-pilot" in text
     report = json.loads(lrsym("sweep", path, "--results", results, *LIMITED, "--json"))
     assert (report["pending"], report["left_out"]["trials"], report["core_hours"]) == (4, 3, 0.0006)
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [(0.001, "6 cells left out by --max-core-hours 0.001. Go on: lrsym sweep "), (0.0009, "no other cells")],
+)
+def test_a_search_that_ends_before_its_budget_says_whether_it_was_the_hours(tmp_path, monkeypatch, hours, expected):
+    path, results = write_sweep(tmp_path, steps=5), tmp_path / "r"
+    space = '[search]\nbudget = 6\nmaximise = "unseen_order"\n[search.space]'
+    path.write_text(path.read_text().replace("[grid]", space))
+    outcome = Outcome("r", Counter(), pending=24, stopped_by=None, seconds=1.0, hours=hours)
+    monkeypatch.setattr(search_run, "run", lambda plan, *_, **__: outcome)
+    text = lrsym("sweep", path, "--results", results, "--max-core-hours", 0.001)
+    assert expected in text
+    assert "leaves out" not in text
 
 
 @pytest.mark.parametrize("verb", ["plan", "sweep"])
