@@ -63,6 +63,7 @@ def sweep_of(trials, *, name="small"):
     return SimpleNamespace(
         name=name,
         trials=trials,
+        seeds=range(1),
         trial_ids=lambda: [trial.trial_id for trial in trials],
         shape_numbers=lambda: [trial.static_shape for trial in trials],
     )

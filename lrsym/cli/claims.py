@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lrsym.cli.errors import FAILED, stopped_code
-from lrsym.cli.options import RESULTS, Device, Engine, Json, Pack, Results, Workers, resolve
+from lrsym.cli.options import RESULTS, Device, Engine, Json, MaxCoreHours, MaxGpuHours, Pack, Results, Workers, resolve
 from lrsym.cli.output import Output, command_line, message, output_path
 from lrsym.errors import UsageError
 
@@ -37,6 +37,8 @@ def claims(
     pack: Pack = "auto",
     device: Device = "auto",
     engine: Engine = "auto",
+    max_core_hours: MaxCoreHours = None,
+    max_gpu_hours: MaxGpuHours = None,
     out: Out = None,
     no_page: NoPage = False,
     json: Json = False,
@@ -51,11 +53,17 @@ def claims(
     if out is not None and no_page:
         raise UsageError("--out and --no-page exclude each other; choose one")
     checked, failed = check(file, ids), 0
-    options = {"workers": workers, "pack": pack, "device": device, "engine": engine}
+    options = {
+        "workers": workers, "pack": pack, "device": device, "engine": engine, "max-core-hours": max_core_hours,
+        "max-gpu-hours": max_gpu_hours,
+    }  # fmt: skip
     train = _command(file, results, ids, options) + " --run"
     if run:
-        settings = resolve(engine=engine, device=device, workers=workers, pack=pack)
-        failed = sum(train_missing(checked, results, lambda sweep: _train(sweep, results, settings, again=train)))
+        settings = resolve(
+            engine=engine, device=device, workers=workers, pack=pack, max_core_hours=max_core_hours,
+            max_gpu_hours=max_gpu_hours,
+        )  # fmt: skip
+        failed = sum(train_missing(checked, results, _Training(results, settings, again=train)))
     else:
         require_results(results, remedy="train with --run")
     judged = judge_claims(checked, results)
@@ -73,23 +81,40 @@ def _command(file: Path, results: str, ids: Sequence[str], options: Mapping[str,
     return command_line("claims", file, results, options) + "".join(f" --claim {name}" for name in ids)
 
 
-def _train(sweep: "Sweep", results: str, settings: "Settings", *, again: str) -> int:
-    """Train what `sweep` lacks; return how many trials failed. Exits with 130 after Ctrl-C."""
-    from lrsym.results.store.store import Store
-    from lrsym.sweep.driver import plan_and_choose, run
-    from lrsym.sweep.execution.progress import duration, failures, retried
+class _Training:
+    """Trains what sweeps lack, one after the other; they share one limit of hours."""
 
-    store = Store(results)
-    choice = plan_and_choose(sweep, store, settings, on_message=message)
-    plan = choice.plan
-    message(f"{sweep.name}: training {plan.pending} of {plan.trials} trials; {choice.why}")
-    outcome = run(plan, store, settings)
-    ended = f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}"
-    message(f"{sweep.name}: {ended}{failures(outcome.statuses)}")
-    if outcome.stopped_by:
-        message(f"stopped with {outcome.pending} trials of {sweep.name} left; finished packs are kept. Go on: {again}")
-        raise typer.Exit(stopped_code(outcome.stopped_by))
-    return retried(outcome.statuses)
+    def __init__(self, results: str, settings: "Settings", *, again: str) -> None:
+        self._results, self._settings, self._again, self._hours = results, settings, again, 0.0
+
+    def __call__(self, sweep: "Sweep") -> int:
+        """Return how many trials failed. Exits with 130 after Ctrl-C."""
+        from lrsym.results.store.store import Store
+        from lrsym.sweep.driver import plan_and_choose, run
+        from lrsym.sweep.execution.progress import duration, failures, retried
+        from lrsym.sweep.planning.hour_limit import HourLimitError
+
+        store, settings = Store(self._results), self._settings.after(self._hours)
+        try:
+            choice = plan_and_choose(sweep, store, settings, on_message=message)
+        except HourLimitError:
+            if not self._hours:
+                raise
+            message(f"{sweep.name}: left out by {self._settings.limit}. Go on: {self._again}")
+            return 0
+        plan = choice.plan
+        message(f"{sweep.name}: training {plan.packs.n_trials} of {plan.trials} trials; {choice.why}")
+        outcome = run(plan, store, settings)
+        self._hours += outcome.hours
+        left = f"{outcome.pending} trials of {sweep.name} left"
+        ended = f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}"
+        message(f"{sweep.name}: {ended}{failures(outcome.statuses)}")
+        if outcome.stopped_by:
+            message(f"stopped with {left}; finished packs are kept. Go on: {self._again}")
+            raise typer.Exit(stopped_code(outcome.stopped_by))
+        if outcome.pending:
+            message(f"{left} out by {self._settings.limit}. Go on: {self._again}")
+        return retried(outcome.statuses)
 
 
 def _write_page(

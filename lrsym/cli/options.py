@@ -50,6 +50,17 @@ Budget = Annotated[
     str | None,
     typer.Option(help="Cells that a search trains in all, in place of the file's budget; a larger one goes on."),
 ]
+MaxCoreHours = Annotated[
+    float | None,
+    typer.Option(
+        help="Core-hours that the packs of this command may take together: the plan is cut to fit, highest seeds "
+        "first, and no pack is begun once they are spent. By default there is no limit.",
+        show_default=False,
+    ),
+]
+MaxGpuHours = Annotated[
+    float | None, typer.Option(help="The same in GPU-hours, where the device is cuda.", show_default=False)
+]
 SaveWeights = Annotated[
     bool,
     typer.Option(
@@ -97,6 +108,8 @@ def resolve(
     timeout: float | None = None,
     save_weights: bool = False,
     pilot: bool = True,
+    max_core_hours: float | None = None,
+    max_gpu_hours: float | None = None,
 ) -> "Settings":
     """Return how to execute, from the options of the command line; raises UsageError for a value not allowed."""
     from lrsym.sweep.planning.settings import Settings
@@ -109,6 +122,8 @@ def resolve(
         timeout=timeout,
         save_weights=save_weights,
         pilot=pilot,
+        max_core_hours=max_core_hours,
+        max_gpu_hours=max_gpu_hours,
     )
 
 

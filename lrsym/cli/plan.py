@@ -9,6 +9,8 @@ from lrsym.cli.options import (
     Engine,
     File,
     Json,
+    MaxCoreHours,
+    MaxGpuHours,
     NoPilot,
     Pack,
     Results,
@@ -32,6 +34,8 @@ def plan(
     engine: Engine = "auto",
     no_pilot: NoPilot = False,
     budget: Budget = None,
+    max_core_hours: MaxCoreHours = None,
+    max_gpu_hours: MaxGpuHours = None,
     json: Json = False,
 ) -> None:
     """Show what a sweep would train and cost: trials new, done and failed, packs, time, disk, the command to run."""
@@ -43,10 +47,14 @@ def plan(
 
     options = {
         "workers": workers, "pack": pack, "device": device, "engine": engine, "no-pilot": no_pilot, "budget": budget,
+        "max-core-hours": max_core_hours, "max-gpu-hours": max_gpu_hours,
     }  # fmt: skip
     sweep = load_any(file)
     n_cells = check_budget(budget, sweep)
-    settings = resolve(engine=engine, device=device, workers=workers, pack=pack, pilot=not no_pilot)
+    settings = resolve(
+        engine=engine, device=device, workers=workers, pack=pack, pilot=not no_pilot,
+        max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
+    )  # fmt: skip
     for warning in sweep.warnings:
         message(f"warning: {warning}")
     if isinstance(sweep, Search):

@@ -32,7 +32,8 @@ def show_search_plan(
     data: dict[str, object] = {"sweep": search.name, **_plan_as_data(plan), "engine": settings.engine}
     if plan.left:
         command = sweep_command(Path(search.source.name), store.root, plan.choice, options)
-        lines += [*in_words(plan.choice, device=settings.device), f"run: {command}"]
+        limit = [f"{settings.limit}: no pack begins once they are spent"] if settings.max_hours is not None else []
+        lines += [*in_words(plan.choice, device=settings.device), *limit, f"run: {command}"]
         data |= {"command": command, **as_data(plan.choice, device=settings.device)}
     output.result(data, lines)
 
@@ -49,6 +50,7 @@ def run_search(
     """Train cells until the budget is spent, and print what came of it."""
     from lrsym.cli.sweep import exit_by
     from lrsym.sweep.pilot.summary import in_words
+    from lrsym.sweep.planning.settings import worker_unit
     from lrsym.sweep.search import run as search_run
 
     plan = search_run.plan_search(search, store, settings, budget=budget, on_message=message)
@@ -58,8 +60,10 @@ def run_search(
     data = {
         "sweep": search.name, "run_id": outcome.run_id, "statuses": dict(outcome.statuses), "budget": plan.budget,
         "cells": done, "interrupted": outcome.interrupted, "seconds": round(outcome.seconds, 1),
+        f"{worker_unit(settings.device).lower()}_hours": round(outcome.hours, 6),
     }  # fmt: skip
-    output.result(data, _outcome_in_words(plan, outcome, done, store.root, options))
+    spent = settings.limit if settings.max_hours is not None and outcome.hours >= settings.max_hours else None
+    output.result(data, _outcome_in_words(plan, outcome, done, store.root, options, spent=spent))
     exit_by(outcome)
 
 
@@ -85,8 +89,15 @@ def _plan_as_data(plan: "SearchPlan") -> dict[str, object]:
 
 
 def _outcome_in_words(
-    plan: "SearchPlan", outcome: "Outcome", done: Mapping[str, int], results: str, options: Mapping[str, object]
+    plan: "SearchPlan",
+    outcome: "Outcome",
+    done: Mapping[str, int],
+    results: str,
+    options: Mapping[str, object],
+    *,
+    spent: str | None,
 ) -> list[str]:
+    """Return what came of a run, with the command that goes on; `spent` is the limit of hours that ended it, if any."""
     from lrsym.sweep.execution.progress import duration, failures, retried
 
     search, file = plan.search, Path(plan.search.source.name)
@@ -100,8 +111,8 @@ def _outcome_in_words(
         lines.append(f"stopped; finished packs are kept, and the search goes on where it was. Go on: {again}")
     elif retried(outcome.statuses):
         lines.append(f"see why: {command_line('status', file, results)}; try the failed ones again: {again}")
-    elif done["complete"] + done["failed"] < plan.budget:
-        lines.append("the space has no other cells")
+    elif (left := plan.budget - done["complete"] - done["failed"]) > 0:
+        lines.append(f"{left} cells left out by {spent}. Go on: {again}" if spent else "the space has no other cells")
     if done["complete"]:
         lines.append(f"the best: {command_line('best', file, results)}")
     return lines

@@ -14,6 +14,8 @@ from lrsym.cli.options import (
     Engine,
     File,
     Json,
+    MaxCoreHours,
+    MaxGpuHours,
     NoPilot,
     Pack,
     Results,
@@ -29,6 +31,7 @@ from lrsym.cli.search import run_search
 if TYPE_CHECKING:
     from lrsym.sweep.driver import Outcome
     from lrsym.sweep.pilot.choice import Choice
+    from lrsym.sweep.planning.settings import Settings
 
 
 def sweep(
@@ -42,6 +45,8 @@ def sweep(
     no_pilot: NoPilot = False,
     save_weights: SaveWeights = False,
     budget: Budget = None,
+    max_core_hours: MaxCoreHours = None,
+    max_gpu_hours: MaxGpuHours = None,
     json: Json = False,
 ) -> None:
     """Train the trials of a sweep that are new or failed, or go on with a search; after a stop the same command goes
@@ -54,13 +59,14 @@ def sweep(
 
     options = {
         "workers": workers, "pack": pack, "device": device, "engine": engine, "timeout": timeout,
-        "no-pilot": no_pilot, "save-weights": save_weights, "budget": budget,
+        "no-pilot": no_pilot, "save-weights": save_weights, "budget": budget, "max-core-hours": max_core_hours,
+        "max-gpu-hours": max_gpu_hours,
     }  # fmt: skip
     sweep, store, output = load_any(file), Store(results), Output(as_json=json)
     n_cells = check_budget(budget, sweep)
     settings = resolve(
         engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot,
-        save_weights=save_weights,
+        save_weights=save_weights, max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
     )  # fmt: skip
     if isinstance(sweep, Search):
         run_search(sweep, store, settings, output, budget=n_cells, options=options)
@@ -73,8 +79,8 @@ def sweep(
         return
     output.text(in_words(choice, device=settings.device))
     outcome = run(plan, store, settings)
-    data |= {"engine": settings.engine, **_as_data(outcome, choice)}
-    output.result(data, _in_words(sweep.name, outcome, choice, file, results, options))
+    data |= {"engine": settings.engine, **_as_data(outcome, choice, device=settings.device)}
+    output.result(data, _in_words(sweep.name, outcome, choice, settings, file, results, options))
     exit_by(outcome)
 
 
@@ -88,16 +94,26 @@ def exit_by(outcome: "Outcome") -> None:
         raise typer.Exit(FAILED)
 
 
-def _as_data(outcome: "Outcome", choice: "Choice") -> dict[str, object]:
+def _as_data(outcome: "Outcome", choice: "Choice", *, device: str) -> dict[str, object]:
+    from lrsym.sweep.pilot.summary import left_out_as_data
+    from lrsym.sweep.planning.settings import worker_unit
+
     return {
         "run_id": outcome.run_id, "statuses": dict(outcome.statuses), "pending": outcome.pending,
         "interrupted": outcome.interrupted, "seconds": round(outcome.seconds, 1),
         "pack": choice.pack_size, "workers": choice.plan.workers, "why": choice.why,
+        "left_out": left_out_as_data(choice.left_out), f"{worker_unit(device).lower()}_hours": round(outcome.hours, 6),
     }  # fmt: skip
 
 
 def _in_words(
-    name: str, outcome: "Outcome", choice: "Choice", file: Path, results: str, options: Mapping[str, object]
+    name: str,
+    outcome: "Outcome",
+    choice: "Choice",
+    settings: "Settings",
+    file: Path,
+    results: str,
+    options: Mapping[str, object],
 ) -> list[str]:
     """Return what was trained, and where something is left, the command that goes on."""
     from lrsym.sweep.execution.progress import duration, failures, retried
@@ -110,6 +126,8 @@ def _in_words(
     if outcome.interrupted:
         kept = "finished packs are kept, others go on from their last checkpoint if they have one"
         lines.append(f"stopped with {outcome.pending} trials left; {kept}. Go on: {again}")
-    elif retried(outcome.statuses):
+    elif outcome.pending:
+        lines.append(f"{outcome.pending} trials left out by {settings.limit}. Go on: {again}")
+    if retried(outcome.statuses) and not outcome.interrupted:
         lines.append(f"see why: {command_line('status', file, results)}; try the failed ones again: {again}")
     return lines

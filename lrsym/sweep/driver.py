@@ -15,6 +15,7 @@ from typing import Protocol
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from lrsym.sweep.execution.checkpoint import list_checkpoints, remove_stale_checkpoints
+from lrsym.sweep.execution.metered_queue import MeteredQueue
 from lrsym.sweep.execution.pack_source import PackSource, PlannedPacks
 from lrsym.sweep.execution.progress import Display
 from lrsym.sweep.execution.provenance import run_row
@@ -36,13 +37,17 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left behind: how trials ended, how many were not reached, and the signal that stopped it."""
+    """What a run left behind: how trials ended, how many were not reached, and the signal that stopped it.
+
+    `hours` are the core-hours, or GPU-hours, that its packs took.
+    """
 
     run_id: str
     statuses: Counter[str]
     pending: int
     stopped_by: signal.Signals | None
     seconds: float
+    hours: float = 0.0
 
     @property
     def interrupted(self) -> bool:
@@ -73,11 +78,11 @@ def plan_and_choose(
     """Return the plan of what `store` lacks of `sweep`, with its pack size and workers chosen.
 
     With `want_cost` nothing is going to be written, and a pilot runs for short sweeps too. Otherwise raises OSError,
-    before any pilot, where rows could not be written. `on_message` gets a line before a pilot runs, and a warning
-    where it fails.
+    before any pilot, where rows could not be written; not with a limit of hours, which may turn out too low, and then
+    nothing must be written. `on_message` gets a line before a pilot runs, and a warning where it fails.
     """
     plan = plan_sweep(sweep, store, settings)
-    if plan.pending and not want_cost:
+    if plan.pending and not want_cost and settings.max_hours is None:
         store.prove_writable()
     with _stop_signals() as received:
         try:
@@ -100,7 +105,8 @@ def run(
     make_task: Callable[[Store, str, Settings], Task] = TrainTask.of,
     listener: Listener | None = None,
 ) -> Outcome:
-    """Train what `plan` holds. After SIGINT or SIGTERM finished packs are kept and `stopped_by` is set.
+    """Train what `plan` holds, up to the limit of hours. After SIGINT or SIGTERM finished packs are kept and
+    `stopped_by` is set.
 
     With a `source` the packs come from there, and `plan` only says how much is expected. `make_task` gives what workers
     do with a pack, from the store, the run's id and the settings; `listener` gets every event after the display.
@@ -113,7 +119,8 @@ def run(
     _write_run(store, row)
     task, display, stopped_by = make_task(store, run_id, settings), Display(plan.packs), None
     listeners = [display.update, *([listener] if listener else [])]
-    queue = PackQueue(source or PlannedPacks(plan.packs), recorder=task, listeners=listeners)
+    limit = settings.worker_seconds(plan.workers)
+    queue = MeteredQueue(source or PlannedPacks(plan.packs), recorder=task, listeners=listeners, limit=limit)
     with _stop_signals() as received:
         try:
             with display:
@@ -132,6 +139,7 @@ def run(
         pending=plan.pending - display.ended,
         stopped_by=stopped_by,
         seconds=(finished_at - started_at).total_seconds(),
+        hours=queue.worker_seconds() * settings.units_per_worker(plan.workers) / 3600,
     )
 
 

@@ -144,6 +144,30 @@ def test_trials_that_fail_while_training_are_exit_code_1_after_the_verdicts(tmp_
     assert "4 of 4 trials missing" in lrsym("claims", path, "--results", tmp_path / "r", "--run", "--no-page", code=1)
 
 
+def test_the_sweeps_of_claims_share_one_limit_of_hours(tmp_path, monkeypatch):
+    path, trained = claims_file(tmp_path, '"other" = "../sweeps/other.toml"'), []
+    small = tmp_path / "sweeps" / "small.toml"
+    small.with_name("other.toml").write_text(small.read_text().replace('name = "small"', 'name = "other"') + "\n")
+
+    def run(plan, *_):
+        trained.append(plan.sweep)
+        return Outcome("r", Counter(done=4), pending=0, stopped_by=None, seconds=1.0, hours=1.0)
+
+    monkeypatch.setattr(driver, "run", run)
+    words = ("claims", path, "--results", tmp_path / "r", "--run", "--no-page")
+    lrsym(*words, "--max-core-hours", 1)
+    assert trained == ["small"]
+    lrsym(*words, "--max-core-hours", 1.1)
+    assert trained == ["small", "small", "other"]
+
+
+def test_too_low_a_limit_of_hours_for_the_first_sweep_of_claims_is_refused(tmp_path):
+    path = claims_file(tmp_path)
+    words = ("claims", path, "--results", tmp_path / "r", "--run", "--max-core-hours", 1e-9)
+    assert "give at least" in lrsym(*words, code=2)
+    assert not (tmp_path / "r").exists()
+
+
 def test_a_picture_that_the_rows_do_not_fit_is_a_warning_and_the_verdicts_stand(tmp_path):
     text = SHIPPED.read_text().replace('kind = "phase"\nmetric = "unseen_order"', 'kind = "curves"')
     path = tmp_path / "claims" / "recipe.toml"

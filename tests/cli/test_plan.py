@@ -39,6 +39,26 @@ def test_pack_sets_how_many_trials_train_together(tmp_path, size, packs):
     assert report["packs"] == packs
 
 
+def test_plan_says_which_seeds_a_limit_of_hours_leaves_out_and_the_command_keeps_the_limit(tmp_path):
+    words = ("plan", write_sweep(tmp_path, steps=5), "--results", tmp_path / "r", "--max-core-hours", 0.0005)
+    report, text = json.loads(lrsym(*words, "--json")), lrsym(*words)
+    left_out = report["left_out"]
+    assert (left_out["by_seed"], left_out["trials"], left_out["rough"]) == ({"2": 1, "3": 2}, 3, True)
+    assert (report["trials"], report["new"]) == (8, 8)
+    line = (
+        "--max-core-hours 0.0005 leaves out 3 trials, seed 2 of 1 cell, seed 3 of 2 cells: "
+        f"about {left_out['hours']:.2g} core-hours by a rough rule, right to a factor of three"
+    )
+    assert line in text.splitlines()
+    assert "--max-core-hours 0.0005" in report["command"]
+
+
+def test_a_limit_that_is_enough_leaves_nothing_out(tmp_path):
+    words = ("plan", write_sweep(tmp_path, steps=5), "--results", tmp_path / "r", "--max-core-hours", 1)
+    assert json.loads(lrsym(*words, "--json"))["left_out"] is None
+    assert "leaves out" not in lrsym(*words)
+
+
 def test_plan_after_a_sweep_has_nothing_to_do_and_a_wider_sweep_only_what_is_new(trained):
     path, results = trained
     report = json.loads(lrsym("plan", path, "--results", results, "--json"))

@@ -2,7 +2,9 @@
 
 import json
 
-from lrsym.results.store.store import Store
+import pytest
+
+from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.spec.sweep_file import load
 from tests.running import lrsym
@@ -29,6 +31,15 @@ def test_failed_trials_are_planned_again_and_status_says_why(tmp_path):
     assert "3 crashed" in text
     assert "3 x crashed: worker killed by SIGKILL" in text
     assert "5 missing" in text
+
+
+def test_status_tells_the_core_hours_of_what_was_trained(trained):
+    path, results = trained
+    report = json.loads(lrsym("status", path, "--results", results, "--json"))
+    seconds = load_trials(results).collect()["seconds"].sum()
+    assert report["core_hours"] == pytest.approx(seconds / 3600)
+    assert report["gpu_hours"] == 0
+    assert f"finished trials took {seconds / 3600:.2g} core-hours\n" in lrsym("status", path, "--results", results)
 
 
 def test_status_says_that_a_folder_is_not_there_yet(tmp_path):

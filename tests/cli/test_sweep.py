@@ -9,6 +9,7 @@ import pytest
 
 from lrsym.sweep import driver
 from lrsym.sweep.driver import Outcome
+from lrsym.sweep.search import run as search_run
 from tests.running import lrsym
 from tests.small_trials import write_sweep
 
@@ -26,6 +27,64 @@ def test_the_command_that_goes_on_after_failures_and_after_ctrl_c_keeps_every_op
     words = ("--results", tmp_path / "r", "--workers", 1, "--timeout", 1e-9, "--save-weights")
     text = lrsym("sweep", path, *words, code=code)
     assert f"lrsym sweep {path} --workers 1 --timeout 1e-09 --save-weights --results {tmp_path / 'r'}" in text
+
+
+LIMITED = ("--workers", 1, "--no-pilot", "--max-core-hours", 0.0005)
+
+
+def test_a_limit_of_hours_cuts_a_sweep_as_it_cuts_its_plan_and_what_is_left_is_no_failure(tmp_path, monkeypatch):
+    path, results, plans = write_sweep(tmp_path, steps=5), tmp_path / "r", []
+
+    def run(plan, *_):
+        plans.append(plan)
+        return Outcome("r", Counter(done=4), pending=4, stopped_by=None, seconds=1.0, hours=0.0006)
+
+    monkeypatch.setattr(driver, "run", run)
+    text = lrsym("sweep", path, "--results", results, *LIMITED)
+    assert plans[0].packs.n_trials == 5
+    planned = lrsym("plan", path, "--results", results, *LIMITED).splitlines()
+    assert [line for line in planned if "leaves out 3 trials" in line] == text.splitlines()[1:2]
+    assert f"4 trials left out by --max-core-hours 0.0005. Go on: lrsym sweep {path} --workers 1 --no-pilot" in text
+    report = json.loads(lrsym("sweep", path, "--results", results, *LIMITED, "--json"))
+    assert (report["pending"], report["left_out"]["trials"], report["core_hours"]) == (4, 3, 0.0006)
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [(0.001, "6 cells left out by --max-core-hours 0.001. Go on: lrsym sweep "), (0.0009, "no other cells")],
+)
+def test_a_search_that_ends_before_its_budget_says_whether_it_was_the_hours(tmp_path, monkeypatch, hours, expected):
+    path, results = write_sweep(tmp_path, steps=5), tmp_path / "r"
+    space = '[search]\nbudget = 6\nmaximise = "unseen_order"\n[search.space]'
+    path.write_text(path.read_text().replace("[grid]", space))
+    outcome = Outcome("r", Counter(), pending=24, stopped_by=None, seconds=1.0, hours=hours)
+    monkeypatch.setattr(search_run, "run", lambda plan, *_, **__: outcome)
+    text = lrsym("sweep", path, "--results", results, "--max-core-hours", 0.001)
+    assert expected in text
+    assert "leaves out" not in text
+
+
+@pytest.mark.parametrize("verb", ["plan", "sweep"])
+@pytest.mark.parametrize(
+    ("option", "hours", "expected"),
+    [
+        ("--max-core-hours", "0", "must be a positive number, got 0.0"),
+        ("--max-core-hours", "-1", "must be a positive number, got -1.0"),
+        ("--max-core-hours", "nan", "must be a positive number, got nan"),
+        ("--max-gpu-hours", "inf", "must be a positive number, got inf"),
+        ("--max-gpu-hours", "2", "is not for --device cpu, got 2; use --max-core-hours"),
+        ("--max-core-hours", "1e-6", "is less than the smallest pack takes; give at least 8.6e-05 (by a rough rule"),
+    ],
+)
+def test_a_limit_of_hours_that_cannot_be_kept_is_one_line_and_nothing_is_written(
+    tmp_path, verb, option, hours, expected
+):
+    words = (write_sweep(tmp_path, steps=5), "--results", tmp_path / "r", "--device", "cpu", option, hours)
+    text = lrsym(verb, *words, code=2)
+    assert text.startswith(f"error: {option} ")
+    assert expected in text
+    assert len(text.splitlines()) == 1
+    assert not (tmp_path / "r").exists()
 
 
 def test_a_run_is_recorded_with_where_it_came_from(trained):

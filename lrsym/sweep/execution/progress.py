@@ -33,7 +33,7 @@ class Display:
         self._all_work = sum(work(trial, n) * remaining for trial, n, remaining in packs.sizes())
         self._completed: dict[str, float] = {}
         self._done_work = 0.0
-        self._trials = sum(n for _, n, _ in packs.sizes())
+        self._trials = packs.n_trials
         self._clock = clock
         self._started = self._last_line = clock()
         self._console = console or Console(file=sys.stderr)

@@ -19,10 +19,10 @@ def run_row(plan: Plan, settings: Settings, *, run_id: str, started_at: datetime
     commit, dirty = git_state(PACKAGE)
     return {
         "run_id": run_id, "sweep": plan.sweep, "started_at": started_at, "engine": settings.engine,
-        "workers": plan.workers, "device": settings.device, "hardware": hardware(settings.device),
-        "threads": settings.threads, "n_planned": plan.pending, "lrsym_version": version("lrsym"),
-        "trainer_version": TRAINER_VERSION, "commit": commit, "dirty": dirty, "python": platform.python_version(),
-        "torch": version("torch"), "host": platform.node(),
+        "workers": plan.workers, "device": settings.device, "gpus": settings.gpus,
+        "hardware": hardware(settings.device), "threads": settings.threads, "n_planned": plan.packs.n_trials,
+        "lrsym_version": version("lrsym"), "trainer_version": TRAINER_VERSION, "commit": commit, "dirty": dirty,
+        "python": platform.python_version(), "torch": version("torch"), "host": platform.node(),
     }  # fmt: skip
 
 

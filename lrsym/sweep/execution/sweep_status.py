@@ -1,12 +1,13 @@
-"""How far a sweep is: its trials by status, those in unfinished packs with a checkpoint, and what went wrong."""
+"""How far a sweep is: trials by status, those in unfinished packs with a checkpoint, hours, and what went wrong."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
-from lrsym.results.store.store import load_trials
+from lrsym.results.store.store import load, load_trials
 from lrsym.sweep.execution.checkpoint import list_checkpoints
+from lrsym.sweep.planning.settings import units_per_worker
 from lrsym.sweep.spec.sweep_file import Sweep
 from lrsym.vocabulary import FINAL_STATUSES
 
@@ -25,7 +26,10 @@ class FailureMessage:
 
 @dataclass(frozen=True)
 class SweepStatus:
-    """Where a sweep stands; `checkpointed` trials, `completed` 0..1 of their steps, are among the unfinished ones."""
+    """Where a sweep stands; `checkpointed` trials, `completed` 0..1 of their steps, are among the unfinished ones.
+
+    `core_hours` and `gpu_hours` are what its finished trials took.
+    """
 
     trials: int
     statuses: Mapping[str, int]
@@ -33,6 +37,8 @@ class SweepStatus:
     checkpointed: int
     completed: float
     messages: tuple[FailureMessage, ...]
+    core_hours: float = 0.0
+    gpu_hours: float = 0.0
 
 
 def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
@@ -42,10 +48,12 @@ def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
     the `checkpointed` trials, 0 where there are none. `messages` are the most frequent ones, at most MAX_MESSAGES.
     """
     trial_ids = {*sweep.trial_ids()}
-    rows = load_trials(root, trial_ids=trial_ids).select("trial_id", "status", "message").collect()
+    columns = ("trial_id", "status", "message", "seconds", "run_id")
+    rows = load_trials(root, trial_ids=trial_ids).select(columns).collect()
     statuses = dict(rows.group_by("status").len().sort("status").iter_rows())
     unfinished = trial_ids.difference(rows.filter(pl.col("status").is_in(FINAL_STATUSES))["trial_id"])
     checkpoints = [(len(pack), fraction) for pack, fraction in list_checkpoints(root) if unfinished.issuperset(pack)]
+    hours = _hours_by_device(rows, root)
     checkpointed = sum(n for n, _ in checkpoints)
     return SweepStatus(
         trials=len(trial_ids),
@@ -54,7 +62,20 @@ def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
         checkpointed=checkpointed,
         completed=sum(n * fraction for n, fraction in checkpoints) / max(1, checkpointed),
         messages=_most_frequent_messages(rows),
+        core_hours=hours["cpu"],
+        gpu_hours=hours["cuda"],
     )
+
+
+def _hours_by_device(rows: pl.DataFrame, root: str) -> dict[str, float]:
+    """Return core-hours under cpu, GPU-hours under cuda; a trial whose run has no row took one core."""
+    finished = rows.filter(pl.col("status").is_in(FINAL_STATUSES)).group_by("run_id").agg(pl.col("seconds").sum())
+    runs = load(root, "runs").select("run_id", "device", "threads", "workers", "gpus").collect()
+    hours = {"cpu": 0.0, "cuda": 0.0}
+    for seconds, device, threads, workers, gpus in finished.join(runs, "run_id", "left").drop("run_id").iter_rows():
+        units = units_per_worker(device or "cpu", threads=threads or 1, workers=workers or 1, gpus=gpus)
+        hours[device or "cpu"] += seconds * units / 3600
+    return hours
 
 
 def _most_frequent_messages(rows: pl.DataFrame) -> tuple[FailureMessage, ...]:

@@ -69,8 +69,7 @@ class Pilot:
     def __init__(self, packs: PackList, options: Options, processes: MeasuringProcesses) -> None:
         self._options, self._processes, self._packs = options, processes, packs
         self._groups = group_by_program(packs, max_trials=options.pack_size or SIZES[options.device][-1])
-        n_trials = sum(n for _, n, _ in packs.sizes())
-        self._bound = largest_pack(n_trials, workers=options.workers or options.max_workers)
+        self._bound = largest_pack(packs.n_trials, workers=options.workers or options.max_workers)
         self._default = min(MAX_PACK_SIZE[options.device], self._bound)
 
     def result(self) -> PilotResult:

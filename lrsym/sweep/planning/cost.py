@@ -15,6 +15,11 @@ FEW_SAMPLES = 1.25
 """Factor by which a range from one or two samples is wider at either end."""
 
 
+def two_digits(value: float) -> str:
+    """Return `value` with two significant digits, or all digits of a larger whole number."""
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+
+
 def comparison_factor(ratio: float) -> float:
     """Return the factor up and down for a program that is compared with a measured one of `ratio` times less work."""
     return 1.1 * max(ratio, 1 / ratio) ** 0.25
@@ -106,7 +111,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a sweep will take: seconds until its end, seconds of its workers, bytes on disk."""
+    """What a sweep will take: seconds until its end, seconds of its workers together, bytes on disk."""
 
     seconds: Range
     worker_seconds: Range

@@ -33,20 +33,33 @@ class PackList(Sequence[Pack]):
     """Packs, each made when it is asked for: a sweep of a million trials is planned without as many objects.
 
     The packs that go on from a checkpoint come first, then the others, of at most `size` trials, longest training
-    first. The trials of a group are spread evenly over its packs, so that no pack is left with a remnant.
+    first. The trials of a group are spread evenly over its packs, so that no pack is left with a remnant. With the
+    number of `replicates` of each cell, packs that begin with a lower replicate come before those with a higher one.
     """
 
     def __init__(
-        self, trials: Sequence[Trial], groups: Sequence[ShapeGroup], *, size: int, started: Sequence[Pack] = ()
+        self,
+        trials: Sequence[Trial],
+        groups: Sequence[ShapeGroup],
+        *,
+        size: int,
+        started: Sequence[Pack] = (),
+        replicates: int = 1,
     ) -> None:
-        self.groups, self.size, self.started, self._trials = groups, size, tuple(started), trials
+        self.groups, self.size, self.started, self.trials = groups, size, tuple(started), trials
+        self._replicates = replicates
         self._cuts = [
             (group, slice(a, b))
             for group in groups
             for a, b in pairwise([0, *accumulate(even_lengths(len(group.places), size))])
         ]
         works = {id(group): work(group.example) for group in groups}
-        self._cuts.sort(key=lambda cut: works[id(cut[0])] * (cut[1].stop - cut[1].start), reverse=True)
+
+        def order(cut: tuple[ShapeGroup, slice]) -> tuple[int, float]:
+            group, part = cut
+            return group.places[part.start] % replicates, -works[id(group)] * (part.stop - part.start)
+
+        self._cuts.sort(key=order)
 
     def __len__(self) -> int:
         return len(self.started) + len(self._cuts)
@@ -64,7 +77,12 @@ class PackList(Sequence[Pack]):
         if index < len(self.started):
             return self.started[index]
         group, cut = self._cuts[index - len(self.started)]
-        return Pack(tuple(self._trials[place] for place in group.places[cut]))
+        return Pack(tuple(self.trials[place] for place in group.places[cut]))
+
+    @property
+    def n_trials(self) -> int:
+        """The number of trials of all packs."""
+        return sum(n for _, n, _ in self.sizes())
 
     def sizes(self) -> Iterator[tuple[Trial, int, float]]:
         """Yield an example trial, the number of trials and the fraction left to train of each pack, in order."""
@@ -75,11 +93,11 @@ class PackList(Sequence[Pack]):
         """Return at most `n` trials of `group`, from its middle on: a grid begins with its smallest data sets."""
         middle = len(group.places) // 2
         places = [*group.places[middle:], *group.places[:middle]] if middle < n else group.places[middle : middle + n]
-        return tuple(self._trials[place] for place in places[:n])
+        return tuple(self.trials[place] for place in places[:n])
 
     def resized(self, size: int) -> "PackList":
         """Return the same trials in packs of at most `size`, but for the packs that have a checkpoint."""
-        return PackList(self._trials, self.groups, size=size, started=self.started)
+        return PackList(self.trials, self.groups, size=size, started=self.started, replicates=self._replicates)
 
 
 def make_packs(trials: Sequence[Trial], *, size: int) -> PackList:

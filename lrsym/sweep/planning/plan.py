@@ -14,7 +14,8 @@ from lrsym.vocabulary import FINAL_STATUSES
 class Plan:
     """Trials of the sweep of that name by what the store says of them, the packs of what is left, and the workers.
 
-    `workers` is how many packs train at a time. Packs that go on from a checkpoint come first.
+    `seeds` are those of each cell. `workers` is how many packs train at a time. Packs that go on from a checkpoint come
+    first.
     """
 
     sweep: str
@@ -23,6 +24,7 @@ class Plan:
     done: int
     failed: int
     diverged: int
+    seeds: range
     packs: PackList
     workers: int
 
@@ -77,6 +79,7 @@ def make_plan(
         done=sum(status in FINAL_STATUSES for status in known),
         failed=sum(status is not None and status not in FINAL_STATUSES for status in known),
         diverged=known.count("diverged"),
+        seeds=sweep.seeds,
         packs=PackList(sweep.trials, groups, size=size, started=started),
         workers=workers,
     )

@@ -1,8 +1,10 @@
 """How a sweep is executed: engine, device, workers, pack size. None of it changes a row."""
 
+import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from lrsym.errors import UsageError
 
@@ -15,7 +17,8 @@ class Settings:
     """How to execute: not part of a trial, because none of it changes a row.
 
     `workers` and `pack_size` are None where a pilot, or without `pilot` a rule, is to choose them. `timeout` is in
-    seconds for a pack, `threads` are torch's in each worker.
+    seconds for a pack, `threads` are torch's in each worker. `max_hours` is what the packs of one command may take
+    together, in core-hours or, where `device` is cuda, in GPU-hours; None is no limit.
     """
 
     engine: str
@@ -26,6 +29,7 @@ class Settings:
     threads: int = 1
     save_weights: bool = False
     pilot: bool = True
+    max_hours: float | None = None
 
     @classmethod
     def resolve(
@@ -38,6 +42,8 @@ class Settings:
         timeout: float | None = None,
         save_weights: bool = False,
         pilot: bool = True,
+        max_core_hours: float | None = None,
+        max_gpu_hours: float | None = None,
     ) -> "Settings":
         """Return the settings with `auto` of engine and device replaced. Raises UsageError for what is not allowed.
 
@@ -58,12 +64,57 @@ class Settings:
             device = "cuda" if has_gpu() else "cpu"
         elif device == "cuda" and engine == "local" and not has_gpu():
             raise UsageError("--device cuda needs a GPU that torch can use, this machine has none; use --device cpu")
-        return cls(engine, device, workers, pack_size, timeout, save_weights=save_weights, pilot=pilot)
+        max_hours = _max_hours(device, core=max_core_hours, gpu=max_gpu_hours)
+        return cls(
+            engine, device, workers, pack_size, timeout, save_weights=save_weights, pilot=pilot, max_hours=max_hours
+        )
 
     @property
     def max_workers(self) -> int:
         """The number of workers if it is given, else as many as there are cores or GPUs."""
         return self.workers or available_workers(self.device)
+
+    @property
+    def on_cluster(self) -> bool:
+        """Whether workers run on a Ray cluster, of which this machine knows neither speed nor GPUs."""
+        return self.engine == "ray" and bool(os.environ.get("RAY_ADDRESS"))
+
+    @property
+    def gpus(self) -> int | None:
+        """The number of this machine's GPUs that workers share; None on a CPU and on a cluster."""
+        return None if self.device == "cpu" or self.on_cluster else available_workers(self.device)
+
+    def units_per_worker(self, workers: int) -> float:
+        """Return the cores, or the part of a GPU, that each of `workers` takes up."""
+        return units_per_worker(self.device, threads=self.threads, workers=workers, gpus=self.gpus)
+
+    @property
+    def limit(self) -> str:
+        """The limit of hours as it is given on the command line, such as --max-core-hours 2."""
+        return f"{hours_option(self.device)} {self.max_hours:g}"
+
+    def worker_seconds(self, workers: int) -> float:
+        """Return the seconds that packs may take `workers` together, of which each trains one at a time."""
+        return math.inf if self.max_hours is None else self.max_hours * 3600 / self.units_per_worker(workers)
+
+    def after(self, hours: float) -> Self:
+        """Return the settings for what comes after packs that took `hours` of the limit."""
+        return self if self.max_hours is None else replace(self, max_hours=max(0.0, self.max_hours - hours))
+
+
+def worker_unit(device: str) -> str:
+    """Return what a worker takes, as the unit of hours: a core, or a GPU."""
+    return "GPU" if device == "cuda" else "core"
+
+
+def hours_option(device: str) -> str:
+    """Return the option that limits the hours of workers on `device`, cpu or cuda."""
+    return f"--max-{worker_unit(device).lower()}-hours"
+
+
+def units_per_worker(device: str, *, threads: int, workers: int, gpus: int | None) -> float:
+    """Return the cores, or the part of a GPU, that each of `workers` takes up; a whole one where `gpus` is None."""
+    return threads if device == "cpu" else min(1.0, (gpus or workers) / workers)
 
 
 def has_gpu() -> bool:
@@ -87,3 +138,14 @@ def available_workers(device: str) -> int:
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise UsageError(f"--{name} must be one of {', '.join(allowed)}, got {value}")
+
+
+def _max_hours(device: str, *, core: float | None, gpu: float | None) -> float | None:
+    """Return the limit for `device`. Raises UsageError for what is no number of hours, and for the other device's."""
+    mine = hours_option(device)
+    for option, hours in (("--max-core-hours", core), ("--max-gpu-hours", gpu)):
+        if hours is not None and not 0 < hours < math.inf:
+            raise UsageError(f"{option} must be a positive number, got {hours}; leave it out for no limit")
+        if hours is not None and option != mine:
+            raise UsageError(f"{option} is not for --device {device}, got {hours:g}; use {mine}")
+    return core if device == "cpu" else gpu

@@ -1,7 +1,7 @@
 """A search from its file to its last cell: what it will cost, running it, and the sweep of what it has chosen."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lrsym.errors import UsageError
 from lrsym.results.store.store import Store
@@ -64,13 +64,15 @@ def plan_search(
     for number in range(max(0, total - done - len(points))):
         point = search.space.nearest(random_point(search, -1 - number))
         points += [] if point is None else [point]
-    choice = plan_and_choose(search.sweep(points), store, settings, want_cost=want_cost, on_message=on_message)
+    whole = replace(settings, max_hours=None)  # cells are trained with all their replicates, until the hours are spent
+    choice = plan_and_choose(search.sweep(points), store, whole, want_cost=want_cost, on_message=on_message)
     told = [s for s in log if s.origin == "reused"] if log else reused(store, search, budget=total)
     return SearchPlan(search, total, done, len(asked) - done, len(told), choice)
 
 
 def run_search(plan: SearchPlan, store: Store, settings: Settings, *, listener: Listener | None = None) -> Outcome:
-    """Train cells until the budget of `plan` is spent; as `driver.run`. Raises UsageError if all of them failed."""
+    """Train cells until the budget of `plan` or the hours are spent; as `driver.run`. Raises UsageError if all of the
+    cells failed."""
     from lrsym.sweep.search.loop import SearchSource
 
     store.prove_writable()

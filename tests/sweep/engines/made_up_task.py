@@ -92,10 +92,17 @@ def main():
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=MadeUpTask.seconds)
     parser.add_argument("--behaviour", type=json.loads, default={})
+    parser.add_argument("--max-core-hours", type=float)
     asked = parser.parse_args()
     behaviour = {int(seed): how for seed, how in asked.behaviour.items()}
     store = Store(asked.results)
-    settings = Settings.resolve(engine=asked.engine, device="cpu", workers=asked.workers, pack_size=asked.pack)
+    settings = Settings.resolve(
+        engine=asked.engine,
+        device="cpu",
+        workers=asked.workers,
+        pack_size=asked.pack,
+        max_core_hours=asked.max_core_hours,
+    )
     plan = driver.plan_sweep(sweep_of([Trial(seed=s) for s in range(asked.trials)]), store, settings)
     try:
         outcome = driver.run(
@@ -109,7 +116,12 @@ def main():
     except UsageError as error:
         sys.exit(f"error: {error}")
     assert "torch" not in sys.modules
-    report = {"statuses": outcome.statuses, "pending": outcome.pending, "reused": plan.done}
+    report = {
+        "statuses": outcome.statuses,
+        "pending": outcome.pending,
+        "reused": plan.done,
+        "seconds": outcome.hours * 3600,
+    }
     print(json.dumps(report))
     sys.exit(128 + outcome.stopped_by if outcome.stopped_by else 0)
 

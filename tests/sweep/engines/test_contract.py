@@ -105,6 +105,16 @@ def test_a_killed_driver_loses_no_finished_pack_and_the_same_command_goes_on(tmp
     assert_complete_and_single(tmp_path, 40, tables=())
 
 
+def test_no_pack_begins_once_the_hours_are_spent_and_the_run_ends_well(tmp_path, engine):
+    process = drive(engine, tmp_path, trials=6, seconds=0.1, **{"max-core-hours": 1e-6})
+    report = report_of(process)
+    ended = report["statuses"]["done"]
+    assert 1 <= ended <= 2  # those that the two workers began with
+    assert report["pending"] == 6 - ended
+    assert len(Store(tmp_path).statuses()) == ended
+    assert report["seconds"] >= 0.1 * ended
+
+
 @pytest.mark.parametrize(
     ("signals", "code"),
     [

@@ -2,7 +2,9 @@
 
 import pytest
 
+from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
+from lrsym.results.store.trial_row import axis_values
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.execution.sweep_status import FailureMessage, sweep_status
 from lrsym.sweep.spec.sweep_file import load
@@ -28,6 +30,30 @@ def test_trials_are_counted_by_status_and_the_most_frequent_message_comes_first(
     status = sweep_status(sweep, str(tmp_path / "r"))
     assert (dict(status.statuses), status.missing) == ({"crashed": 3, "timeout": 2}, 3)
     assert status.messages == (FailureMessage("crashed", "killed", 3), FailureMessage("timeout", "too slow", 2))
+
+
+def test_hours_are_those_of_finished_trials_by_what_their_runs_held_of_a_device(sweep, tmp_path):
+    store = Store(tmp_path / "r")
+    runs = [
+        {"run_id": "threads", "device": "cpu", "threads": 3, "workers": 2},
+        {"run_id": "shared", "device": "cuda", "threads": 1, "workers": 4, "gpus": 2},
+        {"run_id": "cluster", "device": "cuda", "threads": 1, "workers": 4, "gpus": None},
+    ]
+    store.write("runs", {"runs": TABLES["runs"].build(runs)})
+    took = [
+        ("threads", "done"),
+        ("shared", "diverged"),
+        ("cluster", "done"),
+        ("unknown", "done"),
+        ("shared", "crashed"),
+    ]
+    rows = [
+        axis_values(trial) | {"run_id": run, "status": status, "seconds": 3600.0}
+        for trial, (run, status) in zip(sweep.trials, took, strict=False)
+    ]
+    store.write("p", {"trials": TABLES["trials"].build(rows)})
+    status = sweep_status(sweep, str(tmp_path / "r"))
+    assert (status.core_hours, status.gpu_hours) == (3 + 1, 1 / 2 + 1)
 
 
 def test_rows_of_other_sweeps_do_not_count(sweep, tmp_path):

@@ -262,6 +262,36 @@ def test_a_pilot_that_fails_leaves_the_plan_and_a_warning():
     assert "died with code -9" in choice.warning
 
 
+def test_a_plan_is_cut_by_the_pilots_rates_and_the_cost_is_that_of_what_is_kept():
+    whole = choose_packing(LONG, settings(), want_cost=True, pilot=known).cost.worker_seconds.value / 3600
+    choice = choose_packing(LONG, settings(max_hours=whole / 2), pilot=known)
+    kept = choice.cost.worker_seconds.value / 3600
+    assert 0.4 * whole < kept <= whole / 2
+    assert choice.left_out.hours + kept == pytest.approx(whole)
+    assert choice.left_out.trials + choice.plan.packs.n_trials == LONG.pending
+    assert not choice.left_out.rough
+
+
+def test_with_a_limit_of_hours_a_pilot_runs_though_workers_and_packs_are_given():
+    given = settings(workers=2, pack_size=4, max_hours=10**6)
+    assert choose_packing(LONG, given, pilot=known).left_out is None
+    assert choose_packing(LONG, given, pilot=known).pilot_seconds is not None
+
+
+def test_no_pilot_runs_that_would_take_longer_than_the_hours_allow():
+    trials = [small(seed=s, optim__steps=2000) for s in range(40)]
+    plan = make_plan(sweep_of(trials), {}, workers=2, device="cpu")
+    choice = choose_packing(plan, settings(max_hours=2 * PILOT_SECONDS / 3600 / 2), pilot=pytest.fail)
+    assert "too short for a pilot" in choice.why
+    assert choice.left_out.rough
+
+
+def test_a_gpu_of_which_nothing_is_known_is_not_planned_by_the_rule_of_a_core():
+    choice = choose_packing(LONG, settings(device="cuda", pilot=False, max_hours=0.1))
+    assert (choice.left_out, choice.plan.packs.n_trials) == (None, LONG.pending)
+    assert "--max-gpu-hours 0.1 is not known: no pack begins once they are spent" in choice.why
+
+
 def test_the_hours_of_workers_that_share_a_gpu_are_shared():
     hours = {device: cost_of(LONG, known(), settings(device=device, workers=2), n_gpus=1) for device in ("cpu", "cuda")}
     assert hours["cuda"].worker_seconds.value == hours["cpu"].worker_seconds.value / 2
