@@ -26,7 +26,7 @@ def query_tables(sql: str, tables: Mapping[str, pl.DataFrame | pl.LazyFrame]) ->
         frame = pl.SQLContext(tables, eager=True).execute(sql)
     except pl.exceptions.PolarsError as error:
         raise UsageError(
-            f"query failed: {first_line(error)}; tables are {', '.join(TABLES)}, their columns: lrsym columns"
+            f"query failed: {first_line(error)}; tables are {', '.join(tables)}, their columns: lrsym columns"
         ) from None
     if not frame.width:  # polars answers every statement but SELECT, though there is nothing to change
         raise UsageError("query gave no table; ask with SELECT: results are read here, never changed")

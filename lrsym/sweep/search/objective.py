@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from textwrap import shorten
 
 import polars as pl
 
@@ -9,7 +10,10 @@ from lrsym.errors import UsageError
 from lrsym.results.store.query import query_tables
 from lrsym.results.store.schema import TABLES
 from lrsym.sweep.spec.search import Objective, Search
-from lrsym.toml_source import suggest
+from lrsym.toml_source import show, suggest
+
+MAX_REASON = 160
+"""Characters of what polars says of a query: it may print a whole syntax tree."""
 
 
 def objective_values(objectives: Sequence[Objective], rows: pl.DataFrame) -> tuple[float, ...] | None:
@@ -19,46 +23,51 @@ def objective_values(objectives: Sequence[Objective], rows: pl.DataFrame) -> tup
     diverged has no accuracies); in SQL the aggregates say what becomes of nulls. Returns None where a value is null or
     not finite.
     """
-    values = [_value(_sql(objective), rows) for objective in objectives]
+    values = [_answer(objective.sql, rows).item() for objective in objectives]
     finite = [float(value) for value in values if value is not None and abs(float(value)) < float("inf")]
     return tuple(finite) if len(finite) == len(values) else None
 
 
 def check_objectives(search: Search) -> None:
     """Raise UsageError, with its line, for an objective that names no column or does not give a number for a cell."""
+    for objective in search.objectives:
+        if message := _wrong_column(objective.sql) if _is_column(objective.sql) else _wrong_query(objective.sql):
+            key = "maximise" if objective.maximise else "minimise"
+            raise search.error(key, f"{key} must give one number for the rows of a cell, {message}")
+
+
+def _wrong_column(name: str) -> str:
+    """Return what is wrong with an objective that is a single word; empty where it is a column of numbers."""
+    numbers = [column for column, kind in TABLES["trials"].empty.schema.items() if _is_number(kind)]
+    remedy = suggest(name, numbers) or "`lrsym columns` lists them"
+    return "" if name in numbers else f"{show(name)} is no column of numbers in the table trials; {remedy}"
+
+
+def _wrong_query(sql: str) -> str:
+    """Return what is wrong with an objective in SQL; empty where it gives one number."""
     table = TABLES["trials"].empty
     rows = pl.DataFrame({name: [None] * 2 for name in table.columns}, schema=table.schema)
-    for objective in search.objectives:
-        key = "maximise" if objective.maximise else "minimise"
-        try:
-            answer = query_tables(f"select {_sql(objective)} as value from trials", {"trials": rows})
-        except UsageError as error:
-            raise search.error(key, f"{key} {_shown(objective)} fails: {_reason(objective, error)}") from None
-        number = answer["value"].dtype
-        if answer.shape != (1, 1) or not (number.is_numeric() or number in (pl.Boolean, pl.Null)):
-            what = f"{answer.height} rows of two" if answer.height != 1 else f"{number}"
-            message = f"{key} must give one number for the rows of a cell, {_shown(objective)} gives {what}"
-            raise search.error(key, f"{message}; write for example avg(unseen_order)")
+    try:
+        answer = _answer(sql, rows)
+    except UsageError as error:
+        given = f"none, {shorten(str(error), MAX_REASON, placeholder=' ...')}"
+    else:
+        if len(answer) == 1 and _is_number(answer.dtype):
+            return ""
+        given = str(answer.dtype) if len(answer) == 1 else f"{len(answer)} rows of two"
+    return f"{show(sql)} gives {given}; write for example avg(unseen_order)"
 
 
-def _sql(objective: Objective) -> str:
-    sql = objective.sql.strip()
-    if re.fullmatch(r"\w+", sql):
-        return f"case when count({sql}) = count(*) then avg({sql}) end"
-    return sql
+def _answer(sql: str, rows: pl.DataFrame) -> pl.Series:
+    if _is_column(sql):
+        sql = f"case when count({sql}) = count(*) then avg({sql}) end"
+    # In parentheses it can be nothing but one expression; on a line of its own it may end with a comment.
+    return query_tables(f"select (\n{sql}\n) as value from trials", {"trials": rows})["value"]
 
 
-def _value(sql: str, rows: pl.DataFrame) -> float | None:
-    return query_tables(f"select {sql} as value from trials", {"trials": rows})["value"].item()
+def _is_column(sql: str) -> bool:
+    return re.fullmatch(r"\w+", sql) is not None
 
 
-def _shown(objective: Objective) -> str:
-    return f'"{objective.sql}"'
-
-
-def _reason(objective: Objective, error: UsageError) -> str:
-    if re.fullmatch(r"\w+", objective.sql.strip()):
-        columns = [column.name for column in TABLES["trials"].columns]
-        near = suggest(objective.sql.strip(), columns) or "`lrsym columns` lists them"
-        return f"the table trials has no such column of numbers; {near}"
-    return str(error)
+def _is_number(kind: pl.DataType) -> bool:
+    return kind.is_numeric() or kind == pl.Boolean
