@@ -89,13 +89,16 @@ def check_budget(budget: str | None, found: "Sweep | Search") -> int | None:
     """Return the budget of a search from the command line; raises UsageError where it is none or `found` a grid."""
     from lrsym.sweep.spec.search import Search
     from lrsym.sweep.spec.search_table import MAX_BUDGET
+    from lrsym.toml_source import show
 
     if budget is None:
         return None
     if not isinstance(found, Search):
         raise UsageError(f"--budget is for searches, {found.source} has no [search]; leave it out")
     if not re.fullmatch(r"0*[1-9][0-9]{0,8}", budget, flags=re.ASCII) or int(budget) > MAX_BUDGET:
-        raise UsageError(f"--budget must be a number of cells from 1 to {MAX_BUDGET:,}, got {budget}")
+        remedy = "write for example --budget 60, or leave it out for that of the file"
+        raise UsageError(f"--budget must be a number of cells from 1 to {MAX_BUDGET:,}, got {show(budget)}; {remedy}")
+    found.check_size(int(budget))
     return int(budget)
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import polars as pl
 
-from lrsym.errors import UsageError
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.execution.checkpoint import list_checkpoints
 from lrsym.sweep.planning.pack import Pack
@@ -175,9 +174,7 @@ class SearchSource:
         for draw in range(MAX_DRAWS):
             if point := space.nearest(asked if draw == 0 else random_point(self._search, -MAX_DRAWS * number - draw)):
                 return point, space.cell(point)
-        raise UsageError(
-            f"none of {MAX_DRAWS} random points of the space of {self._search.name} can be a trial; widen it"
-        )
+        raise self._search.error("space", f"none of {MAX_DRAWS} random points of this space can be a trial; widen it")
 
     def _nearest_untried(self, asked: dict[str, Any], asked_now: Iterable[str]) -> tuple[dict[str, Any], Cell] | None:
         for point in self._search.space.around(asked):

@@ -9,7 +9,7 @@ from typing import Any
 
 from lrsym.errors import UsageError
 from lrsym.sweep.spec.search_space import Choice, SearchSpace
-from lrsym.sweep.spec.sweep import Cell, Head, Sweep
+from lrsym.sweep.spec.sweep import MAX_TRIALS, Cell, Head, Sweep
 from lrsym.toml_source import TomlSource
 
 SAMPLERS = ("tpe", "gp", "cmaes", "nsga2", "qmc", "random")
@@ -59,19 +59,24 @@ class Search:
         """Seeds of each cell."""
         return len(self.seeds)
 
+    def check_size(self, budget: int) -> None:
+        """Raise UsageError where `budget` cells have more trials than a sweep may have."""
+        if (count := budget * self.replicates) > MAX_TRIALS:
+            message = f"a search has at most {MAX_TRIALS:,} trials, {budget:,} cells have {count:,}; lower the budget"
+            raise self.error("budget", message)
+
     @cached_property
     def key(self) -> str:
         """Identity: what is asked for and how, but not the budget; 64 bits in hex."""
-        corner = self.space.nearest(self.space.corner)
-        assert corner is not None  # a file with an empty space is refused
+        fixed = [self.space.cell(point).trial_ids([self.seeds.start]) for point in self.space.valid_corners]
+        excluded = sorted(json.dumps(point, sort_keys=True) for point in self.space.excluded)
         axes = [
             [axis.key, [*axis.values]] if isinstance(axis, Choice) else [axis.key, axis.low, axis.high, axis.log]
             for axis in self.space.axes
         ]
         parts = [
-            self.space.cell(corner).trial_ids([self.seeds.start]), axes, [dict(point) for point in self.space.excluded],
-            [objective.words for objective in self.objectives], self.sampler, self.seed, self.stop, self.reuse,
-            self.replicates,
+            fixed, axes, excluded, [objective.words for objective in self.objectives], self.sampler, self.seed,
+            self.stop, self.reuse, self.replicates,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -12,6 +12,9 @@ from lrsym.config.section import Value
 from lrsym.config.training import EvalConfig, OptimConfig
 from lrsym.config.trial import Trial, static_shape, trial_ids
 
+MAX_TRIALS = 2_000_000
+"""Beyond this a file is taken for a slip: two million identities take ten seconds and some hundred MB."""
+
 
 class Cell(NamedTuple):
     """A trial without its seed: four validated sections, which it shares with other cells."""

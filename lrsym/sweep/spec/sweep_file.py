@@ -15,12 +15,9 @@ from lrsym.sweep.spec.cells import Cells
 from lrsym.sweep.spec.messages import AXES, SECTIONS, TOP_KEYS, table_name
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.search_table import SearchTable, check_search, read_space
-from lrsym.sweep.spec.sweep import Head, Sweep
+from lrsym.sweep.spec.sweep import MAX_TRIALS, Head, Sweep
 from lrsym.sweep.spec.tables import read_design
 from lrsym.toml_source import Rule, TomlSource, read_source, read_toml, rule_of, show, suggest
-
-MAX_TRIALS = 2_000_000
-"""Beyond this a file is taken for a slip: two million identities take ten seconds and some hundred MB."""
 
 _HEAD_KEYS = ("Question", "Cost", "Command")
 
@@ -127,15 +124,14 @@ def _search(
                 "two files, which share rows, or move its axes under [search.space]"
             )
             raise where.error(key, message)
-    if (count := table.budget * file.replicates) > MAX_TRIALS:
-        message = f"a search has at most {MAX_TRIALS:,} trials, this one {count:,}; lower budget"
-        raise where.error("search.budget", message)
     space = read_space(where, base=file.base, space=table.space, excludes=file.exclude)
     check_search(where, table, space, replicates=file.replicates)
-    return Search(
+    search = Search(
         file.name, where, space, table.objectives, table.sampler, table.budget, table.seed, table.stop, table.reuse,
         seeds, head, warnings,
     )  # fmt: skip
+    search.check_size(search.budget)
+    return search
 
 
 def _validate(where: TomlSource, document: dict[str, Any]) -> _File:
@@ -144,11 +140,11 @@ def _validate(where: TomlSource, document: dict[str, Any]) -> _File:
     except ValidationError as error:
         details = error.errors(include_url=False)[0]
     kind, loc = details["type"], [part for part in details["loc"] if isinstance(part, str)]
-    path, key = ".".join(loc), loc[-1]
+    path, key = ".".join(loc), loc[min(1, len(loc) - 1)]
     if kind == "extra_forbidden":
         raise where.error(path, _unknown_key(loc))
     owner = _TABLES[loc[0]] if len(loc) > 1 else _File
-    rule = rule_of(owner.model_fields[loc[min(1, len(loc) - 1)]].metadata)
+    rule = rule_of(owner.model_fields[key].metadata)
     if kind == "missing":
         where_to = f"under [{loc[0]}]" if len(loc) > 1 else "on top"
         raise where.error(path, f"{key} is missing; {rule.remedy} {where_to}")
@@ -157,11 +153,17 @@ def _validate(where: TomlSource, document: dict[str, Any]) -> _File:
 
 def _unknown_key(loc: list[str]) -> str:
     if len(loc) > 1:
+        if loc[0] == "search" and (loc[1] in SECTIONS or loc[1] in AXES):
+            return f"{loc[1]} is no key of [search]; move it under [search.space] to vary it, or under [base] to fix it"
+        if loc[1] in TOP_KEYS:
+            return f"{loc[1]} is no key of [{loc[0]}]; move it above the first table"
         known = [*_TABLES[loc[0]].model_fields]
         hint = suggest(loc[1], known) or f"it has {'one key, ' if len(known) == 1 else ''}{', '.join(known)}"
         return f"unknown key {show(loc[1])} in [{loc[0]}]; {hint}"
     if loc[0] in SECTIONS or loc[0] in AXES:
         return f"{loc[0]} stands outside a table; move it under [base] to fix it, or under [grid] to vary it"
+    if loc[0] in SearchTable.model_fields:
+        return f"{loc[0]} stands outside a table; move it under [search]"
     return f"unknown key {show(loc[0])}; {suggest(loc[0], TOP_KEYS) or 'known are ' + ', '.join(TOP_KEYS)}"
 
 
