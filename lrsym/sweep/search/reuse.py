@@ -10,7 +10,7 @@ from lrsym.results.store.store import Store
 from lrsym.sweep.search.objective import objective_values
 from lrsym.sweep.search.suggestions import Suggestion
 from lrsym.sweep.spec.search import Search
-from lrsym.sweep.spec.search_space import Choice, Interval, Point, RefusedError, SpaceAxis
+from lrsym.sweep.spec.search_space import Point, RefusedError
 
 
 def reused(store: Store, search: Search, *, budget: int) -> list[Suggestion]:
@@ -44,9 +44,7 @@ def reused(store: Store, search: Search, *, budget: int) -> list[Suggestion]:
 
 def _candidates(store: Store, search: Search) -> Iterator[tuple[Point, dict[str, Any]]]:
     """Yield the point and the row of finished trials that may lie in the space; whether they do, identity tells."""
-    corner = search.space.nearest(search.space.corner)
-    assert corner is not None
-    fixed = search.space.cell(corner).trial(search.seeds.start).values()
+    fixed = search.space.cell(search.space.corner).trial(search.seeds.start).values()
     columns = {axis.key: axis.name for axis in axes()}
     # A derived axis may follow one of the space; a preset stands for several axes.
     free = {*search.space.keys, "seed", *(axis.key for axis in axes() if axis.derived or axis.section == "model")}
@@ -59,15 +57,8 @@ def _candidates(store: Store, search: Search) -> Iterator[tuple[Point, dict[str,
     rows = store.scan("trials").filter(pl.col("status") == "done", mine, *same).collect()
     for row in rows.iter_rows(named=True):
         point = {axis.key: row.get(columns.get(axis.key, "")) for axis in search.space.axes}
-        if all(_has(axis, point[axis.key]) for axis in search.space.axes):
+        if all(axis.has(point[axis.key]) for axis in search.space.axes):
             yield point, row
-
-
-def _has(axis: SpaceAxis, value: Any) -> bool:
-    if isinstance(axis, Choice):
-        return any(type(value) is type(v) and value == v for v in axis.values)
-    assert isinstance(axis, Interval)
-    return value is not None and axis.low <= value <= axis.high
 
 
 def _schema(store: Store) -> pl.Schema:

@@ -2,8 +2,9 @@
 
 import heapq
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -12,12 +13,17 @@ from pydantic import ValidationError
 from lrsym.config.section import Value
 from lrsym.sweep.spec.messages import SECTIONS, section_type, wrong_section
 from lrsym.sweep.spec.sweep import Cell
+from lrsym.sweep.spec.tables import equal
+from lrsym.toml_source import fits_64_bits
 
 MAX_NEIGHBOURS = 20_000
 """Points that are tried around one that no trial can be; a space without a valid one among them counts as empty."""
 
 NEAR = 1_000
 """Whole numbers of a range that are tried on either side of one."""
+
+KEPT_SECTIONS = 2**12
+"""Validated sections that a space keeps, refused ones among them: a few MB."""
 
 Point = Mapping[str, Any]
 """A value for each axis of a space, by dotted key."""
@@ -35,19 +41,23 @@ class Choice:
     values: tuple[Value, ...]
 
     @property
-    def low(self) -> Value:
-        """The first value."""
-        return self.values[0]
+    def ends(self) -> tuple[Value, Value]:
+        """The first and the last value."""
+        return self.values[0], self.values[-1]
 
     @property
     def size(self) -> int:
         """The number of its values."""
         return len(self.values)
 
+    def has(self, value: Any) -> bool:
+        """Return whether it takes `value`."""
+        return any(equal(v, value) for v in self.values)
+
     def around(self, value: Value) -> list[tuple[float, Value]]:
         """Return distance 0..1 and value, the nearest to `value` first: numbers by their place, words all alike."""
         ordered = all(isinstance(v, int | float) for v in self.values)
-        place = next(i for i, v in enumerate(self.values) if _same(v, value))
+        place = next(i for i, v in enumerate(self.values) if equal(v, value))
         far = max(1, self.size - 1)
         distances = [abs(i - place) / far if ordered else float(i != place) for i in range(self.size)]
         return sorted(zip(distances, self.values, strict=True), key=itemgetter(0))
@@ -63,6 +73,11 @@ class Interval:
     log: bool = False
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest value."""
+        return self.low, self.high
+
+    @property
     def whole(self) -> bool:
         """Whether it takes whole numbers."""
         return isinstance(self.low, int)
@@ -71,6 +86,10 @@ class Interval:
     def size(self) -> int | None:
         """The number of its values; None where it is continuous."""
         return int(self.high - self.low) + 1 if self.whole or self.low == self.high else None
+
+    def has(self, value: Any) -> bool:
+        """Return whether it takes `value`."""
+        return is_number(value, whole=self.whole) and self.low <= value <= self.high
 
     def around(self, value: Any) -> list[tuple[float, Value]]:
         """Return distance 0..1 and value, at most 2 x NEAR around `value`, the nearest first; of a continuous axis
@@ -110,31 +129,44 @@ class SearchSpace:
 
     def cell(self, point: Point) -> Cell:
         """Return the cell at `point`. Raises RefusedError where no trial can be it."""
-        if any(all(_same(point[key], value) for key, value in left_out.items()) for left_out in self.excluded):
-            raise RefusedError("[[exclude]] leaves it out")
-        return Cell(*(self._section(name, point) for name in SECTIONS))
+        if refusal := self.refusal(point):
+            raise RefusedError(refusal)
+        return Cell(*self._sections(point))
 
-    def _section(self, name: str, point: Point) -> Any:
+    def refusal(self, point: Point) -> str:
+        """Return the rule that keeps a trial from being at `point`; empty where one can be."""
+        if any(all(equal(point[key], value) for key, value in left_out.items()) for left_out in self.excluded):
+            return "the [[exclude]] tables leave out what could be; drop one of them"
+        return next((section for section in self._sections(point) if isinstance(section, str)), "")
+
+    def _sections(self, point: Point) -> list[Any]:
+        """Return each section of the cell at `point`, or the rule that it breaks."""
+        return [self._section(name, *(point[key] for key in keys)) for name, keys in self._keys_by_section.items()]
+
+    @cached_property
+    def _keys_by_section(self) -> dict[str, list[str]]:
+        return {name: [key for key in self.keys if key.startswith(f"{name}.")] for name in SECTIONS}
+
+    @cached_property
+    def _section(self) -> Callable[..., Any]:
+        """Of the points near another one most share their sections."""
+        return lru_cache(maxsize=KEPT_SECTIONS)(self._validate)
+
+    def _validate(self, name: str, *values: Value) -> Any:
+        given = {**self.base, **dict(zip(self._keys_by_section[name], values, strict=True))}
         prefix = f"{name}."
-        given = {**self.base, **point}
-        values = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
+        of_section = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
         try:
-            return section_type(name).model_validate(values)
+            return section_type(name).model_validate(of_section)
         except ValidationError as error:
-            raise RefusedError(wrong_section(name, error.errors(include_url=False)[0])[1]) from None
+            return wrong_section(name, error.errors(include_url=False)[0])[1]
 
     def nearest(self, point: Point) -> dict[str, Any] | None:
         """Return the point nearest to `point`, itself included, that a trial can be; None where there is none.
 
-        Only axes with a list of values, a step or a range of whole numbers are moved.
+        Only axes with a list of values or a range of whole numbers are moved.
         """
-        for candidate in self.around(point):
-            try:
-                self.cell(candidate)
-            except RefusedError:
-                continue
-            return candidate
-        return None
+        return next((candidate for candidate in self.around(point) if not self.refusal(candidate)), None)
 
     def around(self, point: Point) -> Iterator[dict[str, Any]]:
         """Yield the points on the discrete axes around `point`, the nearest first, at most MAX_NEIGHBOURS."""
@@ -157,10 +189,25 @@ class SearchSpace:
                     heapq.heappush(heap, (distance, further))
 
     @property
+    def corners(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The points with the lowest (first) value of every axis, and with the highest (last)."""
+        return {axis.key: axis.ends[0] for axis in self.axes}, {axis.key: axis.ends[1] for axis in self.axes}
+
+    @cached_property
+    def valid_corners(self) -> tuple[dict[str, Any], ...]:
+        """The points nearest to `corners` that a trial can be; none in a space that counts as empty."""
+        return tuple(point for corner in self.corners if (point := self.nearest(corner)) is not None)
+
+    @property
     def corner(self) -> dict[str, Any]:
-        """The point with the first or lowest value of every axis."""
-        return {axis.key: axis.low for axis in self.axes}
+        """A point that a trial can be. Raises IndexError where there is none."""
+        return self.valid_corners[0]
 
 
-def _same(a: Any, b: Any) -> bool:
-    return isinstance(a, bool) == isinstance(b, bool) and a == b  # to Python true is 1
+def is_number(value: Any, *, whole: bool) -> bool:
+    """Return whether `value` is a finite number that the store can hold, and `whole` if it has to be."""
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int):
+        return fits_64_bits(value)
+    return isinstance(value, float) and not whole and math.isfinite(value)

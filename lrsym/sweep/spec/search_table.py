@@ -1,6 +1,5 @@
 """The table `[search]` of a sweep file: its keys, its space, and what cannot stand in it."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -9,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lrsym.sweep.spec.design import Design
 from lrsym.sweep.spec.messages import AXES, PRESET, SECTIONS, section_type, wrong_section, wrong_value
 from lrsym.sweep.spec.search import SAMPLERS, STOP_RULES, Objective
-from lrsym.sweep.spec.search_space import Choice, Interval, RefusedError, SearchSpace, SpaceAxis
-from lrsym.sweep.spec.tables import check_value, dotted
-from lrsym.toml_source import Rule, TomlSource, fits_64_bits, show, suggest
+from lrsym.sweep.spec.search_space import Choice, Interval, SearchSpace, SpaceAxis, is_number
+from lrsym.sweep.spec.tables import check_value, dotted, exclude_values, read_base
+from lrsym.toml_source import Rule, TomlSource, show, suggest
 from lrsym.vocabulary import METRICS, SPLITS
 
 MAX_BUDGET = 100_000
@@ -62,7 +61,7 @@ class SearchTable(BaseModel):
     def objectives(self) -> tuple[Objective, ...]:
         """What is sought, what is maximised first."""
         given = ((self.maximise, True), (self.minimise, False))
-        return tuple(Objective(sql, maximise) for texts, maximise in given for sql in _as_list(texts))
+        return tuple(Objective(sql.strip(), maximise) for texts, maximise in given for sql in _as_list(texts))
 
 
 def _as_list(texts: str | list[str] | None) -> list[str]:
@@ -74,39 +73,37 @@ def read_space(
 ) -> SearchSpace:
     """Return the space that the tables describe. Raise UsageError for what is wrong in it, or if it is empty."""
     design = Design(source)
-    fixed = {}
-    for key, value in dotted(source, "base", base):
-        design.register("base", key)
-        check_value(source, "base", key, value)
-        fixed[key] = value
+    read_base(design, base, vary_in=f"[{_SPACE}]")
+    axes = _read_axes(design, space)
+    for section in SECTIONS:
+        _check_values(source, section, design.base)
+    for axis in axes:
+        for value in axis.values if isinstance(axis, Choice) else axis.ends:
+            _check_values(source, axis.key.partition(".")[0], {**design.base, axis.key: value}, of=axis.key)
+    excluded = tuple(_read_exclude(source, number, axes, table) for number, table in enumerate(excludes))
+    found = SearchSpace(design.base, tuple(axes), excluded)
+    if found.size == 1:
+        message = f"the space has one cell; widen an axis of [{_SPACE}], or drop [search] and train it as a sweep"
+        raise source.error(_SPACE, message)
+    if not found.valid_corners:
+        raise source.error(_SPACE, f"no trial can be in this space: {found.refusal(found.corners[0])}")
+    return found
+
+
+def _read_axes(design: Design, space: Mapping[str, Any]) -> list[SpaceAxis]:
+    """Return the axes, sorted by key."""
+    source = design.source
+    for key in space:
+        if key in SearchTable.model_fields and key != "seed":  # which is taken for an axis
+            message = f"{key} is a key of [search], but stands in [{_SPACE}]; move it above that table"
+            raise source.error(f"{_SPACE}.{key}", message)
     axes: list[SpaceAxis] = []
     for key, value in dotted(source, _SPACE, space):
         design.register(_SPACE, key)
         axes.append(_read_axis(source, key, value))
     if not axes:
         raise source.error(_SPACE, f'[{_SPACE}] has no keys; give it axes, such as "optim.learning_rate" = {_RANGE}')
-    axes.sort(key=lambda axis: axis.key)
-    for section in SECTIONS:
-        _check_values(source, section, fixed)
-    for axis in axes:
-        for value in axis.values if isinstance(axis, Choice) else (axis.low, axis.high):
-            _check_values(source, axis.key.partition(".")[0], {**fixed, axis.key: value}, of=axis.key)
-    excluded = tuple(_read_exclude(source, number, axes, table) for number, table in enumerate(excludes))
-    found = SearchSpace(fixed, tuple(axes), excluded)
-    if found.size == 1:
-        message = f"the space has one cell; widen an axis of [{_SPACE}], or drop [search] and train it as a sweep"
-        raise source.error(_SPACE, message)
-    if found.nearest(found.corner) is None:
-        raise source.error(_SPACE, f"no trial can be in this space: {_refusal(found)}")
-    return found
-
-
-def _refusal(space: SearchSpace) -> str:
-    try:
-        space.cell(space.corner)
-    except RefusedError as error:
-        return str(error)
-    raise AssertionError("the corner of an empty space is refused")
+    return sorted(axes, key=lambda axis: axis.key)
 
 
 def _check_values(source: TomlSource, section: str, given: Mapping[str, Any], *, of: str | None = None) -> None:
@@ -138,13 +135,19 @@ def _read_choice(source: TomlSource, key: str, values: list[Any]) -> Choice:
     path = f"{_SPACE}.{key}"
     if not values:
         raise source.error(path, f"{key} has an empty list in [{_SPACE}], which leaves no cells; give values")
-    for number, value in enumerate(values):
+    seen: dict[Any, Any] = {}
+    for value in values:
         check_value(source, _SPACE, key, value)
-        same = next((other for other in values[:number] if other == value), None)
-        if same is not None:
-            message = f"{key} has the same value twice, {show(same)} and {show(value)}; keep one of them"
+        if value in seen:  # as 1, 1.0 and true are
+            message = f"{key} has the same value twice, {show(seen[value])} and {show(value)}; keep one of them"
             raise source.error(path, message)
-    return Choice(key, tuple(values))
+        seen[value] = value
+    return Choice(key, tuple(_as_number(key, value) for value in values))
+
+
+def _as_number(key: str, value: Any) -> Any:
+    """Return a whole number as a float where the axis `key` takes floats: 1 and 1.0 are one search."""
+    return float(value) if AXES[key].type is float and is_number(value, whole=True) else value
 
 
 def _read_interval(source: TomlSource, key: str, given: Mapping[str, Any]) -> Interval:
@@ -154,7 +157,7 @@ def _read_interval(source: TomlSource, key: str, given: Mapping[str, Any]) -> In
     _check_range_keys(source, path, key, given)
     low, high, log = given["low"], given["high"], given.get("log", False)
     for value in (low, high):
-        if not _is_number(value, whole=axis.type is int):
+        if not is_number(value, whole=axis.type is int):
             raise source.error(path, wrong_value(axis, value))
     if not isinstance(log, bool):
         raise source.error(path, f"log of the range of {key} must be true or false, got {show(log)}; change it")
@@ -162,8 +165,7 @@ def _read_interval(source: TomlSource, key: str, given: Mapping[str, Any]) -> In
         raise source.error(path, f"low must not be above high, got {low} and {high} for {key}; swap them")
     if log and low <= 0:
         raise source.error(path, f"a log range needs low > 0, got {low} for {key}; raise it, or drop log")
-    number = int if axis.type is int else float
-    return Interval(key, number(low), number(high), log)
+    return Interval(key, _as_number(key, low), _as_number(key, high), log)
 
 
 def _check_range_keys(source: TomlSource, path: str, key: str, given: Mapping[str, Any]) -> None:
@@ -176,46 +178,31 @@ def _check_range_keys(source: TomlSource, path: str, key: str, given: Mapping[st
             raise source.error(path, f"the range of {key} lacks {name}; write for example {_RANGE}")
 
 
-def _is_number(value: Any, *, whole: bool) -> bool:
-    if isinstance(value, bool):
-        return False
-    if isinstance(value, int):
-        return fits_64_bits(value)
-    return isinstance(value, float) and not whole and math.isfinite(value)
-
-
 def _read_exclude(
     source: TomlSource, number: int, axes: Sequence[SpaceAxis], given: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     table, by_key = f"exclude.{number}", {axis.key: axis for axis in axes}
-    wanted = dict(dotted(source, table, given))
-    if not wanted:
-        raise source.error(table, "[[exclude]] has no keys and would match every cell; give it keys, or drop it")
+    wanted = exclude_values(source, table, given, varied=by_key, vary_in=f"[{_SPACE}]")
     for key, value in wanted.items():
-        axis, message = by_key.get(key), ""
-        if axis is None:
-            message = f"{key} is not in the space, so [[exclude]] cannot use it; put it under [{_SPACE}], or drop it"
-        elif axis.size is None:
+        axis, message = by_key[key], ""
+        if axis.size is None:
             message = f"{key} is continuous, so that [[exclude]] would match no cell; narrow its range instead"
-        elif not _has(axis, value):
+        elif not axis.has(value):
             message = f"[[exclude]] {key} = {show(value)} matches no cell; take a value of its axis, or drop the table"
         if message:
-            raise source.error(f"{table}.{key}", message, last=True)
-    return wanted
-
-
-def _has(axis: SpaceAxis, value: Any) -> bool:
-    if isinstance(axis, Choice):
-        return any(type(value) is type(v) and value == v for v in axis.values)
-    return _is_number(value, whole=axis.whole) and axis.low <= value <= axis.high
+            raise source.error(f"{table}.{key}", message)
+    return {key: _as_number(key, value) for key, value in wanted.items()}
 
 
 def check_search(source: TomlSource, table: SearchTable, space: SearchSpace, *, replicates: int) -> None:
     """Raise UsageError for keys of `[search]` that do not go together."""
     objectives = table.objectives
-    if not objectives or not all(objective.sql.strip() for objective in objectives):
+    sought = [objective.sql for objective in objectives]
+    if not all(sought) or not sought:
         message = '[search] does not say what is sought; write for example maximise = "unseen_order"'
-        raise source.error("search.maximise", message)
+        raise source.error("search.minimise" if table.maximise is None else "search.maximise", message)
+    if twice := next((sql for sql in sought if sought.count(sql) > 1), None):
+        raise source.error("search.maximise", f"[search] seeks {show(twice)} twice; keep one of them")
     if table.sampler == "cmaes":
         _check_cmaes(source, space, n_objectives=len(objectives))
     if table.stop != "none":

@@ -1,10 +1,11 @@
 """From the tables of a sweep file, `[base]`, `[grid]`, `[[zip]]` and `[[exclude]]`, to a design."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from lrsym.config.model import PRESETS
 from lrsym.sweep.spec.design import Design, Factor
-from lrsym.sweep.spec.messages import AXES, SECTIONS, show_cell, table_name, unknown_axis, wrong_value
+from lrsym.sweep.spec.messages import AXES, PRESET, SECTIONS, show_cell, table_name, unknown_axis, wrong_value
 from lrsym.toml_source import TomlSource, fits_64_bits, show
 
 
@@ -21,13 +22,7 @@ def read_design(
     Raise UsageError for unknown keys, keys given twice, and values of the wrong form.
     """
     design = Design(source)
-    for key, value in dotted(source, "base", base):
-        design.register("base", key)
-        if isinstance(value, list):
-            message = f"{key} takes one value in [base], got {show(value)}; move the list to [grid] to vary it"
-            raise source.error(f"base.{key}", message)
-        check_value(source, "base", key, value)
-        design.base[key] = value
+    read_base(design, base, vary_in="[grid]")
     for key, value in dotted(source, "grid", grid):
         design.factors.append(Factor((key,), tuple((v,) for v in _column(design, "grid", key, value))))
     for number, table in enumerate(zips):
@@ -35,6 +30,20 @@ def read_design(
     for number, table in enumerate(excludes):
         design.excluded.append(_exclude(design, f"exclude.{number}", table))
     return design
+
+
+def read_base(design: Design, base: Mapping[str, Any], *, vary_in: str) -> None:
+    """Take the fixed values of `[base]` into the design; `vary_in` is the table where lists stand.
+
+    Raise UsageError as `read_design`.
+    """
+    for key, value in dotted(design.source, "base", base):
+        design.register("base", key)
+        if isinstance(value, list):
+            message = f"{key} takes one value in [base], got {show(value)}; move the list to {vary_in} to vary it"
+            raise design.source.error(f"base.{key}", message)
+        check_value(design.source, "base", key, value)
+        design.base[key] = value
 
 
 def dotted(source: TomlSource, table: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -48,8 +57,10 @@ def dotted(source: TomlSource, table: str, given: Mapping[str, Any]) -> Iterator
 
 
 def check_value(source: TomlSource, table: str, key: str, value: Any) -> None:
-    """Raise UsageError for what no axis takes: lists, tables, integers that neither TOML nor the store can hold."""
-    if isinstance(value, list | dict) or (isinstance(value, int) and not fits_64_bits(value)):
+    """Raise UsageError for what no axis takes: lists, tables, integers that neither TOML nor the store can hold, words
+    that are no preset."""
+    huge = isinstance(value, int) and not fits_64_bits(value)
+    if isinstance(value, list | dict) or huge or (key == PRESET.key and value not in PRESETS):
         raise source.error(f"{table}.{key}", wrong_value(AXES[key], value))
 
 
@@ -87,12 +98,12 @@ def _zip(design: Design, table: str, given: Mapping[str, Any]) -> Factor:
 def _exclude(design: Design, table: str, given: Mapping[str, Any]) -> list[set[int]]:
     """Return, for each factor, the rows that match all keys of one `[[exclude]]`."""
     source = design.source
-    wanted = _exclude_values(design, table, given)
+    wanted = exclude_values(source, table, given, varied=design.varied, vary_in="[grid] or [[zip]]")
     left_out = [
         {
             i
             for i, row in enumerate(factor.rows)
-            if all(_equal(value, wanted[key]) for key, value in zip(factor.keys, row, strict=True) if key in wanted)
+            if all(equal(value, wanted[key]) for key, value in zip(factor.keys, row, strict=True) if key in wanted)
         }
         for factor in design.factors
     ]
@@ -105,23 +116,28 @@ def _exclude(design: Design, table: str, given: Mapping[str, Any]) -> list[set[i
     return left_out
 
 
-def _exclude_values(design: Design, table: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys and values of one `[[exclude]]`. Raise UsageError for what cannot stand there."""
+def exclude_values(
+    source: TomlSource, table: str, given: Mapping[str, Any], *, varied: Collection[str], vary_in: str
+) -> dict[str, Any]:
+    """Return the keys and values of one `[[exclude]]`, which are among the `varied` keys of the tables `vary_in`.
+
+    Raise UsageError for what cannot stand there.
+    """
     wanted: dict[str, Any] = {}
-    for key, value in dotted(design.source, table, given):
+    for key, value in dotted(source, table, given):
         message = ""
         if key in wanted:
             message = f"{key} is given twice in one [[exclude]]; keep one of them"
         elif isinstance(value, list):
             message = f"{key} takes one value in [[exclude]], got {show(value)}; write one [[exclude]] for each"
-        elif key not in design.varied:
-            message = f"{key} is not varied, so [[exclude]] cannot use it; vary it in [grid] or [[zip]], or drop it"
+        elif key not in varied:
+            message = f"{key} is not varied, so [[exclude]] cannot use it; vary it in {vary_in}, or drop it"
         if message:
-            raise design.source.error(f"{table}.{key}", message, last=True)
+            raise source.error(f"{table}.{key}", message, last=True)
         wanted[key] = value
     if not wanted:
         message = "[[exclude]] has no keys and would match every cell; give it keys, or drop it"
-        raise design.source.error(table, message)
+        raise source.error(table, message)
     return wanted
 
 
@@ -130,5 +146,6 @@ def _values_of(factor: Factor, key: str) -> str:
     return f"{key} is {', '.join(values[:12])}{', ...' if len(values) > 12 else ''}"
 
 
-def _equal(a: Any, b: Any) -> bool:
+def equal(a: Any, b: Any) -> bool:
+    """Return whether two values of an axis are the same: 1 is 1.0, but not true."""
     return isinstance(a, bool) == isinstance(b, bool) and a == b
