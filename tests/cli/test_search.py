@@ -9,8 +9,10 @@ import time
 import pytest
 
 from lrsym.results.store.store import Store, load_trials
+from lrsym.sweep.spec.sweep_file import load_any
 from tests.running import finish, lrsym, start_sweep
 from tests.small_trials import SMALL
+from tests.sweep.search.made_up_search import run
 
 
 def write_search(folder, *, budget, steps=6):
@@ -47,6 +49,14 @@ def test_a_search_is_planned_run_and_gone_on_with_by_the_same_verb(tmp_path):
         lrsym("query", "select count(*) as n from trials", "--sweep", path, "--results", results, "--json")
     )
     assert rows == [{"n": 10}]
+
+
+def test_a_search_whose_cells_all_diverged_says_so_and_where_to_change_it(tmp_path):
+    path, results = write_search(tmp_path, budget=2), tmp_path / "r"
+    run(load_any(path), Store(results), status=lambda trial: "diverged")
+    message = lrsym("sweep", path, "--results", results, "--no-pilot", code=2)
+    line = path.read_text().split("\n").index("[search.space]") + 1
+    assert f"{path}:{line}: no cell has a number to compare, got none in 2" in message
 
 
 @pytest.mark.slow

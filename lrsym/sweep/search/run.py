@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from lrsym.errors import UsageError
 from lrsym.results.store.store import Store
 from lrsym.sweep.driver import Outcome, plan_and_choose, run
+from lrsym.sweep.execution.progress import retried
 from lrsym.sweep.execution.queue import Listener
 from lrsym.sweep.pilot.choice import Choice
 from lrsym.sweep.planning.packing import MAX_PACK_SIZE
@@ -71,14 +72,24 @@ def plan_search(
 
 
 def run_search(plan: SearchPlan, store: Store, settings: Settings, *, listener: Listener | None = None) -> Outcome:
-    """Train cells until the budget of `plan` or the hours are spent; as `driver.run`. Raises UsageError if all of the
-    cells failed."""
+    """Train cells until the budget of `plan` or the hours are spent; as `driver.run`.
+
+    Raises UsageError if none of the cells then has an objective.
+    """
     from lrsym.sweep.search.loop import SearchSource
 
     store.prove_writable()
     pack_size = plan.choice.pack_size or settings.pack_size or MAX_PACK_SIZE[settings.device]
     source = SearchSource(plan.search, store, budget=plan.budget, pack_size=pack_size, workers=plan.choice.plan.workers)
-    return run(plan.choice.plan, store, settings, source=source, listener=listener)
+    outcome = run(plan.choice.plan, store, settings, source=source, listener=listener)
+    counts = count_cells(plan.search, store)
+    if counts["failed"] and not counts["complete"] and not outcome.interrupted and not retried(outcome.statuses):
+        message = (
+            f"no cell has a number to compare, got none in {counts['failed']}: a replicate diverged in each, or the "
+            "objective is null; narrow the space, as by a lower optim.learning_rate, or seek another number"
+        )
+        raise plan.search.error("space", message)
+    return outcome
 
 
 def chosen_so_far(search: Search, store: Store) -> list[Suggestion]:
