@@ -198,11 +198,12 @@ def check_search(source: TomlSource, table: SearchTable, space: SearchSpace, *, 
     """Raise UsageError for keys of `[search]` that do not go together."""
     objectives = table.objectives
     sought = [objective.sql for objective in objectives]
+    where = "search.minimise" if table.maximise is None else "search.maximise"
     if not all(sought) or not sought:
         message = '[search] does not say what is sought; write for example maximise = "unseen_order"'
-        raise source.error("search.minimise" if table.maximise is None else "search.maximise", message)
+        raise source.error(where, message)
     if twice := next((sql for sql in sought if sought.count(sql) > 1), None):
-        raise source.error("search.maximise", f"[search] seeks {show(twice)} twice; keep one of them")
+        raise source.error(where, f"[search] seeks {show(twice)} twice; keep one of them")
     if table.sampler == "cmaes":
         _check_cmaes(source, space, n_objectives=len(objectives))
     if table.stop != "none":
