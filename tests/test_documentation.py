@@ -118,6 +118,11 @@ def test_the_readme_shows_the_demo_as_it_is():
     assert shown == (ROOT / "sweeps/demo.toml").read_text()
 
 
+def test_the_page_of_searches_shows_the_shipped_one_as_it_is():
+    shown = blocks(ROOT / "docs/search.md", "toml")[0]
+    assert (ROOT / "sweeps/rates.toml").read_text().endswith(shown)
+
+
 def anchors(page):
     """What a link can name on a page: its headings, as code hosts write them."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), flags=re.MULTILINE)

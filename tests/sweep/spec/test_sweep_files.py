@@ -9,7 +9,10 @@ from lrsym.config.trial import Trial
 from lrsym.results.store.store import Store
 from lrsym.sweep.planning.packing import make_packs
 from lrsym.sweep.planning.plan import make_plan
-from lrsym.sweep.spec.sweep_file import Sweep, load
+from lrsym.sweep.search.objective import check_objectives
+from lrsym.sweep.spec.search import Search
+from lrsym.sweep.spec.sweep import Sweep
+from lrsym.sweep.spec.sweep_file import load, load_any
 from tests.fitted import train
 
 FOLDER = Path(__file__).parents[3] / "sweeps"
@@ -17,8 +20,13 @@ FILES = sorted(FOLDER.glob("*.toml"))
 
 
 @pytest.fixture(params=FILES, ids=lambda path: path.stem)
-def shipped(request: pytest.FixtureRequest) -> tuple[Path, Sweep]:
-    return request.param, load(request.param)
+def shipped(request: pytest.FixtureRequest) -> tuple[Path, Sweep | Search]:
+    return request.param, load_any(request.param)
+
+
+def sweep_of(found: Sweep | Search) -> Sweep:
+    """The sweep itself, or of a search the cells at the ends of its space."""
+    return found.sweep(found.space.valid_corners) if isinstance(found, Search) else found
 
 
 def cells(sweep: Sweep) -> set[tuple[object, ...]]:
@@ -30,30 +38,34 @@ def test_the_sweeps_that_the_readme_draws_are_shipped():
     assert {p.stem for p in FILES} >= wanted
 
 
-def test_a_shipped_sweep_parses_without_warnings(shipped: tuple[Path, Sweep]):
+def test_a_shipped_sweep_parses_without_warnings(shipped: tuple[Path, Sweep | Search]):
     assert shipped[1].warnings == ()
 
 
-def test_a_shipped_sweep_is_named_after_its_file(shipped: tuple[Path, Sweep]):
+def test_a_shipped_sweep_is_named_after_its_file(shipped: tuple[Path, Sweep | Search]):
     path, sweep = shipped
     assert sweep.name == path.stem
 
 
-def test_a_shipped_command_names_its_own_file(shipped: tuple[Path, Sweep]):
+def test_a_shipped_command_names_its_own_file(shipped: tuple[Path, Sweep | Search]):
     path, sweep = shipped
     assert sweep.head.command == f"lrsym sweep sweeps/{path.name} --workers 2"
 
 
-def test_a_shipped_sweep_tells_question_cost_and_trials(shipped: tuple[Path, Sweep]):
+def test_a_shipped_sweep_tells_question_cost_and_trials(shipped: tuple[Path, Sweep | Search]):
     _, sweep = shipped
     assert sweep.head.question.endswith(("?", "."))
     assert sweep.head.cost.startswith("about ")
-    steps = sorted({trial.n_steps for trial in sweep.trials})
+    steps = sorted({trial.n_steps for trial in sweep_of(sweep).trials})
     named = " to ".join(f"{n:,}" for n in dict.fromkeys((steps[0], steps[-1])))
-    assert f"{len(sweep.trials)} trials of {named} steps" in sweep.head.cost
+    if isinstance(sweep, Search):
+        trials = f"{sweep.budget} cells x {sweep.replicates} replicates = {sweep.budget * sweep.replicates}"
+    else:
+        trials = f"{len(sweep)}"
+    assert f"({trials} trials of {named} steps" in sweep.head.cost
 
 
-def test_a_shipped_sweep_has_replicates(shipped: tuple[Path, Sweep]):
+def test_a_shipped_sweep_has_replicates(shipped: tuple[Path, Sweep | Search]):
     assert shipped[1].replicates >= 2
 
 
@@ -83,8 +95,15 @@ def test_the_embedding_scale_sweep_contains_the_recipe():
     assert recipe <= {trial.trial_id for trial in load(FOLDER / "embedding_scale.toml").trials}
 
 
-def test_a_shipped_sweep_is_planned_whole(shipped: tuple[Path, Sweep]):
-    _, sweep = shipped
+def test_a_shipped_search_seeks_a_number():
+    searches = [found for found in map(load_any, FILES) if isinstance(found, Search)]
+    assert searches
+    for search in searches:
+        check_objectives(search)
+
+
+def test_a_shipped_sweep_is_planned_whole(shipped: tuple[Path, Sweep | Search]):
+    sweep = sweep_of(shipped[1])
     plan = make_plan(sweep, {}, workers=2, device="cpu")
     assert sum(len(pack) for pack in plan.packs) == len(sweep.trials)
 
@@ -105,8 +124,8 @@ def shrunk(trial: Trial, *, varied: Collection[str]) -> Trial:
     return Trial.from_axes(values)
 
 
-def test_the_corner_cells_of_a_shipped_sweep_train_when_shrunk(shipped: tuple[Path, Sweep], tmp_path: Path):
-    _, sweep = shipped
+def test_the_corner_cells_of_a_shipped_sweep_train_when_shrunk(shipped: tuple[Path, Sweep | Search], tmp_path: Path):
+    sweep = sweep_of(shipped[1])
     corners = [shrunk(trial, varied=sweep.varied) for trial in (sweep.trials[0], sweep.trials[-1])]
     for pack in make_packs([*dict.fromkeys(corners)], size=2):
         train(tmp_path, pack.trials)
