@@ -143,6 +143,20 @@ def test_finished_trials_in_the_space_are_told_before_the_first_ask_and_only_the
     assert {len(row["trial_ids"]) for row in reused} == {2}
 
 
+def test_finished_trials_beyond_the_space_are_not_told(tmp_path):
+    store, found = Store(tmp_path), search()
+    within, _ = grid(found, store, rates=(2e-4, 5e-2))
+    run(found, store, packs=0)
+    assert [json.loads(row["point"]) for row in told(store) if row["origin"] == "reused"] == [within]
+
+
+def test_a_value_written_as_a_whole_number_finds_the_rows_of_the_real_one(tmp_path):
+    store, found = Store(tmp_path), search('"optim.weight_decay" = [0, 1]\n"optim.learning_rate" = [1e-3, 1e-2]')
+    grid(found, store, rates=[1e-3])
+    run(found, store, packs=0)
+    assert [row["origin"] for row in told(store)][:1] == ["reused"]
+
+
 def test_reused_cells_change_what_is_asked_unless_the_file_forbids_it(tmp_path):
     def asks(name, **words):
         store, found = Store(tmp_path / name), search(sampler="tpe", budget=16, **words)

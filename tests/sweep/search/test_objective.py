@@ -46,7 +46,12 @@ REFUSED = {
     "no SQL": ("best of all", "gives none", "sql parser error"),
     "an open bracket": ("avg(unseen_order", "gives none", "sql parser error"),
     "an unknown column in SQL": ("avg(unseen_ordr)", "gives none", 'unable to find column "unseen_ordr"'),
-    "another table": ("(select max(value) from curves)", "gives none", "'curves' was not found", "tables are trials"),
+    "another table": (
+        "(select max(value) from curves)",
+        "gives none",
+        "'curves' was not found",
+        "tables are trials, their",
+    ),
     "a whole statement": ("avg(unseen_order) from trials --", "gives none", "sql parser error"),
     "a second statement": ("avg(unseen_order); drop table trials", "gives none", "sql parser error"),
 }

@@ -134,7 +134,7 @@ BAD: dict[str, tuple[dict[str, str], int, tuple[str, ...]]] = {
     "a value twice": beside('"optim.steps" = [5, 6, 5]', 8, "the same value twice, 5 and 5", "keep one"),
     "1 and 1.0": beside('"optim.weight_decay" = [1, 1.0]', 8, "the same value twice, 1 and 1.0"),
     "1 and true": beside('"optim.replacement" = [1, true]', 8, "the same value twice, 1 and true"),
-    "a value that the axis refuses": beside('"optim.steps" = [5,\n6,\n-7]', 8, "whole number >= 1", "got -7"),
+    "a value that the axis refuses": beside('"optim.steps" = [5,\n-7,\n6]', 8, "whole number >= 1", "got -7"),
     "a word that the axis refuses": beside('"eval.schedule" = ["log", "liner"]', 8, 'got "liner"', 'write "linear"'),
     "an unknown preset": beside('"model.preset" = ["full", "simple"]', 8, 'got "simple"', "simplified"),
     "nan in a list": beside('"optim.weight_decay" = [0.1, nan]', 8, "got nan", "give a finite one"),

@@ -24,7 +24,7 @@ maximise = "unseen_order"
 [search.space]
 "optim.learning_rate" = { low = 1e-4, high = 1e-2, log = true }
 "optim.weight_decay" = [0, 0.5]
-"model.n_heads" = [1, 2, 3]
+"model.n_heads" = [1, 2, 4, 8]
 [[exclude]]
 "optim.weight_decay" = 0
 "model.n_heads" = 2
@@ -134,14 +134,14 @@ SAME = {
     "budget": ("budget = 9", "budget = 90"),
     "comment": ("[base]", "# Question: which?\n[base]"),
     "order of axes": (
-        '"optim.weight_decay" = [0, 0.5]\n"model.n_heads" = [1, 2, 3]',
-        '"model.n_heads" = [1, 2, 3]\n"optim.weight_decay" = [0, 0.5]',
+        '"optim.weight_decay" = [0, 0.5]\n"model.n_heads" = [1, 2, 4, 8]',
+        '"model.n_heads" = [1, 2, 4, 8]\n"optim.weight_decay" = [0, 0.5]',
     ),
     "order of an exclude": (
         '"optim.weight_decay" = 0\n"model.n_heads" = 2', '"model.n_heads" = 2\n"optim.weight_decay" = 0',
     ),
     "dots for quotes": ('"optim.steps" = 50', "optim.steps = 50"),
-    "a nested axis": ('"model.n_heads" = [1, 2, 3]', "model = { n_heads = [1, 2, 3] }"),
+    "a nested axis": ('"model.n_heads" = [1, 2, 4, 8]', "model = { n_heads = [1, 2, 4, 8] }"),
     "another form of a number": ("low = 1e-4", "low = 0.0001"),
     "whole numbers for real ones": ("[0, 0.5]", "[0.0, 0.5]"),
     "whole numbers in an exclude": ('"optim.weight_decay" = 0\n', '"optim.weight_decay" = 0.0\n'),
@@ -163,8 +163,8 @@ OTHER = {
     "a value": ("[0, 0.5]", "[0, 0.4]"),
     "a further value": ("[0, 0.5]", "[0, 0.5, 1.0]"),
     "an axis more": ("[search.space]", '[search.space]\n"optim.beta1" = [0.8, 0.9]'),
-    "an axis less": ('"model.n_heads" = [1, 2, 3]\n[[exclude]]\n"optim.weight_decay" = 0\n"model.n_heads" = 2', ""),
-    "exclude": ('"model.n_heads" = 2\n', '"model.n_heads" = 1\n'),
+    "an axis less": ('"model.n_heads" = [1, 2, 4, 8]\n[[exclude]]\n"optim.weight_decay" = 0\n"model.n_heads" = 2', ""),
+    "exclude": ('"model.n_heads" = 2\n', '"model.n_heads" = 4\n'),
     "objective": ("unseen_order", "unseen_inset"),
     "direction": ("maximise", "minimise"),
     "a further objective": ('"unseen_order"', '["unseen_order", "seen_order"]'),
