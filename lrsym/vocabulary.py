@@ -90,13 +90,28 @@ first and last go along the first relation: left and right."""
 STATUSES = {
     "done": "trained and evaluated",
     "diverged": "loss became non-finite; a result, drawn as such, never retried",
+    "stopped": "ended early by a stop rule; trained in full by a sweep that does not ask for that rule",
     "out_of_memory": "the device ran out of memory; retried by the next sweep",
     "timeout": "the pack took longer than allowed; retried by the next sweep",
     "crashed": "the worker failed or was killed; retried by the next sweep",
 }
 
 FINAL_STATUSES = ("done", "diverged")
-"""Statuses that are results and final; the others are infrastructure and are retried."""
+"""Statuses that are results and final, whatever a sweep asks for."""
+
+FAILED_STATUSES = ("out_of_memory", "timeout", "crashed")
+"""Statuses that are infrastructure and are retried."""
+
+STOP_RULES = {
+    "decided": "every split at ceiling or at chance, train at ceiling, for some evaluations",
+    "asha": "the cell is not among the best third of those that came as far",
+    "median": "the cell's mean is below the median of earlier cells at the same evaluation",
+    "wilcoxon": "the cell is below the best one by a signed-rank test over seeds",
+}
+"""Why a trial was stopped, by the name in column `stop_rule` of the table `trials`."""
+
+OUTCOME_RULES = ("decided",)
+"""Stop rules whose trials count as trained to the end: their last accuracies are outcomes. The others are searches'."""
 
 ORIGINS = {
     "asked": "chosen and trained, part of the budget",

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from lrsym.config.axes import Axis, axes
-from lrsym.vocabulary import MEASURES, METRICS, ORIGINS, SCORE_TERMS, SPLITS, STATUSES, SUGGESTION_STATES
+from lrsym.vocabulary import MEASURES, METRICS, ORIGINS, SCORE_TERMS, SPLITS, STATUSES, STOP_RULES, SUGGESTION_STATES
 
 SCHEMA_VERSION = 1
 
@@ -103,10 +103,16 @@ def _trial_columns() -> tuple[Column, ...]:
         _TRIAL_ID,
         *(_axis_column(axis) for axis in axes()),
         Column("status", _TEXT, "", f"One of {', '.join(STATUSES)}."),
-        Column("message", _TEXT, "", "What went wrong; null for done trials."),
+        Column("message", _TEXT, "", "What went wrong, or when and why the trial was stopped; null for done trials."),
+        Column("stop_rule", _TEXT, "", f"What stopped the trial, one of {', '.join(STOP_RULES)}; null for others."),
         *accuracies,
         *reached,
-        Column("trained_steps", _INT, "steps", "Optimiser steps taken; fewer than asked where the trial diverged."),
+        Column(
+            "trained_steps",
+            _INT,
+            "steps",
+            "Optimiser steps taken; fewer than asked where the trial diverged or was stopped.",
+        ),
         Column("seconds", _FLOAT, "s", "Wall time of the pack, evaluation included, divided by its members."),
         Column("pack_size", _INT, "trials", "Members of the pack the trial was trained in."),
         Column("run_id", _TEXT, "", "The run that trained it: key of table runs."),

@@ -4,8 +4,8 @@
 
 A pack writes one part file to each table, the table `trials` last: a trial counts as finished when its row is there.
 Part files appear complete and are named after what they contain, so a pack that runs twice replaces itself. Readers
-take one attempt for each trial (a result before a failure, then the newest, then the last part by name) and, in the
-other tables, the rows of that attempt.
+take one attempt for each trial (a result before a stopped training, that before a failure, then the newest, then the
+last part by name) and, in the other tables, the rows of that attempt.
 """
 
 import sys
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from lrsym.config.axes import axes
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.schema import TABLES
-from lrsym.vocabulary import FINAL_STATUSES
+from lrsym.vocabulary import FINAL_STATUSES, OUTCOME_RULES
 
 STALE_SECONDS = 3600
 """Temporary files older than this belong to writers that were killed."""
@@ -83,10 +83,11 @@ class Store:
             self._parts(table).join(best.select("trial_id", "part"), on=["trial_id", "part"], how="semi").drop("part")
         )
 
-    def statuses(self) -> dict[str, str]:
-        """Return the status by trial_id of every trial in the store."""
-        attempts = self._parts("trials").select("trial_id", "status", "finished_at").drop_nulls("status")
-        frame = _best_last(attempts).select("trial_id", "status").collect()
+    def statuses(self, *, stop_rule: str | None = None) -> dict[str, str]:
+        """Return the status by trial_id of every trial in the store; those that `stop_rule` stopped are done."""
+        attempts = self._parts("trials").select("trial_id", "status", "stop_rule", "finished_at").drop_nulls("status")
+        status = pl.when(stopped_by(stop_rule)).then(pl.lit("done")).otherwise("status").alias("status")
+        frame = _best_last(attempts).select("trial_id", status).collect()
         # Of several attempts a dict keeps the last. Interned: a million trials share five strings.
         return dict(zip(frame["trial_id"], map(sys.intern, frame["status"]), strict=True))
 
@@ -141,6 +142,11 @@ def load_trials(root: str | Path = "results", *, trial_ids: Iterable[str] | None
     return load(root, "trials", trial_ids=trial_ids)
 
 
+def stopped_by(*rules: str | None) -> pl.Expr:
+    """Return whether a row of the table `trials` was stopped by one of `rules`; None stands for no rule."""
+    return pl.col("stop_rule").is_in([rule for rule in rules if rule]).fill_null(value=False)
+
+
 def load(root: str | Path, table: str, *, trial_ids: Iterable[str] | None = None) -> pl.LazyFrame:
     """Return any table of the store at `root`, only rows of `trial_ids` where given; see docs/columns.md.
 
@@ -160,11 +166,15 @@ def _part_file(table: str, part: str) -> str:
 
 
 def _best_attempts(trials: pl.LazyFrame) -> pl.LazyFrame:
-    """Return one attempt for each trial: a result before a failure, then the newest, then the last part by name."""
+    """Return one attempt for each trial: the best (`_best_last`), then the newest, then the last part by name."""
     return _best_last(trials).unique("trial_id", keep="last", maintain_order=True)
 
 
 def _best_last(trials: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the attempts with the best of each trial behind its others; `trials` come in the order of their parts."""
-    final = pl.col("status").is_in(list(FINAL_STATUSES))
-    return trials.sort(final, "finished_at", maintain_order=True)
+    """Return the attempts with the best of each trial behind its others; `trials` come in the order of their parts.
+
+    Results are better than trainings that were stopped, of these the ones that count as outcomes, and any of them than
+    a failure.
+    """
+    final, stopped = pl.col("status").is_in(FINAL_STATUSES), pl.col("status") == "stopped"
+    return trials.sort(final, stopped_by(*OUTCOME_RULES), stopped, "finished_at", maintain_order=True)
