@@ -103,9 +103,9 @@ class NullTask(TrainTask):
         """Write the rows of `pack`."""
         for step in pack.trials[0].evaluation_steps:
             report(step / pack.n_steps)
-        rows = PackRows(pack.trials)
-        rows.final = [{f"{split}_{metric}": 0.5 for split in SPLITS for metric in METRICS} for _ in pack.trials]
-        Store(self.root).write(pack.id, rows.tables([0] * len(pack), seconds=1.0, run_id=self.run_id))
+        rows, point = PackRows(pack.trials), {(split, metric): 0.5 for split in SPLITS for metric in METRICS}
+        rows.points = [[point] for _ in pack.trials]
+        Store(self.root).write(pack.id, rows.tables(seconds=1.0, run_id=self.run_id))
         return Counter(done=len(pack))
 
 

@@ -20,6 +20,7 @@ from lrsym.sweep.execution.pack_source import PackSource, PlannedPacks
 from lrsym.sweep.execution.progress import Display
 from lrsym.sweep.execution.provenance import run_row
 from lrsym.sweep.execution.queue import Listener, PackQueue
+from lrsym.sweep.execution.stopping import GRID_RULES
 from lrsym.sweep.execution.task import Task, TrainTask
 from lrsym.sweep.pilot.choice import Choice, choose_packing
 from lrsym.sweep.planning.plan import Plan, make_plan
@@ -59,11 +60,12 @@ def plan_sweep(sweep: Sweep, store: Store, settings: Settings) -> Plan:
     """Return the plan of `sweep` against `store`, in packs of the default size."""
     return make_plan(
         sweep,
-        store.statuses(),
+        store.statuses(stop_rule=sweep.stop),
         workers=settings.max_workers,
         device=settings.device,
         pack_size=settings.pack_size,
-        checkpoints=list_checkpoints(store.root),
+        checkpoints=list_checkpoints(store.root, stop_rule=sweep.stop),
+        stop=GRID_RULES[sweep.stop] if sweep.stop else None,
     )
 
 

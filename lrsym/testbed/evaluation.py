@@ -5,8 +5,8 @@ arXiv:2601.12809 where it states them.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -83,6 +83,14 @@ class Candidates:
             outside[split] = torch.from_numpy(is_outside).to(device)
         swapped, siblings = (torch.from_numpy(f).to(device) for f in (sc.swap(shared, every), _siblings(shared)))
         return cls(swapped, siblings, outside, numbers)
+
+    def select(self, members: Sequence[int]) -> "Candidates":
+        """Return the candidates of some members."""
+        outside, scenes = (
+            {split: of_members[[*members]] for split, of_members in by_split.items()}
+            for by_split in (self.outside, self.scenes)
+        )
+        return replace(self, outside=outside, scenes=scenes)
 
 
 def _siblings(scenes: SceneConfig) -> Int[np.ndarray, "caption sibling"]:

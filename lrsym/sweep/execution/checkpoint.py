@@ -1,7 +1,8 @@
 """Checkpoints of packs in training: RESULTS/checkpoints/PACK_ID.safetensors, one a pack, gone once it has its rows.
 
 Written complete or not at all, never as a pickle: tensors by name, one of them the rows so far as JSON, and in the
-metadata the trials and the step. A pack that starts again goes on from there, to the rows it would have given.
+metadata the trials, the stop rule and the step. A pack that starts again goes on from there, to the rows it would have
+given.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lrsym.config.trial import TRAINER_VERSION
@@ -29,11 +31,11 @@ MAX_CHECKPOINT_OVERHEAD = 0.01
 
 _FOLDER = "checkpoints"
 
-_FORMAT = 2
+_FORMAT = 3
 """Checkpoints of another format are of no use."""
 
 _REST = "rest"
-"""Name of the tensor that holds the rows so far, the streams and the seconds spent, as JSON in bytes."""
+"""Name of the tensor that holds as JSON the rows so far, the members in training, their streams, the seconds spent."""
 
 
 @dataclass(frozen=True)
@@ -82,25 +84,33 @@ class CheckpointFile:
 
         metadata = {
             "format": _FORMAT, "trainer_version": TRAINER_VERSION, "trials": [*self._pack.trial_ids],
-            "step": state.step, "steps": self._pack.n_steps,
+            "stop_rule": _rule_name(self._pack), "step": state.step, "steps": self._pack.n_steps,
         }  # fmt: skip
         # A tensor and not metadata: safetensors limits those to 100 MB, and a plan reads them all.
-        rest = json.dumps({"streams": state.streams, "rows": rows, "seconds": seconds}, allow_nan=False).encode()
+        rest = json.dumps(
+            {"members": state.members, "streams": state.streams, "rows": rows, "seconds": seconds}
+        ).encode()
         tensors = {name: t.cpu().contiguous() for name, t in state.tensors.items()}
         tensors[_REST] = torch.frombuffer(bytearray(rest), dtype=torch.uint8)
         self._files.put(self.name, save(tensors, metadata={"checkpoint": json.dumps(metadata)}))
 
     def load(self, *, device: str) -> Checkpoint | None:
-        """Return the checkpoint of these trials by this trainer; None where there is none or it cannot be used."""
+        """Return the checkpoint of these trials by this trainer; None where there is none or it cannot be used.
+
+        Of another stop rule it cannot: it may have ended members that this one trains.
+        """
         from lrsym.testbed.training.training import State
 
         with contextlib.suppress(OSError, ValueError):
             metadata = _read_metadata(self._files, self.name)
             if metadata is None or metadata["trials"] != [*self._pack.trial_ids]:
                 return None
+            if metadata["stop_rule"] != _rule_name(self._pack):
+                return None
             tensors = read_tensors(self._files, self.name, device=device)
             rest = json.loads(tensors.pop(_REST).cpu().numpy().tobytes())
-            return Checkpoint(State(metadata["step"], tensors, rest["streams"]), rest["rows"], rest["seconds"])
+            state = State(metadata["step"], tensors, rest["streams"], tuple(rest["members"]))
+            return Checkpoint(state, rest["rows"], rest["seconds"])
         return None
 
     def remove(self) -> None:
@@ -108,19 +118,31 @@ class CheckpointFile:
         self._files.delete(self.name)
 
 
-def list_checkpoints(root: str) -> list[tuple[tuple[str, ...], float]]:
-    """Return the trial ids of each pack with a checkpoint and how far it is, 0..1; the furthest first."""
-    usable = [metadata for _, metadata in _read_all_metadata(open_filesystem(root)) if metadata]
+def _rule_name(pack: Pack) -> str | None:
+    return pack.stop.name if pack.stop else None
+
+
+def list_checkpoints(root: str, *, stop_rule: str | None = None) -> list[tuple[tuple[str, ...], float]]:
+    """Return the trial ids of each pack with a checkpoint and how far it is, 0..1; the furthest first.
+
+    Only packs that were trained with the stop rule of that name, None for none.
+    """
+    found = [metadata for _, metadata in _read_all_metadata(open_filesystem(root)) if metadata]
+    usable = [metadata for metadata in found if metadata["stop_rule"] == stop_rule]
     packs = [(tuple(metadata["trials"]), metadata["step"] / metadata["steps"]) for metadata in usable]
     return sorted(packs, key=lambda pack: -pack[1])
 
 
 def remove_stale_checkpoints(store: "Store") -> None:
     """Remove the checkpoints with a trial that is finished, and those of other trainers or damaged: of no use."""
-    checkpoints = list(_read_all_metadata(store.files))
-    finished = {name for name, status in store.statuses().items() if status in FINAL_STATUSES} if checkpoints else set()
-    for name, metadata in checkpoints:
-        if metadata is None or not finished.isdisjoint(metadata["trials"]):
+
+    @cache
+    def finished(stop_rule: str | None) -> set[str]:
+        statuses = store.statuses(stop_rule=stop_rule)
+        return {trial_id for trial_id, status in statuses.items() if status in FINAL_STATUSES}
+
+    for name, metadata in list(_read_all_metadata(store.files)):
+        if metadata is None or not finished(metadata["stop_rule"]).isdisjoint(metadata["trials"]):
             store.files.delete(name)
 
 

@@ -14,7 +14,7 @@ from lrsym.sweep.execution.events import PackEvent
 from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.planning.packing import PackList
 from lrsym.sweep.planning.workload import work
-from lrsym.vocabulary import FINAL_STATUSES
+from lrsym.vocabulary import FAILED_STATUSES
 
 QUIET_SECONDS = 30.0
 """Time between lines where output is not a terminal."""
@@ -91,7 +91,7 @@ def failures(statuses: Mapping[str, int]) -> str:
 
 def retried(statuses: Mapping[str, int]) -> int:
     """Return how many trials the next sweep tries again."""
-    return sum(n for status, n in statuses.items() if status not in FINAL_STATUSES)
+    return sum(n for status, n in statuses.items() if status in FAILED_STATUSES)
 
 
 def duration(seconds: float) -> str:

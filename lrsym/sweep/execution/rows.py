@@ -1,6 +1,6 @@
 """Rows of a pack: what evaluations and the mechanism give, as rows of the store's tables. Needs no torch itself."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,57 +21,74 @@ Rows = list[dict[str, object]]
 
 _MECHANISM = ("ablations", "terms", "measures")
 
+_STATE = ("losses", "diverged_at", "stopped_at", "mechanism")
+"""Fields that are plain values; points are not, and what is not here is given."""
+
 
 @dataclass
 class PackRows:
-    """The rows of a pack as they come in; `tables` turns them into Arrow tables."""
+    """The rows of a pack as they come in; `tables` turns them into Arrow tables.
+
+    Members are numbers of `trials`. `points[i]` and `losses[i]` hold the accuracies and the loss of member i at each
+    evaluation before it diverged or was stopped, the first ones of its evaluation steps; `diverged_at` and `stopped_at`
+    the step at which it did, 0 for never. `stop_rule` names what stops members.
+    """
 
     trials: Sequence[Trial]
-    curves: Rows = field(default_factory=list)
-    ablations: Rows = field(default_factory=list)
-    terms: Rows = field(default_factory=list)
-    measures: Rows = field(default_factory=list)
-    final: list[dict[str, object]] = field(init=False)
-    reached: list[dict[str, int]] = field(init=False)
+    stop_rule: str | None = None
+    points: list[list[dict[tuple[str, str], float]]] = field(init=False)
+    losses: list[list[float]] = field(init=False)
+    diverged_at: list[int] = field(init=False)
+    stopped_at: list[int] = field(init=False)
+    mechanism: dict[str, Rows] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.final = [{} for _ in self.trials]
-        self.reached = [{} for _ in self.trials]
+        self.points, self.losses = [[] for _ in self.trials], [[] for _ in self.trials]
+        self.diverged_at, self.stopped_at = [0] * len(self.trials), [0] * len(self.trials)
+        self.mechanism = {name: [] for name in _MECHANISM}
 
-    def add_curve_point(self, snapshot: "Snapshot", accuracies: "Accuracies") -> None:
-        """Add a point to every learning curve; members that have diverged get none."""
-        diverged, losses = snapshot.diverged_at.tolist(), snapshot.loss.tolist()
-        by_member = accuracies.members()
-        for row, (trial, metrics) in enumerate(zip(self.trials, by_member, strict=True)):
-            if diverged[row]:
+    @property
+    def training(self) -> list[int]:
+        """Members that have neither diverged nor been stopped."""
+        ends = zip(self.diverged_at, self.stopped_at, strict=True)
+        return [member for member, end in enumerate(ends) if not any(end)]
+
+    def add_points(self, snapshot: "Snapshot", accuracies: "Accuracies") -> None:
+        """Add a point to the learning curve of every member in training, but for those that have diverged since."""
+        training, losses = self.training, snapshot.loss.tolist()
+        found = zip(snapshot.members, snapshot.diverged_at.tolist(), losses, accuracies.members(), strict=True)
+        for member, diverged_at, loss, metrics in found:
+            if member not in training:
                 continue
-            self.final[row] = {f"{split}_{metric}": value for (split, metric), value in metrics.items()}
-            for (split, metric), value in metrics.items():
-                if value is not None and value >= trial.eval.threshold:
-                    self.reached[row].setdefault(f"steps_to_{split}_{metric}", snapshot.step)
-            points = {**metrics, ("train", "loss"): losses[row]}
-            self.curves += [
-                {"trial_id": trial.trial_id, "step": snapshot.step, "split": split, "metric": metric, "value": value}
-                for (split, metric), value in points.items()
-                if value is not None
-            ]
+            if diverged_at:
+                self.diverged_at[member] = diverged_at
+                continue
+            self.points[member].append({key: value for key, value in metrics.items() if value is not None})
+            self.losses[member].append(loss)
+
+    def stop(self, members: Iterable[int], *, step: int) -> None:
+        """Note that `members` end after `step` steps."""
+        for member in members:
+            self.stopped_at[member] = step
 
     def add_mechanism(
         self,
+        members: Sequence[int],
         ablations: "Iterable[tuple[str, Accuracies]]",
         profiles: "Iterable[Iterable[Profile]]",
         measures: "Iterable[Iterable[Measure]]",
     ) -> None:
-        """Add ablations, and for each member its term profiles and measures, at the end of training."""
+        """Add ablations, and for each of `members` its term profiles and measures, at the end of its training."""
+        trials = [self.trials[member] for member in members]
         for term, accuracies in ablations:
-            for trial, metrics in zip(self.trials, accuracies.members(), strict=True):
-                self.ablations += [
+            for trial, metrics in zip(trials, accuracies.members(), strict=True):
+                self.mechanism["ablations"] += [
                     {"trial_id": trial.trial_id, "term": term, "split": split, "metric": metric, "value": value}
                     for (split, metric), value in metrics.items()
                     if value is not None
                 ]
-        for trial, of_member in zip(self.trials, profiles, strict=True):
-            self.terms += [
+        for trial, of_member in zip(trials, profiles, strict=True):
+            self.mechanism["terms"] += [
                 {
                     "trial_id": trial.trial_id, "encoder": p.encoder, "head": p.head, "term": p.term, "query": p.query,
                     "profile": p.values.tolist(), "slope": p.slope, "monotonicity": p.monotonicity,
@@ -79,33 +96,61 @@ class PackRows:
                 }
                 for p in of_member
             ]  # fmt: skip
-        for trial, of_member in zip(self.trials, measures, strict=True):
-            self.measures += [{"trial_id": trial.trial_id, **vars(m)} for m in of_member]
+        for trial, of_member in zip(trials, measures, strict=True):
+            self.mechanism["measures"] += [{"trial_id": trial.trial_id, **vars(m)} for m in of_member]
 
     def state(self) -> dict[str, Any]:
-        """Return what evaluations have given up to now, as plain values."""
-        return {"curves": self.curves, "final": self.final, "reached": self.reached}
+        """Return what has come in up to now, as plain values."""
+        points = [[[[*key, value] for key, value in point.items()] for point in curve] for curve in self.points]
+        return {name: getattr(self, name) for name in _STATE} | {"points": points}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take on what `state` gave."""
-        self.curves, self.final, self.reached = state["curves"], state["final"], state["reached"]
+        for name in _STATE:
+            setattr(self, name, state[name])
+        self.points = [
+            [{(split, metric): value for split, metric, value in point} for point in curve] for curve in state["points"]
+        ]
 
-    def tables(self, diverged_at: Sequence[int], *, seconds: float, run_id: str) -> dict[str, pa.Table]:
+    def tables(self, *, seconds: float, run_id: str) -> dict[str, pa.Table]:
         """Return the tables. A diverged member keeps its curves up to then and has no final accuracies."""
-        lost = {t.trial_id for t, step in zip(self.trials, diverged_at, strict=True) if step}
         shared = _provenance(self.trials, seconds=seconds, run_id=run_id)
-        rows = []
-        for row, (trial, step) in enumerate(zip(self.trials, diverged_at, strict=True)):
-            outcome = (
-                {"status": "diverged", "message": f"loss not finite at step {step}"}
-                if step
-                else {"status": "done", **self.final[row]}
-            )
-            trained = {"trained_steps": step - 1 if step else trial.n_steps}
-            rows.append({**axis_values(trial), **shared, **outcome, **self.reached[row], **trained})
-        kept = {name: [r for r in getattr(self, name) if r["trial_id"] not in lost] for name in _MECHANISM}
-        named = {"trials": rows, "curves": self.curves, **kept}
+        rows = [
+            {**axis_values(trial), **shared, **self._reached(member), **self._outcome(member)}
+            for member, trial in enumerate(self.trials)
+        ]
+        named = {"trials": rows, "curves": [*self._curves()], **self.mechanism}
         return {name: TABLES[name].build(rows) for name, rows in named.items()}
+
+    def _outcome(self, member: int) -> dict[str, object]:
+        """Return how a member ended: its status, its last accuracies and how long it was trained."""
+        n_steps = self.trials[member].n_steps
+        if step := self.diverged_at[member]:
+            message = f"loss not finite at step {step}"
+            return {"status": "diverged", "message": message, "trained_steps": step - 1}
+        last = {f"{split}_{metric}": value for (split, metric), value in self.points[member][-1].items()}
+        if step := self.stopped_at[member]:
+            message = f"stopped by {self.stop_rule} at step {step} of {n_steps}"
+            stopped = {"status": "stopped", "message": message, "stop_rule": self.stop_rule, "trained_steps": step}
+            return {**last, **stopped}
+        return {**last, "status": "done", "trained_steps": n_steps}
+
+    def _reached(self, member: int) -> dict[str, int]:
+        """Return the first evaluated step at which each accuracy was at the member's threshold, by column."""
+        trial, reached = self.trials[member], dict[str, int]()
+        for step, point in zip(trial.evaluation_steps, self.points[member], strict=False):
+            for (split, metric), value in point.items():
+                if value >= trial.eval.threshold:
+                    reached.setdefault(f"steps_to_{split}_{metric}", step)
+        return reached
+
+    def _curves(self) -> Iterator[dict[str, object]]:
+        for trial, points, losses in zip(self.trials, self.points, self.losses, strict=True):
+            for step, point, loss in zip(trial.evaluation_steps, points, losses, strict=False):
+                for (split, metric), value in {**point, ("train", "loss"): loss}.items():
+                    yield {
+                        "trial_id": trial.trial_id, "step": step, "split": split, "metric": metric, "value": value,
+                    }  # fmt: skip
 
 
 def status_rows(trials: Sequence[Trial], *, status: str, message: str | None, run_id: str) -> dict[str, pa.Table]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from lrsym.results.store.store import load, load_trials
+from lrsym.results.store.store import load, load_trials, stopped_by
 from lrsym.sweep.execution.checkpoint import list_checkpoints
 from lrsym.sweep.planning.settings import units_per_worker
 from lrsym.sweep.spec.sweep_file import Sweep
@@ -44,15 +44,18 @@ class SweepStatus:
 def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
     """Return where `sweep` stands in the store at `root`, which need not exist yet.
 
-    `statuses` counts the trials with a row by their status, `missing` those without one. `completed` is the mean over
-    the `checkpointed` trials, 0 where there are none. `messages` are the most frequent ones, at most MAX_MESSAGES.
+    Trials that the sweep's own stop rule has ended are finished. `statuses` counts the trials with a row by their
+    status, `missing` those without one. `completed` is the mean over the `checkpointed` trials, 0 where there are
+    none. `messages` are the most frequent ones, at most MAX_MESSAGES.
     """
     trial_ids = {*sweep.trial_ids()}
-    columns = ("trial_id", "status", "message", "seconds", "run_id")
+    columns = ("trial_id", "status", "stop_rule", "message", "seconds", "run_id")
     rows = load_trials(root, trial_ids=trial_ids).select(columns).collect()
     statuses = dict(rows.group_by("status").len().sort("status").iter_rows())
-    unfinished = trial_ids.difference(rows.filter(pl.col("status").is_in(FINAL_STATUSES))["trial_id"])
-    checkpoints = [(len(pack), fraction) for pack, fraction in list_checkpoints(root) if unfinished.issuperset(pack)]
+    finished = pl.col("status").is_in(FINAL_STATUSES) | stopped_by(sweep.stop)
+    unfinished = trial_ids.difference(rows.filter(finished)["trial_id"])
+    started = list_checkpoints(root, stop_rule=sweep.stop)
+    checkpoints = [(len(pack), fraction) for pack, fraction in started if unfinished.issuperset(pack)]
     hours = _hours_by_device(rows, root)
     checkpointed = sum(n for n, _ in checkpoints)
     return SweepStatus(

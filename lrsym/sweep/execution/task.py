@@ -99,7 +99,7 @@ class TrainTask:
         from lrsym.sweep.execution.train_pack import PackTimeoutError, run_pack
 
         store = Store(self.root)
-        if finished := store.part_statuses(pack.id):
+        if finished := store.part_statuses(pack.part):
             return finished
         torch.set_num_threads(self.threads)
         checkpoint = CheckpointFile(self.root, pack)
@@ -108,6 +108,7 @@ class TrainTask:
                 pack.trials,
                 run_id=self.run_id,
                 device=torch.device(self.device),
+                stop=pack.stop,
                 timeout=self.timeout,
                 report=report,
                 checkpoint=checkpoint,
@@ -120,14 +121,14 @@ class TrainTask:
             from lrsym.sweep.execution.weights import save_pack
 
             save_pack(self.root, trained.last)
-        store.write(pack.id, trained.tables)
+        store.write(pack.part, trained.tables)
         checkpoint.remove()
         return Counter(trained.tables["trials"]["status"].to_pylist())
 
     def record_failure(self, pack: Pack, failure: Failure) -> Counter[str]:
         """Write the rows of a pack that gave no result, in a part of their own that never replaces a result."""
         store = Store(self.root)
-        if finished := store.part_statuses(pack.id):
+        if finished := store.part_statuses(pack.part):
             return finished
         rows = status_rows(pack.trials, status=failure.status, message=failure.message, run_id=self.run_id)
         store.write(f"{pack.id}-failed", rows)

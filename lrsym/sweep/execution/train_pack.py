@@ -1,4 +1,4 @@
-"""From a pack to its rows: training, evaluation, mechanism."""
+"""From a pack to its rows: training, evaluation, mechanism, and who leaves the pack on the way."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,11 +10,17 @@ import torch
 from lrsym.config.trial import Trial
 from lrsym.sweep.execution.checkpoint import CheckpointFile
 from lrsym.sweep.execution.rows import PackRows
+from lrsym.sweep.planning.stop_rule import StopRule
 from lrsym.testbed.data.pack_data import PackData
-from lrsym.testbed.evaluation import Candidates, evaluate
+from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
 from lrsym.testbed.mechanism.measures import measures
 from lrsym.testbed.mechanism.mechanism import ablations, profiles
-from lrsym.testbed.training.training import Snapshot, Training, fit
+from lrsym.testbed.training.training import Snapshot, Training
+from lrsym.vocabulary import OUTCOME_RULES
+
+MIN_STEPS_TO_SHRINK = 100
+"""With fewer steps left a member that has ended trains on, unseen. To go on without it costs about as much as 40 steps
+gain where they are cheapest, batch 50 (docs/benchmarks.md, stopping)."""
 
 
 class PackTimeoutError(Exception):
@@ -23,7 +29,7 @@ class PackTimeoutError(Exception):
 
 @dataclass(frozen=True)
 class TrainedPack:
-    """What training a pack gives: its rows by table, and the pack after its last step."""
+    """What training a pack gives: its rows by table, and those of its members that are done, after the last step."""
 
     tables: dict[str, pa.Table]
     last: Snapshot
@@ -34,11 +40,12 @@ def run_pack(
     *,
     run_id: str,
     device: torch.device,
+    stop: StopRule | None = None,
     timeout: float | None = None,
     report: Callable[[float], None] = lambda completed: None,
     checkpoint: CheckpointFile | None = None,
 ) -> TrainedPack:
-    """Train and evaluate `trials` as one pack.
+    """Train and evaluate `trials` as one pack, until all have ended: by `stop`, by diverging, or after the last step.
 
     `report` gets the fraction of steps done at each evaluation; with `checkpoint` training goes on from there and
     saves it when it is due. Raises PackTimeoutError at the first evaluation after `timeout` seconds.
@@ -46,32 +53,80 @@ def run_pack(
     started, n_steps = time.monotonic(), trials[0].n_steps
     saved = checkpoint.load(device=str(device)) if checkpoint else None
     before = saved.seconds if saved else 0.0
-    data = PackData.of(trials, device=device)
-    candidates = Candidates.of(data)
-    rows, snapshot = PackRows(trials), None
+    evaluator = _Evaluator.of(trials, device=device)
+    rows, snapshot = PackRows(trials, stop.name if stop else None), None
     if saved:
         rows.restore(saved.rows)
         report(saved.state.step / n_steps)
-
-    def save_checkpoint(training: Training) -> None:
-        if checkpoint and training.step < n_steps:
-            checkpoint.save_if_due(training, rows.state(), seconds=before + time.monotonic() - started)
-
-    snapshots = fit(trials, data, device=device, start=saved.state if saved else None, after=save_checkpoint)
+    training = Training(trials, evaluator.data, device=device, start=saved.state if saved else None)
     saved = None  # its tensors are copied and then not needed any more
-    for snapshot in snapshots:
-        with torch.no_grad():
-            rows.add_curve_point(snapshot, evaluate(snapshot.model, data, candidates))
-        report(snapshot.step / n_steps)
-        if timeout is not None and snapshot.step < n_steps and time.monotonic() - started > timeout:
-            raise PackTimeoutError(f"pack took more than {timeout:g} s, at step {snapshot.step} of {n_steps}")
-    assert snapshot is not None  # the last step is always evaluated
-    diverged_at = snapshot.diverged_at.tolist()
-    with torch.no_grad():
-        rows.add_mechanism(
-            ablations(snapshot.model, data, candidates),
-            profiles(snapshot.model),
-            (() if step else measures(snapshot.model, data, member=i) for i, step in enumerate(diverged_at)),
-        )
-    tables = rows.tables(diverged_at, seconds=before + time.monotonic() - started, run_id=run_id)
-    return TrainedPack(tables, snapshot)
+    evaluation_steps = {*training.evaluation_steps}
+    while training.step < n_steps and rows.training:
+        training.advance()
+        if training.step in evaluation_steps:
+            snapshot = training.snapshot()
+            rows.add_points(snapshot, evaluator.accuracies(snapshot))
+            report(training.step / n_steps)
+            if timeout is not None and training.step < n_steps and time.monotonic() - started > timeout:
+                raise PackTimeoutError(f"pack took more than {timeout:g} s, at step {training.step} of {n_steps}")
+            if stop and rows.training and training.step < n_steps:
+                _stop_members(stop, rows, snapshot, evaluator)
+            training = _without_ended(training, rows.training)
+        if checkpoint and training.step < n_steps and rows.training:
+            checkpoint.save_if_due(training, rows.state(), seconds=before + time.monotonic() - started)
+    assert snapshot is not None  # a checkpoint is saved only while a member trains, and the last step is evaluated
+    done = snapshot.select(rows.training)
+    _add_mechanism(rows, done, evaluator)
+    return TrainedPack(rows.tables(seconds=before + time.monotonic() - started, run_id=run_id), done)
+
+
+@dataclass(frozen=True)
+class _Evaluator:
+    """The data of a whole pack, and what the captions of each member compete with."""
+
+    data: PackData
+    candidates: Candidates
+
+    @classmethod
+    def of(cls, trials: Sequence[Trial], *, device: torch.device) -> "_Evaluator":
+        data = PackData.of(trials, device=device)
+        return cls(data, Candidates.of(data))
+
+    def select(self, members: Sequence[int]) -> "_Evaluator":
+        return _Evaluator(self.data.select(members), self.candidates.select(members))
+
+    @torch.no_grad()
+    def accuracies(self, snapshot: Snapshot) -> Accuracies:
+        here = self.select(snapshot.members)
+        return evaluate(snapshot.model, here.data, here.candidates)
+
+
+def _stop_members(stop: StopRule, rows: PackRows, snapshot: Snapshot, evaluator: _Evaluator) -> None:
+    """End the members that `stop` names; those whose accuracies are outcomes get the rows of the mechanism."""
+    members = stop.members_to_stop(
+        rows.points, trials=rows.trials, steps=rows.trials[0].evaluation_steps, training=rows.training
+    )
+    rows.stop(members, step=snapshot.step)
+    if stop.name in OUTCOME_RULES:
+        _add_mechanism(rows, snapshot.select(members), evaluator)
+
+
+@torch.no_grad()
+def _add_mechanism(rows: PackRows, snapshot: Snapshot, evaluator: _Evaluator) -> None:
+    if not snapshot.members:
+        return
+    model, here = snapshot.model, evaluator.select(snapshot.members)
+    rows.add_mechanism(
+        snapshot.members,
+        ablations(model, here.data, here.candidates),
+        profiles(model),
+        (measures(model, here.data, member=row) for row in range(len(model))),
+    )
+
+
+def _without_ended(training: Training, members: Sequence[int]) -> Training:
+    """Return the training of those of its members that train on; all of it where their leaving does not pay."""
+    steps_left = training.n_steps - training.step
+    if not members or len(members) == len(training.members) or steps_left < MIN_STEPS_TO_SHRINK:
+        return training
+    return training.select(members)

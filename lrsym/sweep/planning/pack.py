@@ -6,6 +6,7 @@ from functools import cached_property
 
 from lrsym.config.section import Value
 from lrsym.config.trial import Trial
+from lrsym.sweep.planning.stop_rule import StopRule
 
 Program = tuple[Value, ...]
 """What decides the cost of a step (`Trial.program`): trials of one program differ in steps and evaluations at most."""
@@ -13,10 +14,14 @@ Program = tuple[Value, ...]
 
 @dataclass(frozen=True)
 class Pack:
-    """Trials of one static shape, and the fraction of their training that a checkpoint has behind it, 0..1."""
+    """Trials of one static shape, and the fraction of their training that a checkpoint has behind it, 0..1.
+
+    `stop` decides which of them end early; it is no part of the identity.
+    """
 
     trials: tuple[Trial, ...]
     completed: float = 0.0
+    stop: StopRule | None = None
 
     def __len__(self) -> int:
         return len(self.trials)
@@ -30,6 +35,11 @@ class Pack:
     def trial_ids(self) -> tuple[str, ...]:
         """The trial_id of each trial, in order."""
         return tuple(trial.trial_id for trial in self.trials)
+
+    @property
+    def part(self) -> str:
+        """Name of its part files: the pack that is trained in full leaves others than the one with a stop rule."""
+        return self.id if self.stop is None else f"{self.id}-{self.stop.name}"
 
     @cached_property
     def program(self) -> Program:
@@ -51,4 +61,4 @@ class Pack:
         if len(self) == 1:
             raise ValueError(f"a pack must have two trials or more to be halved, got one, {self.trial_ids[0]}")
         middle = (len(self) + 1) // 2
-        return Pack(self.trials[:middle]), Pack(self.trials[middle:])
+        return Pack(self.trials[:middle], stop=self.stop), Pack(self.trials[middle:], stop=self.stop)

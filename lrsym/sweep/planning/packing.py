@@ -9,6 +9,7 @@ from typing import overload
 
 from lrsym.config.trial import Trial
 from lrsym.sweep.planning.pack import Pack
+from lrsym.sweep.planning.stop_rule import StopRule
 from lrsym.sweep.planning.workload import rough_seconds, work
 
 MAX_PACK_SIZE = {"cpu": 8, "cuda": 256}
@@ -35,6 +36,7 @@ class PackList(Sequence[Pack]):
     The packs that go on from a checkpoint come first, then the others, of at most `size` trials, longest training
     first. The trials of a group are spread evenly over its packs, so that no pack is left with a remnant. With the
     number of `replicates` of each cell, packs that begin with a lower replicate come before those with a higher one.
+    All but the started ones get `stop`, which those have themselves.
     """
 
     def __init__(
@@ -45,9 +47,10 @@ class PackList(Sequence[Pack]):
         size: int,
         started: Sequence[Pack] = (),
         replicates: int = 1,
+        stop: StopRule | None = None,
     ) -> None:
         self.groups, self.size, self.started, self.trials = groups, size, tuple(started), trials
-        self._replicates = replicates
+        self._replicates, self._stop = replicates, stop
         self._cuts = [
             (group, slice(a, b))
             for group in groups
@@ -77,7 +80,7 @@ class PackList(Sequence[Pack]):
         if index < len(self.started):
             return self.started[index]
         group, cut = self._cuts[index - len(self.started)]
-        return Pack(tuple(self.trials[place] for place in group.places[cut]))
+        return Pack(tuple(self.trials[place] for place in group.places[cut]), stop=self._stop)
 
     @property
     def n_trials(self) -> int:
@@ -97,7 +100,9 @@ class PackList(Sequence[Pack]):
 
     def resized(self, size: int) -> "PackList":
         """Return the same trials in packs of at most `size`, but for the packs that have a checkpoint."""
-        return PackList(self.trials, self.groups, size=size, started=self.started, replicates=self._replicates)
+        return PackList(
+            self.trials, self.groups, size=size, started=self.started, replicates=self._replicates, stop=self._stop
+        )
 
 
 def make_packs(trials: Sequence[Trial], *, size: int) -> PackList:

@@ -5,17 +5,18 @@ from dataclasses import dataclass, replace
 
 from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.planning.packing import PackList, default_pack_size, group_by_shape, makespan
+from lrsym.sweep.planning.stop_rule import StopRule
 from lrsym.sweep.planning.workload import rough_seconds
 from lrsym.sweep.spec.sweep_file import Sweep
-from lrsym.vocabulary import FINAL_STATUSES
+from lrsym.vocabulary import FAILED_STATUSES, FINAL_STATUSES
 
 
 @dataclass(frozen=True)
 class Plan:
     """Trials of the sweep of that name by what the store says of them, the packs of what is left, and the workers.
 
-    `seeds` are those of each cell. `workers` is how many packs train at a time. Packs that go on from a checkpoint come
-    first.
+    `stopped` were ended early by a rule that this sweep does not ask for; `seeds` are those of each cell. `workers` is
+    how many packs train at a time. Packs that go on from a checkpoint come first.
     """
 
     sweep: str
@@ -23,6 +24,7 @@ class Plan:
     new: int
     done: int
     failed: int
+    stopped: int
     diverged: int
     seeds: range
     packs: PackList
@@ -30,8 +32,8 @@ class Plan:
 
     @property
     def pending(self) -> int:
-        """Trials to train: the new ones, and the failed ones once more."""
-        return self.new + self.failed
+        """Trials to train: the new ones, the failed ones once more, the stopped ones in full."""
+        return self.new + self.failed + self.stopped
 
     @property
     def largest_pack(self) -> int:
@@ -56,11 +58,12 @@ def make_plan(
     device: str,
     pack_size: int | None = None,
     checkpoints: Iterable[tuple[Sequence[str], float]] = (),
+    stop: StopRule | None = None,
 ) -> Plan:
     """Return the plan for `sweep` given the store's `statuses` by trial_id; `pack_size` None is the default size.
 
     `checkpoints` are trial ids of packs and the fraction done. A pack goes on from its own, as it is, when all of its
-    trials are pending and no checkpoint before it has one of them.
+    trials are pending and no checkpoint before it has one of them. Every pack gets `stop`.
     """
     ids = sweep.trial_ids()
     known = [statuses.get(trial_id) for trial_id in ids]
@@ -68,7 +71,8 @@ def make_plan(
     started: list[Pack] = []
     for of_pack, completed in checkpoints:
         if pending.keys() >= {*of_pack}:
-            started.append(Pack(tuple(sweep.trials[pending.pop(trial_id)] for trial_id in of_pack), completed))
+            trials = tuple(sweep.trials[pending.pop(trial_id)] for trial_id in of_pack)
+            started.append(Pack(trials, completed, stop))
     groups = group_by_shape(sweep.trials, sweep.shape_numbers(), pending.values())
     busy = [rough_seconds(pack.trials[0], len(pack)) * pack.remaining for pack in started]
     size = pack_size or default_pack_size(groups, workers=workers, device=device, busy=busy)
@@ -77,9 +81,10 @@ def make_plan(
         trials=len(known),
         new=known.count(None),
         done=sum(status in FINAL_STATUSES for status in known),
-        failed=sum(status is not None and status not in FINAL_STATUSES for status in known),
+        failed=sum(status in FAILED_STATUSES for status in known),
+        stopped=known.count("stopped"),
         diverged=known.count("diverged"),
         seeds=sweep.seeds,
-        packs=PackList(sweep.trials, groups, size=size, started=started),
+        packs=PackList(sweep.trials, groups, size=size, started=started, stop=stop),
         workers=workers,
     )

@@ -14,7 +14,7 @@ from lrsym.config.model import PRESETS
 from lrsym.config.trial import Trial
 from lrsym.toml_source import fits_64_bits, show, suggest
 
-TOP_KEYS = ("name", "replicates", "seed", "base", "grid", "zip", "exclude", "search")
+TOP_KEYS = ("name", "replicates", "seed", "stop", "base", "grid", "zip", "exclude", "search")
 PRESET = Axis(
     section="model", name="preset", type=str, optional=True, default=None, unit="", source="paper",
     sentence="Sets the axes of one of the paper's models", derived="", neutral=None, bounds=" | ".join(PRESETS),

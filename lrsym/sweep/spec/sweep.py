@@ -76,7 +76,7 @@ class Head:
 class Sweep:
     """Every cell of `cells` under every seed of `seeds`; `varied` are the dotted keys of the axes that vary.
 
-    `source` names the file, `warnings` say what is missing in it.
+    `source` names the file, `warnings` say what is missing in it; `stop` is the stop rule that it asks for.
     """
 
     name: str
@@ -86,6 +86,7 @@ class Sweep:
     varied: tuple[str, ...]
     head: Head
     warnings: tuple[str, ...]
+    stop: str | None = None
 
     def __len__(self) -> int:
         """The number of trials."""

@@ -7,7 +7,7 @@ nowhere takes the default of `lrsym.config.trial`.
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -49,6 +49,10 @@ class _File(_Table):
         Rule(f"a whole number >= 1 and <= {MAX_TRIALS:,}: the seeds of each cell", "write for example replicates = 5"),
     ] = 1
     seed: Annotated[_Seed, Rule("a table", "write first = 0 under [seed]")] = _Seed()
+    stop: Annotated[
+        Literal["none", "decided"],
+        Rule('"none" or "decided"', "asha, median and wilcoxon stop a search and belong under [search]"),
+    ] = "none"
     base: Annotated[dict[str, Any], Rule("a table", "write [base] above its keys")] = {}
     grid: Annotated[dict[str, Any], Rule("a table", "write [grid] above its keys")] = {}
     zip: Annotated[
@@ -109,7 +113,8 @@ def parse_any(text: str, *, source: str) -> Sweep | Search:
         message = f"a sweep has at most {MAX_TRIALS:,} trials, this one {count:,} (excluded ones counted); split it"
         raise where.error(design.paths[longest.keys[0]], message)
     cells = Cells(design)
-    sweep = Sweep(file.name, source, cells, seeds, design.varied, head, warnings)
+    stop = None if file.stop == "none" else file.stop
+    sweep = Sweep(file.name, source, cells, seeds, design.varied, head, warnings, stop)
     cells.check_distinct(sweep.trial_ids()[:: len(seeds)])  # asks for every cell, so that all are validated
     return sweep
 

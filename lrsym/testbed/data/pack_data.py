@@ -1,7 +1,7 @@
 """The data of a pack: the scenes of all its members, each once, and who uses which for what."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -64,6 +64,19 @@ class PackData:
             trained=torch.from_numpy(pad_rows(trained, 0)).to(device),
             column=torch.from_numpy(column).to(device),
         )
+
+    def select(self, members: Sequence[int]) -> "PackData":
+        """Return the data of some members, with the scenes of all."""
+        rows = [*members]
+        if rows == [*range(len(self.trials))]:
+            return self
+        trials, splits, training_sets = (
+            tuple(of_member[row] for row in rows) for of_member in (self.trials, self.splits, self.training_sets)
+        )
+        return replace(
+            self, trials=trials, splits=splits, training_sets=training_sets, trained=self.trained[rows],
+            column=self.column[rows],
+        )  # fmt: skip
 
     def examples(self, number: Int[Tensor, "*batch"]) -> tuple[Int[Tensor, "*batch key"], Int[Tensor, "*batch"]]:
         """Return scene tokens and caption numbers of the examples numbered `number`."""

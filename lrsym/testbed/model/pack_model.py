@@ -60,6 +60,10 @@ class PackModel:
         rows = slice(members, members + 1) if isinstance(members, int) else slice(members.start, members.stop)
         return replace(self.map(lambda tensor: tensor[rows]), trials=self.trials[rows])
 
+    def select(self, rows: Sequence[int]) -> "PackModel":
+        """Return the pack of the members at `rows`, in memory of its own."""
+        return replace(self.map(lambda tensor: tensor[[*rows]]), trials=tuple(self.trials[row] for row in rows))
+
     def members(self) -> "list[PackModel]":
         """Return the pack of each member alone, in their order."""
         return [self[i] for i in range(len(self))]

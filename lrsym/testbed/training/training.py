@@ -3,7 +3,7 @@
 Pack invariance: a member gives the same numbers, to float tolerance, alone, in any pack and in any order.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,37 +30,58 @@ class Snapshot:
     """A pack after `step` steps: its model, in memory of its own, and the loss of each member on its last batch.
 
     `diverged_at` is the first step at which a member's loss was not finite, 0 for members that are still finite.
+    Row i is that of member `members[i]` of the pack.
     """
 
     step: int
     model: PackModel
     loss: Float[Tensor, " trial"]
     diverged_at: Int[Tensor, " trial"]
+    members: tuple[int, ...]
+
+    def select(self, members: Collection[int]) -> "Snapshot":
+        """Return the snapshot of some members alone, in their order."""
+        rows = [row for row, member in enumerate(self.members) if member in members]
+        chosen = tuple(self.members[row] for row in rows)
+        return Snapshot(self.step, self.model.select(rows), self.loss[rows], self.diverged_at[rows], chosen)
 
 
 @dataclass(frozen=True)
 class State:
     """Where a training stands after `step` steps: enough to go on as if it had never stopped.
 
-    `streams` are the states of the dropout's generators, member by member; batches are drawn again from the start.
+    Row i of each tensor is that of member `members[i]` of the pack. `streams` are the states of the dropout's
+    generators, row by row; batches are drawn again from the start.
     """
 
     step: int
     tensors: dict[str, Tensor]
     streams: list[dict[str, Any]]
+    members: tuple[int, ...]
+
+    def select(self, members: Collection[int]) -> "State":
+        """Return the state of some members alone, in their order."""
+        rows = [row for row, member in enumerate(self.members) if member in members]
+        tensors = {name: tensor[rows] for name, tensor in self.tensors.items()}
+        streams = [self.streams[row] for row in rows] if self.streams else []
+        return State(self.step, tensors, streams, tuple(self.members[row] for row in rows))
 
 
 class Training:
     """A pack in training: `advance` takes a step, `snapshot` is what it has come to, `state` is enough to go on from.
 
-    Raises ValueError when the trials do not share a static shape.
+    `members` are those in training, by their numbers in `trials`: all, but for a `start` that has fewer. Raises
+    ValueError when the trials do not share a static shape.
     """
 
     def __init__(
         self, trials: Sequence[Trial], data: PackData, *, device: torch.device, start: State | None = None
     ) -> None:
         agreed("static shape", trials, lambda trial: trial.static_shape)
-        self.step, self._data = 0, data
+        self._pack = trials, data
+        self.members = start.members if start else tuple(range(len(trials)))
+        trials, data = [trials[member] for member in self.members], data.select(self.members)
+        self.step, self._data, self._device = 0, data, device
         self.n_steps = agreed("number of steps", trials, lambda trial: trial.n_steps)
         self.evaluation_steps = agreed("evaluation steps", trials, lambda trial: trial.evaluation_steps)
         batch_size = agreed("batch size", trials, lambda trial: trial.optim.batch_size)
@@ -109,14 +130,19 @@ class Training:
         """Return the pack as it is now. The last update may have made it diverge: the loss is computed after it too."""
         self._mark_diverged(batch_loss(self._model, self._data, self._batch))
         model = self._model.map(lambda tensor: tensor.detach().clone())
-        return Snapshot(self.step, model, self._loss.clone(), self._diverged_at.clone())
+        return Snapshot(self.step, model, self._loss.clone(), self._diverged_at.clone(), self.members)
 
     def state(self) -> State:
         """Return what a later Training starts from. The tensors are the live ones: write them before the next step."""
         tensors = {f"weight.{i}": weight.detach() for i, weight in enumerate(self._parameters)}
         tensors |= {f"optimiser.{name}": value for name, value in self._optimiser.state().items()}
         tensors["diverged_at"] = self._diverged_at
-        return State(self.step, tensors, self._drop.states() if self._drop else [])
+        return State(self.step, tensors, self._drop.states() if self._drop else [], self.members)
+
+    def select(self, members: Collection[int]) -> "Training":
+        """Return the training of some members alone, which goes on as it would have gone on with the others."""
+        trials, data = self._pack
+        return Training(trials, data, device=self._device, start=self.state().select(members))
 
     @torch.no_grad()
     def _restore(self, start: State) -> None:
@@ -132,27 +158,17 @@ class Training:
             self._drop.restore(start.streams)
 
 
-def fit(
-    trials: Sequence[Trial],
-    data: PackData,
-    *,
-    device: torch.device,
-    start: State | None = None,
-    after: Callable[[Training], None] = lambda training: None,
-) -> Iterator[Snapshot]:
-    """Train the pack and yield a snapshot at each evaluation step, the last step included.
+def fit(trials: Sequence[Trial], data: PackData, *, device: torch.device) -> Iterator[Snapshot]:
+    """Train the pack to its end and yield a snapshot at each evaluation step, the last step included.
 
-    With `start` it goes on from there; `after` is called after each step, and after its snapshot where it has one.
     Raises ValueError when the trials do not share a static shape, or what should follow from it.
     """
-    training = Training(trials, data, device=device, start=start)
-    del start  # a second copy of everything
+    training = Training(trials, data, device=device)
     evaluation_steps = {*training.evaluation_steps}
     while training.step < training.n_steps:
         training.advance()
         if training.step in evaluation_steps:
             yield training.snapshot()
-        after(training)
 
 
 def batch_loss(
