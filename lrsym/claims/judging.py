@@ -14,7 +14,7 @@ from lrsym.claims.tables import Tables, estimate_error, query_values, read_table
 from lrsym.claims.verdict import combine_verdicts, judge_estimate
 from lrsym.errors import UsageError
 from lrsym.results.analysis.intervals import Estimate, estimate_mean
-from lrsym.results.store.store import load_trials
+from lrsym.results.store.store import load_trials, stopped_by
 from lrsym.sweep.spec.sweep_file import Sweep
 from lrsym.vocabulary import FINAL_STATUSES, VERDICTS
 
@@ -23,7 +23,10 @@ Outcome = TypeVar("Outcome")
 
 @dataclass(frozen=True)
 class SweepResults:
-    """A sweep as far as it is in the store: the tables of its done trials, and what became of the others."""
+    """A sweep as far as it is in the store: the tables of trials with an outcome, and what became of the others.
+
+    What a rule stopped has an outcome where the sweep asks for that rule, else it is missing.
+    """
 
     sweep: str
     trials: int
@@ -77,7 +80,8 @@ def train_missing(checked: CheckedClaims, root: str, train: Callable[[Sweep], Ou
     outcomes = []
     for sweep in checked.sweeps():
         trial_ids = sweep.trial_ids()
-        if _count_missing(load_trials(root, trial_ids=trial_ids).select("status").collect(), trial_ids):
+        trials = load_trials(root, trial_ids=trial_ids).select("status", "stop_rule").collect()
+        if trials.filter(_has_result(sweep.stop)).height < len(trial_ids):
             outcomes.append(train(sweep))
     return outcomes
 
@@ -85,7 +89,8 @@ def train_missing(checked: CheckedClaims, root: str, train: Callable[[Sweep], Ou
 def judge_claims(checked: CheckedClaims, root: str) -> list[JudgedClaim]:
     """Return what the rows of the store at `root` say about each claim; UsageError where an estimate fails."""
     results = {
-        sweep.source: read_results(root, sweep=sweep.name, trial_ids=sweep.trial_ids()) for sweep in checked.sweeps()
+        sweep.source: read_results(root, sweep=sweep.name, trial_ids=sweep.trial_ids(), stop_rule=sweep.stop)
+        for sweep in checked.sweeps()
     }
     return [
         judge_claim(checked.file, claim, {arm: results[sweep.source] for arm, sweep in checked.arms(claim).items()})
@@ -104,15 +109,15 @@ def judge_claim(file: ClaimsFile, claim: Claim, arms: Mapping[str, SweepResults]
     )
 
 
-def read_results(root: str, *, sweep: str, trial_ids: Sequence[str]) -> SweepResults:
-    """Return what the store at `root` has of the trials of a sweep; missing are those without a result."""
+def read_results(root: str, *, sweep: str, trial_ids: Sequence[str], stop_rule: str | None = None) -> SweepResults:
+    """Return what the store at `root` has of the trials of a sweep, which asks for `stop_rule`."""
     rows = load_trials(root, trial_ids=trial_ids).collect()
     return SweepResults(
         sweep=sweep,
         trials=len(trial_ids),
-        missing=_count_missing(rows, trial_ids),
+        missing=len(trial_ids) - rows.filter(_has_result(stop_rule)).height,
         diverged=rows.filter(status="diverged").height,
-        tables=read_tables(root, rows.filter(pl.col("status") == "done")),
+        tables=read_tables(root, rows.filter(_has_result(stop_rule), pl.col("status") != "diverged")),
     )
 
 
@@ -139,5 +144,6 @@ def _judge_part(file: ClaimsFile, claim: Claim, number: int, results: SweepResul
     )
 
 
-def _count_missing(trials: pl.DataFrame, trial_ids: Sequence[str]) -> int:
-    return len(trial_ids) - trials.filter(pl.col("status").is_in(list(FINAL_STATUSES))).height
+def _has_result(stop_rule: str | None) -> pl.Expr:
+    """Return whether a sweep that asks for `stop_rule` is done with a trial."""
+    return pl.col("status").is_in(FINAL_STATUSES) | stopped_by(stop_rule)

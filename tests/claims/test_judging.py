@@ -178,3 +178,18 @@ def test_the_picture_has_a_panel_for_each_part_with_a_dot_for_each_replicate_and
     assert low < 1
     assert high == 2
     assert [row["arm"] for row in drawn(order, "point")[0]] == ["one", "two"]
+
+
+def test_what_a_search_stopped_is_no_outcome_and_what_is_decided_is_one_where_it_is_asked_for(store):
+    ended = [
+        {"trial_id": f"c{i}", "status": "stopped", "stop_rule": rule, "unseen_order": 0.5}
+        for i, rule in enumerate(("asha", "decided"))
+    ]
+    Store(store).write("stopped", {"trials": TABLES["trials"].build(ended)})
+
+    def found(stop_rule):
+        results = read_results(store, sweep="three", trial_ids=["c0", "c1"], stop_rule=stop_rule)
+        return results.tables["trials"]["trial_id"].to_list(), results.missing
+
+    assert found(None) == ([], 2)
+    assert found("decided") == (["c1"], 1)

@@ -7,19 +7,22 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from lrsym.vocabulary import FINAL_STATUSES
+from lrsym.results.store.store import stopped_by
+from lrsym.vocabulary import FAILED_STATUSES, OUTCOME_RULES
 
 Frame = pl.DataFrame | pl.LazyFrame
 
 
 def summarise(trials: Frame, *, by: Sequence[str], metric: str) -> pl.DataFrame:
-    """Return one row for each combination of `by`, ascending: n, mean, sd, lowest, highest, n_failed, n_diverged.
+    """Return one row for each combination of `by`, ascending: n, mean, sd, lowest, highest, and who ended otherwise.
 
-    n counts the trials that the four statistics are taken over: done, with a finite value of `metric`. A trial that
-    diverged is counted in n_diverged alone, whatever value it left; n_failed counts the infrastructure's losses.
-    sd is the sample standard deviation, null for n = 1; all four statistics are null for n = 0.
+    n counts the trials that the four statistics are taken over: those with an outcome, and a finite value of `metric`.
+    A trial that diverged is counted in n_diverged alone, whatever value it left; n_failed counts the infrastructure's
+    losses. n_stopped counts the trials that a rule stopped; n_censored those of them that have no outcome. sd is the
+    sample standard deviation, null for n = 1; all four statistics are null for n = 0.
     """
     status, value = pl.col("status"), replicate_value(metric)
+    stopped = status == "stopped"
     return (
         trials.lazy()
         .group_by(by)
@@ -29,8 +32,10 @@ def summarise(trials: Frame, *, by: Sequence[str], metric: str) -> pl.DataFrame:
             sd=value.std(),
             lowest=value.min(),
             highest=value.max(),
-            n_failed=(~status.is_in(FINAL_STATUSES)).sum().cast(pl.Int64),
+            n_failed=status.is_in(FAILED_STATUSES).sum().cast(pl.Int64),
             n_diverged=(status == "diverged").sum().cast(pl.Int64),
+            n_stopped=stopped.sum().cast(pl.Int64),
+            n_censored=(stopped & ~has_outcome()).sum().cast(pl.Int64),
         )
         .sort(by)
         .collect()
@@ -38,9 +43,17 @@ def summarise(trials: Frame, *, by: Sequence[str], metric: str) -> pl.DataFrame:
 
 
 def replicate_value(metric: str) -> pl.Expr:
-    """Return what a trial contributes to statistics of `metric`: its value if it is done and finite, else null."""
+    """Return what a trial contributes to statistics of `metric`: its value if that is a finite outcome, else null."""
     number = pl.col(metric).cast(pl.Float64)
-    return pl.when(pl.col("status") == "done", number.is_finite()).then(number)
+    return pl.when(has_outcome(), number.is_finite()).then(number)
+
+
+def has_outcome() -> pl.Expr:
+    """Return whether the last accuracies of a trial are its outcome: it is done, or decided when it was stopped.
+
+    What a search stopped is censored: its values are those of a training that had not come to its end.
+    """
+    return (pl.col("status") == "done") | stopped_by(*OUTCOME_RULES)
 
 
 def mean_and_range(rows: Frame, *, by: Sequence[str]) -> pl.DataFrame:

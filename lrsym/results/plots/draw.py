@@ -63,9 +63,12 @@ def draw(kind: str, sweep: Sweep, root: str, *, where: str | None = None, **opti
     if kind == "phase":
         options["prefer"] = [key.rpartition(".")[2] for key in sweep.varied]
     chart = _DRAW[kind](rows, **options)
-    if where is not None:
+    notes = [] if where is None else [f"Only trials with {where}."]
+    if kind != "phase":  # that picture is of trials, and says it itself
+        notes += theme.stopped_early(read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where))
+    if notes:
         assert isinstance(chart.title, alt.TitleParams)
-        chart.title.subtitle.append(f"Only trials with {where}.")
+        chart.title.subtitle += notes
     return chart
 
 

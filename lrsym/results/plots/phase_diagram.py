@@ -8,12 +8,12 @@ import polars as pl
 
 from lrsym.config.axes import axes
 from lrsym.errors import UsageError
-from lrsym.results.analysis.aggregate import Frame
+from lrsym.results.analysis.aggregate import Frame, has_outcome
 from lrsym.results.analysis.phases import phases, split_and_metric
 from lrsym.results.analysis.varied_axes import axis_groups, choose_axes
 from lrsym.results.plots import theme
 from lrsym.results.plots.phase_grid import LINE_HEIGHT, PhaseGrid, with_texts
-from lrsym.vocabulary import FINAL_STATUSES, METRICS, PHASE_METRIC, PHASE_THRESHOLD, PHASES, SPLITS, by_name
+from lrsym.vocabulary import FAILED_STATUSES, METRICS, PHASE_METRIC, PHASE_THRESHOLD, PHASES, SPLITS, by_name
 
 PHASE_COLOURS = by_name(
     PHASES,
@@ -57,7 +57,7 @@ def plot_phase(
         raise UsageError("there are no trials to draw; train a sweep first, or load the folder that has its rows")
     x, y, facet = choose_axes(trials, x=x, y=y, facet=facet, prefer=prefer)
     frame = phases(trials, x=x, y=y, metric=metric, threshold=threshold, facet=facet)
-    if not frame.select(pl.sum_horizontal("n", "n_failed", "n_diverged").sum()).item():
+    if not frame.select(pl.sum_horizontal("n", "n_failed", "n_diverged", "n_censored").sum()).item():
         raise UsageError(f"no trial has a value of {metric}; choose another --metric, such as {PHASE_METRIC}")
     grid = PhaseGrid(with_texts(frame, x, y), x, y, facet, metric, threshold)
     shown = [axis for axis in (x, y, facet) if axis is not None]
@@ -164,7 +164,7 @@ def _chart(grid: PhaseGrid, cells: pl.DataFrame) -> alt.Chart:
     tooltip = [
         *(alt.Tooltip(f"{axis}:N") for axis in axes),
         *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "sd", "lowest", "highest")),
-        *(alt.Tooltip(f"{name}:Q") for name in ("n", "n_diverged", "n_failed")),
+        *(alt.Tooltip(f"{name}:Q") for name in ("n", "n_diverged", "n_failed", "n_stopped")),
         *(alt.Tooltip(f"{s}:Q", title=f"{s}_{grid.metric}", format=".3f") for s in ("train", "seen", "unseen")),
         alt.Tooltip("phase:N"),
     ]
@@ -181,12 +181,14 @@ def _explain(trials: pl.DataFrame, shown: Sequence[str]) -> list[str]:
     count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     noun = "seed" if seeds[-1] == 1 else "seeds"
     diverged = trials.filter(pl.col("status") == "diverged").height
-    failed = trials.filter(~pl.col("status").is_in(FINAL_STATUSES)).height
-    lost = f"; {diverged} diverged, {failed} failed (red corner; hatched where a cell lost all seeds)"
+    failed = trials.filter(pl.col("status").is_in(FAILED_STATUSES)).height
+    cut = trials.filter(pl.col("status") == "stopped", ~has_outcome()).height
+    lost = f"; {diverged} diverged, {failed} failed, {cut} cut short (red corner; hatched where a cell lost all seeds)"
     derived = {axis.name for axis in axes() if axis.derived}
     groups = axis_groups(trials, first=shown)
     return [
-        f"{trials.height} trials, {count} {noun} in each cell{lost if diverged + failed else ''}.",
+        f"{trials.height} trials, {count} {noun} in each cell{lost if diverged + failed + cut else ''}.",
+        *theme.stopped_early(trials),
         *(f"{f} moves with {axis}." for axis in shown for f in groups.get(axis, []) if f not in derived),
     ]
 

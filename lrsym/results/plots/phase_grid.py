@@ -83,7 +83,8 @@ def with_texts(frame: pl.DataFrame, x: str, y: str | None) -> pl.DataFrame:
 
 def _cell_texts(cell: dict[str, Any]) -> dict[str, str]:
     mean, n = cell["mean"], cell["n"]
-    losses = [f"{cell[f'n_{what}']} {what}" for what in ("diverged", "failed") if cell[f"n_{what}"]]
+    lost = {"diverged": cell["n_diverged"], "failed": cell["n_failed"], "cut short": cell["n_censored"]}
+    losses = [f"{n} {what}" for what, n in lost.items() if n]
     loss = "\n".join(losses)
     spread = f"{cell['lowest']:.2f}{theme.EN_DASH}{cell['highest']:.2f}" if n > 1 else ""
     return {

@@ -136,6 +136,15 @@ def seed_count(counts: pl.Series) -> str:
     return f"{few if few == many else f'{few} to {many}'} seed{'' if many == 1 else 's'}"
 
 
+def stopped_early(trials: pl.DataFrame) -> list[str]:
+    """Return how many of `trials`, rows of the table of that name, a rule stopped, as a sentence; none where none."""
+    rules = trials["stop_rule"].drop_nulls()
+    if rules.is_empty():
+        return []
+    by_rule = ", ".join(f"{n} {rule}" for rule, n in rules.value_counts().sort("stop_rule").iter_rows())
+    return [f"{len(rules)} of {trials.height} trials were stopped early ({by_rule})."]
+
+
 def check_limit(what: str, number: int, *, limit: int, varied: Sequence[str]) -> None:
     """Raise UsageError if there are more than `limit` of `what` to draw because the axes `varied` vary."""
     if number > limit:

@@ -5,12 +5,12 @@ from polars.testing import assert_frame_equal
 
 from lrsym.results.analysis.aggregate import summarise
 
-COUNTS = {"n": pl.Int64, "n_failed": pl.Int64, "n_diverged": pl.Int64}
+COUNTS = dict.fromkeys(("n", "n_failed", "n_diverged", "n_stopped", "n_censored"), pl.Int64)
 
 
 def trials(**columns):
     height = max(len(values) for values in columns.values())
-    filled = {"status": ["done"] * height, "seed": list(range(height)), **columns}
+    filled = {"status": ["done"] * height, "stop_rule": [None] * height, "seed": list(range(height)), **columns}
     return pl.DataFrame(filled)
 
 
@@ -26,6 +26,8 @@ def test_seeds_of_a_cell_become_their_mean_spread_and_number():
             "highest": [1.0, 0.75],
             "n_failed": [0, 0],
             "n_diverged": [0, 0],
+            "n_stopped": [0, 0],
+            "n_censored": [0, 0],
         },
         schema_overrides=COUNTS,
     )
@@ -47,6 +49,23 @@ def test_what_diverged_and_what_failed_is_counted_apart_and_never_averaged():
     assert (row["n"], row["n_diverged"], row["n_failed"], row["mean"]) == (2, 1, 3, 0.75)
 
 
+def test_what_is_decided_is_averaged_and_what_a_search_stopped_is_counted_alone():
+    rows = trials(
+        n_heads=[1] * 4,
+        status=["done", "stopped", "stopped", "stopped"],
+        stop_rule=[None, "decided", "asha", "wilcoxon"],
+        unseen_order=[0.5, 1.0, 0.0, 0.0],
+    )
+    row = summarise(rows, by=["n_heads"], metric="unseen_order").row(0, named=True)
+    assert (row["n"], row["mean"], row["n_stopped"], row["n_censored"]) == (2, 0.75, 3, 2)
+
+
+def test_steps_that_a_stopped_trial_did_not_reach_stay_absent():
+    rows = trials(n_heads=[1, 1], status=["stopped"] * 2, stop_rule=["decided"] * 2, steps_to_unseen_order=[None, 40])
+    row = summarise(rows, by=["n_heads"], metric="steps_to_unseen_order").row(0, named=True)
+    assert (row["n"], row["mean"]) == (1, 40)
+
+
 def test_a_value_that_is_no_number_is_left_out():
     rows = trials(n_heads=[1, 1, 1], unseen_order=[float("nan"), 0.5, None])
     row = summarise(rows, by=["n_heads"], metric="unseen_order").row(0, named=True)
@@ -55,7 +74,7 @@ def test_a_value_that_is_no_number_is_left_out():
 
 def test_a_cell_in_which_all_trials_failed_keeps_its_row():
     rows = trials(n_heads=[1, 1, 2], status=["crashed", "crashed", "done"], unseen_order=[None, None, 0.5])
-    assert summarise(rows, by=["n_heads"], metric="unseen_order").row(0) == (1, 0, None, None, None, None, 2, 0)
+    assert summarise(rows, by=["n_heads"], metric="unseen_order").row(0) == (1, 0, None, None, None, None, 2, 0, 0, 0)
 
 
 def test_an_absent_axis_value_makes_a_cell_of_its_own():

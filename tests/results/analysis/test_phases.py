@@ -12,7 +12,13 @@ def one_cell(train, seen, unseen, **columns):
     accuracies = {"train_order": train, "seen_order": seen, "unseen_order": unseen}
     floats = {name: pl.Float64 for name in accuracies}
     height = len(unseen)
-    rows = {"n_pair_labels": [5] * height, "status": ["done"] * height, "seed": range(height), **accuracies}
+    rows = {
+        "n_pair_labels": [5] * height,
+        "status": ["done"] * height,
+        "stop_rule": [None] * height,
+        "seed": range(height),
+        **accuracies,
+    }
     return pl.DataFrame({**rows, **columns}, schema_overrides=floats)
 
 
@@ -87,6 +93,7 @@ def test_each_cell_is_a_row_with_its_summary_its_accuracies_and_its_phase():
             "layouts_per_pair": [1, 1, 1, 1],
             "seed": [0, 1, 0, 1],
             "status": ["done", "done", "done", "diverged"],
+            "stop_rule": [None] * 4,
             "train_order": [1.0, 1.0, 1.0, None],
             "seen_order": [0.5, 1.0, 1.0, None],
             "unseen_order": [0.25, 0.75, 1.0, None],
@@ -103,6 +110,8 @@ def test_each_cell_is_a_row_with_its_summary_its_accuracies_and_its_phase():
             "highest": [0.75, 1.0],
             "n_failed": [0, 0],
             "n_diverged": [0, 1],
+            "n_stopped": [0, 0],
+            "n_censored": [0, 0],
             "train": [1.0, 1.0],
             "seen": [0.75, 1.0],
             "unseen": [0.5, 1.0],

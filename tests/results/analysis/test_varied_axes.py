@@ -11,7 +11,7 @@ from lrsym.results.analysis.varied_axes import choose_axes, free_axes, varied_ax
 
 def trials(**columns):
     height = max(len(values) for values in columns.values())
-    filled = {"status": ["done"] * height, "seed": list(range(height)), **columns}
+    filled = {"status": ["done"] * height, "stop_rule": [None] * height, "seed": list(range(height)), **columns}
     return pl.DataFrame(filled)
 
 

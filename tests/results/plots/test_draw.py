@@ -81,3 +81,11 @@ def test_a_picture_that_no_rows_could_make_is_refused_without_rows(kind, options
 
 def test_every_kind_of_picture_can_be_checked():
     assert [check_picture(kind, where="seed = 0") for kind in PICTURES] == [None] * 4
+
+
+def test_a_picture_of_curves_says_how_many_trials_were_stopped_early(store):
+    stopped = {**TRIALS[0], "status": "stopped", "stop_rule": "asha"}
+    point = {"trial_id": "a11", "step": 1, "split": "train", "metric": "order", "value": 0.5}
+    tables = {"trials": [stopped], "curves": [point]}
+    Store(store).write("part", {name: TABLES[name].build(rows) for name, rows in tables.items()})
+    assert "1 of 1 trials were stopped early (1 asha)." in draw("curves", ALL, store).to_dict()["title"]["subtitle"]

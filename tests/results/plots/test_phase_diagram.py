@@ -14,7 +14,8 @@ from tests.charts import marks, rows
 def trials(*, accuracy=0.75, seeds=2, **axes):
     rows = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     scores = {"train_order": 1.0, "seen_order": 1.0, "unseen_order": accuracy}
-    return pl.DataFrame([{**row, "seed": s, "status": "done", **scores} for row in rows for s in range(seeds)])
+    frame = pl.DataFrame([{**row, "seed": s, "status": "done", **scores} for row in rows for s in range(seeds)])
+    return frame.with_columns(stop_rule=pl.lit(None, dtype=pl.String))
 
 
 def lose(frame, status, *where):
@@ -22,6 +23,13 @@ def lose(frame, status, *where):
     hit = pl.all_horizontal(where)
     accuracies = [pl.when(~hit).then(name).alias(name) for name in ("train_order", "seen_order", "unseen_order")]
     return frame.with_columns(*accuracies, status=pl.when(hit).then(pl.lit(status)).otherwise("status"))
+
+
+def stop(frame, rule, *where):
+    """`frame` with the rows of `where` stopped by `rule`."""
+    hit = pl.all_horizontal(where)
+    columns = {"status": "stopped", "stop_rule": rule}
+    return frame.with_columns(pl.when(hit).then(pl.lit(value)).otherwise(c).alias(c) for c, value in columns.items())
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +127,7 @@ def test_a_cell_that_lost_some_trials_is_marked_and_says_how_many():
     assert texts(spec, "phase_below")[1] == "n=1\n2 diverged"
     corners = [m for m in marks(spec, "point") if m["mark"]["filled"]]
     assert [[row["n_heads"] for row in rows(spec, m)] for m in corners] == [[2], [2]]
-    assert "2 diverged, 0 failed" in subtitle(spec)
+    assert "2 diverged, 0 failed, 0 cut short" in subtitle(spec)
 
 
 def test_a_cell_that_lost_all_trials_is_hatched_and_counted_not_missing():
@@ -175,3 +183,15 @@ def test_the_heading_explains_split_metric_and_number_of_trials():
 def test_an_axis_that_moves_with_a_shown_one_is_named():
     frame = trials(d_model=[8, 16]).with_columns(n_heads=pl.col("d_model") // 4)
     assert "n_heads moves with d_model." in subtitle(drawn(frame))
+
+
+def test_trials_that_a_search_stopped_are_lost_to_the_mean_and_decided_ones_are_not():
+    frame = stop(trials(n_heads=[1, 2], seeds=3), "asha", pl.col("n_heads") == 2, pl.col("seed") > 0)
+    spec = drawn(stop(frame, "decided", pl.col("n_heads") == 1, pl.col("seed") == 0))
+    assert [text.splitlines()[1:] for text in texts(spec, "mean_below")[:2]] == [["n=3"], ["2 cut short"]]
+    assert "2 cut short (red corner" in subtitle(spec)
+    assert "3 of 6 trials were stopped early (2 asha, 1 decided)." in subtitle(spec)
+
+
+def test_a_picture_of_trials_that_ran_to_their_end_says_nothing_of_stopping(two_cells):
+    assert "stopped" not in subtitle(two_cells)

@@ -1,3 +1,4 @@
+import itertools
 import os
 import time
 from datetime import UTC, datetime, timedelta
@@ -60,6 +61,26 @@ def test_a_result_wins_over_a_failure_and_the_newer_result_over_the_older(tmp_pa
     store.write("b", {"trials": trials(("x", "done", 2, 0.2), ("y", "done", 3, 0.3))})
     assert dict(load_trials(tmp_path).select("trial_id", "unseen_order").collect().rows()) == {"x": 0.2, "y": 0.3}
     assert store.statuses() == {"x": "done", "y": "done"}
+
+
+ENDS = [("done", None), ("stopped", "decided"), ("stopped", "asha"), ("crashed", None)]
+
+
+@pytest.mark.parametrize(("better", "worse"), [*itertools.combinations(ENDS, 2), (("diverged", None), ENDS[1])])
+@pytest.mark.parametrize("minutes", [(0, 9), (9, 0)])
+def test_a_result_wins_over_a_stopped_training_and_that_over_a_failure_in_any_order(tmp_path, better, worse, minutes):
+    for part, (status, rule), minute in zip("ab", (better, worse), minutes, strict=True):
+        row = {"trial_id": "x", "status": status, "stop_rule": rule, "finished_at": NOON + timedelta(minutes=minute)}
+        Store(tmp_path).write(part, {"trials": TABLES["trials"].build([row])})
+    assert load_trials(tmp_path).select("status", "stop_rule").collect().row(0) == better
+    assert Store(tmp_path).statuses() == {"x": better[0]}
+
+
+def test_what_the_rule_that_is_asked_for_stopped_is_done(tmp_path):
+    rows = [{"trial_id": rule, "status": "stopped", "stop_rule": rule} for rule in ("asha", "decided")]
+    Store(tmp_path).write("a", {"trials": TABLES["trials"].build(rows)})
+    assert Store(tmp_path).statuses() == {"asha": "stopped", "decided": "stopped"}
+    assert Store(tmp_path).statuses(stop_rule="decided") == {"asha": "stopped", "decided": "done"}
 
 
 def test_of_attempts_that_ended_together_the_last_part_by_name_wins(tmp_path):
