@@ -64,12 +64,14 @@ def plan(
     plan, command = choice.plan, sweep_command(file, results, choice, options)
     data = {
         "sweep": sweep.name, "trials": plan.trials, "new": plan.new, "done": plan.done, "failed": plan.failed,
-        "diverged": plan.diverged, "packs": len(plan.packs), "started_packs": len(plan.packs.started),
-        "largest_pack": plan.largest_pack,
+        "stopped": plan.stopped, "diverged": plan.diverged, "packs": len(plan.packs),
+        "started_packs": len(plan.packs.started), "largest_pack": plan.largest_pack,
         "engine": settings.engine, "device": settings.device, "command": command,
         **as_data(choice, device=settings.device),
     }  # fmt: skip
     lines = [f"{sweep.name}: {plan.trials} trials = {plan.new} new, {plan.done} done, {plan.failed} failed before"]
+    if plan.stopped:
+        lines[0] += f", {plan.stopped} stopped early, to be trained in full"
     lines += _packs_in_words(plan, device=settings.device)
     lines += in_words(choice, device=settings.device)
     Output(as_json=json).result(data, [*lines, f"run: {command}"] if plan.pending else lines)

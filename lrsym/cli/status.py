@@ -17,7 +17,8 @@ def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
     report = sweep_status(sweep, results)
     data = {
         "sweep": sweep.name, "trials": report.trials, "statuses": report.statuses, "missing": report.missing,
-        "checkpointed": report.checkpointed, "core_hours": report.core_hours, "gpu_hours": report.gpu_hours,
+        "checkpointed": report.checkpointed, "stopped": report.stopped, "core_hours": report.core_hours,
+        "gpu_hours": report.gpu_hours,
         "messages": [{"status": m.status, "message": m.message, "n_trials": m.n_trials} for m in report.messages],
     }  # fmt: skip
     Output(as_json=json).result(data, _in_words(sweep.name, report, results))
@@ -35,4 +36,5 @@ def _in_words(name: str, report: "SweepStatus", results: str) -> list[str]:
     spent = {"core": report.core_hours, "GPU": report.gpu_hours}
     if hours := [f"{two_digits(value)} {unit}-hours" for unit, value in spent.items() if value]:
         lines.append(f"  finished trials took {', '.join(hours)}")
+    lines += [f"  {n} x stopped early: {rule}" for rule, n in report.stopped.items()]
     return lines + [f"  {m.n_trials} x {m.status}: {m.message}" for m in report.messages]

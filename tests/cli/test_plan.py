@@ -6,6 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from lrsym.cli.app import app
+from lrsym.results.store.schema import TABLES
+from lrsym.results.store.store import Store
+from lrsym.results.store.trial_row import axis_values
+from lrsym.sweep.spec.sweep_file import load
 from tests.running import lrsym
 from tests.small_trials import write_sweep
 
@@ -77,3 +81,21 @@ def test_a_file_without_its_head_is_a_warning_and_still_planned(tmp_path):
     assert result.exit_code == 0
     assert "warning" in result.output
     assert "Cost" in result.output
+
+
+def write_stopped(root, trials, *, rule):
+    """Rows of trials that a rule stopped."""
+    rows = [{**axis_values(trial), "status": "stopped", "stop_rule": rule} for trial in trials]
+    Store(root).write(rule, {"trials": TABLES["trials"].build(rows)})
+
+
+def test_a_grid_takes_its_own_decided_trials_as_finished_and_trains_what_a_search_stopped_in_full(tmp_path):
+    path, results = write_sweep(tmp_path, steps=5), tmp_path / "r"
+    trials = load(path).trials
+    write_stopped(results, trials[:2], rule="decided")
+    write_stopped(results, trials[2:5], rule="asha")
+    words = ("plan", path, "--results", results, "--no-pilot")
+    assert "8 trials = 3 new, 0 done, 0 failed before, 5 stopped early, to be trained in full" in lrsym(*words)
+    path.write_text('stop = "decided"\n' + path.read_text())
+    assert "8 trials = 3 new, 2 done, 0 failed before, 3 stopped early" in lrsym(*words)
+    assert "3 x stopped early: asha" in lrsym("status", path, "--results", results)

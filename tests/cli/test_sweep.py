@@ -87,6 +87,15 @@ def test_a_limit_of_hours_that_cannot_be_kept_is_one_line_and_nothing_is_written
     assert not (tmp_path / "r").exists()
 
 
+def test_a_trial_that_was_stopped_early_is_no_failure(tmp_path, monkeypatch):
+    statuses = Counter(done=5, stopped=3)
+    outcome = Outcome(run_id="r", statuses=statuses, pending=0, stopped_by=None, seconds=1.0)
+    monkeypatch.setattr(driver, "run", lambda *_, **__: outcome)
+    text = lrsym("sweep", write_sweep(tmp_path, steps=5), "--results", tmp_path / "r", "--no-pilot")
+    assert "5 trials trained in 1 s, 3 stopped" in text
+    assert "failed" not in text
+
+
 def test_a_run_is_recorded_with_where_it_came_from(trained):
     rows = json.loads(lrsym("query", "select * from runs", "--results", trained[1], "--json"))
     assert len(rows) == 1

@@ -29,10 +29,12 @@ class SweepStatus:
     """Where a sweep stands; `checkpointed` trials, `completed` 0..1 of their steps, are among the unfinished ones.
 
     `core_hours` and `gpu_hours` are what its finished trials took.
+    `stopped` counts the trials that were ended early by the rule that ended them.
     """
 
     trials: int
     statuses: Mapping[str, int]
+    stopped: Mapping[str, int]
     missing: int
     checkpointed: int
     completed: float
@@ -61,6 +63,7 @@ def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
     return SweepStatus(
         trials=len(trial_ids),
         statuses=statuses,
+        stopped=dict(rows.drop_nulls("stop_rule").group_by("stop_rule").len().sort("stop_rule").iter_rows()),
         missing=len(trial_ids) - rows.height,
         checkpointed=checkpointed,
         completed=sum(n * fraction for n, fraction in checkpoints) / max(1, checkpointed),
@@ -82,6 +85,9 @@ def _hours_by_device(rows: pl.DataFrame, root: str) -> dict[str, float]:
 
 
 def _most_frequent_messages(rows: pl.DataFrame) -> tuple[FailureMessage, ...]:
-    messages = rows.filter(pl.col("message").is_not_null()).group_by("status", "message").len()
+    # Those of stopped trials, which differ in their step, say nothing that `stopped` does not.
+    messages = (
+        rows.filter(pl.col("message").is_not_null(), pl.col("stop_rule").is_null()).group_by("status", "message").len()
+    )
     most_frequent = messages.sort(["len", "status", "message"], descending=[True, False, False]).limit(MAX_MESSAGES)
     return tuple(FailureMessage(*row) for row in most_frequent.iter_rows())

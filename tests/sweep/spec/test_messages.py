@@ -38,6 +38,8 @@ BAD: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "quoted axis outside a table": ('"optim.steps" = 5', 2, ("optim.steps", "[base]")),
     "top key in a table": ('[base]\n"replicates" = 5', 3, ("replicates", "above the first table")),
     "unknown key of seed": ("[seed]\nfrist = 5", 3, ('"frist"', "first")),
+    "another stop rule": ('stop = "asha"', 2, ('stop must be "none" or "decided"', 'got "asha"', "under [search]")),
+    "no text for a stop rule": ("stop = true", 2, ('stop must be "none" or "decided"', "got true")),
     "text for an integer": (
         '[base]\n"optim.steps" = "1000"',
         3,

@@ -350,3 +350,10 @@ def test_a_path_may_be_text(tmp_path):
     file = tmp_path / "t.toml"
     file.write_text('name = "t"\n')
     assert load(str(file)) == load(file)
+
+
+def test_a_stop_rule_is_asked_for_at_the_top_and_is_no_part_of_a_trial():
+    plain, stopping = (parse(f"{line}{VALID}", source="s.toml") for line in ("", 'stop = "decided"\n'))
+    assert (plain.stop, stopping.stop) == (None, "decided")
+    assert parse(f'stop = "none"\n{VALID}', source="s.toml").stop is None
+    assert stopping.trial_ids() == plain.trial_ids()
