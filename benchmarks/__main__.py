@@ -24,6 +24,7 @@ from benchmarks import (
     search_quality,
     search_time,
     step,
+    stopping,
 )
 
 HERE = Path(__file__).parent
@@ -91,6 +92,7 @@ PARTS = {
     "search_quality": Part(
         search_quality.measure, {"cells": 40, "steps": 300, "seeds": 10}, {"cells": 3, "steps": 4, "seeds": 1}
     ),
+    "stopping": Part(stopping.measure, {"repeats": 10, "steps": 20}, {"repeats": 1, "steps": 1}),
     "cost": Part(cost.measure, {"repeats": 1}, {"repeats": 1, "steps": 4, "axes": {"workers": [2]}}),
 }
 ONLY_WHEN_NAMED = ("full_length_50", "full_length_256", "overhead_recipe", "search_time", "search_quality")

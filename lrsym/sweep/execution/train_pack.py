@@ -19,8 +19,8 @@ from lrsym.testbed.training.training import Snapshot, Training
 from lrsym.vocabulary import OUTCOME_RULES
 
 MIN_STEPS_TO_SHRINK = 100
-"""With fewer steps left a member that has ended trains on, unseen. To go on without it costs about as much as 40 steps
-gain where they are cheapest, batch 50 (docs/benchmarks.md, stopping)."""
+"""With fewer steps left a member that has ended trains on, unseen. To go on without it costs what 11 steps gain where
+they are cheapest, at batch 50 (docs/benchmarks.md, stopping), and the others' batches are drawn again."""
 
 
 class PackTimeoutError(Exception):
