@@ -1,10 +1,13 @@
 """Planning a sweep and choosing its packs in one call, as the verbs and a notebook do."""
 
+from dataclasses import replace
+
 import pytest
 
 from lrsym.results.store.store import Store
 from lrsym.sweep.driver import plan_and_choose
 from lrsym.sweep.execution.rows import status_rows
+from lrsym.sweep.execution.stopping import Decided
 from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.spec.sweep_file import load
 from tests.small_trials import write_sweep
@@ -27,6 +30,12 @@ def test_what_the_store_holds_is_not_planned_again(sweep, tmp_path):
     plan = chosen(sweep, tmp_path / "r", want_cost=False).plan
     assert sum(len(pack) for pack in plan.packs) == 5
     assert (plan.new, plan.done) == (5, 3)
+
+
+def test_the_packs_of_a_sweep_that_asks_for_a_stop_rule_carry_it(sweep, tmp_path):
+    asking = replace(sweep, stop="decided")
+    assert {pack.stop for pack in chosen(asking, tmp_path / "r", want_cost=True).plan.packs} == {Decided()}
+    assert {pack.stop for pack in chosen(sweep, tmp_path / "r", want_cost=True).plan.packs} == {None}
 
 
 def test_asking_for_the_cost_makes_no_folder_and_going_to_train_does(sweep, tmp_path):

@@ -16,7 +16,7 @@ from lrsym.sweep.execution.stopping import Decided
 from lrsym.sweep.execution.task import TrainTask
 from lrsym.sweep.execution.train_pack import run_pack
 from lrsym.sweep.planning.pack import Pack
-from lrsym.sweep.planning.packing import make_packs
+from lrsym.sweep.planning.packing import PackList, make_packs
 from lrsym.testbed.data.batches import CHUNK
 from lrsym.testbed.training.training import Training
 from tests.fitted import CPU
@@ -25,9 +25,8 @@ from tests.small_trials import small
 STEPS = CHUNK + 6
 
 KINDS = {
-    "with replacement": {},
-    "epochs": {"optim__replacement": False},
-    "dropout": {"model__dropout": 0.2},
+    "dropout and epochs": {"model__dropout": 0.2, "optim__replacement": False},
+    "with replacement": pytest.param({}, marks=pytest.mark.slow),
     "autoregressive": pytest.param({"model__kind": "autoregressive"}, marks=pytest.mark.slow),
 }
 each_kind = pytest.mark.parametrize("changes", KINDS.values(), ids=KINDS)
@@ -217,11 +216,15 @@ def test_a_pack_that_a_rule_stopped_is_trained_in_full_by_who_does_not_ask_for_i
     assert load_trials(tmp_path).collect()["stop_rule"].null_count() == 2
 
 
-def test_halves_and_planned_packs_keep_their_stop_rule():
+def test_halves_and_repacked_packs_keep_their_stop_rule():
     trials = tuple(pack())
     assert {half.stop for half in Pack(trials, stop=RULE).halves()} == {RULE}
-    assert Pack(trials, stop=RULE).id == Pack(trials).id
-    assert make_packs(trials, size=2)[0].stop is None
+    packs = PackList(trials, make_packs(trials, size=2).groups, size=2, stop=RULE)
+    assert [p.stop for p in packs.resized(1)] == [RULE] * 3
+
+
+def test_a_stop_rule_is_no_part_of_the_identity_of_a_pack():
+    assert Pack(tuple(pack()), stop=RULE).id == Pack(tuple(pack())).id
 
 
 # The rule of grids
