@@ -62,6 +62,7 @@ def sweep_of(trials, *, name="small"):
     """What planning reads of a sweep of these trials, each a cell of its own."""
     return SimpleNamespace(
         name=name,
+        stop=None,
         trials=trials,
         seeds=range(1),
         trial_ids=lambda: [trial.trial_id for trial in trials],

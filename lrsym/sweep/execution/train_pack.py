@@ -45,7 +45,7 @@ def run_pack(
     report: Callable[[float], None] = lambda completed: None,
     checkpoint: CheckpointFile | None = None,
 ) -> TrainedPack:
-    """Train and evaluate `trials` as one pack, until all have ended: by `stop`, by diverging, or after the last step.
+    """Train and evaluate `trials` as one pack; with `stop` it goes on without those that have ended, if that pays.
 
     `report` gets the fraction of steps done at each evaluation; with `checkpoint` training goes on from there and
     saves it when it is due. Raises PackTimeoutError at the first evaluation after `timeout` seconds.
@@ -61,7 +61,7 @@ def run_pack(
     training = Training(trials, evaluator.data, device=device, start=saved.state if saved else None)
     saved = None  # its tensors are copied and then not needed any more
     evaluation_steps = {*training.evaluation_steps}
-    while training.step < n_steps and rows.training:
+    while training.step < n_steps:
         training.advance()
         if training.step in evaluation_steps:
             snapshot = training.snapshot()
@@ -69,12 +69,14 @@ def run_pack(
             report(training.step / n_steps)
             if timeout is not None and training.step < n_steps and time.monotonic() - started > timeout:
                 raise PackTimeoutError(f"pack took more than {timeout:g} s, at step {training.step} of {n_steps}")
-            if stop and rows.training and training.step < n_steps:
+            if stop and training.step < n_steps:
                 _stop_members(stop, rows, snapshot, evaluator)
-            training = _without_ended(training, rows.training)
-        if checkpoint and training.step < n_steps and rows.training:
+                if not rows.training:
+                    break
+                training = _without_ended(training, rows.training)
+        if checkpoint and training.step < n_steps:
             checkpoint.save_if_due(training, rows.state(), seconds=before + time.monotonic() - started)
-    assert snapshot is not None  # a checkpoint is saved only while a member trains, and the last step is evaluated
+    assert snapshot is not None  # the last step is always evaluated
     done = snapshot.select(rows.training)
     _add_mechanism(rows, done, evaluator)
     return TrainedPack(rows.tables(seconds=before + time.monotonic() - started, run_id=run_id), done)
@@ -103,6 +105,8 @@ class _Evaluator:
 
 def _stop_members(stop: StopRule, rows: PackRows, snapshot: Snapshot, evaluator: _Evaluator) -> None:
     """End the members that `stop` names; those whose accuracies are outcomes get the rows of the mechanism."""
+    if not rows.training:
+        return
     members = stop.members_to_stop(
         rows.points, trials=rows.trials, steps=rows.trials[0].evaluation_steps, training=rows.training
     )
@@ -126,7 +130,6 @@ def _add_mechanism(rows: PackRows, snapshot: Snapshot, evaluator: _Evaluator) ->
 
 def _without_ended(training: Training, members: Sequence[int]) -> Training:
     """Return the training of those of its members that train on; all of it where their leaving does not pay."""
-    steps_left = training.n_steps - training.step
-    if not members or len(members) == len(training.members) or steps_left < MIN_STEPS_TO_SHRINK:
+    if len(members) == len(training.members) or training.n_steps - training.step < MIN_STEPS_TO_SHRINK:
         return training
     return training.select(members)

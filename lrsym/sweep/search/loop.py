@@ -91,7 +91,7 @@ class SearchSource:
                 self._tell(identity)
 
     def _rows_of(self, pack: Pack) -> pl.DataFrame:
-        for part in (pack.id, f"{pack.id}-failed"):
+        for part in (pack.part, f"{pack.id}-failed"):
             rows = self._store.read_part("trials", part)
             if not rows.is_empty():
                 return rows

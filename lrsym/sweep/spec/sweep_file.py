@@ -129,6 +129,11 @@ def _search(
                 "two files, which share rows, or move its axes under [search.space]"
             )
             raise where.error(key, message)
+    if file.stop != "none":
+        message = (
+            f'stop on top is for grids, got {show(file.stop)} beside [search]; write stop = "asha" under it, or drop it'
+        )
+        raise where.error("stop", message)
     space = read_space(where, base=file.base, space=table.space, excludes=file.exclude)
     check_search(where, table, space, replicates=file.replicates)
     search = Search(

@@ -192,13 +192,21 @@ def test_a_pack_ends_when_nobody_is_left():
     assert run.last.members == ()
 
 
-def test_a_diverged_member_leaves_the_pack_and_keeps_its_row(shrinks):
+def test_under_a_stop_rule_a_diverged_member_leaves_the_pack_too_and_keeps_its_row(shrinks):
     wild = small(seed=9, optim__steps=STEPS, eval__points=6, optim__learning_rate=1e38)
-    tables = tables_of([wild, pack(1)[0]])
+    tables = tables_of([wild, pack(1)[0]], stop=StopAt(()))
     assert shrinks[-1] == (1,)
     assert tables["trials"]["status"].to_list() == ["diverged", "done"]
     assert tables["trials"]["trained_steps"][0] < STEPS
     assert_as_alone(tables, pack(1)[0])
+
+
+def test_a_pack_whose_members_have_all_diverged_ends_under_a_stop_rule():
+    wild = small(seed=9, optim__steps=STEPS, eval__points=6, optim__learning_rate=1e38)
+    completed = []
+    tables = tables_of([wild], stop=StopAt(()), report=completed.append)
+    assert tables["trials"]["status"].to_list() == ["diverged"]
+    assert completed[-1] < 1
 
 
 def run_task(root, pack):
