@@ -28,8 +28,8 @@ class FailureMessage:
 class SweepStatus:
     """Where a sweep stands; `checkpointed` trials, `completed` 0..1 of their steps, are among the unfinished ones.
 
-    `core_hours` and `gpu_hours` are what its finished trials took.
-    `stopped` counts the trials that were ended early by the rule that ended them.
+    `stopped` counts the trials that were ended early by the rule that ended them. `core_hours` and `gpu_hours` are what
+    its finished and stopped trials took.
     """
 
     trials: int
@@ -75,7 +75,11 @@ def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
 
 def _hours_by_device(rows: pl.DataFrame, root: str) -> dict[str, float]:
     """Return core-hours under cpu, GPU-hours under cuda; a trial whose run has no row took one core."""
-    finished = rows.filter(pl.col("status").is_in(FINAL_STATUSES)).group_by("run_id").agg(pl.col("seconds").sum())
+    finished = (
+        rows.filter(pl.col("status").is_in([*FINAL_STATUSES, "stopped"]))
+        .group_by("run_id")
+        .agg(pl.col("seconds").sum())
+    )
     runs = load(root, "runs").select("run_id", "device", "threads", "workers", "gpus").collect()
     hours = {"cpu": 0.0, "cuda": 0.0}
     for seconds, device, threads, workers, gpus in finished.join(runs, "run_id", "left").drop("run_id").iter_rows():

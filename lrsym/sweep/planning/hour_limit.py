@@ -103,7 +103,10 @@ class _RankedTrials:
             members[number].append(place)
         trials = self._packs.trials
         groups = [ShapeGroup(trials[places[0]], places) for places in members if places]
-        return PackList(trials, groups, size=self._packs.size, started=started, replicates=self._replicates)
+        of_all = self._packs
+        return PackList(
+            trials, groups, size=of_all.size, started=started, replicates=self._replicates, stop=of_all.stop
+        )
 
 
 def _too_little(settings: Settings, least: float, *, rough: bool) -> HourLimitError:

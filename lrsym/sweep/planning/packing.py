@@ -50,7 +50,7 @@ class PackList(Sequence[Pack]):
         stop: StopRule | None = None,
     ) -> None:
         self.groups, self.size, self.started, self.trials = groups, size, tuple(started), trials
-        self._replicates, self._stop = replicates, stop
+        self.stop, self._replicates = stop, replicates
         self._cuts = [
             (group, slice(a, b))
             for group in groups
@@ -80,7 +80,7 @@ class PackList(Sequence[Pack]):
         if index < len(self.started):
             return self.started[index]
         group, cut = self._cuts[index - len(self.started)]
-        return Pack(tuple(self.trials[place] for place in group.places[cut]), stop=self._stop)
+        return Pack(tuple(self.trials[place] for place in group.places[cut]), stop=self.stop)
 
     @property
     def n_trials(self) -> int:
@@ -101,7 +101,7 @@ class PackList(Sequence[Pack]):
     def resized(self, size: int) -> "PackList":
         """Return the same trials in packs of at most `size`, but for the packs that have a checkpoint."""
         return PackList(
-            self.trials, self.groups, size=size, started=self.started, replicates=self._replicates, stop=self._stop
+            self.trials, self.groups, size=size, started=self.started, replicates=self._replicates, stop=self.stop
         )
 
 

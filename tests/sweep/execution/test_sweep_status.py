@@ -40,13 +40,7 @@ def test_hours_are_those_of_finished_trials_by_what_their_runs_held_of_a_device(
         {"run_id": "cluster", "device": "cuda", "threads": 1, "workers": 4, "gpus": None},
     ]
     store.write("runs", {"runs": TABLES["runs"].build(runs)})
-    took = [
-        ("threads", "done"),
-        ("shared", "diverged"),
-        ("cluster", "done"),
-        ("unknown", "done"),
-        ("shared", "crashed"),
-    ]
+    took = [("threads", "done"), ("shared", "stopped"), ("cluster", "done"), ("unknown", "done"), ("shared", "crashed")]
     rows = [
         axis_values(trial) | {"run_id": run, "status": status, "seconds": 3600.0}
         for trial, (run, status) in zip(sweep.trials, took, strict=False)

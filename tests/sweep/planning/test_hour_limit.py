@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lrsym.sweep.execution.stopping import Decided
 from lrsym.sweep.planning import settings as planning_settings
 from lrsym.sweep.planning.hour_limit import HourLimitError, fit_to_hours
 from lrsym.sweep.planning.packing import even_lengths
@@ -134,3 +135,9 @@ def test_too_few_hours_for_anything_are_refused_with_the_least_that_would_do():
     ):
         cut(plan_of(sweep_of(2), size=4), 0.1, seconds=lambda trial, n: 1350.0 * n)
     assert cut(plan_of(sweep_of(2), size=4), 0.38, seconds=lambda trial, n: 1350.0 * n)[0].packs.n_trials == 1
+
+
+def test_packs_that_a_limit_makes_anew_keep_their_stop_rule():
+    plan = make_plan(sweep_of(4), {}, workers=1, device="cpu", pack_size=2, stop=Decided())
+    cut_plan, _ = cut(plan, 3)
+    assert {pack.stop for pack in cut_plan.packs} == {Decided()}
