@@ -145,3 +145,11 @@ def test_a_model_is_not_evaluated_on_the_data_of_another_number_of_trials():
     fitted = Fitted([small(seed=0), small(seed=1)])
     with pytest.raises(ValueError, match="data of the model's 1 trials, got those of 2"):
         evaluate(fitted.model[0], fitted.data, fitted.candidates)
+
+
+def test_a_caption_stands_in_the_column_of_the_member_that_was_selected():
+    trials = [small(seed=seed, scenes__n_pair_labels=n) for seed, n in ((0, 4), (1, 3))]
+    data, alone = PackData.of(trials, device=CPU).select([1]), PackData.of(trials[1:], device=CPU)
+    captions = alone.trained[0]
+    assert data.trained[0][data.column[0, captions]].tolist() == captions.tolist()
+    assert data.trials == (trials[1],)
