@@ -22,6 +22,7 @@ from benchmarks import (
     picture,
     search_ask,
     search_quality,
+    search_stopping,
     search_time,
     step,
     stopping,
@@ -84,6 +85,7 @@ PARTS = {
         {"told": (60, 400, 1000), "slowest": 400, "repeats": 5},
         {"told": (20,), "slowest": 20, "repeats": 1},
     ),
+    "search_stopping": Part(search_stopping.measure, {"orders": 50}, {"orders": 1}),
     "search_time": Part(
         search_time.measure,
         {"cells": 60, "steps": 600, "batch_size": 256, "repeats": 3},

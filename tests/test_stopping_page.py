@@ -80,7 +80,7 @@ def test_no_committed_trial_is_stopped_at_chance(curves):
 
 def test_the_numbers_of_the_rules_of_searches_are_those_of_the_code():
     text = pages.text(PAGE)
-    assert (rules.ETA, rules.RUNGS, rules.WARM_UP) == (3, 3, 0.1)
+    assert (rules.ETA, rules.RUNGS, rules.WARM_UP) == (3, 1, 0.1)
     assert f"from {rules.MIN_EARLIER_CELLS} earlier cells and a tenth of the steps on" in text
     assert (
         f"has p below {rules.ALPHA}, from a tenth of the steps on. It needs {rules.MIN_REPLICATES} replicates" in text

@@ -65,7 +65,7 @@ def plan_sweep(sweep: Sweep, store: Store, settings: Settings) -> Plan:
         device=settings.device,
         pack_size=settings.pack_size,
         checkpoints=list_checkpoints(store.root, stop_rule=sweep.stop),
-        stop=GRID_RULES[sweep.stop] if sweep.stop else None,
+        stop=GRID_RULES.get(sweep.stop or ""),
     )
 
 

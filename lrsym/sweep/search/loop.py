@@ -5,37 +5,32 @@ workers never wait for a batch to end, and what is asked for does not depend on 
 """
 
 from collections import Counter, deque
-from collections.abc import Container, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from itertools import accumulate, pairwise
-from math import ceil
-from typing import Any
+from collections.abc import Container, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import accumulate, groupby, pairwise
+from math import ceil, nan
+from operator import attrgetter
 
 import polars as pl
 
-from lrsym.results.store.store import Store, load_trials
+from lrsym.results.store.store import Store, load
 from lrsym.sweep.execution.checkpoint import list_checkpoints
 from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.planning.packing import even_lengths
+from lrsym.sweep.planning.stop_rule import StopRule
 from lrsym.sweep.planning.workload import work
+from lrsym.sweep.search.choosing import Batch, Chooser
 from lrsym.sweep.search.objective import objective_values
-from lrsym.sweep.search.optuna_sampler import make_asker, random_point
 from lrsym.sweep.search.reuse import reused
+from lrsym.sweep.search.stopping_rules import make_rule
 from lrsym.sweep.search.suggestions import Suggestion, SuggestionLog
 from lrsym.sweep.spec.search import Search
-from lrsym.sweep.spec.search_space import RefusedError
 from lrsym.sweep.spec.sweep import Cell
 from lrsym.vocabulary import FINAL_STATUSES
 
 CELLS_AT_ONCE = 8
 """Cells that are asked for together where that is enough for the workers: more cost a search its aim
 (docs/decisions/search.md)."""
-
-MAX_REPEATS = 20
-"""Repeated cells in a row after which the nearest one that is not trained is taken."""
-
-MAX_DRAWS = 500
-"""Random points that are tried where no trial can be near what was asked for."""
 
 
 class SearchSource:
@@ -49,20 +44,20 @@ class SearchSource:
         self.log = SuggestionLog(store, search)
         if not self.log.all:
             self.log.ask(reused(store, search, budget=budget))
-        first = next((s.budget for s in self.log.all if s.number >= 0), budget)
-        self._asker = make_asker(search, first_budget=first)
-        self._ended = {trial_id: status for trial_id, status in store.statuses().items() if status in FINAL_STATUSES}
         self._cells_in_pack = max(1, pack_size // search.replicates)
         self._batch_size = max(workers, min(CELLS_AT_ONCE, workers * self._cells_in_pack))
         self._cells_in_pack = min(self._cells_in_pack, ceil(self._batch_size / workers))
-        self._cells: dict[str, Cell] = {s.trial_ids[0]: search.space.cell(s.point) for s in self._asked}
-        self._running: dict[str, tuple[str, ...]] = {}
-        self._exhausted = False
-        self._packs = deque[Pack]()
+        self._cells: dict[str, Cell] = {s.trial_ids[0]: search.space.cell(s.point) for s in self._own}
+        self._ended, self._failed = self._with_an_outcome(), set[str]()
+        self._running: dict[str, Suggestion] = {}
+        self._packs, self._exhausted = deque[Pack](), False
+        first = next((s.budget for s in self._own), budget)
+        self._chooser = Chooser(search, first_budget=first, ended=self._ended, known=self._cells)
+        self._asking, self._ahead = ThreadPoolExecutor(1, "lrsym-search"), list[Future[Batch]]()
         self._resume()
 
     @property
-    def _asked(self) -> list[Suggestion]:
+    def _own(self) -> list[Suggestion]:
         return [s for s in self.log.all if s.number >= 0]
 
     @property
@@ -78,122 +73,133 @@ class SearchSource:
     def next(self) -> Pack | None:
         """Return a pack of the batch that is at hand, else of a new one."""
         if not self._packs and not self.exhausted:
-            self._ask_batch()
-        return self._packs.popleft() if self._packs else None
+            self._take_in(self._ahead.pop().result() if self._ahead else self._choose())
+        pack = self._packs.popleft() if self._packs else None
+        self._ask_ahead()
+        return pack
 
     def on_end(self, pack: Pack, statuses: Counter[str]) -> None:
         """Tell the outcome of the cells that have all their rows now."""
         rows = self._rows_of(pack)
-        self._ended |= dict(zip(rows["trial_id"], rows["status"], strict=True))
-        for identity, ids in [*self._running.items()]:
-            if all(trial_id in self._ended for trial_id in ids):
+        has_outcome = pl.col("status").is_in([*FINAL_STATUSES, "stopped"])
+        self._ended |= {*rows.filter(has_outcome)["trial_id"]}
+        self._failed |= {*rows.filter(~has_outcome)["trial_id"]}
+        for identity, suggestion in [*self._running.items()]:
+            if all(trial_id in self._ended or trial_id in self._failed for trial_id in suggestion.trial_ids):
                 del self._running[identity]
                 self._tell(identity)
+        self._ask_ahead()
+
+    def _with_an_outcome(self) -> set[str]:
+        """Return the trials that are finished, and those of this search that its own rule has stopped."""
+        finished = {name for name, status in self._store.statuses().items() if status in FINAL_STATUSES}
+        if self._search.stop == "none":
+            return finished
+        statuses = self._store.statuses(stop_rule=self._search.stop)
+        own = {trial_id for suggestion in self._own for trial_id in suggestion.trial_ids}
+        return finished | {trial_id for trial_id in own if statuses.get(trial_id) in FINAL_STATUSES}
+
+    def _resume(self) -> None:
+        """Give out again what was running or has failed, and tell what has come to its end since."""
+        own = self._own
+        self._running = {s.trial_ids[0]: s for s in own if s.origin == "asked" and not self._ended >= {*s.trial_ids}}
+        for identity in {s.trial_ids[0] for s in own if not s.known} - self._running.keys():
+            self._tell(identity)
+        waiting = {
+            trial.trial_id: (trial, suggestion)
+            for identity, suggestion in self._running.items()
+            for trial in map(self._cells[identity].trial, self._search.seeds)
+            if trial.trial_id not in self._ended
+        }
+        for of_pack, completed in list_checkpoints(self._store.root, stop_rule=self._rule_name):
+            if waiting.keys() >= {*of_pack}:
+                trials, suggestions = zip(*map(waiting.pop, of_pack), strict=True)
+                self._packs.append(Pack(trials, completed, self._rule(suggestions[0])))
+        for _, batch in groupby(self._running.values(), key=attrgetter("batch")):
+            self._packs += self._pack(batch, only=waiting)
 
     def _rows_of(self, pack: Pack) -> pl.DataFrame:
         for part in (pack.part, f"{pack.id}-failed"):
             rows = self._store.read_part("trials", part)
             if not rows.is_empty():
                 return rows
-        return self._read(pack.trial_ids)
+        return self._read("trials", pack.trial_ids)
 
-    def _read(self, trial_ids: Sequence[str]) -> pl.DataFrame:
-        return load_trials(self._store.root, trial_ids=trial_ids).sort("seed").collect()
-
-    def _resume(self) -> None:
-        """Give out again what was running or has failed, and tell what has come to its end since."""
-        for suggestion in self._asked:
-            if suggestion.origin == "asked" and not self._has_ended(suggestion.trial_ids):
-                self._running[suggestion.trial_ids[0]] = suggestion.trial_ids
-        for identity in {s.trial_ids[0] for s in self._asked if not s.known} - self._running.keys():
-            self._tell(identity)
-        cells = [self._cells[identity] for identity in self._running]
-        trials = {trial.trial_id: trial for cell in cells for trial in map(cell.trial, self._search.seeds)}
-        waiting = {trial_id: trial for trial_id, trial in trials.items() if trial_id not in self._ended}
-        for of_pack, completed in list_checkpoints(self._store.root):
-            if waiting.keys() >= {*of_pack}:
-                self._packs.append(Pack(tuple(waiting.pop(trial_id) for trial_id in of_pack), completed))
-        self._packs += self._pack(cells, only=waiting)
-
-    def _has_ended(self, trial_ids: Iterable[str]) -> bool:
-        return all(trial_id in self._ended for trial_id in trial_ids)
+    def _read(self, table: str, trial_ids: Iterable[str]) -> pl.DataFrame:
+        return load(self._store.root, table, trial_ids=trial_ids).collect()
 
     def _tell(self, identity: str) -> None:
         """Write the outcome of every suggestion of the cell with that identity."""
-        of_cell = [s for s in self._asked if s.trial_ids[0] == identity]
-        ids = of_cell[0].trial_ids
-        complete = all(self._ended[trial_id] in FINAL_STATUSES for trial_id in ids)
-        objective = objective_values(self._search.objectives, self._read(ids)) if complete else None
-        self.log.tell(s.told(objective) for s in of_cell if not s.known or s.objective != objective)
+        of_cell = [s for s in self._own if s.trial_ids[0] == identity]
+        ids, objective, intermediate = of_cell[0].trial_ids, None, None
+        if self._ended >= {*ids}:
+            objective = objective_values(self._search.objectives, self._read("trials", ids).sort("seed"))
+            intermediate = None if self._rule_name is None else self._curve(ids)
+        self.log.tell(s.told(objective, intermediate) for s in of_cell if not s.known or s.objective != objective)
 
-    def _ask_batch(self) -> None:
-        """Ask for the next cells, write them down, and gather them into packs."""
-        last = max((s.batch for s in self._asked if s.batch is not None), default=-1)
-        pending = tuple(s.number for s in self._asked if s.batch == last or not s.known)
-        self._asker.begin(self.log.all, pending)
+    def _curve(self, trial_ids: tuple[str, ...]) -> tuple[tuple[float, ...], ...]:
+        """Return the objective's accuracy by evaluation and replicate; NaN where a replicate has none."""
+        split, _, metric = self._search.objectives[0].sql.partition("_")
+        curves = self._read("curves", trial_ids).filter(split=split, metric=metric)
+        values = {(step, trial_id): value for trial_id, step, value in curves["trial_id", "step", "value"].iter_rows()}
+        steps = sorted({step for step, _ in values})
+        return tuple(tuple(values.get((step, trial_id), nan) for trial_id in trial_ids) for step in steps)
+
+    @property
+    def _rule_name(self) -> str | None:
+        return None if self._search.stop == "none" else self._search.stop
+
+    def _rule(self, suggestion: Suggestion) -> StopRule | None:
+        """Return the rule that may stop a cell: it knows what the sampler knew when it asked for the cell."""
+        if self._rule_name is None:
+            return None
+        objective, hidden = self._search.objectives[0], {*suggestion.pending}
+        history = [
+            s.intermediate
+            for s in self._own
+            if s.batch != suggestion.batch
+            and s.number < suggestion.number
+            and s.number not in hidden
+            and s.intermediate
+        ]
+        split, _, metric = objective.sql.partition("_")
+        return make_rule(
+            self._rule_name, history, split=split, metric=metric, minimise=not objective.maximise,
+            replicates=self._search.replicates,
+        )  # fmt: skip
+
+    def _choose(self) -> Batch:
         wanted = min(self._batch_size, self._budget - self.spent)
-        batch, cells, repeats = list[Suggestion](), dict[str, Cell](), 0
-        while len(cells) < wanted:
-            number = self.log.next_number + len(batch)
-            asked = self._asker.ask(number)
-            point, cell = self._valid(asked, number)
-            if repeats >= MAX_REPEATS and self._is_known(cell, cells):
-                untried = self._nearest_untried(asked, cells)
-                if untried is None:
-                    self._exhausted = True
-                    break
-                point, cell = untried
-            ids = tuple(cell.trial_ids(self._search.seeds))
-            origin = "repeated" if self._is_known(cell, cells) else "asked"
-            if origin == "asked":
-                cells[ids[0]] = cell
-            repeats = repeats + 1 if origin == "repeated" else 0
-            now = datetime.now(UTC)
-            batch.append(
-                Suggestion(number, last + 1, origin, point, asked, ids, self._budget, pending=pending, asked_at=now)
-            )
-        self._take_in(batch, cells)
+        return self._chooser.choose(self.log.all, wanted=wanted, budget=self._budget)
 
-    def _take_in(self, batch: Sequence[Suggestion], cells: Mapping[str, Cell]) -> None:
-        self.log.ask(batch)
-        self._cells |= cells
-        self._running |= {s.trial_ids[0]: s.trial_ids for s in batch if s.origin == "asked"}
-        for identity in {s.trial_ids[0] for s in batch} - self._running.keys():
+    def _ask_ahead(self) -> None:
+        """Begin to ask for the next batch, beside the workers, once all that it may know is known."""
+        last = max((s.batch for s in self._own if s.batch is not None), default=-1)
+        if self._packs or self._ahead or self.exhausted or any(s.batch != last and not s.known for s in self._own):
+            return
+        self._ahead.append(self._asking.submit(self._choose))
+
+    def _take_in(self, batch: Batch) -> None:
+        """Write a batch down and gather its cells into packs."""
+        self.log.ask(batch.suggestions)
+        self._cells |= batch.cells
+        self._exhausted = batch.exhausted
+        chosen = [s for s in batch.suggestions if s.origin == "asked"]
+        self._running |= {s.trial_ids[0]: s for s in chosen}
+        for identity in {s.trial_ids[0] for s in batch.suggestions} - self._running.keys():
             self._tell(identity)
-        trial_ids = {trial_id for s in batch if s.origin == "asked" for trial_id in s.trial_ids}
-        self._packs += self._pack(cells.values(), only=trial_ids - self._ended.keys())
+        self._packs += self._pack(chosen, only={i for s in chosen for i in s.trial_ids} - self._ended)
 
-    def _is_known(self, cell: Cell, asked_now: Iterable[str]) -> bool:
-        """Whether the search has asked for the cell before, or all its trials are finished."""
-        ids = cell.trial_ids(self._search.seeds)
-        return self._has_ended(ids) or ids[0] in self._cells or ids[0] in asked_now
-
-    def _valid(self, asked: dict[str, Any], number: int) -> tuple[dict[str, Any], Cell]:
-        """Return the point nearest to `asked` that a trial can be, and its cell."""
-        space = self._search.space
-        for draw in range(MAX_DRAWS):
-            if point := space.nearest(asked if draw == 0 else random_point(self._search, -MAX_DRAWS * number - draw)):
-                return point, space.cell(point)
-        raise self._search.error("space", f"none of {MAX_DRAWS} random points of this space can be a trial; widen it")
-
-    def _nearest_untried(self, asked: dict[str, Any], asked_now: Iterable[str]) -> tuple[dict[str, Any], Cell] | None:
-        for point in self._search.space.around(asked):
-            try:
-                cell = self._search.space.cell(point)
-            except RefusedError:
-                continue
-            if not self._is_known(cell, asked_now):
-                return point, cell
-        return None
-
-    def _pack(self, cells: Iterable[Cell], *, only: Container[str]) -> list[Pack]:
-        """Return packs of whole cells of one shape, of the trials `only`, the longest training first."""
-        by_shape: dict[object, list[Cell]] = {}
-        for cell in cells:
-            by_shape.setdefault(cell.static_shape, []).append(cell)
+    def _pack(self, suggestions: Iterable[Suggestion], *, only: Container[str]) -> list[Pack]:
+        """Return packs of whole cells of one shape and batch, of the trials `only`, the longest training first."""
+        by_shape: dict[object, list[Suggestion]] = {}
+        for suggestion in suggestions:
+            by_shape.setdefault(self._cells[suggestion.trial_ids[0]].static_shape, []).append(suggestion)
         packs = []
         for alike in by_shape.values():
             for a, b in pairwise([0, *accumulate(even_lengths(len(alike), self._cells_in_pack))]):
-                trials = (cell.trial(seed) for cell in alike[a:b] for seed in self._search.seeds)
-                packs.append(Pack(tuple(trial for trial in trials if trial.trial_id in only)))
+                cells = [self._cells[suggestion.trial_ids[0]] for suggestion in alike[a:b]]
+                trials = (cell.trial(seed) for cell in cells for seed in self._search.seeds)
+                left = tuple(trial for trial in trials if trial.trial_id in only)
+                packs.append(Pack(left, stop=self._rule(alike[a])))
         return sorted(filter(len, packs), key=lambda pack: -work(pack.trials[0], len(pack)))

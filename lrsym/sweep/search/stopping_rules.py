@@ -19,8 +19,9 @@ from lrsym.sweep.planning.stop_rule import Points, StopRule
 ETA = 3
 """Of the cells at a rung of asha one in so many goes on; also the factor between the steps of two rungs."""
 
-RUNGS = 3
-"""Rungs of asha, the first at 1/27 of the steps."""
+RUNGS = 1
+"""Rungs of asha: one, at a third of the steps. Here order is at chance for long and rises late: on the curves of
+`labels_by_layouts` more rungs lose the best cell in nearly every order (docs/stopping.md)."""
 
 MIN_EARLIER_CELLS = 5
 """With fewer earlier cells median stops nobody: the median of fewer is mostly noise."""

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from lrsym import vocabulary
 from lrsym.errors import UsageError
 from lrsym.sweep.spec.search_space import Choice, SearchSpace
 from lrsym.sweep.spec.sweep import MAX_TRIALS, Cell, Head, Sweep
 from lrsym.toml_source import TomlSource
 
 SAMPLERS = ("tpe", "gp", "cmaes", "nsga2", "qmc", "random")
-STOP_RULES = ("none", "asha", "median", "wilcoxon")
+STOP_RULES = ("none", *(rule for rule in vocabulary.STOP_RULES if rule not in vocabulary.OUTCOME_RULES))
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,10 @@ class Search:
 
     def sweep_of(self, cells: Iterable[Cell]) -> Sweep:
         """Return the sweep of `cells`."""
-        return Sweep(self.name, self.source.name, (*cells,), self.seeds, self.space.keys, self.head, self.warnings)
+        stop = None if self.stop == "none" else self.stop
+        return Sweep(
+            self.name, self.source.name, (*cells,), self.seeds, self.space.keys, self.head, self.warnings, stop
+        )
 
     def error(self, key: str, message: str) -> UsageError:
         """Return (do not raise) a UsageError that names the line of `key` in the table of the search."""

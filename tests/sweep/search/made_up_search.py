@@ -8,6 +8,7 @@ from lrsym.results.store.schema import TABLES
 from lrsym.results.store.trial_row import axis_values
 from lrsym.sweep.search.loop import SearchSource
 from lrsym.sweep.spec.sweep_file import parse_any
+from lrsym.vocabulary import FAILED_STATUSES
 
 SPACE = """
 "optim.learning_rate" = { low = 1e-4, high = 1e-2, log = true }
@@ -33,12 +34,16 @@ def accuracy(trial):
 
 def write(store, trials, part, *, status=lambda trial: "done"):
     """Write the row of each of `trials` as `part`, and return how they ended."""
-    rows = []
+    rows, curves = [], []
     for trial in trials:
         ended = status(trial)
-        outcome = {"status": ended, "unseen_order": accuracy(trial) if ended == "done" else None}
+        outcome = {"status": ended, "unseen_order": accuracy(trial) if ended in ("done", "stopped") else None}
+        outcome["stop_rule"] = "asha" if ended == "stopped" else None
         rows.append({**axis_values(trial), **outcome, "finished_at": datetime.now(UTC)})
-    store.write(part, {"trials": TABLES["trials"].build(rows)})
+        for step in (10, 20) if ended == "done" else (10,):
+            point = {"step": step, "split": "unseen", "metric": "order", "value": accuracy(trial) * step / 20}
+            curves.append({"trial_id": trial.trial_id, **point})
+    store.write(part, {"curves": TABLES["curves"].build(curves), "trials": TABLES["trials"].build(rows)})
     return Counter(row["status"] for row in rows)
 
 
@@ -56,8 +61,9 @@ def run(found, store, *, budget=None, pack_size=4, workers=2, packs=None, swap=F
             assert source.exhausted
             break
         pack = running.pop() if swap and len(ended) % 2 == 0 else running.popleft()
-        failed = "" if {status(trial) for trial in pack.trials} <= {"done", "diverged"} else "-failed"
-        source.on_end(pack, write(store, pack.trials, pack.id + failed, status=status))
+        failed = {status(trial) for trial in pack.trials} & {*FAILED_STATUSES}
+        part = f"{pack.id}-failed" if failed else pack.part
+        source.on_end(pack, write(store, pack.trials, part, status=status))
         ended.append(pack)
     return ended
 

@@ -6,7 +6,8 @@ from collections import Counter
 import pytest
 
 from lrsym.results.store.store import Store, load_trials
-from lrsym.sweep.search.loop import MAX_REPEATS, SearchSource
+from lrsym.sweep.search.choosing import MAX_REPEATS
+from lrsym.sweep.search.loop import SearchSource
 from lrsym.sweep.spec.search import SAMPLERS
 from tests.sweep.search.made_up_search import run, search, told, write
 
@@ -221,3 +222,51 @@ def test_packs_hold_whole_cells_of_one_shape(tmp_path):
 def test_a_pack_of_more_replicates_than_its_size_still_holds_a_whole_cell(tmp_path):
     packs = run(search(budget=4, replicates=5), Store(tmp_path), pack_size=2)
     assert [len(pack) for pack in packs] == [5] * 4
+
+
+def stopped_high(trial):
+    return "stopped" if trial.optim.learning_rate > 1e-3 else "done"
+
+
+def test_a_stopped_cell_is_told_with_its_last_mean_and_is_not_trained_again(tmp_path):
+    store, found = Store(tmp_path), search(budget=8, keys='stop = "asha"')
+    run(found, store, status=stopped_high)
+    values = dict(load_trials(tmp_path).select("trial_id", "unseen_order").collect().iter_rows())
+    stopped = [row for row in asked(store) if len(row["intermediate"]) == 1]
+    assert 0 < len(stopped) < 8
+    for row in asked(store):
+        assert row["objective"] == [pytest.approx(sum(values[i] for i in row["trial_ids"]) / 2)]
+    assert run(found, store) == []
+
+
+def test_a_rule_knows_what_the_sampler_knew_and_the_same_after_a_restart(tmp_path):
+    store, found = Store(tmp_path), search(budget=16, keys='stop = "asha"')
+    packs = {pack.id: pack.stop for pack in run(found, store, packs=5, status=stopped_high)}
+    source = SearchSource(found, store, budget=16, pack_size=4, workers=2)
+    curves = {row["number"]: row["intermediate"] for row in told(store)}
+    batch_of = {trial_id: row for row in asked(store) for trial_id in row["trial_ids"]}
+    again = source.next()
+    for pack, rule in [*((None, rule) for rule in packs.values()), (again, again.stop)]:
+        assert rule.name == "asha"
+        if pack is not None:
+            row = batch_of[pack.trials[0].trial_id]
+            known = [n for n in range(row["number"]) if n not in row["pending"] and n in curves]
+            first = min(r["number"] for r in asked(store) if r["batch"] == row["batch"])
+            assert [list(map(list, curve)) for curve in rule.history] == [curves[n] for n in known if n < first]
+
+
+def test_cells_that_another_search_has_stopped_are_trained(tmp_path):
+    store, text = Store(tmp_path), 'stop = "asha"\nreuse = false'
+    first = search(SMALL_SPACE, budget=6, keys=text)
+    run(first, store, status=lambda trial: "stopped")
+    packs = run(search(SMALL_SPACE, budget=6, keys=text + "\nseed = 1"), store)
+    assert sum(map(len, packs)) == 12
+
+
+def test_searches_that_stop_go_on_where_they_were_cut_off(tmp_path):
+    found, whole, cut = search(budget=16, keys='stop = "median"'), Store(tmp_path / "whole"), Store(tmp_path / "cut")
+    run(found, whole)
+    for packs in (1, 2, 3):
+        run(found, cut, packs=packs)
+    run(found, cut)
+    assert told(cut) == told(whole)

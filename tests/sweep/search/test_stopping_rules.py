@@ -10,6 +10,7 @@ from scipy import stats
 
 from lrsym.errors import UsageError
 from lrsym.sweep.execution.stopping import GRID_RULES
+from lrsym.sweep.search import stopping_rules
 from lrsym.sweep.search.stopping_rules import SEARCH_RULES, make_rule, rungs, signed_rank_p
 from lrsym.vocabulary import STOP_RULES
 from tests.small_trials import small
@@ -39,41 +40,43 @@ def stops(stop_rule, cells, *, evaluation, width=1, shuffled=False):
     return sorted({members[member][0] for member in ended})
 
 
-def test_rungs_are_the_first_evaluations_at_or_after_a_third_of_what_follows():
-    assert rungs(STEPS) == (2, 4, 6)
+def test_a_rung_is_the_first_evaluation_at_or_after_a_third_of_the_steps(monkeypatch):
+    assert rungs(STEPS) == (6,)
     assert rungs((1, 500)) == (1,)
+    monkeypatch.setattr(stopping_rules, "RUNGS", 3)
+    assert rungs(STEPS) == (2, 4, 6)
 
 
 def test_asha_lets_the_best_third_of_all_that_entered_a_rung_go_on():
     earlier = cell_of(0.5, 0.6, 0.7, 0.8)
-    assert stops(rule("asha", earlier), [[0.9], [0.65]], evaluation=4) == [1]
-    assert stops(rule("asha", earlier), [[0.81], [0.79]], evaluation=4) == [1]
+    assert stops(rule("asha", earlier), [[0.9], [0.65]], evaluation=6) == [1]
+    assert stops(rule("asha", earlier), [[0.81], [0.79]], evaluation=6) == [1]
 
 
-def test_asha_judges_at_rungs_alone():
-    assert stops(rule("asha", cell_of(0.5, 0.6, 0.7)), [[0.1]], evaluation=5) == []
+def test_asha_judges_at_its_rung_alone():
+    for evaluation in (0, 2, 4, 5, 7):
+        assert stops(rule("asha", cell_of(0.5, 0.6, 0.7)), [[0.1]], evaluation=evaluation) == []
 
 
 def test_asha_counts_only_cells_that_reached_the_rung():
-    earlier = cell_of(0.9, 0.9, until=4)
-    assert stops(rule("asha", earlier), [[0.1]], evaluation=2) == [0]
-    assert stops(rule("asha", earlier), [[0.1]], evaluation=4) == []
+    assert stops(rule("asha", cell_of(0.9, 0.9)), [[0.1]], evaluation=6) == [0]
+    assert stops(rule("asha", cell_of(0.9, 0.9, until=6)), [[0.1]], evaluation=6) == []
 
 
 def test_asha_stops_nobody_before_three_have_entered():
-    assert stops(rule("asha", cell_of(0.9)), [[0.1]], evaluation=2) == []
-    assert stops(rule("asha", cell_of(0.9)), [[0.1], [0.2]], evaluation=2) == [0, 1]
+    assert stops(rule("asha", cell_of(0.9)), [[0.1]], evaluation=6) == []
+    assert stops(rule("asha", cell_of(0.9)), [[0.1], [0.2]], evaluation=6) == [0, 1]
 
 
 def test_cells_of_a_pack_enter_a_rung_together_in_whatever_order():
     cells = [[0.9], [0.1], [0.5]]
-    assert stops(rule("asha"), cells, evaluation=2) == [1, 2]
-    assert stops(rule("asha"), cells, evaluation=2, shuffled=True) == [1, 2]
+    assert stops(rule("asha"), cells, evaluation=6) == [1, 2]
+    assert stops(rule("asha"), cells, evaluation=6, shuffled=True) == [1, 2]
 
 
 def test_a_cell_is_judged_by_the_mean_over_its_replicates():
     cells = [[1.0, 0.0], [0.6, 0.6], [0.1, 0.1]]
-    assert stops(rule("asha", replicates=2), cells, evaluation=2) == [0, 2]
+    assert stops(rule("asha", replicates=2), cells, evaluation=6) == [0, 2]
 
 
 @pytest.mark.parametrize("name", ["asha", "median"])
