@@ -13,8 +13,8 @@ from statistics import mean
 from benchmarks.figures import Figure
 from lrsym.config.trial import Trial
 from lrsym.results.store.store import load, load_trials
-from lrsym.sweep.search import stopping_rules
-from lrsym.sweep.search.stopping_rules import SEARCH_RULES, CellRule, make_rule
+from lrsym.sweep.search import search_stop_rules
+from lrsym.sweep.search.search_stop_rules import SEARCH_RULES, CellRule, make_rule
 from lrsym.sweep.spec.sweep_file import load as load_sweep
 
 ROOT = Path(__file__).parent.parent
@@ -30,12 +30,12 @@ def measure(*, orders: int) -> list[Figure]:
     cells, trials, steps = committed_cells()
     figures = []
     for name in SEARCH_RULES:
-        for rungs in (1, 2, 3) if name == "asha" else (stopping_rules.RUNGS,):
-            stopping_rules.RUNGS, kept = rungs, stopping_rules.RUNGS
+        for rungs in (1, 2, 3) if name == "asha" else (search_stop_rules.RUNGS,):
+            search_stop_rules.RUNGS, kept = rungs, search_stop_rules.RUNGS
             try:
                 replays = [replay(name, cells, trials, steps, random.Random(order)) for order in range(orders)]
             finally:
-                stopping_rules.RUNGS = kept
+                search_stop_rules.RUNGS = kept
             saved, lost = zip(*replays, strict=True)
             label = f"{name}, {rungs} rung{'s' if rungs > 1 else ''}" if name == "asha" else name
             rows = {

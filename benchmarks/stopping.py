@@ -19,7 +19,7 @@ from benchmarks.figures import Figure
 from benchmarks.step import CPU
 from lrsym.config.trial import Trial
 from lrsym.results.store.store import load, load_trials
-from lrsym.sweep.execution.stopping import JUDGED, Decided
+from lrsym.sweep.execution.grid_stop_rules import JUDGED, Decided
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.training.training import Training
 from lrsym.vocabulary import PHASE_THRESHOLD

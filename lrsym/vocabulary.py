@@ -102,16 +102,32 @@ FINAL_STATUSES = ("done", "diverged")
 FAILED_STATUSES = ("out_of_memory", "timeout", "crashed")
 """Statuses that are infrastructure and are retried."""
 
-STOP_RULES = {
-    "decided": "every split at ceiling or at chance, train at ceiling, for some evaluations",
+GRID_STOP_RULES = {"decided": "every split at ceiling or at chance, train at ceiling, for some evaluations"}
+"""Rules that a sweep of a grid may stop trials by: these count as trained to the end, their last accuracies are
+outcomes."""
+
+SEARCH_STOP_RULES = {
     "asha": "the cell is not among the best third of those that came as far",
     "median": "the cell's mean is below the median of earlier cells at the same evaluation",
     "wilcoxon": "the cell is below the best one by a signed-rank test over seeds",
 }
+"""Rules that a search may stop cells by: what they stop was not trained to the end and has no outcome."""
+
+STOP_RULES = GRID_STOP_RULES | SEARCH_STOP_RULES
 """Why a trial was stopped, by the name in column `stop_rule` of the table `trials`."""
 
-OUTCOME_RULES = ("decided",)
-"""Stop rules whose trials count as trained to the end: their last accuracies are outcomes. The others are searches'."""
+SAMPLERS = {
+    "tpe": "where good cells lie denser than the others",
+    "gp": "where a Gaussian process expects most",
+    "cmaes": "from a normal distribution that follows the best",
+    "nsga2": "by crossing the best",
+    "qmc": "evenly, whatever the outcome",
+    "random": "at random, whatever the outcome",
+}
+"""How a search chooses the next cell, by the name of Optuna's sampler."""
+
+LEARNING_SAMPLERS = ("tpe", "gp")
+"""Samplers that can be told what other sweeps have trained."""
 
 ORIGINS = {
     "asked": "chosen and trained, part of the budget",

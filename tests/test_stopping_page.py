@@ -4,9 +4,9 @@ import polars as pl
 import pytest
 
 from benchmarks.stopping import CEILINGS, committed_curves, replay
-from lrsym.sweep.execution.stopping import Decided
+from lrsym.sweep.execution.grid_stop_rules import Decided
 from lrsym.sweep.execution.train_pack import MIN_STEPS_TO_SHRINK
-from lrsym.sweep.search import stopping_rules as rules
+from lrsym.sweep.search import search_stop_rules as rules
 from tests import pages
 from tests.pages import ROOT
 
@@ -82,9 +82,7 @@ def test_the_numbers_of_the_rules_of_searches_are_those_of_the_code():
     text = pages.text(PAGE)
     assert (rules.ETA, rules.RUNGS, rules.WARM_UP) == (3, 1, 0.1)
     assert f"from {rules.MIN_EARLIER_CELLS} earlier cells and a tenth of the steps on" in text
-    assert (
-        f"has p below {rules.ALPHA}, from a tenth of the steps on. It needs {rules.MIN_REPLICATES} replicates" in text
-    )
+    assert f"has p below {rules.ALPHA}, from a tenth of the steps on. It needs {rules.MIN_WILCOXON} replicates" in text
 
 
 def test_no_figure_of_the_page_is_left_unchecked(curves):

@@ -1,15 +1,7 @@
-"""Values that belong to the words of a vocabulary."""
+"""Words that belong together."""
 
-import pytest
-
-from lrsym.vocabulary import by_name
+from lrsym.vocabulary import FAILED_STATUSES, FINAL_STATUSES, STATUSES
 
 
-def test_values_stand_in_the_order_of_the_words():
-    assert [*by_name(["a", "b"], {"b": 2, "a": 1}).items()] == [("a", 1), ("b", 2)]
-
-
-@pytest.mark.parametrize("values", [{"a": 1}, {"a": 1, "b": 2, "c": 3}])
-def test_a_word_without_a_value_and_a_value_without_a_word_are_refused(values):
-    with pytest.raises(ValueError, match="every one of a, b must have its value"):
-        by_name(["a", "b"], values)
+def test_each_status_is_final_or_failed_or_stopped():
+    assert sorted([*FINAL_STATUSES, *FAILED_STATUSES, "stopped"]) == sorted(STATUSES)

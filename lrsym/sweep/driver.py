@@ -15,12 +15,12 @@ from typing import Protocol
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from lrsym.sweep.execution.checkpoint import list_checkpoints, remove_stale_checkpoints
+from lrsym.sweep.execution.grid_stop_rules import GRID_RULES
 from lrsym.sweep.execution.metered_queue import MeteredQueue
 from lrsym.sweep.execution.pack_source import PackSource, PlannedPacks
 from lrsym.sweep.execution.progress import Display
 from lrsym.sweep.execution.provenance import run_row
 from lrsym.sweep.execution.queue import Listener, PackQueue
-from lrsym.sweep.execution.stopping import GRID_RULES
 from lrsym.sweep.execution.task import Task, TrainTask
 from lrsym.sweep.pilot.choice import Choice, choose_packing
 from lrsym.sweep.planning.plan import Plan, make_plan

@@ -6,8 +6,8 @@ import pytest
 
 from lrsym.results.store.store import Store
 from lrsym.sweep.driver import plan_and_choose
+from lrsym.sweep.execution.grid_stop_rules import Decided
 from lrsym.sweep.execution.rows import status_rows
-from lrsym.sweep.execution.stopping import Decided
 from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.spec.sweep_file import load
 from tests.small_trials import write_sweep

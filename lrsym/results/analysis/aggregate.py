@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from lrsym.results.store.store import stopped_by
-from lrsym.vocabulary import FAILED_STATUSES, OUTCOME_RULES
+from lrsym.vocabulary import FAILED_STATUSES, GRID_STOP_RULES
 
 Frame = pl.DataFrame | pl.LazyFrame
 
@@ -53,7 +53,7 @@ def has_outcome() -> pl.Expr:
 
     What a search stopped is censored: its values are those of a training that had not come to its end.
     """
-    return (pl.col("status") == "done") | stopped_by(*OUTCOME_RULES)
+    return (pl.col("status") == "done") | stopped_by(*GRID_STOP_RULES)
 
 
 def mean_and_range(rows: Frame, *, by: Sequence[str]) -> pl.DataFrame:

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from lrsym.config.axes import axes
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.schema import TABLES
-from lrsym.vocabulary import FINAL_STATUSES, OUTCOME_RULES
+from lrsym.vocabulary import FINAL_STATUSES, GRID_STOP_RULES
 
 STALE_SECONDS = 3600
 """Temporary files older than this belong to writers that were killed."""
@@ -177,4 +177,4 @@ def _best_last(trials: pl.LazyFrame) -> pl.LazyFrame:
     a failure.
     """
     final, stopped = pl.col("status").is_in(FINAL_STATUSES), pl.col("status") == "stopped"
-    return trials.sort(final, stopped_by(*OUTCOME_RULES), stopped, "finished_at", maintain_order=True)
+    return trials.sort(final, stopped_by(*GRID_STOP_RULES), stopped, "finished_at", maintain_order=True)

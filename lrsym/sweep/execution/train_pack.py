@@ -16,7 +16,7 @@ from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
 from lrsym.testbed.mechanism.measures import measures
 from lrsym.testbed.mechanism.mechanism import ablations, profiles
 from lrsym.testbed.training.training import Snapshot, Training
-from lrsym.vocabulary import OUTCOME_RULES
+from lrsym.vocabulary import GRID_STOP_RULES
 
 MIN_STEPS_TO_SHRINK = 100
 """With fewer steps left a member that has ended trains on, unseen. To go on without it costs what 11 steps gain where
@@ -111,7 +111,7 @@ def _stop_members(stop: StopRule, rows: PackRows, snapshot: Snapshot, evaluator:
         rows.points, trials=rows.trials, steps=rows.trials[0].evaluation_steps, training=rows.training
     )
     rows.stop(members, step=snapshot.step)
-    if stop.name in OUTCOME_RULES:
+    if stop.name in GRID_STOP_RULES:
         _add_mechanism(rows, snapshot.select(members), evaluator)
 
 

@@ -22,7 +22,7 @@ from lrsym.sweep.planning.workload import work
 from lrsym.sweep.search.choosing import Batch, Chooser
 from lrsym.sweep.search.objective import objective_values
 from lrsym.sweep.search.reuse import reused
-from lrsym.sweep.search.stopping_rules import make_rule
+from lrsym.sweep.search.search_stop_rules import make_rule
 from lrsym.sweep.search.suggestions import Suggestion, SuggestionLog
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.sweep import Cell

@@ -8,7 +8,7 @@ way nothing but rows is needed to go on (docs/decisions/search.md). This is the 
 import contextlib
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import optuna
@@ -21,6 +21,7 @@ from lrsym.errors import UsageError
 from lrsym.sweep.search.suggestions import Suggestion
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.search_space import Choice, SpaceAxis
+from lrsym.vocabulary import SAMPLERS, by_name
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -49,7 +50,7 @@ def make_asker(search: Search, *, first_budget: int) -> Asker:
         import torch
 
         torch.set_num_threads(1)  # with more it takes ten times the processor time, the workers' own
-    if search.sampler in _FRESH:
+    if search.sampler in _WITHOUT_STATE:
         return _FreshAsker(search)
     return _ReplayingAsker(search, first_budget=first_budget)
 
@@ -60,36 +61,56 @@ def random_point(search: Search, number: int) -> dict[str, Any]:
     return study.ask(_distributions(search)).params
 
 
-_FRESH: dict[str, Callable[[int], BaseSampler]] = {
-    "tpe": lambda seed: TPESampler(seed=seed),
-    "gp": lambda seed: GPSampler(seed=seed),
-    "random": lambda seed: RandomSampler(seed=seed),
-}
+def _nsga2(seed: int, first_budget: int) -> BaseSampler:
+    population = min(max(first_budget // GENERATIONS, SMALLEST_POPULATION), LARGEST_POPULATION)
+    return NSGAIISampler(seed=seed, population_size=population)
+
+
+_MAKERS: Mapping[str, Callable[[int, int], BaseSampler]] = by_name(
+    SAMPLERS,
+    {
+        "tpe": lambda seed, budget: TPESampler(seed=seed),
+        "gp": lambda seed, budget: GPSampler(seed=seed),
+        "cmaes": lambda seed, budget: CmaEsSampler(seed=seed, warn_independent_sampling=False),
+        "nsga2": _nsga2,
+        "qmc": lambda seed, budget: QMCSampler(
+            seed=seed, scramble=True, warn_independent_sampling=False, warn_asynchronous_seeding=False
+        ),
+        "random": lambda seed, budget: RandomSampler(seed=seed),
+    },
+)
+"""Make each sampler from a seed and the first budget."""
+
+_WITHOUT_STATE = ("tpe", "gp", "random")
+"""Samplers that look at the study alone."""
+
+
+def _make(name: str, seed: int, first_budget: int = 0) -> BaseSampler:
+    with _quiet():
+        return _MAKERS[name](seed, first_budget)
 
 
 class _FreshAsker:
     """A new sampler for each suggestion, over a study that is built from the log."""
 
     def __init__(self, search: Search) -> None:
-        self._search, self._make = search, _FRESH[search.sampler]
-        with _quiet():
-            self._study = _study(search, self._make(0))
+        self._search, self._distributions = search, _distributions(search)
+        self._study = _study(search, RandomSampler())
 
     def begin(self, log: Sequence[Suggestion], pending: Sequence[int]) -> None:
         """Build the study: what is pending is running, which samplers take into account."""
-        with _quiet():
-            self._study = _study(self._search, self._make(0))
+        self._study = _study(self._search, RandomSampler())
         if self._search.sampler == "random":
             return
-        distributions, hidden = _distributions(self._search), {*pending}
+        hidden = {*pending}
         told = log[-MAX_GP_ROWS:] if self._search.sampler == "gp" else log
-        self._study.add_trials(_as_trial(s, distributions, hidden=s.number in hidden) for s in told)
+        self._study.add_trials(_as_trial(s, self._distributions, hidden=s.number in hidden) for s in told)
 
     def ask(self, number: int) -> dict[str, Any]:
         """Return what a sampler with a seed of its own suggests."""
+        self._study.sampler = _make(self._search.sampler, _seed(self._search.seed, number))
         with _quiet():
-            self._study.sampler = self._make(_seed(self._search.seed, number))
-            return self._study.ask(_distributions(self._search)).params
+            return self._study.ask(self._distributions).params
 
 
 class _ReplayingAsker:
@@ -97,17 +118,7 @@ class _ReplayingAsker:
 
     def __init__(self, search: Search, *, first_budget: int) -> None:
         self._search, self._distributions = search, _distributions(search)
-        population = min(max(first_budget // GENERATIONS, SMALLEST_POPULATION), LARGEST_POPULATION)
-        seed = _seed(search.seed, 0)
-        makers: dict[str, Callable[[], BaseSampler]] = {
-            "cmaes": lambda: CmaEsSampler(seed=seed, warn_independent_sampling=False),
-            "nsga2": lambda: NSGAIISampler(seed=seed, population_size=population),
-            "qmc": lambda: QMCSampler(
-                seed=seed, scramble=True, warn_independent_sampling=False, warn_asynchronous_seeding=False
-            ),
-        }
-        with _quiet():
-            self._study = _study(search, makers[search.sampler]())
+        self._study = _study(search, _make(search.sampler, _seed(search.seed, 0), first_budget))
         self._asked, self._told = 0, set[int]()
 
     def begin(self, log: Sequence[Suggestion], pending: Sequence[int]) -> None:

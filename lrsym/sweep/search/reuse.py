@@ -11,6 +11,7 @@ from lrsym.sweep.search.objective import objective_values
 from lrsym.sweep.search.suggestions import Suggestion
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.search_space import Point, RefusedError
+from lrsym.vocabulary import LEARNING_SAMPLERS
 
 
 def reused(store: Store, search: Search, *, budget: int) -> list[Suggestion]:
@@ -19,7 +20,7 @@ def reused(store: Store, search: Search, *, budget: int) -> list[Suggestion]:
     Their order does not depend on when they were trained. Cells without an objective are left out: what failed once
     tells a sampler nothing.
     """
-    if not search.reuse or search.sampler in ("random", "qmc", "cmaes", "nsga2"):
+    if not search.reuse or search.sampler not in LEARNING_SAMPLERS:
         return []
     found: dict[str, tuple[Point, list[dict[str, Any]]]] = {}
     for point, row in _candidates(store, search):

@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from lrsym import vocabulary
 from lrsym.errors import UsageError
 from lrsym.sweep.spec.search_space import Choice, SearchSpace
 from lrsym.sweep.spec.sweep import MAX_TRIALS, Cell, Head, Sweep
 from lrsym.toml_source import TomlSource
-
-SAMPLERS = ("tpe", "gp", "cmaes", "nsga2", "qmc", "random")
-STOP_RULES = ("none", *(rule for rule in vocabulary.STOP_RULES if rule not in vocabulary.OUTCOME_RULES))
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lrsym.sweep.spec.design import Design
 from lrsym.sweep.spec.messages import AXES, PRESET, SECTIONS, section_type, wrong_section, wrong_value
-from lrsym.sweep.spec.search import SAMPLERS, STOP_RULES, Objective
+from lrsym.sweep.spec.search import Objective
 from lrsym.sweep.spec.search_space import Choice, Interval, SearchSpace, SpaceAxis, is_number
 from lrsym.sweep.spec.tables import check_value, dotted, exclude_values, read_base
 from lrsym.toml_source import Rule, TomlSource, show, suggest
-from lrsym.vocabulary import METRICS, SPLITS
+from lrsym.vocabulary import METRICS, SAMPLERS, SEARCH_STOP_RULES, SPLITS
 
 MAX_BUDGET = 100_000
 """Cells of a search: beyond this a budget is taken for a slip, and no sampler keeps up."""
 
 MIN_WILCOXON = 5
-"""Replicates with which Wilcoxon's signed-rank test can reach p < 0.05."""
+"""Of fewer replicates no outcome of Wilcoxon's signed-rank test has a one-sided p below 0.05: that of n is at least
+1 / 2**n."""
 
 _SPACE = "search.space"
 _RANGE = "{ low = 1e-4, high = 1e-2, log = true }"
@@ -49,8 +50,8 @@ class SearchTable(BaseModel):
     ] = None
     stop: Annotated[
         str,
-        Field(pattern=f"^({'|'.join(STOP_RULES)})$"),
-        Rule(f"one of {', '.join(STOP_RULES)}", 'write stop = "asha", or leave it out'),
+        Field(pattern=f"^(none|{'|'.join(SEARCH_STOP_RULES)})$"),
+        Rule(f"one of none, {', '.join(SEARCH_STOP_RULES)}", 'write stop = "asha", or leave it out'),
     ] = "none"
     reuse: Annotated[bool, Rule("true or false", "write reuse = false, or leave it out")] = True
     space: Annotated[

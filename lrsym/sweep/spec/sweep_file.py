@@ -7,7 +7,7 @@ nowhere takes the default of `lrsym.config.trial`.
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,6 +18,7 @@ from lrsym.sweep.spec.search_table import SearchTable, check_search, read_space
 from lrsym.sweep.spec.sweep import MAX_TRIALS, Head, Sweep
 from lrsym.sweep.spec.tables import read_design
 from lrsym.toml_source import Rule, TomlSource, read_source, read_toml, rule_of, show, suggest
+from lrsym.vocabulary import GRID_STOP_RULES, SEARCH_STOP_RULES
 
 _HEAD_KEYS = ("Question", "Cost", "Command")
 
@@ -50,8 +51,9 @@ class _File(_Table):
     ] = 1
     seed: Annotated[_Seed, Rule("a table", "write first = 0 under [seed]")] = _Seed()
     stop: Annotated[
-        Literal["none", "decided"],
-        Rule('"none" or "decided"', "asha, median and wilcoxon stop a search and belong under [search]"),
+        str,
+        Field(pattern=f"^(none|{'|'.join(GRID_STOP_RULES)})$"),
+        Rule(f"one of none, {', '.join(GRID_STOP_RULES)}", f"{', '.join(SEARCH_STOP_RULES)} belong under [search]"),
     ] = "none"
     base: Annotated[dict[str, Any], Rule("a table", "write [base] above its keys")] = {}
     grid: Annotated[dict[str, Any], Rule("a table", "write [grid] above its keys")] = {}

@@ -12,7 +12,7 @@ from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load, load_trials
 from lrsym.sweep.execution import train_pack
 from lrsym.sweep.execution.checkpoint import CheckpointFile, list_checkpoints
-from lrsym.sweep.execution.stopping import Decided
+from lrsym.sweep.execution.grid_stop_rules import Decided
 from lrsym.sweep.execution.task import TrainTask
 from lrsym.sweep.execution.train_pack import run_pack
 from lrsym.sweep.planning.pack import Pack

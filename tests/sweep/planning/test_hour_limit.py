@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrsym.sweep.execution.stopping import Decided
+from lrsym.sweep.execution.grid_stop_rules import Decided
 from lrsym.sweep.planning import settings as planning_settings
 from lrsym.sweep.planning.hour_limit import HourLimitError, fit_to_hours
 from lrsym.sweep.planning.packing import even_lengths

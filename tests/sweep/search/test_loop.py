@@ -8,7 +8,7 @@ import pytest
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.search.choosing import MAX_REPEATS
 from lrsym.sweep.search.loop import SearchSource
-from lrsym.sweep.spec.search import SAMPLERS
+from lrsym.vocabulary import SAMPLERS
 from tests.sweep.search.made_up_search import run, search, told, write
 
 SMALL_SPACE = '"optim.learning_rate" = [1e-4, 1e-3, 1e-2]\n"optim.weight_decay" = [0.0, 1.0]'

@@ -38,13 +38,13 @@ BAD: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "quoted axis outside a table": ('"optim.steps" = 5', 2, ("optim.steps", "[base]")),
     "top key in a table": ('[base]\n"replicates" = 5', 3, ("replicates", "above the first table")),
     "unknown key of seed": ("[seed]\nfrist = 5", 3, ('"frist"', "first")),
-    "another stop rule": ('stop = "asha"', 2, ('stop must be "none" or "decided"', 'got "asha"', "under [search]")),
+    "another stop rule": ('stop = "asha"', 2, ("stop must be one of none, decided", 'got "asha"', "under [search]")),
     "the stop rule of grids in a search": (
         'stop = "decided"\n[search]\nmaximise = "unseen_order"\nbudget = 4\n[search.space]\n"optim.beta1" = [0.8, 0.9]',
         2,
         ("stop on top is for grids", 'got "decided" beside [search]'),
     ),
-    "no text for a stop rule": ("stop = true", 2, ('stop must be "none" or "decided"', "got true")),
+    "no text for a stop rule": ("stop = true", 2, ("stop must be one of none, decided", "got true")),
     "text for an integer": (
         '[base]\n"optim.steps" = "1000"',
         3,

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrsym.errors import UsageError
-from lrsym.sweep.spec.search import SAMPLERS, STOP_RULES, Search
+from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.search_table import SearchTable
 from lrsym.sweep.spec.sweep_file import parse_any
+from lrsym.vocabulary import SAMPLERS, SEARCH_STOP_RULES
 from tests import pages
 from tests.running import lrsym
 from tests.sweep.spec.test_search_messages import file
@@ -63,8 +64,8 @@ KEYS = st.fixed_dictionaries(
         "maximise": st.just("unseen_order") | SCALARS | st.lists(SCALARS, max_size=2),
     },
     optional={
-        "sampler": st.sampled_from([*SAMPLERS, "x"]), "stop": st.sampled_from(STOP_RULES), "seed": SCALARS,
-        "reuse": st.booleans(), "minimise": SCALARS, "step": SCALARS,
+        "sampler": st.sampled_from([*SAMPLERS, "x"]), "stop": st.sampled_from(["none", *SEARCH_STOP_RULES]),
+        "seed": SCALARS, "reuse": st.booleans(), "minimise": SCALARS, "step": SCALARS,
     },
 )  # fmt: skip
 

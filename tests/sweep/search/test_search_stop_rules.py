@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 
 from lrsym.errors import UsageError
-from lrsym.sweep.execution.stopping import GRID_RULES
-from lrsym.sweep.search import stopping_rules
-from lrsym.sweep.search.stopping_rules import SEARCH_RULES, make_rule, rungs, signed_rank_p
+from lrsym.sweep.execution.grid_stop_rules import GRID_RULES
+from lrsym.sweep.search import search_stop_rules
+from lrsym.sweep.search.search_stop_rules import SEARCH_RULES, make_rule, rungs, signed_rank_p
 from lrsym.vocabulary import STOP_RULES
 from tests.small_trials import small
 
@@ -43,7 +43,7 @@ def stops(stop_rule, cells, *, evaluation, width=1, shuffled=False):
 def test_a_rung_is_the_first_evaluation_at_or_after_a_third_of_the_steps(monkeypatch):
     assert rungs(STEPS) == (6,)
     assert rungs((1, 500)) == (1,)
-    monkeypatch.setattr(stopping_rules, "RUNGS", 3)
+    monkeypatch.setattr(search_stop_rules, "RUNGS", 3)
     assert rungs(STEPS) == (2, 4, 6)
 
 

@@ -15,6 +15,8 @@ from statistics import median
 from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
 from lrsym.sweep.planning.stop_rule import Points, StopRule
+from lrsym.sweep.spec.search_table import MIN_WILCOXON
+from lrsym.vocabulary import SEARCH_STOP_RULES, by_name
 
 ETA = 3
 """Of the cells at a rung of asha one in so many goes on; also the factor between the steps of two rungs."""
@@ -31,9 +33,6 @@ WARM_UP = 0.1
 
 ALPHA = 0.05
 """Level of the test of wilcoxon."""
-
-MIN_REPLICATES = 5
-"""Of fewer replicates no outcome has a one-sided p below ALPHA: that of n is at least 1 / 2**n."""
 
 Curve = tuple[tuple[float, ...], ...]
 """`curve[evaluation][replicate]`, of one cell; larger is better."""
@@ -85,9 +84,9 @@ def make_rule(
         return None
     if name not in SEARCH_RULES:
         raise UsageError(f"stop must be one of none, {', '.join(SEARCH_RULES)}, got {name}; choose one of them")
-    if name == "wilcoxon" and replicates < MIN_REPLICATES:
+    if name == "wilcoxon" and replicates < MIN_WILCOXON:
         raise UsageError(
-            f"stop = wilcoxon needs at least {MIN_REPLICATES} replicates, got {replicates}: fewer can never stop "
+            f"stop = wilcoxon needs at least {MIN_WILCOXON} replicates, got {replicates}: fewer can never stop "
             f"anything, their least p is {1 / 2**replicates:g}; raise replicates, or choose asha or median"
         )
     sign = -1 if minimise else 1
@@ -156,11 +155,9 @@ def _wilcoxon(rule: CellRule, curves: Sequence[Curve], evaluation: int, steps: S
     return [len(c[evaluation]) == rule.replicates and p(c[evaluation]) < ALPHA for c in curves]
 
 
-SEARCH_RULES: Mapping[str, Callable[[CellRule, Sequence[Curve], int, Sequence[int]], list[bool]]] = {
-    "asha": _asha,
-    "median": _median,
-    "wilcoxon": _wilcoxon,
-}
+SEARCH_RULES: Mapping[str, Callable[[CellRule, Sequence[Curve], int, Sequence[int]], list[bool]]] = by_name(
+    SEARCH_STOP_RULES, {"asha": _asha, "median": _median, "wilcoxon": _wilcoxon}
+)
 """Which cells of a pack end, by the name of the rule: from its history and the curves of these cells."""
 
 

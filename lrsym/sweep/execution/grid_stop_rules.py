@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lrsym.config.trial import Trial
 from lrsym.sweep.planning.stop_rule import Points, StopRule
-from lrsym.vocabulary import CHANCE
+from lrsym.vocabulary import CHANCE, GRID_STOP_RULES, by_name
 
 JUDGED = ("order", "labelset")
 """Which order, and which labels: global and inset are right where both are."""
@@ -51,5 +51,5 @@ class Decided:
         return split != "train" and abs(value - CHANCE.get(metric, 0.0)) <= self.margin
 
 
-GRID_RULES: Mapping[str, StopRule] = {"decided": Decided()}
+GRID_RULES: Mapping[str, StopRule] = by_name(GRID_STOP_RULES, {"decided": Decided()})
 """The rules that a sweep file may ask for with its key `stop`, by name."""
