@@ -9,6 +9,7 @@ import math
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import not_
 from typing import Any
 
 from lrsym.sweep.spec.messages import table_name
@@ -30,8 +31,8 @@ class Design:
     source: TomlSource
     base: dict[str, Any] = field(default_factory=dict)
     factors: list[Factor] = field(default_factory=list)
-    excluded: list[list[set[int]]] = field(default_factory=list)
-    """One entry for each `[[exclude]]`: for each factor, the rows that are left out together."""
+    excluded: list[list[list[bool]]] = field(default_factory=list)
+    """One entry for each `[[exclude]]`: for each row of each factor, whether it is one of those left out together."""
     paths: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -46,19 +47,18 @@ class Design:
 
     def cells(self) -> Iterator[tuple[int, ...]]:
         """Yield the rows of every cell that no `[[exclude]]` leaves out, the last factor fastest."""
-        return itertools.filterfalse(self._excludes, self._product()) if self.excluded else self._product()
+        product = itertools.product(*(range(len(factor.rows)) for factor in self.factors))
+        return itertools.compress(product, self._kept()) if self.excluded else product
 
     def numbers(self) -> Sequence[int]:
         """Return the numbers of `cells`."""
-        if not self.excluded:
-            return range(self.size)
-        return array("L", (number for number, rows in enumerate(self._product()) if not self._excludes(rows)))
+        everything = range(self.size)
+        return array("L", itertools.compress(everything, self._kept())) if self.excluded else everything
 
-    def _product(self) -> Iterator[tuple[int, ...]]:
-        return itertools.product(*(range(len(factor.rows)) for factor in self.factors))
-
-    def _excludes(self, rows: tuple[int, ...]) -> bool:
-        return any(all(map(set.__contains__, left_out, rows)) for left_out in self.excluded)
+    def _kept(self) -> Iterator[bool]:
+        """Yield for each number whether no `[[exclude]]` leaves it out."""
+        left_out = [map(all, itertools.product(*rows)) for rows in self.excluded]
+        return map(not_, map(any, zip(*left_out, strict=True)))
 
     def rows(self, number: int) -> tuple[int, ...]:
         """Return the row of each factor in the cell with `number`."""

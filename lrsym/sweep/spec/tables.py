@@ -95,20 +95,19 @@ def _zip(design: Design, table: str, given: Mapping[str, Any]) -> Factor:
     return Factor(tuple(columns), tuple(zip(*columns.values(), strict=True)))
 
 
-def _exclude(design: Design, table: str, given: Mapping[str, Any]) -> list[set[int]]:
-    """Return, for each factor, the rows that match all keys of one `[[exclude]]`."""
+def _exclude(design: Design, table: str, given: Mapping[str, Any]) -> list[list[bool]]:
+    """Return, for each row of each factor, whether it matches all keys of one `[[exclude]]`."""
     source = design.source
     wanted = exclude_values(source, table, given, varied=design.varied, vary_in="[grid] or [[zip]]")
     left_out = [
-        {
-            i
-            for i, row in enumerate(factor.rows)
-            if all(equal(value, wanted[key]) for key, value in zip(factor.keys, row, strict=True) if key in wanted)
-        }
+        [
+            all(equal(value, wanted[key]) for key, value in zip(factor.keys, row, strict=True) if key in wanted)
+            for row in factor.rows
+        ]
         for factor in design.factors
     ]
     for factor, rows in zip(design.factors, left_out, strict=True):
-        if not rows:
+        if not any(rows):
             key = next(key for key in factor.keys if key in wanted)
             takes = "; ".join(_values_of(factor, key) for key in factor.keys if key in wanted)
             message = f"[[exclude]] {show_cell(wanted)} matches no cell: {takes}; change the value, or drop the table"
