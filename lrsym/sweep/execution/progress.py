@@ -31,15 +31,16 @@ class Display:
         self, packs: PackList, *, console: Console | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._all_work = sum(work(trial, n) * remaining for trial, n, remaining in packs.sizes())
-        self._completed: dict[str, float] = {}
+        self._in_flight: dict[str, tuple[float, float]] = {}  # by pack: its work, and the fraction completed
         self._done_work = 0.0
         self._trials = packs.n_trials
         self._clock = clock
         self._started = self._last_line = clock()
         self._console = console or Console(file=sys.stderr)
+        self._is_terminal = self._console.is_terminal  # rich asks the environment each time, at the cost of an event
         self._bar = Progress(
             TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}", markup=False),
-            TimeElapsedColumn(), console=self._console, disable=not self._console.is_terminal,
+            TimeElapsedColumn(), console=self._console, disable=not self._is_terminal,
         )  # fmt: skip
         self._task = self._bar.add_task("trials", total=self._trials, note="starting workers")
         self.statuses: Counter[str] = Counter()
@@ -51,15 +52,15 @@ class Display:
 
     def update(self, pack: Pack, event: PackEvent) -> None:
         """Take in an event of a pack, at a cost that does not grow with the sweep."""
-        before = self._completed.get(pack.id, pack.completed)
-        self._done_work += work(pack.trials[0], len(pack)) * (event.completed - before)
-        self._completed[pack.id] = event.completed
+        of_pack, before = self._in_flight.get(pack.id) or (work(pack.trials[0], len(pack)), pack.completed)
+        self._done_work += of_pack * (event.completed - before)
+        self._in_flight[pack.id] = (of_pack, event.completed)
         if event.statuses is not None:
-            del self._completed[pack.id]
+            del self._in_flight[pack.id]
             self.statuses.update(event.statuses)
-        self._bar.update(self._task, completed=self.ended, note=self._note())
-        now = self._clock()
-        if not self._console.is_terminal and now - self._last_line > QUIET_SECONDS:
+        if self._is_terminal:
+            self._bar.update(self._task, completed=self.ended, note=self._note())
+        elif (now := self._clock()) - self._last_line > QUIET_SECONDS:
             self._last_line = now
             line = f"trials {self.ended}/{self._trials}  {self._note()}"
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
