@@ -104,21 +104,23 @@ class ModelConfig(ConfigSection):
     @model_validator(mode="before")
     @classmethod
     def _derive(cls, given: Any) -> Any:
-        if isinstance(given, Mapping) and "preset" in given:
-            preset, given = given["preset"], {key: value for key, value in given.items() if key != "preset"}
+        if not isinstance(given, Mapping):
+            return given
+        axes = dict(given)
+        if "preset" in axes:
+            preset = axes.pop("preset")
             if preset not in PRESETS:
                 raise ValueError(f'preset must be one of {", ".join(PRESETS)}, got "{preset}"; change it')
-            axes = dict(PRESETS[preset])
-            if given.get("kind") == "autoregressive":
+            axes = PRESETS[preset] | axes
+            if axes.get("kind") == "autoregressive" and "vision_blocks" not in given:
                 del axes["vision_blocks"]  # a decoder has no vision encoder
-            given = axes | given
-        if isinstance(given, Mapping) and given.get("positions") == "rotary" and "init_position_std" not in given:
-            given = {**given, "init_position_std": 0.0}
-        if isinstance(given, Mapping) and given.get("embedding_scale", "sqrt_d_model") == "sqrt_d_model":
-            width = given.get("d_model", cls.model_fields["d_model"].default)
+        if axes.get("positions") == "rotary":
+            axes.setdefault("init_position_std", 0.0)
+        if axes.get("embedding_scale", "sqrt_d_model") == "sqrt_d_model":
+            width = axes.get("d_model", cls.defaults()["d_model"])
             if type(width) is int and 0 < width <= MAX_WIDTH:
-                return {**given, "embedding_scale": math.sqrt(width)}
-        return given
+                axes["embedding_scale"] = math.sqrt(width)
+        return axes
 
     @model_validator(mode="after")
     def _rules(self) -> Self:

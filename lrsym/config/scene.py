@@ -101,17 +101,16 @@ class SceneConfig(ConfigSection):
     @classmethod
     def _derive(cls, given: Any) -> Any:
         if isinstance(given, Mapping) and "n_labels" not in given:
-            counts = [given.get(k, cls.model_fields[k].default) for k in ("n_pair_labels", "n_heldout_labels")]
+            counts = [given.get(k, cls.defaults()[k]) for k in ("n_pair_labels", "n_heldout_labels")]
             if all(type(count) is int for count in counts):
                 return {**given, "n_labels": sum(counts)}
         return given
 
     @model_validator(mode="after")
     def _rules_of_labels(self) -> Self:
-        used = self.n_pair_labels + self.n_heldout_labels
-        if self.n_labels < used:
+        if self.n_labels < self._n_used:
             raise ValueError(
-                f"n_labels must be at least n_pair_labels + n_heldout_labels = {used}, got {self.n_labels}; "
+                f"n_labels must be at least n_pair_labels + n_heldout_labels = {self._n_used}, got {self.n_labels}; "
                 "raise it or leave it out"
             )
         if self.n_pixels > MAX_PIXELS:
@@ -128,35 +127,41 @@ class SceneConfig(ConfigSection):
 
     @model_validator(mode="after")
     def _rules_of_layouts(self) -> Self:
-        size = f"{self.n_rows} rows of " * (self.n_rows > 1) + f"{self.n_positions} positions"
-        if not self.n_layouts:
+        n_layouts = self.n_layouts
+        if not n_layouts:
             raise ValueError(
                 f"{self.n_objects} objects of which each two stand in a relation of captions {self.captions} have no "
-                f"layout on {size}; raise n_positions"
+                f"layout on {self._size}; raise n_positions"
             )
         if self.positions_per_label > self.n_pixels:
             raise ValueError(
-                f"positions_per_label must be 1..{self.n_pixels} for {size}, "
+                f"positions_per_label must be 1..{self.n_pixels} for {self._size}, "
                 f"got {self.positions_per_label}; lower it or raise n_positions"
             )
-        if self.layouts_per_pair > self.n_layouts:
+        if self.layouts_per_pair > n_layouts:
             raise ValueError(
-                f"layouts_per_pair must be 1..{self.n_layouts} for {size}, "
+                f"layouts_per_pair must be 1..{n_layouts} for {self._size}, "
                 f"got {self.layouts_per_pair}; lower it or raise n_positions"
             )
-        used = self.n_pair_labels + self.n_heldout_labels
-        n_scenes = math.perm(used, self.n_objects) * self.n_layouts
-        if self.n_objects > 2 and n_scenes > MAX_TRIPLE_SCENES:
+        if self.n_objects > 2 and (n_scenes := math.perm(self._n_used, self.n_objects) * n_layouts) > MAX_TRIPLE_SCENES:
             raise ValueError(
-                f"three objects of {used} labels in {self.n_layouts:,} layouts make {n_scenes:,} scenes, more than "
+                f"three objects of {self._n_used} labels in {n_layouts:,} layouts make {n_scenes:,} scenes, more than "
                 f"{MAX_TRIPLE_SCENES:,}; lower n_pair_labels, n_positions or n_rows"
             )
-        if not self.n_trained_pairs:
+        if self.coverage < 1 and not self.n_trained_pairs:
             raise ValueError(
                 f"coverage must leave at least one of {self._n_pair_choices} pairs to train, got {self.coverage:g}; "
                 f"raise it to {1 / self._n_pair_choices:.3g} or more"
             )
         return self
+
+    @property
+    def _n_used(self) -> int:
+        return self.n_pair_labels + self.n_heldout_labels
+
+    @property
+    def _size(self) -> str:
+        return f"{self.n_rows} rows of " * (self.n_rows > 1) + f"{self.n_positions} positions"
 
     @property
     def n_pixels(self) -> int:
@@ -171,7 +176,7 @@ class SceneConfig(ConfigSection):
     @property
     def n_layouts(self) -> int:
         """The number of layouts of `n_objects` objects; two objects in one row: pairs of positions p < q."""
-        return len(self.layouts)
+        return len(layouts(self.n_positions, self.n_rows, self.n_objects, self.captions))
 
     @property
     def n_examples(self) -> int:

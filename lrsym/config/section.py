@@ -8,15 +8,18 @@ seconds (docs/decisions/recipe.md).
 """
 
 import json
-from collections.abc import Callable, Iterator
-from functools import cache, cached_property, lru_cache
-from operator import itemgetter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from functools import cache
+from operator import getitem, itemgetter
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 Value = int | float | str | bool | None
+
+KEPT_VALUES = 2**14
+"""Written values that are kept, of each axis: bounded, for sweeps and searches of very many."""
 
 
 def axis_field(
@@ -52,14 +55,26 @@ class ConfigSection(BaseModel):
     section: ClassVar[str]
     """The name of the section: what stands before the dot in the keys of its axes."""
 
-    @cached_property
+    @property
     def canonical_axes(self) -> str:
-        """The section's share of a trial's canonical JSON: `"key":value,` for every axis that is not neutral, by key.
+        """The section's share of a trial's canonical JSON: `"key":value,` for each axis that is not neutral, by key."""
+        return self.form().write(self.__dict__)
 
-        It is kept, because the trials of a sweep share their sections.
-        """
-        axes = _canonical_form(type(self))
-        return "".join(map(_json_pair, axes.keys, axes.neutral, axes.values_of(self.__dict__)))
+    @classmethod
+    @cache
+    def form(cls) -> "Form":
+        """Return how the axes of sections of this class are read and written."""
+        extras: dict[str, Any] = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
+        names = sorted(extras)
+        written = [_WrittenAxis(f"{cls.section}.{name}", extras[name]["neutral"]) for name in names]
+        shared = [name for name in names if not extras[name]["per_member"]]
+        return Form(itemgetter(*names), written, itemgetter(*shared) if shared else lambda _: ())
+
+    @classmethod
+    @cache
+    def defaults(cls) -> dict[str, Any]:
+        """Return the default of every axis."""
+        return {name: field.default for name, field in cls.model_fields.items()}
 
     @classmethod
     def axis_fields(cls) -> Iterator[tuple[str, FieldInfo]]:
@@ -71,27 +86,35 @@ class ConfigSection(BaseModel):
                 yield name, field
 
 
-class _CanonicalForm(NamedTuple):
-    """How the axes of a class of sections are written, sorted by key."""
+class _WrittenAxis(dict[Value, str]):
+    """By value what an axis writes: `"key":value,`, or nothing for the neutral value. An axis has values of one type.
 
-    keys: tuple[str, ...]
-    """Dotted keys, as JSON."""
-    neutral: tuple[Value, ...]
+    A dict, because a million cells ask for each of their axes.
+    """
+
+    def __init__(self, key: str, neutral: Value):
+        super().__init__({} if neutral is None else {neutral: ""})
+        self._start = f"{json.dumps(key)}:"
+
+    def __missing__(self, value: Value) -> str:
+        # Adding 0.0 turns -0.0 into 0.0: equal values must not have two identities.
+        plain = value + 0.0 if isinstance(value, float) else value
+        text = f"{self._start}{json.dumps(plain, allow_nan=False)},"
+        if len(self) < KEPT_VALUES:
+            self[value] = text
+        return text
+
+
+class Form(NamedTuple):
+    """How the axes of a class of sections are read off their fields (`__dict__`), and written."""
+
     values_of: Callable[[Any], tuple[Value, ...]]
+    """Reads all axes, sorted by key."""
+    written: Sequence[_WrittenAxis]
+    """The axes in this order."""
+    shared_of: Callable[[Any], Hashable]
+    """Reads the axes that the members of a pack share: those that are not declared `per_member`."""
 
-
-@cache
-def _canonical_form(section: type[ConfigSection]) -> _CanonicalForm:
-    extras: dict[str, Any] = {name: field.json_schema_extra for name, field in section.model_fields.items()}
-    names = sorted(extras)
-    keys = tuple(json.dumps(f"{section.section}.{name}") for name in names)
-    return _CanonicalForm(keys, tuple(extras[name]["neutral"] for name in names), itemgetter(*names))
-
-
-@lru_cache(maxsize=2**16)  # bounded, for sweeps and searches of very many values; an axis has values of one type
-def _json_pair(key: str, neutral: Value, value: Value) -> str:
-    """Return `"key":value,`, or nothing where `value` is the neutral one."""
-    if neutral is not None and value == neutral:
-        return ""
-    # Adding 0.0 turns -0.0 into 0.0: equal values must not have two identities.
-    return f"{key}:{json.dumps(value + 0.0 if isinstance(value, float) else value, allow_nan=False)},"
+    def write(self, fields: Mapping[str, Value]) -> str:
+        """Return what `ConfigSection.canonical_axes` is."""
+        return "".join(map(getitem, self.written, self.values_of(fields)))

@@ -2,10 +2,9 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache, cached_property
-from operator import attrgetter
-from typing import Any, Protocol, Self, cast
+from collections.abc import Hashable, Iterable, Mapping
+from functools import cached_property
+from typing import Any, Self
 
 from lrsym.config.model import ModelConfig
 from lrsym.config.scene import SceneConfig
@@ -51,12 +50,18 @@ class Trial(ConfigSection):
     @cached_property
     def trial_id(self) -> str:
         """128 bits in hex, see `trial_ids`."""
-        return trial_ids((self.scenes, self.model, self.optim, self.eval), (self.seed,))[0]
+        return trial_ids(
+            scenes=self.scenes.canonical_axes,
+            model=self.model.canonical_axes,
+            optim=self.optim.canonical_axes,
+            evaluation=self.eval.canonical_axes,
+            seeds=(self.seed,),
+        )[0]
 
     @property
     def n_steps(self) -> int:
         """The optimiser steps, see `n_steps`."""
-        return n_steps(self)
+        return n_steps(self.optim, self.scenes)
 
     @property
     def evaluation_steps(self) -> tuple[int, ...]:
@@ -70,78 +75,40 @@ class Trial(ConfigSection):
         return tuple(sorted((steps | {last}) - {0}))
 
     @property
-    def static_shape(self) -> tuple[Value, ...]:
+    def static_shape(self) -> Hashable:
         """What trials of one pack must share: the program of a step, the steps and the evaluation steps."""
-        return static_shape(self, type(self))
+        return (self.n_steps, *self.program, _shared_axes(self.eval))
 
     @property
-    def program(self) -> tuple[Value, ...]:
+    def program(self) -> tuple[Hashable, ...]:
         """What decides the cost of a step: array shapes and batch size.
 
         These are the axes that are not declared `per_member`, but those of `eval`. Dropout is: its rate may differ, but
         a pack without dropout has a shorter program.
         """
-        read_program, _ = _shared_axes(type(self))
-        return (self.model.dropout > 0, *read_program(self))
+        shared = map(_shared_axes, (self.scenes, self.model, self.optim))
+        return (self.model.dropout > 0, *shared)
 
 
-class Sections(Protocol):
-    """The sections of a trial, of whatever seed."""
-
-    @property
-    def scenes(self) -> SceneConfig:
-        """What is seen."""
-        ...
-
-    @property
-    def model(self) -> ModelConfig:
-        """The encoders."""
-        ...
-
-    @property
-    def optim(self) -> OptimConfig:
-        """How it is trained."""
-        ...
-
-    @property
-    def eval(self) -> EvalConfig:
-        """When it is evaluated."""
-        ...
+def _shared_axes(section: ConfigSection) -> Hashable:
+    return section.form().shared_of(section.__dict__)
 
 
-def n_steps(sections: Sections) -> int:
+def n_steps(optim: OptimConfig, scenes: SceneConfig) -> int:
     """Return the optimiser steps in either arm; a last partial batch of fixed epochs is filled, not dropped."""
-    optim = sections.optim
     if optim.steps is not None:
         return optim.steps
     assert optim.epochs is not None
-    return math.ceil(optim.epochs * sections.scenes.n_examples / optim.batch_size)
+    return math.ceil(optim.epochs * scenes.n_examples / optim.batch_size)
 
 
-def static_shape(sections: Sections, trial_type: type[Trial] = Trial) -> tuple[Value, ...]:
-    """Return what trials of one pack must share, from the sections of one of them."""
-    _, read_all = _shared_axes(trial_type)
-    return (n_steps(sections), sections.model.dropout > 0, *read_all(sections))
+def trial_ids(*, scenes: str, model: str, optim: str, evaluation: str, seeds: Iterable[int]) -> list[str]:
+    """Return the identities of the trials with these `canonical_axes` of their sections and one of `seeds` each.
 
-
-Reader = Callable[[Sections], tuple[Value, ...]]
-
-
-@cache
-def _shared_axes(trial_type: type[Trial]) -> tuple[Reader, Reader]:
-    """Return what reads the axes that members of a pack must share off a trial: those of its program, and all."""
-    shared = [key for key, field in trial_type.axis_fields() if not cast(dict, field.json_schema_extra)["per_member"]]
-    return attrgetter(*(key for key in shared if not key.startswith("eval."))), attrgetter(*shared)
-
-
-def trial_ids(sections: Iterable[ConfigSection], seeds: Iterable[int]) -> list[str]:
-    """Return the identities of the trials that consist of `sections` and one of `seeds` each: 128 bits in hex.
-
-    It is the beginning of SHA-256 over canonical JSON (sorted keys, no spaces) of `TRAINER_VERSION` and of every axis
-    that is not neutral. What the trials share is hashed once.
+    128 bits in hex: the beginning of SHA-256 over canonical JSON (sorted keys, no spaces) of `TRAINER_VERSION` and of
+    every axis that is not neutral. What the trials share is hashed once.
     """
-    # Sorted, the sections stand in the order of their keys; "seed" comes after the keys of every section.
-    axes = "".join(sorted([section.canonical_axes for section in sections]))
+    axes = f"{evaluation}{model}{optim}{scenes}"  # in the order of their keys, all of them before "seed"
     shared = hashlib.sha256(f'{{"trainer_version":{TRAINER_VERSION},"trial":{{{axes}"seed":'.encode())
     ids = []
     for seed in seeds:

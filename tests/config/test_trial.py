@@ -17,7 +17,7 @@ import lrsym.config.trial
 from lrsym.config.axes import axes
 from lrsym.config.scene import SceneConfig
 from lrsym.config.section import axis_field
-from lrsym.config.trial import Trial, trial_ids
+from lrsym.config.trial import Trial
 from tests.small_trials import OTHER
 
 
@@ -76,13 +76,6 @@ SOME_VALUES: dict[str, st.SearchStrategy[Any]] = {
 def test_the_id_is_the_hash_of_plain_canonical_json_of_every_axis_that_is_not_neutral(values: dict[str, Any]):
     trial = Trial.from_axes(values)
     assert trial.trial_id == plain_id(trial)
-
-
-@given(first=st.integers(0, 2**63 - 4))
-def test_the_ids_under_several_seeds_are_those_of_the_trials_one_by_one(first: int):
-    trials = [Trial(seed=seed) for seed in range(first, first + 3)]
-    sections = (trials[0].scenes, trials[0].model, trials[0].optim, trials[0].eval)
-    assert trial_ids(sections, range(first, first + 3)) == [trial.trial_id for trial in trials]
 
 
 def test_asking_for_the_id_leaves_a_trial_equal_to_one_that_was_never_asked():

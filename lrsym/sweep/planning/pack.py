@@ -1,14 +1,14 @@
 """A pack: trials of one static shape that are trained together as one stacked program."""
 
 import hashlib
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 
-from lrsym.config.section import Value
 from lrsym.config.trial import Trial
 from lrsym.sweep.planning.stop_rule import StopRule
 
-Program = tuple[Value, ...]
+Program = tuple[Hashable, ...]
 """What decides the cost of a step (`Trial.program`): trials of one program differ in steps and evaluations at most."""
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from lrsym.sweep.search.optuna_sampler import make_asker, random_point
 from lrsym.sweep.search.suggestions import Suggestion
+from lrsym.sweep.spec.cells import Cell
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.search_space import RefusedError
-from lrsym.sweep.spec.sweep import Cell
 
 MAX_REPEATS = 20
 """Repeated cells in a row after which the nearest one that is not trained is taken."""

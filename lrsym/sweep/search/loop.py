@@ -24,8 +24,8 @@ from lrsym.sweep.search.objective import objective_values
 from lrsym.sweep.search.reuse import reused
 from lrsym.sweep.search.search_stop_rules import make_rule
 from lrsym.sweep.search.suggestions import Suggestion, SuggestionLog
+from lrsym.sweep.spec.cells import Cell
 from lrsym.sweep.spec.search import Search
-from lrsym.sweep.spec.sweep import Cell
 from lrsym.vocabulary import FINAL_STATUSES
 
 CELLS_AT_ONCE = 8

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from pydantic import BaseModel
-
 from lrsym.config.axes import Axis, axes
 from lrsym.config.model import PRESETS
+from lrsym.config.section import ConfigSection
 from lrsym.config.trial import Trial
 from lrsym.toml_source import fits_64_bits, show, suggest
 
@@ -68,11 +67,11 @@ def wrong_section(section: str, details: Mapping[str, Any]) -> tuple[list[str], 
 
 
 @cache
-def section_type(section: str) -> type[BaseModel]:
+def section_type(section: str) -> type[ConfigSection]:
     """Return the class of the trial's `section`."""
     annotation = Trial.model_fields[section].annotation
     assert isinstance(annotation, type)
-    assert issubclass(annotation, BaseModel)
+    assert issubclass(annotation, ConfigSection)
     return annotation
 
 

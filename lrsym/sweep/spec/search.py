@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from lrsym.errors import UsageError
+from lrsym.sweep.spec.cells import Cell
 from lrsym.sweep.spec.search_space import Choice, SearchSpace
-from lrsym.sweep.spec.sweep import MAX_TRIALS, Cell, Head, Sweep
+from lrsym.sweep.spec.sweep import MAX_TRIALS, Head, Sweep
 from lrsym.toml_source import TomlSource
 
 

@@ -1,41 +1,15 @@
 """A sweep: cells x seeds under a name. Its trials are made when they are asked for."""
 
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, overload
+from typing import overload
 
-from lrsym.config.model import ModelConfig
-from lrsym.config.scene import SceneConfig
-from lrsym.config.section import Value
-from lrsym.config.training import EvalConfig, OptimConfig
-from lrsym.config.trial import Trial, static_shape, trial_ids
+from lrsym.config.trial import Trial
+from lrsym.sweep.spec.cells import Cell, identify
 
 MAX_TRIALS = 2_000_000
-"""Beyond this a file is taken for a slip: two million identities take ten seconds and some hundred MB."""
-
-
-class Cell(NamedTuple):
-    """A trial without its seed: four validated sections, which it shares with other cells."""
-
-    scenes: SceneConfig
-    model: ModelConfig
-    optim: OptimConfig
-    eval: EvalConfig
-
-    def trial(self, seed: int) -> Trial:
-        """Return the replicate of this cell with `seed`, which must be one of a sweep: nothing is validated again."""
-        return Trial.model_construct(scenes=self.scenes, model=self.model, optim=self.optim, eval=self.eval, seed=seed)
-
-    @property
-    def static_shape(self) -> tuple[Value, ...]:
-        """Return what its trials share with others of a pack (`Trial.static_shape`)."""
-        return static_shape(self)
-
-    def trial_ids(self, seeds: Iterable[int]) -> list[str]:
-        """Return the identities of the replicates with `seeds`."""
-        return trial_ids(self, seeds)
+"""Beyond this a file is taken for a slip: two million identities take up to 15 seconds and some hundred MB."""
 
 
 class Trials(Sequence[Trial]):
@@ -115,11 +89,5 @@ class Sweep:
         return self._facts[1]
 
     @cached_property
-    def _facts(self) -> tuple[tuple[str, ...], Sequence[int]]:
-        """Identities and shape numbers, from one pass over the cells: each is made, validated and forgotten."""
-        ids: list[str] = []
-        numbers, known = array("i"), dict[tuple[Value, ...], int]()
-        for cell in self.cells:
-            ids += cell.trial_ids(self.seeds)
-            numbers.append(known.setdefault(cell.static_shape, len(known)))
-        return tuple(ids), numbers
+    def _facts(self) -> tuple[list[str], Sequence[int]]:
+        return identify(self.cells, self.seeds)

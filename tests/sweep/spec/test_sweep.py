@@ -2,14 +2,17 @@
 
 import dataclasses
 import gc
+import itertools
+import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrsym.config.trial import Trial
 from lrsym.sweep.spec import cells
 from lrsym.sweep.spec.sweep_file import parse
+from tests.config.test_trial import plain_id
 
 EXCLUDED = """\
 name = "s"
@@ -60,8 +63,26 @@ def test_an_index_beyond_the_trials_is_an_index_error(index: int):
         SWEEP.trials[index]
 
 
-def test_the_identities_are_those_of_the_trials_in_their_order():
-    assert SWEEP.trial_ids() == [trial.trial_id for trial in TRIALS]
+SOME_AXES = {
+    "scenes.n_pair_labels": [5, 6], "scenes.coverage": [0.5, 1.0], "scenes.captions": ["left", "both"],
+    "model.preset": ["simplified", "full"], "model.d_model": [64, 128], "model.dropout": [0.1, 0.0, 0.2],
+    "optim.epochs": [1, 2], "optim.weight_decay": [0.0, 1], "optim.batch_size": [64, 65, 128],
+    "optim.replacement": [True, False], "eval.points": [3, 4], "eval.threshold": [0.8, 0.9],
+}  # fmt: skip
+
+
+@given(grid=st.lists(st.sampled_from([*SOME_AXES]), max_size=4, unique=True), first=st.integers(0, 2**63 - 2))
+@settings(deadline=None)
+def test_identities_and_shapes_are_those_of_trials_made_one_by_one(grid: list[str], first: int):
+    lines = [f'"{key}" = {json.dumps(SOME_AXES[key])}' for key in grid]
+    head = ['name = "s"', "replicates = 2", "[seed]", f"first = {first}", "[grid]"]
+    sweep = parse("\n".join(head + lines), source="s.toml")
+    cells = [dict(zip(grid, values, strict=True)) for values in itertools.product(*map(SOME_AXES.get, grid))]
+    trials = [Trial.from_axes({**cell, "seed": seed}) for cell in cells for seed in (first, first + 1)]
+    assert list(sweep.trials) == trials
+    assert sweep.trial_ids() == [plain_id(trial) for trial in trials]
+    shapes = [trial.static_shape for trial in trials[::2]]
+    assert list(sweep.shape_numbers()) == [list(dict.fromkeys(shapes)).index(shape) for shape in shapes]
 
 
 def test_no_trial_is_kept():
@@ -86,4 +107,4 @@ def test_a_sweep_names_itself_and_its_size_and_no_trials():
 
 def test_a_sweep_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        SWEEP.seeds = range(5)  # pyright: ignore[reportAttributeAccessIssue]
+        SWEEP.seeds = range(5)  # pyright: ignore[reportAttributeAccessIssue]  to assign is the test
