@@ -75,15 +75,20 @@ def plan_and_choose(
     settings: Settings,
     *,
     want_cost: bool = False,
+    n_trials: int | None = None,
     on_message: Callable[[str], None] = lambda text: None,
 ) -> Choice:
     """Return the plan of what `store` lacks of `sweep`, with its pack size and workers chosen.
+
+    With `n_trials` it is about so many of them, spread over the sweep, where others are to be chosen later.
 
     With `want_cost` nothing is going to be written, and a pilot runs for short sweeps too. Otherwise raises OSError,
     before any pilot, where rows could not be written; not with a limit of hours, which may turn out too low, and then
     nothing must be written. `on_message` gets a line before a pilot runs, and a warning where it fails.
     """
     plan = plan_sweep(sweep, store, settings)
+    if n_trials is not None:
+        plan = plan.sample(n_trials)
     if plan.pending and not want_cost and settings.max_hours is None:
         store.prove_writable()
     with _stop_signals() as received:

@@ -104,6 +104,14 @@ class PackList(Sequence[Pack]):
             self.trials, self.groups, size=size, started=self.started, replicates=self._replicates, stop=self.stop
         )
 
+    def sample(self, n: int) -> "PackList":
+        """Return packs of `n` of the trials without a checkpoint, spread evenly, behind the packs that have one."""
+        places = sorted(place for group in self.groups for place in group.places)
+        kept = {*places} if n >= len(places) else {places[i * len(places) // n] for i in range(n)}
+        chosen = [[place for place in group.places if place in kept] for group in self.groups]
+        groups = [ShapeGroup(self.trials[members[0]], members) for members in chosen if members]
+        return PackList(self.trials, groups, size=self.size, started=self.started)
+
 
 def make_packs(trials: Sequence[Trial], *, size: int) -> PackList:
     """Return `trials` in packs of at most `size`, longest training first."""

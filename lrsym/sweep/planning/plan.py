@@ -40,6 +40,11 @@ class Plan:
         """Trials of the largest pack; 0 where there is nothing to train."""
         return max((n for _, n, _ in self.packs.sizes()), default=0)
 
+    def sample(self, n: int) -> "Plan":
+        """Return the plan of `n` of the pending trials, spread over the sweep, and of all that have a checkpoint."""
+        packs = self.packs.sample(n)
+        return replace(self, new=sum(length for _, length, _ in packs.sizes()), failed=0, packs=packs)
+
     def rough_seconds(self) -> float:
         """Return when the sweep ends, roughly (`workload.rough_seconds`)."""
         seconds = (rough_seconds(trial, n) * remaining for trial, n, remaining in self.packs.sizes())
