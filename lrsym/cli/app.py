@@ -12,6 +12,7 @@ from lrsym.cli.plan import plan
 from lrsym.cli.plot import plot_app
 from lrsym.cli.query import query
 from lrsym.cli.reference import axes, columns
+from lrsym.cli.refine import refine
 from lrsym.cli.status import status
 from lrsym.cli.store import compact
 from lrsym.cli.sweep import sweep
@@ -23,7 +24,7 @@ app = typer.Typer(
     help="Sweeps of CLIP-style models that learn 'left of': plan, train, read, draw.",
 )
 app.add_typer(plot_app, name="plot")
-for verb in (plan, sweep, status, query, claims, explain, compact, axes, columns):
+for verb in (plan, sweep, refine, status, query, claims, explain, compact, axes, columns):
     app.command()(verb)
 
 

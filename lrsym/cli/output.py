@@ -51,7 +51,7 @@ def message(text: str) -> None:
 
 def command_line(verb: str, file: Path, results: str, options: Mapping[str, object] | None = None) -> str:
     """Return the command a user would type, quoted for a shell; options that are None, False or auto are left out."""
-    words = ["lrsym", verb, str(file)]
+    words = ["lrsym", *verb.split(), str(file)]
     for name, value in {**(options or {}), "results": None if results == RESULTS else results}.items():
         if value not in (None, False, "auto"):
             words += [f"--{name}"] if value is True else [f"--{name}", str(value)]

@@ -1,0 +1,209 @@
+"""Refinement of a sweep: train only those of its trials that tell where an accuracy crosses a level."""
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from lrsym.errors import UsageError
+from lrsym.results.analysis.aggregate import replicate_value
+from lrsym.results.analysis.boundary import Boundary, Grid, check_level, make_grid, no_value
+from lrsym.results.analysis.phases import split_and_metric
+from lrsym.results.analysis.surface import fit_surface, to_logit
+from lrsym.results.store.store import Store
+from lrsym.results.store.trial_row import axis_values
+from lrsym.sweep.execution.checkpoint import list_checkpoints
+from lrsym.sweep.planning.pack import Pack
+from lrsym.sweep.search.next_cells import coarse_start, next_cells
+from lrsym.sweep.spec.sweep import Sweep
+from lrsym.vocabulary import FINAL_STATUSES
+
+MIN_BATCH, MIN_CHOICES = 8, 10
+"""Batches of 8 are measured to lose nothing against smaller ones (docs/benchmarks.md); larger ones are those of a
+budget that still makes 10 of them."""
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """Where column `metric` of a sweep crosses `level`, and how far to go for it.
+
+    `budget` is the number of trials of the sweep that have rows in the end, those that were there before included;
+    `undecided` the share of cells that may stay undecided: with no more, no further trial is trained. Raises UsageError
+    for what cannot be asked of this sweep.
+    """
+
+    sweep: Sweep
+    metric: str
+    level: float
+    budget: int
+    undecided: float = 0.0
+
+    def __post_init__(self) -> None:
+        split_and_metric(self.metric)
+        check_level(self.level)
+        if not 0 <= self.undecided < 1:
+            raise UsageError(
+                f"--interval must be at least 0 and below 1, a share of the cells, got {self.undecided:g}; "
+                "leave it out to spend the whole budget"
+            )
+        if self.budget < (n := len(self.coarse)):
+            raise UsageError(
+                f"--budget must be at least {n}, the trials of a coarse start, got {self.budget}; raise it"
+            )
+
+    @cached_property
+    def along(self) -> str:
+        """The axis with most values: along it a boundary has the fewest crossings to list."""
+        return max(self.grid.axes, key=lambda axis: len(self.grid.values[self.grid.axes.index(axis)]))
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The cells on the axes that vary."""
+        return make_grid(cell_table(self.sweep), where=self.sweep.name)
+
+    @cached_property
+    def coarse(self) -> list[int]:
+        """The cells to begin with."""
+        return coarse_start(self.grid.ranks, replicates=self.sweep.replicates)
+
+
+class RefinementSource:
+    """Gives packs of the trials that are most worth training, after those that are in the store.
+
+    A `PackSource`: workers wait for nothing but the end, so trials in training count as tried, with the value that is
+    expected. A batch is of `pack_size` trials, a pack for each static shape
+    among them. Raises UsageError where as many trials as a
+    coarse start has have ended without a value.
+    """
+
+    def __init__(self, refinement: Refinement, store: Store) -> None:
+        self._asked, self._store = refinement, store
+        self.pack_size = 1
+        """To be set before the first pack is asked for."""
+        self._ids = refinement.sweep.trial_ids()
+        self._places = {trial_id: place for place, trial_id in enumerate(self._ids)}
+        self.values: dict[int, float] = {}
+        """Accuracy of each trial, by its place in the sweep, that has one."""
+        self._tried: list[int] = []
+        """Places of trials with a result, in the order of the sweep, then of those given out."""
+        self._ready: deque[Pack] = deque()
+        self._boundary: Boundary | None = None
+        self._n_fitted = 0
+        statuses = store.statuses()
+        self._tried += [place for place, name in enumerate(self._ids) if statuses.get(name) in FINAL_STATUSES]
+        self._ended = len(self._tried)
+        self._read(self._ids)
+        self._check_values()
+        self._take_up_checkpoints()
+
+    @property
+    def n_trials(self) -> int:
+        """Trials of the sweep with a result, or given out."""
+        return len(self._tried)
+
+    @property
+    def left(self) -> int:
+        """Trials that the budget still allows."""
+        return min(self._asked.budget, len(self._ids)) - self.n_trials
+
+    @property
+    def largest_batch(self) -> int:
+        """Trials to choose at once at most: with more, too little is learnt between two choices."""
+        return max(MIN_BATCH, self.left // MIN_CHOICES)
+
+    @property
+    def boundary(self) -> Boundary | None:
+        """The boundary by all values so far; None before the first."""
+        if self.values and len(self.values) != self._n_fitted:
+            places = sorted(self.values)  # in whatever order they came, the same rows give the same surface
+            accuracies = [self.values[place] for place in places]
+            surface = fit_surface(self._asked.grid.ranks, [*map(self._cell, places)], accuracies)
+            self._n_fitted, self._boundary = len(places), Boundary(self._asked.grid, surface, self._asked.level)
+        return self._boundary
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the budget is spent, or the boundary is as narrow as asked."""
+        return not self._ready and (self.left <= 0 or self._is_narrow())
+
+    def next(self) -> Pack | None:
+        """Return the pack to train next; None behind the last."""
+        if self.exhausted:
+            return None
+        if not self._ready:
+            self._choose(min(self.pack_size, self.left))
+        return self._ready.popleft()
+
+    def on_end(self, pack: Pack, statuses: Counter[str]) -> None:
+        """Read the values of a pack, or of a part of it."""
+        self._read(pack.trial_ids)
+        self._ended += statuses.total()
+        self._check_values()
+
+    def _cell(self, place: int) -> int:
+        return place // self._asked.sweep.replicates
+
+    def _is_narrow(self) -> bool:
+        if self.boundary is None or self._coarse_left():
+            return False
+        return self.boundary.sides().count("undecided") <= self._asked.undecided * len(self._asked.grid)
+
+    def _choose(self, n: int) -> None:
+        """Make packs of the next `n` trials, the replicates of a cell in their order."""
+        sweep, taken, groups = self._asked.sweep, {*self._tried}, dict[int, list[int]]()
+        for cell in self._coarse_left()[:n] or self._by_surface(n):
+            replicates = range(cell * sweep.replicates, (cell + 1) * sweep.replicates)
+            place = next(place for place in replicates if place not in taken)
+            taken.add(place)
+            groups.setdefault(sweep.shape_numbers()[cell], []).append(place)
+        for places in groups.values():
+            self._give(Pack(tuple(sweep.trials[place] for place in places)))
+
+    def _coarse_left(self) -> list[int]:
+        """Return the cells of the coarse start that are not tried yet, or not often enough, in its order."""
+        tried, left = Counter(map(self._cell, self._tried)), []
+        for cell in self._asked.coarse:
+            if tried[cell]:
+                tried[cell] -= 1
+            else:
+                left.append(cell)
+        return left
+
+    def _by_surface(self, n: int) -> list[int]:
+        asked, surface = self._asked, self.boundary and self.boundary.surface
+        for place in self._tried:
+            if surface is not None and place not in self.values:
+                surface = surface.expecting(self._cell(place))
+        tried, level = [*map(self._cell, self._tried)], float(to_logit(asked.level))
+        return next_cells(asked.grid.ranks, tried, surface, level=level, n=n, replicates=asked.sweep.replicates)
+
+    def _take_up_checkpoints(self) -> None:
+        """Give packs that were killed first, as they are, to go on from where they were."""
+        for trial_ids, completed in list_checkpoints(self._store.root):
+            places = [self._places.get(trial_id) for trial_id in trial_ids]
+            if None not in places and {*self._tried}.isdisjoint(places) and len(places) <= self.left:
+                self._give(
+                    Pack(tuple(self._asked.sweep.trials[place] for place in places if place is not None), completed)
+                )
+
+    def _give(self, pack: Pack) -> None:
+        self._tried += [self._places[trial_id] for trial_id in pack.trial_ids]
+        self._ready.append(pack)
+
+    def _check_values(self) -> None:
+        if not self.values and self._ended >= len(self._asked.coarse):
+            raise no_value(self._asked.metric)
+
+    def _read(self, trial_ids: Iterable[str]) -> None:
+        value = replicate_value(self._asked.metric).alias("value")
+        rows = self._store.scan("trials").filter(pl.col("trial_id").is_in([*trial_ids]))
+        for trial_id, found in rows.select("trial_id", value).drop_nulls().collect().iter_rows():
+            self.values[self._places[trial_id]] = found
+
+
+def cell_table(sweep: Sweep) -> pl.DataFrame:
+    """Return a row for each cell of `sweep`, with its axes as columns."""
+    rows = ({**axis_values(cell.trial(sweep.seeds[0])), "seed": None} for cell in sweep.cells)
+    return pl.DataFrame(rows, infer_schema_length=None).drop("trial_id", "seed")
