@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,10 @@ from lrsym.cli.options import RESULTS, File, Json, Results, load_sweep
 from lrsym.cli.output import Output, output_path
 from lrsym.errors import UsageError
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
+
+if TYPE_CHECKING:
+    from lrsym.results.plots.theme import Chart
+    from lrsym.sweep.spec.sweep_file import Sweep
 
 plot_app = typer.Typer(no_args_is_help=True, help="Draw what is in the store: HTML, PNG and Vega-Lite JSON.")
 
@@ -32,11 +36,21 @@ def plot_phase(
     ] = None,
     facet: Annotated[str | None, typer.Option(help="Axis with one row of panels for each value.")] = None,
     threshold: Annotated[float, typer.Option(help="Accuracy from which a phase counts as reached.")] = PHASE_THRESHOLD,
+    refined: Annotated[
+        bool, typer.Option("--refined", help="Draw where the metric crosses --level, as lrsym refine finds it.")
+    ] = False,
+    level: Annotated[
+        float, typer.Option(help="With --refined: accuracy at which the boundary runs.")
+    ] = PHASE_THRESHOLD,
     where: Where = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
-    """Mean of a metric and phase of every cell."""
+    """Mean of a metric and phase of every cell, or the boundary of a refinement."""
+    if refined:
+        options = {"metric": metric, "x": x, "y": y, "facet": facet, "level": level}
+        _draw_boundary(file, results, where, options, out=out, as_json=json)
+        return
     if not 0 < threshold <= 1:
         raise UsageError(
             f"--threshold must be above 0 and at most 1, got {threshold:g}; the usual one is {PHASE_THRESHOLD:g}"
@@ -86,7 +100,7 @@ def _draw(
     file: Path,
     results: str,
     where: str | None,
-    options: dict[str, object],
+    options: dict[str, Any],
     *,
     name: str,
     out: Path | None,
@@ -94,10 +108,30 @@ def _draw(
 ) -> None:
     """Draw the sweep in `file`, save the picture and print its paths; `name` tells it from others of the sweep."""
     from lrsym.results.plots.draw import draw
-    from lrsym.results.plots.save import picture_name, save
 
     sweep = load_sweep(file, results)
     chart = draw(kind, sweep, results, where=where, **options)
+    _save(chart, sweep, results, where, name=name, out=out, as_json=as_json)
+
+
+def _draw_boundary(
+    file: Path, results: str, where: str | None, options: dict[str, Any], *, out: Path | None, as_json: bool
+) -> None:
+    from lrsym.results.analysis.boundary import check_level
+    from lrsym.results.plots.draw import draw_boundary
+    from lrsym.sweep.search.refine import cell_table
+
+    check_level(options["level"])
+    sweep, name = load_sweep(file, results), f"phase-{options['metric']}-refined"
+    chart = draw_boundary(sweep, results, cells=cell_table(sweep), where=where, **options)
+    _save(chart, sweep, results, where, name=name, out=out, as_json=as_json)
+
+
+def _save(
+    chart: "Chart", sweep: "Sweep", results: str, where: str | None, *, name: str, out: Path | None, as_json: bool
+) -> None:
+    from lrsym.results.plots.save import picture_name, save
+
     if out is not None:
         out = out.with_name(re.sub(r"\.(html|png|vl\.json)$", "", out.name))
     stem = output_path(out, picture_name(sweep.name, name, where=where), folder="plots", results=results, suffix="")

@@ -11,6 +11,7 @@ from lrsym.errors import UsageError, first_line
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.plots import theme
 from lrsym.results.plots.ablations import plot_ablation
+from lrsym.results.plots.boundary_map import plot_boundary
 from lrsym.results.plots.curves import plot_curves
 from lrsym.results.plots.phase_diagram import plot_phase
 from lrsym.results.plots.profiles import plot_profile
@@ -62,10 +63,29 @@ def draw(kind: str, sweep: Sweep, root: str, *, where: str | None = None, **opti
         raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, table, where=where)}")
     if kind == "phase":
         options["prefer"] = [key.rpartition(".")[2] for key in sweep.varied]
-    chart = _DRAW[kind](rows, **options)
     notes = [] if where is None else [f"Only trials with {where}."]
     if kind != "phase":  # that picture is of trials, and says it itself
         notes += theme.stopped_early(read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where))
+    return _with_notes(_DRAW[kind](rows, **options), notes)
+
+
+def draw_boundary(
+    sweep: Sweep, root: str, *, cells: pl.DataFrame, where: str | None = None, **options: Any
+) -> theme.Chart:
+    """Return the picture of a boundary over `cells`, those of `sweep`, that meet the SQL condition `where` on axes.
+
+    `options` are those of `plot_boundary`. Raises as `draw`.
+    """
+    rows = read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where)
+    if rows.is_empty():
+        raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, 'trials', where=where)}")
+    prefer = [key.rpartition(".")[2] for key in sweep.varied]
+    chosen = cells if where is None else filter_trials(cells, where)
+    notes = [*theme.stopped_early(rows), *([] if where is None else [f"Only trials with {where}."])]
+    return _with_notes(plot_boundary(rows, cells=chosen, prefer=prefer, **options), notes)
+
+
+def _with_notes(chart: theme.Chart, notes: list[str]) -> theme.Chart:
     if notes:
         assert isinstance(chart.title, alt.TitleParams)
         chart.title.subtitle += notes
