@@ -20,6 +20,8 @@ from benchmarks import (
     floor,
     overhead,
     picture,
+    replay,
+    replay_picture,
     search_ask,
     search_quality,
     search_stopping,
@@ -30,7 +32,7 @@ from benchmarks import (
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.parquet"
-PICTURE = HERE.parent / "docs" / "pictures" / "cost.png"
+PICTURES = HERE.parent / "docs" / "pictures"
 QUICK_RESULTS = HERE / "out" / "quick.parquet"
 """A smoke test must not replace figures that took minutes."""
 
@@ -95,6 +97,11 @@ PARTS = {
         search_quality.measure, {"cells": 40, "steps": 300, "seeds": 10}, {"cells": 3, "steps": 4, "seeds": 1}
     ),
     "stopping": Part(stopping.measure, {"repeats": 10, "steps": 20}, {"repeats": 1, "steps": 1}),
+    "refine": Part(
+        replay.measure,
+        {"seeds": 12, "path": replay.CURVES},
+        {"seeds": 2, "grids": ["2 axes"], "path": HERE / "out" / "replay.parquet"},
+    ),
     "cost": Part(cost.measure, {"repeats": 1}, {"repeats": 1, "steps": 4, "axes": {"workers": [2]}}),
 }
 ONLY_WHEN_NAMED = ("full_length_50", "full_length_256", "overhead_recipe", "search_time", "search_quality")
@@ -121,14 +128,17 @@ def main() -> None:
 
 def take(names: Iterable[str], *, quick: bool) -> None:
     """Take the figures of the parts `names`, each written as soon as it is taken; the picture follows its part."""
-    path, drawn = (QUICK_RESULTS, QUICK_RESULTS.with_name("cost.png")) if quick else (RESULTS, PICTURE)
+    path, pictures = (QUICK_RESULTS, QUICK_RESULTS.parent) if quick else (RESULTS, PICTURES)
     for name in names:
         part = PARTS[name]
-        taken = part.measure(**(part.quick if quick else part.full))
+        settings = part.quick if quick else part.full
+        taken = part.measure(**settings)
         command = ["python", "-m", "benchmarks", name, *(["--quick"] if quick else [])]
         figures.write(taken, path, part=name, command=command)
         if name == "cost":
-            picture.draw(path).save(drawn, format="png", scale_factor=2)
+            picture.draw(path).save(pictures / "cost.png", format="png", scale_factor=2)
+        if name == "refine":
+            replay_picture.draw(settings["path"]).save(pictures / "refine.png", format="png", scale_factor=2)
 
 
 if __name__ == "__main__":
