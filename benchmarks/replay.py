@@ -165,7 +165,8 @@ def summarise(rows: pl.DataFrame) -> list[Figure]:
             figures.append(Figure(name, reaches, value, "trials", low, high, len(errors)))
             if strategy == "refine":
                 times = [size / trials for trials in (value, high, low)]
-                figures.append(Figure(name, reaches, times[0], "times fewer trials", *times[1:], len(errors)))
+                fewer = Figure(name, reaches, times[0], "times fewer trials", times[1], times[2], len(errors))
+                figures.append(fewer)
     if kind == "island":
         enough = size / BUDGET_SHARE[grid]
         last = rows.filter(pl.col("trials") <= enough, strategy="refine").group_by("seed").agg(pl.col("missed").last())

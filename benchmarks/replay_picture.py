@@ -23,9 +23,9 @@ def draw(curves: Path) -> theme.Chart:
         alt.concat(*panels, columns=4, spacing=24),
         title="Where the boundary is found with fewer trials",
         subtitle=[
-            f"Share of cells on the wrong side of an accuracy of 0.9, mean over {n} seeds of each surface; the band holds "
-            "the middle half of the seeds. Upright dotted: a fourth of the full grid's trials (2 axes), a tenth (3 axes).",
-            "Level lines: the full grid, each cell read by its mean (dotted) and smoothed by the same process (dashed).",
+            f"Share of cells on the wrong side of an accuracy of 0.9, mean over {n} seeds of each surface; the band is "
+            "the middle half of the seeds. Upright: a fourth of the full grid's trials (2 axes), a tenth (3 axes).",
+            "Level: the full grid, each cell read by its mean (dotted) and smoothed by the same process (dashed).",
         ],
         width=4 * WIDTH,
     )
@@ -37,7 +37,7 @@ def _panel(rows: pl.DataFrame) -> theme.Chart:
     curves = rows.filter(pl.col("strategy").is_in([*COLOURS])).group_by("strategy", "trials", maintain_order=True).agg(
         error=pl.col("error").mean(), low=pl.col("error").quantile(0.25), high=pl.col("error").quantile(0.75)
     )  # fmt: skip
-    x = alt.X("trials:Q", title="trials").scale(domain=[0, curves["trials"].max()], nice=False)
+    x = alt.X("trials:Q", title="trials").scale(domain=[0, max(curves["trials"].to_list())], nice=False)
     y = alt.Y("error:Q", title="cells misread").axis(format="%", tickCount=4).scale(domain=[0, 0.3], clamp=True)
     colour = alt.Color("strategy:N", scale=alt.Scale(domain=[*COLOURS], range=[*COLOURS.values()]))
     colour = colour.legend(orient="bottom", title=None)

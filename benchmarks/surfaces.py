@@ -88,5 +88,8 @@ def committed(*, seed: int) -> FullGrid:
 def _logit_of_mean(accuracy: float, noise: float) -> float:
     """Return the logit around which replicates with that `noise` have that mean accuracy."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(31)
-    mean = lambda logit: float(expit(logit + noise * nodes) @ weights / weights.sum()) - accuracy  # noqa: E731
-    return float(brentq(mean, -15, 15))  # pyright: ignore[reportArgumentType]
+
+    def above(logit: float) -> float:
+        return float(expit(logit + noise * nodes) @ weights / weights.sum()) - accuracy
+
+    return float(brentq(above, -15, 15))  # pyright: ignore[reportArgumentType]

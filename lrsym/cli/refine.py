@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrsym.cli.errors import FAILED, stopped_code
 from lrsym.cli.options import (
     RESULTS,
     Device,
@@ -18,15 +17,19 @@ from lrsym.cli.options import (
     SaveWeights,
     Timeout,
     Workers,
-    load_sweep,
     resolve,
 )
 from lrsym.cli.output import Output, command_line, message
+from lrsym.cli.sweep import exit_by, run_as_data
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
 if TYPE_CHECKING:
     from lrsym.results.analysis.boundary import Boundary
-    from lrsym.sweep.search.refine import Refinement
+    from lrsym.results.store.store import Store
+    from lrsym.sweep.driver import Outcome
+    from lrsym.sweep.pilot.choice import Choice
+    from lrsym.sweep.planning.settings import Settings
+    from lrsym.sweep.search.refine import Refinement, RefinementSource
 
 MAX_LINES = 12
 """Lines of the boundary that are printed; JSON has all."""
@@ -59,10 +62,8 @@ def refine(
 ) -> None:
     """Train only those trials of a sweep that tell where an accuracy crosses a level; the same command goes on."""
     from lrsym.results.store.store import Store
-    from lrsym.sweep.driver import plan_and_choose, run
-    from lrsym.sweep.execution.progress import duration, failures, retried
-    from lrsym.sweep.pilot.summary import in_words
     from lrsym.sweep.search.refine import Refinement, RefinementSource
+    from lrsym.sweep.spec.sweep_file import load
 
     options = {
         "metric": metric, "level": level, "budget": budget, "interval": interval or None, "workers": workers,
@@ -73,36 +74,48 @@ def refine(
         engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot,
         save_weights=save_weights,
     )  # fmt: skip
-    sweep, store, output = load_sweep(file), Store(results), Output(as_json=json)
-    asked = Refinement(sweep, metric, level, budget=budget, undecided=interval)
+    asked, store, output = Refinement(load(file), metric, level, budget, interval), Store(results), Output(as_json=json)
     _check_scenes(asked)
     source = RefinementSource(asked, store)
-    data: dict[str, Any] = {"sweep": sweep.name, "metric": metric, "level": level, "reused": source.n_trials}
-    lines, code = [f"{sweep.name}: {source.n_trials} trials are there, no other is needed"], 0
+    data = {"sweep": asked.sweep.name, "metric": metric, "level": level, "reused": source.n_trials}
+    lines, outcome = [f"{asked.sweep.name}: {source.n_trials} trials are there, no other is needed"], None
     if not source.exhausted:
-        choice = plan_and_choose(sweep, store, settings, n_trials=source.left, on_message=message)
-        source.pack_size = choice.pack_size if settings.pack_size else min(choice.pack_size, source.largest_batch)
-        output.text(in_words(choice, device=settings.device))
-        outcome = run(choice.plan, store, settings, source=source)
-        data |= {
-            "engine": settings.engine, "run_id": outcome.run_id, "statuses": dict(outcome.statuses),
-            "interrupted": outcome.interrupted, "seconds": round(outcome.seconds, 1),
-            "pack": choice.pack_size, "workers": choice.plan.workers,
-        }  # fmt: skip
-        lines = [
-            f"{sweep.name}: {outcome.statuses['done']} trials trained in {duration(outcome.seconds)}"
-            f"{failures(outcome.statuses)}, {data['reused']} were there; rows in {results}"
-        ]
-        again = command_line("refine", file, results, options)
-        if outcome.stopped_by:
-            lines.append(f"stopped before the end; finished packs are kept. Go on: {again}")
-            code = stopped_code(outcome.stopped_by)
-        elif retried(outcome.statuses):
-            lines.append(f"see why: {command_line('status', file, results)}; try the failed ones again: {again}")
-            code = FAILED
+        outcome, choice = _train(source, asked, store, settings, output)
+        data |= run_as_data(outcome, choice)
+        lines = _training_in_words(
+            outcome, data["reused"], command_line("refine", file, results, options), file, results
+        )
     output.result(data | _as_data(source.boundary, asked), lines + _in_words(source.boundary, asked, file, results))
-    if code:
-        raise typer.Exit(code)
+    if outcome:
+        exit_by(outcome)
+
+
+def _train(
+    source: "RefinementSource", asked: "Refinement", store: "Store", settings: "Settings", output: Output
+) -> "tuple[Outcome, Choice]":
+    """Train what `source` chooses, in packs and on workers that suit a sample of the trials that are left."""
+    from lrsym.sweep.driver import plan_and_choose, run
+    from lrsym.sweep.pilot.summary import in_words
+
+    choice = plan_and_choose(asked.sweep, store, settings, n_trials=source.left, on_message=message)
+    source.pack_size = choice.pack_size if settings.pack_size else min(choice.pack_size, source.largest_batch)
+    output.text(in_words(choice, device=settings.device))
+    return run(choice.plan, store, settings, source=source), choice
+
+
+def _training_in_words(outcome: "Outcome", reused: object, again: str, file: Path, results: str) -> list[str]:
+    """Return what was trained, and after a stop or a failure the command `again`, which goes on."""
+    from lrsym.sweep.execution.progress import duration, failures, retried
+
+    lines = [
+        f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}{failures(outcome.statuses)}, "
+        f"{reused} were there; rows in {results}"
+    ]
+    if outcome.interrupted:
+        lines.append(f"stopped before the end; finished packs are kept. Go on: {again}")
+    elif retried(outcome.statuses):
+        lines.append(f"see why: {command_line('status', file, results)}; try the failed ones again: {again}")
+    return lines
 
 
 def _check_scenes(asked: "Refinement") -> None:
@@ -154,6 +167,8 @@ def _line(row: dict[str, Any], asked: "Refinement") -> str:
     head = f"{where}: " if where else ""
     if row["at"] is None:
         side = "above" if row["rises"] else "below"
-        return f"{head}{side} everywhere" + (f", {row['undecided']} cells undecided" if row["undecided"] else "")
-    low, high = ("the end" if row[end] is None else f"{row[end]:.3g}" for end in ("low", "high"))
+        return f"{head}{side} everywhere" + (f", undecided cells: {row['undecided']}" if row["undecided"] else "")
+    first, *_, last = asked.grid.values[asked.grid.axes.index(asked.along)]
+    low = f"<{first:g}" if row["low"] is None else f"{row['low']:.3g}"
+    high = f">{last:g}" if row["high"] is None else f"{row['high']:.3g}"
     return f"{head}{'rises' if row['rises'] else 'falls'} at {row['at']:.3g} ({low} to {high})"

@@ -79,7 +79,7 @@ def sweep(
         return
     output.text(in_words(choice, device=settings.device))
     outcome = run(plan, store, settings)
-    data |= {"engine": settings.engine, **_as_data(outcome, choice, device=settings.device)}
+    data |= {"engine": settings.engine, **run_as_data(outcome, choice, device=settings.device)}
     output.result(data, _in_words(sweep.name, outcome, choice, settings, file, results, options))
     exit_by(outcome)
 
@@ -94,7 +94,8 @@ def exit_by(outcome: "Outcome") -> None:
         raise typer.Exit(FAILED)
 
 
-def _as_data(outcome: "Outcome", choice: "Choice", *, device: str) -> dict[str, object]:
+def run_as_data(outcome: "Outcome", choice: "Choice", *, device: str) -> dict[str, object]:
+    """Return what a run did, for programs."""
     from lrsym.sweep.pilot.summary import left_out_as_data
     from lrsym.sweep.planning.settings import worker_unit
 

@@ -213,5 +213,5 @@ def _text(shown: BoundaryMap, cells: pl.DataFrame, column: str) -> list[alt.Char
     """Return the text of each cell over a white copy of itself that is wider, so that it reads on any ground."""
     frame = cells.with_columns(x=pl.col("x_rank"), y=pl.col("y_rank"), text=pl.col(column).cast(pl.String))
     base = _place(shown, alt.Chart(theme.inline(frame))).encode(text="text:N")
-    halo = base.mark_text(fontSize=12, stroke="white", strokeWidth=3, strokeOpacity=0.7, strokeJoin="round")
+    halo = base.mark_text(fontSize=12, stroke="white", strokeWidth=3, strokeOpacity=0.9, strokeJoin="round")
     return [halo, base.mark_text(fontSize=12, color=theme.INK)]
