@@ -29,7 +29,7 @@ CURVES = Path(__file__).with_name("replay.parquet")
 BATCHES = {"2 axes": 8, "3 axes": 16, "labels_by_layouts": 8}
 """Trials of a batch; another one is always in training while a batch is chosen."""
 
-HORIZONS = {"2 axes": 198, "3 axes": 320, "labels_by_layouts": 198}
+HORIZONS = {"2 axes": 198, "3 axes": 256, "labels_by_layouts": 198}
 BUDGET_SHARE = {"2 axes": 4, "3 axes": 10}
 """One in so many trials of the full grid, after which it is asked whether an island is missed."""
 
@@ -98,7 +98,7 @@ def random_order(full: FullGrid, *, batch: int, horizon: int, seed: int) -> Iter
     """Yield readings of trials in random order."""
     cells = np.repeat(np.arange(len(full.ranks)), full.accuracies.shape[1])
     order = np.random.default_rng(seed).permutation(cells).tolist()
-    for n in range(2 * batch, horizon + 1, 2 * batch):
+    for n in range(4 * batch, horizon + 1, 2 * batch):
         yield n, _fit(full, order[:n]).mean >= to_logit(LEVEL)
 
 

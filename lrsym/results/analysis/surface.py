@@ -7,6 +7,7 @@ for Machine Learning (2006), chapters 2 and 5; Haldane (Annals of Human Genetics
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from lrsym.errors import UsageError
@@ -29,6 +30,9 @@ MAX_LENGTH = 0.5
 
 MIN_LENGTH = 0.5
 """Shortest length scale, in steps: with a shorter one a cell says nothing about its neighbours."""
+
+MAX_FITTED = 200
+"""Cells that length scales and amplitude are fitted to: of more, every second or third, so that it takes a moment."""
 
 _AMPLITUDE = (0.3, 30.0)
 """Bounds of the standard deviation of a surface [logit]: from nearly flat to twice the range of the logits."""
@@ -125,6 +129,10 @@ def _fit_process(positions: "np.ndarray", places: "np.ndarray", logits: "np.ndar
     kernel = ConstantKernel(4.0, (_AMPLITUDE[0] ** 2, _AMPLITUDE[1] ** 2)) * Matern(
         (longest * MIN_LENGTH) ** 0.5, [(MIN_LENGTH, length) for length in longest], nu=2.5
     )
+    some = slice(None, None, ceil(len(places) / MAX_FITTED))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a length scale at its bound is as meant
-        return GaussianProcessRegressor(kernel, alpha=variance).fit(positions[places], logits)
+        fitted = GaussianProcessRegressor(kernel, alpha=variance[some]).fit(positions[places[some]], logits[some])
+    if len(places) <= MAX_FITTED:
+        return fitted
+    return GaussianProcessRegressor(fitted.kernel_, alpha=variance, optimizer=None).fit(positions[places], logits)
