@@ -40,7 +40,7 @@ Budget = Annotated[
 Metric = Annotated[str, typer.Option(help="Accuracy whose boundary is looked for: <split>_<metric>.")]
 Level = Annotated[float, typer.Option(help="Accuracy at which the boundary runs.")]
 Interval = Annotated[
-    float, typer.Option(help="End sooner, once at most this share of the cells is undecided: 0.05 is one in 20.")
+    float | None, typer.Option(help="End sooner, once at most this share of the cells is undecided: 0.05 is one in 20.")
 ]
 
 
@@ -50,7 +50,7 @@ def refine(
     results: Results = RESULTS,
     metric: Metric = PHASE_METRIC,
     level: Level = PHASE_THRESHOLD,
-    interval: Interval = 0.0,
+    interval: Interval = None,
     workers: Workers = "auto",
     pack: Pack = "auto",
     device: Device = "auto",
@@ -66,7 +66,7 @@ def refine(
     from lrsym.sweep.spec.sweep_file import load
 
     options = {
-        "metric": metric, "level": level, "budget": budget, "interval": interval or None, "workers": workers,
+        "metric": metric, "level": level, "budget": budget, "interval": interval, "workers": workers,
         "pack": pack, "device": device, "engine": engine, "timeout": timeout, "no-pilot": no_pilot,
         "save-weights": save_weights,
     }  # fmt: skip

@@ -135,4 +135,5 @@ def _fit_process(positions: "np.ndarray", places: "np.ndarray", logits: "np.ndar
         fitted = GaussianProcessRegressor(kernel, alpha=variance[some]).fit(positions[places[some]], logits[some])
     if len(places) <= MAX_FITTED:
         return fitted
-    return GaussianProcessRegressor(fitted.kernel_, alpha=variance, optimizer=None).fit(positions[places], logits)
+    fixed = fitted.set_params(kernel=fitted.kernel_, alpha=variance, optimizer=None)
+    return fixed.fit(positions[places], logits)

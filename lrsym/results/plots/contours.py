@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -63,13 +63,15 @@ def level_lines(plane: Plane) -> list[Segment]:
 
 def level_strips(plane: Plane) -> list[Segment]:
     """Return upright strips, side by side, that cover where the 95 % interval holds the level."""
-    strips = []
-    inside = plane.within - abs(plane.away)
-    half = (plane.x[1] - plane.x[0]) / 2
+    strips, half = [], (plane.x[1] - plane.x[0]) / 2
     for j, x in enumerate(plane.x):
         left, right = max(x - half, plane.x[0]), min(x + half, plane.x[-1])
-        for low, high in _positive_runs(plane.y, inside[:, j]):
-            strips.append({"x": float(left), "x2": float(right), "y": low, "y2": high})
+        # Both ends of the interval are straight between points, so each has stretches on its side of the level.
+        upper = _positive_runs(plane.y, plane.within[:, j] + plane.away[:, j])
+        lower = _positive_runs(plane.y, plane.within[:, j] - plane.away[:, j])
+        for (a, b), (c, d) in product(upper, lower):
+            if max(a, c) < min(b, d):
+                strips.append({"x": float(left), "x2": float(right), "y": max(a, c), "y2": min(b, d)})
     return strips
 
 

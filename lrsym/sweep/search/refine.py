@@ -30,20 +30,20 @@ class Refinement:
     """Where column `metric` of a sweep crosses `level`, and how far to go for it.
 
     `budget` is the number of trials of the sweep that have rows in the end, those that were there before included;
-    `undecided` the share of cells that may stay undecided: with no more, no further trial is trained. Raises UsageError
-    for what cannot be asked of this sweep.
+    `undecided` the share of cells with which it ends sooner, once no more are undecided; None spends the budget. Raises
+    UsageError for what cannot be asked of this sweep.
     """
 
     sweep: Sweep
     metric: str
     level: float
     budget: int
-    undecided: float = 0.0
+    undecided: float | None = None
 
     def __post_init__(self) -> None:
         split_and_metric(self.metric)
         check_level(self.level)
-        if not 0 <= self.undecided < 1:
+        if self.undecided is not None and not 0 <= self.undecided < 1:
             raise UsageError(
                 f"--interval must be at least 0 and below 1, a share of the cells, got {self.undecided:g}; "
                 "leave it out to spend the whole budget"
@@ -146,7 +146,7 @@ class RefinementSource:
         return place // self._asked.sweep.replicates
 
     def _is_narrow(self) -> bool:
-        if self.boundary is None or self._coarse_left():
+        if self._asked.undecided is None or self.boundary is None or self._coarse_left():
             return False
         return self.boundary.sides().count("undecided") <= self._asked.undecided * len(self._asked.grid)
 
