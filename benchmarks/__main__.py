@@ -104,8 +104,8 @@ PARTS = {
     ),
     "cost": Part(cost.measure, {"repeats": 1}, {"repeats": 1, "steps": 4, "axes": {"workers": [2]}}),
 }
-ONLY_WHEN_NAMED = ("full_length_50", "full_length_256", "overhead_recipe", "search_time", "search_quality")
-"""From twenty minutes to an hour and a half each."""
+ONLY_WHEN_NAMED = ("full_length_50", "full_length_256", "overhead_recipe", "search_time", "search_quality", "refine")
+"""From ten minutes to an hour and a half each."""
 
 
 def main() -> None:
@@ -138,7 +138,7 @@ def take(names: Iterable[str], *, quick: bool) -> None:
         if name == "cost":
             picture.draw(path).save(pictures / "cost.png", format="png", scale_factor=2)
         if name == "refine":
-            replay_picture.draw(settings["path"]).save(pictures / "refine.png", format="png", scale_factor=2)
+            replay_picture.draw(settings["path"]).save(pictures / "refine.png", format="png", scale_factor=1)
 
 
 if __name__ == "__main__":

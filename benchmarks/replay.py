@@ -163,7 +163,7 @@ def summarise(rows: pl.DataFrame) -> list[Figure]:
             value, low, high = _bootstrapped(rows.filter(strategy=strategy), errors)
             reaches = f"{strategy}, to the error of the {target}"
             figures.append(Figure(name, reaches, value, "trials", low, high, len(errors)))
-            if strategy == "refine":
+            if strategy == "refine" and np.isfinite(value):
                 times = [size / trials for trials in (value, high, low)]
                 fewer = Figure(name, reaches, times[0], "times fewer trials", times[1], times[2], len(errors))
                 figures.append(fewer)
@@ -190,11 +190,11 @@ def _bootstrapped(rows: pl.DataFrame, errors: np.ndarray) -> tuple[float, float,
     """Return the trials after which the mean curve of a strategy is down to the mean of `errors`, and its interval."""
     curves = rows.pivot("trials", index="seed", values="error").drop("seed")
     trials, values = np.array([int(name) for name in curves.columns]), curves.to_numpy().astype(float)
-    order = np.argsort(trials)
-    trials, values = trials[order], values[:, order]
+    kept = [i for i in np.argsort(trials) if np.isfinite(values[:, i]).all()]
+    trials, values = trials[kept], values[:, kept]
 
     def reached(seeds: np.ndarray) -> float:
-        down = np.nanmean(values[seeds], axis=0) <= errors[seeds].mean() + 1e-9
+        down = values[seeds].mean(axis=0) <= errors[seeds].mean() + 1e-9
         return float(trials[down.argmax()]) if down.any() else np.inf
 
     everyone, rng = np.arange(len(values)), np.random.default_rng(0)

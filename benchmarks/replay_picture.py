@@ -40,7 +40,7 @@ def _panel(rows: pl.DataFrame) -> theme.Chart:
     x = alt.X("trials:Q", title="trials").scale(domain=[0, max(curves["trials"].to_list())], nice=False)
     y = alt.Y("error:Q", title="cells misread").axis(format="%", tickCount=4).scale(domain=[0, 0.3], clamp=True)
     colour = alt.Color("strategy:N", scale=alt.Scale(domain=[*COLOURS], range=[*COLOURS.values()]))
-    colour = colour.legend(orient="bottom", title=None)
+    colour = colour.legend(orient="bottom", title=None, symbolOpacity=1, symbolType="stroke", symbolStrokeWidth=3)
     base = alt.Chart(theme.inline(curves)).encode(x)
     band = base.transform_filter("datum.strategy == 'refine'").mark_area(opacity=0.18).encode(
         alt.Y("low:Q", title="cells misread"), y2="high:Q", color=colour

@@ -11,6 +11,8 @@ from lrsym.cli.options import (
     Engine,
     File,
     Json,
+    MaxCoreHours,
+    MaxGpuHours,
     NoPilot,
     Pack,
     Results,
@@ -58,6 +60,8 @@ def refine(
     timeout: Timeout = None,
     no_pilot: NoPilot = False,
     save_weights: SaveWeights = False,
+    max_core_hours: MaxCoreHours = None,
+    max_gpu_hours: MaxGpuHours = None,
     json: Json = False,
 ) -> None:
     """Train only those trials of a sweep that tell where an accuracy crosses a level; the same command goes on."""
@@ -68,11 +72,11 @@ def refine(
     options = {
         "metric": metric, "level": level, "budget": budget, "interval": interval, "workers": workers,
         "pack": pack, "device": device, "engine": engine, "timeout": timeout, "no-pilot": no_pilot,
-        "save-weights": save_weights,
+        "save-weights": save_weights, "max-core-hours": max_core_hours, "max-gpu-hours": max_gpu_hours,
     }  # fmt: skip
     settings = resolve(
         engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot,
-        save_weights=save_weights,
+        save_weights=save_weights, max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
     )  # fmt: skip
     asked, store, output = Refinement(load(file), metric, level, budget, interval), Store(results), Output(as_json=json)
     _check_scenes(asked)
@@ -81,10 +85,9 @@ def refine(
     lines, outcome = [f"{asked.sweep.name}: {source.n_trials} trials are there, no other is needed"], None
     if not source.exhausted:
         outcome, choice = _train(source, asked, store, settings, output)
-        data |= run_as_data(outcome, choice)
-        lines = _training_in_words(
-            outcome, data["reused"], command_line("refine", file, results, options), file, results
-        )
+        data |= run_as_data(outcome, choice, device=settings.device)
+        again = command_line("refine", file, results, options)
+        lines = _training_in_words(outcome, data["reused"], again, file, results, ended=source.exhausted)
     output.result(data | _as_data(source.boundary, asked), lines + _in_words(source.boundary, asked, file, results))
     if outcome:
         exit_by(outcome)
@@ -103,15 +106,17 @@ def _train(
     return run(choice.plan, store, settings, source=source), choice
 
 
-def _training_in_words(outcome: "Outcome", reused: object, again: str, file: Path, results: str) -> list[str]:
-    """Return what was trained, and after a stop or a failure the command `again`, which goes on."""
+def _training_in_words(
+    outcome: "Outcome", reused: object, again: str, file: Path, results: str, *, ended: bool
+) -> list[str]:
+    """Return what was trained, and where it has not `ended` or trials failed the command `again`, which goes on."""
     from lrsym.sweep.execution.progress import duration, failures, retried
 
     lines = [
         f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}{failures(outcome.statuses)}, "
         f"{reused} were there; rows in {results}"
     ]
-    if outcome.interrupted:
+    if outcome.interrupted or not ended:
         lines.append(f"stopped before the end; finished packs are kept. Go on: {again}")
     elif retried(outcome.statuses):
         lines.append(f"see why: {command_line('status', file, results)}; try the failed ones again: {again}")

@@ -110,7 +110,7 @@ class PackList(Sequence[Pack]):
         kept = {*places} if n >= len(places) else {places[i * len(places) // n] for i in range(n)}
         chosen = [[place for place in group.places if place in kept] for group in self.groups]
         groups = [ShapeGroup(self.trials[members[0]], members) for members in chosen if members]
-        return PackList(self.trials, groups, size=self.size, started=self.started)
+        return PackList(self.trials, groups, size=self.size, started=self.started, stop=self.stop)
 
 
 def make_packs(trials: Sequence[Trial], *, size: int) -> PackList:

@@ -15,6 +15,7 @@ from lrsym.results.analysis.surface import fit_surface, to_logit
 from lrsym.results.store.store import Store
 from lrsym.results.store.trial_row import axis_values
 from lrsym.sweep.execution.checkpoint import list_checkpoints
+from lrsym.sweep.execution.stopping import GRID_RULES
 from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.search.next_cells import coarse_start, next_cells
 from lrsym.sweep.spec.sweep import Sweep
@@ -80,6 +81,7 @@ class RefinementSource:
 
     def __init__(self, refinement: Refinement, store: Store) -> None:
         self._asked, self._store = refinement, store
+        self._stop = GRID_RULES[refinement.sweep.stop] if refinement.sweep.stop else None
         self.pack_size = 1
         """To be set before the first pack is asked for."""
         self._ids = refinement.sweep.trial_ids()
@@ -91,7 +93,7 @@ class RefinementSource:
         self._ready: deque[Pack] = deque()
         self._boundary: Boundary | None = None
         self._n_fitted = 0
-        statuses = store.statuses()
+        statuses = store.statuses(stop_rule=refinement.sweep.stop)
         self._tried += [place for place, name in enumerate(self._ids) if statuses.get(name) in FINAL_STATUSES]
         self._ended = len(self._tried)
         self._read(self._ids)
@@ -159,7 +161,7 @@ class RefinementSource:
             taken.add(place)
             groups.setdefault(sweep.shape_numbers()[cell], []).append(place)
         for places in groups.values():
-            self._give(Pack(tuple(sweep.trials[place] for place in places)))
+            self._give(Pack(tuple(sweep.trials[place] for place in places), stop=self._stop))
 
     def _coarse_left(self) -> list[int]:
         """Return the cells of the coarse start that are not tried yet, or not often enough, in its order."""
@@ -181,11 +183,15 @@ class RefinementSource:
 
     def _take_up_checkpoints(self) -> None:
         """Give packs that were killed first, as they are, to go on from where they were."""
-        for trial_ids, completed in list_checkpoints(self._store.root):
+        for trial_ids, completed in list_checkpoints(self._store.root, stop_rule=self._asked.sweep.stop):
             places = [self._places.get(trial_id) for trial_id in trial_ids]
             if None not in places and {*self._tried}.isdisjoint(places) and len(places) <= self.left:
                 self._give(
-                    Pack(tuple(self._asked.sweep.trials[place] for place in places if place is not None), completed)
+                    Pack(
+                        tuple(self._asked.sweep.trials[place] for place in places if place is not None),
+                        completed,
+                        self._stop,
+                    )
                 )
 
     def _give(self, pack: Pack) -> None:
