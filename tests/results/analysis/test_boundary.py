@@ -75,6 +75,13 @@ def test_an_expected_replicate_narrows_as_a_trained_one_does():
     assert expected.sd[0] <= known.sd[0]
 
 
+def test_far_along_an_axis_nothing_is_taken_for_known_because_it_did_not_vary_nearby():
+    ranks = np.stack(np.meshgrid(np.arange(11), np.arange(7), indexing="ij"), -1).reshape(-1, 2).astype(float)
+    near = np.flatnonzero(ranks[:, 1] <= 2)
+    surface = fit_surface(ranks, near.tolist(), to_accuracy(ranks[near, 0] / 2 - 3).tolist())
+    assert surface.sd[(ranks == [5, 6]).all(axis=1)] > 4 * surface.sd[(ranks == [5, 1]).all(axis=1)]
+
+
 def test_an_island_of_three_by_three_is_no_noise():
     ranks = np.stack(np.meshgrid(np.arange(11), np.arange(7), indexing="ij"), -1).reshape(-1, 2).astype(float)
     island = (abs(ranks - [5, 3]) <= 1).all(axis=1)
@@ -103,6 +110,12 @@ def test_the_interval_of_a_crossing_ends_where_the_bounds_of_the_surface_cross()
     # With half a width of 1 the upper bound crosses between -1 and 1.5, the lower one between -0.5 and 2.
     (row,) = found.select("at", "low", "high").rows()
     assert row == pytest.approx((18.0, 14.0, 22.0))
+
+
+def test_a_falling_line_has_the_mirrored_interval():
+    found = boundary_of(grid_of(d_model=[0, 10, 20, 30, 40]), [5, 3, 0.5, -2, -4], 1 / 1.96).crossings(along="d_model")
+    (row,) = found.select("at", "low", "high").rows()
+    assert row == pytest.approx((22.0, 18.0, 26.0))
 
 
 def test_an_interval_that_leaves_the_grid_has_no_end():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.surface import fit_surface, to_accuracy
+from lrsym.results.analysis.surface import Surface, fit_surface, to_accuracy
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from lrsym.results.store.trial_row import axis_values
@@ -88,11 +88,22 @@ def test_the_next_cell_is_the_one_whose_interval_reaches_furthest_over_the_level
     assert next_cells(ranks, tried, surface, level=0.0, n=1, replicates=3) == [int(reach.argmax())]
 
 
+def peaked(n, *, at):
+    """A surface of `n` cells that are known equally well and apart from each other, at the level in one of them."""
+    mean = np.where(np.arange(n) == at, 0.0, 9.0)
+    return Surface(mean, np.eye(n), 1.0, lambda positions: (mean, mean))
+
+
 def test_every_third_cell_is_the_farthest_from_all_tried():
-    ranks = np.arange(30.0)[:, None]
-    tried = [0, 1, 2, 3, 4, 5, 6, 7]
-    surface = fit_surface(ranks, tried, [0.1, 0.2, 0.4, 0.5, 0.6, 0.8, 0.9, 0.9])
-    assert next_cells(ranks, tried, surface, level=0.0, n=1, replicates=3) == [29]
+    ranks, tried = np.arange(30.0)[:, None], [0, 1, 2, 3, 4, 5]
+    chosen = next_cells(ranks, tried, peaked(30, at=3), level=0.0, n=6, replicates=9)
+    assert chosen == [3, 3, 29, 3, 3, 17]
+
+
+def test_a_batch_counts_its_own_cells_as_known():
+    ranks, mean = np.arange(5.0)[:, None], np.array([9.0, 9.0, 0.0, 0.1, 9.0])
+    surface = Surface(mean, np.eye(5), 1.0, lambda positions: (mean, mean))
+    assert next_cells(ranks, [0, 2, 4], surface, level=0.0, n=2, replicates=9) == [2, 3]
 
 
 def test_no_cell_gets_more_than_its_replicates_and_none_is_left_out_for_want_of_choice():
