@@ -161,7 +161,7 @@ class RefinementSource:
             taken.add(place)
             groups.setdefault(sweep.shape_numbers()[cell], []).append(place)
         for places in groups.values():
-            self._give(Pack(tuple(sweep.trials[place] for place in places), stop=self._stop))
+            self._give(places)
 
     def _coarse_left(self) -> list[int]:
         """Return the cells of the coarse start that are not tried yet, or not often enough, in its order."""
@@ -184,19 +184,15 @@ class RefinementSource:
     def _take_up_checkpoints(self) -> None:
         """Give packs that were killed first, as they are, to go on from where they were."""
         for trial_ids, completed in list_checkpoints(self._store.root, stop_rule=self._asked.sweep.stop):
-            places = [self._places.get(trial_id) for trial_id in trial_ids]
-            if None not in places and {*self._tried}.isdisjoint(places) and len(places) <= self.left:
-                self._give(
-                    Pack(
-                        tuple(self._asked.sweep.trials[place] for place in places if place is not None),
-                        completed,
-                        self._stop,
-                    )
-                )
+            places = [self._places[trial_id] for trial_id in trial_ids if trial_id in self._places]
+            new = len(places) == len(trial_ids) and {*self._tried}.isdisjoint(places)
+            if new and len(places) <= self.left:
+                self._give(places, completed=completed)
 
-    def _give(self, pack: Pack) -> None:
-        self._tried += [self._places[trial_id] for trial_id in pack.trial_ids]
-        self._ready.append(pack)
+    def _give(self, places: list[int], *, completed: float = 0.0) -> None:
+        self._tried += places
+        trials = tuple(self._asked.sweep.trials[place] for place in places)
+        self._ready.append(Pack(trials, completed, self._stop))
 
     def _check_values(self) -> None:
         if not self.values and self._ended >= len(self._asked.coarse):

@@ -25,6 +25,7 @@ def trained(cells, logits, *, skip=()):
     began = datetime(2026, 1, 1, tzinfo=UTC)
     frame = cells.with_columns(
         trial_id=pl.Series([f"{i:02}" for i in range(len(cells))]), status=pl.lit("done"),
+        stop_rule=pl.lit(None, dtype=pl.String),
         unseen_order=pl.Series(to_accuracy(np.array(logits, dtype=float))),
         finished_at=pl.Series([began + timedelta(minutes=i) for i in range(len(cells))]),
     )  # fmt: skip
