@@ -4,7 +4,8 @@ The error is the share of cells on the wrong side of 0.9. Of made-up surfaces, 3
 expected accuracy; of the committed phase diagram (5) it is the boundary by all rows, and cells that these leave
 undecided are left out. Every strategy is read through the same Gaussian process, but `adaptive`, which interpolates. A
 number of trials is where the mean error over n seeds is down to that of the full grid; lowest to highest is its 95 %
-bootstrap interval over seeds, inf is never in the trials replayed. `benchmarks/replay_picture.py` draws the curves.
+bootstrap interval over seeds, inf is never in the trials replayed. Of an error they are median and range.
+`benchmarks/replay_picture.py` draws the curves.
 """
 
 from collections.abc import Callable, Iterator, Sequence

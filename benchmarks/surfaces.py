@@ -17,7 +17,7 @@ LEVEL = 0.9
 SHAPES = {"2 axes": (11, 6), "3 axes": (10, 8, 6)}
 KINDS = ("plain", "ridge", "island")
 NOISES = (0.5, 1.2)
-"""Standard deviation of replicates [logit]: those of the recipe lie between."""
+"""Standard deviation of replicates [logit]: 0.64 in the committed phase diagram lies between."""
 
 REPLICATES = 3
 

@@ -22,8 +22,8 @@ OUTCOMES = 50
 """Outcomes that an accuracy counts as in its logit: accuracies 0 and 1 are then -4.6 and 4.6, and not infinite."""
 
 PRIOR_NOISE, PRIOR_WEIGHT = 0.6, 4.0
-"""Standard deviation [logit] of replicates before any cell has two, about that of the recipe's 20 seeds, and the
-number of further replicates that this guess weighs as much as."""
+"""Standard deviation [logit] of replicates before any cell has two, near the 0.64 of the committed phase diagram, and
+the number of further replicates that this guess weighs as much as."""
 
 MAX_LENGTH = 0.5
 """Longest length scale, as share of an axis: with longer ones a small island passes for noise."""

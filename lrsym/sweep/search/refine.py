@@ -15,15 +15,15 @@ from lrsym.results.analysis.surface import fit_surface, to_logit
 from lrsym.results.store.store import Store
 from lrsym.results.store.trial_row import axis_values
 from lrsym.sweep.execution.checkpoint import list_checkpoints
-from lrsym.sweep.execution.stopping import GRID_RULES
+from lrsym.sweep.execution.grid_stop_rules import GRID_RULES
 from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.search.next_cells import coarse_start, next_cells
 from lrsym.sweep.spec.sweep import Sweep
 from lrsym.vocabulary import FINAL_STATUSES
 
 MIN_BATCH, MIN_CHOICES = 8, 10
-"""Batches of 8 are measured to lose nothing against smaller ones (docs/benchmarks.md); larger ones are those of a
-budget that still makes 10 of them."""
+"""Batches of 8 are those of the replay on two axes (docs/refine.md); larger ones are those of a budget that still makes
+10 of them."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class RefinementSource:
 
     def __init__(self, refinement: Refinement, store: Store) -> None:
         self._asked, self._store = refinement, store
-        self._stop = GRID_RULES[refinement.sweep.stop] if refinement.sweep.stop else None
+        self._stop = GRID_RULES.get(refinement.sweep.stop or "")
         self.pack_size = 1
         """To be set before the first pack is asked for."""
         self._ids = refinement.sweep.trial_ids()

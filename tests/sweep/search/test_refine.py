@@ -185,6 +185,12 @@ def test_packs_hold_one_shape_whatever_was_chosen_together(tmp_path):
     assert {len({trial.static_shape for trial in source.next().trials}) for _ in range(8)} == {1}
 
 
+def test_packs_have_the_stop_rule_of_the_file(tmp_path):
+    text = FILE.replace("replicates = 3", 'replicates = 3\nstop = "decided"')
+    pack = source_of(parse(text, source="stops.toml"), Store(str(tmp_path))).next()
+    assert pack.stop.name == "decided"
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
