@@ -112,6 +112,16 @@ SUGGESTION_STATES = {
 }
 """How a suggestion stands."""
 
+SUGGESTION_OUTCOMES = {
+    "trained": "chosen, and all its replicates trained to the end",
+    "running": SUGGESTION_STATES["running"],
+    "failed": SUGGESTION_STATES["failed"],
+    "stopped": "a rule stopped replicates early: what was told is their last mean, and no final value",
+    "repeated": ORIGINS["repeated"],
+    "reused": ORIGINS["reused"],
+}
+"""What became of a suggestion, in pictures and lists."""
+
 PHASES = {
     "confusion": "train below the threshold",
     "memorisation": "train reaches it, held-out layouts of seen pairs do not",
