@@ -1,6 +1,5 @@
 """What a search seeks, as a number of a cell: SQL over the rows of its replicates."""
 
-import re
 from collections.abc import Sequence
 
 import polars as pl
@@ -43,9 +42,7 @@ def check_objectives(search: Search) -> None:
 
 def _sql(objective: Objective) -> str:
     sql = objective.sql.strip()
-    if re.fullmatch(r"\w+", sql):
-        return f"case when count({sql}) = count(*) then avg({sql}) end"
-    return sql
+    return f"case when count({sql}) = count(*) then avg({sql}) end" if objective.is_column else sql
 
 
 def _value(sql: str, rows: pl.DataFrame) -> float | None:
@@ -57,7 +54,7 @@ def _shown(objective: Objective) -> str:
 
 
 def _reason(objective: Objective, error: UsageError) -> str:
-    if re.fullmatch(r"\w+", objective.sql.strip()):
+    if objective.is_column:
         columns = [column.name for column in TABLES["trials"].columns]
         near = suggest(objective.sql.strip(), columns) or "`lrsym columns` lists them"
         return f"the table trials has no such column of numbers; {near}"
