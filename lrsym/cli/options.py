@@ -99,6 +99,13 @@ def check_budget(budget: str | None, found: "Sweep | Search") -> int | None:
     return int(budget)
 
 
+def parse_count(option: str, value: str, *, of: str) -> int:
+    """Return the number after `option`; raises UsageError unless it is a whole one from 1 on."""
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", value, flags=re.ASCII):
+        raise UsageError(f"{option} must be a number of {of} from 1 on, got {value}; write for example {option} 5")
+    return int(value)
+
+
 def resolve(
     *,
     engine: str,
