@@ -149,5 +149,6 @@ INTERVALS = {
 }
 """How the 95 % interval of an estimate over replicates is taken."""
 
-PICTURES = {"phase": "trials", "curves": "curves", "ablation": "ablations", "profile": "terms"}
-"""Kinds of pictures of a sweep, as the verbs of `lrsym plot`, each with the table that it is drawn from."""
+PICTURES = {"phase": "trials", "curves": "curves", "ablation": "ablations", "profile": "terms", "search": "suggestions"}
+"""Kinds of pictures, as the verbs of `lrsym plot`, each with the table that it is drawn from; `search` is of searches
+alone."""

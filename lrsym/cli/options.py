@@ -85,6 +85,17 @@ def load_sweep(file: Path, results: str) -> "Sweep":
     return found
 
 
+def load_search(file: Path) -> "Search":
+    """Return the search in `file`. Raises UsageError where it is a grid."""
+    from lrsym.sweep.spec.search import Search
+    from lrsym.sweep.spec.sweep_file import load_any
+
+    found = load_any(file)
+    if not isinstance(found, Search):
+        raise UsageError(f"this picture is of searches, {file} has no [search]; draw phase, or name another file")
+    return found
+
+
 def check_budget(budget: str | None, found: "Sweep | Search") -> int | None:
     """Return the budget of a search from the command line; raises UsageError where it is none or `found` a grid."""
     from lrsym.sweep.spec.search import Search
