@@ -143,6 +143,16 @@ SUGGESTION_STATES = {
 }
 """How a suggestion stands."""
 
+SUGGESTION_OUTCOMES = {
+    "trained": "chosen, and all its replicates trained to the end",
+    "running": SUGGESTION_STATES["running"],
+    "failed": SUGGESTION_STATES["failed"],
+    "stopped": "a rule stopped replicates early: what was told is their last mean, and no final value",
+    "repeated": ORIGINS["repeated"],
+    "reused": ORIGINS["reused"],
+}
+"""What became of a suggestion, in pictures and lists."""
+
 PHASES = {
     "confusion": "train below the threshold",
     "memorisation": "train reaches it, held-out layouts of seen pairs do not",
@@ -170,5 +180,6 @@ INTERVALS = {
 }
 """How the 95 % interval of an estimate over replicates is taken."""
 
-PICTURES = {"phase": "trials", "curves": "curves", "ablation": "ablations", "profile": "terms"}
-"""Kinds of pictures of a sweep, as the verbs of `lrsym plot`, each with the table that it is drawn from."""
+PICTURES = {"phase": "trials", "curves": "curves", "ablation": "ablations", "profile": "terms", "search": "suggestions"}
+"""Kinds of pictures, as the verbs of `lrsym plot`, each with the table that it is drawn from; `search` is of searches
+alone."""

@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from lrsym.cli.best import best
 from lrsym.cli.claims import claims
 from lrsym.cli.errors import as_sentence
 from lrsym.cli.explain import explain
@@ -24,7 +25,7 @@ app = typer.Typer(
     help="Sweeps of CLIP-style models that learn 'left of': plan, train, read, draw.",
 )
 app.add_typer(plot_app, name="plot")
-for verb in (plan, sweep, refine, status, query, claims, explain, compact, axes, columns):
+for verb in (plan, sweep, refine, status, best, query, claims, explain, compact, axes, columns):
     app.command()(verb)
 
 

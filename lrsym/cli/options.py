@@ -85,6 +85,17 @@ def load_sweep(file: Path, results: str) -> "Sweep":
     return found
 
 
+def load_search(file: Path) -> "Search":
+    """Return the search in `file`. Raises UsageError where it is a grid."""
+    from lrsym.sweep.spec.search import Search
+    from lrsym.sweep.spec.sweep_file import load_any
+
+    found = load_any(file)
+    if not isinstance(found, Search):
+        raise UsageError(f"this picture is of searches, {file} has no [search]; draw phase, or name another file")
+    return found
+
+
 def check_budget(budget: str | None, found: "Sweep | Search") -> int | None:
     """Return the budget of a search from the command line; raises UsageError where it is none or `found` a grid."""
     from lrsym.sweep.spec.search import Search
@@ -100,6 +111,13 @@ def check_budget(budget: str | None, found: "Sweep | Search") -> int | None:
         raise UsageError(f"--budget must be a number of cells from 1 to {MAX_BUDGET:,}, got {show(budget)}; {remedy}")
     found.check_size(int(budget))
     return int(budget)
+
+
+def parse_count(option: str, value: str, *, of: str) -> int:
+    """Return the number after `option`; raises UsageError unless it is a whole one from 1 on."""
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", value, flags=re.ASCII):
+        raise UsageError(f"{option} must be a number of {of} from 1 on, got {value}; write for example {option} 5")
+    return int(value)
 
 
 def resolve(

@@ -41,7 +41,7 @@ class Output:
         elif csv:
             typer.echo(_as_csv(frame), nl=False)
         else:
-            typer.echo(_as_text(frame))
+            typer.echo(as_text(frame))
 
 
 def message(text: str) -> None:
@@ -83,7 +83,8 @@ def _as_csv(frame: "pl.DataFrame") -> str:
     return frame.write_csv()
 
 
-def _as_text(frame: "pl.DataFrame") -> str:
+def as_text(frame: "pl.DataFrame") -> str:
+    """Return every row of `frame`, drawn as wide as the terminal."""
     import polars as pl
 
     with pl.Config(

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrsym.cli.options import RESULTS, File, Json, Results, load_sweep
+from lrsym.cli.options import RESULTS, File, Json, Results, load_search, load_sweep
 from lrsym.cli.output import Output, output_path
 from lrsym.errors import UsageError
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
 if TYPE_CHECKING:
     from lrsym.results.plots.theme import Chart
-    from lrsym.sweep.spec.sweep_file import Sweep
 
 plot_app = typer.Typer(no_args_is_help=True, help="Draw what is in the store: HTML, PNG and Vega-Lite JSON.")
 
@@ -95,6 +94,18 @@ def plot_profile(
     _draw("profile", file, results, where, {}, name="profile", out=out, as_json=json)
 
 
+@plot_app.command("search")
+def plot_search(file: File, results: Results = RESULTS, out: Out = None, json: Json = False) -> None:
+    """How a search went, which axes decide, and the objective along each; with several objectives the Pareto front."""
+    from lrsym.results.plots import search as picture
+    from lrsym.results.store.store import Store
+    from lrsym.sweep.search.importance import search_frames
+
+    search = load_search(file)
+    chart = picture.plot_search(search_frames(search, Store(results)), name=search.name)
+    _save(chart, search.name, results, name="search", out=out, as_json=json)
+
+
 def _draw(
     kind: str,
     file: Path,
@@ -111,7 +122,7 @@ def _draw(
 
     sweep = load_sweep(file, results)
     chart = draw(kind, sweep, results, where=where, **options)
-    _save(chart, sweep, results, where, name=name, out=out, as_json=as_json)
+    _save(chart, sweep.name, results, where, name=name, out=out, as_json=as_json)
 
 
 def _draw_boundary(
@@ -124,16 +135,16 @@ def _draw_boundary(
     check_level(options["level"])
     sweep, name = load_sweep(file, results), f"phase-{options['metric']}-refined"
     chart = draw_boundary(sweep, results, cells=cell_table(sweep), where=where, **options)
-    _save(chart, sweep, results, where, name=name, out=out, as_json=as_json)
+    _save(chart, sweep.name, results, where, name=name, out=out, as_json=as_json)
 
 
 def _save(
-    chart: "Chart", sweep: "Sweep", results: str, where: str | None, *, name: str, out: Path | None, as_json: bool
+    chart: "Chart", sweep: str, results: str, where: str | None = None, *, name: str, out: Path | None, as_json: bool
 ) -> None:
     from lrsym.results.plots.save import picture_name, save
 
     if out is not None:
         out = out.with_name(re.sub(r"\.(html|png|vl\.json)$", "", out.name))
-    stem = output_path(out, picture_name(sweep.name, name, where=where), folder="plots", results=results, suffix="")
+    stem = output_path(out, picture_name(sweep, name, where=where), folder="plots", results=results, suffix="")
     paths = [str(path) for path in save(chart, stem)]
-    Output(as_json=as_json).result({"sweep": sweep.name, "pictures": paths}, paths)
+    Output(as_json=as_json).result({"sweep": sweep, "pictures": paths}, paths)

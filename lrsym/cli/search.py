@@ -1,4 +1,4 @@
-"""What the verbs `plan` and `sweep` say of a search."""
+"""What the verbs `plan`, `sweep` and `status` say of a search."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lrsym.sweep.driver import Outcome
     from lrsym.sweep.planning.settings import Settings
     from lrsym.sweep.search.run import SearchPlan
+    from lrsym.sweep.search.search_status import SearchStatus
     from lrsym.sweep.spec.search import Search
 
 
@@ -115,4 +116,28 @@ def _outcome_in_words(
         lines.append(f"{left} cells left out by {spent}. Go on: {again}" if spent else "the space has no other cells")
     if done["complete"]:
         lines.append(f"the best: {command_line('best', file, results)}")
+    return lines
+
+
+def search_status_as_data(report: "SearchStatus") -> dict[str, object]:
+    """Return how far a search is, for programs."""
+    return {
+        "begun": report.begun, "budget": report.budget, "cells": report.cells, "repeated": report.repeated,
+        "reused": report.reused, "best": report.best,
+    }  # fmt: skip
+
+
+def search_status_in_words(search: "Search", report: "SearchStatus", results: str) -> list[str]:
+    """Return how far a search is, for a reader."""
+    if not report.begun:
+        return [f"{search.name}: not begun in {results}: {report.budget} cells x {search.replicates} replicates"]
+    asked = sum(report.cells.values())
+    states = ", ".join(f"{n} {state}" for state, n in report.cells.items())
+    lines = [f"{search.name}: {asked} of {report.budget} cells asked for: {states}"]
+    if report.repeated + report.reused:
+        lines.append(f"  {report.repeated} repeated, answered from rows; {report.reused} reused of other sweeps")
+    if report.best is not None:
+        values = zip(search.objectives, report.best, strict=True)
+        where = "" if len(search.objectives) == 1 else ", one of the Pareto front"
+        lines.append(f"  best so far: {', '.join(f'{o.words}: {value:.4g}' for o, value in values)}{where}")
     return lines

@@ -1,27 +1,45 @@
-"""The verb `lrsym status`: how far a sweep is."""
+"""The verb `lrsym status`: how far a sweep or a search is."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lrsym.cli.options import RESULTS, File, Json, Results, load_sweep
+from lrsym.cli.options import RESULTS, File, Json, Results
 from lrsym.cli.output import Output
+from lrsym.cli.search import search_status_as_data, search_status_in_words
 
 if TYPE_CHECKING:
     from lrsym.sweep.execution.sweep_status import SweepStatus
 
 
 def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
-    """Show how far a sweep is: its trials by status, the hours that they took, and what went wrong."""
+    """Show how far a sweep is: its trials by status, the hours that they took, what went wrong; of a search its best
+    too."""
+    from lrsym.results.store.store import Store
     from lrsym.sweep.execution.sweep_status import sweep_status
+    from lrsym.sweep.spec.search import Search
+    from lrsym.sweep.spec.sweep_file import load_any
 
-    sweep = load_sweep(file, results)
-    report = sweep_status(sweep, results)
-    data = {
-        "sweep": sweep.name, "trials": report.trials, "statuses": report.statuses, "missing": report.missing,
-        "checkpointed": report.checkpointed, "stopped": report.stopped, "core_hours": report.core_hours,
-        "gpu_hours": report.gpu_hours,
+    found, data, lines = load_any(file), dict[str, Any](), list[str]()
+    if isinstance(found, Search):
+        from lrsym.sweep.search.search_status import search_status
+
+        search = search_status(found, Store(results))
+        report, data = search.trials, search_status_as_data(search)
+        lines = search_status_in_words(found, search, results)
+    else:
+        report = sweep_status(found, results)
+    if report is not None:
+        data |= _as_data(report)
+        lines += _in_words(found.name, report, results)
+    Output(as_json=json).result({"sweep": found.name, **data}, lines)
+
+
+def _as_data(report: "SweepStatus") -> dict[str, Any]:
+    return {
+        "trials": report.trials, "statuses": report.statuses, "missing": report.missing,
+        "checkpointed": report.checkpointed, "stopped": report.stopped,
+        "core_hours": report.core_hours, "gpu_hours": report.gpu_hours,
         "messages": [{"status": m.status, "message": m.message, "n_trials": m.n_trials} for m in report.messages],
     }  # fmt: skip
-    Output(as_json=json).result(data, _in_words(sweep.name, report, results))
 
 
 def _in_words(name: str, report: "SweepStatus", results: str) -> list[str]:

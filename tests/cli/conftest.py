@@ -2,8 +2,12 @@
 
 import pytest
 
+from lrsym.results.store.store import Store
+from lrsym.sweep.spec.sweep_file import load_any
+from tests.cli.test_search import write_search
 from tests.running import lrsym
 from tests.small_trials import write_sweep
+from tests.sweep.search.made_up_search import run
 
 
 @pytest.fixture(scope="package")
@@ -13,3 +17,12 @@ def trained(tmp_path_factory):
     path = write_sweep(folder, steps=12)
     lrsym("sweep", path, "--results", folder / "results", "--workers", 1, "--pack", 4)
     return path, folder / "results"
+
+
+@pytest.fixture(scope="package")
+def searched(tmp_path_factory):
+    """A search of 5 cells with made-up accuracies, and its results."""
+    folder = tmp_path_factory.mktemp("searched")
+    path = write_search(folder, budget=5)
+    run(load_any(path), Store(folder / "r"))
+    return path, folder / "r"

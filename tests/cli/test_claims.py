@@ -11,6 +11,7 @@ import pytest
 from lrsym.claims.file import load
 from lrsym.sweep import driver
 from lrsym.sweep.driver import Outcome
+from tests.cli.test_search import write_search
 from tests.running import lrsym
 from tests.small_trials import write_sweep
 
@@ -248,3 +249,19 @@ def test_results_that_cannot_be_written_to_take_no_page(tmp_path):
     (tmp_path / "r" / "claims").write_text("a file where a folder must be")
     assert "cannot be written" in lrsym("claims", path, "--results", tmp_path / "r", code=2)
     assert "undecided" in lrsym("claims", path, "--results", tmp_path / "r", "--no-page")
+
+
+def test_claims_about_a_search_are_refused_at_their_line(tmp_path):
+    path = claims_file(tmp_path)
+    write_search(tmp_path / "sweeps", budget=3)
+    path.write_text(path.read_text().replace("small.toml", "rates.toml"))
+    text = lrsym("claims", path, "--results", tmp_path / "r", code=2)
+    assert f"{path}:8: claim C1" in text
+    assert "this file is a search" in text
+    assert "name a file with [grid]" in text
+
+
+def test_a_claim_has_no_picture_of_a_search(tmp_path):
+    path = claims_file(tmp_path, body='[claim.picture]\nkind = "search"')
+    text = lrsym("claims", path, "--results", tmp_path / "r", code=2)
+    assert "claim C1: kind must be a picture of a grid, phase, curves, ablation, profile, got search" in text

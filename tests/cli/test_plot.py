@@ -6,8 +6,11 @@ from pathlib import Path
 import altair as alt
 import pytest
 
+from lrsym.cli.options import load_sweep
 from lrsym.results.plots import save
+from lrsym.results.plots.draw import draw
 from lrsym.sweep.spec.sweep_file import load
+from tests.charts import subtitle
 from tests.fitted import train
 from tests.running import lrsym
 from tests.small_trials import write_sweep
@@ -98,3 +101,20 @@ def test_drawing_before_training_says_how_to_train(tmp_path):
     path = write_sweep(tmp_path, steps=5)
     text = lrsym("plot", "phase", path, "--results", tmp_path / "r", code=2)
     assert f"train first: lrsym sweep {path}" in text
+
+
+def test_the_picture_of_a_search_is_saved_as_the_others_are(searched):
+    report = json.loads(lrsym("plot", "search", searched[0], "--results", searched[1], "--json"))
+    stem = searched[1] / "plots/rates-search"
+    assert report["pictures"] == [f"{stem}{ending}" for ending in (".html", ".png", ".vl.json")]
+
+
+def test_pictures_of_sweeps_are_drawn_of_the_cells_that_a_search_has_chosen(searched):
+    sweep = load_sweep(searched[0], str(searched[1]))
+    chart = draw("phase", sweep, str(searched[1]), x="layouts_per_pair", y="learning_rate")
+    assert "10 trials, 2 seeds in each cell." in subtitle(chart)
+
+
+def test_a_grid_has_no_picture_of_a_search(trained):
+    text = lrsym("plot", "search", trained[0], "--results", trained[1], code=2)
+    assert f"this picture is of searches, {trained[0]} has no [search]" in text

@@ -45,3 +45,10 @@ def test_status_tells_the_core_hours_of_what_was_trained(trained):
 def test_status_says_that_a_folder_is_not_there_yet(tmp_path):
     text = lrsym("status", write_sweep(tmp_path, steps=5), "--results", tmp_path / "r")
     assert f"missing in {tmp_path / 'r'}, which is not there yet" in text
+
+
+def test_status_of_a_search_tells_its_cells_and_the_best(searched):
+    text = lrsym("status", searched[0], "--results", searched[1])
+    assert "rates: 5 of 5 cells asked for: 0 running, 5 complete, 0 failed" in text
+    assert "best so far: maximise unseen_order: " in text
+    assert "rates: 10 trials: 10 done, 0 missing" in text

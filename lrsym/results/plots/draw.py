@@ -20,8 +20,10 @@ from lrsym.results.store.store import load
 from lrsym.vocabulary import METRICS, PICTURES, by_name
 
 _DRAW: Mapping[str, Callable[..., theme.Chart]] = by_name(
-    PICTURES, {"phase": plot_phase, "curves": plot_curves, "ablation": plot_ablation, "profile": plot_profile}
+    [kind for kind in PICTURES if kind != "search"],
+    {"phase": plot_phase, "curves": plot_curves, "ablation": plot_ablation, "profile": plot_profile},
 )
+"""Kinds that are drawn of the trials of a sweep; that of a search is drawn of its suggestions (`search.py`)."""
 
 
 class Sweep(Protocol):
@@ -54,8 +56,8 @@ class NothingToDrawError(UsageError):
 def draw(kind: str, sweep: Sweep, root: str, *, where: str | None = None, **options: Any) -> theme.Chart:
     """Return the picture of the trials of `sweep` in the store at `root` that meet the SQL condition `where`.
 
-    `kind` is one of PICTURES; `options` are those of its function, such as `metric` of `plot_phase`. Raises
-    NothingToDrawError where the store has no rows for it, UsageError where they do not fit into one picture.
+    `kind` is one of PICTURES, but not search; `options` are those of its function, such as `metric` of `plot_phase`.
+    Raises NothingToDrawError where the store has no rows for it, UsageError where they do not fit into one picture.
     """
     table = PICTURES[kind]
     rows = read_rows(root, table, trial_ids=sweep.trial_ids(), where=where)
@@ -94,6 +96,8 @@ def _with_notes(chart: theme.Chart, notes: list[str]) -> theme.Chart:
 
 def check_picture(kind: str, *, where: str | None = None, metric: str | None = None) -> None:
     """Raise UsageError for what could not be drawn of any rows: a wrong condition, a metric that does not exist."""
+    if kind not in _DRAW:
+        raise UsageError(f"kind must be a picture of a grid, {', '.join(_DRAW)}, got {kind}; choose one of them")
     if where is not None:
         filter_trials(TABLES["trials"].empty, where)
     if kind == "phase" and metric is not None:

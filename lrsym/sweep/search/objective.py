@@ -1,6 +1,5 @@
 """What a search seeks, as a number of a cell: SQL over the rows of its replicates."""
 
-import re
 from collections.abc import Sequence
 from textwrap import shorten
 
@@ -23,7 +22,7 @@ def objective_values(objectives: Sequence[Objective], rows: pl.DataFrame) -> tup
     diverged has no accuracies); in SQL the aggregates say what becomes of nulls. Returns None where a value is null or
     not finite.
     """
-    values = [_answer(objective.sql, rows).item() for objective in objectives]
+    values = [_answer(objective, rows).item() for objective in objectives]
     finite = [float(value) for value in values if value is not None and abs(float(value)) < float("inf")]
     return tuple(finite) if len(finite) == len(values) else None
 
@@ -31,7 +30,7 @@ def objective_values(objectives: Sequence[Objective], rows: pl.DataFrame) -> tup
 def check_objectives(search: Search) -> None:
     """Raise UsageError, with its line, for an objective that names no column or does not give a number for a cell."""
     for objective in search.objectives:
-        if message := _wrong_column(objective.sql) if _is_column(objective.sql) else _wrong_query(objective.sql):
+        if message := _wrong_column(objective.sql) if objective.is_column else _wrong_query(objective):
             key = "maximise" if objective.maximise else "minimise"
             raise search.error(key, f"{key} must give one number for the rows of a cell, {message}")
 
@@ -43,30 +42,27 @@ def _wrong_column(name: str) -> str:
     return "" if name in numbers else f"{show(name)} is no column of numbers in the table trials; {remedy}"
 
 
-def _wrong_query(sql: str) -> str:
+def _wrong_query(objective: Objective) -> str:
     """Return what is wrong with an objective in SQL; empty where it gives one number."""
     table = TABLES["trials"].empty
     rows = pl.DataFrame({name: [None] * 2 for name in table.columns}, schema=table.schema)
     try:
-        answer = _answer(sql, rows)
+        answer = _answer(objective, rows)
     except UsageError as error:
         given = f"none, {shorten(str(error), MAX_REASON, placeholder=' ...')}"
     else:
         if len(answer) == 1 and _is_number(answer.dtype):
             return ""
         given = str(answer.dtype) if len(answer) == 1 else f"{len(answer)} rows of two"
-    return f"{show(sql)} gives {given}; write for example avg(unseen_order)"
+    return f"{show(objective.sql)} gives {given}; write for example avg(unseen_order)"
 
 
-def _answer(sql: str, rows: pl.DataFrame) -> pl.Series:
-    if _is_column(sql):
+def _answer(objective: Objective, rows: pl.DataFrame) -> pl.Series:
+    sql = objective.sql
+    if objective.is_column:
         sql = f"case when count({sql}) = count(*) then avg({sql}) end"
     # In parentheses it can be nothing but one expression; on a line of its own it may end with a comment.
     return query_tables(f"select (\n{sql}\n) as value from trials", {"trials": rows})["value"]
-
-
-def _is_column(sql: str) -> bool:
-    return re.fullmatch(r"\w+", sql) is not None
 
 
 def _is_number(kind: pl.DataType) -> bool:

@@ -2,7 +2,7 @@
 
 Samplers that look at a study as it is (tpe, gp, random) are made anew for each suggestion, seeded by the search's seed
 and the number. Those that keep a state of their own (cmaes, nsga2, qmc) go through the log again, ask by ask. Either
-way nothing but rows is needed to go on (docs/decisions/search.md). This is the only file that imports Optuna.
+way nothing but rows is needed to go on (docs/decisions/search.md). This room alone imports Optuna.
 """
 
 import contextlib
@@ -59,6 +59,13 @@ def random_point(search: Search, number: int) -> dict[str, Any]:
     """Return a random point of the space, the same for a seed of the search and a number."""
     study = _study(search, RandomSampler(seed=_seed(search.seed, number)))
     return study.ask(_distributions(search)).params
+
+
+def study_of(search: Search, told: Sequence[Suggestion]) -> optuna.Study:
+    """Return a study of `search` with these suggestions, to look at."""
+    study, distributions = _study(search, RandomSampler()), _distributions(search)
+    study.add_trials(_as_trial(s, distributions, hidden=False) for s in told)
+    return study
 
 
 def _nsga2(seed: int, first_budget: int) -> BaseSampler:

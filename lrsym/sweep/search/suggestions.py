@@ -8,8 +8,9 @@ from typing import Any
 
 import polars as pl
 
+from lrsym.results.analysis.suggestions import with_outcomes
 from lrsym.results.store.schema import TABLES
-from lrsym.results.store.store import Store
+from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.spec.search import Search
 
 
@@ -46,6 +47,13 @@ class Suggestion:
         """Return it with its outcome; `objective` None is a failure."""
         state = "failed" if objective is None else "complete"
         return replace(self, state=state, objective=objective, intermediate=intermediate, told_at=datetime.now(UTC))
+
+
+def read_outcomes(search: Search, store: Store) -> pl.DataFrame:
+    """Return the rows of `search` in the table suggestions, by number, with what became of each (`with_outcomes`)."""
+    rows = store.scan("suggestions").filter(pl.col("search") == search.key).sort("number").collect()
+    trials = load_trials(store.root, trial_ids=rows["trial_ids"].explode(empty_as_null=False))
+    return with_outcomes(rows, trials, replicates=search.replicates)
 
 
 class SuggestionLog:

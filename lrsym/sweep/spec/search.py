@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,11 @@ class Objective:
     def words(self) -> str:
         """The objective as a person names it."""
         return f"{'maximise' if self.maximise else 'minimise'} {self.sql}"
+
+    @property
+    def is_column(self) -> bool:
+        """Whether it is one column, which stands for its mean over the replicates."""
+        return re.fullmatch(r"\w+", self.sql.strip()) is not None
 
 
 @dataclass(frozen=True, repr=False)

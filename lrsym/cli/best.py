@@ -1,0 +1,115 @@
+"""The verb `lrsym best`: the best cells of a search, or of a grid by one column."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lrsym.cli.options import RESULTS, File, Json, Results, parse_count
+from lrsym.cli.output import Output, as_text, command_line
+from lrsym.errors import UsageError
+
+if TYPE_CHECKING:
+    from lrsym.sweep.search.best import Best, BestCell
+
+Number = Annotated[str, typer.Option("-n", help="Cells to show, at most.")]
+Metric = Annotated[
+    str | None,
+    typer.Option(help="Of a grid: the column of trials whose mean is maximised; a search says itself what it seeks."),
+]
+Minimise = Annotated[bool, typer.Option("--minimise", help="Of a grid: look for the lowest mean.")]
+
+
+def best(
+    file: File,
+    n: Number = "5",
+    metric: Metric = None,
+    minimise: Minimise = False,
+    results: Results = RESULTS,
+    json: Json = False,
+) -> None:
+    """Show the best cells of a search or a grid: mean, 95 % interval, and the lines that train them again."""
+    number = parse_count("-n", n, of="cells")
+    name, best = _ask(file, metric, results, n=number, minimise=minimise)
+    Output(as_json=json).result({"sweep": name, **_as_data(best)}, _in_words(name, best, file))
+
+
+def _ask(file: Path, metric: str | None, results: str, *, n: int, minimise: bool) -> "tuple[str, Best]":
+    """Return the name of the sweep and its best cells. Raises UsageError for options that are not for such a file."""
+    from lrsym.results.store.store import Store
+    from lrsym.sweep.search.best import best_of_grid, best_of_search
+    from lrsym.sweep.spec.search import Objective, Search
+    from lrsym.sweep.spec.sweep_file import load_any
+
+    found, store = load_any(file), Store(results)
+    if isinstance(found, Search):
+        if metric is not None or minimise:
+            sought = ", ".join(objective.words for objective in found.objectives)
+            option = "--minimise" if metric is None else f"--metric {metric}"
+            raise UsageError(f"a search says in its file what is sought ({sought}), got {option}; leave it out")
+        return found.name, best_of_search(found, store, n=n)
+    if metric is None:
+        example = command_line("best", file, results, {"metric": "unseen_order"})
+        raise UsageError(
+            f"{file} is a grid, which seeks nothing by itself, got no --metric; write for example {example}"
+        )
+    return found.name, best_of_grid(found, store, Objective(metric, not minimise), n=n)
+
+
+def _as_data(best: "Best") -> dict[str, Any]:
+    return {
+        "objectives": [{"sql": o.sql, "maximise": o.maximise} for o in best.objectives], "cells": best.n_cells,
+        "cells_without_objective": best.n_without, "pareto_front": best.n_front, "replicates": best.replicates,
+        "fresh_seed": best.fresh_seed, "warning": _warning(best),
+        "best": [
+            {**vars(cell), "estimates": [e and vars(e) for e in cell.estimates], "base": cell.base}
+            for cell in best.cells
+        ],
+    }  # fmt: skip
+
+
+def _in_words(name: str, best: "Best", file: Path) -> list[str]:
+    import polars as pl
+
+    sought = ", ".join(objective.words for objective in best.objectives)
+    without = f"; {best.n_without} without a value are left out" if best.n_without else ""
+    front = "" if best.n_front is None else f"Pareto front of {best.n_front} among "
+    table = pl.DataFrame([_table_row(best, cell) for cell in best.cells])
+    return [
+        f"{name}: {sought}; {front}{best.n_cells} cells of {best.replicates} replicates{without}",
+        as_text(table if any(table["remarks"]) else table.drop("remarks")),
+        "the first, to paste under [base]:",
+        *best.cells[0].base,
+        _warning(best),
+        f"how: copy {file}, leave its axes out, paste these lines under [base], and add",
+        "[seed]",
+        f"first = {best.fresh_seed}",
+    ]
+
+
+def _warning(best: "Best") -> str:
+    return (
+        f"The best of {best.n_cells} is chosen by its luck too, and the interval, of the seeds that it was chosen by, "
+        "leaves that out: train it on fresh seeds before you rely on it."
+    )
+
+
+def _table_row(best: "Best", cell: "BestCell") -> dict[str, str]:
+    marks = [cell.origin] if cell.origin in ("reused", "repeated") else []
+    marks += [f"{cell.n_stopped} stopped early"] if cell.n_stopped else []
+    marks += [f"{cell.n_diverged} diverged"] if cell.n_diverged else []
+    shown = {objective.sql: _value(cell, place) for place, objective in enumerate(best.objectives)}
+    axes = {key.rpartition(".")[2]: _short(value) for key, value in cell.point.items()}
+    rank = {"rank": str(cell.rank or "-")} if best.n_front is None else {}
+    return {**rank, **shown, "n": str(cell.n), **axes, "remarks": ", ".join(marks)}
+
+
+def _value(cell: "BestCell", place: int) -> str:
+    value, estimate = cell.objective[place], cell.estimates[place]
+    if estimate is None or estimate.low is None:
+        return f"{value:.4g}"
+    return f"{value:.4g} ({estimate.low:.4g} to {estimate.high:.4g})"
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,139 @@
+"""Plot data of a search: frames that hold every number that its picture shows."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from lrsym.results.analysis.suggestions import pareto_front
+
+
+@dataclass(frozen=True)
+class SearchedAxis:
+    """An axis of a search, by its dotted key: a list of `values`, else the range from `low` to `high`."""
+
+    key: str
+    values: Sequence[Any] | None = None
+    low: float = 0.0
+    high: float = 1.0
+    log: bool = False
+
+    @property
+    def name(self) -> str:
+        """The column of the table trials."""
+        return self.key.rpartition(".")[2]
+
+    def place(self, value: Any) -> float:
+        """Return where `value` lies between the first (0) and the last (1), on the scale of the axis."""
+        if self.values is not None:
+            return self.values.index(value) / max(1, len(self.values) - 1)
+        scale = math.log10 if self.log else float
+        low, high = scale(self.low), scale(self.high)
+        return (scale(value) - low) / (high - low) if high > low else 0.0
+
+
+@dataclass(frozen=True)
+class SearchFrames:
+    """The frames of one search.
+
+    `suggestions` are those of `with_outcomes`; `objectives` are the words for what is sought, `maximise` says in which
+    direction; `importance` has the columns objective, axis and share.
+    """
+
+    suggestions: pl.DataFrame
+    axes: tuple[SearchedAxis, ...]
+    objectives: tuple[str, ...]
+    maximise: tuple[bool, ...]
+    importance: pl.DataFrame
+
+    def history(self) -> pl.DataFrame:
+        """Return number, outcome, value and best of each suggestion, in the order of asking.
+
+        `value` is the first objective, null where there is none; `best` is the best value so far among the cells that
+        were trained to the end.
+        """
+        final = pl.when("final").then("value")
+        best = final.cum_max() if self.maximise[0] else final.cum_min()
+        frame = self.suggestions.sort("number").with_columns(value=pl.col("objective").list.first())
+        return frame.select("number", "outcome", "value", best=best.forward_fill())
+
+    def slices(self) -> pl.DataFrame:
+        """Return a row for each suggestion with an objective, objective and axis, with the value and where it lies.
+
+        Columns: objective (its words), axis (its name), number, outcome, x (the number on a range, else null), word
+        (the value on a list as text, else null), value.
+        """
+        rows = [
+            {
+                "objective": words, "axis": axis.name, "number": row["number"], "outcome": row["outcome"],
+                "x": None if axis.values is not None else point[axis.key],
+                "word": None if axis.values is None else _text(point[axis.key]), "value": value,
+            }
+            for row, point in self._told
+            for words, value in zip(self.objectives, row["objective"], strict=True)
+            for axis in self.axes
+        ]  # fmt: skip
+        schema = {"objective": pl.String, "axis": pl.String, "number": pl.Int64, "outcome": pl.String}
+        return pl.DataFrame(rows, {**schema, "x": pl.Float64, "word": pl.String, "value": pl.Float64})
+
+    def lines(self) -> pl.DataFrame:
+        """Return the points of parallel coordinates: number, axis, place 0..1, text and value, the best cell last.
+
+        Each suggestion with an objective has a point on every axis and one on every objective, whose place is between
+        the lowest and the highest told; `value` is the first objective, which colours the line.
+        """
+        told = [(row["number"], row["objective"], point) for row, point in self._told]
+        told.sort(key=lambda one: one[1][0], reverse=not self.maximise[0])
+        spans = [(min(values), max(values)) for values in zip(*(objective for _, objective, _ in told), strict=True)]
+        rows = []
+        for number, objective, point in told:
+            here = [(axis.name, axis.place(point[axis.key]), _text(point[axis.key])) for axis in self.axes]
+            for words, value, (low, high) in zip(self.objectives, objective, spans, strict=True):
+                here.append((words, (value - low) / (high - low) if high > low else 0.0, _text(value)))
+            rows += [(number, *where, objective[0]) for where in here]
+        schema = {"number": pl.Int64, "axis": pl.String, "place": pl.Float64, "text": pl.String, "value": pl.Float64}
+        return pl.DataFrame(rows, schema, orient="row")
+
+    def ticks(self) -> pl.DataFrame:
+        """Return the marks on the axes of `lines`: axis, place, text; every value of a list, both ends of others."""
+        ends = self.lines().filter(pl.col("axis").is_in(self.objectives))
+        rows = [
+            (axis.name, axis.place(value), _text(value))
+            for axis in self.axes
+            for value in (axis.values if axis.values is not None else dict.fromkeys((axis.low, axis.high)))
+        ]
+        for words in self.objectives:
+            here = ends.filter(pl.col("axis") == words).sort("place")
+            rows += [(words, row["place"], row["text"]) for row in (here.row(0, named=True), here.row(-1, named=True))]
+        frame = pl.DataFrame(rows, {"axis": pl.String, "place": pl.Float64, "text": pl.String}, orient="row")
+        return frame.unique(maintain_order=True)
+
+    def front(self) -> pl.DataFrame:
+        """Return number, outcome, front and one column for each objective, `value_1` and on, by the first of them.
+
+        `front` says whether a cell lies on the Pareto front of those that were trained to the end.
+        """
+        told = self.suggestions.filter(pl.col("objective").is_not_null())
+        final = told.filter("final")
+        on_front = final.filter(pareto_front(final["objective"], maximise=self.maximise))["number"]
+        values = [pl.col("objective").list.get(i).alias(f"value_{i + 1}") for i in range(len(self.objectives))]
+        frame = told.select("number", "outcome", pl.col("number").is_in(on_front.implode()).alias("front"), *values)
+        return frame.sort("value_1", "number")
+
+    @cached_property
+    def _told(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        return [*self._rows_with_points()]
+
+    def _rows_with_points(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        for row in self.suggestions.filter(pl.col("objective").is_not_null()).sort("number").iter_rows(named=True):
+            yield row, json.loads(row["point"])
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

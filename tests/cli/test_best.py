@@ -1,0 +1,69 @@
+"""`lrsym best`, and what pictures and claims say of a search, as a user meets them."""
+
+import json
+
+import pytest
+
+from lrsym.results.store.store import Store
+from lrsym.sweep.spec.sweep_file import load
+from tests.cli.test_search import write_search
+from tests.running import lrsym
+from tests.small_trials import write_sweep
+from tests.sweep.search.made_up_search import write
+
+
+@pytest.fixture(scope="module")
+def gridded(tmp_path_factory):
+    """A grid of 2 cells with made-up accuracies, and its results."""
+    folder = tmp_path_factory.mktemp("gridded")
+    path = write_sweep(folder, steps=5)
+    write(Store(folder / "r"), load(path).trials, "all")
+    return path, folder / "r"
+
+
+def test_the_answer_warns_of_luck_and_says_how_to_train_the_best_on_fresh_seeds(searched):
+    text = lrsym("best", searched[0], "--results", searched[1], "-n", 2)
+    assert "rates: maximise unseen_order; 5 cells of 2 replicates" in text
+    assert "The best of 5 is chosen by its luck too" in text
+    assert text.endswith("[seed]\nfirst = 2\n")
+    best = json.loads(lrsym("best", searched[0], "--results", searched[1], "-n", 2, "--json"))
+    assert [cell["rank"] for cell in best["best"]] == [1, 2]
+    assert "\n".join(best["best"][0]["base"]) in text
+
+
+def test_a_grid_is_asked_by_a_metric(gridded):
+    words = ("best", gridded[0], "--results", gridded[1], "--metric", "unseen_order", "--json")
+    high, low = json.loads(lrsym(*words)), json.loads(lrsym(*words, "--minimise"))
+    assert [cell["objective"] for cell in high["best"]] == [cell["objective"] for cell in low["best"]][::-1]
+    assert {cell["point"]["scenes.layouts_per_pair"] for cell in high["best"]} == {1, 4}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-n", "0"], "-n must be a number of cells from 1 on, got 0"),
+        (["-n", "many"], "-n must be a number of cells from 1 on, got many"),
+        (
+            ["--metric", "unseen_order"],
+            "a search says in its file what is sought (maximise unseen_order), got --metric",
+        ),
+        (["--minimise"], "got --minimise; leave it out"),
+    ],
+)
+def test_wrong_options_for_a_search_are_one_line(searched, words, message):
+    text = lrsym("best", searched[0], "--results", searched[1], *words, code=2)
+    assert message in text
+    assert text.count("\n") == 1
+
+
+def test_a_grid_without_a_metric_is_refused_with_an_example(gridded):
+    text = lrsym("best", gridded[0], "--results", gridded[1], code=2)
+    assert f"write for example lrsym best {gridded[0]} --metric unseen_order" in text
+
+
+def test_a_search_that_has_not_begun_has_no_best_and_a_status_without_error(tmp_path):
+    path, results = write_search(tmp_path, budget=3), tmp_path / "r"
+    assert "has no trained cell" in lrsym("best", path, "--results", results, code=2)
+    assert "rates: not begun" in lrsym("status", path, "--results", results)
+    assert json.loads(lrsym("status", path, "--results", results, "--json"))["begun"] is False
+    assert not results.exists()

@@ -1,0 +1,33 @@
+"""How far a search is, on made-up rows."""
+
+import pytest
+
+from lrsym.results.store.store import Store
+from lrsym.sweep.search.best import best_of_search
+from lrsym.sweep.search.search_status import search_status
+from tests.sweep.search.made_up_search import run, search
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path)
+
+
+def test_a_status_counts_cells_by_state_and_knows_the_best(store):
+    found = search(budget=6)
+    empty = search_status(found, store)
+    assert (empty.begun, empty.best, empty.cells) == (False, None, {"running": 0, "complete": 0, "failed": 0})
+    run(found, store, packs=1)
+    half = search_status(found, store)
+    assert (half.cells["complete"], half.cells["running"]) == (2, 2)
+    run(found, store)
+    status = search_status(found, store)
+    assert status.cells == {"running": 0, "complete": 6, "failed": 0}
+    assert (status.budget, status.trials.statuses) == (6, {"done": 12})
+    assert status.best == best_of_search(found, store, n=1).cells[0].objective
+
+
+def test_a_status_knows_the_budget_that_the_search_was_last_asked_for_with(store):
+    found = search(budget=3)
+    run(found, store, budget=5)
+    assert search_status(found, store).budget == 5
