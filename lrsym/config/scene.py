@@ -101,9 +101,11 @@ class SceneConfig(ConfigSection):
     @classmethod
     def _derive(cls, given: Any) -> Any:
         if isinstance(given, Mapping) and "n_labels" not in given:
-            counts = [given.get(k, cls.defaults()[k]) for k in ("n_pair_labels", "n_heldout_labels")]
-            if all(type(count) is int for count in counts):
-                return {**given, "n_labels": sum(counts)}
+            default = cls.defaults()
+            paired = given.get("n_pair_labels", default["n_pair_labels"])
+            heldout = given.get("n_heldout_labels", default["n_heldout_labels"])
+            if type(paired) is int and type(heldout) is int:
+                return {**given, "n_labels": paired + heldout}
         return given
 
     @model_validator(mode="after")

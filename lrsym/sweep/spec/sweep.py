@@ -9,7 +9,7 @@ from lrsym.config.trial import Trial
 from lrsym.sweep.spec.cells import Cell, identify
 
 MAX_TRIALS = 2_000_000
-"""Beyond this a file is taken for a slip: two million identities take up to 15 seconds and some hundred MB."""
+"""Beyond this a file is taken for a slip: two million identities take up to 18 seconds and some hundred MB."""
 
 
 class Trials(Sequence[Trial]):
