@@ -10,6 +10,9 @@ from lrsym.results.analysis.aggregate import Frame
 _PREFERRED = ("asked", "reused", "repeated")
 """Origins: of several suggestions of one cell the first of these stands for it."""
 
+DIGITS = 12
+"""Of two means that agree to so many neither is better: sums of the same values in another order differ by less."""
+
 
 def with_outcomes(suggestions: pl.DataFrame, trials: Frame, *, replicates: int) -> pl.DataFrame:
     """Return rows of the table suggestions with the columns n_diverged, n_stopped, final and outcome.
@@ -69,8 +72,9 @@ def rank_cells(cells: pl.DataFrame, *, maximise: Sequence[bool]) -> pl.DataFrame
             rank=pl.lit(None, dtype=pl.Int64)
         )
     stopped = pl.col("n_stopped") > 0
-    rank = pl.when(~stopped).then(first).rank("min", descending=maximise[0]).cast(pl.Int64)
-    return cells.with_columns(rank=rank).sort(stopped, first, descending=[False, maximise[0]], maintain_order=True)
+    value = first.round_sig_figs(DIGITS)
+    rank = pl.when(~stopped).then(value).rank("min", descending=maximise[0]).cast(pl.Int64)
+    return cells.with_columns(rank=rank).sort(stopped, value, descending=[False, maximise[0]], maintain_order=True)
 
 
 def pareto_front(objectives: pl.Series, *, maximise: Sequence[bool]) -> pl.Series:

@@ -13,14 +13,13 @@ from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import replicate_value
 from lrsym.results.analysis.intervals import Estimate, estimate_mean
 from lrsym.results.analysis.suggestions import candidate_cells, rank_cells
-from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load_trials
+from lrsym.sweep.search.objective import wrong_column
 from lrsym.sweep.search.suggestions import read_outcomes
 from lrsym.sweep.spec.messages import PRESET
 from lrsym.sweep.spec.search import Objective, Search
 from lrsym.sweep.spec.search_space import Point
 from lrsym.sweep.spec.sweep import Sweep
-from lrsym.toml_source import suggest
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,8 @@ def best_of_grid(sweep: Sweep, store: Store, objective: Objective, *, n: int) ->
     `objective` names a column of numbers of the table trials. Raises UsageError where it does not, and where no cell
     has a value under every seed.
     """
-    _check_column(objective.sql)
+    if message := wrong_column(objective.sql):
+        raise UsageError(f"--metric must give one number for each trial, {message}")
     frame = _grid_cells(sweep, store, objective.sql)
     cells = frame.filter(pl.col("n_values") == sweep.replicates)
     without = frame.filter(pl.col("n_trained") == sweep.replicates).height - cells.height
@@ -159,7 +159,7 @@ def _cell(row: dict[str, Any], point: Point, objectives: Sequence[Objective], tr
 def _estimate(objective: Objective, rows: pl.DataFrame) -> Estimate | None:
     if not objective.is_column:
         return None
-    return estimate_mean(rows.select(replicate_value(objective.sql.strip())).to_series().drop_nulls())
+    return estimate_mean(rows.select(replicate_value(objective.sql)).to_series().drop_nulls())
 
 
 def _axes_of(key: str) -> list[str]:
@@ -167,13 +167,6 @@ def _axes_of(key: str) -> list[str]:
     return (
         [*dict.fromkeys(f"model.{name}" for axes in PRESETS.values() for name in axes)] if key == PRESET.key else [key]
     )
-
-
-def _check_column(metric: str) -> None:
-    numbers = [name for name, kind in TABLES["trials"].empty.schema.items() if kind.is_numeric()]
-    if metric not in numbers:
-        near = suggest(metric, numbers) or "`lrsym columns` lists them"
-        raise UsageError(f"--metric must be a column of numbers of the table trials, got {metric}; {near}")
 
 
 def _no_best(file: str, root: str, *, n_chosen: int, n_without: int) -> UsageError:

@@ -30,12 +30,12 @@ def objective_values(objectives: Sequence[Objective], rows: pl.DataFrame) -> tup
 def check_objectives(search: Search) -> None:
     """Raise UsageError, with its line, for an objective that names no column or does not give a number for a cell."""
     for objective in search.objectives:
-        if message := _wrong_column(objective.sql) if objective.is_column else _wrong_query(objective):
+        if message := wrong_column(objective.sql) if objective.is_column else _wrong_query(objective):
             key = "maximise" if objective.maximise else "minimise"
             raise search.error(key, f"{key} must give one number for the rows of a cell, {message}")
 
 
-def _wrong_column(name: str) -> str:
+def wrong_column(name: str) -> str:
     """Return what is wrong with an objective that is a single word; empty where it is a column of numbers."""
     numbers = [column for column, kind in TABLES["trials"].empty.schema.items() if _is_number(kind)]
     remedy = suggest(name, numbers) or "`lrsym columns` lists them"

@@ -30,7 +30,7 @@ class Objective:
     @property
     def is_column(self) -> bool:
         """Whether it is one column, which stands for its mean over the replicates."""
-        return re.fullmatch(r"\w+", self.sql.strip()) is not None
+        return re.fullmatch(r"\w+", self.sql) is not None
 
 
 @dataclass(frozen=True, repr=False)

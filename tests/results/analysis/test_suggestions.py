@@ -69,6 +69,11 @@ def test_equal_cells_share_a_rank_and_stand_in_the_order_of_asking(maximise, ord
     assert ranked["rank"].to_list() == ([1, 1, 3, 4] if maximise else [1, 2, 3, 3])
 
 
+def test_means_that_differ_by_the_rounding_of_their_sums_are_equal():
+    ranked = rank_cells(cells([0.3], [0.1 + 0.2], [0.4]), maximise=[True])
+    assert ranked.select("number", "rank").rows() == [(2, 1), (0, 2), (1, 2)]
+
+
 @pytest.mark.parametrize("maximise", [True, False])
 def test_a_stopped_cell_has_no_rank_and_never_stands_above_one_trained_to_the_end(maximise):
     ranked = rank_cells(cells([0.9], [0.5], [0.1], stopped=(0, 2)), maximise=[maximise])
