@@ -67,5 +67,6 @@ def _log(search: Search, n: int, seed: int) -> list[Suggestion]:
             raw = axis.low * (axis.high / axis.low) ** share if axis.log else axis.low + share * (axis.high - axis.low)
             point[axis.key] = round(raw) if axis.whole else raw
             value -= (share - 0.4) ** 2
-        log.append(Suggestion(number, number // BATCH, "asked", point, point, (str(number),), 60).told((value,)))
+        asked = Suggestion(number, number // BATCH, "asked", point, point, (str(number),), 60)
+        log.append(asked.with_outcome((value,)))
     return log

@@ -137,9 +137,9 @@ ORIGINS = {
 """Where a suggestion comes from."""
 
 SUGGESTION_STATES = {
-    "running": "asked for, its outcome is not known yet",
+    "running": "asked for, without an outcome yet; a trial that failed is tried again by the next run",
     "complete": "its objective is known",
-    "failed": "its trials have no objective: they diverged or failed",
+    "failed": "there is no objective: a trial diverged, or it is null",
 }
 """How a suggestion stands."""
 

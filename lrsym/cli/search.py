@@ -55,7 +55,13 @@ def run_search(
     from lrsym.sweep.search import run as search_run
 
     plan = search_run.plan_search(search, store, settings, budget=budget, on_message=message)
-    output.text([*_plan_in_words(plan), *(in_words(plan.choice, device=settings.device) if plan.left else [])])
+    if not plan.left:
+        search_run.require_objective(search, store)
+        cells, best = search_run.count_cells(search, store), command_line("best", Path(search.source.name), store.root)
+        lines = [f"{search.name}: all {plan.budget} cells are in {store.root}", f"the best: {best}"]
+        output.result({"sweep": search.name, "budget": plan.budget, "cells": cells, "statuses": {}}, lines)
+        return
+    output.text([*_plan_in_words(plan), *in_words(plan.choice, device=settings.device)])
     outcome = search_run.run_search(plan, store, settings)
     done = search_run.count_cells(search, store)
     data = {

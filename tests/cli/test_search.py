@@ -14,6 +14,9 @@ from tests.running import finish, lrsym, start_sweep
 from tests.small_trials import SMALL
 from tests.sweep.search.made_up_search import run
 
+ONE_WORKER = ("--workers", "1")
+"""With more, a pack on a busy machine may be outrun by a whole batch of the others, which does not wait for it."""
+
 
 def write_search(folder, *, budget, steps=6):
     base = {**SMALL, "optim.steps": steps}
@@ -32,21 +35,6 @@ def write_search(folder, *, budget, steps=6):
 def suggestions(results):
     frame = Store(results).scan("suggestions").sort("number")
     return frame.select("number", "batch", "origin", "state", "point", "objective", "pending").collect().to_dicts()
-
-
-def waited_for_nobody(rows):
-    """Whether each batch was asked for with all but the last one known, as it is while packs take alike: one that takes
-    longer than a whole batch of the others is not waited for, and then what is asked for may differ."""
-    batch_of = {row["number"]: row["batch"] for row in rows}
-    return all(batch_of[number] == row["batch"] - 1 for row in rows for number in row["pending"])
-
-
-def assert_alike(found, wanted):
-    """That two runs asked for the same cells, unless one of them had to ask without a pack that took long."""
-    cells = [{row["point"] for row in rows if row["origin"] == "asked"} for rows in (found, wanted)]
-    assert len(cells[0]) == len(cells[1])
-    if waited_for_nobody(found) and waited_for_nobody(wanted):
-        assert found == wanted
 
 
 def test_a_search_is_planned_run_and_gone_on_with_by_the_same_verb(tmp_path):
@@ -74,9 +62,29 @@ def test_a_search_whose_cells_all_diverged_says_so_and_where_to_change_it(tmp_pa
     assert f"{path}:{line}: no cell has a number to compare, got none in 2" in message
 
 
+def test_cells_whose_trials_failed_are_left_to_train_and_trained_by_the_same_command(tmp_path):
+    path, results = write_search(tmp_path, budget=2, steps=50_000), tmp_path / "r"
+    words = ("--results", results, "--workers", 1, "--pack", 4, "--no-pilot", "--json")
+    failed = json.loads(lrsym("sweep", path, *words, "--timeout", 0.01, code=1))
+    assert (failed["statuses"], failed["cells"]["running"]) == ({"timeout": 4}, 2)
+    plan = json.loads(lrsym("plan", path, "--results", results, "--no-pilot", "--json"))
+    assert (plan["cells_done"], plan["cells_left"]) == (0, 2)
+    again = json.loads(lrsym("sweep", path, *words, "--timeout", 0.01, code=1))
+    assert again["statuses"] == {"timeout": 4}
+
+
+def test_a_search_that_is_whole_trains_nothing_and_begins_no_run(tmp_path):
+    path, results = write_search(tmp_path, budget=2), tmp_path / "r"
+    for cells in (2, 2):
+        done = json.loads(lrsym("sweep", path, "--results", results, "--workers", 1, "--json"))
+        assert done["cells"]["complete"] == cells
+    assert Store(results).scan("runs").collect().height == 1
+
+
 @pytest.mark.slow
-def test_a_search_whose_driver_is_killed_ten_times_trains_every_cell_once(tmp_path):
-    path, options, chance = write_search(tmp_path, budget=40), ("--pack", "4", "--no-pilot"), random.Random(1)
+def test_a_search_whose_driver_is_killed_ten_times_trains_what_it_would_have_trained(tmp_path):
+    path, chance = write_search(tmp_path, budget=40), random.Random(1)
+    options = ("--pack", "4", "--no-pilot", *ONE_WORKER)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert finish(start_sweep(path, whole, *options))[0] == 0
     for number in range(10):
@@ -86,8 +94,7 @@ def test_a_search_whose_driver_is_killed_ten_times_trains_every_cell_once(tmp_pa
         kill(process.pid, signal.SIGKILL)
         process.communicate()
     assert finish(start_sweep(path, killed, *options))[0] == 0
-    assert_alike(suggestions(killed), suggestions(whole))
-    assert {row["state"] for row in suggestions(killed)} == {"complete"}
+    assert suggestions(killed) == suggestions(whole)
     assert len({row["point"] for row in suggestions(killed) if row["origin"] == "asked"}) == 40
     assert load_trials(killed).collect()["trial_id"].is_unique().all()
 
@@ -95,7 +102,7 @@ def test_a_search_whose_driver_is_killed_ten_times_trains_every_cell_once(tmp_pa
 @pytest.mark.slow
 @pytest.mark.ray
 def test_both_engines_ask_for_the_same_cells(tmp_path):
-    path, options = write_search(tmp_path, budget=20), ("--pack", "4", "--no-pilot", "--engine")
+    path, options = write_search(tmp_path, budget=20), ("--pack", "4", "--no-pilot", *ONE_WORKER, "--engine")
     for engine in ("local", "ray"):
         assert finish(start_sweep(path, tmp_path / engine, *options, engine))[0] == 0
-    assert_alike(suggestions(tmp_path / "ray"), suggestions(tmp_path / "local"))
+    assert suggestions(tmp_path / "ray") == suggestions(tmp_path / "local")

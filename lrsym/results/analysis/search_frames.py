@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -73,7 +72,7 @@ class SearchFrames:
                 "x": None if axis.values is not None else point[axis.key],
                 "word": None if axis.values is None else _text(point[axis.key]), "value": value,
             }
-            for row, point in self._told
+            for row, point in self._complete()
             for words, value in zip(self.objectives, row["objective"], strict=True)
             for axis in self.axes
         ]  # fmt: skip
@@ -86,7 +85,7 @@ class SearchFrames:
         Each suggestion with an objective has a point on every axis and one on every objective, whose place is between
         the lowest and the highest told; `value` is the first objective, which colours the line.
         """
-        told = [(row["number"], row["objective"], point) for row, point in self._told]
+        told = [(row["number"], row["objective"], point) for row, point in self._complete()]
         told.sort(key=lambda one: one[1][0], reverse=not self.maximise[0])
         spans = [(min(values), max(values)) for values in zip(*(objective for _, objective, _ in told), strict=True)]
         rows = []
@@ -124,11 +123,8 @@ class SearchFrames:
         frame = told.select("number", "outcome", pl.col("number").is_in(on_front.implode()).alias("front"), *values)
         return frame.sort("value_1", "number")
 
-    @cached_property
-    def _told(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        return [*self._rows_with_points()]
-
-    def _rows_with_points(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    def _complete(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """Yield the row and the point of each suggestion with an objective, by number."""
         for row in self.suggestions.filter(pl.col("objective").is_not_null()).sort("number").iter_rows(named=True):
             yield row, json.loads(row["point"])
 

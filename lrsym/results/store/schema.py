@@ -248,7 +248,7 @@ TABLES = {
                 Column("pending", pa.list_(_INT), "", "Earlier numbers whose outcome the sampler did not know."),
                 Column("budget", _INT, "cells", "Cells that the search was to train when this was asked for."),
                 Column("asked_at", _TIME, "UTC", "When it was chosen."),
-                Column("told_at", _TIME, "UTC", "When its outcome was known; null while it is running."),
+                Column("finished_at", _TIME, "UTC", "When its outcome was known; null while it is running."),
             ),
         ),
         Table(

@@ -74,7 +74,7 @@ class Store:
             return runs.unique("run_id", keep="last", maintain_order=True).drop("part")
         if table == "suggestions":
             known = pl.col("state") != "running"
-            rows = self._parts(table).sort("search", "number", known, "told_at", "part", nulls_last=False)
+            rows = self._parts(table).sort("search", "number", known, "finished_at", "part", nulls_last=False)
             return rows.unique(TABLES[table].key, keep="last", maintain_order=True).drop("part")
         best = _best_attempts(self._parts("trials"))
         if table == "trials":

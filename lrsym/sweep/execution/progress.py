@@ -67,7 +67,7 @@ class Display:
 
     def _note(self) -> str:
         spent = self._clock() - self._started
-        share = self._done_work / self._all_work
+        share = self._done_work / self._all_work if self._all_work else 0.0  # a search expects, and may err
         if share < 1e-9 or not spent:  # sums of fractions leave a rounding error
             return "starting workers"
         rate, left = self._trials * share / spent * 60, spent * max(0.0, 1 - share) / share

@@ -5,7 +5,7 @@ workers never wait for a batch to end, and what is asked for does not depend on 
 """
 
 from collections import Counter, deque
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import accumulate, groupby, pairwise
 from math import ceil, nan
@@ -48,7 +48,7 @@ class SearchSource:
         self._batch_size = max(workers, min(CELLS_AT_ONCE, workers * self._cells_in_pack))
         self._cells_in_pack = min(self._cells_in_pack, ceil(self._batch_size / workers))
         self._cells: dict[str, Cell] = {s.trial_ids[0]: search.space.cell(s.point) for s in self._own}
-        self._ended, self._failed = self._with_an_outcome(), set[str]()
+        self._ended = self._with_an_outcome()
         self._running: dict[str, Suggestion] = {}
         self._packs, self._exhausted = deque[Pack](), False
         first = next((s.budget for s in self._own), budget)
@@ -79,15 +79,14 @@ class SearchSource:
         return pack
 
     def on_end(self, pack: Pack, statuses: Counter[str]) -> None:
-        """Tell the outcome of the cells that have all their rows now."""
-        rows = self._rows_of(pack)
-        has_outcome = pl.col("status").is_in([*FINAL_STATUSES, "stopped"])
-        self._ended |= {*rows.filter(has_outcome)["trial_id"]}
-        self._failed |= {*rows.filter(~has_outcome)["trial_id"]}
+        """Record the outcome of the cells that have one now. One with a trial that failed stays without, and is tried
+        again by the next run."""
+        rows = self._read("trials", pack.trial_ids, pack).filter(pl.col("status").is_in([*FINAL_STATUSES, "stopped"]))
+        self._ended |= {*rows["trial_id"]}
         for identity, suggestion in [*self._running.items()]:
-            if all(trial_id in self._ended or trial_id in self._failed for trial_id in suggestion.trial_ids):
+            if self._ended >= {*suggestion.trial_ids}:
                 del self._running[identity]
-                self._tell(identity)
+                self._record_outcome(identity, pack)
         self._ask_ahead()
 
     def _with_an_outcome(self) -> set[str]:
@@ -100,11 +99,11 @@ class SearchSource:
         return finished | {trial_id for trial_id in own if statuses.get(trial_id) in FINAL_STATUSES}
 
     def _resume(self) -> None:
-        """Give out again what was running or has failed, and tell what has come to its end since."""
+        """Give out again what has no outcome, and record what has come to its end since."""
         own = self._own
         self._running = {s.trial_ids[0]: s for s in own if s.origin == "asked" and not self._ended >= {*s.trial_ids}}
         for identity in {s.trial_ids[0] for s in own if not s.known} - self._running.keys():
-            self._tell(identity)
+            self._record_outcome(identity)
         waiting = {
             trial.trial_id: (trial, suggestion)
             for identity, suggestion in self._running.items()
@@ -118,29 +117,27 @@ class SearchSource:
         for _, batch in groupby(self._running.values(), key=attrgetter("batch")):
             self._packs += self._pack(batch, only=waiting)
 
-    def _rows_of(self, pack: Pack) -> pl.DataFrame:
-        for part in (pack.part, f"{pack.id}-failed"):
-            rows = self._store.read_part("trials", part)
-            if not rows.is_empty():
+    def _read(self, table: str, trial_ids: Sequence[str], pack: Pack | None = None) -> pl.DataFrame:
+        """Return the rows of `trial_ids`: from the part of `pack` if it has them, for a store may have many parts."""
+        if pack is not None and {*trial_ids} <= {*pack.trial_ids}:
+            rows = self._store.read_part(table, pack.part).filter(pl.col("trial_id").is_in(trial_ids))
+            if rows["trial_id"].n_unique() == len(trial_ids):
                 return rows
-        return self._read("trials", pack.trial_ids)
-
-    def _read(self, table: str, trial_ids: Iterable[str]) -> pl.DataFrame:
         return load(self._store.root, table, trial_ids=trial_ids).collect()
 
-    def _tell(self, identity: str) -> None:
-        """Write the outcome of every suggestion of the cell with that identity."""
+    def _record_outcome(self, identity: str, pack: Pack | None = None) -> None:
+        """Write the outcome of every suggestion of the cell with that identity, whose trials have all ended."""
         of_cell = [s for s in self._own if s.trial_ids[0] == identity]
-        ids, objective, intermediate = of_cell[0].trial_ids, None, None
-        if self._ended >= {*ids}:
-            objective = objective_values(self._search.objectives, self._read("trials", ids).sort("seed"))
-            intermediate = None if self._rule_name is None else self._curve(ids)
-        self.log.tell(s.told(objective, intermediate) for s in of_cell if not s.known or s.objective != objective)
+        ids = of_cell[0].trial_ids
+        objective = objective_values(self._search.objectives, self._read("trials", ids, pack).sort("seed"))
+        intermediate = None if self._rule_name is None else self._curve(ids, pack)
+        news = [s.with_outcome(objective, intermediate) for s in of_cell if not s.known or s.objective != objective]
+        self.log.record_outcomes(news)
 
-    def _curve(self, trial_ids: tuple[str, ...]) -> tuple[tuple[float, ...], ...]:
+    def _curve(self, trial_ids: tuple[str, ...], pack: Pack | None) -> tuple[tuple[float, ...], ...]:
         """Return the objective's accuracy by evaluation and replicate; NaN where a replicate has none."""
         split, _, metric = self._search.objectives[0].sql.partition("_")
-        curves = self._read("curves", trial_ids).filter(split=split, metric=metric)
+        curves = self._read("curves", trial_ids, pack).filter(split=split, metric=metric)
         values = {(step, trial_id): value for trial_id, step, value in curves["trial_id", "step", "value"].iter_rows()}
         steps = sorted({step for step, _ in values})
         return tuple(tuple(values.get((step, trial_id), nan) for trial_id in trial_ids) for step in steps)
@@ -187,7 +184,7 @@ class SearchSource:
         chosen = [s for s in batch.suggestions if s.origin == "asked"]
         self._running |= {s.trial_ids[0]: s for s in chosen}
         for identity in {s.trial_ids[0] for s in batch.suggestions} - self._running.keys():
-            self._tell(identity)
+            self._record_outcome(identity)
         self._packs += self._pack(chosen, only={i for s in chosen for i in s.trial_ids} - self._ended)
 
     def _pack(self, suggestions: Iterable[Suggestion], *, only: Container[str]) -> list[Pack]:

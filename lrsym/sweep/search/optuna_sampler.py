@@ -126,20 +126,20 @@ class _ReplayingAsker:
     def __init__(self, search: Search, *, first_budget: int) -> None:
         self._search, self._distributions = search, _distributions(search)
         self._study = _study(search, _make(search.sampler, _seed(search.seed, 0), first_budget))
-        self._asked, self._told = 0, set[int]()
+        self._asked, self._reported = 0, set[int]()
 
     def begin(self, log: Sequence[Suggestion], pending: Sequence[int]) -> None:
         """Go through what the log has since the last time, and tell all but `pending`."""
         own = [s for s in log if s.number >= 0]
         for suggestion in own[self._asked :]:
             before = [s for s in own[: suggestion.number] if s.batch != suggestion.batch]
-            self._tell(before, pending=suggestion.pending)
+            self._report(before, pending=suggestion.pending)
             if self.ask(suggestion.number) != suggestion.asked:
                 raise UsageError(
                     f"the search {self._search.name} was begun by a version of Optuna whose {self._search.sampler} "
                     "goes another way; change seed under [search] to begin anew: trained rows are used again"
                 )
-        self._tell(own, pending=pending)
+        self._report(own, pending=pending)
 
     def ask(self, number: int) -> dict[str, Any]:
         """Return what the sampler suggests next; `number` counts its suggestions."""
@@ -147,13 +147,13 @@ class _ReplayingAsker:
         with _quiet():
             return self._study.ask(self._distributions).params
 
-    def _tell(self, known: Sequence[Suggestion], *, pending: Sequence[int]) -> None:
+    def _report(self, known: Sequence[Suggestion], *, pending: Sequence[int]) -> None:
         hidden = {*pending}
         for s in known:
-            if s.number not in self._told and s.number not in hidden and s.known:
+            if s.number not in self._reported and s.number not in hidden and s.known:
                 # Under the point that was asked for: the sampler's own state belongs to it.
                 self._study.tell(s.number, s.objective, state=TrialState.FAIL if s.objective is None else None)
-                self._told.add(s.number)
+                self._reported.add(s.number)
 
 
 def _as_trial(s: Suggestion, distributions: dict[str, BaseDistribution], *, hidden: bool) -> optuna.trial.FrozenTrial:

@@ -74,9 +74,8 @@ class RefinementSource:
     """Gives packs of the trials that are most worth training, after those that are in the store.
 
     A `PackSource`: workers wait for nothing but the end, so trials in training count as tried, with the value that is
-    expected. A batch is of `pack_size` trials, a pack for each static shape
-    among them. Raises UsageError where as many trials as a
-    coarse start has have ended without a value.
+    expected. A batch is of `pack_size` trials, a pack for each static shape among them. Raises UsageError where as many
+    trials as a coarse start has have ended without a value.
     """
 
     def __init__(self, refinement: Refinement, store: Store) -> None:

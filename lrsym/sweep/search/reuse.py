@@ -38,7 +38,7 @@ def reused(store: Store, search: Search, *, budget: int) -> list[Suggestion]:
         if objective is not None:
             told.append((dict(point), tuple(row["trial_id"] for row in rows), objective))
     return [
-        Suggestion(i - len(told), None, "reused", point, point, ids, budget).told(objective)
+        Suggestion(i - len(told), None, "reused", point, point, ids, budget).with_outcome(objective)
         for i, (point, ids, objective) in enumerate(told)
     ]
 

@@ -16,7 +16,10 @@ from lrsym.sweep.search.suggestions import Suggestion, SuggestionLog
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.search_space import Point
 from lrsym.sweep.spec.sweep import Sweep
-from lrsym.vocabulary import SUGGESTION_STATES
+from lrsym.vocabulary import FINAL_STATUSES, SUGGESTION_STATES
+
+MAX_DRAWS = 5
+"""Random cells that are drawn for each one that is expected: some of a small space are trained already."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,15 @@ def plan_search(
     check_objectives(search)
     total, log = search.budget if budget is None else budget, SuggestionLog(store, search).all
     asked = [s for s in log if s.origin == "asked"]
+    ended = {name for name, status in store.statuses().items() if status in FINAL_STATUSES}
     done = sum(s.known for s in asked)
     points: list[Point] = [s.point for s in asked if not s.known]
-    for number in range(max(0, total - done - len(points))):
+    for number in range(MAX_DRAWS * max(0, total - done - len(points))):
         point = search.space.nearest(random_point(search, -1 - number))
-        points += [] if point is None else [point]
+        if point is not None and not ended >= {*search.space.cell(point).trial_ids(search.seeds)}:
+            points.append(point)
+        if len(points) + done >= total:
+            break
     whole = replace(settings, max_hours=None)  # cells are trained with all their replicates, until the hours are spent
     choice = plan_and_choose(search.sweep(points), store, whole, want_cost=want_cost, on_message=on_message)
     told = [s for s in log if s.origin == "reused"] if log else reused(store, search, budget=total)
@@ -82,14 +89,20 @@ def run_search(plan: SearchPlan, store: Store, settings: Settings, *, listener: 
     pack_size = plan.choice.pack_size or settings.pack_size or MAX_PACK_SIZE[settings.device]
     source = SearchSource(plan.search, store, budget=plan.budget, pack_size=pack_size, workers=plan.choice.plan.workers)
     outcome = run(plan.choice.plan, store, settings, source=source, listener=listener)
-    counts = count_cells(plan.search, store)
-    if counts["failed"] and not counts["complete"] and not outcome.interrupted and not retried(outcome.statuses):
+    if not outcome.interrupted and not retried(outcome.statuses):
+        require_objective(plan.search, store)
+    return outcome
+
+
+def require_objective(search: Search, store: Store) -> None:
+    """Raise UsageError where `search` has trained cells and none of them has an objective."""
+    counts = count_cells(search, store)
+    if counts["failed"] and not counts["complete"]:
         message = (
             f"no cell has a number to compare, got none in {counts['failed']}: a replicate diverged in each, or the "
             "objective is null; narrow the space, as by a lower optim.learning_rate, or seek another number"
         )
-        raise plan.search.error("space", message)
-    return outcome
+        raise search.error("space", message)
 
 
 def chosen_so_far(search: Search, store: Store) -> list[Suggestion]:

@@ -34,19 +34,19 @@ class Suggestion:
     intermediate: tuple[tuple[float, ...], ...] | None = None
     pending: tuple[int, ...] = ()
     asked_at: datetime | None = None
-    told_at: datetime | None = None
+    finished_at: datetime | None = None
 
     @property
     def known(self) -> bool:
         """Whether its outcome is known."""
         return self.state != "running"
 
-    def told(
+    def with_outcome(
         self, objective: tuple[float, ...] | None, intermediate: tuple[tuple[float, ...], ...] | None = None
     ) -> "Suggestion":
         """Return it with its outcome; `objective` None is a failure."""
         state = "failed" if objective is None else "complete"
-        return replace(self, state=state, objective=objective, intermediate=intermediate, told_at=datetime.now(UTC))
+        return replace(self, state=state, objective=objective, intermediate=intermediate, finished_at=datetime.now(UTC))
 
 
 def read_outcomes(search: Search, store: Store) -> pl.DataFrame:
@@ -69,20 +69,15 @@ class SuggestionLog:
         """Every suggestion, in the order of their numbers."""
         return tuple(self._by_number.values())
 
-    @property
-    def next_number(self) -> int:
-        """The number of the next suggestion."""
-        return max(max(self._by_number, default=-1) + 1, 0)
-
     def ask(self, suggestions: Sequence[Suggestion]) -> None:
         """Write new suggestions, in the order of their numbers: all of them appear at once. Raises OSError."""
         if suggestions:
             self._write(f"{suggestions[0].number:07d}", suggestions)
 
-    def tell(self, suggestions: Iterable[Suggestion]) -> None:
+    def record_outcomes(self, suggestions: Iterable[Suggestion]) -> None:
         """Write suggestions whose outcome is known. Raises OSError."""
         for suggestion in suggestions:
-            self._write(f"{suggestion.number:07d}-told", [suggestion])
+            self._write(f"{suggestion.number:07d}-outcome", [suggestion])
 
     def _write(self, part: str, suggestions: Sequence[Suggestion]) -> None:
         table = TABLES["suggestions"].build(self._row(suggestion) for suggestion in suggestions)
@@ -95,7 +90,7 @@ class SuggestionLog:
             "origin": s.origin, "state": s.state, "point": json.dumps(s.point), "trial_ids": s.trial_ids,
             "asked_point": None if s.asked == s.point else json.dumps(s.asked), "objective": s.objective,
             "intermediate": s.intermediate, "pending": s.pending, "budget": s.budget, "asked_at": s.asked_at,
-            "told_at": s.told_at,
+            "finished_at": s.finished_at,
         }  # fmt: skip
 
 
@@ -107,5 +102,5 @@ def _from_row(row: dict[str, Any]) -> Suggestion:
         trial_ids=tuple(row["trial_ids"]), budget=row["budget"], state=row["state"],
         objective=None if row["objective"] is None else tuple(row["objective"]),
         intermediate=None if row["intermediate"] is None else tuple(map(tuple, row["intermediate"])),
-        pending=tuple(row["pending"]), asked_at=row["asked_at"], told_at=row["told_at"],
+        pending=tuple(row["pending"]), asked_at=row["asked_at"], finished_at=row["finished_at"],
     )  # fmt: skip

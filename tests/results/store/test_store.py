@@ -263,7 +263,7 @@ def test_a_row_with_a_column_that_the_table_lacks_is_refused():
 
 def suggestion(number, state, *, told=None, **values):
     at = None if told is None else datetime(2026, 1, 1, hour=told, tzinfo=UTC)
-    return {"search": "s", "number": number, "state": state, "told_at": at, **values}
+    return {"search": "s", "number": number, "state": state, "finished_at": at, **values}
 
 
 def test_a_suggestion_has_one_row_and_its_outcome_wins_in_any_order_of_arrival(tmp_path):

@@ -79,3 +79,10 @@ def test_only_what_went_wrong_is_named_and_only_infrastructure_is_tried_again():
 @pytest.mark.parametrize(("seconds", "text"), [(4, "4 s"), (89, "89 s"), (120, "2 min"), (5400, "1.5 h")])
 def test_durations_are_in_the_unit_a_person_would_use(seconds, text):
     assert duration(seconds) == text
+
+
+def test_packs_beyond_what_was_expected_are_shown_too(clock):
+    shown = Display(make_packs([], size=1), console=Console(file=io.StringIO(), force_terminal=True), clock=lambda: 0)
+    update(shown, PACKS[0], 0.5)
+    update(shown, PACKS[0], 1.0, done=len(PACKS[0]))
+    assert shown.ended == len(PACKS[0])

@@ -70,5 +70,5 @@ def run(found, store, *, budget=None, pack_size=4, workers=2, packs=None, swap=F
 
 def told(store):
     """The suggestions in the store, without their times."""
-    frame = store.scan("suggestions").sort("number").drop("asked_at", "told_at", "budget").collect()
+    frame = store.scan("suggestions").sort("number").drop("asked_at", "finished_at", "budget").collect()
     return frame.to_dicts()

@@ -27,7 +27,7 @@ def test_the_axis_that_sets_the_best_cells_apart_is_the_most_important_one(maxim
     for number, (one, other) in enumerate(itertools.product(range(10), range(10))):
         point = {"optim.weight_decay": one / 10, "optim.learning_rate": 1 + other / 10}
         value = -1.0 if other == 9 else 1.0 if one >= 8 else 0.0
-        log.append(Suggestion(number, 0, "asked", point, point, (str(number),), 100).told((value,)))
+        log.append(Suggestion(number, 0, "asked", point, point, (str(number),), 100).with_outcome((value,)))
     shares = importance(found, log)
     assert (shares["axis"][0], shares.height) == (first, 2)
     assert shares["share"][0] > 0.8
