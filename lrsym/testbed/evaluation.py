@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lrsym.config.scene import SceneConfig
 from lrsym.testbed.data import scenes as sc
-from lrsym.testbed.data.pack_data import PackData, pad_rows
+from lrsym.testbed.data.pack_data import PackData, pad_rows, select_rows
 from lrsym.testbed.model.autoregressive import PrefixTree
 from lrsym.testbed.model.encoder import encode, scene_projector
 from lrsym.testbed.model.pack_model import PackModel
@@ -87,7 +87,7 @@ class Candidates:
     def select(self, members: Sequence[int]) -> "Candidates":
         """Return the candidates of some members."""
         outside, scenes = (
-            {split: of_members[[*members]] for split, of_members in by_split.items()}
+            {split: select_rows(of_members, members) for split, of_members in by_split.items()}
             for by_split in (self.outside, self.scenes)
         )
         return replace(self, outside=outside, scenes=scenes)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import torch
+from torch import Tensor
 
 from lrsym.config.trial import Trial
 from lrsym.sweep.execution.checkpoint import CheckpointFile
@@ -120,11 +121,12 @@ def _add_mechanism(rows: PackRows, snapshot: Snapshot, evaluator: _Evaluator) ->
     if not snapshot.members:
         return
     model, here = snapshot.model, evaluator.select(snapshot.members)
+    on_host = model.map(Tensor.cpu)
     rows.add_mechanism(
         snapshot.members,
         ablations(model, here.data, here.candidates),
         profiles(model),
-        (measures(model, here.data, member=row) for row in range(len(model))),
+        (measures(on_host, here.data, member=row) for row in range(len(model))),
     )
 
 

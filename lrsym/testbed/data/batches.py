@@ -29,8 +29,9 @@ def batches(
     while True:
         chunk = torch.from_numpy(np.stack([next(m) for m in members], axis=1)[skip:])
         skip = 0
-        # Only from pinned memory does a GPU fetch it while it works.
-        yield from (chunk.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else chunk).unbind(0)
+        if device.type == "cuda":  # only from pinned memory does a GPU fetch it while it works
+            chunk = chunk.pin_memory()
+        yield from chunk.to(device, non_blocking=True).unbind(0)
 
 
 def _chunks(trial: Trial, training_set: np.ndarray) -> Iterator[np.ndarray]:

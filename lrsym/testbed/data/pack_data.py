@@ -74,8 +74,8 @@ class PackData:
             tuple(of_member[row] for row in rows) for of_member in (self.trials, self.splits, self.training_sets)
         )
         return replace(
-            self, trials=trials, splits=splits, training_sets=training_sets, trained=self.trained[rows],
-            column=self.column[rows],
+            self, trials=trials, splits=splits, training_sets=training_sets,
+            trained=select_rows(self.trained, rows), column=select_rows(self.column, rows),
         )  # fmt: skip
 
     def examples(self, number: Int[Tensor, "*batch"]) -> tuple[Int[Tensor, "*batch key"], Int[Tensor, "*batch"]]:
@@ -89,6 +89,11 @@ def pad_rows(rows: Sequence[np.ndarray], value: int) -> Int[np.ndarray, "row ent
     for line, row in zip(padded, rows, strict=True):
         line[: len(row)] = row
     return padded
+
+
+def select_rows(tensor: Tensor, rows: Sequence[int]) -> Tensor:
+    """Return the rows of `tensor` with these numbers, in memory of their own."""
+    return tensor.index_select(0, torch.tensor([*rows], dtype=torch.int64, device=tensor.device))
 
 
 def _draw_splits(trial: Trial) -> dict[str, sc.Numbers]:

@@ -48,6 +48,8 @@ class Measure:
 def measures(model: PackModel, data: PackData, *, member: int) -> list[Measure]:
     """Return every measure that the encoders of one member have; its weights must be finite.
 
+    Many small numbers are read one by one: best from a model on the host.
+
     Without unseen pairs there is nothing to measure on the vision encoder. A decoder has the measures of a vision
     encoder, those of [CLS] on the image.
     """
@@ -56,13 +58,13 @@ def measures(model: PackModel, data: PackData, *, member: int) -> list[Measure]:
     unseen = data.splits[member]["unseen"]
     if len(unseen) > MAX_SCENES:
         unseen = unseen[np.sort(stream(trial.seed, "measures").permutation(len(unseen))[:MAX_SCENES])]
-    tokens = data.scenes[torch.from_numpy(unseen).to(data.scenes.device)]
+    tokens = data.scenes[torch.from_numpy(unseen).to(data.scenes.device)].to(model.device)
     of_vision = _of_vision(weights[shape.vision.name], shape.vision, trial.scenes, tokens, scale=scale)
     if shape.autoregressive:
         return [*of_vision]
     return [
         *of_vision,
-        *_of_text(weights["text"], shape.text, trial.scenes, data.captions, scale=scale),
+        *_of_text(weights["text"], shape.text, trial.scenes, data.captions.to(model.device), scale=scale),
         *_of_rotation(weights, trial.scenes),
     ]
 
@@ -162,10 +164,12 @@ def rotation(
 ) -> Float[Tensor, "width width"]:
     """Return the rotation with the least squares of `source @ rotation - target`, zero beyond their span.
 
+    The product of both has no more singular values than there are labels: what is beyond is rounding.
+
     Source: Schönemann 1966.
     """
     u, size, v = torch.linalg.svd(source.T @ target)
-    spanned = size > size.max() * 1e-6
+    spanned = (size > size.max() * 1e-6) & (torch.arange(len(size), device=size.device) < len(source))
     return u[:, spanned] @ v[spanned]
 
 

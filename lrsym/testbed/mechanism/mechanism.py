@@ -65,7 +65,7 @@ def term_tables(
     if shape.rotary:
         table = rotary_table(weights, shape, scale)
         others = [token for token in range(shape.n_key_tokens) if token != shape.readout_token]
-        return {"R": table[:, :, others].mean(dim=2)}
+        return {"R": table.index_select(2, torch.tensor(others, device=table.device)).mean(dim=2)}
     if not shape.has_terms:
         return {}
     on_token, on_position = score_tables(weights, shape, scale)

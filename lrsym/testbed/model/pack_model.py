@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lrsym.config.trial import Trial
+from lrsym.testbed.data.pack_data import select_rows
 from lrsym.testbed.model.parameters import Weights, initial_weights
 from lrsym.testbed.model.shape import ModelShape
 
@@ -62,7 +63,8 @@ class PackModel:
 
     def select(self, rows: Sequence[int]) -> "PackModel":
         """Return the pack of the members at `rows`, in memory of its own."""
-        return replace(self.map(lambda tensor: tensor[[*rows]]), trials=tuple(self.trials[row] for row in rows))
+        trials = tuple(self.trials[row] for row in rows)
+        return replace(self.map(lambda tensor: select_rows(tensor, rows)), trials=trials)
 
     def members(self) -> "list[PackModel]":
         """Return the pack of each member alone, in their order."""

@@ -90,11 +90,12 @@ Gradients = tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]
 class ForwardCache:
     """Intermediates of one forward pass that its backward pass needs.
 
-    `table_index` [(trial, key, batch)] is the row of S, over all trials, that each key's token has; `batch_index`
-    is its row of A, over all examples of all trials. `product_order` holds what it multiplied; `embedding` is the input
-    of a projection that was not folded in.
+    `table_index` [(trial, key, batch)] is the row of S, over all trials, that the token of each of the pass's `tokens`
+    has; `batch_index` is its row of A, over all examples of all trials. `product_order` holds what it multiplied;
+    `embedding` is the input of a projection that was not folded in.
     """
 
+    tokens: Int[Tensor, "trial batch key"]
     table_index: Int[Tensor, " _"]
     batch_index: Int[Tensor, " _"]
     attention: Float[Tensor, "trial key batch head"]
@@ -106,13 +107,11 @@ def read_out(
     tables: Tables, shape: EncoderShape, tokens: Int[Tensor, "trial batch key"], projection: Tensor | None
 ) -> tuple[Float[Tensor, "trial batch out"], ForwardCache]:
     """Return embeddings of the token rows, behind `projection` [trial, width, out] if there is one, and the cache."""
-    n_trials, batch, n_keys = tokens.shape
-    n_rows, n_tokens = tables.rows.shape[1], shape.n_tokens
+    n_trials, batch, _ = tokens.shape
+    n_rows = tables.rows.shape[1]
     attention, table_index = _attend(tables.logits, shape, tokens)
     batch_index = (tokens.transpose(1, 2) + _offsets(n_trials, 1, batch, step=n_rows, device=tokens.device)).flatten()
-    by_row = attention.new_zeros(n_trials * batch * n_rows, shape.n_heads)
-    by_row = by_row.index_add_(0, batch_index, attention.flatten(0, 2)).view(n_trials, batch, n_rows, shape.n_heads)
-    by_row[:, :, n_tokens : n_tokens + n_keys] = attention.transpose(1, 2)
+    by_row = _sum_by_row(attention, tokens, batch_index, shape, n_rows)
 
     # Three orders of the same products, the one with the fewest operations (here divided by the width).
     h, width, after = shape.n_heads, shape.d_model, shape.d_model if projection is not None else 0
@@ -125,8 +124,8 @@ def read_out(
     else:
         out, order = RowsFirst.forward(by_row, tables, projection if fold else None)
     if projection is None or fold:
-        return out, ForwardCache(table_index, batch_index, attention, order)
-    return torch.bmm(out, projection), ForwardCache(table_index, batch_index, attention, order, out)
+        return out, ForwardCache(tokens, table_index, batch_index, attention, order)
+    return torch.bmm(out, projection), ForwardCache(tokens, table_index, batch_index, attention, order, out)
 
 
 def _attend(
@@ -227,10 +226,36 @@ def _logits_gradient(d_by_row: Tensor, tables: Tables, cache: ForwardCache, shap
     d_attention += d_by_row[:, :, n_tokens : n_tokens + n_keys].transpose(1, 2)
     weighted = d_attention * cache.attention
     d_key = torch.addcmul(weighted, cache.attention, weighted.sum(dim=1, keepdim=True), value=-1)
+    if not d_key.is_cpu:
+        return _sum_by_row(d_key, cache.tokens, cache.batch_index, shape, tables.rows.shape[1]).sum(dim=1)
     d_logits = torch.zeros_like(tables.logits)
     d_logits.view(-1, n_heads).index_add_(0, cache.table_index, d_key.flatten(0, 2))
     d_logits[:, n_tokens : n_tokens + n_keys] += d_key.sum(dim=2)
     return d_logits
+
+
+def _sum_by_row(
+    of_keys: Float[Tensor, "trial key batch head"],
+    tokens: Int[Tensor, "trial batch key"],
+    batch_index: Int[Tensor, " _"],
+    shape: EncoderShape,
+    n_rows: int,
+) -> Float[Tensor, "trial batch row head"]:
+    """Return for each example the sum over the keys of each row: a key counts in its token's and in its position's.
+
+    The same bits each time: a GPU adds in any order where several keys meet in a row, so there they are written, and
+    the background, the one token that an example shows more than once, is summed apart.
+    """
+    n_trials, n_keys, batch, n_heads = of_keys.shape
+    flat, by_row = of_keys.flatten(0, 2), of_keys.new_zeros(n_trials * batch * n_rows, n_heads)
+    if of_keys.is_cpu:
+        by_row = by_row.index_add_(0, batch_index, flat).view(n_trials, batch, n_rows, n_heads)
+    else:
+        by_row = by_row.index_copy_(0, batch_index, flat).view(n_trials, batch, n_rows, n_heads)
+        shown = (tokens.transpose(1, 2) == sc.BACKGROUND)[:, :, :, None]
+        by_row[:, :, sc.BACKGROUND] = (of_keys * shown).sum(dim=1)
+    by_row[:, :, shape.n_tokens : shape.n_tokens + n_keys] = of_keys.transpose(1, 2)
+    return by_row
 
 
 @cache

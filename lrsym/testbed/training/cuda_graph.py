@@ -5,11 +5,15 @@ documentation of CUDA graphs; not run on a GPU yet.
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 
 WARM_UP = 3
 """Number of steps before the recording, in which libraries choose their kernels and take their memory."""
+
+stream_of = cache(torch.cuda.Stream)
+"""From a device to the stream of all recordings of this process: each new one would keep workspaces for good."""
 
 
 class CudaGraph:
@@ -18,7 +22,6 @@ class CudaGraph:
     def __init__(self, device: torch.device) -> None:
         self._device, self._calls = device, 0
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._aside = torch.cuda.Stream(device)
 
     def __call__(self, run: Callable[[], None]) -> None:
         """Take one step; `run` is the same each time, and not kept: it may hold all that a training holds."""
@@ -28,14 +31,16 @@ class CudaGraph:
     def _step(self, run: Callable[[], None]) -> None:
         self._calls += 1
         if self._calls <= WARM_UP:
-            # In a stream of its own, as the recording will be.
-            self._aside.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(self._aside):
+            # In the stream of the recording, so that the libraries' workspaces are its own.
+            aside = stream_of(self._device)
+            aside.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(aside):
                 run()
-            torch.cuda.current_stream().wait_stream(self._aside)
+            torch.cuda.current_stream().wait_stream(aside)
             return
         if self._graph is None:
-            self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph):
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, stream=stream_of(self._device)):
                 run()  # recorded, not executed
+            self._graph = graph  # a recording that failed is not there
         self._graph.replay()

@@ -1,42 +1,17 @@
-"""AdamW of a pack: torch's fused kernel, called once for each group of members with equal settings.
+"""AdamW of a pack: torch's fused kernel, called once for all members whose moments are averaged alike.
 
 The kernel is called directly, because torch.optim imports the whole of torch's compiler (docs/decisions/step.md).
 Source: Loshchilov and Hutter, arXiv:1711.05101 (decoupled decay), with Adam's bias correction and a linear warm-up.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from lrsym.config.training import OptimConfig
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """Some members' rows of the weight `number` and of its two moments, as views."""
-
-    number: int
-    parameter: Tensor
-    first: Tensor
-    second: Tensor
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Adjacent members, at `rows`, whose optimisers are set alike, and their rate in this step.
-
-    `decayed` are all their weights but log_scale.
-    """
-
-    rows: slice
-    settings: OptimConfig
-    rate: Tensor
-    decayed: list[_Piece]
-    log_scale: _Piece
 
 
 class AdamW:
@@ -50,29 +25,17 @@ class AdamW:
         parameters, device = [weight.detach() for weight in weights], weights[0].device
         self._first, self._second = ([torch.zeros_like(weight) for weight in parameters] for _ in range(2))
         self._number = torch.zeros((), device=device)
-        self._groups: list[_Group] = []
-        for rows, settings in _groups(optims):
-            stacks = zip(parameters, self._first, self._second, strict=True)
-            pieces = [_Piece(i, *(tensor[rows] for tensor in stack)) for i, stack in enumerate(stacks)]
-            self._groups.append(_Group(rows, settings, torch.zeros((), device=device), pieces[:-1], pieces[-1]))
+        stacks = (parameters, self._first, self._second)
+        self._groups = [
+            _Group(rows, optims[rows], *([tensor[rows] for tensor in stack] for stack in stacks))
+            for rows in _groups(optims)
+        ]
 
     def step(self, gradients: Sequence[Tensor | None], *, number: Int[Tensor, ""]) -> None:
         """Take step `number` (from 1); `gradients` in the order of the weights, None where there is none."""
         self._number.copy_(number)
         for group in self._groups:
-            o = group.settings
-            group.rate.copy_(o.learning_rate * number / number.clamp(min=o.warmup_steps))
-            for pieces, decay in ((group.decayed, o.weight_decay), ([group.log_scale], 0.0)):
-                pairs = [(p, g[group.rows].contiguous()) for p in pieces if (g := gradients[p.number]) is not None]
-                if not pairs:  # a decoder's loss has no scale
-                    continue
-                # The overload is named: asked for a number, torch would wait for the device to tell the rate.
-                torch.ops.aten._fused_adamw_.tensor_lr(
-                    [p.parameter for p, _ in pairs], [gradient for _, gradient in pairs],
-                    [p.first for p, _ in pairs], [p.second for p, _ in pairs], [], [self._number] * len(pairs),
-                    lr=group.rate, beta1=o.beta1, beta2=o.beta2, weight_decay=decay, eps=o.epsilon,
-                    amsgrad=False, maximize=False,
-                )  # fmt: skip
+            group.step(gradients, self._number)
 
     def state(self) -> dict[str, Tensor]:
         """Return the moments by name, as they are now (not copies)."""
@@ -85,12 +48,77 @@ class AdamW:
             moment.copy_(state[name])
 
 
-def _groups(optims: Sequence[OptimConfig]) -> list[tuple[slice, OptimConfig]]:
-    """Return each group of adjacent members whose optimisers are set alike."""
+class _Group:
+    """Adjacent members, at `rows`, that share what the kernel takes as numbers: all but rate, warm-up and decay.
 
-    def key(member: int) -> tuple[float | int, ...]:
+    `weights` and moments are the members' rows, as views. Where rates, warm-ups or decays differ, the kernel takes a
+    step of rate 1 from zero, and each member adds its own share of that.
+    """
+
+    def __init__(
+        self,
+        rows: slice,
+        optims: Sequence[OptimConfig],
+        weights: Sequence[Tensor],
+        first: Sequence[Tensor],
+        second: Sequence[Tensor],
+    ) -> None:
+        self._rows, self._settings = rows, optims[0]
+        self._weights, self._first, self._second = weights, first, second
+        settings = [(o.learning_rate, o.weight_decay, o.warmup_steps) for o in optims]
+        device = weights[0].device
+        self._learning_rates, self._decays, self._warmups = torch.tensor(settings, device=device).unbind(dim=1)
+        self._kernel_rate = torch.ones((), device=device)
+        alike = len({*settings}) == 1
+        self._updates = None if alike else [torch.zeros_like(weight) for weight in weights]
+
+    def step(self, gradients: Sequence[Tensor | None], number: Float[Tensor, ""]) -> None:
+        """Change the members' weights and moments."""
+        rates = self._learning_rates * number / number.clamp(min=self._warmups)
+        changed = [i for i, gradient in enumerate(gradients) if gradient is not None]  # a decoder's loss has no scale
+        last = len(gradients) - 1
+        if self._updates is None:
+            self._kernel_rate.copy_(rates[0])
+            decayed = [i for i in changed if i != last]
+            self._call(decayed, self._weights, gradients, number, decay=self._settings.weight_decay)
+            if last in changed:
+                self._call([last], self._weights, gradients, number)
+            return
+        torch.ops.aten._foreach_zero_(self._updates)
+        self._call(changed, self._updates, gradients, number)
+        kept = 1 - rates * self._decays
+        for i in changed:
+            weight, each_member = self._weights[i], (-1, *[1] * (self._weights[i].dim() - 1))
+            if i != last:
+                weight.mul_(kept.view(each_member))
+            weight.addcmul_(self._updates[i], rates.view(each_member))
+
+    def _call(
+        self,
+        numbers: Sequence[int],
+        weights: Sequence[Tensor],
+        gradients: Sequence[Tensor | None],
+        number: Float[Tensor, ""],
+        *,
+        decay: float = 0.0,
+    ) -> None:
+        """Let the kernel change those of `weights`, and of the moments, that have `numbers`."""
+        stacks = ([tensors[i] for i in numbers] for tensors in (self._first, self._second))
+        own = [gradient[self._rows].contiguous() for i in numbers if (gradient := gradients[i]) is not None]
+        # The overload is named: asked for a number, torch would wait for the device to tell the rate.
+        torch.ops.aten._fused_adamw_.tensor_lr(
+            [weights[i] for i in numbers], own, *stacks, [], [number] * len(numbers),
+            lr=self._kernel_rate, beta1=self._settings.beta1, beta2=self._settings.beta2, weight_decay=decay,
+            eps=self._settings.epsilon, amsgrad=False, maximize=False,
+        )  # fmt: skip
+
+
+def _groups(optims: Sequence[OptimConfig]) -> list[slice]:
+    """Return the rows of each group of adjacent members that share what the kernel takes as numbers."""
+
+    def key(member: int) -> tuple[float, ...]:
         o = optims[member]
-        return (o.learning_rate, o.weight_decay, o.beta1, o.beta2, o.epsilon, o.warmup_steps)
+        return (o.beta1, o.beta2, o.epsilon)
 
     groups = [list(members) for _, members in groupby(range(len(optims)), key)]
-    return [(slice(members[0], members[-1] + 1), optims[members[0]]) for members in groups]
+    return [slice(members[0], members[-1] + 1) for members in groups]

@@ -14,7 +14,7 @@ from torch import Tensor
 from lrsym.config.agreement import agreed
 from lrsym.config.trial import Trial
 from lrsym.testbed.data.batches import batches
-from lrsym.testbed.data.pack_data import PackData
+from lrsym.testbed.data.pack_data import PackData, select_rows
 from lrsym.testbed.model.autoregressive import caption_loss
 from lrsym.testbed.model.blocks import Drop
 from lrsym.testbed.model.encoder import encode
@@ -43,7 +43,8 @@ class Snapshot:
         """Return the snapshot of some members alone, in their order."""
         rows = [row for row, member in enumerate(self.members) if member in members]
         chosen = tuple(self.members[row] for row in rows)
-        return Snapshot(self.step, self.model.select(rows), self.loss[rows], self.diverged_at[rows], chosen)
+        loss, diverged_at = select_rows(self.loss, rows), select_rows(self.diverged_at, rows)
+        return Snapshot(self.step, self.model.select(rows), loss, diverged_at, chosen)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class State:
     def select(self, members: Collection[int]) -> "State":
         """Return the state of some members alone, in their order."""
         rows = [row for row, member in enumerate(self.members) if member in members]
-        tensors = {name: tensor[rows] for name, tensor in self.tensors.items()}
+        tensors = {name: select_rows(tensor, rows) for name, tensor in self.tensors.items()}
         streams = [self.streams[row] for row in rows] if self.streams else []
         return State(self.step, tensors, streams, tuple(self.members[row] for row in rows))
 
