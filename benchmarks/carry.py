@@ -1,7 +1,8 @@
 """`python -m benchmarks.carry`: put into `.carry/` what a GPU machine without a network lacks for sweeps and tests.
 
-For CPython 3.12 on x86-64 Linux, of the versions in constraints.txt: small wheels as they are, and the runtime of polars,
-stripped of symbols and compressed anew, because what may travel is limited. `benchmarks/gpu_day.sh` unpacks it there.
+For CPython 3.12 on x86-64 Linux, of the versions in constraints.txt: small wheels as they are, and the runtime of
+polars, stripped of symbols and compressed anew, because what may travel is limited. `benchmarks/gpu_day.sh` unpacks it
+there. pyarrow need not travel: 19 and newer do.
 """
 
 import argparse
@@ -19,7 +20,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 CARRY = ROOT / ".carry"
 
-WHEELS = ("pydantic", "pydantic_core", "annotated-types", "typing-inspection", "typing_extensions", "beartype", "polars")
+WHEELS = (
+    "pydantic",
+    "pydantic_core",
+    "annotated-types",
+    "typing-inspection",
+    "typing_extensions",
+    "beartype",
+    "polars",
+)
 RUNTIMES = ("polars-runtime-32",)
 """Wheels with one large library, which compress to half."""
 
@@ -60,13 +69,11 @@ def repack(wheel: Path, *, preset: int) -> None:
         archive.extractall(folder)
     for library in folder.rglob("*.so"):
         subprocess.run(["strip", "--strip-unneeded", library], check=True)
-    filters = [
-        {"id": lzma.FILTER_X86},
-        {"id": lzma.FILTER_LZMA2, "preset": preset, "dict_size": 1 << 26},
-    ]
-    with lzma.open(CARRY / f"{wheel.stem}.tar.xz", "wb", filters=filters) as file, tarfile.open(
-        fileobj=file, mode="w"
-    ) as tar:
+    filters = [{"id": lzma.FILTER_X86}, {"id": lzma.FILTER_LZMA2, "preset": preset, "dict_size": 1 << 26}]
+    with (
+        lzma.open(CARRY / f"{wheel.stem}.tar.xz", "wb", filters=filters) as file,
+        tarfile.open(fileobj=file, mode="w") as tar,
+    ):
         for path in sorted(folder.iterdir()):
             tar.add(path, path.name)
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import jax
-import jax.numpy as jnp
+import jax  # pyright: ignore[reportMissingImports]
+import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
 import numpy as np
 
 from lrsym.config.training import OptimConfig
@@ -91,7 +91,9 @@ def _adamw(
     rate = optim.learning_rate * jnp.minimum(1.0, number / max(1, optim.warmup_steps))
     first = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, first, gradient)
     second = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, second, gradient)
-    decay = {name: {key: 0.0 if name == "loss" else optim.weight_decay for key in named} for name, named in weights.items()}
+    decay = {
+        name: {key: 0.0 if name == "loss" else optim.weight_decay for key in named} for name, named in weights.items()
+    }
 
     def moved(w: jax.Array, m: jax.Array, v: jax.Array, decay: float) -> jax.Array:
         root = jnp.sqrt(v / (1 - b2**number)) + optim.epsilon

@@ -34,7 +34,9 @@ LARGE = {
     "batch 50": {"optim.batch_size": 50},
     "wide": {"model.d_model": 256, "optim.batch_size": 64},
     "no replacement": {**B32, "optim.replacement": False},
-    "pre, deep": {**B32, "model.vision_blocks": 2, "model.text_blocks": 2, "model.d_mlp": 64, "model.layer_norm": "pre"},
+    "pre, deep": {
+        **B32, "model.vision_blocks": 2, "model.text_blocks": 2, "model.d_mlp": 64, "model.layer_norm": "pre",
+    },
     "post, tied": {**B32, "model.repeats": 2, "model.layer_norm": "post"},
     "rotary": {**B32, "model.positions": "rotary"},
     "dropout": {**B32, "model.dropout": 0.1},
@@ -43,7 +45,7 @@ LARGE = {
     "three objects": {**B32, "scenes.n_objects": 3},
 }  # fmt: skip
 KINDS = LARGE if REHEARSED else {"small": SMALL, "small, autoregressive": {**SMALL, "model.kind": "autoregressive"}}
-FIRST, LAST = [*KINDS.values()][0], [*KINDS.values()][-1]
+FIRST, *_, LAST = KINDS.values()
 
 
 def members(axes, n=3, **changes):
@@ -163,9 +165,10 @@ import torch
 from lrsym.sweep.execution.task import TrainTask
 from tests.small_trials import pack_of, small
 root, device, ill = sys.argv[1:]
+trials = [small(seed=0), small(seed=1)]
 if ill == "out of memory":
-    torch.cuda.set_per_process_memory_fraction(1e-4)
-    torch.empty(1 << 20, device=device)
+    trials = [small(seed=seed, model__d_model=120, optim__batch_size=256) for seed in range(64)]
+    torch.cuda.set_per_process_memory_fraction(5e-4)
 if ill == "while recording":
     from benchmarks.gpu.inside import replace_loss
     def loss(*arguments, **options):
@@ -174,7 +177,7 @@ if ill == "while recording":
             raise RuntimeError(f"a loss of {value.sum().item()}")
         return value
     before = replace_loss(loss)
-outcome = TrainTask(root, "r", device, 1)(pack_of(small(seed=0), small(seed=1)), lambda completed: None)
+outcome = TrainTask(root, "r", device, 1)(pack_of(*trials), lambda completed: None)
 print("outcome", getattr(outcome, "status", None) or dict(outcome))
 """
 """A pack in a process of its own, where something goes wrong on purpose."""

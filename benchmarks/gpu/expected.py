@@ -1,8 +1,9 @@
 """What was expected of a GPU, written down before any was measured.
 
-From an audit of the code at commit 7972631: counts of kernels, bytes and products of a step, and assumed rates (4.3 TB/s
-copy on an H200 and 3.0 on an H100, 30 TFLOP/s for a pack's float32 products, 2 microseconds a small kernel in a CUDA
-graph). Sums by token and the optimiser have been rewritten since. Of sweeps and JAX: arithmetic from the same figures.
+From an audit of the code at commit 7972631: counts of kernels, bytes and products of a step, and assumed rates (a copy
+of 4.3 TB/s on an H200 and 3.0 on an H100, 30 TFLOP/s for a pack's float32 products, 2 microseconds a small kernel in a
+CUDA graph). Sums by token and the optimiser have been rewritten since. Of sweeps and JAX: arithmetic from the same
+figures.
 """
 
 from collections.abc import Iterator, Mapping
@@ -53,8 +54,8 @@ SWEEPS = {
     (256, 1): 164e3, (256, 3): 430e3, (256, 4): 480e3, (256, 6): 500e3, (50, 1): 180e3, (50, 3): 500e3,
     (50, 4): 650e3, (50, 6): 700e3,
 }  # fmt: skip
-"""By batch size and workers: trials of 600 steps an hour in packs of 64, without the start. A worker's own 15 ms a trial
-overlap with the others' steps (11.3 or 8 microseconds)."""
+"""By batch size and workers: trials of 600 steps an hour in packs of 64, without the start. A worker's own 15 ms a
+trial overlap with the others' steps (11.3 or 8 microseconds)."""
 
 JAX = {(256, 1): 400.0, (256, 8): 75.0, (256, 64): 34.0, (256, 256): 30.0, (50, 1): 400.0, (50, 256): 7.0}
 """By batch size and trials: microseconds a trial and step."""

@@ -6,7 +6,7 @@ import time
 
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # torch is on the card as well
 
-import jax
+import jax  # pyright: ignore[reportMissingImports]
 import numpy as np
 import torch
 
@@ -18,9 +18,8 @@ from lrsym.testbed.data.batches import batches
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.training.training import Training
 
-SIZES = (256, 64, 8, 1)
-PRECISIONS = ("highest", "default")
-"""Of float32 products: float32 throughout, and what JAX does when it is not asked (TF32 on some cards)."""
+ROUNDS = (*((size, "highest") for size in (256, 64, 8, 1)), (256, "default"))
+"""Trials, and precision of float32 products: float32 throughout, and what JAX does when it is not asked (TF32)."""
 
 STEPS, REPEATS = 64, 3
 CPU = torch.device("cpu")
@@ -31,8 +30,8 @@ def jax_steps(setting: Setting) -> None:
     setting.tell("jax", jax=jax.__version__, device=str(jax.devices()[0]))
     for batch in BATCH_SIZES:
         _tell_difference(setting, batch)
-    sizes = (2, 1) if setting.quick else SIZES
-    for precision, size, batch in itertools.product(PRECISIONS, sizes, BATCH_SIZES):
+    rounds = ((2, "highest"), (1, "default")) if setting.quick else ROUNDS
+    for (size, precision), batch in itertools.product(rounds, BATCH_SIZES):
         try:
             _tell_size(setting, batch, size, precision)
         except Exception as error:

@@ -1,5 +1,6 @@
 """A step of a pack on a GPU: what it waits for, what it takes by pack size, and its kernels."""
 
+import gc
 import warnings
 from collections.abc import Callable
 
@@ -71,6 +72,7 @@ def _size(setting: Setting, batch: int, size: int, *, recorded: bool = True, rat
     named = {"batch": batch, "size": size, "recorded": recorded, "rates": rates}
     try:
         if setting.on_gpu:
+            gc.collect()
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
         training = prepared({"optim.batch_size": batch}, size, setting.device, recorded=recorded, rates=rates)

@@ -129,7 +129,10 @@ class RecordableStep:
         parameters = dict(loop.model.named_parameters())
         spared = [parameters.pop("log_scale")]
         self._adamw = torch.optim.AdamW(
-            [{"params": [*parameters.values()], "weight_decay": optim.weight_decay}, {"params": spared, "weight_decay": 0.0}],
+            [
+                {"params": [*parameters.values()], "weight_decay": optim.weight_decay},
+                {"params": spared, "weight_decay": 0.0},
+            ],
             lr=self._rate, betas=(optim.beta1, optim.beta2), eps=optim.epsilon, fused=True,
             capturable=device.type == "cuda",
         )  # fmt: skip
@@ -143,8 +146,8 @@ class RecordableStep:
         optim = self._loop.trial.optim
         self._number += 1
         self._rate.copy_(optim.learning_rate * (self._number / max(1, optim.warmup_steps)).clamp(max=1))
+        self._adamw.zero_grad()  # first: gradients of a compiled step lie where the next one will write
         loss = self._forward(self._images[self.batch], self._captions[self.batch])
-        self._adamw.zero_grad()
         loss.backward()
         self._adamw.step()
         with torch.no_grad():
@@ -171,7 +174,7 @@ def recorded(step: RecordableStep, device: torch.device) -> Callable[[], None]:
 
 
 def textbook_recorded(setting: Setting) -> None:
-    """Tell milliseconds of the textbook step, called and recorded, and whether its losses are those of the plain one."""
+    """Tell milliseconds of the textbook step, called and recorded, and how far its losses are from the plain one's."""
     for batch in BATCH_SIZES:
         for variant in ("called", "recorded"):
             step = RecordableStep(Loop.of(0, batch, setting.device))
@@ -206,7 +209,7 @@ def _tell_step(setting: Setting, step: RecordableStep, play: Callable[[], None],
 
 
 def textbook_compiled(setting: Setting) -> None:
-    """Tell the same of torch.compile(mode="reduce-overhead"), with the seconds of compiling, within a limit of its own."""
+    """Tell the same of torch.compile(mode="reduce-overhead"), with the seconds of compiling, within a limit."""
     words = [sys.executable, "-m", "benchmarks.gpu", "compile_alone", "--device", str(setting.device)]
     words += ["--out", os.path.dirname(setting.file.name), *(["--quick"] if setting.quick else [])]
     try:
