@@ -46,6 +46,7 @@ LARGE = {
     **{kind: {**B32, **changes} for kind, changes in CHANGES.items()},
 }
 SMALL_KINDS = {"small": SMALL, **{f"small, {kind}": {**SMALL, **changes} for kind, changes in CHANGES.items()}}
+SMALL_KINDS["small, rotary"]["model.init_position_std"] = 0.0
 REHEARSAL = {kind: SMALL_KINDS[kind] for kind in ("small", "small, autoregressive")}
 KINDS, WITH_ROWS = (LARGE, {"recipe": {}, **SMALL_KINDS}) if REHEARSED else (REHEARSAL, REHEARSAL)
 FIRST, *_, LAST = KINDS.values()
