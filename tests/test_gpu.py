@@ -182,7 +182,7 @@ if ill == "while recording":
         return value
     before = replace_loss(loss)
 outcome = TrainTask(root, "r", device, 1)(pack_of(*trials), lambda completed: None)
-print("outcome", getattr(outcome, "status", None) or dict(outcome))
+print("outcome", getattr(outcome, "status", None) or dict(outcome), flush=True)
 """
 """A pack in a process of its own, where something goes wrong on purpose."""
 
