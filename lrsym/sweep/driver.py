@@ -40,7 +40,8 @@ class Engine(Protocol):
 class Outcome:
     """What a run left behind: how trials ended, how many were not reached, and the signal that stopped it.
 
-    `hours` are the core-hours, or GPU-hours, that its packs took.
+    `hours` are the core-hours, or GPU-hours, that its packs took. `fitting_size` is the pack size that was gone down to
+    where larger packs did not fit into memory, None where all did.
     """
 
     run_id: str
@@ -49,6 +50,7 @@ class Outcome:
     stopped_by: signal.Signals | None
     seconds: float
     hours: float = 0.0
+    fitting_size: int | None = None
 
     @property
     def interrupted(self) -> bool:
@@ -147,6 +149,7 @@ def run(
         stopped_by=stopped_by,
         seconds=(finished_at - started_at).total_seconds(),
         hours=queue.worker_seconds() * settings.units_per_worker(plan.workers) / 3600,
+        fitting_size=queue.fitting_size,
     )
 
 
