@@ -6,7 +6,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from types import FrameType
@@ -56,6 +56,13 @@ class Outcome:
     def interrupted(self) -> bool:
         """Whether a signal stopped it."""
         return self.stopped_by is not None
+
+
+def with_cluster_gpus(settings: Settings) -> Settings:
+    """Return the settings with the GPUs of the Ray cluster, where workers run on one. Raises UsageError without any."""
+    if settings.device == "cpu" or not settings.on_cluster:
+        return settings
+    return replace(settings, gpus=import_module("lrsym.sweep.engines.ray_tune").count_cluster_gpus())
 
 
 def plan_sweep(sweep: Sweep, store: Store, settings: Settings) -> Plan:

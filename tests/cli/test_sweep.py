@@ -133,6 +133,14 @@ def test_results_that_cannot_be_made_are_told_before_a_pilot(tmp_path):
     assert "pilot" not in text
 
 
+@pytest.mark.parametrize("verb", ["plan", "sweep"])
+def test_an_accelerator_that_is_not_supported_is_one_line_and_nothing_is_written(tmp_path, verb):
+    text = lrsym(verb, write_sweep(tmp_path, steps=5), "--results", tmp_path / "r", "--device", "mps", code=2)
+    assert "--device must be one of auto, cpu, cuda, got mps; other accelerators are not supported" in text
+    assert len(text.splitlines()) == 1
+    assert not (tmp_path / "r").exists()
+
+
 @pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is a GPU")
 def test_a_device_that_is_not_there_is_refused_before_anything_is_written(tmp_path):
     path = write_sweep(tmp_path, steps=5)

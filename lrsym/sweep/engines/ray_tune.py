@@ -242,11 +242,7 @@ def _ray(workers: int, task: Task) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    if "://" in os.environ.get("RAY_ADDRESS", ""):
-        raise UsageError(
-            f"RAY_ADDRESS must be host:port of the cluster's head, or auto, got {os.environ['RAY_ADDRESS']}; "
-            "http:// addresses are for ray job submit --address"
-        )
+    _check_address()
     if os.environ.get("RAY_ADDRESS"):
         settings: dict[str, Any] = {"runtime_env": {"env_vars": worker_environment(task.threads)}}
     else:  # started here, so workers inherit; a runtime environment would cost seconds
@@ -258,8 +254,7 @@ def _ray(workers: int, task: Task) -> Iterator[None]:
     on_sigterm = signal.getsignal(signal.SIGTERM)
     ray.init(logging_level=logging.ERROR, log_to_driver=False, **settings)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # it would print the death of each worker
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own in its place, which aborts
+    _restore_sigterm(on_sigterm)
     with contextlib.redirect_stdout(sys.stderr):  # Ray prints that a worker died: one of its threads, and shutdown
         try:
             yield
@@ -267,9 +262,42 @@ def _ray(workers: int, task: Task) -> Iterator[None]:
             ray.shutdown()
 
 
-def _gpu_share(workers: int) -> float:
-    """Return the part of a GPU that one worker gets: 1/n, because Ray takes no other fractions."""
+def count_cluster_gpus() -> int:
+    """Return the number of GPUs of the cluster at RAY_ADDRESS, which this connects to meanwhile."""
+    _check_address()
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(logging_level=logging.ERROR, log_to_driver=False)
+    except ConnectionError as error:
+        address = os.environ["RAY_ADDRESS"]
+        raise UsageError(f"no Ray cluster answers at RAY_ADDRESS {address}; start it, or unset the variable") from error
+    try:
+        return _gpus()
+    finally:
+        ray.shutdown()
+        _restore_sigterm(on_sigterm)
+
+
+def _gpus() -> int:
     gpus = int(ray.cluster_resources().get("GPU", 0))
     if not gpus:
         raise UsageError("device cuda needs a GPU in the Ray cluster, it has none; use --device cpu")
-    return 1 / ceil(workers / gpus)
+    return gpus
+
+
+def _gpu_share(workers: int) -> float:
+    """Return the part of a GPU that one worker gets: 1/n, because Ray takes no other fractions."""
+    return 1 / ceil(workers / _gpus())
+
+
+def _check_address() -> None:
+    if "://" in os.environ.get("RAY_ADDRESS", ""):
+        raise UsageError(
+            f"RAY_ADDRESS must be host:port of the cluster's head, or auto, got {os.environ['RAY_ADDRESS']}; "
+            "http:// addresses are for ray job submit --address"
+        )
+
+
+def _restore_sigterm(handler: Any) -> None:
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)  # Ray has put its own in its place, which aborts
