@@ -50,6 +50,11 @@ class MeasuringProcesses:
         """How long this pilot has lasted."""
         return time.monotonic() - self._started
 
+    @property
+    def measuring_seconds(self) -> float:
+        """How long ago its processes were ready: their start, which takes seconds on a GPU, leaves it its time."""
+        return self.seconds - self.startup
+
     def measure(self, request: MeasureRequest, *, at_once: int) -> Measurement:
         """Return what `at_once` processes measure, all at the same time.
 
