@@ -1,6 +1,6 @@
 """The verb `lrsym claims`: check a file of claims, train what it lacks where wanted, print verdicts, write the page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +8,7 @@ import typer
 
 from lrsym.cli.errors import FAILED, stopped_code
 from lrsym.cli.options import RESULTS, Device, Engine, Json, MaxCoreHours, MaxGpuHours, Pack, Results, Workers, resolve
-from lrsym.cli.output import Output, command_line, message, output_path
+from lrsym.cli.output import Output, command_line, fitting_pack, message, output_path
 from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ def claims(
     from lrsym.results.store.lookup import require_results
 
     ids = claim or []
+
+    def train_command(options: Mapping[str, object]) -> str:
+        return _command(file, results, ids, options) + " --run"
+
     if out is not None and no_page:
         raise UsageError("--out and --no-page exclude each other; choose one")
     checked, failed = check(file, ids), 0
@@ -57,20 +61,21 @@ def claims(
         "workers": workers, "pack": pack, "device": device, "engine": engine, "max-core-hours": max_core_hours,
         "max-gpu-hours": max_gpu_hours,
     }  # fmt: skip
-    train = _command(file, results, ids, options) + " --run"
+    training = None
     if run:
         settings = resolve(
             engine=engine, device=device, workers=workers, pack=pack, max_core_hours=max_core_hours,
             max_gpu_hours=max_gpu_hours,
         )  # fmt: skip
-        failed = sum(train_missing(checked, results, _Training(results, settings, again=train)))
+        training = _Training(results, settings, lambda fitting: train_command({**options, **fitting}))
+        failed = sum(train_missing(checked, results, training))
     else:
         require_results(results, remedy="train with --run")
     judged = judge_claims(checked, results)
     page = None if no_page else _write_page(checked, judged, results, ids, out)
     again = _command(file, results, ids)
     report, text = _report(checked, judged, results=results, page=page and str(page), command=again)
-    text += gap_lines(judged, train=train)
+    text += gap_lines(judged, train=training.again if training else train_command(options))
     Output(as_json=json).result(report, [*text, str(page)] if page else text)
     if failed:
         raise typer.Exit(FAILED)
@@ -82,10 +87,19 @@ def _command(file: Path, results: str, ids: Sequence[str], options: Mapping[str,
 
 
 class _Training:
-    """Trains what sweeps lack, one after the other; they share one limit of hours."""
+    """Trains what sweeps lack, one after the other; they share one limit of hours.
 
-    def __init__(self, results: str, settings: "Settings", *, again: str) -> None:
-        self._results, self._settings, self._again, self._hours = results, settings, again, 0.0
+    `command` gives the command that goes on, from the options that what did not fit into memory changes.
+    """
+
+    def __init__(self, results: str, settings: "Settings", command: Callable[[Mapping[str, object]], str]) -> None:
+        self._results, self._settings, self._command, self._hours = results, settings, command, 0.0
+        self._fitting: dict[str, object] = {}
+
+    @property
+    def again(self) -> str:
+        """The command that goes on."""
+        return self._command(self._fitting)
 
     def __call__(self, sweep: "Sweep") -> int:
         """Return how many trials failed. Exits with 130 after Ctrl-C."""
@@ -100,20 +114,21 @@ class _Training:
         except HourLimitError:
             if not self._hours:
                 raise
-            message(f"{sweep.name}: left out by {self._settings.limit}. Go on: {self._again}")
+            message(f"{sweep.name}: left out by {self._settings.limit}. Go on: {self.again}")
             return 0
         plan = choice.plan
         message(f"{sweep.name}: training {plan.packs.n_trials} of {plan.trials} trials; {choice.why}")
         outcome = run(plan, store, settings)
         self._hours += outcome.hours
+        self._fitting |= fitting_pack(outcome)
         left = f"{outcome.pending} trials of {sweep.name} left"
         ended = f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}"
         message(f"{sweep.name}: {ended}{failures(outcome.statuses)}")
         if outcome.stopped_by:
-            message(f"stopped with {left}; finished packs are kept. Go on: {self._again}")
+            message(f"stopped with {left}; finished packs are kept. Go on: {self.again}")
             raise typer.Exit(stopped_code(outcome.stopped_by))
         if outcome.pending:
-            message(f"{left} out by {self._settings.limit}. Go on: {self._again}")
+            message(f"{left} out by {self._settings.limit}. Go on: {self.again}")
         return retried(outcome.statuses)
 
 

@@ -133,9 +133,10 @@ def resolve(
     max_gpu_hours: float | None = None,
 ) -> "Settings":
     """Return how to execute, from the options of the command line; raises UsageError for a value not allowed."""
+    from lrsym.sweep.driver import with_cluster_gpus
     from lrsym.sweep.planning.settings import Settings
 
-    return Settings.resolve(
+    settings = Settings.resolve(
         engine=engine,
         device=device,
         workers=_auto_or_number("workers", workers, "packs trained at a time"),
@@ -146,6 +147,7 @@ def resolve(
         max_core_hours=max_core_hours,
         max_gpu_hours=max_gpu_hours,
     )
+    return with_cluster_gpus(settings)
 
 
 def _auto_or_number(option: str, value: str, of: str) -> int | None:

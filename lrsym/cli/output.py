@@ -16,6 +16,7 @@ from lrsym.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
+    from lrsym.sweep.driver import Outcome
     from lrsym.sweep.pilot.choice import Choice
 
 
@@ -58,10 +59,20 @@ def command_line(verb: str, file: Path, results: str, options: Mapping[str, obje
     return shlex.join(words)
 
 
-def sweep_command(file: Path, results: str, choice: "Choice", options: Mapping[str, object]) -> str:
-    """Return the command that trains the plan of `choice` with its workers and pack size, so without another pilot."""
+def sweep_command(
+    file: Path, results: str, choice: "Choice", options: Mapping[str, object], *, outcome: "Outcome | None" = None
+) -> str:
+    """Return the command that trains the plan of `choice` with its workers and pack size, so without another pilot.
+
+    After an `outcome` the pack size is the one that fitted into memory, where larger packs did not.
+    """
     chosen = {"workers": choice.plan.workers, **({} if choice.pilot_seconds is None else {"pack": choice.pack_size})}
-    return command_line("sweep", file, results, {**options, **chosen})
+    return command_line("sweep", file, results, {**options, **chosen, **fitting_pack(outcome)})
+
+
+def fitting_pack(outcome: "Outcome | None") -> dict[str, object]:
+    """Return the option for packs that fit into memory, empty where all did."""
+    return {"pack": outcome.fitting_size} if outcome and outcome.fitting_size else {}
 
 
 def output_path(out: Path | None, name: str, *, folder: str, results: str, suffix: str) -> Path:

@@ -21,7 +21,7 @@ from lrsym.cli.options import (
     Workers,
     resolve,
 )
-from lrsym.cli.output import Output, command_line, message
+from lrsym.cli.output import Output, command_line, fitting_pack, message
 from lrsym.cli.sweep import exit_by, run_as_data
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
@@ -86,7 +86,7 @@ def refine(
     if not source.exhausted:
         outcome, choice = _train(source, asked, store, settings, output)
         data |= run_as_data(outcome, choice, device=settings.device)
-        again = command_line("refine", file, results, options)
+        again = command_line("refine", file, results, options | fitting_pack(outcome))
         lines = _training_in_words(outcome, data["reused"], again, file, results, ended=source.exhausted)
     output.result(data | _as_data(source.boundary, asked), lines + _in_words(source.boundary, asked, file, results))
     if outcome:

@@ -108,7 +108,7 @@ def _outcome_in_words(
     from lrsym.sweep.execution.progress import duration, failures, retried
 
     search, file = plan.search, Path(plan.search.source.name)
-    again = sweep_command(file, results, plan.choice, options)
+    again = sweep_command(file, results, plan.choice, options, outcome=outcome)
     lines = [
         f"{search.name}: {done['complete'] + done['failed']} of {plan.budget} cells done; "
         f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}{failures(outcome.statuses)}; "

@@ -103,7 +103,8 @@ def run_as_data(outcome: "Outcome", choice: "Choice", *, device: str) -> dict[st
         "run_id": outcome.run_id, "statuses": dict(outcome.statuses), "pending": outcome.pending,
         "interrupted": outcome.interrupted, "seconds": round(outcome.seconds, 1),
         "pack": choice.pack_size, "workers": choice.plan.workers, "why": choice.why,
-        "left_out": left_out_as_data(choice.left_out), f"{worker_unit(device).lower()}_hours": round(outcome.hours, 6),
+        "fitting_size": outcome.fitting_size, "left_out": left_out_as_data(choice.left_out),
+        f"{worker_unit(device).lower()}_hours": round(outcome.hours, 6),
     }  # fmt: skip
 
 
@@ -119,11 +120,13 @@ def _in_words(
     """Return what was trained, and where something is left, the command that goes on."""
     from lrsym.sweep.execution.progress import duration, failures, retried
 
-    again = sweep_command(file, results, choice, options)
+    again = sweep_command(file, results, choice, options, outcome=outcome)
     lines = [
         f"{name}: {outcome.statuses['done']} trials trained in {duration(outcome.seconds)}"
         f"{failures(outcome.statuses)}, {choice.plan.done} reused; rows in {results}"
     ]
+    if outcome.fitting_size:
+        lines.append(f"packs were split down to {outcome.fitting_size}: larger ones did not fit into memory")
     if outcome.interrupted:
         kept = "finished packs are kept, others go on from their last checkpoint if they have one"
         lines.append(f"stopped with {outcome.pending} trials left; {kept}. Go on: {again}")

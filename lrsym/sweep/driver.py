@@ -6,7 +6,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from types import FrameType
@@ -40,7 +40,8 @@ class Engine(Protocol):
 class Outcome:
     """What a run left behind: how trials ended, how many were not reached, and the signal that stopped it.
 
-    `hours` are the core-hours, or GPU-hours, that its packs took.
+    `hours` are the core-hours, or GPU-hours, that its packs took. `fitting_size` is the pack size that was gone down to
+    where larger packs did not fit into memory, None where all did.
     """
 
     run_id: str
@@ -49,11 +50,19 @@ class Outcome:
     stopped_by: signal.Signals | None
     seconds: float
     hours: float = 0.0
+    fitting_size: int | None = None
 
     @property
     def interrupted(self) -> bool:
         """Whether a signal stopped it."""
         return self.stopped_by is not None
+
+
+def with_cluster_gpus(settings: Settings) -> Settings:
+    """Return the settings with the GPUs of the Ray cluster, where workers run on one. Raises UsageError without any."""
+    if settings.device == "cpu" or not settings.on_cluster:
+        return settings
+    return replace(settings, gpus=import_module("lrsym.sweep.engines.ray_tune").count_cluster_gpus())
 
 
 def plan_sweep(sweep: Sweep, store: Store, settings: Settings) -> Plan:
@@ -147,6 +156,7 @@ def run(
         stopped_by=stopped_by,
         seconds=(finished_at - started_at).total_seconds(),
         hours=queue.worker_seconds() * settings.units_per_worker(plan.workers) / 3600,
+        fitting_size=queue.fitting_size,
     )
 
 

@@ -145,6 +145,15 @@ def test_trials_that_fail_while_training_are_exit_code_1_after_the_verdicts(tmp_
     assert "4 of 4 trials missing" in lrsym("claims", path, "--results", tmp_path / "r", "--run", "--no-page", code=1)
 
 
+def test_the_command_that_trains_claims_again_has_the_pack_size_that_fitted(tmp_path, monkeypatch):
+    path = claims_file(tmp_path)
+    failed = Outcome("r", Counter(done=3, out_of_memory=1), pending=0, stopped_by=None, seconds=1.0, fitting_size=3)
+    monkeypatch.setattr(driver, "run", lambda *_: failed)
+    words = ("--results", tmp_path / "r", "--run", "--no-page", "--pack", 4)
+    text = lrsym("claims", path, *words, code=1)
+    assert f"run: lrsym claims {path} --pack 3 --results {tmp_path / 'r'} --run" in text
+
+
 def test_the_sweeps_of_claims_share_one_limit_of_hours(tmp_path, monkeypatch):
     path, trained = claims_file(tmp_path, '"other" = "../sweeps/other.toml"'), []
     small = tmp_path / "sweeps" / "small.toml"

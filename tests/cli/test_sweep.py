@@ -29,6 +29,17 @@ def test_the_command_that_goes_on_after_failures_and_after_ctrl_c_keeps_every_op
     assert f"lrsym sweep {path} --workers 1 --timeout 1e-09 --save-weights --results {tmp_path / 'r'}" in text
 
 
+@pytest.mark.parametrize("given", [(), ("--pack", 8)])
+def test_the_command_that_tries_again_has_the_pack_size_that_fitted_into_memory(tmp_path, monkeypatch, given):
+    statuses = Counter(done=7, out_of_memory=1)
+    outcome = Outcome("r", statuses, pending=0, stopped_by=None, seconds=1.0, fitting_size=2)
+    monkeypatch.setattr(driver, "run", lambda *_, **__: outcome)
+    path = write_sweep(tmp_path, steps=5)
+    text = lrsym("sweep", path, "--results", tmp_path / "r", "--workers", 1, *given, code=1)
+    assert "packs were split down to 2: larger ones did not fit into memory" in text
+    assert f"lrsym sweep {path} --workers 1 --pack 2 --results {tmp_path / 'r'}" in text
+
+
 LIMITED = ("--workers", 1, "--no-pilot", "--max-core-hours", 0.0005)
 
 
@@ -120,6 +131,14 @@ def test_results_that_cannot_be_made_are_told_before_a_pilot(tmp_path):
     text = lrsym("sweep", path, "--results", tmp_path / "file" / "r", code=2)
     assert "check path, permissions and free space" in text
     assert "pilot" not in text
+
+
+@pytest.mark.parametrize("verb", ["plan", "sweep"])
+def test_an_accelerator_that_is_not_supported_is_one_line_and_nothing_is_written(tmp_path, verb):
+    text = lrsym(verb, write_sweep(tmp_path, steps=5), "--results", tmp_path / "r", "--device", "mps", code=2)
+    assert "--device must be one of auto, cpu, cuda, got mps; other accelerators are not supported" in text
+    assert len(text.splitlines()) == 1
+    assert not (tmp_path / "r").exists()
 
 
 @pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is a GPU")

@@ -263,7 +263,7 @@ TABLES = {
                 Column("engine", _TEXT, "", "local or ray."),
                 Column("workers", _INT, "", "Packs trained at a time."),
                 Column("device", _TEXT, "", "cpu or cuda."),
-                Column("gpus", _INT, "", "GPUs that the workers share; null on a CPU, and on a cluster."),
+                Column("gpus", _INT, "", "GPUs that the workers share; null on a CPU, and in older rows of clusters."),
                 Column("hardware", _TEXT, "", "Processor or accelerator model, as the driver sees it."),
                 Column("threads", _INT, "", "torch threads of each worker."),
                 Column("n_planned", _INT, "trials", "Trials this run set out to train."),

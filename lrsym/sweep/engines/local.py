@@ -12,7 +12,10 @@ from lrsym.sweep.execution.queue import PackQueue
 from lrsym.sweep.execution.task import Task, run_task
 from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.workers.pool import WorkerDeath, WorkerPool
-from lrsym.sweep.workers.processes import exit_now
+from lrsym.sweep.workers.processes import LEFT_AFTER_ERROR, exit_now
+
+LEAVING = "leaving"
+"""What a worker is at that gets no other pack: it frees its GPU before another is started in its place."""
 
 
 def run_local(queue: PackQueue, task: Task, *, workers: int) -> None:
@@ -26,11 +29,11 @@ def run_local(queue: PackQueue, task: Task, *, workers: int) -> None:
                 pool.assign(pack)
             for worker, message in pool.receive():
                 if isinstance(message, WorkerDeath):
-                    if worker.work is not None:
-                        queue.on_death(worker.work.id, str(message))
+                    if isinstance(worker.work, Pack):
+                        queue.on_death(worker.work.id, str(message), out_of_memory=message.out_of_memory)
                     continue
                 if message.ends_pack:
-                    worker.work = None
+                    worker.work = LEAVING if message.ends_worker else None
                 queue.on_event(message)
 
 
@@ -47,4 +50,7 @@ def work(connection: Connection, task: Task, number: int) -> None:
             with contextlib.suppress(OSError):  # the driver is gone: finish the pack all the same
                 connection.send(event)
 
-        send(run_task(task, pack, lambda completed, pack=pack: send(PackEvent(pack.id, completed))))
+        event = run_task(task, pack, lambda completed, pack=pack: send(PackEvent(pack.id, completed)))
+        send(event)
+        if event.ends_worker:
+            exit_now(LEFT_AFTER_ERROR)

@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import astuple
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from lrsym.sweep.execution.events import Failure, PackEvent
 from lrsym.sweep.execution.queue import PackQueue
 from lrsym.sweep.execution.task import Task, run_task
 from lrsym.sweep.planning.pack import Pack
-from lrsym.sweep.workers.processes import worker_environment
+from lrsym.sweep.workers.processes import LEFT_AFTER_ERROR, exit_now, worker_environment
 
 # Read by Ray when it is imported: no CSV, JSON and TensorBoard files, workers stay in the driver's folder, the
 # experiment state is written rarely, usage is not reported, and a CPU worker does not lose sight of a GPU.
@@ -39,6 +40,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
 from ray import tune
+from ray.exceptions import OutOfMemoryError
 from ray.tune.search import Searcher
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -139,7 +141,7 @@ class QueueCallback(tune.Callback):
     """Tells the queue what Tune reports of its trials. `error` is what it raised: it ends the run."""
 
     def __init__(self, queue: PackQueue | None) -> None:
-        self._queue = queue
+        self._queue, self._left = queue, set[str]()
         self.error: Exception | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -151,7 +153,10 @@ class QueueCallback(tune.Callback):
         """Pass on an event; called by Tune in the driver."""
         assert self._queue is not None
         try:
-            self._queue.on_event(_event(trial.config["pack_id"], result))
+            event = _event(trial.config["pack_id"], result)
+            if event.ends_worker:
+                self._left.add(trial.trial_id)
+            self._queue.on_event(event)
         except UsageError as error:
             self.error = error
             raise
@@ -159,10 +164,13 @@ class QueueCallback(tune.Callback):
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Pass on the death of a worker; called by Tune when it ends a trial."""
         assert self._queue is not None
+        if trial.trial_id in self._left:  # it has said so, and its pack may be in training again
+            return
         error = trial.get_pickled_error()
         reason = f"worker died ({type(error).__name__})" if error else "worker did not start"
+        out_of_memory = isinstance(error, OutOfMemoryError) or "low on memory" in str(error)
         try:
-            self._queue.on_death(trial.config["pack_id"], reason)
+            self._queue.on_death(trial.config["pack_id"], reason, out_of_memory=out_of_memory)
         except UsageError as raised:
             self.error = raised
             raise
@@ -187,10 +195,12 @@ def run_pack_task(config: Mapping[str, Any], *, board: Any, task: Task) -> None:
         {
             "completed": 1.0,
             "statuses": None if event.statuses is None else dict(event.statuses),
-            "failure": event.failure and [event.failure.status, event.failure.message],
+            "failure": event.failure and [*astuple(event.failure)],
             "store_error": event.store_error,
         }
     )
+    if event.ends_worker:  # an actor that is lost is not reused; the driver has the report when `tune.report` returns
+        exit_now(LEFT_AFTER_ERROR)
 
 
 def _event(pack_id: str, result: Mapping[str, Any]) -> PackEvent:
@@ -232,11 +242,7 @@ def _ray(workers: int, task: Task) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    if "://" in os.environ.get("RAY_ADDRESS", ""):
-        raise UsageError(
-            f"RAY_ADDRESS must be host:port of the cluster's head, or auto, got {os.environ['RAY_ADDRESS']}; "
-            "http:// addresses are for ray job submit --address"
-        )
+    _check_address()
     if os.environ.get("RAY_ADDRESS"):
         settings: dict[str, Any] = {"runtime_env": {"env_vars": worker_environment(task.threads)}}
     else:  # started here, so workers inherit; a runtime environment would cost seconds
@@ -248,8 +254,7 @@ def _ray(workers: int, task: Task) -> Iterator[None]:
     on_sigterm = signal.getsignal(signal.SIGTERM)
     ray.init(logging_level=logging.ERROR, log_to_driver=False, **settings)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # it would print the death of each worker
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own in its place, which aborts
+    _restore_sigterm(on_sigterm)
     with contextlib.redirect_stdout(sys.stderr):  # Ray prints that a worker died: one of its threads, and shutdown
         try:
             yield
@@ -257,9 +262,42 @@ def _ray(workers: int, task: Task) -> Iterator[None]:
             ray.shutdown()
 
 
-def _gpu_share(workers: int) -> float:
-    """Return the part of a GPU that one worker gets: 1/n, because Ray takes no other fractions."""
+def count_cluster_gpus() -> int:
+    """Return the number of GPUs of the cluster at RAY_ADDRESS, which this connects to meanwhile."""
+    _check_address()
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(logging_level=logging.ERROR, log_to_driver=False)
+    except ConnectionError as error:
+        address = os.environ["RAY_ADDRESS"]
+        raise UsageError(f"no Ray cluster answers at RAY_ADDRESS {address}; start it, or unset the variable") from error
+    try:
+        return _gpus()
+    finally:
+        ray.shutdown()
+        _restore_sigterm(on_sigterm)
+
+
+def _gpus() -> int:
     gpus = int(ray.cluster_resources().get("GPU", 0))
     if not gpus:
         raise UsageError("device cuda needs a GPU in the Ray cluster, it has none; use --device cpu")
-    return 1 / ceil(workers / gpus)
+    return gpus
+
+
+def _gpu_share(workers: int) -> float:
+    """Return the part of a GPU that one worker gets: 1/n, because Ray takes no other fractions."""
+    return 1 / ceil(workers / _gpus())
+
+
+def _check_address() -> None:
+    if "://" in os.environ.get("RAY_ADDRESS", ""):
+        raise UsageError(
+            f"RAY_ADDRESS must be host:port of the cluster's head, or auto, got {os.environ['RAY_ADDRESS']}; "
+            "http:// addresses are for ray job submit --address"
+        )
+
+
+def _restore_sigterm(handler: Any) -> None:
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)  # Ray has put its own in its place, which aborts

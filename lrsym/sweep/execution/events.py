@@ -6,10 +6,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a pack gave no result: a status of the vocabulary that is retried, and a message on one line."""
+    """Why a pack gave no result: a status of the vocabulary that is retried, and a message on one line.
+
+    With `ends_worker` its process leaves, and the pack is tried again in another: on a GPU an error may outlive the
+    pack that met it.
+    """
 
     status: str
     message: str
+    ends_worker: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,16 @@ class PackEvent:
         """Whether the worker is done with the pack."""
         return self.statuses is not None or self.failure is not None or self.store_error is not None
 
+    @property
+    def ends_worker(self) -> bool:
+        """Whether the worker leaves after this."""
+        return self.failure is not None and self.failure.ends_worker
+
+
+def failure_of(error: Exception) -> Failure:
+    """Return the failure of a pack whose task raised `error`."""
+    return Failure("out_of_memory" if _is_out_of_memory(error) else "crashed", describe(error))
+
 
 def describe(error: BaseException) -> str:
     """Return type and text of an exception on one line of at most 500 characters."""
@@ -44,3 +59,9 @@ def text_of(error: BaseException) -> str:
     except Exception as broken:
         text = f"its message cannot be shown ({type(broken).__name__})"
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    phrases = ("can't allocate memory", "Cannot allocate memory", "out of memory", "ALLOC_FAILED")
+    text = f"{text_of(error)} {error.__context__}"  # the end of a recording on a GPU hides what went wrong in it
+    return isinstance(error, MemoryError) or any(phrase in text for phrase in phrases)

@@ -42,10 +42,10 @@ class MeteredQueue(PackQueue):
         self.worker_seconds()
         super().on_event(event)
 
-    def on_death(self, pack_id: str, reason: str) -> None:
+    def on_death(self, pack_id: str, reason: str, *, out_of_memory: bool = False) -> None:
         """Take in that the worker of a pack died."""
         self.worker_seconds()
-        super().on_death(pack_id, reason)
+        super().on_death(pack_id, reason, out_of_memory=out_of_memory)
 
     def worker_seconds(self) -> float:
         """Return the seconds that packs have taken workers up to now."""

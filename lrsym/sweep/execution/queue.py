@@ -5,15 +5,18 @@ Engines only start workers, hand out what `next` gives, and pass on what they re
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import accumulate, pairwise
 from typing import Protocol
 
 from lrsym.errors import UsageError
 from lrsym.sweep.execution.events import Failure, PackEvent
 from lrsym.sweep.execution.pack_source import PackSource
-from lrsym.sweep.planning.pack import Pack
+from lrsym.sweep.planning.pack import Pack, Program
+from lrsym.sweep.planning.packing import even_lengths
 
 MAX_RETRIES = 2
-"""How often a pack is tried again after its worker died."""
+"""How often a pack is tried again after its worker died or left."""
 
 Listener = Callable[[Pack, PackEvent], None]
 
@@ -33,35 +36,50 @@ class Recorder(Protocol):
 class PackQueue:
     """The packs of a source, with how often each was tried.
 
-    A pack whose worker dies is tried MAX_RETRIES times again. One that still kills its worker, or is too large for the
-    memory, is halved until the trial to blame is alone; only that one is recorded as failed. `listeners` get each
-    event that counts. Raises UsageError where rows cannot be written.
+    A pack whose worker dies or leaves is tried MAX_RETRIES times again. One that still loses its worker, or is too
+    large for the memory, is halved until the trial to blame is alone; only that one is recorded as failed. The size
+    that was too large is remembered: waiting packs of the same program are split before they fail, too. `listeners`
+    get each event that counts. Raises UsageError where rows cannot be written.
     """
 
     def __init__(self, source: PackSource, *, recorder: Recorder, listeners: Sequence[Listener] = ()) -> None:
         self._source = source
+        self._split: deque[Pack] = deque()
         self._again: deque[Pack] = deque()
+        self._fitting: dict[Program, int] = {}
         self._deaths: dict[str, int] = {}
         self._training: dict[str, Pack] = {}
         self._recorder, self._listeners = recorder, listeners
 
     def next(self) -> Pack | None:
         """Return the pack to train next, those to try again behind the others; None where there is none now."""
+        pack = self._take()
+        if pack is None:
+            return None
+        if not pack.completed:  # what goes on from a checkpoint has fitted before, and would lose it
+            pack, *others = _parts(pack, self._fitting.get(pack.program, len(pack)))
+            self._split.extendleft(reversed(others))
+        self._training[pack.id] = pack
+        return pack
+
+    def _take(self) -> Pack | None:
+        if self._split:
+            return self._split.popleft()
         try:
             pack = self._source.next()
         except OSError as error:
             raise _unwritable(str(error)) from error
-        if pack is None:
-            if not self._again:
-                return None
-            pack = self._again.popleft()
-        self._training[pack.id] = pack
-        return pack
+        return pack or (self._again.popleft() if self._again else None)
 
     @property
     def finished(self) -> bool:
         """Whether every pack has ended."""
-        return self._source.exhausted and not self._again and not self._training
+        return self._source.exhausted and not (self._split or self._again or self._training)
+
+    @property
+    def fitting_size(self) -> int | None:
+        """The pack size that was gone down to where larger packs did not fit into memory; None where all did."""
+        return min(self._fitting.values(), default=None)
 
     def on_event(self, event: PackEvent) -> None:
         """Take in what a worker reports.
@@ -73,27 +91,40 @@ class PackQueue:
         if (pack := self._training.get(event.pack)) is None:
             return
         if event.failure is not None:
-            self._fail(pack, event.failure, splits=event.failure.status == "out_of_memory")
+            if event.failure.ends_worker:
+                self._on_lost_worker(pack, event.failure)
+            else:
+                self._fail(pack, event.failure, splits=event.failure.status == "out_of_memory")
             return
         self._notify(pack, event)
 
-    def on_death(self, pack_id: str, reason: str) -> None:
-        """Take in that the worker of a pack died, `reason` being for example "worker killed by SIGKILL"."""
-        if (pack := self._training.get(pack_id)) is None:
-            return
-        deaths = self._deaths[pack_id] = self._deaths.get(pack_id, 0) + 1
-        if deaths <= MAX_RETRIES:
+    def on_death(self, pack_id: str, reason: str, *, out_of_memory: bool = False) -> None:
+        """Take in that the worker of a pack died, `reason` being for example "worker killed by SIGKILL".
+
+        With `out_of_memory` the system is known to have killed it for want of memory.
+        """
+        if (pack := self._training.get(pack_id)) is not None:
+            self._on_lost_worker(pack, Failure("out_of_memory" if out_of_memory else "crashed", reason))
+
+    def _on_lost_worker(self, pack: Pack, failure: Failure) -> None:
+        """Try a pack again that left no worker to go on with; one that is too large for the memory not as it is."""
+        tries = self._deaths[pack.id] = self._deaths.get(pack.id, 0) + 1
+        too_large = failure.status == "out_of_memory" and len(pack) > 1
+        if tries <= MAX_RETRIES and not too_large:
             self._try_again(pack, [pack])
             return
-        hint = "; the system may have run out of memory" if "SIGKILL" in reason else ""
-        self._fail(pack, Failure("crashed", f"{reason}, {deaths} times{hint}"), splits=True)
+        hint = "; the system may have run out of memory" if "killed by SIGKILL" in failure.message else ""
+        self._fail(pack, replace(failure, message=f"{failure.message}, {tries} times{hint}"), splits=True)
 
     def _fail(self, pack: Pack, failure: Failure, *, splits: bool) -> None:
         try:
             if failure.status != "timeout":  # the checkpoint may be the cause
                 self._recorder.discard_checkpoint(pack)
             if splits and len(pack) > 1:
-                # A half that kills its worker once more is halved again.
+                if failure.status == "out_of_memory":
+                    fitting = self._fitting.get(pack.program, len(pack))
+                    self._fitting[pack.program] = min(fitting, len(pack.halves()[0]))
+                # A half that loses its worker once more is halved again.
                 self._deaths |= {half.id: max(self._deaths.get(pack.id, 0) - 1, 0) for half in pack.halves()}
                 self._try_again(pack, pack.halves())
                 return
@@ -116,6 +147,14 @@ class PackQueue:
                 raise _unwritable(str(error)) from error
         for listener in self._listeners:
             listener(pack, event)
+
+
+def _parts(pack: Pack, size: int) -> list[Pack]:
+    """Return the fewest packs of at most `size` of the trials of `pack`."""
+    if len(pack) <= size:
+        return [pack]
+    cuts = pairwise(accumulate(even_lengths(len(pack), size), initial=0))
+    return [Pack(pack.trials[a:b], stop=pack.stop) for a, b in cuts]
 
 
 def _unwritable(why: str) -> UsageError:

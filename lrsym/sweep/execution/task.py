@@ -7,7 +7,7 @@ from typing import Protocol, Self
 
 from lrsym.results.store.store import Store
 from lrsym.sweep.execution.checkpoint import CheckpointFile
-from lrsym.sweep.execution.events import Failure, PackEvent, describe, text_of
+from lrsym.sweep.execution.events import Failure, PackEvent, describe, failure_of, text_of
 from lrsym.sweep.execution.queue import Recorder
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.planning.pack import Pack
@@ -51,18 +51,23 @@ class Task(Recorder, Protocol):
 
 
 def run_task(task: Task, pack: Pack, report: Report) -> PackEvent:
-    """Return the event that ends `pack`: the task's outcome, or what it raised. Both engines call it in the worker."""
+    """Return the event that ends `pack`: the task's outcome, or what it raised. Both engines call it in the worker.
+
+    On a GPU a worker that met any error but a timeout is not used again.
+    """
     try:
         outcome = task(pack, report)
     except OSError as error:
         return PackEvent(pack.id, 1.0, store_error=text_of(error))
     except Exception as error:
-        outcome = Failure("crashed", describe(error))
+        outcome = failure_of(error)
     if isinstance(outcome, Counter):
         return PackEvent(pack.id, 1.0, outcome)
     if not isinstance(outcome, Failure):
         outcome = Failure("crashed", f"the task must return how trials ended, or a Failure, it returned {outcome!r}")
-    return PackEvent(pack.id, 1.0, failure=outcome)
+    # After some errors of CUDA, and after a recording that failed, every later call of the process fails as well.
+    ends_worker = task.device != "cpu" and outcome.status != "timeout"
+    return PackEvent(pack.id, 1.0, failure=replace(outcome, ends_worker=ends_worker))
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ class TrainTask:
         except PackTimeoutError as error:
             return Failure("timeout", describe(error))
         except Exception as error:
-            return Failure("out_of_memory" if _is_out_of_memory(error) else "crashed", describe(error))
+            return failure_of(error)
         if self.save_weights:
             from lrsym.sweep.execution.weights import save_pack
 
@@ -137,9 +142,3 @@ class TrainTask:
     def discard_checkpoint(self, pack: Pack) -> None:
         """Remove the checkpoint of `pack`."""
         CheckpointFile(self.root, pack).remove()
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    phrases = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
-    text = f"{text_of(error)} {error.__context__}"  # the end of a recording on a GPU hides what went wrong in it
-    return isinstance(error, MemoryError) or any(phrase in text for phrase in phrases)

@@ -10,7 +10,7 @@ from lrsym.sweep.planning.cost import NOTHING, Cost, Range, Rates, estimate_cost
 from lrsym.sweep.planning.hour_limit import LeftOut, fit_to_hours
 from lrsym.sweep.planning.pack import Program
 from lrsym.sweep.planning.plan import Plan
-from lrsym.sweep.planning.settings import Settings, units_per_worker
+from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.planning.workload import rough_seconds
 
 PILOT_SECONDS = 10.0
@@ -62,7 +62,7 @@ def choose_packing(
     if reason := _reason_against_pilot(plan, settings, want_cost=want_cost):
         return _within_hours(Choice(plan, f"{default} ({reason})", plan.largest_pack), settings)
     on_message(f"pilot: measuring a few steps, at most about {PILOT_SECONDS:.0f} s")
-    options = Options(settings.device, settings.max_workers, settings.workers, settings.pack_size)
+    options = Options(settings.device, settings.max_workers, settings.workers, settings.pack_size, settings.gpus or 1)
     try:
         result = pilot(plan.packs, options, threads=settings.threads)
     except PilotError as error:
@@ -74,17 +74,14 @@ def choose_packing(
     return replace(choice, cost=cost_of(choice.plan, result, settings))
 
 
-def cost_of(plan: Plan, result: PilotResult, settings: Settings, *, n_gpus: int | None = None) -> Cost:
+def cost_of(plan: Plan, result: PilotResult, settings: Settings) -> Cost:
     """Return what `plan` will take by what the pilot measured, its workers' seconds as core-seconds or GPU-seconds.
 
-    Workers that share a GPU take a part of it each; `n_gpus` is by default the number of this machine's.
+    Workers that share a GPU take a part of it each.
     """
     startup = result.startup + (RAY_STARTUP if settings.engine == "ray" else NOTHING)
     cost = estimate_cost(plan.packs, result.rates, workers=plan.workers, startup=startup)
-    units = units_per_worker(
-        settings.device, threads=settings.threads, workers=plan.workers, gpus=n_gpus or settings.gpus
-    )
-    return replace(cost, worker_seconds=cost.worker_seconds * units)
+    return replace(cost, worker_seconds=cost.worker_seconds * settings.units_per_worker(plan.workers))
 
 
 def _within_hours(choice: Choice, settings: Settings, *, rates: Mapping[Program, Rates] | None = None) -> Choice:

@@ -31,7 +31,7 @@ class Timing:
     `steps`: for a step, chunk by chunk. `busy`: of a step, the time that the process was at work, whatever else the
     machine did; on a GPU the time by the clock. `evaluations`: for one of the pack, each. `overhead`: for data,
     mechanism and rows of the pack. `memory`: its peak in bytes, on the GPU where there is one, of `capacity` that it
-    may take.
+    may take; `fixed_memory` of it any pack would take.
     """
 
     steps: tuple[float, ...]
@@ -41,6 +41,7 @@ class Timing:
     disk: DiskUsage | None
     memory: int
     capacity: int
+    fixed_memory: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class Measurement:
     outside_steps: TrialOverhead | None
     memory: int
     capacity: int
+    fixed_memory: int = 0
+
+    def memory_of(self, size: int) -> float:
+        """Return the bytes that a pack of `size` may take, its trials in proportion."""
+        return self.fixed_memory + (self.memory - self.fixed_memory) * size / self.size
 
     @classmethod
     def of(cls, timings: Sequence[Timing], *, size: int) -> "Measurement":
@@ -79,4 +85,5 @@ class Measurement:
             outside = TrialOverhead(evaluation, overhead.widened(FEW_SAMPLES), disk)
         step = Range.of([seconds for t in timings for seconds in t.steps])
         busy = sum(t.busy for t in timings) / len(timings)
-        return cls(size, step, busy, outside, max(t.memory for t in timings), min(t.capacity for t in timings))
+        most, least = max(t.memory for t in timings), min(t.capacity for t in timings)
+        return cls(size, step, busy, outside, most, least, timings[0].fixed_memory)

@@ -12,7 +12,7 @@ from lrsym.sweep.pilot.worker import serve
 from lrsym.sweep.workers.pool import WorkerDeath, WorkerPool
 
 PATIENCE_SECONDS = 30.0
-"""A pilot that is not over by then is given up."""
+"""A pilot whose start, or measuring, is not over by then is given up."""
 
 
 class PilotError(Exception):
@@ -34,7 +34,8 @@ class MeasuringProcesses:
         target: Callable[..., None] = serve,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
-        self.size, self._patience, self._started = size, patience, time.monotonic()
+        self.size, self._device, self._patience = size, device, patience
+        self._created, self._starting = time.monotonic(), 0.0
         self._folder = tempfile.TemporaryDirectory(prefix="lrsym-pilot-", ignore_cleanup_errors=True)
         self.folder = Path(self._folder.name)
         self._pool = WorkerPool(target, self.folder, device, threads, size=size, name="lrsym-pilot", threads=threads)
@@ -43,17 +44,23 @@ class MeasuringProcesses:
         except BaseException:
             self.end()
             raise
-        self.startup = self.seconds
+        self.startup = self._starting
 
     @property
     def seconds(self) -> float:
         """How long this pilot has lasted."""
-        return time.monotonic() - self._started
+        return time.monotonic() - self._created
+
+    @property
+    def measuring_seconds(self) -> float:
+        """The same without what its processes took to start: on a GPU that is seconds, and leaves it its time."""
+        return self.seconds - self._starting
 
     def measure(self, request: MeasureRequest, *, at_once: int) -> Measurement:
         """Return what `at_once` processes measure, all at the same time.
 
-        Raises PilotError where one of them fails, or dies or is late; after that the next to be asked are fresh ones.
+        Raises PilotError where one of them fails, or dies or is late; after that the next to be asked are fresh ones,
+        on a CPU unless it failed only.
         """
         if not self._pool.workers:
             self._start()
@@ -62,12 +69,16 @@ class MeasuringProcesses:
         answers = self._answers(at_once)
         timings = [answer for answer in answers if isinstance(answer, Timing)]
         if failures := [answer for answer in answers if not isinstance(answer, Timing)]:
+            if self._device != "cpu":  # an error of CUDA may outlive what met it
+                self._terminate()
             raise PilotError(str(failures[0]))
         return Measurement.of(timings, size=len(request.pack))
 
     def _start(self) -> None:
+        begun = time.monotonic()
         self._pool.start()
         self._answers(self.size)
+        self._starting += time.monotonic() - begun
 
     def _answers(self, at_once: int) -> list[Any]:
         """Return one message of each of the first `at_once` processes."""
@@ -75,7 +86,9 @@ class MeasuringProcesses:
         answers: list[Any] = []
         while waiting:
             late = True
-            for worker, message in self._pool.receive(waiting, timeout=max(0.0, self._patience - self.seconds)):
+            for worker, message in self._pool.receive(
+                waiting, timeout=max(0.0, self._patience - self.measuring_seconds)
+            ):
                 late = False
                 if isinstance(message, WorkerDeath):
                     self._pool.end()

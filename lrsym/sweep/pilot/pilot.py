@@ -7,6 +7,7 @@ docs/decisions/packs.md.
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 
 from lrsym.config.trial import Trial
 from lrsym.sweep.pilot.measurement import Measurement, MeasureRequest
@@ -19,11 +20,12 @@ from lrsym.sweep.planning.packing import MAX_PACK_SIZE, PackList, fastest_size, 
 MIN_PACK_SPEEDUP, MIN_SPEEDUP_FOR_FEWER_WORKERS = 0.05, 0.2
 """A larger pack must bring at least the first share of throughput, fewer workers than there could be the second."""
 
-CHOOSING_SECONDS = 6.5
-"""No steps are measured to choose that would take until later; the rest of BUDGET_SECONDS is for the cost."""
+CHOOSING_SECONDS = 5.5
+"""No steps are measured to choose that would take until later, counted from when the processes are ready; the rest of
+BUDGET_SECONDS is for the cost."""
 
-MAX_PROCESSES = 16
-"""How many processes measure at once."""
+MAX_PROCESSES = {"cpu": 16, "cuda": 32}
+"""How many processes measure at once: on GPUs as many a card as will run, up to a machine's usual eight cards."""
 
 SIZES = {"cpu": (2, 4, 8, 16), "cuda": tuple(8 << doubled for doubled in range(10))}
 """Pack sizes that are tried: a core gains nothing beyond, a GPU goes on until memory or gain end."""
@@ -36,12 +38,13 @@ SAFE_MEMORY = 0.8
 
 @dataclass(frozen=True)
 class Options:
-    """What a pilot chooses from: at most `max_workers` on `device`, or exactly what is given."""
+    """What a pilot chooses from: at most `max_workers` on `device`, or exactly what is given; they share `gpus`."""
 
     device: str
     max_workers: int
     workers: int | None = None
     pack_size: int | None = None
+    gpus: int = 1
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class PilotResult:
 
 def run_pilot(packs: PackList, options: Options, *, threads: int) -> PilotResult:
     """Measure trials of `packs` and choose. Raises PilotError where not even one trial could be measured."""
-    size = min(options.workers or options.max_workers, MAX_PROCESSES)
+    size = min(options.workers or options.max_workers, MAX_PROCESSES[options.device])
     with MeasuringProcesses(size, device=options.device, threads=threads) as processes:
         return Pilot(packs, options, processes).result()
 
@@ -101,13 +104,13 @@ class Pilot:
 
     def _has_time(self, step: float) -> bool:
         """Return whether there is time to measure a pack whose step takes `step` seconds, to choose by it."""
-        return self._processes.seconds + seconds_to_measure(step) <= CHOOSING_SECONDS
+        return self._processes.measuring_seconds + seconds_to_measure(step) <= CHOOSING_SECONDS
 
     def _measure_larger(self, group: ProgramGroup, first: Measurement) -> tuple[dict[int, Measurement], str]:
         """Return measurements by pack size, and why they end where they do; four times the best size is the last."""
         by_size, last = {1: first}, first
         for size in self._sizes(len(group.trials)):
-            if last.memory * size / last.size * self._sharers > SAFE_MEMORY * self._capacity(last):
+            if last.memory_of(size) * self._sharers > SAFE_MEMORY * self._capacity(last):
                 return by_size, "larger ones may not fit into memory"
             if not self._has_time(last.step.value * size / last.size):
                 return by_size, NO_TIME
@@ -150,8 +153,8 @@ class Pilot:
 
     @property
     def _sharers(self) -> int:
-        """Processes that share the memory: all on this machine, each its own GPU."""
-        return self._processes.size if self._options.device == "cpu" else 1
+        """Processes that share the memory: all on this machine, or those on a GPU."""
+        return ceil(self._processes.size / (1 if self._options.device == "cpu" else self._options.gpus))
 
     def _capacity(self, measurement: Measurement) -> float:
         """Return the bytes for all that share the memory; what others held while one measured is there for them."""
@@ -172,9 +175,9 @@ class Pilot:
             speed = _speeds(steps)
         if speed[best] < speed[all_at_once] * (1 + MIN_SPEEDUP_FOR_FEWER_WORKERS):
             best = all_at_once
-        fitting = most
-        if self._options.device == "cpu":
-            fitting = max(1, int(SAFE_MEMORY * self._capacity(measurement) / measurement.memory))
+        fitting = max(1, int(SAFE_MEMORY * self._capacity(measurement) / measurement.memory))
+        if self._options.device == "cuda":
+            fitting *= self._options.gpus
         if fitting < best:
             return fitting, measurement.step, f" (each takes {measurement.memory / 1e9:.1f} GB)"
         why = f" ({speed[best] / speed[1]:.1f} times as fast as 1)" if best > 1 and 1 in speed else ""

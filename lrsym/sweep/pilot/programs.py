@@ -14,8 +14,9 @@ from lrsym.sweep.planning.pack import Pack, Program
 from lrsym.sweep.planning.packing import PackList
 from lrsym.sweep.planning.workload import work
 
-BUDGET_SECONDS = 9.0
-"""Seconds of a pilot after which nothing should end: nothing is begun that would, but one trial of the main program."""
+BUDGET_SECONDS = 8.0
+"""Seconds after its processes are ready after which nothing of a pilot should end: nothing is begun that would, but one
+trial of the main program."""
 
 MAX_PROGRAMS = 4
 """How many programs are measured."""
@@ -83,6 +84,10 @@ def seconds_to_measure(step: float) -> float:
     return CHUNKS * CHUNK_SECONDS + (2 + SINGLE_STEPS + 2 * CHUNKS) * step
 
 
+def _has_time(processes: MeasuringProcesses, seconds: float) -> bool:
+    return processes.measuring_seconds + seconds <= BUDGET_SECONDS
+
+
 def _overhead_of_main(
     group: ProgramGroup, steps: Mapping[int, Range], processes: MeasuringProcesses, *, max_size: int
 ) -> TrialOverhead:
@@ -93,7 +98,7 @@ def _overhead_of_main(
     size = max(size for size in steps if size <= max_size)
     for evaluations in (SEVERAL_EVALUATIONS, FEW_EVALUATIONS):
         outside = size * (first.evaluation.value * evaluations + first.overhead.value)
-        if processes.seconds + seconds_to_measure(steps[size].value) + outside <= BUDGET_SECONDS:
+        if _has_time(processes, seconds_to_measure(steps[size].value) + outside):
             with contextlib.suppress(PilotError):
                 request = MeasureRequest(group.pack(size), evaluations)
                 return processes.measure(request, at_once=processes.size).outside_steps or first
@@ -106,7 +111,7 @@ def _measure(
     """Return the rates of another program, of about `ratio` times the work of the main one, if there is time."""
     size = min(size, len(group.trials))
     outside = size * (FEW_EVALUATIONS * main.evaluation.value + main.overhead.value)
-    if processes.seconds + seconds_to_measure(main.step(size).value * ratio) + outside * ratio > BUDGET_SECONDS:
+    if not _has_time(processes, seconds_to_measure(main.step(size).value * ratio) + outside * ratio):
         return None
     try:
         request = MeasureRequest(group.pack(size), FEW_EVALUATIONS)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 from lrsym.config.trial import Trial
 from lrsym.sweep.execution.events import Failure, describe
@@ -16,6 +17,9 @@ from lrsym.sweep.execution.task import TrainTask
 from lrsym.sweep.pilot.measurement import DiskUsage, MeasureRequest, Timing
 from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.workers.processes import select_device
+
+if TYPE_CHECKING:
+    from lrsym.testbed.training.training import Training
 
 CHUNK_SECONDS = 0.08
 """About how long the steps run that are timed together: long enough for the clock, short enough to have several."""
@@ -26,8 +30,11 @@ CHUNKS, SINGLE_STEPS = 6, 2
 MIN_CHUNK_STEPS, MAX_CHUNK_STEPS = 3, 64
 """Length of a chunk."""
 
-EVALUATION_STEP_COST = 0.3
-"""What `fit` does at an evaluation step besides, in steps: it computes the loss once more, without a gradient."""
+MAX_DRAWN_TRIALS = 32
+"""Of a larger pack so many trials are drawn and repeated: what is timed are steps, and a draw takes milliseconds."""
+
+CONTEXT_BYTES = 600_000_000
+"""What a process takes of a GPU besides torch's memory: its context and kernels. Assumed, not measured yet."""
 
 
 def serve(connection: Connection, folder: Path, device: str, threads: int, number: int) -> None:
@@ -41,8 +48,9 @@ def serve(connection: Connection, folder: Path, device: str, threads: int, numbe
 
     device = select_device(device, number)
     torch.set_num_threads(threads)
-    if device != "cpu":
-        torch.zeros(1, device=device)
+    if device != "cpu":  # the libraries start before the clock does
+        some = torch.ones(2, 8, 8, device=device)
+        torch.bmm(some, some).softmax(2).sum().item()
     connection.send(None)
     while True:
         try:
@@ -59,6 +67,8 @@ def serve(connection: Connection, folder: Path, device: str, threads: int, numbe
 
 def measure(request: MeasureRequest, folder: Path, *, device: str, threads: int) -> Timing:
     """Return the Timing of `request`; raises what training raises."""
+    if device != "cpu":
+        _forget_peak(device)
     steps, busy = _step_seconds(request.pack, device)
     evaluations, overhead, disk = (), None, None
     if request.evaluations:
@@ -66,7 +76,8 @@ def measure(request: MeasureRequest, folder: Path, *, device: str, threads: int)
             task = TrainTask(root, "pilot", device, threads)
             evaluations, overhead, disk = _outside_steps(request, task, step=median(steps))
     memory, capacity = _memory(device)
-    return Timing(steps, busy, evaluations, overhead, disk, memory, capacity)
+    fixed = 0 if device == "cpu" else CONTEXT_BYTES
+    return Timing(steps, busy, evaluations, overhead, disk, memory, capacity, fixed)
 
 
 def shortened(trial: Trial, *, steps: int, points: int) -> Trial:
@@ -81,29 +92,38 @@ def _step_seconds(pack: Pack, device: str) -> tuple[tuple[float, ...], float]:
 
     # On a GPU the first steps warm up and the next one records.
     warm = 2 if device == "cpu" else WARM_UP + 1
-    single = median(busy for _, busy in _chunks(pack, device, steps=1, chunks=warm + SINGLE_STEPS)[warm:])
-    shortest = MIN_CHUNK_STEPS if device == "cpu" else warm
-    steps = min(MAX_CHUNK_STEPS, max(shortest, round(CHUNK_SECONDS / single)))
-    chunks = _chunks(pack, device, steps=steps, chunks=CHUNKS)[1:]
-    counted = steps + EVALUATION_STEP_COST
-    return tuple(wall / counted for wall, _ in chunks), median(busy for _, busy in chunks) / counted
+    training = training_of(pack, device)
+    single = median(busy for _, busy in _chunks(training, device, steps=1, chunks=warm + SINGLE_STEPS)[warm:])
+    steps = min(MAX_CHUNK_STEPS, max(MIN_CHUNK_STEPS, round(CHUNK_SECONDS / single)))
+    chunks = _chunks(training, device, steps=steps, chunks=CHUNKS)[1:]
+    return tuple(wall / steps for wall, _ in chunks), median(busy for _, busy in chunks) / steps
 
 
-def _chunks(pack: Pack, device: str, *, steps: int, chunks: int) -> list[tuple[float, float]]:
-    """Return the seconds of each of `chunks` times `steps` steps, by the clock and at work (on a GPU the same)."""
+def training_of(pack: Pack, device: str) -> "Training":
+    """Return a training of as many trials as `pack` has, at most MAX_DRAWN_TRIALS of them different ones."""
     import torch
 
     from lrsym.testbed.data.pack_data import PackData
-    from lrsym.testbed.training.training import fit
+    from lrsym.testbed.training.training import Training
 
     chosen = torch.device(device)
-    short = [shortened(trial, steps=steps * chunks, points=chunks) for trial in pack.trials]
-    snapshots = fit(short, PackData.of(short, device=chosen), device=chosen)
-    busy = time.process_time if chosen.type == "cpu" else time.perf_counter
+    steps = (1 + CHUNKS) * MAX_CHUNK_STEPS  # more than are taken
+    short = [shortened(trial, steps=steps, points=1) for trial in pack.trials[:MAX_DRAWN_TRIALS]]
+    data = PackData.of(short, device=chosen).select([member % len(short) for member in range(len(pack))])
+    return Training(data.trials, data, device=chosen)
+
+
+def _chunks(training: "Training", device: str, *, steps: int, chunks: int) -> list[tuple[float, float]]:
+    """Return the seconds of each of `chunks` times `steps` steps, by the clock and at work (on a GPU the same)."""
+    import torch
+
+    busy = time.process_time if device == "cpu" else time.perf_counter
     times = [(time.perf_counter(), busy())]
-    for _ in snapshots:
-        if chosen.type == "cuda":
-            torch.cuda.synchronize(chosen)
+    for _ in range(chunks):
+        for _ in range(steps):
+            training.advance()
+        if device != "cpu":
+            torch.cuda.synchronize(device)
         times.append((time.perf_counter(), busy()))
     return [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(times)]
 
@@ -133,10 +153,19 @@ def _memory(device: str) -> tuple[int, int]:
         import torch
 
         free, _ = torch.cuda.mem_get_info(device)
-        return torch.cuda.max_memory_allocated(device), free + torch.cuda.memory_reserved(device)
+        peak = CONTEXT_BYTES + torch.cuda.max_memory_reserved(device)
+        return peak, CONTEXT_BYTES + torch.cuda.memory_reserved(device) + free
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     peak *= 1 if sys.platform == "darwin" else 1024
     return peak, peak + _free_memory()
+
+
+def _forget_peak(device: str) -> None:
+    """Give back what earlier measurements hold of the GPU, so that the peak of the next one is its own."""
+    import torch
+
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
 
 
 def _free_memory() -> int:

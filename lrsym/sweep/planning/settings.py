@@ -11,6 +11,10 @@ from lrsym.errors import UsageError
 ENGINES = ("auto", "local", "ray")
 DEVICES = ("auto", "cpu", "cuda")
 
+WORKERS_PER_GPU = 3
+"""Workers that share a GPU where their number is not given: while one trains, others draw data, measure and write.
+Assumed, not measured yet."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -18,7 +22,8 @@ class Settings:
 
     `workers` and `pack_size` are None where a pilot, or without `pilot` a rule, is to choose them. `timeout` is in
     seconds for a pack, `threads` are torch's in each worker. `max_hours` is what the packs of one command may take
-    together, in core-hours or, where `device` is cuda, in GPU-hours; None is no limit.
+    together, in core-hours or, where `device` is cuda, in GPU-hours; None is no limit. `gpus` are those that workers
+    share, of this machine or of the cluster; None on a CPU, and where they are not known.
     """
 
     engine: str
@@ -30,6 +35,7 @@ class Settings:
     save_weights: bool = False
     pilot: bool = True
     max_hours: float | None = None
+    gpus: int | None = None
 
     @classmethod
     def resolve(
@@ -51,7 +57,8 @@ class Settings:
         thread a worker: the products are small, and two workers beat one with two threads.
         """
         _check_choice("engine", engine, ENGINES)
-        _check_choice("device", device, DEVICES)
+        remedy = "; other accelerators are not supported, and CUDA_VISIBLE_DEVICES chooses among GPUs; use --device cpu"
+        _check_choice("device", device, DEVICES, remedy)
         chosen, none = "to have it chosen", "for no limit"
         for name, value, without in (
             ("workers", workers, chosen), ("pack", pack_size, chosen), ("timeout", timeout, none),
@@ -65,24 +72,22 @@ class Settings:
         elif device == "cuda" and engine == "local" and not has_gpu():
             raise UsageError("--device cuda needs a GPU that torch can use, this machine has none; use --device cpu")
         max_hours = _max_hours(device, core=max_core_hours, gpu=max_gpu_hours)
-        return cls(
+        settings = cls(
             engine, device, workers, pack_size, timeout, save_weights=save_weights, pilot=pilot, max_hours=max_hours
         )
+        return settings if device == "cpu" or settings.on_cluster else replace(settings, gpus=count_gpus())
 
     @property
     def max_workers(self) -> int:
-        """The number of workers if it is given, else as many as there are cores or GPUs."""
-        return self.workers or available_workers(self.device)
+        """The number of workers if it is given, else one for each core, or WORKERS_PER_GPU for each GPU."""
+        if self.workers:
+            return self.workers
+        return available_cores() if self.device == "cpu" else (self.gpus or 1) * WORKERS_PER_GPU
 
     @property
     def on_cluster(self) -> bool:
-        """Whether workers run on a Ray cluster, of which this machine knows neither speed nor GPUs."""
+        """Whether workers run on a Ray cluster, whose nodes are other machines."""
         return self.engine == "ray" and bool(os.environ.get("RAY_ADDRESS"))
-
-    @property
-    def gpus(self) -> int | None:
-        """The number of this machine's GPUs that workers share; None on a CPU and on a cluster."""
-        return None if self.device == "cpu" or self.on_cluster else available_workers(self.device)
 
     def units_per_worker(self, workers: int) -> float:
         """Return the cores, or the part of a GPU, that each of `workers` takes up."""
@@ -119,25 +124,34 @@ def units_per_worker(device: str, *, threads: int, workers: int, gpus: int | Non
 
 def has_gpu() -> bool:
     """Return whether torch sees a GPU; torch, slow to import, is asked only where a driver is installed."""
-    if not any(Path(p).exists() for p in ("/dev/nvidia0", "/dev/kfd", "/dev/dxg")):
+    if not has_driver(Path("/dev")):
         return False
     import torch
 
     return torch.cuda.is_available()
 
 
-def available_workers(device: str) -> int:
-    """Return the number of cores that this process may use, or of GPUs."""
-    if device == "cuda":
-        import torch
+def has_driver(devices: Path) -> bool:
+    """Return whether the folder has what a GPU's driver puts there; a container may have any of the host's cards."""
+    names = ("nvidiactl", "nvidia[0-9]*", "kfd", "dxg")
+    return any(path for name in names for path in devices.glob(name))
 
-        return max(1, torch.cuda.device_count())
+
+def count_gpus() -> int:
+    """Return the number of this machine's GPUs, at least 1; nothing is started on them."""
+    import torch
+
+    return max(1, torch.cuda.device_count())
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+def _check_choice(name: str, value: str, allowed: tuple[str, ...], remedy: str = "") -> None:
     if value not in allowed:
-        raise UsageError(f"--{name} must be one of {', '.join(allowed)}, got {value}")
+        raise UsageError(f"--{name} must be one of {', '.join(allowed)}, got {value}{remedy}")
 
 
 def _max_hours(device: str, *, core: float | None, gpu: float | None) -> float | None:

@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Self
 
-from lrsym.sweep.workers.processes import spawn, stop_signals_blocked, worker_environment
+from lrsym.sweep.workers.processes import count_memory_kills, spawn, stop_signals_blocked, worker_environment
 
 GRACE_SECONDS = 10.0
 """A worker that is told to end and has not by then is killed."""
@@ -30,11 +30,17 @@ class Worker:
 
 @dataclass(frozen=True)
 class WorkerDeath:
-    """The end of a worker that was not asked to end."""
+    """The end of a worker that was not asked to end.
+
+    With `out_of_memory` the system has killed it, or another program at about the same time, for want of memory.
+    """
 
     exit_code: int
+    out_of_memory: bool = False
 
     def __str__(self) -> str:
+        if self.out_of_memory:
+            return "worker killed by the system, which had no memory left"
         if -self.exit_code in {*signal.Signals}:
             return f"worker killed by {signal.Signals(-self.exit_code).name}"
         if self.exit_code < 0:
@@ -58,6 +64,7 @@ class WorkerPool:
         grace: float = GRACE_SECONDS,
     ) -> None:
         self.size, self.workers, self._grace = size, list[Worker](), grace
+        self._memory_kills = 0
         self._target, self._arguments, self._name = target, arguments, name
         os.environ.update(worker_environment(threads))  # inherited by what is spawned
 
@@ -98,7 +105,9 @@ class WorkerPool:
                 worker.process.join()
                 worker.connection.close()
                 self.workers.remove(worker)
-                message = WorkerDeath(worker.process.exitcode or 0)
+                code = worker.process.exitcode or 0
+                killed = code == -signal.SIGKILL and count_memory_kills() > self._memory_kills
+                message = WorkerDeath(code, out_of_memory=killed)
             yield worker, message
 
     def end(self) -> None:
@@ -118,6 +127,7 @@ class WorkerPool:
     def _start(self) -> Worker:
         taken = {worker.number for worker in self.workers}
         number = next(number for number in itertools.count() if number not in taken)
+        self._memory_kills = count_memory_kills()
         with stop_signals_blocked():  # else a process could start that nobody ends
             process, connection = spawn(self._target, *self._arguments, number, name=f"{self._name}-{number}")
             self.workers.append(Worker(number, process, connection))

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any, NoReturn
 
 _MALLOC = {
@@ -63,12 +64,23 @@ def _begin(target: Callable[..., None], *arguments: Any) -> None:
     target(*arguments)
 
 
-def exit_now() -> NoReturn:
+LEFT_AFTER_ERROR = 17
+"""Exit code of a worker that met an error after which its GPU cannot be relied on."""
+
+
+def exit_now(code: int = 0) -> NoReturn:
     """End this process at once: all is written, and to take the interpreter down with torch takes half a second."""
     with contextlib.suppress(OSError):  # nobody reads any more
         sys.stdout.flush()
         sys.stderr.flush()
-    os._exit(0)
+    os._exit(code)
+
+
+def count_memory_kills() -> int:
+    """Return how many processes the system has killed so far for want of memory; 0 where it does not tell."""
+    listed = Path("/proc/vmstat")
+    lines = listed.read_text().splitlines() if listed.exists() else []
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
 
 
 def select_device(device: str, number: int) -> str:

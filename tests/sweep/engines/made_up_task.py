@@ -5,8 +5,10 @@ told. Neither driver nor workers load torch.
 """
 
 import argparse
+import contextlib
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -23,6 +25,12 @@ from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.planning.settings import Settings
 from tests.small_trials import sweep_of
 
+ROOM, TRIAL_BYTES = 150 * 2**20, 64 * 2**20
+"""What a worker may take besides what it has, and what a trial takes where memory is short."""
+
+broken = False
+"""Whether the GPU of this process has met an error that outlives it."""
+
 
 class UnspeakableError(Exception):
     """An error that cannot be shown."""
@@ -33,7 +41,9 @@ class UnspeakableError(Exception):
 
 @dataclass(frozen=True)
 class MadeUpTask:
-    """See above; `behaviour` by seed: kill, kill once, memory (of more than one trial), unspeakable, binary, full."""
+    """See above; `behaviour` by seed: kill, kill once, memory (of more than one trial), allocate (what the pack takes,
+    of little memory), fault (once, and then in every pack of the process), faulty (each time), unspeakable, binary,
+    full."""
 
     root: str
     run_id: str
@@ -51,6 +61,8 @@ class MadeUpTask:
         tries.mkdir(exist_ok=True)
         with (tries / pack.id).open("a") as file:
             file.write("x")
+        if broken:
+            raise RuntimeError("CUDA error: it goes on")
         for trial in pack.trials:
             if failure := self.misbehave(self.behaviour.get(trial.seed), pack):
                 return failure
@@ -64,6 +76,16 @@ class MadeUpTask:
         if how == "kill" or (how == "kill once" and not once.exists()):
             once.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        if how == "fault" and not once.exists():
+            once.touch()
+            global broken
+            broken = True
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        if how == "faulty":
+            raise RuntimeError("CUDA error: device-side assert triggered")
+        if how == "allocate":
+            with little_memory():
+                assert len(bytearray(TRIAL_BYTES * len(pack)))
         if how == "memory" and len(pack) > 1:
             return Failure("out_of_memory", "no room")
         if how == "unspeakable":
@@ -83,6 +105,18 @@ class MadeUpTask:
         pass
 
 
+@contextlib.contextmanager
+def little_memory():
+    """Let this process have ROOM bytes more than it has now."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + ROOM, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("engine")
@@ -93,6 +127,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=MadeUpTask.seconds)
     parser.add_argument("--behaviour", type=json.loads, default={})
     parser.add_argument("--max-core-hours", type=float)
+    parser.add_argument("--task-device", default="cpu")
     asked = parser.parse_args()
     behaviour = {int(seed): how for seed, how in asked.behaviour.items()}
     store = Store(asked.results)
@@ -110,7 +145,7 @@ def main():
             store,
             settings,
             make_task=lambda store, run_id, settings: MadeUpTask(
-                store.files.uri(), run_id, seconds=asked.seconds, behaviour=behaviour
+                store.files.uri(), run_id, asked.task_device, seconds=asked.seconds, behaviour=behaviour
             ),
         )
     except UsageError as error:
@@ -121,6 +156,7 @@ def main():
         "pending": outcome.pending,
         "reused": plan.done,
         "seconds": outcome.hours * 3600,
+        "fitting_size": outcome.fitting_size,
     }
     print(json.dumps(report))
     sys.exit(128 + outcome.stopped_by if outcome.stopped_by else 0)

@@ -3,6 +3,7 @@
 import logging
 import re
 import shlex
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ import typer.main
 import yaml
 
 from lrsym.cli.app import app
+from lrsym.errors import UsageError
 from lrsym.results.store.store import Store
+from lrsym.sweep.driver import with_cluster_gpus
 from lrsym.sweep.execution.events import PackEvent
 from lrsym.sweep.execution.pack_source import PlannedPacks
 from lrsym.sweep.execution.queue import PackQueue
 from lrsym.sweep.execution.task import TrainTask
 from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.planning.plan import make_plan
+from lrsym.sweep.planning.settings import WORKERS_PER_GPU, Settings
 from lrsym.sweep.spec.sweep_file import load
 from tests.small_trials import SMALL
 
@@ -139,18 +143,47 @@ def test_what_hands_out_packs_lies_on_the_drivers_node(monkeypatch: pytest.Monke
         assert nodes == {ray.get_runtime_context().get_node_id()}
 
 
-class _Cluster:
-    """A head without CPUs and two workers with one each, on this machine."""
+@pytest.mark.slow
+@pytest.mark.ray
+def test_the_gpus_of_a_cluster_are_counted_and_each_of_its_workers_gets_a_part(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    from lrsym.sweep.engines.ray_tune import _gpu_share
 
-    def __init__(self) -> None:
+    with _Cluster(gpus=1, connects=False) as cluster:
+        monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+        on_sigterm = signal.getsignal(signal.SIGTERM)
+        settings = with_cluster_gpus(Settings.resolve(engine="ray", device="cuda"))
+        assert signal.getsignal(signal.SIGTERM) == on_sigterm
+        assert (settings.gpus, settings.max_workers) == (2, 2 * WORKERS_PER_GPU)
+        assert settings.units_per_worker(settings.max_workers) == pytest.approx(1 / WORKERS_PER_GPU)
+        cluster.connect()
+        assert _gpu_share(settings.max_workers) == pytest.approx(1 / WORKERS_PER_GPU)
+        assert [_gpu_share(workers) for workers in (1, 2, 3, 4)] == [1, 1, 1 / 2, 1 / 2]
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_a_cluster_without_a_gpu_is_refused_where_one_is_asked_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    with _Cluster(connects=False) as cluster:
+        monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+        with pytest.raises(UsageError, match="needs a GPU in the Ray cluster, it has none; use --device cpu"):
+            with_cluster_gpus(Settings.resolve(engine="ray", device="cuda"))
+
+
+class _Cluster:
+    """A head without CPUs and two workers with one each, and so many GPUs, on this machine."""
+
+    def __init__(self, *, gpus: int = 0, connects: bool = True) -> None:
         from ray.cluster_utils import Cluster
 
         # A dead node refuses its checks at once, and five in a row declare it dead; a slow one has its usual time.
         quick = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500}
         head = {"num_cpus": 0, "include_dashboard": False, "_system_config": quick}
-        self.lost = False
+        self.lost, self._connects = False, connects
         self._cluster = Cluster(initialize_head=True, head_node_args=head)
-        self._nodes = [self._cluster.add_node(num_cpus=1) for _ in range(2)]
+        self._nodes = [self._cluster.add_node(num_cpus=1, num_gpus=gpus) for _ in range(2)]
+        self.address: str = self._cluster.address
 
     def replace_a_busy_node(self) -> None:
         """Kill a worker that is training, and start another."""
@@ -158,10 +191,15 @@ class _Cluster:
         self._cluster.remove_node(self._nodes[0], allow_graceful=False)
         self._cluster.add_node(num_cpus=1)
 
-    def __enter__(self) -> "_Cluster":
+    def connect(self) -> None:
+        """Connect this process."""
         import ray
 
         ray.init(self._cluster.address, logging_level=logging.ERROR, log_to_driver=False)
+
+    def __enter__(self) -> "_Cluster":
+        if self._connects:
+            self.connect()
         return self
 
     def __exit__(self, *_: object) -> None:

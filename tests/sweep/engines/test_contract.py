@@ -74,6 +74,40 @@ def test_a_pack_that_is_too_large_for_the_memory_is_halved_until_it_fits(tmp_pat
     assert_complete_and_single(tmp_path, 4, tables=())
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+def test_where_memory_is_short_every_trial_is_trained_in_packs_that_fit(tmp_path, engine, device):
+    everywhere = dict.fromkeys(range(12), "allocate")
+    process = drive(engine, tmp_path, trials=12, pack=6, workers=1, behaviour=everywhere, **{"task-device": device})
+    report = report_of(process)
+    assert report["statuses"] == {"done": 12}
+    assert_complete_and_single(tmp_path, 12, tables=())
+    assert report["fitting_size"] == 2  # of 6 trials neither 6 nor 3 have room
+    assert tries(tmp_path) == 2 + 8  # only a pack of 6 and one of 3 failed: others were split before
+
+
+def test_an_error_on_a_gpu_costs_its_pack_one_try_and_the_next_packs_nothing(tmp_path, engine):
+    behaviour = {1: "fault"}
+    process = drive(engine, tmp_path, trials=6, workers=1, behaviour=behaviour, **{"task-device": "cuda:0"})
+    assert report_of(process)["statuses"] == {"done": 6}
+    assert_complete_and_single(tmp_path, 6, tables=())
+    assert tries(tmp_path) == 7
+
+
+def test_on_a_cpu_the_same_worker_goes_on_after_an_error(tmp_path, engine):
+    process = drive(engine, tmp_path, trials=3, workers=1, behaviour={0: "fault"})
+    assert report_of(process)["statuses"] == {"crashed": 3}
+    assert tries(tmp_path) == 3
+    assert rows(tmp_path)[0]["message"] == "RuntimeError: CUDA error: an illegal memory access was encountered"
+
+
+@pytest.mark.slow
+def test_of_a_pack_that_fails_on_its_gpu_each_time_the_trial_to_blame_ends_with_the_error(tmp_path, engine):
+    process = drive(engine, tmp_path, trials=4, pack=2, behaviour={2: "faulty"}, **{"task-device": "cuda:0"})
+    assert report_of(process)["statuses"] == {"done": 3, "crashed": 1}
+    told = rows(tmp_path)[2]["message"]
+    assert told == f"RuntimeError: CUDA error: device-side assert triggered, {MAX_RETRIES + 1} times"
+
+
 def test_a_store_that_cannot_be_written_ends_the_run_with_the_reason(tmp_path, engine):
     process = drive(engine, tmp_path, trials=4, behaviour={1: "full"})
     code, out, err = finish(process)

@@ -8,6 +8,7 @@ from lrsym.errors import UsageError
 from lrsym.sweep.execution.events import Failure, PackEvent
 from lrsym.sweep.execution.pack_source import PlannedPacks
 from lrsym.sweep.execution.queue import MAX_RETRIES, PackQueue
+from lrsym.sweep.planning.pack import Pack
 from tests.small_trials import pack_of, small
 
 PACK, OTHER = pack_of(*(small(seed=s) for s in range(4))), pack_of(small(seed=9))
@@ -164,6 +165,86 @@ def test_a_pack_too_large_for_the_memory_is_halved_at_once_and_one_trial_is_reco
     assert recorder.failures == []
     queue.on_event(PackEvent(OTHER.id, 1.0, failure=Failure("out_of_memory", "no room")))
     assert recorder.failures == [(OTHER, Failure("out_of_memory", "no room"))]
+
+
+def test_a_pack_that_the_system_kills_for_want_of_memory_is_halved_at_once_and_a_trial_is_tried_again(queue, recorder):
+    queue.next(), queue.next()
+    queue.on_death(PACK.id, "worker killed", out_of_memory=True)
+    assert (queue.next(), queue.next()) == PACK.halves()
+    for _ in range(MAX_RETRIES):
+        queue.on_death(OTHER.id, "worker killed", out_of_memory=True)
+        assert recorder.failures == []
+        assert queue.next() == OTHER
+    queue.on_death(OTHER.id, "worker killed", out_of_memory=True)
+    assert recorder.failures == [(OTHER, Failure("out_of_memory", f"worker killed, {MAX_RETRIES + 1} times"))]
+
+
+def packs_of(*sizes, **changes):
+    seeds = iter(range(100, 1000))
+    return [pack_of(*(small(seed=next(seeds), **changes) for _ in range(size))) for size in sizes]
+
+
+def sizes(queue, n):
+    return [len(queue.next()) for _ in range(n)]
+
+
+def test_packs_that_wait_are_split_to_the_size_that_fits_their_program_and_no_others(recorder):
+    first, *alike = packs_of(8, 8, 3, optim__steps=100)
+    longer, other = *packs_of(6, optim__steps=200), *packs_of(8, model__d_model=24)
+    queue = PackQueue(PlannedPacks([first, *alike, longer, other]), recorder=recorder)
+    assert queue.fitting_size is None
+    queue.on_event(PackEvent(queue.next().id, 1.0, failure=Failure("out_of_memory", "no room")))
+    assert sizes(queue, 6) == [4, 4, 3, 3, 3, 8]
+    assert sizes(queue, 2) == [4, 4]  # the halves of the first
+    assert queue.next() is None
+    assert queue.fitting_size == 4
+    assert {t for pack in queue._training.values() for t in pack.trial_ids} == {
+        t for pack in (first, *alike, longer, other) for t in pack.trial_ids
+    }
+
+
+def test_parts_that_wait_are_split_again_when_they_turn_out_too_large(recorder):
+    queue = PackQueue(PlannedPacks(packs_of(8, 8)), recorder=recorder)
+    queue.on_event(PackEvent(queue.next().id, 1.0, failure=Failure("out_of_memory", "no room")))
+    part = queue.next()
+    queue.on_event(PackEvent(part.id, 1.0, failure=Failure("out_of_memory", "no room")))
+    assert sizes(queue, 8) == [2] * 8
+    assert not queue.finished
+    assert queue.fitting_size == 2
+
+
+def test_a_pack_that_goes_on_from_a_checkpoint_is_not_split_before_it_fails(recorder):
+    first, second = packs_of(4, 4)
+    begun = Pack(second.trials, completed=0.5)
+    queue = PackQueue(PlannedPacks([first, begun]), recorder=recorder)
+    queue.on_event(PackEvent(queue.next().id, 1.0, failure=Failure("out_of_memory", "no room")))
+    assert queue.next() == begun
+
+
+def leaves(pack, status, message="CUDA error: misaligned address"):
+    return PackEvent(pack.id, 1.0, failure=Failure(status, message, ends_worker=True))
+
+
+def test_a_pack_whose_worker_left_after_an_error_is_tried_again_and_in_the_end_the_error_is_recorded(queue, recorder):
+    queue.next(), queue.next()
+    queue.on_event(done(PACK))
+    for _ in range(MAX_RETRIES):
+        queue.on_event(leaves(OTHER, "crashed"))
+        assert queue.next() == OTHER
+    queue.on_event(leaves(OTHER, "crashed"))
+    ((pack, failure),) = recorder.failures
+    assert (pack, failure.status) == (OTHER, "crashed")
+    assert failure.message == f"CUDA error: misaligned address, {MAX_RETRIES + 1} times"
+    assert queue.finished
+
+
+def test_a_pack_too_large_for_its_gpu_is_halved_at_once_and_one_trial_is_tried_again(queue, recorder):
+    queue.next(), queue.next()
+    queue.on_event(leaves(PACK, "out_of_memory"))
+    assert (queue.next(), queue.next()) == PACK.halves()
+    queue.on_event(leaves(OTHER, "out_of_memory"))
+    assert recorder.failures == []
+    assert queue.next() == OTHER
 
 
 @pytest.mark.parametrize(("status", "discarded"), [("crashed", [PACK]), ("timeout", [])])

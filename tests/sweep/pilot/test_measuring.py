@@ -35,6 +35,16 @@ def test_words_of_failure_are_passed_on_and_the_processes_goes_on(processes):
     assert processes.measure(pack(1), at_once=2) == before
 
 
+def test_on_a_gpu_fresh_processes_answer_after_a_failure_and_their_start_is_no_time_of_the_pilot():
+    with MeasuringProcesses(1, device="cuda", threads=1, target=serve) as processes:
+        before = processes.measure(pack(1), at_once=1)
+        assert processes.seconds - processes.measuring_seconds == pytest.approx(processes.startup, abs=1e-3)
+        with pytest.raises(PilotError, match="no room"):
+            processes.measure(pack(3), at_once=1)
+        assert processes.measure(pack(1), at_once=1) != before  # by the number of the process
+        assert processes.seconds - processes.measuring_seconds > processes.startup + 1e-3
+
+
 def test_after_a_death_fresh_processes_answer(processes):
     before = processes.measure(pack(1), at_once=1)
     with pytest.raises(PilotError, match="died with code 9"):

@@ -10,12 +10,13 @@ from itertools import chain
 import pytest
 
 from lrsym.results.store.store import load_trials
+from lrsym.sweep.pilot import worker as gpu_worker
 from lrsym.sweep.pilot.choice import MIN_SWEEP_TO_PILOT_RATIO, PILOT_SECONDS, choose_packing, cost_of
 from lrsym.sweep.pilot.measurement import DiskUsage, Measurement, MeasureRequest, TrialOverhead
 from lrsym.sweep.pilot.measuring import PilotError
 from lrsym.sweep.pilot.pilot import Options, Pilot, best_size
 from lrsym.sweep.pilot.programs import BUDGET_SECONDS, group_by_program
-from lrsym.sweep.pilot.worker import measure
+from lrsym.sweep.pilot.worker import CONTEXT_BYTES, MAX_DRAWN_TRIALS, measure, training_of
 from lrsym.sweep.planning.cost import Range
 from lrsym.sweep.planning.packing import PackList, make_packs
 from lrsym.sweep.planning.plan import make_plan
@@ -33,9 +34,14 @@ def exact(value):
 class MadeUpProcesses:
     """Answer at once: a step of a pack costs `cost(size, at_once)` seconds, measuring `takes` seconds of the pilot."""
 
-    def __init__(self, cost, *, size=2, takes=0.1, memory=lambda size: GB, capacity=100 * GB, fails=()):
+    def __init__(self, cost, *, size=2, takes=0.1, memory=lambda size: GB, capacity=100 * GB, fails=(), fixed_memory=0):
+        self.fixed_memory = fixed_memory
         self.cost, self.size, self.takes, self.memory, self.capacity = cost, size, takes, memory, capacity
         self.fails, self.asked, self.startup, self.seconds = fails, [], 1.0, 1.0
+
+    @property
+    def measuring_seconds(self):
+        return self.seconds - self.startup
 
     def measure(self, request, *, at_once):
         size = len(request.pack)
@@ -46,8 +52,9 @@ class MadeUpProcesses:
         outside = TrialOverhead(exact(1e-5), exact(1e-4), DiskUsage(1000.0, 100.0, (10.0, 20.0)))
         step = self.cost(size, at_once) * request.pack.trials[0].model.d_model / 12
         return Measurement(
-            size, exact(step), step, outside if request.evaluations else None, self.memory(size), self.capacity
-        )
+            size, exact(step), step, outside if request.evaluations else None, self.memory(size),
+            self.capacity(size) if callable(self.capacity) else self.capacity, self.fixed_memory,
+        )  # fmt: skip
 
 
 def shared(launch, work, *, cores=2):
@@ -178,6 +185,39 @@ def test_packs_on_a_gpu_grow_until_memory_ends():
     assert "memory" in found.why
 
 
+def gpu_memory(size):
+    """What a process takes of a card: a context, and so much for each trial."""
+    return GB // 2 + size * GB // 10
+
+
+@pytest.mark.parametrize(
+    ("workers", "gpus", "size"),
+    [(1, 1, 512), (4, 4, 512), (3, 1, 128), (6, 2, 128), (5, 2, 128)],  # 64 GB are planned with: 51.7, and 13.3 x 3
+)
+def test_workers_that_share_a_gpu_share_its_memory(workers, gpus, size):
+    processes = MadeUpProcesses(
+        shared(1e-3, 0), size=workers, memory=gpu_memory, capacity=80 * GB, fixed_memory=GB // 2
+    )
+    on_card = -(-workers // gpus)
+    processes.capacity = lambda size: 80 * GB - (on_card - 1) * gpu_memory(size)
+    packs = make_packs([small(seed=s) for s in range(99_999)], size=256)
+    found = find(processes, packs=packs, device="cuda", gpus=gpus)
+    assert (found.pack_size, found.workers) == (size, workers)
+    assert "memory" in found.why
+
+
+def test_as_many_workers_share_a_gpu_as_fit_into_its_memory():
+    processes = MadeUpProcesses(shared(1e-3, 0), size=6, memory=lambda size: 20 * GB, capacity=30 * GB)
+    found = find(processes, device="cuda", gpus=2)  # a card has 30 GB and what two others hold, 70 in all
+    assert (found.pack_size, found.workers) == (1, 4)
+
+
+def test_a_slow_start_of_the_processes_leaves_a_pilot_its_time():
+    processes = MadeUpProcesses(shared(1e-3, 0))
+    processes.startup = processes.seconds = 60.0
+    assert find(processes).pack_size == 16
+
+
 def test_packs_on_a_gpu_grow_until_doubling_does_not_pay():
     processes = MadeUpProcesses(
         lambda size, at_once: 1e-3 * max(1, size / 64), size=1, memory=lambda size: size * 10**6
@@ -293,7 +333,7 @@ def test_a_gpu_of_which_nothing_is_known_is_not_planned_by_the_rule_of_a_core():
 
 
 def test_the_hours_of_workers_that_share_a_gpu_are_shared():
-    hours = {device: cost_of(LONG, known(), settings(device=device, workers=2), n_gpus=1) for device in ("cpu", "cuda")}
+    hours = {device: cost_of(LONG, known(), settings(device=device, workers=2, gpus=1)) for device in ("cpu", "cuda")}
     assert hours["cuda"].worker_seconds.value == hours["cpu"].worker_seconds.value / 2
 
 
@@ -355,6 +395,42 @@ def test_trials_that_leave_tables_or_curves_empty_are_measured_too(tmp_path, cha
     found = measure(MeasureRequest(pack_of(*trials), 2), tmp_path, device="cpu", threads=1)
     assert found.disk.trial > 0
     assert len(found.evaluations) == 1
+
+
+def test_of_a_large_pack_some_trials_are_drawn_and_repeated():
+    training = training_of(pack_of(*(small(seed=s) for s in range(MAX_DRAWN_TRIALS + 9))), "cpu")
+    training.advance()
+    trials = training.snapshot().model.trials
+    assert [trial.seed for trial in trials] == [*range(MAX_DRAWN_TRIALS), *range(9)]
+
+
+class MadeUpCard:
+    """The memory of a GPU as torch tells it: 30 GB are free, this process holds 9 and held 10."""
+
+    def __init__(self):
+        self.held, self.peak = 9 * GB, 10 * GB
+
+    def empty_cache(self):
+        self.held = 2 * GB
+
+    def reset_peak_memory_stats(self, device):
+        self.peak = self.held
+
+    def max_memory_reserved(self, device):
+        return self.peak
+
+    def memory_reserved(self, device):
+        return self.held
+
+    def mem_get_info(self, device):
+        return 30 * GB, 80 * GB
+
+
+def test_a_process_on_a_gpu_takes_its_context_and_what_it_holds_and_no_earlier_peak(monkeypatch):
+    monkeypatch.setattr("torch.cuda", MadeUpCard())
+    assert gpu_worker._memory("cuda:0") == (10 * GB + CONTEXT_BYTES, 39 * GB + CONTEXT_BYTES)
+    gpu_worker._forget_peak("cuda:0")
+    assert gpu_worker._memory("cuda:0") == (2 * GB + CONTEXT_BYTES, 32 * GB + CONTEXT_BYTES)
 
 
 def test_a_plan_without_a_pilot_needs_no_torch(tmp_path):

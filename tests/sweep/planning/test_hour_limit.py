@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrsym.sweep.execution.grid_stop_rules import Decided
-from lrsym.sweep.planning import settings as planning_settings
 from lrsym.sweep.planning.hour_limit import HourLimitError, fit_to_hours
 from lrsym.sweep.planning.packing import even_lengths
 from lrsym.sweep.planning.plan import make_plan
@@ -32,8 +31,8 @@ def plan_of(sweep, *, size=1, statuses=None, checkpoints=()):
     return make_plan(sweep, statuses or {}, workers=2, device="cpu", pack_size=size, checkpoints=checkpoints)
 
 
-def settings(hours, *, device="cpu", threads=1):
-    return Settings("local", device, 2, None, None, threads=threads, max_hours=hours)
+def settings(hours, *, device="cpu", threads=1, gpus=None):
+    return Settings("local", device, 2, None, None, threads=threads, max_hours=hours, gpus=gpus)
 
 
 def an_hour_each(trial, n_trials):
@@ -123,9 +122,8 @@ def test_a_worker_of_two_threads_takes_two_core_hours_an_hour():
     assert (plan.packs.n_trials, left_out.hours) == (2, 4)
 
 
-def test_two_workers_on_one_gpu_take_one_gpu_hour_an_hour(monkeypatch):
-    monkeypatch.setattr(planning_settings, "available_workers", lambda device: 1)
-    plan, left_out = cut(plan_of(sweep_of(1)), 1, device="cuda")
+def test_two_workers_on_one_gpu_take_one_gpu_hour_an_hour():
+    plan, left_out = cut(plan_of(sweep_of(1)), 1, device="cuda", gpus=1)
     assert (plan.packs.n_trials, left_out.hours) == (2, 1)
 
 

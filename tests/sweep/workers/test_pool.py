@@ -79,6 +79,20 @@ def test_a_killed_worker_is_told_by_its_signal(pool):
     assert (worker.number, str(message)) == (1, "worker killed by SIGKILL")
 
 
+@pytest.mark.parametrize(("number", "by_memory"), [(signal.SIGKILL, True), (signal.SIGTERM, False)])
+def test_a_worker_that_was_killed_when_memory_was_short_is_told_as_that(pool, monkeypatch, number, by_memory):
+    kills = [3]
+    monkeypatch.setattr("lrsym.sweep.workers.pool.count_memory_kills", lambda: kills[0])
+    pool.start()
+    os.kill(pool.workers[0].process.pid, signal.SIGKILL)
+    assert not receive(pool)[1].out_of_memory  # it was somebody else
+    kills[0] += 1
+    os.kill(pool.workers[0].process.pid, number)
+    death = receive(pool)[1]
+    assert death.out_of_memory == by_memory
+    assert ("no memory left" in str(death)) == by_memory
+
+
 def test_nothing_comes_of_waiting_in_vain(pool):
     pool.start()
     assert list(pool.receive(timeout=0.01)) == []

@@ -1,0 +1,79 @@
+"""What is chosen where it is not given, and what is refused."""
+
+import pytest
+
+from lrsym.errors import UsageError
+from lrsym.sweep import driver
+from lrsym.sweep.planning import settings as planning_settings
+from lrsym.sweep.planning.settings import WORKERS_PER_GPU, Settings, available_cores, has_driver
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["nvidia2", "null"], True),  # a container that was given the host's third card
+        (["nvidia10"], True),
+        (["nvidiactl"], True),
+        (["kfd"], True),
+        (["nvidia-uvm", "null"], False),
+        ([], False),
+    ],
+)
+def test_any_card_of_the_host_is_seen(tmp_path, names, found):
+    for name in names:
+        (tmp_path / name).touch()
+    assert has_driver(tmp_path) == found
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(planning_settings, "has_gpu", lambda: True)
+    monkeypatch.setattr(planning_settings, "count_gpus", lambda: 2)
+
+
+def test_several_workers_share_a_gpu_where_their_number_is_not_given(two_gpus):
+    settings = Settings.resolve()
+    assert (settings.device, settings.gpus) == ("cuda", 2)
+    assert settings.max_workers == 2 * WORKERS_PER_GPU > 2
+    assert Settings.resolve(workers=1).max_workers == 1
+
+
+def test_on_a_cpu_a_core_has_a_worker_and_there_is_no_gpu_to_share(two_gpus):
+    settings = Settings.resolve(device="cpu")
+    assert (settings.gpus, settings.max_workers) == (None, available_cores())
+
+
+@pytest.mark.parametrize(("workers", "part"), [(None, 1 / WORKERS_PER_GPU), (3, 2 / 3), (2, 1), (1, 1)])
+def test_each_worker_takes_its_part_of_the_gpus(two_gpus, workers, part):
+    settings = Settings.resolve(workers=workers)
+    assert settings.units_per_worker(settings.max_workers) == pytest.approx(part)
+
+
+class MadeUpRay:
+    """The module of the Ray engine, as far as it is asked for GPUs."""
+
+    @staticmethod
+    def count_cluster_gpus():
+        return 5
+
+
+def test_on_a_cluster_its_gpus_are_counted_and_not_this_machines(two_gpus, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    monkeypatch.setattr(driver, "import_module", lambda name: MadeUpRay)
+    settings = driver.with_cluster_gpus(Settings.resolve(device="cuda"))
+    assert (settings.gpus, settings.max_workers) == (5, 5 * WORKERS_PER_GPU)
+
+
+@pytest.mark.parametrize("changes", [{"device": "cpu"}, {"device": "cuda", "engine": "local"}])
+def test_no_cluster_is_asked_where_no_worker_runs_on_its_gpus(two_gpus, monkeypatch, changes):
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    monkeypatch.setattr(driver, "import_module", pytest.fail)
+    settings = Settings.resolve(**changes)
+    assert driver.with_cluster_gpus(settings) == settings
+
+
+@pytest.mark.parametrize("device", ["mps", "xpu", "cuda:1"])
+def test_another_accelerator_is_refused_with_what_to_give(device):
+    with pytest.raises(UsageError, match=rf"^--device must be one of auto, cpu, cuda, got {device}; .*--device cpu$"):
+        Settings.resolve(device=device)
