@@ -3,16 +3,18 @@
 #
 #     bash benchmarks/gpu_day.sh                        on the GPU, with what `python -m benchmarks.carry` made
 #     bash benchmarks/gpu_day.sh --device cpu --quick   does everything run? under three minutes on a CPU
+#     bash benchmarks/gpu_day.sh --only "tests sizes"   these parts alone (a part is named after its first name below)
 #
 # Lines go to $LRSYM_OUT/gpu.jsonl (or $OUT, or out/), logs to logs.tar.gz there, the page to report.md. They are
 # brought up to date after every part, so that what is killed has told what it found.
 set -u
 cd "$(dirname "$0")/.."
-DEVICE=cuda QUICK=()
+DEVICE=cuda QUICK=() ONLY=
 while [ $# -gt 0 ]; do
   case $1 in
     --device) DEVICE=$2; shift ;;
     --quick) QUICK=(--quick) ;;
+    --only) ONLY=" $2 "; shift ;;
     *) echo "unknown option $1" >&2; exit 2 ;;
   esac
   shift
@@ -45,6 +47,7 @@ keep() { # everything so far
 
 part() { # SECONDS LINES NAME COMMAND...: run it within its time, and what is left; show the end of its log
   local seconds=$1 lines=$2 name=$3 left=$((LIMIT - SECONDS)) before=$SECONDS
+  if [ -n "$ONLY" ] && [[ $ONLY != *" $name "* ]]; then return; fi
   shift 3
   if [ "$left" -lt 8 ]; then echo "== $name: no time left"; return; fi
   [ "$seconds" -gt "$left" ] && seconds=$left

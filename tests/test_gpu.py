@@ -6,6 +6,7 @@ LRSYM_TEST_DEVICE=cpu has all of them there.
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,17 @@ import torch
 from benchmarks.gpu.inside import last_loss, step_alone, weights, without_graph
 from benchmarks.gpu.steps import what_waits
 from lrsym.config.trial import Trial
+from lrsym.results.store.store import load_trials
+from lrsym.sweep.engines.local import run_local
 from lrsym.sweep.execution.checkpoint import CheckpointFile
+from lrsym.sweep.execution.pack_source import PlannedPacks
+from lrsym.sweep.execution.queue import PackQueue
+from lrsym.sweep.execution.task import TrainTask
 from lrsym.sweep.execution.train_pack import run_pack
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.training.training import Snapshot, Training
 from tests.fitted import CPU
-from tests.small_trials import SMALL, pack_of
+from tests.small_trials import SMALL, pack_of, small
 
 GPU = torch.cuda.is_available()
 DEVICE = torch.device(os.environ.get("LRSYM_TEST_DEVICE", "cuda" if GPU else "cpu"))
@@ -198,6 +204,30 @@ def outcome_of(root, ill):
 def test_out_of_memory_is_told_as_such_and_the_next_process_trains(tmp_path):
     assert outcome_of(tmp_path, "out of memory") == "out_of_memory"
     assert outcome_of(tmp_path, "") == "{'done': 2}"
+
+
+@dataclass(frozen=True)
+class TightTask(TrainTask):
+    """Trains in 400 MB of the GPU, of which 256 of the small trials below have 420 MB of weights and moments."""
+
+    def __call__(self, pack, report):
+        if self.device == "cpu":
+            if len(pack) > 128:
+                raise MemoryError("Cannot allocate memory")
+        else:
+            torch.cuda.set_per_process_memory_fraction(4e8 / torch.cuda.get_device_properties(0).total_memory)
+        return super().__call__(pack, report)
+
+
+@of_cuda_alone
+def test_a_pack_that_does_not_fit_into_memory_is_trained_in_parts(tmp_path):
+    task = TightTask(str(tmp_path), "r", DEVICE.type, 1)
+    pack = pack_of(*(small(seed=seed, model__d_model=120) for seed in range(256)))
+    queue = PackQueue(PlannedPacks([pack]), recorder=task)
+    run_local(queue, task, workers=1)
+    assert set(load_trials(str(tmp_path)).collect()["status"]) == {"done"}
+    assert len(load_trials(str(tmp_path)).collect()) == 256
+    assert queue.fitting_size in (32, 64, 128)
 
 
 def test_after_an_exception_in_the_recording_the_next_process_trains(tmp_path):

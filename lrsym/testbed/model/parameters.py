@@ -22,8 +22,12 @@ Weights = dict[str, Tensor]
 def initial_weights(
     shape: ModelShape, trials: Sequence[Trial], *, device: torch.device | str = "cpu"
 ) -> dict[str, Weights]:
-    """Return the initial values in float32: each trial draws from its own streams, one named after each encoder."""
-    members = [_draw_model(shape, trial) for trial in trials]
+    """Return the initial values in float32: each trial draws from its own streams, one named after each encoder.
+
+    A trial that occurs again, as in a pilot, is drawn once.
+    """
+    drawn = {number: _draw_model(shape, trial) for number, trial in {id(trial): trial for trial in trials}.items()}
+    members = [drawn[id(trial)] for trial in trials]
     return {
         encoder: {name: _stack([member[encoder][name] for member in members], device=device) for name in named}
         for encoder, named in members[0].items()
