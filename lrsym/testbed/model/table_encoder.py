@@ -136,7 +136,7 @@ def _attend(
     # Keys come before examples: the softmax runs along an outer dimension, many examples at a time.
     n_rows, n_tokens = row_logits.shape[1], shape.n_tokens
     table_index = (tokens.transpose(1, 2) + _offsets(n_trials, 1, 1, step=n_rows, device=tokens.device)).flatten()
-    logits = row_logits.flatten(0, 1).index_select(0, table_index).view(n_trials, n_keys, batch, shape.n_heads)
+    logits = _rows(row_logits.flatten(0, 1), table_index).view(n_trials, n_keys, batch, shape.n_heads)
     return torch.softmax(logits + row_logits[:, n_tokens : n_tokens + n_keys, None], dim=1), table_index
 
 
@@ -222,7 +222,7 @@ class TableEncoder(torch.autograd.Function):
 def _logits_gradient(d_by_row: Tensor, tables: Tables, cache: ForwardCache, shape: EncoderShape) -> Tensor:
     """Return the gradient of the logits of the rows."""
     n_keys, n_heads, n_tokens = cache.attention.shape[1], shape.n_heads, shape.n_tokens
-    d_attention = d_by_row.flatten(0, 2).index_select(0, cache.batch_index).view_as(cache.attention)
+    d_attention = _rows(d_by_row.flatten(0, 2), cache.batch_index).view_as(cache.attention)
     d_attention += d_by_row[:, :, n_tokens : n_tokens + n_keys].transpose(1, 2)
     weighted = d_attention * cache.attention
     d_key = torch.addcmul(weighted, cache.attention, weighted.sum(dim=1, keepdim=True), value=-1)
@@ -256,6 +256,12 @@ def _sum_by_row(
         by_row[:, :, sc.BACKGROUND] = (of_keys * shown).sum(dim=1)
     by_row[:, :, shape.n_tokens : shape.n_tokens + n_keys] = of_keys.transpose(1, 2)
     return by_row
+
+
+def _rows(table: Float[Tensor, "row head"], index: Int[Tensor, " _"]) -> Float[Tensor, "_ head"]:
+    """Return rows of `table`, by whichever of torch's two ways is faster for rows as short: on a GPU by a factor of 10
+    the one, on a core the other."""
+    return table.index_select(0, index) if table.is_cpu else table[index]
 
 
 @cache

@@ -6,6 +6,9 @@ A caption that occurs n times in a batch is one column of the logits that counts
 what it pulls from the images is multiplied by n. The loss knows neither encoders nor trials.
 """
 
+import importlib.util
+from collections.abc import Callable
+from functools import cache
 from math import log
 from typing import Any
 
@@ -16,6 +19,9 @@ from torch.autograd.function import once_differentiable
 
 MAX_LOG_SCALE = log(100.0)
 """CLIP clamps the learned logit scale at 100."""
+
+MAX_COLUMNS = 16384
+"""Up to so many captions a GPU goes through the logits in kernels of its own: a row must fit into a block of theirs."""
 
 _ABSENT = -1e4
 """Stands for log 0, finite so that a column that does not occur in a batch makes no NaN."""
@@ -43,27 +49,11 @@ class _Contrastive(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, image: Tensor, text: Tensor, log_scale: Tensor, columns: Tensor) -> Tensor:
         """Return the loss of each trial."""
-        batch, scale = image.shape[1], log_scale.exp()[:, None, None]
-        to_image = scale / image.norm(dim=2, keepdim=True)
-        to_text = 1 / text.norm(dim=2, keepdim=True)
-        u, v = image * to_image, text * to_text
         times = torch.zeros_like(text[:, :, 0]).scatter_add_(1, columns, torch.ones_like(image[:, :, 0]))
         log_times = times.log().clamp(min=_ABSENT)
-        logits = torch.baddbmm(log_times[:, None], u, v.mT)
-        of_image, of_caption = logits.softmax(dim=2), logits.softmax(dim=1)
-        # A log-sum-exp is the largest logit minus the log of its probability, and that is never too small for a float.
-        per_image, per_caption = (logits.amax(dim=d) - p.amax(dim=d).log() for d, p in ((2, of_image), (1, of_caption)))
-        matching = logits.gather(2, columns[:, :, None])[:, :, 0]
-        per_match, count = per_caption.gather(1, columns), log_times.gather(1, columns)
-        loss = ((per_image + per_match + count) / 2 - matching).mean(dim=1)
-
-        slope = torch.addcmul(of_image, of_caption, times[:, None])
-        slope.scatter_add_(2, columns[:, :, None], torch.full_like(slope[:, :, :1], -2))
-        d_u, d_v = torch.bmm(slope, v), torch.bmm(slope.mT, u)
-        along_u, along_v = (u * d_u).sum(dim=2, keepdim=True), (v * d_v).sum(dim=2, keepdim=True)
-        d_image = d_u.addcmul_(u, along_u / scale**2, value=-1).mul_(to_image / (2 * batch))
-        d_text = d_v.addcmul_(v, along_v, value=-1).mul_(to_text / (2 * batch))
-        ctx.save_for_backward(d_image, d_text, along_u.sum(dim=(1, 2)) / (2 * batch))
+        by_kernels = _kernels() if image.is_cuda and text.shape[1] <= MAX_COLUMNS else None
+        loss, *gradients = (by_kernels or loss_and_gradients)(image, text, log_scale, columns, log_times, times)
+        ctx.save_for_backward(*gradients)
         return loss
 
     @staticmethod
@@ -74,6 +64,49 @@ class _Contrastive(torch.autograd.Function):
         d_image, d_text, d_log_scale = ctx.saved_tensors
         by = d_loss[:, None, None]
         return d_image * by, d_text * by, d_log_scale * d_loss, None
+
+
+def loss_and_gradients(
+    image: Float[Tensor, "trial batch width"],
+    text: Float[Tensor, "trial column width"],
+    log_scale: Float[Tensor, " trial"],
+    columns: Int[Tensor, "trial batch"],
+    log_times: Float[Tensor, "trial column"],
+    times: Float[Tensor, "trial column"],
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the loss of each trial, and its gradients by image, text and log_scale.
+
+    `times` says how often each column occurs in the batch, `log_times` is its logarithm.
+    """
+    batch, scale = image.shape[1], log_scale.exp()[:, None, None]
+    to_image = scale / image.norm(dim=2, keepdim=True)
+    to_text = 1 / text.norm(dim=2, keepdim=True)
+    u, v = image * to_image, text * to_text
+    logits = torch.baddbmm(log_times[:, None], u, v.mT)
+    of_image, of_caption = logits.softmax(dim=2), logits.softmax(dim=1)
+    # A log-sum-exp is the largest logit minus the log of its probability, and that is never too small for a float.
+    per_image, per_caption = (logits.amax(dim=d) - p.amax(dim=d).log() for d, p in ((2, of_image), (1, of_caption)))
+    matching = logits.gather(2, columns[:, :, None])[:, :, 0]
+    per_match, count = per_caption.gather(1, columns), log_times.gather(1, columns)
+    loss = ((per_image + per_match + count) / 2 - matching).mean(dim=1)
+
+    slope = torch.addcmul(of_image, of_caption, times[:, None])
+    slope.scatter_add_(2, columns[:, :, None], torch.full_like(slope[:, :, :1], -2))
+    d_u, d_v = torch.bmm(slope, v), torch.bmm(slope.mT, u)
+    along_u, along_v = (u * d_u).sum(dim=2, keepdim=True), (v * d_v).sum(dim=2, keepdim=True)
+    d_image = d_u.addcmul_(u, along_u / scale**2, value=-1).mul_(to_image / (2 * batch))
+    d_text = d_v.addcmul_(v, along_v, value=-1).mul_(to_text / (2 * batch))
+    return loss, d_image, d_text, along_u.sum(dim=(1, 2)) / (2 * batch)
+
+
+@cache
+def _kernels() -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]] | None:
+    """Return the same function by kernels of its own, None where Triton is not installed."""
+    if importlib.util.find_spec("triton") is None:
+        return None
+    from lrsym.testbed.training import contrastive_kernels
+
+    return contrastive_kernels.loss_and_gradients
 
 
 def cosine(
