@@ -1,4 +1,4 @@
-# pyright: basic, reportMissingImports=false, reportIndexIssue=false
+# pyright: basic, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportCallIssue=false
 """The contrastive loss and its gradient on a GPU: two passes over the logits between three products, in Triton.
 
 What `contrastive` does in some thirty passes is done in two: one for the log-sum-exps of rows and columns, one for the
