@@ -123,10 +123,7 @@ def _add_mechanism(rows: PackRows, snapshot: Snapshot, evaluator: _Evaluator) ->
     model, here = snapshot.model, evaluator.select(snapshot.members)
     on_host = model.map(Tensor.cpu)
     rows.add_mechanism(
-        snapshot.members,
-        ablations(model, here.data, here.candidates),
-        profiles(model),
-        (measures(on_host, here.data, member=row) for row in range(len(model))),
+        snapshot.members, ablations(model, here.data, here.candidates), profiles(model), measures(on_host, here.data)
     )
 
 

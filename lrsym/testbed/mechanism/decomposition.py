@@ -33,19 +33,20 @@ class BlockTerms:
 
 
 def block_terms(
-    weights: Weights, shape: EncoderShape, tokens: Int[Tensor, "batch key"], *, scale: Float[Tensor, " trial"]
+    weights: Weights, shape: EncoderShape, tokens: Int[Tensor, "*trial batch key"], *, scale: Float[Tensor, " trial"]
 ) -> Iterator[BlockTerms]:
     """Yield the score terms of the read-out token in every block application, first to last.
 
-    `weights` are those of one encoder, `tokens` are shared by all trials. In each application the softmax of the
+    `weights` are those of one encoder; `tokens` may be shared by all trials. In each application the softmax of the
     sum of the terms is the attention. Raises ValueError where components do not add up.
     """
     check_decomposable(shape)
     token = weights["token"] * scale[:, None, None]
-    components: dict[str, Hidden] = {"E": token[:, tokens]}
-    components["P"] = weights["position"][:, None, : tokens.shape[1]].expand_as(components["E"])
+    tokens = tokens.expand(len(scale), -1, -1)
+    components: dict[str, Hidden] = {"E": token[torch.arange(len(scale), device=tokens.device)[:, None, None], tokens]}
+    components["P"] = weights["position"][:, None, : tokens.shape[2]].expand_as(components["E"])
     components["B"] = torch.zeros_like(components["E"])
-    hidden = Rows.of(shape, length=tokens.shape[1], device=tokens.device).hidden
+    hidden = Rows.of(shape, length=tokens.shape[2], device=tokens.device).hidden
     last = shape.blocks * shape.repeats - 1
     for application in range(last + 1):
         block = block_weights(weights, application % shape.blocks)

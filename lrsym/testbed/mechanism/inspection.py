@@ -4,6 +4,7 @@ Source of the terms: `lrsym.testbed.model.scores`. Everything is of the read-out
 """
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -50,22 +51,25 @@ def _even_layout(scenes: SceneConfig) -> int:
 
 
 def contributions(
-    weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"], tokens: Int[Tensor, "batch key"]
+    weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"], tokens: Int[Tensor, "*trial batch key"]
 ) -> dict[str, Float[Tensor, "trial batch head key"]]:
     """Return what each score term adds to the logits of the read-out query of the first block, key by key.
 
-    Their sum is the logit, up to what all keys share.
+    Their sum is the logit, up to what all keys share. In memory heads come last, so that keys are copied as they are.
     """
     on_token, on_position = score_tables(weights, shape, scale)
+    n_rows, length = tokens.shape[-2:]
+    entry = tokens + shape.n_tokens * torch.arange(len(scale), device=tokens.device)[:, None, None]
     terms = {}
     for i, component in enumerate(QUERY_COMPONENTS):
-        terms[component + "E"] = on_token[:, i][:, :, tokens].transpose(1, 2)
-        terms[component + "P"] = on_position[:, i, :, : tokens.shape[1]][:, None].expand(-1, len(tokens), -1, -1)
+        by_token, by_position = on_token[:, i].mT.flatten(0, 1), on_position[:, i, :, :length].mT
+        terms[component + "E"] = torch.nn.functional.embedding(entry, by_token).mT
+        terms[component + "P"] = by_position.contiguous().mT[:, None].expand(-1, n_rows, -1, -1)
     return terms
 
 
 def readout_attention(
-    weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"], tokens: Int[Tensor, "batch key"]
+    weights: Weights, shape: EncoderShape, scale: Float[Tensor, " trial"], tokens: Int[Tensor, "*trial batch key"]
 ) -> list[Float[Tensor, "trial batch head key"]]:
     """Return the attention of the read-out token on every key, for each block application in turn."""
     _, attentions = encode(weights, shape, tokens, scale=scale)

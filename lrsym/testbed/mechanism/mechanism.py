@@ -53,8 +53,16 @@ def profiles(model: PackModel) -> list[list[Profile]]:
     members: list[list[Profile]] = [[] for _ in model.trials]
     for shape in model.shape.encoders:
         for term, table in term_tables(model.weights[shape.name], shape, model.embedding_scale).items():
-            for member, heads in zip(members, table.cpu().numpy(), strict=True):
-                member += [_profile(shape, head, term, values) for head, values in enumerate(heads)]
+            by_token = term.endswith("E")
+            values = table.cpu().numpy()[..., : shape.n_key_tokens if by_token else shape.n_key_positions]
+            along = [[(None, None, None)] * shape.n_heads] * len(members)
+            if shape.pixels and not by_token:
+                along = _along_image(values, shape)
+            for member, heads, along_heads in zip(members, values, along, strict=True):
+                member += [
+                    Profile(shape.name, head, term, shape.readout, heads[head], *along_heads[head])
+                    for head in range(shape.n_heads)
+                ]
     return members
 
 
@@ -76,35 +84,42 @@ def term_tables(
     return tables
 
 
-def _profile(shape: EncoderShape, head: int, term: str, values: np.ndarray) -> Profile:
-    by_token = term.endswith("E")
-    values = values[: shape.n_key_tokens if by_token else shape.n_key_positions]
-    if by_token or not shape.pixels:
-        return Profile(shape.name, head, term, shape.readout, values, None, None, None)
-    line = along_relation(values[shape.pixels.start : shape.pixels.stop], shape)
-    return Profile(shape.name, head, term, shape.readout, values, slope(line), monotonicity(line), ramp(line))
+def _along_image(
+    values: Float[np.ndarray, "trial head key"], shape: EncoderShape
+) -> list[list[tuple[float, float, float]]]:
+    """Return slope, monotonicity and ramp along the image, by trial and head."""
+    line = along_relation(values[..., shape.pixels.start : shape.pixels.stop], shape)
+    of_trials = (measure(line).tolist() for measure in (slope, monotonicity, ramp))
+    return [[*zip(*of_heads, strict=True)] for of_heads in zip(*of_trials, strict=True)]
 
 
-def along_relation(pixels: Float[np.ndarray, " pixel"], shape: EncoderShape) -> Float[np.ndarray, " position"]:
+def along_relation(
+    pixels: Float[np.ndarray, "*profile pixel"], shape: EncoderShape
+) -> Float[np.ndarray, "*profile position"]:
     """Return the means of `pixels` along the first relation: over rows, or over columns where it goes downwards."""
-    return pixels.reshape(-1, shape.n_columns).mean(axis=1 if shape.vertical else 0)
+    rows = pixels.reshape(*pixels.shape[:-1], -1, shape.n_columns)
+    return rows.mean(axis=-1 if shape.vertical else -2)
 
 
-def slope(values: Float[np.ndarray, " position"]) -> float:
+def slope(values: Float[np.ndarray, "*profile position"]) -> Float[np.ndarray, "*profile"]:
     """Return the least-squares slope of `values` over 0, 1, 2, ..."""
-    x = np.arange(len(values)) - (len(values) - 1) / 2
-    return float(x @ values.astype(np.float64) / (x @ x))
+    x = _centred_positions(values)
+    return np.asarray((values * x).sum(axis=-1) / (x @ x))
 
 
-def monotonicity(values: Float[np.ndarray, " position"]) -> float:
+def monotonicity(values: Float[np.ndarray, "*profile position"]) -> Float[np.ndarray, "*profile"]:
     """Return Kendall's tau of index and value: 1 if every later value is higher, -1 if every later one is lower."""
-    i, j = np.triu_indices(len(values), k=1)
-    return float(np.sign(values[j] - values[i]).mean())
+    i, j = np.triu_indices(values.shape[-1], k=1)
+    return np.asarray(np.sign(values[..., j] - values[..., i]).mean(axis=-1))
 
 
-def ramp(values: Float[np.ndarray, " position"]) -> float:
+def ramp(values: Float[np.ndarray, "*profile position"]) -> Float[np.ndarray, "*profile"]:
     """Return the share of the variance of `values` that a straight line explains, 0..1; 0 where they are all alike."""
-    deviation = values.astype(np.float64) - values.mean(dtype=np.float64)
-    x = np.arange(len(values)) - (len(values) - 1) / 2
-    total = float(deviation @ deviation)
-    return float(x @ deviation) ** 2 / (float(x @ x) * total) if total else 0.0
+    deviation = values - values.mean(axis=-1, dtype=np.float64, keepdims=True)
+    x, total = _centred_positions(values), (deviation**2).sum(axis=-1)
+    return np.asarray((deviation * x).sum(axis=-1) ** 2 / (x @ x * np.where(total == 0, 1, total)))
+
+
+def _centred_positions(values: Float[np.ndarray, "*profile position"]) -> Float[np.ndarray, " position"]:
+    """Return 0, 1, 2, ... minus their mean."""
+    return np.arange(values.shape[-1]) - (values.shape[-1] - 1) / 2

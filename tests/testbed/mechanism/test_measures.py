@@ -1,21 +1,24 @@
 """Measures of the mechanism against loops over scenes, and on models that a person can see through."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from lrsym.testbed.data import scenes as sc
+from lrsym.testbed.data.pack_data import PackData
+from lrsym.testbed.mechanism import measures as measures_module
 from lrsym.testbed.mechanism.decomposition import block_terms
 from lrsym.testbed.mechanism.measures import measures, relational_measures, rotation
 from lrsym.vocabulary import MEASURES, SCORE_TERMS
-from tests.fitted import Fitted
+from tests.fitted import CPU, Fitted, noisy_model
 from tests.small_trials import small
 
 
 def measured(fitted, row=0):
-    values = measures(fitted.model, fitted.data, member=row)
+    values = measures(fitted.model, fitted.data)[row]
     return {(m.encoder, m.block, m.head, m.measure): m.value for m in values}
 
 
@@ -47,6 +50,18 @@ def test_measures_of_unseen_pairs_agree_with_a_loop_over_scenes():
             assert values["relational"] == pytest.approx(np.mean(relational), abs=1e-6)
             assert values["delta_pe"] == pytest.approx(np.mean(delta_pe), abs=1e-6)
             assert values["delta_label"] == pytest.approx(np.mean(np.abs(delta_label)), abs=1e-6)
+
+
+@pytest.mark.parametrize("changes", [{}, {"model__vision_blocks": 2}], ids=["one block", "two blocks"])
+def test_a_member_has_the_measures_that_it_has_alone_however_many_scenes_others_have(changes, monkeypatch):
+    trials = [small(seed=s, scenes__n_heldout_labels=n, **changes) for s, n in enumerate((3, 2, 3, 0, 3))]
+    model, data = noisy_model(trials), PackData.of(trials, device=CPU)
+    for chunk in (1, measures_module.CHUNK):
+        monkeypatch.setattr(measures_module, "CHUNK", chunk)
+        for row, found in enumerate(measures(model, data)):
+            (alone,) = measures(model[row], data.select([row]))
+            assert [m.value for m in found] == pytest.approx([m.value for m in alone], abs=1e-5)
+            assert [replace(m, value=0.0) for m in found] == [replace(m, value=0.0) for m in alone]
 
 
 def test_a_head_of_position_alone_is_relational_and_one_of_labels_alone_is_not():

@@ -227,7 +227,7 @@ def pair_of(scene):
 
 def test_measures_of_a_decoder_compare_the_two_objects_in_the_row_of_cls():
     data = TRAINED.data
-    found = measures(TRAINED.model, data, member=0)
+    found = measures(TRAINED.model, data)[0]
     assert {m.encoder for m in found} == {"decoder"}
     by_name = {(m.measure, m.head): m.value for m in found if m.block == 0}
     first, _ = profiles(TRAINED.model)
@@ -241,7 +241,7 @@ def test_measures_of_a_decoder_compare_the_two_objects_in_the_row_of_cls():
 def test_measures_of_a_decoder_without_terms_are_those_of_its_attention():
     trial = decoder(**VARIANTS["two blocks, mlp, pre"])
     fitted = Fitted([trial])
-    found = measures(fitted.model, fitted.data, member=0)
+    found = measures(fitted.model, fitted.data)[0]
     assert {(m.block, m.head) for m in found} == {(block, head) for block in range(2) for head in range(3)}
     assert {m.measure for m in found} == {"attend_last", "attention_difference"}
 

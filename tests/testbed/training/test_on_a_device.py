@@ -87,7 +87,7 @@ def test_measures_ask_the_device_for_the_scenes_alone(monkeypatch):
         run_pack(trials, run_id="r", device=DEVICE)
     kinds = [event.kind for event in device.events if "measures" in event.line]
     assert kinds == ["transfer"] * len(kinds)
-    assert len(kinds) <= 3 * len(trials)  # which scenes, their tokens, the captions
+    assert len(kinds) <= 3  # which scenes, their tokens, the captions
 
 
 def test_a_learning_rate_for_each_member_costs_little():
