@@ -43,8 +43,7 @@ class PackData:
         _check_vocabularies(trials)
         shared = trials[0].scenes
         drawn = [_draw_splits(t) for t in trials]
-        numbers = np.unique(np.concatenate([s for member in drawn for s in member.values()]))
-        local = tuple({name: np.searchsorted(numbers, s) for name, s in member.items()} for member in drawn)
+        numbers, local = _number_within(drawn)
         tokens, captions_of = sc.scene_tokens(shared, numbers), sc.scene_captions(shared, numbers)
         _check_scenes(trials, drawn, local, tokens, captions_of)
         examples = np.arange(captions_of.size).reshape(captions_of.shape)
@@ -99,6 +98,17 @@ def select_rows(tensor: Tensor, rows: Sequence[int]) -> Tensor:
 def _draw_splits(trial: Trial) -> dict[str, sc.Numbers]:
     max_size = MAX_DECODER_SPLIT if trial.model.kind == "autoregressive" else None
     return splits(trial.scenes, seed=trial.seed, max_size=max_size)
+
+
+def _number_within(drawn: Sequence[Mapping[str, sc.Numbers]]) -> tuple[sc.Numbers, tuple[dict[str, sc.Numbers], ...]]:
+    """Return the numbers of all scenes drawn, ascending, and the splits of each member as places among them."""
+    every = [s for member in drawn for s in member.values() if len(s)]
+    # A table of all scenes up to the last: the draws go through most of them too, once for each member.
+    occurs = np.zeros(1 + max(s[-1] for s in every), dtype=bool)
+    for of_split in every:
+        occurs[of_split] = True
+    place = np.cumsum(occurs) - 1
+    return np.flatnonzero(occurs), tuple({name: place[s] for name, s in member.items()} for member in drawn)
 
 
 def _check_vocabularies(trials: Sequence[Trial]) -> None:
