@@ -67,13 +67,13 @@ class CheckpointFile:
         self._interval, self._max_overhead, self._clock = interval, max_overhead, clock
         self._due = clock() + interval
 
-    def save_if_due(self, training: "Training", rows: dict[str, Any], *, seconds: float) -> None:
-        """Write a checkpoint if the last one is old enough."""
+    def save_if_due(self, training: "Training", rows: Callable[[], dict[str, Any]], *, seconds: float) -> None:
+        """Write a checkpoint if the last one is old enough. Asked after every step: only then is `rows` called."""
         started = self._clock()
         if started < self._due:
             return
         with contextlib.suppress(OSError):  # a disk that is full, or away: the last one stays, and the pack goes on
-            self.save(training.state(), rows, seconds=seconds)
+            self.save(training.state(), rows(), seconds=seconds)
         ended = self._clock()
         self._due = ended + max(self._interval, (ended - started) / self._max_overhead)
 

@@ -76,7 +76,7 @@ def run_pack(
                     break
                 training = _without_ended(training, rows.training)
         if checkpoint and training.step < n_steps:
-            checkpoint.save_if_due(training, rows.state(), seconds=before + time.monotonic() - started)
+            checkpoint.save_if_due(training, rows.state, seconds=before + time.monotonic() - started)
     assert snapshot is not None  # the last step is always evaluated
     done = snapshot.select(rows.training)
     _add_mechanism(rows, done, evaluator)

@@ -1,4 +1,4 @@
-# pyright: basic, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportCallIssue=false
+# pyright: basic, reportArgumentType=false, reportCallIssue=false
 """The contrastive loss and its gradient on a GPU: two passes over the logits between three products, in Triton.
 
 What `contrastive` does in some thirty passes is done in two: one for the log-sum-exps of rows and columns, one for the
@@ -12,6 +12,10 @@ and what normalising takes away again is sums of slope a b raw along rows and co
 additions: the same bits each time. Loaded only where there is a GPU; the test suite runs it in Triton's interpreter.
 """
 
+import inspect
+from collections.abc import Callable
+from typing import Any
+
 import torch
 import triton
 import triton.language as tl
@@ -22,7 +26,13 @@ TILE = 4096
 """Numbers of a block of rows: 32 for each thread of four warps."""
 
 
-@triton.jit
+def _kernel(function: Callable[..., None]) -> Any:
+    """Make a kernel of the function itself, not of what a checker of types has wrapped around it: Triton reads its code
+    and its globals."""
+    return triton.jit(inspect.unwrap(function))
+
+
+@_kernel
 def _sum_up(
     raw, row_factor, column_factor, log_times, row_lse, block_max, block_sum, n_rows, n_columns, n_blocks,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr,
@@ -46,7 +56,7 @@ def _sum_up(
     tl.store(block_sum + at, tl.sum(tl.exp(logit - shift[None, :]), 0), mask=column < n_columns)
 
 
-@triton.jit
+@_kernel
 def _differentiate(
     raw, row_factor, column_factor, log_times, times, columns, row_lse, column_lse, loss, along_row, along_column,
     n_rows, n_columns, n_blocks, ROWS: tl.constexpr, COLUMNS: tl.constexpr,

@@ -1,6 +1,8 @@
 """The kernels of the loss in Triton's interpreter, held to the formula in torch, which is held to autograd."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -61,3 +63,28 @@ def test_a_gpu_takes_the_kernels(monkeypatch):
     monkeypatch.undo()
     assert calls
     torch.testing.assert_close(loss, contrastive_loss(image, text, log_scale, columns))
+
+
+COMPILE = """
+import triton
+from jaxtyping import install_import_hook
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+install_import_hook("lrsym.testbed", "beartype.beartype")  # as in tests on a GPU: it wraps every function
+from lrsym.testbed.training import contrastive_kernels as kernels
+
+for kernel, n_pointers in ((kernels._sum_up, 7), (kernels._differentiate, 11)):
+    kinds = ["*fp32"] * n_pointers + ["i32"] * 3 + ["constexpr"] * 2
+    signature = dict(zip(kernel.arg_names, kinds, strict=True)) | {"columns": "*i64"}
+    source = ASTSource(kernel, {name: signature[name] for name in kernel.arg_names}, {"ROWS": 16, "COLUMNS": 256})
+    print(len(triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["cubin"]) > 1000)
+"""
+
+
+def test_the_kernels_compile_for_a_gpu(tmp_path):
+    """Without one: for compute capability 9.0. The interpreter takes more than the compiler does."""
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    environment["TRITON_CACHE_DIR"] = str(tmp_path)
+    done = subprocess.run([sys.executable, "-c", COMPILE], capture_output=True, text=True, env=environment, check=False)
+    assert done.stdout.split() == ["True", "True"], done.stderr[-2000:]
