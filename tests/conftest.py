@@ -16,3 +16,8 @@ install_import_hook("lrsym.testbed", "beartype.beartype")
 def pytest_collection_finish():
     """Spare the collector what the imports left: it stays until the end, and each full collection would visit it."""
     gc.freeze()
+
+
+def pytest_unconfigure():
+    """Let the collector have them again: the interpreter's end would tell what Triton's bindings then still hold."""
+    gc.unfreeze()

@@ -261,7 +261,7 @@ def _sum_by_row(
 def _rows(table: Float[Tensor, "row head"], index: Int[Tensor, " entry"]) -> Float[Tensor, "entry head"]:
     """Return the rows of `table` with these numbers.
 
-    They are a few numbers long: a GPU's kernel for whole rows takes a block of threads for each, and a quarter of a step.
+    They are a few numbers long: a GPU's kernel for whole rows takes a block of threads for each, a quarter of a step.
     """
     if table.is_cpu:
         return table.index_select(0, index)
