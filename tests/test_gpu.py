@@ -230,6 +230,7 @@ def test_a_pack_that_does_not_fit_into_memory_is_trained_in_parts(tmp_path):
     assert queue.fitting_size in (32, 64, 128)
 
 
+@pytest.mark.slow
 def test_after_an_exception_in_the_recording_the_next_process_trains(tmp_path):
     assert outcome_of(tmp_path, "while recording") == "crashed"
     assert outcome_of(tmp_path, "") == "{'done': 2}"

@@ -42,7 +42,9 @@ def tries(results):
     return sum(len(path.read_text()) for path in (results / "tries").iterdir())
 
 
-@pytest.mark.parametrize(("trials", "workers"), [(7, 1), (7, 2), (3, 4)])
+@pytest.mark.parametrize(
+    ("trials", "workers"), [(7, 2), *(pytest.param(*of, marks=pytest.mark.slow) for of in ((7, 1), (3, 4)))]
+)
 def test_every_pack_is_run_once_and_nothing_is_left_behind(tmp_path, engine, trials, workers):
     process = drive(engine, tmp_path, trials=trials, pack=2, workers=workers)
     assert report_of(process)["statuses"] == {"done": trials}

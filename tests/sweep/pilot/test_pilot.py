@@ -1,5 +1,6 @@
 """What a pilot chooses, from measurements made up here; and one that measures, and one that dies."""
 
+import functools
 import json
 import os
 import shlex
@@ -176,11 +177,14 @@ def test_a_size_that_is_given_and_fails_is_kept_and_told():
     assert "5 failed: MemoryError" in found.why
 
 
+@functools.cache
+def many_packs():
+    return make_packs([small(seed=s) for s in range(30_000)], size=256)
+
+
 def test_packs_on_a_gpu_grow_until_memory_ends():
     processes = MadeUpProcesses(shared(1e-3, 0), size=1, memory=lambda size: size * GB // 10, capacity=80 * GB)
-    found = find(
-        processes, trials=9999, packs=make_packs([small(seed=s) for s in range(9999)], size=256), device="cuda"
-    )
+    found = find(processes, trials=9999, packs=many_packs(), device="cuda")
     assert found.pack_size == 512
     assert "memory" in found.why
 
@@ -200,8 +204,7 @@ def test_workers_that_share_a_gpu_share_its_memory(workers, gpus, size):
     )
     on_card = -(-workers // gpus)
     processes.capacity = lambda size: 80 * GB - (on_card - 1) * gpu_memory(size)
-    packs = make_packs([small(seed=s) for s in range(99_999)], size=256)
-    found = find(processes, packs=packs, device="cuda", gpus=gpus)
+    found = find(processes, packs=many_packs(), device="cuda", gpus=gpus)
     assert (found.pack_size, found.workers) == (size, workers)
     assert "memory" in found.why
 

@@ -82,6 +82,7 @@ for kernel, n_pointers in ((kernels._sum_up, 7), (kernels._differentiate, 11)):
 """
 
 
+@pytest.mark.slow
 def test_the_kernels_compile_for_a_gpu(tmp_path):
     """Without one: for compute capability 9.0. The interpreter takes more than the compiler does."""
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}

@@ -25,6 +25,9 @@ KINDS = {
     "grid": {"scenes.n_rows": 3, "scenes.n_positions": 4, "scenes.captions": "left+above"},
     "three objects": {"scenes.n_objects": 3},
 }
+QUICK = ("rows first", "heads first", "rotary")
+"""Kinds whose whole training, evaluation and mechanism the quick suite runs; their steps are all in it."""
+
 A_SCENE = 0.06
 """An accuracy that differs by a scene or two: rounding turns what is nearly a tie."""
 
@@ -63,7 +66,10 @@ def test_a_step_asks_nothing_of_the_device_and_is_the_same_each_time(axes):
     assert all(program == programs[0] for program in programs)
 
 
-@pytest.mark.parametrize("axes", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize(
+    "axes",
+    [pytest.param(axes, id=kind, marks=[] if kind in QUICK else pytest.mark.slow) for kind, axes in KINDS.items()],
+)
 def test_rows_are_those_of_a_core(axes):
     trials = pack(axes)
     with emulated_device():
