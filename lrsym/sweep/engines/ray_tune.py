@@ -10,6 +10,7 @@ import logging
 import os
 import platform
 import signal
+import socket
 import sys
 import threading
 import time
@@ -43,6 +44,9 @@ from ray import tune
 from ray.exceptions import OutOfMemoryError
 from ray.tune.search import Searcher
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+ANSWER_SECONDS = 5.0
+"""How long the head of a cluster may take to answer."""
 
 REPORT_SECONDS = 2.0
 """`tune.report` blocks the trial for milliseconds, so progress is reported no more often than this."""
@@ -252,7 +256,7 @@ def _ray(workers: int, task: Task) -> Iterator[None]:
         os.environ["PYTHONPATH"] = os.pathsep.join([here, *(path for path in given if path not in ("", here))])
         settings = {"address": "local", "num_cpus": workers * task.threads, "include_dashboard": False}
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    ray.init(logging_level=logging.ERROR, log_to_driver=False, **settings)
+    _connect(**settings)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # it would print the death of each worker
     _restore_sigterm(on_sigterm)
     with contextlib.redirect_stdout(sys.stderr):  # Ray prints that a worker died: one of its threads, and shutdown
@@ -262,15 +266,21 @@ def _ray(workers: int, task: Task) -> Iterator[None]:
             ray.shutdown()
 
 
+def _connect(**settings: Any) -> None:
+    """Connect to the cluster at RAY_ADDRESS, or to a Ray of its own. Raises UsageError where there is none."""
+    try:
+        ray.init(logging_level=logging.ERROR, log_to_driver=False, **settings)
+    except ConnectionError as error:
+        if not os.environ.get("RAY_ADDRESS"):
+            raise
+        raise _no_cluster(str(error).partition(". ")[0]) from error
+
+
 def count_cluster_gpus() -> int:
     """Return the number of GPUs of the cluster at RAY_ADDRESS, which this connects to meanwhile."""
     _check_address()
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    try:
-        ray.init(logging_level=logging.ERROR, log_to_driver=False)
-    except ConnectionError as error:
-        address = os.environ["RAY_ADDRESS"]
-        raise UsageError(f"no Ray cluster answers at RAY_ADDRESS {address}; start it, or unset the variable") from error
+    _connect()
     try:
         return _gpus()
     finally:
@@ -291,11 +301,33 @@ def _gpu_share(workers: int) -> float:
 
 
 def _check_address() -> None:
-    if "://" in os.environ.get("RAY_ADDRESS", ""):
+    """Raise UsageError where RAY_ADDRESS cannot be a cluster's, or nothing listens there: Ray would wait minutes."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    if address in ("", "auto", "local"):
+        return
+    host, colon, port = address.rpartition(":")
+    if "://" in address or not colon or not port.isdecimal():
         raise UsageError(
-            f"RAY_ADDRESS must be host:port of the cluster's head, or auto, got {os.environ['RAY_ADDRESS']}; "
+            f"RAY_ADDRESS must be host:port of the cluster's head, or auto, got {address}; "
             "http:// addresses are for ray job submit --address"
         )
+    # On the head's own machine Ray takes a loopback address for the node's.
+    host = host.strip("[]")
+    hosts = [host, *([ray.util.get_node_ip_address()] if host in ("127.0.0.1", "localhost") else [])]
+    reasons = []
+    for name in hosts:
+        try:
+            socket.create_connection((name, int(port)), timeout=ANSWER_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            reasons.append(getattr(error, "strerror", None) or str(error))
+        else:
+            return
+    raise _no_cluster(reasons[0])
+
+
+def _no_cluster(reason: str) -> UsageError:
+    address = os.environ["RAY_ADDRESS"]
+    return UsageError(f"no Ray cluster answers at RAY_ADDRESS {address} ({reason}); start it, or unset the variable")
 
 
 def _restore_sigterm(handler: Any) -> None:

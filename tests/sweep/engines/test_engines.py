@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -145,3 +146,14 @@ def test_an_address_that_is_none_of_a_cluster_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:8265")
     told = lrsym("sweep", write_sweep(tmp_path, steps=5), "--results", tmp_path, "--workers", 1, code=2)
     assert "RAY_ADDRESS must be host:port" in told
+
+
+@pytest.mark.parametrize("words", [["sweep", "--device", "cpu"], ["plan", "--device", "cuda"]])
+def test_an_address_where_no_cluster_answers_is_told_in_seconds(tmp_path, monkeypatch, words):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    verb, *options = words
+    told = lrsym(verb, write_sweep(tmp_path, steps=5), *options, "--results", tmp_path, "--workers", 1, code=2)
+    assert f"no Ray cluster answers at RAY_ADDRESS {address} (Connection refused)" in told
+    assert "Traceback" not in told
