@@ -27,6 +27,8 @@ def run_local(queue: PackQueue, task: Task, *, workers: int) -> None:
         while not queue.finished:
             while pool.has_room and (pack := queue.next()) is not None:
                 pool.assign(pack)
+            if queue.finished:  # a source may find out when it is asked that it has no more
+                break
             for worker, message in pool.receive():
                 if isinstance(message, WorkerDeath):
                     if isinstance(worker.work, Pack):

@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from lrsym.sweep.search.optuna_sampler import make_asker, random_point
@@ -50,7 +51,7 @@ class Chooser:
             asked = self._asker.ask(number)
             point, cell = self._valid(asked, number)
             if repeats >= MAX_REPEATS and self._is_repeated(cell, cells):
-                untried = self._nearest_untried(asked, cells)
+                untried = self._untried(asked, cells, number)
                 if untried is None:
                     return Batch(tuple(batch), cells, exhausted=True)
                 point, cell = untried
@@ -76,10 +77,17 @@ class Chooser:
                 return point, space.cell(point)
         raise self._search.error("space", f"none of {MAX_DRAWS} random points of this space can be a trial; widen it")
 
-    def _nearest_untried(self, asked: dict[str, Any], asked_now: Iterable[str]) -> tuple[dict[str, Any], Cell] | None:
-        for point in self._search.space.around(asked):
+    def _untried(
+        self, asked: dict[str, Any], asked_now: Iterable[str], number: int
+    ) -> tuple[dict[str, Any], Cell] | None:
+        """Return the nearest point on the discrete axes that has not been tried, else, where the others are continuous,
+        a random one; None if there is no other."""
+        space = self._search.space
+        draws = range(1, MAX_DRAWS if space.size is None else 1)
+        drawn = (space.nearest(random_point(self._search, -MAX_DRAWS * number - draw)) for draw in draws)
+        for point in chain(space.around(asked), filter(None, drawn)):
             try:
-                cell = self._search.space.cell(point)
+                cell = space.cell(point)
             except RefusedError:
                 continue
             if not self._is_repeated(cell, asked_now):

@@ -111,6 +111,15 @@ def test_at_most_so_many_repeated_cells_stand_in_a_row(tmp_path):
     assert max(map(len, origins.split("a"))) <= MAX_REPEATS + 1
 
 
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_a_continuous_space_is_never_at_its_end(tmp_path, sampler):
+    """Even if another search has trained all that a sampler asks for first: the first points of a seed are the same."""
+    store, space = Store(tmp_path), '"optim.learning_rate" = { low = 1e-4, high = 1e-2, log = true }'
+    run(search(space, sampler="random", budget=2 * MAX_REPEATS), store)
+    packs = run(search(space, sampler=sampler, budget=9, keys="reuse = false", replicates=1), store)
+    assert len({trial.trial_id for pack in packs for trial in pack.trials}) == 9
+
+
 def test_cells_that_are_finished_are_answered_from_their_rows_and_cost_no_budget(tmp_path):
     store, found = Store(tmp_path), search(SMALL_SPACE, budget=4, keys="reuse = false")
     points = [{"optim.learning_rate": rate, "optim.weight_decay": 0.0} for rate in (1e-4, 1e-3, 1e-2)]
