@@ -6,7 +6,7 @@ A caption that occurs n times in a batch is one column of the logits that counts
 what it pulls from the images is multiplied by n. The loss knows neither encoders nor trials.
 """
 
-import importlib.util
+import warnings
 from collections.abc import Callable
 from functools import cache
 from math import log
@@ -51,7 +51,7 @@ class _Contrastive(torch.autograd.Function):
         """Return the loss of each trial."""
         times = torch.zeros_like(text[:, :, 0]).scatter_add_(1, columns, torch.ones_like(image[:, :, 0]))
         log_times = times.log().clamp(min=_ABSENT)
-        by_kernels = _kernels() if image.is_cuda and text.shape[1] <= MAX_COLUMNS else None
+        by_kernels = _kernels(image.device) if image.is_cuda and text.shape[1] <= MAX_COLUMNS else None
         loss, *gradients = (by_kernels or loss_and_gradients)(image, text, log_scale, columns, log_times, times)
         ctx.save_for_backward(*gradients)
         return loss
@@ -100,12 +100,20 @@ def loss_and_gradients(
 
 
 @cache
-def _kernels() -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]] | None:
-    """Return the same function by kernels of its own, None where Triton is not installed."""
-    if importlib.util.find_spec("triton") is None:
-        return None
-    from lrsym.testbed.training import contrastive_kernels
+def _kernels(device: torch.device) -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]] | None:
+    """Return the same function by kernels of its own; None, with a warning, where they cannot be made.
 
+    Triton may not be there, nor the C compiler that it needs on the machine.
+    """
+    try:
+        from lrsym.testbed.training import contrastive_kernels
+
+        ones = torch.ones(1, 1, 1, device=device)
+        columns = torch.zeros(1, 1, dtype=torch.int64, device=device)
+        contrastive_kernels.loss_and_gradients(ones, ones, ones[0, 0], columns, 0 * ones[0], ones[0])
+    except Exception as error:
+        warnings.warn(f"the loss goes without its own kernels, somewhat slower: {error}", stacklevel=2)
+        return None
     return contrastive_kernels.loss_and_gradients
 
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 
+from lrsym.testbed.training import contrastive
 from lrsym.testbed.training.contrastive import contrastive_loss, loss_and_gradients
 
 if "TRITON_INTERPRET" not in os.environ:
@@ -63,6 +64,23 @@ def test_a_gpu_takes_the_kernels(monkeypatch):
     monkeypatch.undo()
     assert calls
     torch.testing.assert_close(loss, contrastive_loss(image, text, log_scale, columns))
+
+
+def test_where_the_kernels_cannot_be_made_the_formula_does_it_with_a_warning(monkeypatch):
+    def fail(*_):
+        raise RuntimeError("no C compiler")
+
+    given = drawn(6, 4)[:4]
+    monkeypatch.setattr(contrastive_kernels, "loss_and_gradients", fail)
+    monkeypatch.setattr(torch.Tensor, "is_cuda", property(lambda self: True))
+    contrastive._kernels.cache_clear()
+    try:
+        with pytest.warns(UserWarning, match="without its own kernels.*no C compiler"):
+            loss = contrastive_loss(*given)
+    finally:
+        contrastive._kernels.cache_clear()
+    monkeypatch.undo()
+    assert torch.equal(loss, contrastive_loss(*given))
 
 
 COMPILE = """
