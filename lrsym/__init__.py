@@ -1,29 +1,46 @@
 """Sweeps of CLIP-style models that learn 'left of': train a grid of trials, read the rows, draw the phases.
 
-The names below are the Python interface. Each is imported when it is first used, so that `import lrsym` costs nothing
-and reading needs no torch; `load_weights` alone does.
+The names below are the Python interface, docs/python.md lists them. Each is imported when it is first used, so that
+`import lrsym` costs nothing and reading needs no torch; `load_weights` alone does.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lrsym.results.plots.phase_diagram import plot_phase
-    from lrsym.results.store.query import query
-    from lrsym.results.store.store import load, load_trials
+    from lrsym.api.pictures import (
+        plot_ablation,
+        plot_boundary,
+        plot_curves,
+        plot_phase,
+        plot_profile,
+        plot_search,
+        save,
+    )
+    from lrsym.api.reading import best, claims, load, load_trials, query, status
+    from lrsym.api.training import plan, refine, run_sweep
+    from lrsym.config.trial import Trial
+    from lrsym.errors import UsageError
     from lrsym.sweep.execution.weights import load_weights
-    from lrsym.sweep.spec.sweep_file import load as load_sweep
+    from lrsym.sweep.spec.sweep import Sweep
+    from lrsym.sweep.spec.sweep_file import load_any as load_sweep
 
     __version__: str
 
-__all__ = ["__version__", "load", "load_sweep", "load_trials", "load_weights", "plot_phase", "query"]
+__all__ = [
+    "Sweep", "Trial", "UsageError", "__version__", "best", "claims", "load", "load_sweep", "load_trials",
+    "load_weights", "plan", "plot_ablation", "plot_boundary", "plot_curves", "plot_phase", "plot_profile",
+    "plot_search", "query", "refine", "run_sweep", "save", "status",
+]  # fmt: skip
 
 _SOURCES = {
-    "load": "lrsym.results.store.store:load",
-    "load_sweep": "lrsym.sweep.spec.sweep_file:load",
-    "load_trials": "lrsym.results.store.store:load_trials",
+    "Sweep": "lrsym.sweep.spec.sweep:Sweep",
+    "Trial": "lrsym.config.trial:Trial",
+    "UsageError": "lrsym.errors:UsageError",
+    "load_sweep": "lrsym.sweep.spec.sweep_file:load_any",
     "load_weights": "lrsym.sweep.execution.weights:load_weights",
-    "plot_phase": "lrsym.results.plots.phase_diagram:plot_phase",
-    "query": "lrsym.results.store.query:query",
+    **{name: f"lrsym.api.reading:{name}" for name in ("best", "claims", "load", "load_trials", "query", "status")},
+    **{name: f"lrsym.api.training:{name}" for name in ("plan", "refine", "run_sweep")},
+    **{name: f"lrsym.api.pictures:{name}" for name in __all__ if name.startswith("plot_") or name == "save"},
 }
 """Module and name there of each public function."""
 

@@ -40,6 +40,10 @@ class TomlSource:
             path = path.rpartition(".")[0]
         return self._lines.get(path, [1])[-1 if last else 0]
 
+    def place(self, path: str) -> str:
+        """Return where `path` stands, for a message that names another place already."""
+        return f"line {self.line(path)}"
+
     def error(self, path: str, message: str, *, last: bool = False) -> UsageError:
         """Return (do not raise) a UsageError that names the line of `path`; `last=True` for its last occurrence."""
         return self.error_at(self.line(path, last=last), message)

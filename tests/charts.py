@@ -21,9 +21,15 @@ def rows(spec, layer):
 
 def panels(chart):
     """The panels of a chart that sets several beside each other."""
-    return chart.to_dict()["concat"]
+    return picture(chart)["concat"]
 
 
 def subtitle(chart):
     """The lines below the title, as one."""
     return " ".join(chart.to_dict()["title"]["subtitle"])
+
+
+def picture(chart):
+    """The specification of the one chart that stands in the column of a picture."""
+    (inner,) = chart.to_dict()["vconcat"]
+    return inner

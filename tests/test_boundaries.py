@@ -65,10 +65,11 @@ ROOMS = {
         ("import lrsym.sweep.spec.sweep_file", set()),
         ("import lrsym.sweep.engines.local, lrsym.sweep.driver, lrsym.sweep.pilot.choice", TABLES),
         ("import lrsym; lrsym.query, lrsym.__version__, dir(lrsym)", TABLES),
+        ("import lrsym; lrsym.Sweep.grid('mine'); lrsym.run_sweep; lrsym.best; lrsym.status", TABLES),
         ("import lrsym.results.plots.draw, lrsym.results.store.store", {*TABLES, "altair"}),
         ("import lrsym.claims.page, lrsym.claims.judging", {*TABLES, "altair"}),
         ("import lrsym.explain.page, lrsym.results.store.lookup", {*TABLES, "altair"}),
-        ("import lrsym; lrsym.load_trials('nowhere'); lrsym.plot_phase", {*TABLES, "altair"}),
+        ("import lrsym; lrsym.load_trials('results/reference'); lrsym.plot_phase, lrsym.save", {*TABLES, "altair"}),
     ],
     "command line": [("import lrsym.cli.app", {"typer"})],
     "training": [

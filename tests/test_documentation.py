@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+import lrsym as lrsym_package
 from benchmarks import __main__ as benchmarks
 from lrsym import vocabulary
 from lrsym.cli import app as cli
@@ -108,9 +109,15 @@ def demo_folder(tmp_path_factory):
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name_of)
 def test_python_on_a_page_runs(page, demo_folder, monkeypatch):
     monkeypatch.chdir(demo_folder)
-    weights = next(Path("results/weights").glob("*.safetensors"))
-    for block in blocks(page, "python"):
-        exec(compile(block, name_of(page), "exec"), {"trial_id": weights.stem})
+    names = {"trial_id": next(Path("results/weights").glob("*.safetensors")).stem}
+    for block in blocks(page, "python"):  # of one page, as one session
+        exec(compile(block, name_of(page), "exec"), names)
+
+
+def test_the_page_of_python_lists_every_public_name():
+    listed = {name for row in pages.table("docs/python.md", "| name | what it gives |") for name in row[0].split("`")}
+    listed = {re.match(r"\w*", name)[0] for name in listed}
+    assert {*dir(lrsym_package)} <= listed
 
 
 def test_the_readme_shows_the_demo_as_it_is():

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from lrsym.errors import first_line
+from lrsym.errors import file_sentence, table_sentence
 
 FAILED = 1
 """Exit code where a verb did its work and some trials failed."""
@@ -17,22 +17,11 @@ def stopped_code(number: int) -> int:
     return 128 + number
 
 
-def _file_sentence(error: OSError) -> str | None:
-    if error.filename is None:  # no path that a user could check
-        return None
-    return f"{error.filename}: {error.strerror}; check path, permissions and free space"
-
-
-def _table_sentence(error: Exception) -> str:
-    why = first_line(error)
-    return f"a table in the results cannot be read: {why}; move foreign or damaged files out of the folder"
-
-
 SENTENCES: dict[str, tuple[Callable[[Any], str | None], int]] = {
     "lrsym.errors.UsageError": (str, USAGE),
-    "builtins.OSError": (_file_sentence, USAGE),
-    "polars.exceptions.ComputeError": (_table_sentence, USAGE),
-    "polars.exceptions.SchemaError": (_table_sentence, USAGE),
+    "builtins.OSError": (file_sentence, USAGE),
+    "polars.exceptions.ComputeError": (table_sentence, USAGE),
+    "polars.exceptions.SchemaError": (table_sentence, USAGE),
 }
 """Sentence and exit code by type of exception, which is named in full so that no library is imported for it."""
 

@@ -23,6 +23,7 @@ from lrsym.sweep.execution.provenance import run_row
 from lrsym.sweep.execution.queue import Listener, PackQueue
 from lrsym.sweep.execution.task import Task, TrainTask
 from lrsym.sweep.pilot.choice import Choice, choose_packing
+from lrsym.sweep.planning.packing import PackList
 from lrsym.sweep.planning.plan import Plan, make_plan
 from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.spec.sweep_file import Sweep
@@ -120,26 +121,28 @@ def run(
     source: PackSource | None = None,
     make_task: Callable[[Store, str, Settings], Task] = TrainTask.of,
     listener: Listener | None = None,
+    display: Callable[[PackList], Display] = Display,
 ) -> Outcome:
     """Train what `plan` holds, up to the limit of hours. After SIGINT or SIGTERM finished packs are kept and
     `stopped_by` is set.
 
     With a `source` the packs come from there, and `plan` only says how much is expected. `make_task` gives what workers
-    do with a pack, from the store, the run's id and the settings; `listener` gets every event after the display.
-    Raises UsageError where rows cannot be written, and where the engine cannot start.
+    do with a pack, from the store, the run's id and the settings; `display` makes what shows the progress of the packs,
+    and `listener` gets every event after it. Raises UsageError where rows cannot be written, and where the engine
+    cannot start.
     """
     started_at, run_id = datetime.now(UTC), uuid.uuid4().hex[:16]
     store.remove_stale_temp_files()
     remove_stale_checkpoints(store)
     row = run_row(plan, settings, run_id=run_id, started_at=started_at)
     _write_run(store, row)
-    task, display, stopped_by = make_task(store, run_id, settings), Display(plan.packs), None
-    listeners = [display.update, *([listener] if listener else [])]
+    task, shown, stopped_by = make_task(store, run_id, settings), display(plan.packs), None
+    listeners = [shown.update, *([listener] if listener else [])]
     limit = settings.worker_seconds(plan.workers)
     queue = MeteredQueue(source or PlannedPacks(plan.packs), recorder=task, listeners=listeners, limit=limit)
     with _stop_signals() as received:
         try:
-            with display:
+            with shown:
                 load_engine(settings.engine)(queue, task, workers=plan.workers)
         except KeyboardInterrupt:
             stopped_by = received[0] if received else signal.SIGINT
@@ -151,8 +154,8 @@ def run(
         _write_run(store, {**row, "finished_at": finished_at})
     return Outcome(
         run_id=run_id,
-        statuses=display.statuses,
-        pending=plan.pending - display.ended,
+        statuses=shown.statuses,
+        pending=plan.pending - shown.ended,
         stopped_by=stopped_by,
         seconds=(finished_at - started_at).total_seconds(),
         hours=queue.worker_seconds() * settings.units_per_worker(plan.workers) / 3600,

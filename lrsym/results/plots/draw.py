@@ -1,6 +1,5 @@
 """Draw a sweep: read its rows from the store, choose the axes, draw by kind, or say why there is nothing to draw."""
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -35,17 +34,16 @@ class Sweep(Protocol):
         ...
 
     @property
-    def source(self) -> str:
-        """The path of its file, for the commands in messages."""
-        ...
-
-    @property
     def varied(self) -> Sequence[str]:
         """The keys of the axes that it varies, in its order, such as `scenes.n_pair_labels`."""
         ...
 
     def trial_ids(self) -> list[str]:
         """Return the identities of its trials."""
+        ...
+
+    def command(self, verb: str, results: str) -> str:
+        """Return what to type for `verb`."""
         ...
 
 
@@ -133,7 +131,7 @@ def _why_nothing(sweep: Sweep, root: str, table: str, *, where: str | None) -> s
     """Return why the store has no rows of `table`, with the remedy."""
     trained = read_rows(root, "trials", trial_ids=sweep.trial_ids())
     if trained.is_empty():
-        return f"no trial of {sweep.name} in {root}; train first: {_command('sweep', sweep, root)}"
+        return f"no trial of {sweep.name} in {root}; train first: {sweep.command('sweep', root)}"
     chosen = trained if where is None else filter_trials(trained, where)
     if chosen.is_empty():
         return f"no trial of {sweep.name} in {root} where {where}; leave --where out"
@@ -142,8 +140,4 @@ def _why_nothing(sweep: Sweep, root: str, table: str, *, where: str | None) -> s
             f"the {chosen.height} trials of {sweep.name} have no {table}: there are terms where the first block reads "
             "token + position embeddings itself, with model.layer_norm none or post; rows of older versions lack them"
         )
-    return f"no {table} of {sweep.name} in {root}; see how the trials ended: {_command('status', sweep, root)}"
-
-
-def _command(verb: str, sweep: Sweep, root: str) -> str:
-    return shlex.join(["lrsym", verb, sweep.source, "--results", str(root)])
+    return f"no {table} of {sweep.name} in {root}; see how the trials ended: {sweep.command('status', root)}"

@@ -2,7 +2,10 @@
 
 import io
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import altair as alt
 
 from lrsym.errors import UsageError
 from lrsym.results.plots.theme import Chart
@@ -19,12 +22,28 @@ def save(chart: Chart, stem: Path) -> list[Path]:
 
     `stem` is the path without these endings. Raises UsageError where it cannot be written.
     """
-    contents = {
-        ".html": chart.to_html(inline=True).encode(),
-        ".png": as_png(chart),
-        ".vl.json": chart.to_json().encode(),
-    }
+    contents = {".html": as_html(chart), ".png": as_png(chart), ".vl.json": chart.to_json().encode()}
     return [write_file(stem.with_name(stem.name + ending), content) for ending, content in contents.items()]
+
+
+def save_as(chart: Chart, path: Path) -> list[Path]:
+    """Write `chart` to `path` in the format that its suffix names, or without one in each of FORMATS; return the paths.
+
+    Raises UsageError for another suffix, for what is no chart, and where it cannot be written.
+    """
+    if not isinstance(chart, alt.TopLevelMixin):
+        raise UsageError(f"chart must be a chart of altair, got {type(chart).__name__}; draw one with lrsym.plot_phase")
+    if path.suffix in FORMATS:
+        return [write_file(path, FORMATS[path.suffix](chart))]
+    if re.fullmatch(r"\.[A-Za-z]\w{0,4}", path.suffix):
+        raise UsageError(f"{path}: a picture is written as {', '.join(FORMATS)}, got {path.suffix}; choose one of them")
+    contents = {suffix: encode(chart) for suffix, encode in FORMATS.items()}
+    return [write_file(path.with_name(path.name + suffix), content) for suffix, content in contents.items()]
+
+
+def as_html(chart: Chart) -> bytes:
+    """Return the picture as a page that needs no network."""
+    return chart.to_html(inline=True).encode()
 
 
 def as_svg(chart: Chart) -> str:
@@ -39,6 +58,15 @@ def as_png(chart: Chart) -> bytes:
     image = io.BytesIO()
     chart.save(image, format="png", scale_factor=PNG_SCALE)
     return image.getvalue()
+
+
+FORMATS: Mapping[str, Callable[[Chart], bytes]] = {
+    ".html": as_html,
+    ".png": as_png,
+    ".svg": lambda chart: as_svg(chart).encode(),
+    ".json": lambda chart: chart.to_json().encode(),
+}
+"""What writes a picture, by the suffix of its file."""
 
 
 def write_file(path: Path, content: bytes) -> Path:

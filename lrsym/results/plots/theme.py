@@ -9,6 +9,7 @@ import polars as pl
 
 from lrsym.config.axes import axes
 from lrsym.errors import UsageError
+from lrsym.results.plots import notebook
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart | alt.ConcatChart | alt.HConcatChart | alt.VConcatChart
 
@@ -107,17 +108,34 @@ def inline(frame: pl.DataFrame) -> alt.InlineData:
     return alt.InlineData(values=frame.to_dicts())
 
 
+@alt.theme.register("lrsym", enable=alt.theme.active == "default")
+def _theme() -> alt.theme.ThemeConfig:
+    """Return the config that altair adds to a chart when it is shown or saved, so that charts can be put together.
+
+    It is in force from the import on, unless another theme than altair's default has been chosen.
+    """
+    return alt.theme.ThemeConfig(config=THEME)  # pyright: ignore[reportArgumentType]  wider types than altair's
+
+
+notebook.register()
+
+
 def style(chart: Any, **settings: Any) -> Any:
-    """Return `chart` with the theme; `settings` are entries of Vega-Lite's config that replace those of the theme."""
+    """Return `chart`, which stands alone, with the theme; `settings` replace entries of it."""
     return chart.configure(**{**THEME, **settings})
 
 
 def finish(chart: Chart, *, title: str, subtitle: list[str], width: int) -> Chart:
-    """Return `chart` with the theme, the title, and the lines of `subtitle` wrapped to about `width` pixels."""
+    """Return `chart` with the title, and the lines of `subtitle` wrapped to about `width` pixels.
+
+    It carries no config, and stands in a column of one with colours of its own, so that `|` and `&` put pictures beside
+    and below each other: altair would take the panels of a grid apart.
+    """
     columns = max(MIN_HEADING_CHARACTERS, int(width / _CHARACTER))
     lines = [piece for line in subtitle for piece in textwrap.wrap(line, columns)]
     # The heading is set apart from titles that panels of the chart may have of their own.
-    return style(chart.properties(title=alt.TitleParams(title, subtitle=lines)))
+    column = alt.vconcat(chart).resolve_scale(color="independent", shape="independent")
+    return column.properties(title=alt.TitleParams(title, subtitle=lines))
 
 
 def dashed_rule(colour: str) -> alt.Chart:

@@ -21,20 +21,25 @@ QUIET_SECONDS = 30.0
 
 
 class Display:
-    """Adds up the progress of packs and shows it on standard error.
+    """Adds up the progress of packs and shows it on standard error, where that is no terminal every `quiet_seconds`.
 
     Time left is what is not trained yet, by `work`, at the rate so far; a pack in flight counts with its
     fraction. What a checkpoint has behind it is no work of this run.
     """
 
     def __init__(
-        self, packs: PackList, *, console: Console | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        packs: PackList,
+        *,
+        console: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        quiet_seconds: float = QUIET_SECONDS,
     ) -> None:
         self._all_work = sum(work(trial, n) * remaining for trial, n, remaining in packs.sizes())
         self._in_flight: dict[str, tuple[float, float]] = {}  # by pack: its work, and the fraction completed
         self._done_work = 0.0
         self._trials = packs.n_trials
-        self._clock = clock
+        self._clock, self._quiet_seconds = clock, quiet_seconds
         self._started = self._last_line = clock()
         self._console = console or Console(file=sys.stderr)
         self._is_terminal = self._console.is_terminal  # rich asks the environment each time, at the cost of an event
@@ -60,7 +65,7 @@ class Display:
             self.statuses.update(event.statuses)
         if self._is_terminal:
             self._bar.update(self._task, completed=self.ended, note=self._note())
-        elif (now := self._clock()) - self._last_line > QUIET_SECONDS:
+        elif (now := self._clock()) - self._last_line > self._quiet_seconds:
             self._last_line = now
             line = f"trials {self.ended}/{self._trials}  {self._note()}"
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,7 +1,6 @@
 """The best cells of a search, or of a grid by one column: what they reached, with its interval, and where they lie."""
 
 import json
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,7 @@ from lrsym.sweep.search.suggestions import read_outcomes
 from lrsym.sweep.spec.messages import PRESET
 from lrsym.sweep.spec.search import Objective, Search
 from lrsym.sweep.spec.search_space import Point
-from lrsym.sweep.spec.sweep import Sweep
+from lrsym.sweep.spec.sweep import Sweep, command
 
 
 @dataclass(frozen=True)
@@ -170,13 +169,13 @@ def _axes_of(key: str) -> list[str]:
 
 
 def _no_best(file: str, root: str, *, n_chosen: int, n_without: int) -> UsageError:
-    def command(verb: str) -> str:
-        return shlex.join(["lrsym", verb, file, "--results", root])
-
     if not n_chosen:
-        return UsageError(f"{file} has no trained cell in {root}, so there is no best; train: {command('sweep')}")
+        return UsageError(
+            f"{file} has no trained cell in {root}, so there is no best; train: {command('sweep', file, root)}"
+        )
     why = f"{n_without} diverged or failed, " if n_without else ""
+    look, train = command("status", file, root), command("sweep", file, root)
     return UsageError(
         f"a cell counts with a value under every seed, none of the {n_chosen} begun of {file} in {root} has one: "
-        f"{why}{n_chosen - n_without} not finished; see {command('status')}, go on: {command('sweep')}"
+        f"{why}{n_chosen - n_without} not finished; see {look}, go on: {train}"
     )

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from lrsym.errors import UsageError
 from lrsym.results.store.store import Store
 from lrsym.sweep.driver import Outcome, plan_and_choose, run
-from lrsym.sweep.execution.progress import retried
+from lrsym.sweep.execution.progress import Display, retried
 from lrsym.sweep.execution.queue import Listener
 from lrsym.sweep.pilot.choice import Choice
-from lrsym.sweep.planning.packing import MAX_PACK_SIZE
+from lrsym.sweep.planning.packing import MAX_PACK_SIZE, PackList
 from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.search.objective import check_objectives
 from lrsym.sweep.search.suggestions import Suggestion, SuggestionLog
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.search_space import Point
-from lrsym.sweep.spec.sweep import Sweep
+from lrsym.sweep.spec.sweep import Sweep, command
 from lrsym.vocabulary import FINAL_STATUSES, SUGGESTION_STATES
 
 MAX_DRAWS = 5
@@ -78,7 +78,14 @@ def plan_search(
     return SearchPlan(search, total, done, len(asked) - done, len(told), choice)
 
 
-def run_search(plan: SearchPlan, store: Store, settings: Settings, *, listener: Listener | None = None) -> Outcome:
+def run_search(
+    plan: SearchPlan,
+    store: Store,
+    settings: Settings,
+    *,
+    listener: Listener | None = None,
+    display: Callable[[PackList], Display] = Display,
+) -> Outcome:
     """Train cells until the budget of `plan` or the hours are spent; as `driver.run`.
 
     Raises UsageError if none of the cells then has an objective.
@@ -88,7 +95,7 @@ def run_search(plan: SearchPlan, store: Store, settings: Settings, *, listener: 
     store.prove_writable()
     pack_size = plan.choice.pack_size or settings.pack_size or MAX_PACK_SIZE[settings.device]
     source = SearchSource(plan.search, store, budget=plan.budget, pack_size=pack_size, workers=plan.choice.plan.workers)
-    outcome = run(plan.choice.plan, store, settings, source=source, listener=listener)
+    outcome = run(plan.choice.plan, store, settings, source=source, listener=listener, display=display)
     if not outcome.interrupted and not retried(outcome.statuses):
         require_objective(plan.search, store)
     return outcome
@@ -123,5 +130,7 @@ def searched_sweep(search: Search, store: Store) -> Sweep:
     chosen = chosen_so_far(search, store)
     if not chosen:
         name = search.source.name
-        raise UsageError(f"{name} is a search that has not begun in {store.root}; run: lrsym sweep {name}")
+        raise UsageError(
+            f"{name} is a search that has not begun in {store.root}; run: {command('sweep', name, store.root)}"
+        )
     return search.sweep(s.point for s in chosen)

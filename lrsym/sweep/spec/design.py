@@ -81,7 +81,7 @@ class Design:
             raise self.source.error(
                 path,
                 f"{key} is given in {table_name(table)} and already in {table_name(earlier.removesuffix(f'.{key}'))} "
-                f"(line {self.source.line(earlier)}); keep one of them",
+                f"({self.source.place(earlier)}); keep one of them",
                 last=True,
             )
         self.paths[key] = path

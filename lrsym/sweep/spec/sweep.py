@@ -1,12 +1,23 @@
 """A sweep: cells x seeds under a name. Its trials are made when they are asked for."""
 
-from collections.abc import Iterator, Sequence
+import html
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import overload
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, overload
 
 from lrsym.config.trial import Trial
 from lrsym.sweep.spec.cells import Cell, identify
+from lrsym.toml_source import show
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars as pl
+
+    from lrsym.sweep.spec.search import Search
 
 MAX_TRIALS = 2_000_000
 """Beyond this a file is taken for a slip: two million identities take up to 18 seconds and some hundred MB."""
@@ -46,11 +57,24 @@ class Head:
     command: str
 
 
+NO_HEAD = Head("", "", "")
+
+
+MAX_HTML_CELLS, MAX_HTML_VALUES = 10_000, 12
+"""Cells that are read, and values of an axis that are listed, for the table of a sweep in a notebook."""
+
+Table = Mapping[str, Any]
+"""Values, or lists of them, by dotted key of their axis."""
+
+NO_TABLE: Table = MappingProxyType({})
+
+
 @dataclass(frozen=True, repr=False)
 class Sweep:
     """Every cell of `cells` under every seed of `seeds`; `varied` are the dotted keys of the axes that vary.
 
-    `source` names the file, `warnings` say what is missing in it; `stop` is the stop rule that it asks for.
+    `source` names the file, or the call where it is made in Python, `warnings` say what is missing in it; `stop` is the
+    stop rule that it asks for. Make one with `Sweep.grid` or `Sweep.of`, or load a file.
     """
 
     name: str
@@ -69,6 +93,103 @@ class Sweep:
     def __repr__(self) -> str:
         cells, replicates = len(self.cells), self.replicates
         return f"Sweep(name={self.name!r}, cells={cells:,}, replicates={replicates:,}, trials={len(self):,})"
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "trials": f"{len(self):,} = {len(self.cells):,} cells x {self.replicates:,} replicates",
+            **{key: self._values_in_words(key) for key in self.varied},
+        }
+        cells = "".join(
+            f"<tr><th style='text-align: left'>{html.escape(name)}</th>"
+            f"<td style='text-align: left'>{html.escape(text)}</td></tr>"
+            for name, text in rows.items()
+        )
+        return f"<table><caption>{html.escape(f'Sweep {self.name}')}</caption>{cells}</table>"
+
+    def _values_in_words(self, key: str) -> str:
+        section, _, axis = key.partition(".")
+        if len(self.cells) > MAX_HTML_CELLS or not hasattr(getattr(self.cells[0], section), axis):
+            return "varies"
+        values = [*dict.fromkeys(getattr(getattr(cell, section), axis) for cell in self.cells)]
+        more = ", ..." if len(values) > MAX_HTML_VALUES else ""
+        return ", ".join(map(show, values[:MAX_HTML_VALUES])) + more
+
+    @classmethod
+    def grid(
+        cls,
+        name: str,
+        *,
+        base: Table = NO_TABLE,
+        grid: Table = NO_TABLE,
+        zip: Table | Sequence[Table] = (),
+        exclude: Table | Sequence[Table] = (),
+        replicates: int = 1,
+        first_seed: int = 0,
+        stop: str | None = None,
+    ) -> "Sweep":
+        """Return the sweep that a file gives with the tables `[base]`, `[grid]`, `[[zip]]` and `[[exclude]]`.
+
+        `zip` and `exclude` take one dict or a list of them. Raise UsageError, one message with the key, the rule, the
+        value and the remedy, for anything that is not a valid sweep.
+        """
+        from lrsym.sweep.spec.python_tables import grid_sweep
+
+        return grid_sweep(
+            name, base=base, grid=grid, zips=zip, excludes=exclude, replicates=replicates, first_seed=first_seed,
+            stop=stop,
+        )  # fmt: skip
+
+    @classmethod
+    def of(cls, trials: Iterable[Trial], *, name: str) -> "Sweep":
+        """Return the sweep of `trials`, whose cells must all have the same seeds; UsageError as `grid`."""
+        from lrsym.sweep.spec.python_tables import listed_sweep
+
+        return listed_sweep(trials, name=name)
+
+    @classmethod
+    def search(
+        cls,
+        name: str,
+        *,
+        space: Table,
+        budget: int,
+        maximise: str | Sequence[str] | None = None,
+        minimise: str | Sequence[str] | None = None,
+        base: Table = NO_TABLE,
+        exclude: Table | Sequence[Table] = (),
+        replicates: int = 1,
+        first_seed: int = 0,
+        sampler: str | None = None,
+        seed: int | None = None,
+        stop: str | None = None,
+        reuse: bool | None = None,
+    ) -> "Search":
+        """Return the search that a file gives with the tables `[base]`, `[search]` and `[[exclude]]`.
+
+        Ranges of `space` are dicts: `{"low": 1e-4, "high": 1e-2, "log": True}`. UsageError as `grid`.
+        """
+        from lrsym.sweep.spec.python_tables import search_of
+
+        keys = {
+            "budget": budget, "maximise": maximise, "minimise": minimise, "sampler": sampler, "seed": seed,
+            "stop": stop, "reuse": reuse,
+        }  # fmt: skip
+        return search_of(
+            name, space=space, base=base, excludes=exclude, replicates=replicates, first_seed=first_seed, keys=keys
+        )
+
+    def trials_frame(self, results: "str | Path" = "results") -> "pl.LazyFrame":
+        """Return the rows that the folder `results` has of this sweep, one for each trial that has ended.
+
+        Raise UsageError where there is no such folder.
+        """
+        import lrsym  # a part of the interface that is reached from here, as a user would
+
+        return lrsym.load_trials(results, trial_ids=self.trial_ids())
+
+    def command(self, verb: str, results: str) -> str:
+        """Return what to type for `verb`, sweep or status."""
+        return command(verb, self.source, results)
 
     @property
     def replicates(self) -> int:
@@ -91,3 +212,10 @@ class Sweep:
     @cached_property
     def _facts(self) -> tuple[list[str], Sequence[int]]:
         return identify(self.cells, self.seeds)
+
+
+def command(verb: str, source: str, results: str) -> str:
+    """Return what to type for `verb`, sweep or status: a command line, or a call where `source` is one."""
+    if source.startswith("Sweep."):
+        return f"lrsym.{'run_sweep' if verb == 'sweep' else verb}(sweep, results={results!r})"
+    return shlex.join(["lrsym", verb, source, "--results", str(results)])

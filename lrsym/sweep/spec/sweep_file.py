@@ -15,7 +15,7 @@ from lrsym.sweep.spec.cells import Cells
 from lrsym.sweep.spec.messages import AXES, SECTIONS, TOP_KEYS, table_name
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.search_table import SearchTable, check_search, read_space
-from lrsym.sweep.spec.sweep import MAX_TRIALS, Head, Sweep
+from lrsym.sweep.spec.sweep import MAX_TRIALS, NO_HEAD, Head, Sweep
 from lrsym.sweep.spec.tables import read_design
 from lrsym.toml_source import Rule, TomlSource, read_source, read_toml, rule_of, show, suggest
 from lrsym.vocabulary import GRID_STOP_RULES, SEARCH_STOP_RULES
@@ -33,7 +33,7 @@ class _Seed(_Table):
     ] = 0
 
 
-class _File(_Table):
+class SweepFile(_Table):
     """The top level of a sweep file."""
 
     name: Annotated[
@@ -99,14 +99,21 @@ def load_any(path: str | Path) -> Sweep | Search:
 def parse_any(text: str, *, source: str) -> Sweep | Search:
     """Return the sweep or the search that `text` describes; UsageError as `parse`."""
     where = TomlSource(text, name=source)
-    file = _validate(where, read_toml(where))
+    document, head = read_toml(where), _read_head(text)
+    missing = [key for key in _HEAD_KEYS if not getattr(head, key.lower())]
+    warnings = tuple(f"{source}:1: the comment on top lacks a line `# {key}: ...`; add it" for key in missing)
+    return read_document(where, document, head=head, warnings=warnings)
+
+
+def read_document(
+    where: TomlSource, document: dict[str, Any], *, head: Head = NO_HEAD, warnings: tuple[str, ...] = ()
+) -> Sweep | Search:
+    """Return the sweep or the search of the tables in `document`, which come from `where`; UsageError as `parse`."""
+    file = validate(where, document)
     seeds = range(file.seed.first, file.seed.first + file.replicates)
     if seeds.stop > 2**63:
         message = f"seeds must stay below 2**63, got {file.replicates} from {file.seed.first}; lower first under [seed]"
         raise where.error("seed.first", message)
-    head = _read_head(text)
-    missing = [key for key in _HEAD_KEYS if not getattr(head, key.lower())]
-    warnings = tuple(f"{source}:1: the comment on top lacks a line `# {key}: ...`; add it" for key in missing)
     if file.search is not None:
         return _search(where, file, file.search, seeds, head, warnings)
     design = read_design(where, base=file.base, grid=file.grid, zips=file.zip, excludes=file.exclude)
@@ -116,13 +123,13 @@ def parse_any(text: str, *, source: str) -> Sweep | Search:
         raise where.error(design.paths[longest.keys[0]], message)
     cells = Cells(design)
     stop = None if file.stop == "none" else file.stop
-    sweep = Sweep(file.name, source, cells, seeds, design.varied, head, warnings, stop)
+    sweep = Sweep(file.name, where.name, cells, seeds, design.varied, head, warnings, stop)
     cells.check_distinct(sweep.trial_ids()[:: len(seeds)])  # asks for every cell, so that all are validated
     return sweep
 
 
 def _search(
-    where: TomlSource, file: _File, table: SearchTable, seeds: range, head: Head, warnings: tuple[str, ...]
+    where: TomlSource, file: SweepFile, table: SearchTable, seeds: range, head: Head, warnings: tuple[str, ...]
 ) -> Search:
     for key, given in (("grid", file.grid), ("zip", file.zip)):
         if given:
@@ -146,16 +153,17 @@ def _search(
     return search
 
 
-def _validate(where: TomlSource, document: dict[str, Any]) -> _File:
+def validate(where: TomlSource, document: dict[str, Any]) -> SweepFile:
+    """Return the top level of `document`; UsageError for keys and values that cannot stand there."""
     try:
-        return _File.model_validate(document)
+        return SweepFile.model_validate(document)
     except ValidationError as error:
         details = error.errors(include_url=False)[0]
     kind, loc = details["type"], [part for part in details["loc"] if isinstance(part, str)]
     path, key = ".".join(loc), loc[min(1, len(loc) - 1)]
     if kind == "extra_forbidden":
         raise where.error(path, _unknown_key(loc))
-    owner = _TABLES[loc[0]] if len(loc) > 1 else _File
+    owner = _TABLES[loc[0]] if len(loc) > 1 else SweepFile
     rule = rule_of(owner.model_fields[key].metadata)
     if kind == "missing":
         where_to = f"under [{loc[0]}]" if len(loc) > 1 else "on top"

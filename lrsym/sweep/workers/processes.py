@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 _MALLOC = {
@@ -33,9 +34,24 @@ def spawn(target: Callable[..., None], *arguments: Any, name: str) -> tuple[Base
     context = mp.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_begin, args=(target, there, *arguments), name=name, daemon=True)
-    process.start()
+    with _main_module_hidden():
+        process.start()
     there.close()
     return process, here
+
+
+@contextlib.contextmanager
+def _main_module_hidden() -> Iterator[None]:
+    """Keep a process that starts meanwhile from importing the main module: what a worker does lies in modules.
+
+    Else a script without `if __name__ == "__main__":` would run again in each worker.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextlib.contextmanager

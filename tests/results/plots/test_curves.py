@@ -34,7 +34,7 @@ def test_steps_are_drawn_on_a_logarithmic_axis():
 
 
 def test_each_cell_has_a_panel_in_the_order_of_its_values():
-    assert plot_curves(curve_rows(n_pair_labels=[15, 5])).to_dict()["facet"]["sort"] == [
+    assert plot_curves(curve_rows(n_pair_labels=[15, 5])).to_dict()["vconcat"][0]["facet"]["sort"] == [
         "n_pair_labels 5",
         "n_pair_labels 15",
     ]
@@ -42,7 +42,7 @@ def test_each_cell_has_a_panel_in_the_order_of_its_values():
 
 def test_with_a_colour_axis_each_split_has_a_panel_and_each_value_a_colour():
     spec = plot_curves(curve_rows(n_pair_labels=[15, 5]), color="n_pair_labels").to_dict()
-    assert spec["facet"]["sort"] == ["split train", "split unseen"]
+    assert spec["vconcat"][0]["facet"]["sort"] == ["split train", "split unseen"]
     assert marks(spec, "line")[0]["encoding"]["color"]["scale"]["domain"] == ["5", "15"]
 
 

@@ -8,6 +8,7 @@ from lrsym.errors import UsageError
 from lrsym.results.plots.draw import NothingToDrawError, check_picture, draw
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
+from lrsym.sweep.spec.sweep import command
 from lrsym.vocabulary import PICTURES
 from tests.charts import marks
 
@@ -19,7 +20,12 @@ TRIALS = [
 
 
 def sweep(*ids, varied=("model.vision_blocks", "model.n_heads")):
-    return SimpleNamespace(name="small", source="small.toml", varied=varied, trial_ids=lambda: list(ids))
+    return SimpleNamespace(
+        name="small",
+        varied=varied,
+        trial_ids=lambda: list(ids),
+        command=lambda verb, results: command(verb, "small.toml", results),
+    )
 
 
 @pytest.fixture

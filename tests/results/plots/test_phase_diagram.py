@@ -76,13 +76,13 @@ def test_the_right_panel_names_the_phase_of_each_cell():
 
 
 def test_the_legend_of_phases_has_all_four_in_order_even_where_one_occurs(two_cells):
-    (colour,) = (m["encoding"]["color"] for m in marks(two_cells["concat"][1], "rect"))
+    (colour,) = (m["encoding"]["color"] for m in marks(two_cells["vconcat"][0]["concat"][1], "rect"))
     assert colour["scale"]["domain"] == list(PHASES)
     assert all(sentence in colour["legend"]["labelExpr"] for sentence in PHASES.values())
 
 
 def test_the_four_phases_have_colours_of_their_own(two_cells):
-    (colour,) = (m["encoding"]["color"] for m in marks(two_cells["concat"][1], "rect"))
+    (colour,) = (m["encoding"]["color"] for m in marks(two_cells["vconcat"][0]["concat"][1], "rect"))
     assert len({*colour["scale"]["range"]}) == 4
 
 
@@ -91,7 +91,7 @@ def test_the_colours_of_means_run_from_chance_to_one_whatever_the_values(metric,
     frame = trials(n_heads=[1, 2]).with_columns(
         train_global=pl.lit(1.0), seen_global=pl.lit(1.0), unseen_global=pl.lit(0.75)
     )
-    (colour,) = (m["encoding"]["color"] for m in marks(drawn(frame, metric=metric)["concat"][0], "rect"))
+    (colour,) = (m["encoding"]["color"] for m in marks(drawn(frame, metric=metric)["vconcat"][0]["concat"][0], "rect"))
     assert colour["scale"]["domain"] == [lowest, 1]
     assert colour["scale"]["clamp"] is True
 
@@ -104,7 +104,7 @@ def test_values_ascend_to_the_right_and_upward_by_number_not_by_letter():
 
 @pytest.mark.parametrize("values", [[1, 2], [1, 2, 5, 10, 20, 40]])
 def test_axis_titles_give_the_word_and_the_column(values):
-    panel = drawn(trials(n_pair_labels=[5, 6], layouts_per_pair=values))["concat"][0]
+    panel = drawn(trials(n_pair_labels=[5, 6], layouts_per_pair=values))["vconcat"][0]["concat"][0]
     encoding = marks(panel, "rect")[0]["encoding"]
     y = encoding["y"]["title"]
     assert encoding["x"]["title"] == "label diversity (n_pair_labels)"
@@ -112,7 +112,7 @@ def test_axis_titles_give_the_word_and_the_column(values):
 
 
 def test_an_axis_without_a_word_is_titled_by_its_column_and_unit():
-    panel = drawn(trials(warmup_steps=[0, 100]))["concat"][0]
+    panel = drawn(trials(warmup_steps=[0, 100]))["vconcat"][0]["concat"][0]
     assert marks(panel, "rect")[0]["encoding"]["x"]["title"] == "warmup_steps (steps)"
 
 
@@ -150,7 +150,7 @@ def test_a_sweep_without_losses_speaks_of_none(two_cells):
 
 
 def test_a_third_axis_makes_a_row_of_panels_for_each_of_its_values(two_rows):
-    headings = [panel["title"]["text"] for panel in two_rows["concat"]]
+    headings = [panel["title"]["text"] for panel in two_rows["vconcat"][0]["concat"]]
     assert headings == [
         f"weight_decay = {decay}: {what}"
         for decay in ("0", "0.2")
@@ -159,7 +159,7 @@ def test_a_third_axis_makes_a_row_of_panels_for_each_of_its_values(two_rows):
 
 
 def test_legends_are_drawn_once_for_all_rows_of_panels(two_rows):
-    colours = [marks(panel, "rect")[0]["encoding"]["color"] for panel in two_rows["concat"]]
+    colours = [marks(panel, "rect")[0]["encoding"]["color"] for panel in two_rows["vconcat"][0]["concat"]]
     assert [colour["legend"] is None for colour in colours] == [True, True, False, False]
 
 

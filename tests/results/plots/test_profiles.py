@@ -24,7 +24,7 @@ def test_profiles_have_a_line_for_each_head_and_a_panel_for_each_term_and_seed()
     spec = plot_profile(term_rows(seeds=2)).to_dict()
     (line,) = marks(spec, "line")
     assert line["encoding"]["color"]["field"] == "head"
-    assert spec["facet"]["column"]["sort"] == ["EP", "EP+PP+BP"]
+    assert spec["vconcat"][0]["facet"]["column"]["sort"] == ["EP", "EP+PP+BP"]
     assert {row["panel_row"] for row in rows(spec, spec)} == {"seed 0", "seed 1"}
 
 

@@ -1,0 +1,187 @@
+"""Draw from Python: a picture of a sweep, or of rows that a query or `run_sweep` gave."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_sweep, as_trained_folder, with_one_error
+from lrsym.errors import UsageError
+from lrsym.results.analysis.aggregate import Frame
+from lrsym.results.plots import ablations, boundary_map, curves, draw, phase_diagram, profiles
+from lrsym.results.plots import save as files
+from lrsym.results.plots.theme import Chart
+from lrsym.results.store.schema import axis_columns
+from lrsym.results.store.store import load
+from lrsym.sweep.spec.search import Search
+from lrsym.sweep.spec.sweep import Sweep
+from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
+
+Rows = Sweep | Search | str | Path | pl.DataFrame | pl.LazyFrame
+"""A sweep, its file, or rows of the table trials."""
+
+
+@with_one_error
+def plot_phase(
+    trials: Rows,
+    *,
+    metric: str = PHASE_METRIC,
+    x: str | None = None,
+    y: str | None = None,
+    facet: str | None = None,
+    threshold: float = PHASE_THRESHOLD,
+    prefer: Sequence[str] = (),
+    results: str | Path = "results",
+    where: str | None = None,
+) -> Chart:
+    """Return, left, the mean of `metric` in each cell, right its phase at `threshold`; a row of panels a facet value.
+
+    `trials` are rows of that table, or a sweep, whose rows are read from the folder `results`; `where` keeps those for
+    which this SQL condition holds. Axes not given are the first varied ones. Raise UsageError where there is nothing
+    to draw, or more than a picture has room for.
+    """
+    options: dict[str, Any] = {"metric": metric, "x": x, "y": y, "facet": facet, "threshold": threshold}
+    if not 0 < threshold <= 1:
+        raise UsageError(f"threshold must be above 0 and at most 1, got {threshold:g}; the usual is {PHASE_THRESHOLD}")
+    if isinstance(trials, pl.DataFrame | pl.LazyFrame):
+        return phase_diagram.plot_phase(_chosen(_collected(trials), where), prefer=prefer, **options)
+    grid, root = _stored(trials, results)
+    return draw.draw("phase", grid, root, where=where, **options)
+
+
+@with_one_error
+def plot_curves(
+    trials: Rows,
+    *,
+    metric: str = "order",
+    color: str | None = None,
+    results: str | Path = "results",
+    where: str | None = None,
+) -> Chart:
+    """Return the mean of `metric` over optimiser steps, in a band from the lowest to the highest seed.
+
+    `trials` are a sweep or rows of that table; their curves are read from the folder `results`. Each cell has a panel
+    and each split a colour; with `color`, an axis, each of its values has a colour. Raise UsageError as `plot_phase`.
+    """
+    return _draw("curves", curves.plot_curves, trials, results, where, metric=metric, color=color)
+
+
+@with_one_error
+def plot_ablation(
+    trials: Rows, *, split: str = "unseen", results: str | Path = "results", where: str | None = None
+) -> Chart:
+    """Return the accuracies on `split` with each score term left out at inference.
+
+    `trials` are a sweep or rows of that table; their ablations are read from the folder `results`. Raise UsageError as
+    `plot_phase`.
+    """
+    return _draw("ablation", ablations.plot_ablation, trials, results, where, split=split)
+
+
+@with_one_error
+def plot_profile(trials: Rows, *, results: str | Path = "results", where: str | None = None) -> Chart:
+    """Return what each head adds to the logit along the pixels, term by term, for trials of one cell.
+
+    `trials` are a sweep or rows of that table; their terms are read from the folder `results`. Raise UsageError as
+    `plot_phase`.
+    """
+    return _draw("profile", profiles.plot_profile, trials, results, where)
+
+
+@with_one_error
+def plot_boundary(
+    sweep: Rows,
+    *,
+    metric: str = PHASE_METRIC,
+    level: float = PHASE_THRESHOLD,
+    x: str | None = None,
+    y: str | None = None,
+    facet: str | None = None,
+    results: str | Path = "results",
+    where: str | None = None,
+    cells: Frame | None = None,
+) -> Chart:
+    """Return where `metric` crosses `level` over the cells of a sweep, and what was trained when, as `refine` left it.
+
+    In place of a sweep, rows of the table trials with the axes of all `cells`. Raise UsageError as `plot_phase`.
+    """
+    from lrsym.results.analysis.boundary import check_level
+    from lrsym.sweep.search.refine import cell_table
+
+    check_level(level)
+    options: dict[str, Any] = {"metric": metric, "level": level, "x": x, "y": y, "facet": facet}
+    if isinstance(sweep, pl.DataFrame | pl.LazyFrame):
+        if cells is None:
+            raise UsageError("rows do not say which cells there are to train; give a sweep, or cells= with their axes")
+        return boundary_map.plot_boundary(
+            _chosen(_collected(sweep), where), cells=_chosen(_collected(cells), where), **options
+        )
+    grid, root = _stored(sweep, results)
+    return draw.draw_boundary(grid, root, cells=cell_table(grid), where=where, **options)
+
+
+@with_one_error
+def plot_search(search: AnySweep, *, results: str | Path = "results") -> Chart:
+    """Return how a search went, which axes decide, and the objective along each; of several the Pareto front.
+
+    Raise UsageError where no cell has an objective yet.
+    """
+    from lrsym.results.plots import search as picture
+    from lrsym.results.store.store import Store
+    from lrsym.sweep.search.importance import search_frames
+
+    found = as_sweep(search)
+    if not isinstance(found, Search):
+        raise UsageError(f"this picture is of searches, {found.name} is a grid; draw plot_phase")
+    return picture.plot_search(search_frames(found, Store(as_trained_folder(results))), name=found.name)
+
+
+@with_one_error
+def save(chart: Chart, path: str | Path) -> list[Path]:
+    """Write `chart` to `path`, whose suffix names the format: .html, .png, .svg or .json; without one, all of them.
+
+    HTML works without a network. Return the paths. Raise UsageError for another suffix, for what is no chart, and
+    where it cannot be written.
+    """
+    return files.save_as(chart, Path(as_folder(path)))
+
+
+def _draw(
+    kind: str, plot: Callable[..., Chart], trials: Rows, results: str | Path, where: str | None, **options: Any
+) -> Chart:
+    """Return a picture of what `trials`, a sweep or rows, have in the table that pictures of `kind` show."""
+    if not isinstance(trials, pl.DataFrame | pl.LazyFrame):
+        grid, root = _stored(trials, results)
+        return draw.draw(kind, grid, root, where=where, **options)
+    rows = _collected(trials)
+    table = draw.PICTURES[kind]
+    if _is_of_trials(rows):
+        chosen = _chosen(rows, where)
+        columns = [name for name in axis_columns() if name in chosen.columns]
+        axes = chosen.lazy().select("trial_id", *columns)
+        root = as_trained_folder(results)
+        rows = load(root, table, trial_ids=chosen["trial_id"]).join(axes, on="trial_id").collect()
+        if rows.is_empty():
+            raise UsageError(f"the {chosen.height} trials have no rows of the table {table} in {root}; check results")
+    return plot(rows, **options)
+
+
+def _stored(sweep: AnySweep, results: str | Path) -> tuple[Sweep, str]:
+    """Return a sweep, of a search the cells that it has chosen, and the folder that has rows."""
+    found, root = as_sweep(sweep), as_trained_folder(results)
+    return as_grid(found, root), root
+
+
+def _is_of_trials(rows: pl.DataFrame) -> bool:
+    if "trial_id" not in rows.columns:
+        raise UsageError("rows must have the column trial_id, as those of lrsym.load_trials; give these, or a sweep")
+    return "status" in rows.columns
+
+
+def _collected(rows: Frame) -> pl.DataFrame:
+    return rows.lazy().collect()
+
+
+def _chosen(rows: pl.DataFrame, where: str | None) -> pl.DataFrame:
+    return rows if where is None else draw.filter_trials(rows, where)

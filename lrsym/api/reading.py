@@ -1,0 +1,107 @@
+"""Read results from Python: tables, SQL, and what `lrsym status`, `lrsym best` and `lrsym claims` tell."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from lrsym.api.arguments import AnySweep, as_folder, as_sweep, as_trained_folder, with_one_error
+from lrsym.errors import UsageError
+from lrsym.results.store.schema import TABLES
+from lrsym.sweep.spec.search import Objective, Search
+from lrsym.toml_source import show, suggest
+
+if TYPE_CHECKING:
+    from lrsym.claims.judging import JudgedClaim
+    from lrsym.sweep.execution.sweep_status import SweepStatus
+    from lrsym.sweep.search.best import Best
+    from lrsym.sweep.search.search_status import SearchStatus
+
+
+@with_one_error
+def load(
+    results: str | Path = "results", table: str = "trials", *, trial_ids: Iterable[str] | None = None
+) -> pl.LazyFrame:
+    """Return any table of the folder `results`, only rows of `trial_ids` where given; see docs/columns.md.
+
+    Raise UsageError for a table that does not exist, and where the folder holds no results.
+    """
+    from lrsym.results.store.store import load
+
+    if table not in TABLES:
+        hint = suggest(str(table), TABLES) or "choose one of them"
+        raise UsageError(f"table must be one of {', '.join(TABLES)}, got {show(table)}; {hint}")
+    return load(as_trained_folder(results), table, trial_ids=trial_ids)
+
+
+def load_trials(results: str | Path = "results", *, trial_ids: Iterable[str] | None = None) -> pl.LazyFrame:
+    """Return the table `trials` of the folder `results`, one row for each trial; as `load`."""
+    return load(results, "trials", trial_ids=trial_ids)
+
+
+@with_one_error
+def query(results: str | Path, sql: str, *, trial_ids: Iterable[str] | None = None) -> pl.DataFrame:
+    """Return what `sql`, a SELECT in polars' dialect, gives over the tables of the folder `results`.
+
+    With `trial_ids` the tables hold these trials alone; the table runs stays whole. Raise UsageError where there are
+    no results, where polars refuses the query, and for any statement that gives no table.
+    """
+    from lrsym.results.store.query import query
+
+    return query(as_trained_folder(results), sql, trial_ids=None if trial_ids is None else [*trial_ids])
+
+
+@with_one_error
+def status(sweep: AnySweep, results: str | Path = "results") -> "SweepStatus | SearchStatus":
+    """Return how far a sweep or a search is in the folder `results`, which need not exist yet."""
+    from lrsym.results.store.store import Store
+
+    found, root = as_sweep(sweep), as_folder(results)
+    if isinstance(found, Search):
+        from lrsym.sweep.search.search_status import search_status
+
+        return search_status(found, Store(root))
+    from lrsym.sweep.execution.sweep_status import sweep_status
+
+    return sweep_status(found, root)
+
+
+@with_one_error
+def best(
+    sweep: AnySweep, results: str | Path = "results", *, n: int = 5, metric: str | None = None, minimise: bool = False
+) -> "Best":
+    """Return the at most `n` best cells of a search, or of a grid by the mean of the column `metric`.
+
+    Raise UsageError where no cell has a value yet.
+    """
+    from lrsym.results.store.store import Store
+    from lrsym.sweep.search.best import best_of_grid, best_of_search
+
+    found, store = as_sweep(sweep), Store(as_trained_folder(results))
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise UsageError(f"n must be a number of cells from 1 on, got {n!r}")
+    if isinstance(found, Search):
+        if metric is not None or minimise:
+            sought = ", ".join(objective.words for objective in found.objectives)
+            given = "minimise" if metric is None else f"metric={metric!r}"
+            raise UsageError(f"a search says itself what is sought ({sought}), got {given}; leave it out")
+        return best_of_search(found, store, n=n)
+    if metric is None:
+        raise UsageError(
+            f'{found.name} is a grid, which seeks nothing by itself; give for example metric="unseen_order"'
+        )
+    return best_of_grid(found, store, Objective(metric, not minimise), n=n)
+
+
+@with_one_error
+def claims(file: str | Path, results: str | Path = "results", *, ids: Iterable[str] = ()) -> "list[JudgedClaim]":
+    """Return what the rows in the folder `results` say about the claims of `file`, all of them or those with `ids`.
+
+    Nothing is trained: `run_sweep` trains the sweeps that a file of claims names. Raise UsageError for a mistake in
+    the file.
+    """
+    from lrsym.claims.check import check
+    from lrsym.claims.judging import judge_claims
+
+    return judge_claims(check(Path(file), [ids] if isinstance(ids, str) else ids), as_trained_folder(results))
