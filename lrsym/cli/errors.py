@@ -1,5 +1,6 @@
 """From an exception to what a user reads and the exit code: the one place that decides what is a user's mistake."""
 
+import errno
 from collections.abc import Callable
 from typing import Any
 
@@ -17,18 +18,31 @@ def stopped_code(number: int) -> int:
     return 128 + number
 
 
-def _file_sentence(error: OSError) -> str | None:
-    if error.filename is None:  # no path that a user could check
-        return None
-    return f"{error.filename}: {error.strerror}; check path, permissions and free space"
+def _file_sentence(error: OSError) -> str:
+    why = error.strerror or first_line(error) or type(error).__name__
+    place = "" if error.filename is None else f"{error.filename}: "
+    return f"{place}{why}; {_REMEDIES.get(error.errno or 0, 'check path, permissions and free space')}"
+
+
+_REMEDIES = {
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "raise the limit of open files (ulimit -n)",
+    errno.EAGAIN: "raise the limit of processes (ulimit -u), or take fewer --workers",
+    errno.ENOMEM: "free memory, or take fewer --workers",
+}
+"""Where another remedy than that for files helps."""
 
 
 def _table_sentence(error: Exception) -> str:
+    from lrsym.results.store.part_file import unreadable
+
     why = first_line(error)
-    return f"a table in the results cannot be read: {why}; move foreign or damaged files out of the folder"
+    if damaged := unreadable():
+        return f"{', '.join(damaged)} cannot be read: {why}; restore from a copy, or remove what is damaged"
+    return f"a table in the results cannot be read: {why}; move damaged files out of the folder"
 
 
-SENTENCES: dict[str, tuple[Callable[[Any], str | None], int]] = {
+SENTENCES: dict[str, tuple[Callable[[Any], str], int]] = {
     "lrsym.errors.UsageError": (str, USAGE),
     "builtins.OSError": (_file_sentence, USAGE),
     "polars.exceptions.ComputeError": (_table_sentence, USAGE),
@@ -42,6 +56,5 @@ def as_sentence(error: BaseException) -> tuple[str, int] | None:
     for kind in type(error).__mro__:
         if entry := SENTENCES.get(f"{kind.__module__}.{kind.__qualname__}"):
             sentence, code = entry
-            text = sentence(error)
-            return None if text is None else (text, code)
+            return sentence(error), code
     return None

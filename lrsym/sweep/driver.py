@@ -95,6 +95,8 @@ def plan_and_choose(
     before any pilot, where rows could not be written; not with a limit of hours, which may turn out too low, and then
     nothing must be written. `on_message` gets a line before a pilot runs, and a warning where it fails.
     """
+    if not want_cost:
+        store.require_no_damage()
     plan = plan_sweep(sweep, store, settings)
     if n_trials is not None:
         plan = plan.sample(n_trials)
@@ -128,6 +130,7 @@ def run(
     do with a pack, from the store, the run's id and the settings; `listener` gets every event after the display.
     Raises UsageError where rows cannot be written, and where the engine cannot start.
     """
+    store.require_no_damage()
     started_at, run_id = datetime.now(UTC), uuid.uuid4().hex[:16]
     store.remove_stale_temp_files()
     remove_stale_checkpoints(store)

@@ -21,6 +21,10 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 """The beginning of an URL; one slash, because a pathlib.Path swallows the second."""
 
 
+Stamp = tuple[int, int, int]
+"""Time in nanoseconds, bytes, number of the file."""
+
+
 class LocalFolder:
     """A folder that every process of a sweep sees; created by the first `put`.
 
@@ -73,6 +77,25 @@ class LocalFolder:
             with contextlib.suppress(FileNotFoundError):  # its writer has just finished
                 if path.stat().st_mtime < time.time() - older_than:
                     path.unlink()
+
+    def stamps(self, folder: str, *, suffix: str = "") -> dict[str, Stamp]:
+        """Return the files that `list` gives, in its order, each with a stamp that differs once it is written again."""
+        found = ((name, self.stamp(name)) for name in self.list(folder, suffix=suffix))
+        return {name: stamp for name, stamp in found if stamp is not None}
+
+    def stamp(self, name: str) -> Stamp | None:
+        """Return the stamp of a file: when it was written, its size, its number; None where there is none."""
+        try:
+            stat = os.stat(self._root / name)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+    def tail(self, name: str, *, size: int) -> tuple[int, bytes]:
+        """Return the size of a file and its last `size` bytes. Raises FileNotFoundError where there is none."""
+        with open(self._root / name, "rb", buffering=0) as file:
+            total = os.fstat(file.fileno()).st_size
+            return total, os.pread(file.fileno(), size, max(0, total - size))
 
     def list(self, folder: str, *, suffix: str = "") -> list[str]:
         """Return the sorted names of the files in `folder` that end in `suffix`, without folders, hidden files and
