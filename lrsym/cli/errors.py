@@ -1,6 +1,7 @@
 """From an exception to what a user reads and the exit code: the one place that decides what is a user's mistake."""
 
 import errno
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -19,12 +20,23 @@ def stopped_code(number: int) -> int:
 
 
 def _file_sentence(error: OSError) -> str:
+    if _has_no_folder():
+        return "the folder that you are in was removed; change into another and run the same command again"
     why = error.strerror or first_line(error) or type(error).__name__
     place = "" if error.filename is None else f"{error.filename}: "
     return f"{place}{why}; {_REMEDIES.get(error.errno or 0, 'check path, permissions and free space')}"
 
 
+def _has_no_folder() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
 _REMEDIES = {
+    errno.EPIPE: "whoever read the output has gone",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.ENFILE: "raise the limit of open files (ulimit -n)",
     errno.EAGAIN: "raise the limit of processes (ulimit -u), or take fewer --workers",

@@ -1,5 +1,9 @@
 """The command line as a whole: its help, and mistakes, which are one line with code 2 and write nothing."""
 
+import subprocess
+import sys
+import tempfile
+
 import polars as pl
 import pytest
 from typer.testing import CliRunner
@@ -7,6 +11,7 @@ from typer.testing import CliRunner
 from lrsym.cli.app import app
 from lrsym.cli.errors import as_sentence
 from lrsym.errors import UsageError
+from tests.pages import ROOT
 from tests.running import lrsym, lrsym_errors
 from tests.small_trials import write_sweep
 
@@ -106,3 +111,36 @@ def test_what_a_user_can_put_right_is_a_sentence_and_code_2(error, sentence):
 @pytest.mark.parametrize("error", [RuntimeError("x"), KeyError("x"), pl.exceptions.ColumnNotFoundError("x")])
 def test_a_mistake_of_lrsym_itself_has_no_sentence_and_keeps_its_traceback(error):
     assert as_sentence(error) is None
+
+
+ALL_TRIALS = ("query", "select 1 from trials", "--results", "results/reference")
+
+
+def test_output_that_cannot_be_written_is_one_line_and_code_2():
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "lrsym", *ALL_TRIALS]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert ended.returncode == 2
+    assert ended.stderr == "error: No space left on device; check path, permissions and free space\n"
+
+
+def test_a_working_directory_that_is_gone_is_one_line_and_code_2(tmp_path):
+    (tmp_path / "gone").mkdir()
+    program = f"import os, sys; os.rmdir({str(tmp_path / 'gone')!r}); from lrsym.cli.app import main; main()"
+    command = [sys.executable, "-c", program, *ALL_TRIALS]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path / "gone")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: the folder that you are in was removed; ")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_no_temporary_folder_is_one_line_and_code_2(tmp_path, monkeypatch):
+    def none():
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    path = write_sweep(tmp_path, steps=440_000)
+    text = lrsym("plan", path, "--results", tmp_path / "r", code=2)
+    assert text.splitlines()[1:] == [
+        "error: No usable temporary directory found in ['/tmp']; check path, permissions and free space"
+    ]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from lrsym.errors import UsageError, first_line
-from lrsym.results.store.lookup import require_results
+from lrsym.results.store.place import require_results
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import load, read_again
 

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from lrsym.config.axes import axes
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.part_file import list_parts, part_file, require_no_damage, warn_of_damage
+from lrsym.results.store.place import refuse_inner_folder
 from lrsym.results.store.schema import TABLES
 from lrsym.vocabulary import FINAL_STATUSES, GRID_STOP_RULES
 
@@ -38,13 +39,14 @@ MAX_READS = 20
 class Store:
     """The tables below one folder; nothing is created before the first write.
 
-    `root` names the folder in messages, `files` reads and writes what is in it. Raises UsageError for what cannot be
-    a results folder.
+    `root` names the folder in messages, `files` reads and writes what is in it; with `must_exist` as `open_filesystem`.
+    Raises UsageError for what cannot be a results folder, such as a folder in one.
     """
 
-    def __init__(self, root: str) -> None:
-        self.files = open_filesystem(root)
+    def __init__(self, root: str, *, must_exist: bool = False) -> None:
+        self.files = open_filesystem(root, must_exist=must_exist)
         self.root = self.files.root
+        refuse_inner_folder(self.root)
 
     def prove_writable(self) -> None:
         """Make the folder and write a file that vanishes at once. Raises OSError where that cannot be."""
@@ -56,6 +58,13 @@ class Store:
             content = pa.BufferOutputStream()
             pq.write_table(TABLES[name].named(tables[name], part=part), content, compression="zstd")
             self.files.put(part_file(name, part), memoryview(content.getvalue()))
+
+    def has_run(self, run_id: str) -> bool:
+        """Return whether the row of a run is there, in its own part or a merged one."""
+        if self.files.exists(part_file("runs", f"run-{run_id}")):
+            return True
+        runs = read_again(lambda: self.scan("runs").filter(pl.col("run_id") == run_id).collect())
+        return not runs.is_empty()
 
     def part_statuses(self, part: str) -> Counter[str]:
         """Return how many trials of `part` ended in which status; empty where it is not written."""
