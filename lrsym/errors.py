@@ -1,21 +1,43 @@
-"""The exception for mistakes that the user can correct. The command line prints it and exits with 2."""
+"""The exception for mistakes that the user can correct, which the command line prints before it exits with 2, and the
+warning of files that are damaged."""
+
+import errno
+import os
 
 
 class UsageError(ValueError):
     """A user's mistake; the message gives the rule, the value, the remedy, and the key or line."""
 
 
-def file_sentence(error: OSError) -> str | None:
-    """Return what a user can do about a file that could not be read or written; None where no path is named."""
-    if error.filename is None:
-        return None
-    return f"{error.filename}: {error.strerror}; check path, permissions and free space"
+class DamagedPartWarning(UserWarning):
+    """A file of the results that cannot be read; what was asked for comes without its rows."""
 
 
-def table_sentence(error: Exception) -> str:
-    """Return what a user can do about a table that polars could not read."""
-    why = first_line(error)
-    return f"a table in the results cannot be read: {why}; move foreign or damaged files out of the folder"
+_REMEDIES = {
+    errno.EPIPE: "whoever read the output has gone",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "raise the limit of open files (ulimit -n)",
+    errno.EAGAIN: "raise the limit of processes (ulimit -u), or take fewer --workers",
+    errno.ENOMEM: "free memory, or take fewer --workers",
+}
+"""Where another remedy than that for files helps."""
+
+
+def file_sentence(error: OSError) -> str:
+    """Return what a user can do about a file, or another resource, that the system did not give."""
+    if _has_no_folder():
+        return "the folder that you are in was removed; change into another and run the same command again"
+    why = error.strerror or first_line(error) or type(error).__name__
+    place = "" if error.filename is None else f"{error.filename}: "
+    return f"{place}{why}; {_REMEDIES.get(error.errno or 0, 'check path, permissions and free space')}"
+
+
+def _has_no_folder() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def first_line(error: Exception) -> str:

@@ -19,6 +19,16 @@ from lrsym.results.store.store import load
 
 def lrsym(*words, code=0):
     """What the command `lrsym` prints in this process, on standard error where the exit code expected is 2."""
+    out, err = _lrsym(*words, code=code)
+    return err if code == 2 else out
+
+
+def lrsym_errors(*words):
+    """What the command `lrsym` prints on standard error when it ends well."""
+    return _lrsym(*words, code=0)[1]
+
+
+def _lrsym(*words, code):
     out, err = io.StringIO(), io.StringIO()
     found = 0
     with mock.patch.object(sys, "argv", ["lrsym", *map(str, words)]), redirect_stdout(out), redirect_stderr(err):
@@ -27,7 +37,7 @@ def lrsym(*words, code=0):
         except SystemExit as stop:
             found = stop.code or 0
     assert found == code, err.getvalue() + out.getvalue()
-    return err.getvalue() if code == 2 else out.getvalue()
+    return out.getvalue(), err.getvalue()
 
 
 def start(*words: object, **options) -> subprocess.Popen[str]:

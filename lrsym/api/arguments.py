@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from lrsym.errors import UsageError, file_sentence, table_sentence
+from lrsym.errors import UsageError, file_sentence
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.sweep import Sweep
 
@@ -37,12 +37,12 @@ def with_one_error(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
         except UsageError as error:
             raise type(error)(in_python(str(error))) from None
         except OSError as error:
-            if (sentence := file_sentence(error)) is None:
-                raise
-            raise UsageError(sentence) from None
+            raise UsageError(file_sentence(error)) from None
         except Exception as error:
             if type(error).__name__ not in ("ComputeError", "SchemaError") or "polars" not in type(error).__module__:
                 raise
+            from lrsym.results.store.part_file import table_sentence
+
             raise UsageError(table_sentence(error)) from None
 
     return call

@@ -1,6 +1,12 @@
 """The command `lrsym`: the verbs put together. Each verb imports what it needs when it runs."""
 
+import contextlib
+import errno
+import os
 import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
 
 import typer
 
@@ -17,6 +23,7 @@ from lrsym.cli.refine import refine
 from lrsym.cli.status import status
 from lrsym.cli.store import compact
 from lrsym.cli.sweep import sweep
+from lrsym.errors import DamagedPartWarning
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,10 +39,60 @@ for verb in (plan, sweep, refine, status, best, query, claims, explain, compact,
 def main() -> None:
     """Run the command; what a user can put right is one line on standard error, and never a traceback."""
     try:
-        app()
+        with _warnings_as_messages():
+            app()
+    except SystemExit as stop:
+        sys.exit(_code(stop, _flush()))
     except Exception as error:
-        if (known := as_sentence(error)) is None:
+        if (code := _tell(error)) is None:
             raise
-        sentence, code = known
-        message(f"error: {sentence}")
+        _flush()
         sys.exit(code)
+
+
+def _tell(error: BaseException) -> int | None:
+    """Print the sentence for `error` and return the exit code; None where it is a mistake of lrsym itself."""
+    if (known := as_sentence(error)) is None:
+        return None
+    sentence, code = known
+    with contextlib.suppress(OSError):  # nobody can read it
+        message(f"error: {sentence}")
+    return code
+
+
+def _flush() -> OSError | None:
+    """Write out what was printed; return why that cannot be. The interpreter would print a traceback at its end."""
+    failed = None
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            failed = failed or OSError(error.errno, error.strerror, stream.name)
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return failed
+
+
+def _code(stop: SystemExit, failed: OSError | None) -> int | str | None:
+    """Return the exit code of a verb; another where it ended well, but its output is lost."""
+    if failed is None or failed.errno == errno.EPIPE or stop.code:  # a reader such as `head` has seen enough
+        return stop.code
+    return _tell(failed)
+
+
+@contextlib.contextmanager
+def _warnings_as_messages() -> Iterator[None]:
+    """Print each warning about the results once, as a line."""
+    shown, show = set[str](), warnings.showwarning
+
+    def tell(text: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if not issubclass(category, DamagedPartWarning):
+            show(text, category, *place, **more)
+        elif str(text) not in shown:
+            shown.add(str(text))
+            message(f"warning: {text}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DamagedPartWarning)
+        warnings.showwarning = tell
+        yield

@@ -47,7 +47,7 @@ def claims(
     from lrsym.claims.check import check
     from lrsym.claims.judging import judge_claims, train_missing
     from lrsym.claims.report import gap_lines
-    from lrsym.results.store.lookup import require_results
+    from lrsym.results.store.place import require_results
 
     ids = claim or []
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from lrsym.errors import file_sentence, table_sentence
+from lrsym.errors import file_sentence
 
 FAILED = 1
 """Exit code where a verb did its work and some trials failed."""
@@ -17,11 +17,17 @@ def stopped_code(number: int) -> int:
     return 128 + number
 
 
-SENTENCES: dict[str, tuple[Callable[[Any], str | None], int]] = {
+def _table_sentence(error: Exception) -> str:
+    from lrsym.results.store.part_file import table_sentence
+
+    return table_sentence(error)
+
+
+SENTENCES: dict[str, tuple[Callable[[Any], str], int]] = {
     "lrsym.errors.UsageError": (str, USAGE),
     "builtins.OSError": (file_sentence, USAGE),
-    "polars.exceptions.ComputeError": (table_sentence, USAGE),
-    "polars.exceptions.SchemaError": (table_sentence, USAGE),
+    "polars.exceptions.ComputeError": (_table_sentence, USAGE),
+    "polars.exceptions.SchemaError": (_table_sentence, USAGE),
 }
 """Sentence and exit code by type of exception, which is named in full so that no library is imported for it."""
 
@@ -31,6 +37,5 @@ def as_sentence(error: BaseException) -> tuple[str, int] | None:
     for kind in type(error).__mro__:
         if entry := SENTENCES.get(f"{kind.__module__}.{kind.__qualname__}"):
             sentence, code = entry
-            text = sentence(error)
-            return None if text is None else (text, code)
+            return sentence(error), code
     return None

@@ -6,8 +6,10 @@ from lrsym.cli.output import Output
 
 def compact(results: Results = RESULTS, json: Json = False) -> None:
     """Merge the many small files of finished packs into one for each table."""
+    from lrsym.results.store.place import require_results
     from lrsym.results.store.store import Store
 
+    require_results(results)
     merged = Store(results).compact()
     line = f"{merged} files merged in {results}" if merged else f"nothing to merge in {results}"
     Output(as_json=json).result({"merged_files": merged}, [line])

@@ -12,9 +12,11 @@ from importlib import import_module
 from types import FrameType
 from typing import Protocol
 
+from lrsym.errors import UsageError
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from lrsym.sweep.execution.checkpoint import list_checkpoints, remove_stale_checkpoints
+from lrsym.sweep.execution.events import PackEvent
 from lrsym.sweep.execution.grid_stop_rules import GRID_RULES
 from lrsym.sweep.execution.metered_queue import MeteredQueue
 from lrsym.sweep.execution.pack_source import PackSource, PlannedPacks
@@ -23,6 +25,7 @@ from lrsym.sweep.execution.provenance import run_row
 from lrsym.sweep.execution.queue import Listener, PackQueue
 from lrsym.sweep.execution.task import Task, TrainTask
 from lrsym.sweep.pilot.choice import Choice, choose_packing
+from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.planning.packing import PackList
 from lrsym.sweep.planning.plan import Plan, make_plan
 from lrsym.sweep.planning.settings import Settings
@@ -96,6 +99,8 @@ def plan_and_choose(
     before any pilot, where rows could not be written; not with a limit of hours, which may turn out too low, and then
     nothing must be written. `on_message` gets a line before a pilot runs, and a warning where it fails.
     """
+    if not want_cost:
+        store.require_no_damage()
     plan = plan_sweep(sweep, store, settings)
     if n_trials is not None:
         plan = plan.sample(n_trials)
@@ -131,13 +136,14 @@ def run(
     and `listener` gets every event after it. Raises UsageError where rows cannot be written, and where the engine
     cannot start.
     """
+    store.require_no_damage()
     started_at, run_id = datetime.now(UTC), uuid.uuid4().hex[:16]
     store.remove_stale_temp_files()
     remove_stale_checkpoints(store)
     row = run_row(plan, settings, run_id=run_id, started_at=started_at)
     _write_run(store, row)
     task, shown, stopped_by = make_task(store, run_id, settings), display(plan.packs), None
-    listeners = [shown.update, *([listener] if listener else [])]
+    listeners = [_check_run(store, run_id), shown.update, *([listener] if listener else [])]
     limit = settings.worker_seconds(plan.workers)
     queue = MeteredQueue(source or PlannedPacks(plan.packs), recorder=task, listeners=listeners, limit=limit)
     with _stop_signals() as received:
@@ -147,9 +153,12 @@ def run(
         except KeyboardInterrupt:
             stopped_by = received[0] if received else signal.SIGINT
         except BaseException:
-            with contextlib.suppress(OSError):  # what went wrong first is what the user must read
+            # What went wrong first is what the user must read.
+            with contextlib.suppress(OSError, UsageError):
+                _require_run(store, run_id)
                 _write_run(store, {**row, "finished_at": datetime.now(UTC)})
             raise
+        _require_run(store, run_id)
         finished_at = datetime.now(UTC)
         _write_run(store, {**row, "finished_at": finished_at})
     return Outcome(
@@ -192,6 +201,25 @@ def _stop_signals() -> Iterator[list[signal.Signals]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _check_run(store: Store, run_id: str) -> Listener:
+    """Return what looks for the run's row whenever a pack has ended: rows that went elsewhere do not count."""
+
+    def check(pack: Pack, event: PackEvent) -> None:
+        if event.statuses is not None:
+            _require_run(store, run_id)
+
+    return check
+
+
+def _require_run(store: Store, run_id: str) -> None:
+    """Raise UsageError where the results folder is not the one any more that the run began in."""
+    if not store.has_run(run_id):
+        raise UsageError(
+            f"the results folder {store.root} was removed, moved or replaced while the sweep ran, so rows may be "
+            "missing; put it back and run the same command again: it trains what is not there"
+        )
 
 
 def _write_run(store: Store, row: dict[str, object]) -> None:

@@ -1,5 +1,9 @@
 """The command line as a whole: its help, and mistakes, which are one line with code 2 and write nothing."""
 
+import subprocess
+import sys
+import tempfile
+
 import polars as pl
 import pytest
 from typer.testing import CliRunner
@@ -7,7 +11,8 @@ from typer.testing import CliRunner
 from lrsym.cli.app import app
 from lrsym.cli.errors import as_sentence
 from lrsym.errors import UsageError
-from tests.running import lrsym
+from tests.pages import ROOT
+from tests.running import lrsym, lrsym_errors
 from tests.small_trials import write_sweep
 
 
@@ -63,20 +68,36 @@ def test_a_bad_sweep_file_writes_nothing_and_names_key_and_line(tmp_path, verb):
     assert not (tmp_path / "r").exists()
 
 
-@pytest.mark.parametrize("verb", ["plan", "sweep", "status"])
-def test_a_damaged_table_is_one_clear_line(tmp_path, verb):
+@pytest.mark.parametrize("verb", ["plan", "status"])
+def test_a_damaged_part_is_named_once_by_verbs_that_read_and_the_rest_is_read(tmp_path, verb):
     path = write_sweep(tmp_path, steps=5)
     (tmp_path / "r" / "trials").mkdir(parents=True)
-    (tmp_path / "r" / "trials" / "mine.parquet").write_text("no parquet")
-    text = lrsym(verb, path, "--results", tmp_path / "r", code=2)
-    assert text.startswith("error: a table in the results cannot be read")
-    assert "move foreign or damaged files" in text
+    (tmp_path / "r" / "trials" / f"{'0' * 32}.parquet").write_text("no parquet")
+    assert lrsym_errors(verb, path, "--results", tmp_path / "r") == (
+        f"warning: {tmp_path}/r/trials/{'0' * 32}.parquet is cut short or no Parquet file and is not read, so the rows "
+        "of its trials are lost\n"
+    )
+
+
+@pytest.mark.parametrize("words", [("sweep", "FILE"), ("refine", "FILE", "--budget", 8), ("compact",)])
+def test_a_damaged_part_is_not_taken_as_not_there_by_verbs_that_write(tmp_path, words):
+    path = write_sweep(tmp_path, steps=5)
+    (tmp_path / "r" / "curves").mkdir(parents=True)
+    damaged = tmp_path / "r" / "curves" / f"{'0' * 32}.parquet"
+    damaged.touch()
+    text = lrsym(*(path if word == "FILE" else word for word in words), "--results", tmp_path / "r", code=2)
+    assert text.startswith(f"error: 1 damaged part in the results: {damaged} is empty, so the curves of its trials")
+    assert len(text.splitlines()) == 1
+    assert [file.name for file in tmp_path.glob("r/*")] == ["curves"]
 
 
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
         (UsageError("do this"), "do this"),
+        (OSError(28, "No space left on device"), "No space left on device; check path, permissions and free space"),
+        (OSError("no path"), "no path; check path"),
+        (OSError(), "OSError; check path"),
         (PermissionError(13, "Permission denied", "r/runs"), "r/runs: Permission denied; check path, permissions"),
         (pl.exceptions.SchemaError("extra column"), "a table in the results cannot be read: extra column; move"),
     ],
@@ -87,6 +108,39 @@ def test_what_a_user_can_put_right_is_a_sentence_and_code_2(error, sentence):
     assert code == 2
 
 
-@pytest.mark.parametrize("error", [OSError("no path"), KeyError("x"), pl.exceptions.ColumnNotFoundError("x")])
+@pytest.mark.parametrize("error", [RuntimeError("x"), KeyError("x"), pl.exceptions.ColumnNotFoundError("x")])
 def test_a_mistake_of_lrsym_itself_has_no_sentence_and_keeps_its_traceback(error):
     assert as_sentence(error) is None
+
+
+ALL_TRIALS = ("query", "select 1 from trials", "--results", "results/reference")
+
+
+def test_output_that_cannot_be_written_is_one_line_and_code_2():
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "lrsym", *ALL_TRIALS]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert ended.returncode == 2
+    assert ended.stderr == "error: No space left on device; check path, permissions and free space\n"
+
+
+def test_a_working_directory_that_is_gone_is_one_line_and_code_2(tmp_path):
+    (tmp_path / "gone").mkdir()
+    program = f"import os, sys; os.rmdir({str(tmp_path / 'gone')!r}); from lrsym.cli.app import main; main()"
+    command = [sys.executable, "-c", program, *ALL_TRIALS]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path / "gone")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: the folder that you are in was removed; ")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_no_temporary_folder_is_one_line_and_code_2(tmp_path, monkeypatch):
+    def none():
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    path = write_sweep(tmp_path, steps=440_000)
+    text = lrsym("plan", path, "--results", tmp_path / "r", code=2)
+    assert text.splitlines()[1:] == [
+        "error: No usable temporary directory found in ['/tmp']; check path, permissions and free space"
+    ]

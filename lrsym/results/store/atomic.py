@@ -1,5 +1,6 @@
 """Files that appear under their name complete, or not at all."""
 
+import errno
 import os
 import uuid
 from pathlib import Path
@@ -30,8 +31,23 @@ def _write(path: Path, content: bytes | memoryview) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name last, where the file system can: some have no such thing for folders."""
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+
+
+_NO_FOLDER_SYNC = {
+    errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EISDIR, errno.EACCES, errno.EPERM,
+}  # fmt: skip
+"""What file systems answer that cannot sync a folder, and folders that may be written and not read."""

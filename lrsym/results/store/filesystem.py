@@ -6,9 +6,11 @@ tests/results/store/test_filesystem.py and a line in `open_filesystem`.
 """
 
 import contextlib
+import errno
 import os
 import re
 import shutil
+import stat
 import tempfile
 import time
 from itertools import takewhile
@@ -21,19 +23,31 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 """The beginning of an URL; one slash, because a pathlib.Path swallows the second."""
 
 
+Stamp = tuple[int, int, int]
+"""Time in nanoseconds, bytes, number of the file."""
+
+
 class LocalFolder:
     """A folder that every process of a sweep sees; created by the first `put`.
 
-    `root` is the folder as messages name it. Names are relative to it, with "/" between their parts.
+    `root` is the folder as messages name it. Names are relative to it, with "/" between their parts. Once it is there,
+    or with `must_exist`, it is not made again: somebody has removed or moved it.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, *, must_exist: bool = False) -> None:
         self._root = Path(root)
         self.root = str(self._root)
+        self._must_exist = must_exist or self._root.is_dir()
 
     def put(self, name: str, content: bytes | memoryview) -> None:
         """Write a file complete or not at all: until `content` is on disk, `name` stays as it was."""
+        self._require_root()
         write_atomically(self._root / name, content)
+        self._must_exist = True
+
+    def _require_root(self) -> None:
+        if self._must_exist and not self._root.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "the results folder was removed or moved meanwhile", self.root)
 
     def get(self, name: str, *, size: int = -1) -> bytes:
         """Return the content of a file, or its first `size` bytes. Raises FileNotFoundError where there is none."""
@@ -43,6 +57,14 @@ class LocalFolder:
     def exists(self, name: str = "") -> bool:
         """Return whether there is such a file; without a name, whether there is such a results folder."""
         return (self._root / name).is_file() if name else self._root.is_dir()
+
+    def names(self) -> list[str]:
+        """Return the sorted names of what lies in the results folder, but for hidden things."""
+        return sorted(name for name in os.listdir(self._root) if not name.startswith("."))
+
+    def has_folder(self, folder: str) -> bool:
+        """Return whether there is a folder of that name."""
+        return (self._root / folder).is_dir()
 
     def delete(self, name: str) -> None:
         """Delete a file; one that is not there is deleted already."""
@@ -63,7 +85,9 @@ class LocalFolder:
 
     def prove_writable(self) -> None:
         """Make the root and write a file that vanishes at once. Raises OSError where that cannot be."""
+        self._require_root()
         self._root.mkdir(parents=True, exist_ok=True)
+        self._must_exist = True
         with tempfile.TemporaryFile(dir=self._root):
             pass
 
@@ -73,6 +97,25 @@ class LocalFolder:
             with contextlib.suppress(FileNotFoundError):  # its writer has just finished
                 if path.stat().st_mtime < time.time() - older_than:
                     path.unlink()
+
+    def stamps(self, folder: str, *, suffix: str = "") -> dict[str, Stamp]:
+        """Return the files that `list` gives, in its order, each with a stamp that differs once it is written again."""
+        found = ((name, self.stamp(name)) for name in self.list(folder, suffix=suffix))
+        return {name: stamp for name, stamp in found if stamp is not None}
+
+    def stamp(self, name: str) -> Stamp | None:
+        """Return the stamp of a file: when it was written, its size, its number; None where there is none."""
+        try:
+            found = os.stat(self._root / name)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    def tail(self, name: str, *, size: int) -> tuple[int, bytes]:
+        """Return the size of a file and its last `size` bytes. Raises FileNotFoundError where there is none."""
+        with open(self._root / name, "rb", buffering=0) as file:
+            total = os.fstat(file.fileno()).st_size
+            return total, os.pread(file.fileno(), size, max(0, total - size))
 
     def list(self, folder: str, *, suffix: str = "") -> list[str]:
         """Return the sorted names of the files in `folder` that end in `suffix`, without folders, hidden files and
@@ -98,14 +141,30 @@ FileSystem = LocalFolder
 """Any back end."""
 
 
-def open_filesystem(root: str | os.PathLike[str]) -> FileSystem:
-    """Return the files below `root`, its ~ expanded; nothing is created. Raises UsageError where it is no folder."""
+def open_filesystem(root: str | os.PathLike[str] | FileSystem, *, must_exist: bool = False) -> FileSystem:
+    """Return the files below `root`, its ~ expanded; nothing is created.
+
+    With `must_exist` it has been there, and nothing is written where it is gone. Raises UsageError for what can be no
+    folder, OSError where the system does not let it be looked at.
+    """
+    if isinstance(root, FileSystem):
+        return root
     given = os.fspath(root)
     if _URL.match(given):
         raise UsageError(
             f"results must be a folder, {given} is a URL; mount what it names as a folder and give that to --results"
         )
+    if not given.strip() or "\0" in given:
+        raise UsageError(f"results must be a folder, got the name {given!r}; name one with --results")
     folder = os.path.expanduser(given)
-    if os.path.exists(folder) and not os.path.isdir(folder):
+    if given.startswith("~") and folder == given and not os.path.exists(given):
+        raise UsageError(
+            f"results must be a folder, {given} names the home of nobody; a folder of that name is ./{given}"
+        )
+    try:
+        is_folder = stat.S_ISDIR(os.stat(folder).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        is_folder = True  # it is made when something is written
+    if not is_folder:
         raise UsageError(f"results must be a folder, {given} is a file; name another with --results")
-    return LocalFolder(folder)
+    return LocalFolder(folder, must_exist=must_exist)

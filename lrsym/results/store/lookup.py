@@ -6,7 +6,8 @@ import polars as pl
 
 from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
-from lrsym.results.store.store import Store, load_trials
+from lrsym.results.store.place import require_results
+from lrsym.results.store.store import load_trials
 from lrsym.results.store.trial_row import trial_from_row
 
 MIN_PREFIX_LENGTH = 4
@@ -41,12 +42,6 @@ def find_trial(root: str, prefix: str) -> tuple[Trial, pl.DataFrame]:
             f"explain; choose a done one: {_list_command(root)}"
         )
     return trial_from_row(values), row
-
-
-def require_results(root: str, *, remedy: str = "train a sweep first") -> None:
-    """Raise UsageError, with `remedy`, where there is no results folder at `root`."""
-    if not Store(root).files.exists():
-        raise UsageError(f"there are no results in {root}; {remedy}, or name their folder with --results")
 
 
 def _list_command(root: str) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from lrsym.errors import UsageError, first_line
-from lrsym.results.store.lookup import require_results
+from lrsym.results.store.place import require_results
 from lrsym.results.store.schema import TABLES
-from lrsym.results.store.store import load
+from lrsym.results.store.store import load, read_again
 
 
 def query(root: str, sql: str, *, trial_ids: Sequence[str] | None = None) -> pl.DataFrame:
@@ -17,7 +17,7 @@ def query(root: str, sql: str, *, trial_ids: Sequence[str] | None = None) -> pl.
     no results, where polars refuses the query, and for any statement that gives no table.
     """
     require_results(root)
-    return query_tables(sql, {name: load(root, name, trial_ids=trial_ids) for name in TABLES})
+    return read_again(lambda: query_tables(sql, {name: load(root, name, trial_ids=trial_ids) for name in TABLES}))
 
 
 def query_tables(sql: str, tables: Mapping[str, pl.DataFrame | pl.LazyFrame]) -> pl.DataFrame:

@@ -17,6 +17,9 @@ from lrsym.vocabulary import MEASURES, METRICS, ORIGINS, SCORE_TERMS, SPLITS, ST
 
 SCHEMA_VERSION = 1
 
+VERSION_KEY, TABLE_KEY, PART_KEY = "lrsym_schema_version", "lrsym_table", "lrsym_part"
+"""Under these keys the metadata of a file hold the schema's version, its table and its part."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -41,12 +44,17 @@ class Table:
     def arrow(self) -> pa.Schema:
         """The Arrow schema, with the schema version in its metadata."""
         fields = [pa.field(c.name, c.type) for c in self.columns]
-        return pa.schema(fields, metadata={"lrsym_schema_version": str(SCHEMA_VERSION)})
+        return pa.schema(fields, metadata={VERSION_KEY: str(SCHEMA_VERSION)})
 
     @cached_property
     def empty(self) -> pl.DataFrame:
         """A frame of its columns, without rows."""
         return pl.DataFrame(schema=pl.Schema(self.arrow))
+
+    def named(self, rows: pa.Table, *, part: str) -> pa.Table:
+        """Return `rows` with metadata that say that they are this table's rows of `part`."""
+        known = {**(rows.schema.metadata or {}), **(self.arrow.metadata or {})}
+        return rows.replace_schema_metadata({**known, TABLE_KEY: self.name, PART_KEY: part})
 
     def build(self, rows: Iterable[dict[str, object]]) -> pa.Table:
         """Return an Arrow table of `rows`; columns that a row lacks are null.

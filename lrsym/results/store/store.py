@@ -5,15 +5,16 @@
 A pack writes one part file to each table, the table `trials` last: a trial counts as finished when its row is there.
 Part files appear complete and are named after what they contain, so a pack that runs twice replaces itself. Readers
 take one attempt for each trial (a result before a stopped training, that before a failure, then the newest, then the
-last part by name) and, in the other tables, the rows of that attempt.
+last part by name) and, in the other tables, the rows of that attempt. Files that are no parts (part_file.py) are left
+alone; a damaged part is told, and read around.
 """
 
 import sys
-import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 import pyarrow as pa
@@ -21,23 +22,31 @@ import pyarrow.parquet as pq
 
 from lrsym.config.axes import axes
 from lrsym.results.store.filesystem import open_filesystem
+from lrsym.results.store.part_file import list_parts, part_file, require_no_damage, warn_of_damage
+from lrsym.results.store.place import refuse_inner_folder
 from lrsym.results.store.schema import TABLES
 from lrsym.vocabulary import FINAL_STATUSES, GRID_STOP_RULES
 
+Result = TypeVar("Result")
+
 STALE_SECONDS = 3600
 """Temporary files older than this belong to writers that were killed."""
+
+MAX_READS = 20
+"""How often reading begins again where parts were merged into another meanwhile."""
 
 
 class Store:
     """The tables below one folder; nothing is created before the first write.
 
-    `root` names the folder in messages, `files` reads and writes what is in it. Raises UsageError for what cannot be
-    a results folder.
+    `root` names the folder in messages, `files` reads and writes what is in it; with `must_exist` as `open_filesystem`.
+    Raises UsageError for what cannot be a results folder, such as a folder in one.
     """
 
-    def __init__(self, root: str) -> None:
-        self.files = open_filesystem(root)
+    def __init__(self, root: str, *, must_exist: bool = False) -> None:
+        self.files = open_filesystem(root, must_exist=must_exist)
         self.root = self.files.root
+        refuse_inner_folder(self.root)
 
     def prove_writable(self) -> None:
         """Make the folder and write a file that vanishes at once. Raises OSError where that cannot be."""
@@ -47,94 +56,119 @@ class Store:
         """Write `tables` as `part`, the table `trials` last. Safe to repeat, and to be killed at any moment."""
         for name in sorted(tables, key=lambda name: name == "trials"):
             content = pa.BufferOutputStream()
-            pq.write_table(tables[name], content, compression="zstd")
-            self.files.put(_part_file(name, part), memoryview(content.getvalue()))
+            pq.write_table(TABLES[name].named(tables[name], part=part), content, compression="zstd")
+            self.files.put(part_file(name, part), memoryview(content.getvalue()))
+
+    def has_run(self, run_id: str) -> bool:
+        """Return whether the row of a run is there, in its own part or a merged one."""
+        if self.files.exists(part_file("runs", f"run-{run_id}")):
+            return True
+        runs = read_again(lambda: self.scan("runs").filter(pl.col("run_id") == run_id).collect())
+        return not runs.is_empty()
 
     def part_statuses(self, part: str) -> Counter[str]:
         """Return how many trials of `part` ended in which status; empty where it is not written."""
-        name = _part_file("trials", part)
-        if not self.files.exists(name):
-            return Counter()
-        return Counter(pl.read_parquet(self.files.uri(name), columns=["status"], glob=False)["status"])
+        return Counter(self.read_part("trials", part)["status"])
 
     def read_part(self, table: str, part: str) -> pl.DataFrame:
         """Return the rows that `part` has in `table`; none where it is not written."""
-        name = _part_file(table, part)
         empty = TABLES[table].empty
+        name = part_file(table, part)
         if not self.files.exists(name):
             return empty
-        return pl.read_parquet(self.files.uri(name), glob=False).match_to_schema(
-            empty.schema, missing_columns="insert", extra_columns="ignore"
-        )
+        try:
+            rows = pl.read_parquet(self.files.uri(name), glob=False)
+        except FileNotFoundError:  # merged into another part since
+            return empty
+        return rows.match_to_schema(empty.schema, missing_columns="insert", extra_columns="ignore")
+
+    def require_no_damage(self) -> None:
+        """Raise UsageError for damaged parts, which would otherwise be taken as not there."""
+        require_no_damage(self.files, chain.from_iterable(list_parts(self.files, table).damaged for table in TABLES))
 
     def scan(self, table: str) -> pl.LazyFrame:
         """Return the rows of `table`, one attempt for each trial; empty but typed where nothing is written yet."""
+        # Trials are listed first: what belongs to a row of theirs was there before.
+        read = {name: self._list(name) for name in (("trials", table) if _has_attempts(table) else (table,))}
+        return self.scan_parts(table, read)
+
+    def scan_parts(self, table: str, files: Mapping[str, Iterable[str]]) -> pl.LazyFrame:
+        """Return the rows of `table` as `scan`, from these files of each table."""
         if table == "runs":
-            runs = self._parts("runs").sort("finished_at", "part", nulls_last=False)
+            runs = self._rows("runs", files[table]).sort("finished_at", "part", nulls_last=False)
             return runs.unique("run_id", keep="last", maintain_order=True).drop("part")
         if table == "suggestions":
             known = pl.col("state") != "running"
-            rows = self._parts(table).sort("search", "number", known, "finished_at", "part", nulls_last=False)
+            rows = self._rows(table, files[table])
+            rows = rows.sort("search", "number", known, "finished_at", "part", nulls_last=False)
             return rows.unique(TABLES[table].key, keep="last", maintain_order=True).drop("part")
-        best = _best_attempts(self._parts("trials"))
+        best = _best_attempts(self._rows("trials", files["trials"]))
         if table == "trials":
             return best.drop("part")
-        return (
-            self._parts(table).join(best.select("trial_id", "part"), on=["trial_id", "part"], how="semi").drop("part")
-        )
+        attempts = best.select("trial_id", "part")
+        return self._rows(table, files[table]).join(attempts, on=["trial_id", "part"], how="semi").drop("part")
 
     def statuses(self, *, stop_rule: str | None = None) -> dict[str, str]:
         """Return the status by trial_id of every trial in the store; those that `stop_rule` stopped are done."""
-        attempts = self._parts("trials").select("trial_id", "status", "stop_rule", "finished_at").drop_nulls("status")
         status = pl.when(stopped_by(stop_rule)).then(pl.lit("done")).otherwise("status").alias("status")
-        frame = _best_last(attempts).select("trial_id", status).collect()
+
+        def read() -> pl.DataFrame:
+            rows = self._rows("trials", self._list("trials"))
+            attempts = rows.select("trial_id", "status", "stop_rule", "finished_at").drop_nulls("status")
+            return _best_last(attempts).select("trial_id", status).collect()
+
+        frame = read_again(read)
         # Of several attempts a dict keeps the last. Interned: a million trials share five strings.
         return dict(zip(frame["trial_id"], map(sys.intern, frame["status"]), strict=True))
 
     def compact(self) -> int:
-        """Merge the part files of every table into one; return how many were merged. Do not run beside a sweep.
+        """Merge the part files of every table into one; return how many were merged. Safe beside a sweep.
 
-        Killed half-way it leaves some rows twice on disk, in part files that readers tell apart.
+        Files that lrsym did not write are left alone. Raises UsageError where a part is damaged.
         """
-        # Listed before anything is read: a part that appears meanwhile is not removed. Trials go first: without its
-        # row in `trials`, an old part is not read any more.
-        old = {table: self._files(table) for table in sorted(TABLES, key=lambda table: table != "trials")}
-        if all(len(files) <= 1 for files in old.values()):
-            return 0
-        merged = {name: self.scan(name).collect().to_arrow().cast(t.arrow) for name, t in TABLES.items()}
-        part = f"compact-{uuid.uuid4().hex[:16]}"
-        self.write(part, {name: table for name, table in merged.items() if table.num_rows})
-        for name in chain.from_iterable(old.values()):
-            self.files.delete(name)
-        return sum(map(len, old.values()))
+        from lrsym.results.store.compact import compact
+
+        self.require_no_damage()
+        return read_again(lambda: compact(self))
 
     def remove_stale_temp_files(self) -> None:
         """Remove temporary files that killed writers left behind."""
         self.files.remove_stale_temp_files(older_than=STALE_SECONDS)
 
-    def _files(self, table: str) -> list[str]:
-        return self.files.list(table, suffix=".parquet")
+    def _list(self, table: str) -> list[str]:
+        """Return the part files of `table`; warn of those that are damaged."""
+        listing = list_parts(self.files, table)
+        warn_of_damage(self.files, listing.damaged)
+        return [*listing.parts]
 
-    def _parts(self, table: str) -> pl.LazyFrame:
-        """Return all rows on disk, with the file name of their part, in the order of these names."""
-        empty = TABLES[table].empty
-        files = self._files(table)
-        if not files:
+    def _rows(self, table: str, files: Iterable[str]) -> pl.LazyFrame:
+        """Return all rows of these files of `table`, with the file name of their part, in the order of `files`."""
+        empty, sources = TABLES[table].empty, [self.files.uri(name) for name in files]
+        if not sources:
             return empty.lazy().with_columns(part=pl.lit(None, dtype=pl.String))
         frame = pl.scan_parquet(
-            [self.files.uri(name) for name in files],
+            sources,
             schema=empty.schema,
             missing_columns="insert",
             extra_columns="ignore",
             include_file_paths="part",
             glob=False,
         )
-        # Rows without a key come from files that are none of ours.
         named = frame.filter(pl.col(TABLES[table].key[0]).is_not_null())
         # Rows older than an axis were trained as if it had its neutral value.
         neutral = {axis.name: axis.neutral for axis in axes() if axis.neutral is not None and table == "trials"}
         named = named.with_columns(pl.col(name).fill_null(value) for name, value in neutral.items())
         return named.with_columns(pl.col("part").str.split("/").list.last())
+
+
+def read_again(read: Callable[[], Result]) -> Result:
+    """Return what `read` gives, from the beginning where files that it has listed are gone: `compact` merged them."""
+    for _ in range(MAX_READS - 1):
+        try:
+            return read()
+        except FileNotFoundError:
+            continue
+    return read()
 
 
 def load_trials(root: str | Path = "results", *, trial_ids: Iterable[str] | None = None) -> pl.LazyFrame:
@@ -161,8 +195,9 @@ def load(root: str | Path, table: str, *, trial_ids: Iterable[str] | None = None
     return frame.filter(pl.col("trial_id").is_in(wanted))
 
 
-def _part_file(table: str, part: str) -> str:
-    return f"{table}/{part}.parquet"
+def _has_attempts(table: str) -> bool:
+    """Return whether rows of `table` belong to an attempt at a trial."""
+    return table not in ("trials", "runs", "suggestions")
 
 
 def _best_attempts(trials: pl.LazyFrame) -> pl.LazyFrame:

@@ -55,7 +55,7 @@ class CheckpointFile:
 
     def __init__(
         self,
-        root: str,
+        root: str | FileSystem,
         pack: Pack,
         *,
         interval: float = CHECKPOINT_INTERVAL_SECONDS,

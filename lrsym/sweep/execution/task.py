@@ -76,7 +76,8 @@ class TrainTask:
 
     `timeout` is in seconds for a pack; with `save_weights` the final parameters of done trials are kept. A pack that is
     finished in the store already (engines may deliver one twice) is left alone; one that was killed goes on from its
-    checkpoint. Weights are written before the rows: of a trial that counts as finished they are there.
+    checkpoint. Weights are written before the rows: of a trial that counts as finished they are there. With
+    `must_exist` the results folder is there, and is not made again where it was removed or moved.
     """
 
     root: str
@@ -85,13 +86,15 @@ class TrainTask:
     threads: int
     timeout: float | None = None
     save_weights: bool = False
+    must_exist: bool = False
 
     @classmethod
     def of(cls, store: Store, run_id: str, settings: Settings) -> Self:
         """Return the task of a run with these settings."""
         return cls(
-            store.files.uri(), run_id, settings.device, settings.threads, settings.timeout, settings.save_weights
-        )
+            store.files.uri(), run_id, settings.device, settings.threads, settings.timeout, settings.save_weights,
+            must_exist=store.files.exists(),
+        )  # fmt: skip
 
     def for_worker(self, number: int) -> Self:
         """Return the task with the worker's device."""
@@ -103,11 +106,11 @@ class TrainTask:
 
         from lrsym.sweep.execution.train_pack import PackTimeoutError, run_pack
 
-        store = Store(self.root)
+        store = Store(self.root, must_exist=self.must_exist)
         if finished := store.part_statuses(pack.part):
             return finished
         torch.set_num_threads(self.threads)
-        checkpoint = CheckpointFile(self.root, pack)
+        checkpoint = CheckpointFile(store.files, pack)
         try:
             trained = run_pack(
                 pack.trials,
@@ -125,14 +128,14 @@ class TrainTask:
         if self.save_weights:
             from lrsym.sweep.execution.weights import save_pack
 
-            save_pack(self.root, trained.last)
+            save_pack(store.files, trained.last)
         store.write(pack.part, trained.tables)
         checkpoint.remove()
         return Counter(trained.tables["trials"]["status"].to_pylist())
 
     def record_failure(self, pack: Pack, failure: Failure) -> Counter[str]:
         """Write the rows of a pack that gave no result, in a part of their own that never replaces a result."""
-        store = Store(self.root)
+        store = Store(self.root, must_exist=self.must_exist)
         if finished := store.part_statuses(pack.part):
             return finished
         rows = status_rows(pack.trials, status=failure.status, message=failure.message, run_id=self.run_id)

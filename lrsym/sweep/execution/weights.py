@@ -31,7 +31,7 @@ def has_weights(root: str, trial_id: str) -> bool:
     return open_filesystem(root).exists(_name(trial_id))
 
 
-def save_weights(root: str, model: PackModel) -> None:
+def save_weights(root: str | FileSystem, model: PackModel) -> None:
     """Write the parameters of `model`, a pack of one, into the file of its trial."""
     canonical = json.dumps(model.trial.values(), sort_keys=True, separators=(",", ":"), allow_nan=False)
     metadata = {"trial_id": model.trial.trial_id, "trainer_version": str(TRAINER_VERSION), "trial": canonical}
@@ -39,7 +39,7 @@ def save_weights(root: str, model: PackModel) -> None:
     open_filesystem(root).put(_name(model.trial.trial_id), content)
 
 
-def save_pack(root: str, last: Snapshot) -> None:
+def save_pack(root: str | FileSystem, last: Snapshot) -> None:
     """Write the parameters of every member that has not diverged."""
     for model, diverged_at in zip(last.model.members(), last.diverged_at.tolist(), strict=True):
         if not diverged_at:

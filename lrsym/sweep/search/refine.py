@@ -92,6 +92,7 @@ class RefinementSource:
         self._ready: deque[Pack] = deque()
         self._boundary: Boundary | None = None
         self._n_fitted = 0
+        store.require_no_damage()
         statuses = store.statuses(stop_rule=refinement.sweep.stop)
         self._tried += [place for place, name in enumerate(self._ids) if statuses.get(name) in FINAL_STATUSES]
         self._ended = len(self._tried)

@@ -61,6 +61,8 @@ def plan_search(
     from lrsym.sweep.search.reuse import reused
 
     check_objectives(search)
+    if not want_cost:
+        store.require_no_damage()
     total, log = search.budget if budget is None else budget, SuggestionLog(store, search).all
     asked = [s for s in log if s.origin == "asked"]
     ended = {name for name, status in store.statuses().items() if status in FINAL_STATUSES}

@@ -13,6 +13,9 @@ from lrsym.results.store.filesystem import LocalFolder
 from lrsym.results.store.schema import SCHEMA_VERSION, TABLES, array
 from lrsym.results.store.store import STALE_SECONDS, Store, load, load_trials
 
+PACK = "0123456789abcdef" * 2
+"""A name that a pack gives to its part."""
+
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -224,7 +227,7 @@ def test_a_file_of_an_older_schema_is_read_with_nulls_for_what_it_lacks(tmp_path
     folder = tmp_path / "trials"
     folder.mkdir()
     table = trials(("x", "done", 0, 0.5)).drop_columns(["pack_size", "d_model", "coverage"])
-    pq.write_table(table.append_column("gone", [[7]]), folder / "old.parquet")
+    pq.write_table(table.append_column("gone", [[7]]), folder / f"{PACK}.parquet")
     row = load_trials(tmp_path).collect().to_dicts()[0]
     assert row["unseen_order"] == 0.5
     assert row["pack_size"] is None

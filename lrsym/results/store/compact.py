@@ -1,0 +1,96 @@
+"""Merging the small files of finished packs, beside sweeps and other compactions.
+
+Only files are touched that lay there when the tables were listed, `trials` first. A pack writes its row of `trials`
+last, so what belongs to a listed one is complete; parts without it are those of packs at work, and are left. Files are
+deleted in the same order, and only if they are what was read: killed at any moment, some rows are twice on disk, in
+parts that readers tell apart, and none is gone.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from lrsym.results.store.filesystem import FileSystem, Stamp
+from lrsym.results.store.part_file import list_parts, part_name
+from lrsym.results.store.schema import TABLES
+
+if TYPE_CHECKING:
+    from lrsym.results.store.store import Store
+
+REWRITING_SECONDS = 60
+"""A pack that was trained again has written all its files in less than this."""
+
+_ALONE = ("runs", "suggestions")
+"""Tables whose rows belong to no attempt at a trial."""
+
+_ATTEMPTS = tuple(sorted({*TABLES} - {*_ALONE}, key=lambda table: table != "trials"))
+
+Parts = dict[str, dict[str, Stamp]]
+"""Files by table, each with its stamp."""
+
+
+def compact(store: "Store") -> int:
+    """Merge the part files of every table; return how many were merged.
+
+    Raises FileNotFoundError, before anything is written, where another process has deleted some meanwhile.
+    """
+    files = store.files
+    old = {table: list_parts(files, table).parts for table in (*_ATTEMPTS, *_ALONE)}
+    left = _unfinished(old) | _with_unknown_columns(files, old)
+    for table in _ATTEMPTS:
+        old[table] = {name: stamp for name, stamp in old[table].items() if part_name(name) not in left}
+    for table in _ALONE:
+        unknown = _with_unknown_columns(files, {table: old[table]})
+        old[table] = {name: stamp for name, stamp in old[table].items() if part_name(name) not in unknown}
+    if all(len(parts) <= 1 for parts in old.values()):
+        return 0
+    rows = {name: store.scan_parts(name, old).collect().to_arrow().cast(TABLES[name].arrow) for name in TABLES}
+    # Another compaction deletes trials first: while these are there, all that was read beside them was there too.
+    if any(files.stamp(name) is None for table in ("trials", *_ALONE) for name in old[table]):
+        raise FileNotFoundError(f"parts in {files.root} were merged by another process")
+    store.write(_name(old), {name: table for name, table in rows.items() if table.num_rows})
+    return _delete(files, old)
+
+
+def _unfinished(old: Parts) -> set[str]:
+    """Return the parts of packs at work: without trials, or being written anew over those of before."""
+    trials = {part_name(name): stamp for name, stamp in old["trials"].items()}
+    found = set[str]()
+    for table in _ATTEMPTS[1:]:
+        for name, (written, *_) in old[table].items():
+            own = trials.get(part_name(name))
+            if own is None or (written > own[0] and time.time() - written / 1e9 < REWRITING_SECONDS):
+                found.add(part_name(name))
+    return found
+
+
+def _with_unknown_columns(files: FileSystem, old: Mapping[str, Iterable[str]]) -> set[str]:
+    """Return the parts that have a column in any table that this version would drop."""
+    return {
+        part_name(name)
+        for table, names in old.items()
+        for name in names
+        if not {*pl.read_parquet_schema(files.uri(name))} <= {c.name for c in TABLES[table].columns}
+    }
+
+
+def _name(old: Parts) -> str:
+    """Return the name of what these files give: the same for the same ones, so a repetition replaces itself."""
+    return f"compact-{hashlib.sha256(repr(old).encode()).hexdigest()[:16]}"
+
+
+def _delete(files: FileSystem, old: Parts) -> int:
+    """Delete what was merged and is as it was; of the other tables only where the pack's trials are gone."""
+    kept, n = set[str](), 0
+    for table, parts in old.items():
+        for name, stamp in parts.items():
+            part = part_name(name)
+            if (table in _ALONE or part not in kept) and files.stamp(name) in (stamp, None):
+                files.delete(name)
+                n += 1
+            elif table not in _ALONE:
+                kept.add(part)
+    return n

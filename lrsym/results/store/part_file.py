@@ -1,0 +1,220 @@
+"""Which files of a table's folder are its parts: by their name and by what the writer put into their metadata.
+
+    lrsym_schema_version   of every part ever written
+    lrsym_table, lrsym_part   the folder and the name that it was written to; parts of before lack both
+
+A file that says another table or name than it has is a copy. One that says neither is ours only under a name that a
+sweep gives to its parts, and with the columns that tell rows of its table apart.
+"""
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Literal
+
+import polars as pl
+
+from lrsym.errors import DamagedPartWarning, UsageError, first_line
+from lrsym.results.store.filesystem import FileSystem, Stamp
+from lrsym.results.store.schema import PART_KEY, SCHEMA_VERSION, TABLE_KEY, TABLES, VERSION_KEY
+from lrsym.vocabulary import STOP_RULES
+
+SUFFIX = ".parquet"
+
+_TAIL_BYTES = 1 << 16
+"""Read from the end of a file at first: the metadata of a part with one pack, and more."""
+
+_MAGIC = b"PAR1"
+
+_NAMES = re.compile(
+    rf"[0-9a-f]{{32}}(-(failed|{'|'.join(map(re.escape, STOP_RULES))}))?"
+    r"|run-[0-9a-f]{16}|compact-[0-9a-f]{16}|search-[0-9a-f]+-[0-9-][0-9]{6,}(-outcome)?|reference"
+)
+"""Names that parts have: of packs and their failures, runs, compactions, searches, and the committed rows."""
+
+_TELLING = {name: table.key for name, table in TABLES.items()} | {"trials": ("trial_id", "seed", "status")}
+"""Columns without which a file is no part of the table."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A file that should be a part and cannot be read; `surely_ours` where its name says that it is one."""
+
+    file: str
+    why: str
+    surely_ours: bool
+
+
+@dataclass
+class Listing:
+    """The files of one table's folder: its parts with their stamps, in the order of their names, and the damaged."""
+
+    parts: dict[str, Stamp] = field(default_factory=dict)
+    damaged: list[Damage] = field(default_factory=list)
+
+
+def part_file(table: str, part: str) -> str:
+    """Return the name of the file of `part` in the folder of `table`."""
+    return f"{table}/{part}{SUFFIX}"
+
+
+def part_name(file: str) -> str:
+    """Return the part that a file belongs to."""
+    return file.rpartition("/")[2].removesuffix(SUFFIX)
+
+
+def list_parts(files: FileSystem, table: str) -> Listing:
+    """Return the parts of `table`. Raises UsageError for a part that a newer lrsym has written."""
+    listing = Listing()
+    for file, stamp in files.stamps(table, suffix=SUFFIX).items():
+        known = _seen.get(place := files.uri(file))
+        if known is None or known[0] != stamp:
+            known = stamp, _judge(files, file, table)
+            _seen[place] = known
+        verdict = known[1]
+        if isinstance(verdict, Damage):
+            listing.damaged.append(verdict)
+        elif verdict == "part":
+            listing.parts[file] = stamp
+    return listing
+
+
+def warn_of_damage(files: FileSystem, damaged: Iterable[Damage]) -> None:
+    """Warn of files that are not read, each with what is lost with it."""
+    for damage in damaged:
+        text = f"{files.root}/{damage.file} {damage.why} and is not read{_loss(files, damage)}"
+        warnings.warn(text, DamagedPartWarning, stacklevel=3)
+
+
+def require_no_damage(files: FileSystem, damaged: Iterable[Damage]) -> None:
+    """Raise UsageError for parts that would be taken as not there; warn of files that may be none of ours."""
+    damaged = list(damaged)
+    ours = [damage for damage in damaged if damage.surely_ours]
+    warn_of_damage(files, [damage for damage in damaged if not damage.surely_ours])
+    if ours:
+        listed = "; ".join(f"{files.root}/{d.file} {d.why}{_loss(files, d)}" for d in ours[:5])
+        more = f"; and {len(ours) - 5} more" if len(ours) > 5 else ""
+        raise UsageError(
+            f"{len(ours)} damaged part{'s' * (len(ours) > 1)} in the results: {listed}{more}; restore "
+            f"{'them' if len(ours) > 1 else 'it'} from a copy, or remove the files of that name from every table's "
+            f"folder, then run the same command again: trials without rows are trained again"
+        )
+
+
+def table_sentence(error: Exception) -> str:
+    """Return what a user can do about a table that polars could not read."""
+    why = first_line(error)
+    if damaged := _unreadable():
+        return f"{', '.join(damaged)} cannot be read: {why}; restore from a copy, or remove what is damaged"
+    return f"a table in the results cannot be read: {why}; move damaged files out of the folder"
+
+
+def _unreadable() -> list[str]:
+    """Return those of the parts that this process has listed whose rows are damaged behind sound metadata."""
+    found = []
+    for file in [file for file, (_, verdict) in _seen.items() if verdict == "part"]:
+        try:
+            pl.read_parquet(file, glob=False)
+        except FileNotFoundError:  # merged since
+            continue
+        except (OSError, pl.exceptions.PolarsError):
+            found.append(file)
+    return found
+
+
+Verdict = Literal["part", "foreign"] | Damage
+
+_seen: dict[str, tuple[Stamp, Verdict]] = {}
+"""What files were found to be, by address: a verb lists the same folders several times."""
+
+
+def _judge(files: FileSystem, file: str, table: str) -> Verdict:
+    """Return what a file is."""
+    part = part_name(file)
+    ours = _NAMES.fullmatch(part) is not None
+    try:
+        footer = _footer(files, file)
+    except FileNotFoundError:  # merged or replaced meanwhile
+        return "foreign"
+    except OSError as error:
+        return Damage(file, f"cannot be read ({error.strerror})", ours)
+    except ValueError as error:
+        return Damage(file, str(error), ours)
+    version = _value(footer, VERSION_KEY)
+    if version is None or not version.isascii() or not version.isdecimal():
+        return "foreign"
+    if int(version) > SCHEMA_VERSION:
+        raise UsageError(
+            f"{files.root}/{file} has schema version {version}, this lrsym reads up to {SCHEMA_VERSION}; install the "
+            "lrsym that wrote it, or a newer one"
+        )
+    written_as = _value(footer, TABLE_KEY), _value(footer, PART_KEY)
+    if written_as != (None, None):
+        return "part" if written_as == (table, part) else "foreign"
+    return "part" if ours and all(_string(name) in footer for name in _TELLING[table]) else "foreign"
+
+
+def _footer(files: FileSystem, file: str) -> bytes:
+    """Return the metadata at the end of a Parquet file. Raises ValueError, saying why, where the file is damaged."""
+    size, tail = files.tail(file, size=_TAIL_BYTES)
+    if not size:
+        raise ValueError("is empty")
+    if len(tail) < 12 or tail[-4:] != _MAGIC:
+        raise ValueError("is cut short or no Parquet file")
+    length = int.from_bytes(tail[-8:-4], "little")
+    if length + 12 > size:
+        raise ValueError("is damaged")
+    if length + 8 > len(tail):
+        _, tail = files.tail(file, size=length + 8)
+    return tail[-8 - length : -8]
+
+
+def _value(footer: bytes, key: str) -> str | None:
+    """Return what the metadata hold under `key`, None where there is no such key.
+
+    Thrift's compact protocol writes a key and its value as two fields that follow each other. To decode the whole of
+    the metadata, with every column, takes thirty times as long.
+    """
+    start = footer.rfind(marker := _string(key) + b"\x18")
+    if start < 0:
+        return None
+    length, at = _varint(footer, start + len(marker))
+    return footer[at : at + length].decode(errors="replace")
+
+
+def _string(text: str) -> bytes:
+    """Return a string as the field behind another, of less than 128 bytes."""
+    encoded = text.encode()
+    return bytes((0x18, len(encoded))) + encoded
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """Return the number that begins at `at`, and where it ends."""
+    number = shift = 0
+    while at < len(data):
+        byte = data[at]
+        at, number, shift = at + 1, number | (byte & 0x7F) << shift, shift + 7
+        if byte < 0x80:
+            break
+    return number, at
+
+
+def _loss(files: FileSystem, damage: Damage) -> str:
+    """Return whose rows are lost with a file, as its sisters in the other tables tell."""
+    table, part = damage.file.partition("/")[0], part_name(damage.file)
+    if not damage.surely_ours or table in ("runs", "suggestions"):
+        return ""
+    trial_ids = {*chain.from_iterable(_trials_of(files, part, without=table))}
+    count = f"{len(trial_ids)} trial{'s' * (len(trial_ids) != 1)}" if trial_ids else "its trials"
+    return f", so the {'rows' if table == 'trials' else table} of {count} are lost"
+
+
+def _trials_of(files: FileSystem, part: str, *, without: str) -> Iterator[list[str]]:
+    for table in TABLES:
+        if table not in (without, "runs", "suggestions") and files.exists(file := part_file(table, part)):
+            try:
+                yield pl.read_parquet(files.uri(file), columns=["trial_id"], glob=False)["trial_id"].unique().to_list()
+            except (OSError, pl.exceptions.PolarsError):  # damaged as well
+                continue

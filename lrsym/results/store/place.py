@@ -1,0 +1,42 @@
+"""Whether a folder is the one that holds results, or another that was named by mistake."""
+
+import os
+
+from lrsym.errors import UsageError
+from lrsym.results.store.filesystem import LocalFolder, open_filesystem
+from lrsym.results.store.schema import TABLES
+
+_INNER = (*TABLES, "weights", "checkpoints", "plots", "explain", "claims")
+"""Folders that lie in a results folder."""
+
+
+def refuse_inner_folder(root: str) -> None:
+    """Raise UsageError where `root` is a folder in a results folder, such as that of a table."""
+    outer, name = os.path.split(os.path.abspath(root))
+    if name in _INNER and _has_tables(LocalFolder(outer)):
+        raise UsageError(f"results must be a folder of tables, {root} lies in one; give --results {_as_given(root)}")
+
+
+def require_results(root: str, *, remedy: str = "train a sweep first") -> None:
+    """Raise UsageError, with `remedy`, where there is no folder at `root`, or one that holds only other things."""
+    files = open_filesystem(root)
+    refuse_inner_folder(files.root)
+    if not files.exists():
+        raise UsageError(f"there are no results in {root}; {remedy}, or name their folder with --results")
+    if _has_tables(files):
+        return
+    inside, names = os.path.join(files.root, "results"), {*files.names()}
+    meant = _has_tables(LocalFolder(inside))
+    if meant or (names and not names & {*_INNER}):
+        hint = f"give --results {inside}" if meant else f"{remedy}, or name their folder with --results"
+        raise UsageError(f"there are no results in {root}: it has none of the folders {', '.join(TABLES)}; {hint}")
+
+
+def _has_tables(files: LocalFolder) -> bool:
+    return any(files.has_folder(table) for table in TABLES)
+
+
+def _as_given(root: str) -> str:
+    """Return the folder that `root` lies in, as short as `root` was given."""
+    outer = os.path.dirname(os.path.normpath(root))
+    return outer or os.path.relpath(os.path.dirname(os.path.abspath(root)))
