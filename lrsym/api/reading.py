@@ -32,7 +32,14 @@ def load(
     if table not in TABLES:
         hint = suggest(str(table), TABLES) or "choose one of them"
         raise UsageError(f"table must be one of {', '.join(TABLES)}, got {show(table)}; {hint}")
-    return load(as_trained_folder(results), table, trial_ids=trial_ids)
+    try:
+        root = as_trained_folder(results)
+    except UsageError as error:
+        if results in TABLES:
+            remedy = f'the folder comes first: lrsym.load("results", "{results}")'
+            raise UsageError(f"{error}; {results} is a table, {remedy}") from None
+        raise
+    return load(root, table, trial_ids=trial_ids)
 
 
 def load_trials(results: str | Path = "results", *, trial_ids: Iterable[str] | None = None) -> pl.LazyFrame:

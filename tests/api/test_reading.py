@@ -66,6 +66,12 @@ def test_a_table_that_does_not_exist_is_named_with_those_that_do(results, table,
     assert hint in str(found.value)
 
 
+def test_a_table_in_place_of_the_folder_is_told_what_comes_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(lrsym.UsageError, match=r'curves is a table, the folder comes first: lrsym\.load\("results", '):
+        lrsym.load("curves")
+
+
 def test_every_table_loads(results, sweep):
     found = {table: lrsym.load(results, table, trial_ids=sweep.trial_ids()).collect().height for table in TABLES}
     assert found["trials"] == 4

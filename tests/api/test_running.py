@@ -56,7 +56,9 @@ def test_what_was_trained_is_not_trained_again(ran):
 
 def test_the_plan_counts_what_is_new_and_what_is_done(ran):
     folder, _ = ran
-    plan = lrsym.plan(sweep_of(replicates=3), folder / "r").plan
+    choice = lrsym.plan(sweep_of(replicates=3), folder / "r", workers=2)
+    plan = choice.plan
+    assert repr(choice).startswith("Choice(sweep='mine', trials=6, new=2, done=4, failed=0, pack_size=")
     assert (plan.trials, plan.done, plan.new) == (6, 4, 2)
 
 

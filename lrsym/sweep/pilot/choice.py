@@ -25,7 +25,7 @@ RAY_STARTUP = Range(2, 5, 10)
 RunPilot = Callable[..., PilotResult]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Choice:
     """A plan with its packs and workers chosen, the reason in a line, and what a pilot knows besides.
 
@@ -39,6 +39,11 @@ class Choice:
     cost: Cost | None = None
     warning: str | None = None
     left_out: LeftOut | None = None
+
+    def __repr__(self) -> str:
+        plan = self.plan
+        counts = f"trials={plan.trials:,}, new={plan.new:,}, done={plan.done:,}, failed={plan.failed:,}"
+        return f"Choice(sweep={plan.sweep!r}, {counts}, pack_size={self.pack_size}, workers={plan.workers})"
 
 
 def choose_packing(
