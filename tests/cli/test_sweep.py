@@ -1,6 +1,7 @@
 """`lrsym sweep` as a user meets it: what it trains and records, and what it refuses before training."""
 
 import json
+import shutil
 import signal
 from collections import Counter
 from pathlib import Path
@@ -147,3 +148,25 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_written(tmp_pa
     text = lrsym("sweep", path, "--results", tmp_path / "r", "--device", "cuda", "--engine", "local", code=2)
     assert "use --device cpu" in text
     assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.ray)])
+@pytest.mark.parametrize("then", ["gone", "replaced"])
+def test_a_results_folder_that_is_moved_in_mid_sweep_is_an_error_and_no_trial_counts(
+    tmp_path, monkeypatch, then, engine
+):
+    results, load_engine = tmp_path / "r", driver.load_engine
+
+    def moved(queue, task, *, workers):
+        shutil.move(results, tmp_path / "moved")
+        if then == "replaced":
+            results.mkdir()
+        load_engine(engine)(queue, task, workers=workers)
+
+    monkeypatch.setattr(driver, "load_engine", lambda name: moved)
+    words = ("--results", results, "--workers", 1, "--pack", 4, "--engine", engine)
+    text = lrsym("sweep", write_sweep(tmp_path, steps=5), *words, code=2).splitlines()[-1]
+    assert text.startswith("error: ")
+    assert "removed" in text
+    assert "moved" in text
+    assert results.exists() == ((then, engine) != ("gone", "local"))  # Tune makes its own folder

@@ -6,15 +6,15 @@ deleted in the same order, and only if they are what was read: killed at any mom
 parts that readers tell apart, and none is gone.
 """
 
-import hashlib
 import time
+import uuid
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from lrsym.results.store.filesystem import FileSystem, Stamp
-from lrsym.results.store.part_file import list_parts, part_name
+from lrsym.results.store.part_file import list_parts, part_file, part_name
 from lrsym.results.store.schema import TABLES
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 REWRITING_SECONDS = 60
 """A pack that was trained again has written all its files in less than this."""
+
+ABANDONED_SECONDS = 86400
+"""A compaction that has not written `trials` for so long was killed."""
 
 _ALONE = ("runs", "suggestions")
 """Tables whose rows belong to no attempt at a trial."""
@@ -39,6 +42,7 @@ def compact(store: "Store") -> int:
     """
     files = store.files
     old = {table: list_parts(files, table).parts for table in (*_ATTEMPTS, *_ALONE)}
+    _remove_left_behind(files, old)
     left = _unfinished(old) | _with_unknown_columns(files, old)
     for table in _ATTEMPTS:
         old[table] = {name: stamp for name, stamp in old[table].items() if part_name(name) not in left}
@@ -51,8 +55,23 @@ def compact(store: "Store") -> int:
     # Another compaction deletes trials first: while these are there, all that was read beside them was there too.
     if any(files.stamp(name) is None for table in ("trials", *_ALONE) for name in old[table]):
         raise FileNotFoundError(f"parts in {files.root} were merged by another process")
-    store.write(_name(old), {name: table for name, table in rows.items() if table.num_rows})
+    # A name of its own: another compaction that took it for a part of its listing would delete half of it.
+    part = f"compact-{uuid.uuid4().hex[:16]}"
+    written = {name: table for name, table in rows.items() if table.num_rows}
+    store.write(part, written)
+    if not all(files.exists(part_file(name, part)) for name in written if name not in _ALONE):
+        return 0  # merged further already, or taken for what a killed compaction left
     return _delete(files, old)
+
+
+def _remove_left_behind(files: FileSystem, old: Parts) -> None:
+    """Delete what compactions wrote that were killed before they wrote `trials`, long ago; nobody reads it."""
+    trials = {part_name(name) for name in old["trials"]}
+    for table in _ATTEMPTS[1:]:
+        for name, (written, *_) in old[table].items():
+            part = part_name(name)
+            if part.startswith("compact-") and part not in trials and time.time() - written / 1e9 > ABANDONED_SECONDS:
+                files.delete(name)
 
 
 def _unfinished(old: Parts) -> set[str]:
@@ -75,11 +94,6 @@ def _with_unknown_columns(files: FileSystem, old: Mapping[str, Iterable[str]]) -
         for name in names
         if not {*pl.read_parquet_schema(files.uri(name))} <= {c.name for c in TABLES[table].columns}
     }
-
-
-def _name(old: Parts) -> str:
-    """Return the name of what these files give: the same for the same ones, so a repetition replaces itself."""
-    return f"compact-{hashlib.sha256(repr(old).encode()).hexdigest()[:16]}"
 
 
 def _delete(files: FileSystem, old: Parts) -> int:
