@@ -79,6 +79,7 @@ PY' "$PYTHON"
 gpu 40 waits ceilings
 part 100 14 tests "${TESTS[@]}"
 gpu 75 sizes
+gpu 40 attention
 gpu 45 around profile
 gpu 110 sweeps
 gpu 65 textbook

@@ -14,6 +14,7 @@ PARTS = {
     "waits": "steps",
     "ceilings": "ceilings",
     "sizes": "steps",
+    "attention": "attention",
     "around": "around",
     "profile": "steps",
     "sweeps": "sweeps",
