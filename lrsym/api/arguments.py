@@ -1,13 +1,14 @@
 """What the functions of the interface take: a sweep in several forms, a folder, options of execution, one error."""
 
 import functools
+import inspect
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from lrsym.errors import UsageError, file_sentence
+from lrsym.errors import UsageError, file_sentence, first_line
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.sweep import Sweep
 
@@ -30,8 +31,12 @@ MAX_COUNT = 999_999
 def with_one_error(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
     """Return `function` so that what a user can put right is a UsageError of one line, in the words of Python."""
 
+    signature = inspect.signature(function)
+
     @functools.wraps(function)
     def call(*args: Asked.args, **kwargs: Asked.kwargs) -> Given:
+        for name, value in signature.bind(*args, **kwargs).arguments.items():
+            _check(name, value)
         try:
             return function(*args, **kwargs)
         except UsageError as error:
@@ -39,13 +44,41 @@ def with_one_error(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
         except OSError as error:
             raise UsageError(file_sentence(error)) from None
         except Exception as error:
-            if type(error).__name__ not in ("ComputeError", "SchemaError") or "polars" not in type(error).__module__:
+            if "polars" not in type(error).__module__:
+                raise
+            if type(error).__name__ == "ColumnNotFoundError":
+                raise UsageError(f"the rows lack a column: {first_line(error)}") from None
+            if type(error).__name__ not in ("ComputeError", "SchemaError"):
                 raise
             from lrsym.results.store.part_file import table_sentence
 
             raise UsageError(table_sentence(error)) from None
 
     return call
+
+
+_TEXTS = ("metric", "where", "sql", "table", "x", "y", "facet", "color", "split", "device", "engine")
+_NUMBERS = ("level", "threshold", "interval")
+
+
+def _check(name: str, value: object) -> None:
+    """Raise UsageError where an argument of that name, whatever the function, is of a kind that it cannot be."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    wanted = None
+    if value is None:
+        return
+    if name in _TEXTS and not isinstance(value, str):
+        wanted = "a text"
+    elif name in _NUMBERS and not number:
+        wanted = "a number"
+    elif name == "budget" and not (number and isinstance(value, int)):
+        wanted = "a whole number"
+    elif name == "file" and not isinstance(value, str | os.PathLike):
+        wanted = "the name of a file"
+    elif name == "trial_ids" and (isinstance(value, str) or not isinstance(value, Iterable)):
+        wanted = "a list of ids"
+    if wanted:
+        raise UsageError(f"{name} must be {wanted}, got {value!r}")
 
 
 def in_python(message: str) -> str:

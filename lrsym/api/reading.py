@@ -35,7 +35,7 @@ def load(
     try:
         root = as_trained_folder(results)
     except UsageError as error:
-        if results in TABLES:
+        if isinstance(results, str) and results in TABLES:
             remedy = f'the folder comes first: lrsym.load("results", "{results}")'
             raise UsageError(f"{error}; {results} is a table, {remedy}") from None
         raise

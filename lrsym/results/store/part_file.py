@@ -40,11 +40,15 @@ _TELLING = {name: table.key for name, table in TABLES.items()} | {"trials": ("tr
 
 @dataclass(frozen=True)
 class Damage:
-    """A file that should be a part and cannot be read; `surely_ours` where its name says that it is one."""
+    """A file that should be a part and cannot be read; `surely_ours` where its name says that it is one.
+
+    What the system would not read now `may_pass`.
+    """
 
     file: str
     why: str
     surely_ours: bool
+    may_pass: bool = False
 
 
 @dataclass
@@ -72,7 +76,8 @@ def list_parts(files: FileSystem, table: str) -> Listing:
         known = _seen.get(place := files.uri(file))
         if known is None or known[0] != stamp:
             known = stamp, _judge(files, file, table)
-            _seen[place] = known
+            if not (isinstance(known[1], Damage) and known[1].may_pass):
+                _seen[place] = known
         verdict = known[1]
         if isinstance(verdict, Damage):
             listing.damaged.append(verdict)
@@ -139,7 +144,7 @@ def _judge(files: FileSystem, file: str, table: str) -> Verdict:
     except FileNotFoundError:  # merged or replaced meanwhile
         return "foreign"
     except OSError as error:
-        return Damage(file, f"cannot be read ({error.strerror})", ours)
+        return Damage(file, f"cannot be read ({error.strerror})", ours, may_pass=True)
     except ValueError as error:
         return Damage(file, str(error), ours)
     version = _value(footer, VERSION_KEY)

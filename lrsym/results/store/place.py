@@ -4,6 +4,7 @@ import os
 
 from lrsym.errors import UsageError
 from lrsym.results.store.filesystem import LocalFolder, open_filesystem
+from lrsym.results.store.part_file import SUFFIX
 from lrsym.results.store.schema import TABLES
 
 _INNER = (*TABLES, "weights", "checkpoints", "plots", "explain", "claims")
@@ -13,7 +14,7 @@ _INNER = (*TABLES, "weights", "checkpoints", "plots", "explain", "claims")
 def refuse_inner_folder(root: str) -> None:
     """Raise UsageError where `root` is a folder in a results folder, such as that of a table."""
     outer, name = os.path.split(os.path.abspath(root))
-    if name in _INNER and _has_tables(LocalFolder(outer)):
+    if name in _INNER and _has_parts(LocalFolder(outer)):
         raise UsageError(f"results must be a folder of tables, {root} lies in one; give --results {_as_given(root)}")
 
 
@@ -30,6 +31,11 @@ def require_results(root: str, *, remedy: str = "train a sweep first") -> None:
     if meant or (names and not names & {*_INNER}):
         hint = f"give --results {inside}" if meant else f"{remedy}, or name their folder with --results"
         raise UsageError(f"there are no results in {root}: it has none of the folders {', '.join(TABLES)}; {hint}")
+
+
+def _has_parts(files: LocalFolder) -> bool:
+    """Return whether a table has files; the folder alone is not enough, for results may lie in one named `runs`."""
+    return any(files.list(table, suffix=SUFFIX) for table in TABLES)
 
 
 def _has_tables(files: LocalFolder) -> bool:

@@ -101,7 +101,7 @@ class PackQueue:
     def on_death(self, pack_id: str, reason: str, *, out_of_memory: bool = False) -> None:
         """Take in that the worker of a pack died, `reason` being for example "worker killed by SIGKILL".
 
-        With `out_of_memory` the system is known to have killed it for want of memory.
+        With `out_of_memory` the system has probably killed it for want of memory.
         """
         if (pack := self._training.get(pack_id)) is not None:
             self._on_lost_worker(pack, Failure("out_of_memory" if out_of_memory else "crashed", reason))

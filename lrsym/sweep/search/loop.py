@@ -13,7 +13,7 @@ from operator import attrgetter
 
 import polars as pl
 
-from lrsym.results.store.store import Store, load
+from lrsym.results.store.store import Store, load, read_again
 from lrsym.sweep.execution.checkpoint import list_checkpoints
 from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.planning.packing import even_lengths
@@ -123,7 +123,7 @@ class SearchSource:
             rows = self._store.read_part(table, pack.part).filter(pl.col("trial_id").is_in(trial_ids))
             if rows["trial_id"].n_unique() == len(trial_ids):
                 return rows
-        return load(self._store.root, table, trial_ids=trial_ids).collect()
+        return read_again(lambda: load(self._store.root, table, trial_ids=trial_ids).collect())
 
     def _record_outcome(self, identity: str, pack: Pack | None = None) -> None:
         """Write the outcome of every suggestion of the cell with that identity, whose trials have all ended."""

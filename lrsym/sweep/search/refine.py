@@ -12,7 +12,7 @@ from lrsym.results.analysis.aggregate import replicate_value
 from lrsym.results.analysis.boundary import Boundary, Grid, check_level, make_grid, no_value
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.analysis.surface import fit_surface, to_logit
-from lrsym.results.store.store import Store
+from lrsym.results.store.store import Store, read_again
 from lrsym.results.store.trial_row import axis_values
 from lrsym.sweep.execution.checkpoint import list_checkpoints
 from lrsym.sweep.execution.grid_stop_rules import GRID_RULES
@@ -200,8 +200,9 @@ class RefinementSource:
 
     def _read(self, trial_ids: Iterable[str]) -> None:
         value = replicate_value(self._asked.metric).alias("value")
-        rows = self._store.scan("trials").filter(pl.col("trial_id").is_in([*trial_ids]))
-        for trial_id, found in rows.select("trial_id", value).drop_nulls().collect().iter_rows():
+        asked = pl.col("trial_id").is_in([*trial_ids])
+        rows = read_again(lambda: self._store.scan("trials").filter(asked).select("trial_id", value).collect())
+        for trial_id, found in rows.drop_nulls().iter_rows():
             self.values[self._places[trial_id]] = found
 
 

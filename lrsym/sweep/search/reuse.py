@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from lrsym.config.axes import axes
-from lrsym.results.store.store import Store
+from lrsym.results.store.store import Store, read_again
 from lrsym.sweep.search.objective import objective_values
 from lrsym.sweep.search.suggestions import Suggestion
 from lrsym.sweep.spec.search import Search
@@ -55,7 +55,7 @@ def _candidates(store: Store, search: Search) -> Iterator[tuple[Point, dict[str,
         if key not in free
     ]
     mine = pl.col("seed").is_between(search.seeds.start, search.seeds.stop - 1)
-    rows = store.scan("trials").filter(pl.col("status") == "done", mine, *same).collect()
+    rows = read_again(lambda: store.scan("trials").filter(pl.col("status") == "done", mine, *same).collect())
     for row in rows.iter_rows(named=True):
         point = {axis.key: row.get(columns.get(axis.key, "")) for axis in search.space.axes}
         if all(axis.has(point[axis.key]) for axis in search.space.axes):

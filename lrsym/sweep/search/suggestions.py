@@ -10,7 +10,7 @@ import polars as pl
 
 from lrsym.results.analysis.suggestions import with_outcomes
 from lrsym.results.store.schema import TABLES
-from lrsym.results.store.store import Store, load_trials
+from lrsym.results.store.store import Store, load_trials, read_again
 from lrsym.sweep.spec.search import Search
 
 
@@ -51,9 +51,14 @@ class Suggestion:
 
 def read_outcomes(search: Search, store: Store) -> pl.DataFrame:
     """Return the rows of `search` in the table suggestions, by number, with what became of each (`with_outcomes`)."""
-    rows = store.scan("suggestions").filter(pl.col("search") == search.key).sort("number").collect()
+    rows = _rows(search, store)
     trials = load_trials(store.root, trial_ids=rows["trial_ids"].explode(empty_as_null=False))
     return with_outcomes(rows, trials, replicates=search.replicates)
+
+
+def _rows(search: Search, store: Store) -> pl.DataFrame:
+    of_search = pl.col("search") == search.key
+    return read_again(lambda: store.scan("suggestions").filter(of_search).sort("number").collect())
 
 
 class SuggestionLog:
@@ -61,7 +66,7 @@ class SuggestionLog:
 
     def __init__(self, store: Store, search: Search) -> None:
         self._store, self._search = store, search
-        rows = store.scan("suggestions").filter(pl.col("search") == search.key).sort("number").collect()
+        rows = _rows(search, store)
         self._by_number = {row["number"]: _from_row(row) for row in rows.iter_rows(named=True)}
 
     @property

@@ -35,11 +35,11 @@ class CallSource(TomlSource):
 
     def place(self, path: str) -> str:
         """Return the argument, and the key in it, that `path` stands for."""
+        if path.partition(".")[0] == "seed":
+            return "first_seed"
         path = path.removeprefix("search.")
         argument, _, key = path.partition(".")
         number, _, of_list = key.partition(".")
-        if argument == "seed":
-            return "first_seed"
         if number.isdigit():
             return f'{argument}[{number}]["{of_list}"]' if of_list else f"{argument}[{number}]"
         return f'{argument}["{key}"]' if key else argument
@@ -96,7 +96,10 @@ def listed_sweep(trials: Iterable[Trial], *, name: str) -> Sweep:
 
     Raise UsageError for what is no trial, trials given twice, and cells that differ in their seeds.
     """
-    source, listed = CallSource("Sweep.of"), list[Any](trials if isinstance(trials, Iterable) else [trials])
+    source, listed = (
+        CallSource("Sweep.of"),
+        list[Any]([trials] if isinstance(trials, Trial) or not isinstance(trials, Iterable) else trials),
+    )
     validate(source, {"name": name})
     for place, trial in enumerate(listed):
         if not isinstance(trial, Trial):

@@ -216,6 +216,6 @@ class Sweep:
 
 def command(verb: str, source: str, results: str) -> str:
     """Return what to type for `verb`, sweep or status: a command line, or a call where `source` is one."""
-    if source.startswith("Sweep."):
+    if source in ("Sweep.grid", "Sweep.of", "Sweep.search"):
         return f"lrsym.{'run_sweep' if verb == 'sweep' else verb}(sweep, results={results!r})"
     return shlex.join(["lrsym", verb, source, "--results", str(results)])

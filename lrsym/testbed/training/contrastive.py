@@ -51,7 +51,8 @@ class _Contrastive(torch.autograd.Function):
         """Return the loss of each trial."""
         times = torch.zeros_like(text[:, :, 0]).scatter_add_(1, columns, torch.ones_like(image[:, :, 0]))
         log_times = times.log().clamp(min=_ABSENT)
-        by_kernels = _kernels(image.device) if image.is_cuda and text.shape[1] <= MAX_COLUMNS else None
+        fit = image.is_cuda and text.shape[1] <= MAX_COLUMNS
+        by_kernels = _kernels(image.device, _width(text.shape[1])) if fit else None
         loss, *gradients = (by_kernels or loss_and_gradients)(image, text, log_scale, columns, log_times, times)
         ctx.save_for_backward(*gradients)
         return loss
@@ -99,18 +100,25 @@ def loss_and_gradients(
     return loss, d_image, d_text, along_u.sum(dim=(1, 2)) / (2 * batch)
 
 
+def _width(n_columns: int) -> int:
+    """Return the width that kernels are made for: the next power of two."""
+    return 1 << (n_columns - 1).bit_length()
+
+
 @cache
-def _kernels(device: torch.device) -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]] | None:
-    """Return the same function by kernels of its own; None, with a warning, where they cannot be made.
+def _kernels(device: torch.device, width: int) -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]] | None:
+    """Return the same function by kernels of its own, of that width; None, with a warning, where they cannot be made.
 
     Triton may not be there, nor the C compiler that it needs on the machine.
     """
     try:
         from lrsym.testbed.training import contrastive_kernels
 
-        ones = torch.ones(1, 1, 1, device=device)
+        ones = torch.ones(1, width, 1, device=device)
         columns = torch.zeros(1, 1, dtype=torch.int64, device=device)
-        contrastive_kernels.loss_and_gradients(ones, ones, ones[0, 0], columns, 0 * ones[0], ones[0])
+        contrastive_kernels.loss_and_gradients(ones[:, :1], ones, ones[0, 0], columns, 0 * ones[..., 0], ones[..., 0])
+    except torch.OutOfMemoryError:
+        raise
     except Exception as error:
         warnings.warn(f"the loss goes without its own kernels, somewhat slower: {error}", stacklevel=2)
         return None

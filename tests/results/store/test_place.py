@@ -29,6 +29,13 @@ def test_a_folder_in_a_results_folder_is_refused_with_the_one_that_was_meant(res
             Store(str(given))
 
 
+@pytest.mark.parametrize("name", TABLES)
+def test_results_may_lie_in_a_folder_named_as_a_table_is(tmp_path, name):
+    for folder in (name, "trials"):  # one beside another
+        for _ in range(2):
+            Store(str(tmp_path / folder)).write("run-1", {"runs": TABLES["runs"].build([{"run_id": "1"}])})
+
+
 def test_the_one_that_was_meant_is_named_as_short_as_it_was_given(results, monkeypatch):
     monkeypatch.chdir(results.parent)
     with pytest.raises(UsageError, match=r"results/runs lies in one; give --results results$"):

@@ -1,0 +1,50 @@
+"""What a user gives of the wrong kind is one line, whatever the function."""
+
+import polars as pl
+import pytest
+
+import lrsym
+from tests.small_trials import SMALL, small
+
+SWEEP = lrsym.Sweep.grid("mine", base=SMALL, grid={"optim.weight_decay": [0.1, 0.2]}, replicates=2)
+
+MISTAKES = {
+    "a table that is no text": (lambda root: lrsym.load(root, ["trials"]), "table must be a text"),
+    "a folder that is no text": (lambda root: lrsym.load(["trials"]), "results must be the name of a folder"),
+    "ids in one text": (lambda root: lrsym.load(root, trial_ids="abc"), "trial_ids must be a list of ids, got 'abc'"),
+    "ids that are a number": (lambda root: lrsym.load(root, trial_ids=3), "trial_ids must be a list of ids"),
+    "a budget in words": (lambda root: lrsym.refine(SWEEP, root, budget="3"), "budget must be a whole number"),
+    "half a trial": (lambda root: lrsym.refine(SWEEP, root, budget=2.5), "budget must be a whole number, got 2.5"),
+    "a budget that is true": (lambda root: lrsym.refine(SWEEP, root, budget=True), "budget must be a whole number"),
+    "a level in words": (lambda root: lrsym.refine(SWEEP, root, budget=4, level="x"), "level must be a number"),
+    "a metric that is a number": (lambda root: lrsym.best(SWEEP, root, metric=3), "metric must be a text"),
+    "a condition that is a number": (lambda root: lrsym.plot_phase(SWEEP, results=root, where=3), "where must be a"),
+    "a threshold in words": (lambda root: lrsym.plot_phase(SWEEP, results=root, threshold="0.9"), "threshold must be"),
+    "a query that is a number": (lambda root: lrsym.query(root, 3), "sql must be a text"),
+    "claims that are a number": (lambda root: lrsym.claims(3, root), "file must be the name of a file"),
+}
+
+
+@pytest.mark.parametrize(("call", "words"), MISTAKES.values(), ids=MISTAKES)
+def test_an_argument_of_the_wrong_kind_is_one_line(tmp_path, call, words):
+    with pytest.raises(lrsym.UsageError, match=words) as caught:
+        call(str(tmp_path))
+    assert "\n" not in str(caught.value)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_rows_that_lack_columns_are_told_so():
+    rows = pl.DataFrame({"trial_id": ["a"], "status": ["done"]})
+    with pytest.raises(lrsym.UsageError, match="the rows lack a column"):
+        lrsym.plot_phase(rows)
+
+
+def test_one_trial_is_a_sweep_of_one():
+    trial = small()
+    assert lrsym.Sweep.of(trial, name="one").trial_ids() == [trial.trial_id]
+
+
+def test_the_seed_of_a_search_is_named_as_it_was_given():
+    space = {"optim.weight_decay": [0.1, 0.2]}
+    with pytest.raises(lrsym.UsageError, match=r"^Sweep\.search: seed: "):
+        lrsym.Sweep.search("mine", space=space, base=SMALL, budget=2, maximise="train_order", seed=-1)
