@@ -29,7 +29,7 @@ def load(
     """
     from lrsym.results.store.store import load
 
-    if table not in TABLES:
+    if not isinstance(table, str) or table not in TABLES:
         hint = suggest(str(table), TABLES) or "choose one of them"
         raise UsageError(f"table must be one of {', '.join(TABLES)}, got {show(table)}; {hint}")
     try:

@@ -9,7 +9,7 @@ from tests.small_trials import SMALL, small
 SWEEP = lrsym.Sweep.grid("mine", base=SMALL, grid={"optim.weight_decay": [0.1, 0.2]}, replicates=2)
 
 MISTAKES = {
-    "a table that is no text": (lambda root: lrsym.load(root, ["trials"]), "table must be a text"),
+    "a table that is no text": (lambda root: lrsym.load(root, ["trials"]), "table must be one of"),
     "a folder that is no text": (lambda root: lrsym.load(["trials"]), "results must be the name of a folder"),
     "ids in one text": (lambda root: lrsym.load(root, trial_ids="abc"), "trial_ids must be a list of ids, got 'abc'"),
     "ids that are a number": (lambda root: lrsym.load(root, trial_ids=3), "trial_ids must be a list of ids"),
