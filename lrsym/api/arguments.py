@@ -30,7 +30,6 @@ MAX_COUNT = 999_999
 
 def with_one_error(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
     """Return `function` so that what a user can put right is a UsageError of one line, in the words of Python."""
-
     signature = inspect.signature(function)
 
     @functools.wraps(function)
@@ -63,10 +62,9 @@ _NUMBERS = ("level", "threshold", "interval")
 
 def _check(name: str, value: object) -> None:
     """Raise UsageError where an argument of that name, whatever the function, is of a kind that it cannot be."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    wanted = None
     if value is None:
         return
+    number, wanted = isinstance(value, int | float) and not isinstance(value, bool), None
     if name in _TEXTS and not isinstance(value, str):
         wanted = "a text"
     elif name in _NUMBERS and not number:

@@ -163,7 +163,7 @@ def _budget(budget: int | None, found: Sweep | Search) -> int | None:
         return None
     if not isinstance(found, Search):
         raise UsageError(f"budget is for searches, {found.name} is a grid; leave it out")
-    if isinstance(budget, bool) or not isinstance(budget, int) or not 1 <= budget <= MAX_BUDGET:
+    if not 1 <= budget <= MAX_BUDGET:
         raise UsageError(f"budget must be a number of cells from 1 to {MAX_BUDGET:,}, got {budget!r}")
     found.check_size(budget)
     return budget

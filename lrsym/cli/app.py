@@ -44,13 +44,13 @@ def main() -> None:
     except SystemExit as stop:
         sys.exit(_code(stop, _flush()))
     except Exception as error:
-        if (code := _tell(error)) is None:
+        if (code := _print_sentence(error)) is None:
             raise
         _flush()
         sys.exit(code)
 
 
-def _tell(error: BaseException) -> int | None:
+def _print_sentence(error: BaseException) -> int | None:
     """Print the sentence for `error` and return the exit code; None where it is a mistake of lrsym itself."""
     if (known := as_sentence(error)) is None:
         return None
@@ -77,7 +77,7 @@ def _code(stop: SystemExit, failed: OSError | None) -> int | str | None:
     """Return the exit code of a verb; another where it ended well, but its output is lost."""
     if failed is None or failed.errno == errno.EPIPE or stop.code:  # a reader such as `head` has seen enough
         return stop.code
-    return _tell(failed)
+    return _print_sentence(failed)
 
 
 @contextlib.contextmanager
@@ -85,7 +85,7 @@ def _warnings_as_messages() -> Iterator[None]:
     """Print each warning about the results once, as a line."""
     shown, show = set[str](), warnings.showwarning
 
-    def tell(text: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+    def show_once(text: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
         if not issubclass(category, DamagedPartWarning):
             show(text, category, *place, **more)
         elif str(text) not in shown:
@@ -94,5 +94,5 @@ def _warnings_as_messages() -> Iterator[None]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", DamagedPartWarning)
-        warnings.showwarning = tell
+        warnings.showwarning = show_once
         yield

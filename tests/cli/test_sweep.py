@@ -10,6 +10,7 @@ import pytest
 
 from lrsym.sweep import driver
 from lrsym.sweep.driver import Outcome
+from lrsym.sweep.planning.settings import has_driver
 from lrsym.sweep.search import run as search_run
 from tests.running import lrsym
 from tests.small_trials import write_sweep
@@ -142,7 +143,7 @@ def test_an_accelerator_that_is_not_supported_is_one_line_and_nothing_is_written
     assert not (tmp_path / "r").exists()
 
 
-@pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is a GPU")
+@pytest.mark.skipif(has_driver(Path("/dev")), reason="there is a GPU")
 def test_a_device_that_is_not_there_is_refused_before_anything_is_written(tmp_path):
     path = write_sweep(tmp_path, steps=5)
     text = lrsym("sweep", path, "--results", tmp_path / "r", "--device", "cuda", "--engine", "local", code=2)

@@ -96,10 +96,8 @@ def listed_sweep(trials: Iterable[Trial], *, name: str) -> Sweep:
 
     Raise UsageError for what is no trial, trials given twice, and cells that differ in their seeds.
     """
-    source, listed = (
-        CallSource("Sweep.of"),
-        list[Any]([trials] if isinstance(trials, Trial) or not isinstance(trials, Iterable) else trials),
-    )
+    several = isinstance(trials, Iterable) and not isinstance(trials, Trial)
+    source, listed = CallSource("Sweep.of"), list[Any](trials if several else [trials])
     validate(source, {"name": name})
     for place, trial in enumerate(listed):
         if not isinstance(trial, Trial):
