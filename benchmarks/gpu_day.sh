@@ -9,11 +9,11 @@
 # brought up to date after every part, so that what is killed has told what it found.
 set -u
 cd "$(dirname "$0")/.."
-DEVICE=cuda QUICK=() ONLY=
+DEVICE=cuda QUICK=() ONLY= ATLAS=(sweeps/atlas.toml --workers 4 --pack 240)
 while [ $# -gt 0 ]; do
   case $1 in
     --device) DEVICE=$2; shift ;;
-    --quick) QUICK=(--quick) ;;
+    --quick) QUICK=(--quick) ATLAS=(sweeps/demo.toml --workers 2 --pack 12) ;;
     --only) ONLY=" $2 "; shift ;;
     *) echo "unknown option $1" >&2; exit 2 ;;
   esac
@@ -51,7 +51,7 @@ part() { # SECONDS LINES NAME COMMAND...: run it within its time, and what is le
   shift 3
   if [ "$left" -lt 8 ]; then echo "== $name: no time left"; return; fi
   [ "$seconds" -gt "$left" ] && seconds=$left
-  timeout -k 3 "$seconds" "$@" >"$WORK/logs/$name.log" 2>&1
+  timeout -k 10 "$seconds" "$@" >"$WORK/logs/$name.log" 2>&1
   echo "== $name: rc $?, $((SECONDS - before)) s, $SECONDS s so far"
   tail -n "$lines" "$WORK/logs/$name.log" | cut -c1-300
   keep
@@ -81,6 +81,8 @@ part 100 14 tests "${TESTS[@]}"
 gpu 75 sizes
 gpu 40 attention
 gpu 45 around profile
+part "${ATLAS_SECONDS:-60}" 6 atlas "$PYTHON" -m lrsym sweep "${ATLAS[@]}" --results "$WORK/atlas" --device "$DEVICE"
+[ -d "$WORK/atlas" ] && tar -cf "$FOLDER/atlas.tar" -C "$WORK" atlas
 gpu 110 sweeps
 gpu 65 textbook
 gpu 25 textbook_recorded

@@ -83,7 +83,7 @@ def expected() -> Iterator[Expected]:
     for batch, kernels in ((256, 218), (50, 218)):
         yield Expected(f"kernels of a step, batch {batch}", {"part": "kernels", "batch": batch}, "calls", kernels, "")
     for batch in (256, 50):
-        one, other = ({"part": "attention", "batch": batch, "variant": v} for v in ("in a kernel", "as it is"))
+        one, other = ({"part": "attention", "batch": batch, "variant": v} for v in ("in a kernel", "in torch"))
         what = f"attention in a kernel over torch, batch {batch}"
         yield Expected(what, one, "us_a_trial", ATTENTION[batch], "times", over=other)
     for (batch, workers), hourly in SWEEPS.items():

@@ -14,7 +14,8 @@ the products take (docs/decisions/step.md). Source of the block: arXiv:2601.1280
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -23,9 +24,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from lrsym.testbed.data import scenes as sc
+from lrsym.testbed.device_kernels import kernels_for
 from lrsym.testbed.model.parameters import Weights
 from lrsym.testbed.model.shape import EncoderShape
 from lrsym.testbed.model.table_block import TRAINED, Tables
+
+MAX_KEYS = 32
+"""Up to so many keys a GPU attends in kernels of our own: they are written out key by key."""
 
 
 @dataclass(frozen=True)
@@ -87,17 +92,37 @@ Gradients = tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]
 
 
 @dataclass(frozen=True)
+class KeyPlaces:
+    """Where the tokens of keys stand in tables of `n_rows` rows, key by key: over all trials, over all examples."""
+
+    tokens: Int[Tensor, "trial batch key"]
+    n_rows: int
+
+    @cached_property
+    def in_table(self) -> Int[Tensor, " trialkeybatch"]:
+        """The row of S of all trials."""
+        return self._offset(len(self.tokens), 1, 1)
+
+    @cached_property
+    def in_batch(self) -> Int[Tensor, " trialkeybatch"]:
+        """The row of A of all examples of all trials."""
+        return self._offset(len(self.tokens), 1, self.tokens.shape[1])
+
+    def _offset(self, *shape: int) -> Int[Tensor, " trialkeybatch"]:
+        offsets = _offsets(*shape, step=self.n_rows, device=self.tokens.device)
+        return (self.tokens.transpose(1, 2) + offsets).flatten()
+
+
+@dataclass(frozen=True)
 class ForwardCache:
     """Intermediates of one forward pass that its backward pass needs.
 
-    `table_index` [(trial, key, batch)] is the row of S, over all trials, that the token of each of the pass's `tokens`
-    has; `batch_index` is its row of A, over all examples of all trials. `product_order` holds what it multiplied;
-    `embedding` is the input of a projection that was not folded in.
+    `by` is what attended to `tokens`: kernels of our own, or torch by the places of the keys. `product_order` holds
+    what was multiplied; `embedding` is the input of a projection that was not folded in.
     """
 
     tokens: Int[Tensor, "trial batch key"]
-    table_index: Int[Tensor, " _"]
-    batch_index: Int[Tensor, " _"]
+    by: ModuleType | KeyPlaces
     attention: Float[Tensor, "trial key batch head"]
     product_order: RowsFirst | HeadsFirst
     embedding: Float[Tensor, "trial batch width"] | None = None
@@ -107,11 +132,13 @@ def read_out(
     tables: Tables, shape: EncoderShape, tokens: Int[Tensor, "trial batch key"], projection: Tensor | None
 ) -> tuple[Float[Tensor, "trial batch out"], ForwardCache]:
     """Return embeddings of the token rows, behind `projection` [trial, width, out] if there is one, and the cache."""
-    n_trials, batch, _ = tokens.shape
-    n_rows = tables.rows.shape[1]
-    attention, table_index = _attend(tables.logits, shape, tokens)
-    batch_index = (tokens.transpose(1, 2) + _offsets(n_trials, 1, batch, step=n_rows, device=tokens.device)).flatten()
-    by_row = _sum_by_row(attention, tokens, batch_index, shape, n_rows)
+    batch, n_rows = tokens.shape[1], tables.rows.shape[1]
+    if by := _kernels(tables.logits, tokens):
+        attention, by_row = by.attend(tables.logits, tokens, shape.n_tokens)
+    else:
+        by = KeyPlaces(tokens, n_rows)
+        attention = _attend(tables.logits, shape, tokens, by)
+        by_row = _sum_by_row(attention, tokens, by, shape, n_rows)
 
     # Three orders of the same products, the one with the fewest operations (here divided by the width).
     h, width, after = shape.n_heads, shape.d_model, shape.d_model if projection is not None else 0
@@ -124,20 +151,29 @@ def read_out(
     else:
         out, order = RowsFirst.forward(by_row, tables, projection if fold else None)
     if projection is None or fold:
-        return out, ForwardCache(tokens, table_index, batch_index, attention, order)
-    return torch.bmm(out, projection), ForwardCache(tokens, table_index, batch_index, attention, order, out)
+        return out, ForwardCache(tokens, by, attention, order)
+    return torch.bmm(out, projection), ForwardCache(tokens, by, attention, order, out)
+
+
+def _kernels(logits: Tensor, tokens: Int[Tensor, "trial batch key"]) -> ModuleType | None:
+    """Return the kernels of our own if they can do it: on a GPU, for few keys and a power of two of heads."""
+    n_keys, n_heads = tokens.shape[2], logits.shape[2]
+    if not logits.is_cuda or logits.dtype != torch.float32 or n_keys > MAX_KEYS or n_heads & (n_heads - 1):
+        return None
+    return kernels_for("lrsym.testbed.model.attention_kernels", logits.device, n_keys, n_heads)
 
 
 def _attend(
-    row_logits: Float[Tensor, "trial row head"], shape: EncoderShape, tokens: Int[Tensor, "trial batch key"]
-) -> tuple[Float[Tensor, "trial key batch head"], Int[Tensor, " _"]]:
-    """Return the attention on each key, from the logits of the rows, and the `table_index` of the keys."""
-    n_trials, batch, n_keys = tokens.shape
+    row_logits: Float[Tensor, "trial row head"],
+    shape: EncoderShape,
+    tokens: Int[Tensor, "trial batch key"],
+    places: KeyPlaces,
+) -> Float[Tensor, "trial key batch head"]:
+    """Return the attention on each key, from the logits of the rows."""
+    (n_trials, batch, n_keys), n_tokens = tokens.shape, shape.n_tokens
     # Keys come before examples: the softmax runs along an outer dimension, many examples at a time.
-    n_rows, n_tokens = row_logits.shape[1], shape.n_tokens
-    table_index = (tokens.transpose(1, 2) + _offsets(n_trials, 1, 1, step=n_rows, device=tokens.device)).flatten()
-    logits = _rows(row_logits.flatten(0, 1), table_index).view(n_trials, n_keys, batch, shape.n_heads)
-    return torch.softmax(logits + row_logits[:, n_tokens : n_tokens + n_keys, None], dim=1), table_index
+    logits = _rows(row_logits.flatten(0, 1), places.in_table).view(n_trials, n_keys, batch, shape.n_heads)
+    return torch.softmax(logits + row_logits[:, n_tokens : n_tokens + n_keys, None], dim=1)
 
 
 @dataclass(frozen=True)
@@ -169,7 +205,10 @@ class SceneTables:
     ) -> Float[Tensor, "trial batch out"]:
         """Return products of the scenes' embeddings with the directions; `objects`: keys that may show an object."""
         n_trials, batch, h, device = *scenes.shape[:2], self.shape.n_heads, scenes.device
-        attention, _ = _attend(self.logits, self.shape, scenes)
+        if kernels := _kernels(self.logits, scenes):
+            attention, _ = kernels.attend(self.logits, scenes, self.shape.n_tokens, sums=False)
+        else:
+            attention = _attend(self.logits, self.shape, scenes, KeyPlaces(scenes, self.logits.shape[1]))
         attention = attention.transpose(1, 2).contiguous()
         weights = attention.gather(2, objects[:, :, :, None].expand(-1, -1, -1, h))
         shown = scenes.gather(2, objects) + _offsets(n_trials, 1, 1, step=self.shape.n_tokens, device=device)
@@ -222,14 +261,17 @@ class TableEncoder(torch.autograd.Function):
 def _logits_gradient(d_by_row: Tensor, tables: Tables, cache: ForwardCache, shape: EncoderShape) -> Tensor:
     """Return the gradient of the logits of the rows."""
     n_keys, n_heads, n_tokens = cache.attention.shape[1], shape.n_heads, shape.n_tokens
-    d_attention = _rows(d_by_row.flatten(0, 2), cache.batch_index).view_as(cache.attention)
+    if isinstance(cache.by, ModuleType):
+        return cache.by.logits_gradient(d_by_row, cache.attention, cache.tokens, n_tokens)
+    places = cache.by
+    d_attention = _rows(d_by_row.flatten(0, 2), places.in_batch).view_as(cache.attention)
     d_attention += d_by_row[:, :, n_tokens : n_tokens + n_keys].transpose(1, 2)
     weighted = d_attention * cache.attention
     d_key = torch.addcmul(weighted, cache.attention, weighted.sum(dim=1, keepdim=True), value=-1)
     if not d_key.is_cpu:
-        return _sum_by_row(d_key, cache.tokens, cache.batch_index, shape, tables.rows.shape[1]).sum(dim=1)
+        return _sum_by_row(d_key, cache.tokens, places, shape, tables.rows.shape[1]).sum(dim=1)
     d_logits = torch.zeros_like(tables.logits)
-    d_logits.view(-1, n_heads).index_add_(0, cache.table_index, d_key.flatten(0, 2))
+    d_logits.view(-1, n_heads).index_add_(0, places.in_table, d_key.flatten(0, 2))
     d_logits[:, n_tokens : n_tokens + n_keys] += d_key.sum(dim=2)
     return d_logits
 
@@ -237,7 +279,7 @@ def _logits_gradient(d_by_row: Tensor, tables: Tables, cache: ForwardCache, shap
 def _sum_by_row(
     of_keys: Float[Tensor, "trial key batch head"],
     tokens: Int[Tensor, "trial batch key"],
-    batch_index: Int[Tensor, " _"],
+    places: KeyPlaces,
     shape: EncoderShape,
     n_rows: int,
 ) -> Float[Tensor, "trial batch row head"]:
@@ -249,9 +291,9 @@ def _sum_by_row(
     n_trials, n_keys, batch, n_heads = of_keys.shape
     flat, by_row = of_keys.flatten(0, 2), of_keys.new_zeros(n_trials * batch * n_rows, n_heads)
     if of_keys.is_cpu:
-        by_row = by_row.index_add_(0, batch_index, flat).view(n_trials, batch, n_rows, n_heads)
+        by_row = by_row.index_add_(0, places.in_batch, flat).view(n_trials, batch, n_rows, n_heads)
     else:
-        by_row = by_row.index_copy_(0, batch_index, flat).view(n_trials, batch, n_rows, n_heads)
+        by_row = by_row.index_copy_(0, places.in_batch, flat).view(n_trials, batch, n_rows, n_heads)
         shown = (tokens.transpose(1, 2) == sc.BACKGROUND)[:, :, :, None]
         by_row[:, :, sc.BACKGROUND] = (of_keys * shown).sum(dim=1)
     by_row[:, :, shape.n_tokens : shape.n_tokens + n_keys] = of_keys.transpose(1, 2)

@@ -6,9 +6,6 @@ A caption that occurs n times in a batch is one column of the logits that counts
 what it pulls from the images is multiplied by n. The loss knows neither encoders nor trials.
 """
 
-import warnings
-from collections.abc import Callable
-from functools import cache
 from math import log
 from typing import Any
 
@@ -16,6 +13,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from lrsym.testbed.device_kernels import kernels_for
+
+KERNELS = "lrsym.testbed.training.contrastive_kernels"
 
 MAX_LOG_SCALE = log(100.0)
 """CLIP clamps the learned logit scale at 100."""
@@ -52,8 +53,9 @@ class _Contrastive(torch.autograd.Function):
         times = torch.zeros_like(text[:, :, 0]).scatter_add_(1, columns, torch.ones_like(image[:, :, 0]))
         log_times = times.log().clamp(min=_ABSENT)
         fit = image.is_cuda and text.shape[1] <= MAX_COLUMNS
-        by_kernels = _kernels(image.device, _width(text.shape[1])) if fit else None
-        loss, *gradients = (by_kernels or loss_and_gradients)(image, text, log_scale, columns, log_times, times)
+        kernels = kernels_for(KERNELS, image.device, _width(text.shape[1])) if fit else None
+        compute = kernels.loss_and_gradients if kernels else loss_and_gradients
+        loss, *gradients = compute(image, text, log_scale, columns, log_times, times)
         ctx.save_for_backward(*gradients)
         return loss
 
@@ -103,26 +105,6 @@ def loss_and_gradients(
 def _width(n_columns: int) -> int:
     """Return the width that kernels are made for: the next power of two."""
     return 1 << (n_columns - 1).bit_length()
-
-
-@cache
-def _kernels(device: torch.device, width: int) -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]] | None:
-    """Return the same function by kernels of its own, of that width; None, with a warning, where they cannot be made.
-
-    Triton may not be there, nor the C compiler that it needs on the machine.
-    """
-    try:
-        from lrsym.testbed.training import contrastive_kernels
-
-        ones = torch.ones(1, width, 1, device=device)
-        columns = torch.zeros(1, 1, dtype=torch.int64, device=device)
-        contrastive_kernels.loss_and_gradients(ones[:, :1], ones, ones[0, 0], columns, 0 * ones[..., 0], ones[..., 0])
-    except torch.OutOfMemoryError:
-        raise
-    except Exception as error:
-        warnings.warn(f"the loss goes without its own kernels, somewhat slower: {error}", stacklevel=2)
-        return None
-    return contrastive_kernels.loss_and_gradients
 
 
 def cosine(

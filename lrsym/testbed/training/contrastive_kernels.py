@@ -12,27 +12,19 @@ and what normalising takes away again is sums of slope a b raw along rows and co
 additions: the same bits each time. Loaded only where there is a GPU; the test suite runs it in Triton's interpreter.
 """
 
-import inspect
-from collections.abc import Callable
-from typing import Any
-
 import torch
 import triton
 import triton.language as tl
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lrsym.testbed.device_kernels import kernel
+
 TILE = 4096
 """Numbers of a block of rows: 32 for each thread of four warps."""
 
 
-def _kernel(function: Callable[..., None]) -> Any:
-    """Make a kernel of the function itself, not of what a checker of types has wrapped around it: Triton reads its code
-    and its globals."""
-    return triton.jit(inspect.unwrap(function))
-
-
-@_kernel
+@kernel
 def _sum_up(
     raw, row_factor, column_factor, log_times, row_lse, block_max, block_sum, n_rows, n_columns, n_blocks,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr,
@@ -56,7 +48,7 @@ def _sum_up(
     tl.store(block_sum + at, tl.sum(tl.exp(logit - shift[None, :]), 0), mask=column < n_columns)
 
 
-@_kernel
+@kernel
 def _differentiate(
     raw, row_factor, column_factor, log_times, times, columns, row_lse, column_lse, loss, along_row, along_column,
     n_rows, n_columns, n_blocks, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
@@ -120,3 +112,9 @@ def loss_and_gradients(
     d_image = torch.baddbmm(lost_image, raw, text, beta=-half, alpha=half)
     d_text = torch.baddbmm(lost_text, raw.mT, image, beta=-half, alpha=half)
     return loss.mean(dim=1), d_image, d_text, along_row.sum(dim=1) * half
+
+
+def try_out(device: torch.device, width: int) -> None:
+    """Make the kernels for so many columns by calling them once."""
+    ones, columns = torch.ones(1, width, 1, device=device), torch.zeros(1, 1, dtype=torch.int64, device=device)
+    loss_and_gradients(ones[:, :1], ones, ones[0, 0], columns, 0 * ones[..., 0], ones[..., 0])

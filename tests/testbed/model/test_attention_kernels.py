@@ -1,0 +1,72 @@
+"""The attention kernels in Triton's interpreter, held to what torch does in their place, which is held to autograd."""
+
+import os
+from dataclasses import replace
+
+import pytest
+import torch
+
+from lrsym.testbed.data.pack_data import PackData
+from lrsym.testbed.evaluation import Candidates, evaluate
+from lrsym.testbed.model import table_encoder
+from lrsym.testbed.model.table_encoder import read_out
+from lrsym.testbed.training.training import batch_loss
+from tests.fitted import CPU, noisy_model
+from tests.small_trials import small
+from tests.testbed.model.test_table_encoder import encoded
+
+if "TRITON_INTERPRET" not in os.environ:
+    pytest.skip("a GPU is here, see tests/test_gpu.py", allow_module_level=True)
+
+from lrsym.testbed.model import attention_kernels
+
+
+@pytest.mark.parametrize(("batch", "heads"), [(1, 4), (33, 1), (70, 2)])
+@pytest.mark.parametrize("encoder", [0, 1])
+def test_the_kernels_give_what_torch_gives(encoder, batch, heads):
+    tables, shape, tokens, projection, *_ = encoded(encoder, batch, model__d_model=8, model__n_heads=heads)
+    logits, n_rows = tables.logits.detach().float(), tables.rows.shape[1]
+    _, cache = read_out(tables, shape, tokens, projection)
+    attention, by_row = attention_kernels.attend(logits, tokens, shape.n_tokens)
+    wanted = table_encoder._attend(logits, shape, tokens, cache.by)
+    torch.testing.assert_close(attention, wanted)
+    torch.testing.assert_close(by_row, table_encoder._sum_by_row(wanted, tokens, cache.by, shape, n_rows))
+    alone, none = attention_kernels.attend(logits, tokens, shape.n_tokens, sums=False)
+    assert torch.equal(alone, attention)
+    assert none.numel() == 0
+
+    d_by_row = torch.randn(by_row.permute(0, 3, 1, 2).shape, generator=torch.Generator().manual_seed(1))
+    d_by_row = d_by_row.permute(0, 2, 3, 1)  # of strides that are not those of a new tensor
+    in_torch = replace(tables, logits=logits), replace(cache, attention=wanted), shape
+    torch.testing.assert_close(
+        attention_kernels.logits_gradient(d_by_row, attention, tokens, shape.n_tokens),
+        table_encoder._logits_gradient(d_by_row, *in_torch),
+    )
+
+
+@pytest.fixture
+def on_a_gpu(monkeypatch):
+    """Tensors that say of themselves that they lie on a GPU."""
+    return lambda: monkeypatch.setattr(torch.Tensor, "is_cuda", property(lambda self: True))
+
+
+def loss_gradients_and_accuracies(model, data):
+    batch = torch.arange(9).expand(len(data.trials), -1)
+    weights = [weight.requires_grad_() for weight in model.parameters()]
+    loss = batch_loss(model, data, batch)
+    gradients = torch.autograd.grad(loss.sum(), weights)
+    with torch.no_grad():
+        accuracies = evaluate(model, data, Candidates.of(data), splits=["unseen"], left_out=["EP"])
+    return loss, gradients, accuracies.values
+
+
+@pytest.mark.parametrize(("heads", "taken"), [(2, True), (3, False)])
+def test_a_gpu_takes_them_for_a_power_of_two_of_heads_in_training_and_evaluation(on_a_gpu, monkeypatch, heads, taken):
+    trials = [small(seed=seed, model__n_heads=heads) for seed in (0, 1)]
+    data, model = PackData.of(trials, device=CPU), noisy_model(trials)
+    wanted = loss_gradients_and_accuracies(model, data)
+    calls, attend = [], attention_kernels.attend
+    monkeypatch.setattr(attention_kernels, "attend", lambda *a, **k: calls.append(1) or attend(*a, **k))
+    on_a_gpu()
+    torch.testing.assert_close(loss_gradients_and_accuracies(model, data), wanted, equal_nan=True)
+    assert bool(calls) == taken
