@@ -37,6 +37,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "model.kind": {"model.kind": "autoregressive"},
     "model.layer_norm": {"model.layer_norm": "pre"},
     "model.dropout": {"model.dropout": 0.1},
+    "model.attention_dropout": {"model.attention_dropout": 0.1},
     "model.positions": {"model.positions": "rotary"},
     "optim.epochs": {"optim.epochs": 7},
     "optim.replacement": {"optim.replacement": False},

@@ -94,12 +94,28 @@ class ModelConfig(ConfigSection):
         "Share of entries dropped in training, from embeddings and from what attention and MLP add.",
         per_member=True,
         neutral=0.0,
+        version=2,
+        ge=0,
+        lt=1,
+    )
+    attention_dropout: float = axis_field(
+        0.0,
+        "0..1",
+        "code base the paper started from: 0.1",
+        "Share of attention probabilities dropped in training.",
+        per_member=True,
+        neutral=0.0,
         ge=0,
         lt=1,
     )
     positions: Literal["learned", "rotary"] = axis_field(
         "learned", "", "paper", "Learned position embeddings, or rotary turning of queries and keys.", neutral="learned"
     )
+
+    @property
+    def drops(self) -> tuple[bool, bool]:
+        """Whether entries are dropped in training: of embeddings and what is added to them, of attention."""
+        return self.dropout > 0, self.attention_dropout > 0
 
     @model_validator(mode="before")
     @classmethod

@@ -45,14 +45,18 @@ def test_all_trials_that_differ_in_one_axis_have_different_ids():
 NEUTRAL = {
     "scenes.coverage": 1.0, "scenes.pair_orders": "both", "scenes.n_rows": 1, "scenes.n_objects": 2,
     "model.kind": "contrastive", "model.vision_blocks": 1, "model.text_blocks": 1, "model.repeats": 1, "model.d_mlp": 0,
-    "model.layer_norm": "none", "model.dropout": 0.0, "model.positions": "learned",
+    "model.layer_norm": "none", "model.dropout": 0.0, "model.positions": "learned", "model.attention_dropout": 0.0,
 }  # fmt: skip
+
+# Axes whose other values gave other rows before.
+VERSIONS = {"model.dropout": 2}
 
 
 def plain_id(trial: Trial) -> str:
     """The definition of the identity, written down a second time and slowly."""
     resolved = {key: value for key, value in trial.values().items() if key not in NEUTRAL or value != NEUTRAL[key]}
     resolved = {key: 0.0 if isinstance(value, float) and value == 0 else value for key, value in resolved.items()}
+    resolved |= {f"{key}.version": VERSIONS[key] for key in VERSIONS if key in resolved}
     canonical = {"trial": resolved, "trainer_version": lrsym.config.trial.TRAINER_VERSION}
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -87,6 +91,7 @@ def test_asking_for_the_id_leaves_a_trial_equal_to_one_that_was_never_asked():
 
 def test_axes_that_came_later_have_the_neutral_values_they_came_with():
     assert {axis.key: axis.neutral for axis in axes() if axis.neutral is not None} == NEUTRAL
+    assert {axis.key: axis.version for axis in axes() if axis.version != 1} == VERSIONS
 
 
 def test_an_axis_that_came_later_leaves_older_ids_as_they_were():
