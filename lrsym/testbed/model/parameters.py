@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lrsym.config.model import ModelConfig
 from lrsym.config.trial import Trial
 from lrsym.testbed.data.streams import stream
 from lrsym.testbed.model.shape import EncoderShape, ModelShape
@@ -47,11 +48,26 @@ def _draw_model(shape: ModelShape, trial: Trial) -> dict[str, dict[str, np.ndarr
 def _draw_encoder(encoder: EncoderShape, trial: Trial) -> dict[str, np.ndarray]:
     """Draw every weight in the order of `EncoderShape.shapes`, those too that do not start at random."""
     rng, m = stream(trial.seed, encoder.name), trial.model
-    std = {"token": m.init_token_std, "position": m.init_position_std}
     values = {}
     for name, shape in encoder.shapes().items():
-        normal = rng.standard_normal(prod(shape), dtype=np.float32).reshape(shape)
-        spread = 0.0 if name.endswith("_bias") else std.get(name, m.init_weight_gain / shape[0] ** 0.5)
-        drawn = normal * np.float32(spread)
+        if m.init_distribution == "uniform" and name not in ("token", "position"):
+            standard = (2 * rng.random(prod(shape), dtype=np.float32) - 1) * np.float32(3**0.5)
+        else:
+            standard = rng.standard_normal(prod(shape), dtype=np.float32)
+        drawn = standard.reshape(shape) * np.float32(_spread(name.rpartition(".")[2], encoder, m))
         values[name] = np.ones_like(drawn) if name.endswith("_gain") else drawn
     return values
+
+
+def _spread(name: str, encoder: EncoderShape, m: ModelConfig) -> float:
+    """Return the standard deviation of the weight `name` of a block, or of the encoder, at the start."""
+    inputs = encoder.d_mlp if name.startswith("mlp_out") else encoder.d_model
+    if name in ("token", "position"):
+        return m.init_token_std if name == "token" else m.init_position_std
+    if name.endswith("_bias"):
+        return 0.0 if name.endswith("_norm_bias") else m.init_bias_gain / inputs**0.5
+    if m.init_scaling == "depth" and name in ("output_weight", "mlp_out_weight"):
+        return m.init_weight_gain / (2 * encoder.d_model * encoder.blocks * encoder.repeats) ** 0.5
+    if m.init_scaling == "depth" and name == "mlp_in_weight":
+        return m.init_weight_gain / (2 * encoder.d_model) ** 0.5
+    return m.init_weight_gain / inputs**0.5
