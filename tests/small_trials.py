@@ -42,6 +42,8 @@ OTHER: dict[str, dict[str, Any]] = {
     "model.dropout": {"model.dropout": 0.1},
     "model.positions": {"model.positions": "rotary"},
     "optim.epochs": {"optim.epochs": 7},
+    "optim.decay_biases": {"optim.decay_biases": False},
+    "optim.decay_temperature": {"optim.decay_temperature": True},
     "optim.replacement": {"optim.replacement": False},
     "eval.schedule": {"eval.schedule": "linear"},
     "model.d_model": {"model.d_model": 64},

@@ -46,7 +46,8 @@ NEUTRAL = {
     "scenes.coverage": 1.0, "scenes.pair_orders": "both", "scenes.n_rows": 1, "scenes.n_objects": 2,
     "model.kind": "contrastive", "model.vision_blocks": 1, "model.text_blocks": 1, "model.repeats": 1, "model.d_mlp": 0,
     "model.layer_norm": "none", "model.dropout": 0.0, "model.positions": "learned", "model.init_bias_gain": 0.0,
-    "model.init_distribution": "normal", "model.init_scaling": "fan_in",
+    "model.init_distribution": "normal", "model.init_scaling": "fan_in", "optim.decay_biases": True,
+    "optim.decay_temperature": False,
 }  # fmt: skip
 
 
@@ -69,6 +70,7 @@ SOME_VALUES: dict[str, st.SearchStrategy[Any]] = {
     "model.init_weight_gain": st.sampled_from([0, -0.0, 1, 1e-06, 1e16, 5e-324, 0.1 + 0.2]),
     "optim.learning_rate": st.floats(0, 1, exclude_min=True), "optim.weight_decay": st.integers(0, 3) | st.just(-0.0),
     "optim.epochs": st.none() | st.integers(1, 5), "optim.replacement": st.booleans(),
+    "optim.decay_biases": st.booleans(), "optim.decay_temperature": st.booleans(),
     "eval.schedule": st.sampled_from(["log", "linear"]), "seed": st.integers(0, 2**63 - 1),
 }  # fmt: skip
 

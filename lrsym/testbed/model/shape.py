@@ -156,6 +156,10 @@ class ModelShape:
         weights = [(e.name, name, shape) for e in self.encoders for name, shape in e.shapes().items()]
         return [*weights, ("loss", "log_scale", ())]
 
+    def biases(self) -> list[int]:
+        """Return the numbers of biases, and of gains of LayerNorm, among the weights as `named` has them."""
+        return [i for i, (_, name, _) in enumerate(self.named()) if name.endswith(("_bias", "_gain"))]
+
 
 def _vision(trial: Trial) -> EncoderShape:
     """Return the vision encoder: no mask, read out at [CLS], no projection."""

@@ -88,7 +88,7 @@ class Training:
         batch_size = agreed("batch size", trials, lambda trial: trial.optim.batch_size)
         self._model = PackModel.initial(trials, device=device)
         self._parameters = [weight.requires_grad_() for weight in self._model.parameters()]
-        self._optimiser = AdamW([t.optim for t in trials], self._parameters)
+        self._optimiser = AdamW([t.optim for t in trials], self._parameters, biases=self._model.shape.biases())
         self._drop = Dropout.of(trials, device=device)
         self._number = torch.zeros((), dtype=torch.int64, device=device)
         self._diverged_at = torch.zeros(len(trials), dtype=torch.int64, device=device)

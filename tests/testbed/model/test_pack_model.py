@@ -58,6 +58,14 @@ def test_a_model_comes_back_from_its_named_tensors():
     assert_same_weights(back, model, **EXACTLY)
 
 
+def test_biases_are_those_of_maps_and_norms_and_the_gains():
+    shape = ModelShape.of(small(model__layer_norm="post", model__d_mlp=17, model__text_blocks=2))
+    named = shape.named()
+    found = {named[i][:2] for i in shape.biases()}
+    assert {("vision", "query_bias"), ("text", "block1.mlp_out_bias"), ("text", "mlp_norm_gain")} <= found
+    assert found == {(encoder, name) for encoder, name, size in named if len(size) == 1}
+
+
 def test_a_pack_of_several_has_no_single_trial_and_no_names_without_a_member():
     pack = PackModel.initial(TRIALS)
     for read in (lambda: pack.trial, pack.tensors):

@@ -21,10 +21,10 @@ VARIED = [
     small(seed=0),
     small(seed=1, scenes__layouts_per_pair=1),
     small(seed=2, optim__learning_rate=0.003),
-    small(seed=2, optim__weight_decay=1.0, optim__replacement=False),
+    small(seed=2, optim__weight_decay=1.0, optim__replacement=False, optim__decay_temperature=True),
     small(seed=3, model__init_token_std=0.1, optim__beta2=0.9),
-    small(seed=4, scenes__positions_per_label=1, model__embedding_scale=2.0),
-    small(seed=5, scenes__n_heldout_labels=2, optim__warmup_steps=0),
+    small(seed=4, scenes__positions_per_label=1, model__embedding_scale=2.0, model__init="pytorch"),
+    small(seed=5, scenes__n_heldout_labels=2, optim__warmup_steps=0, optim__decay_biases=False),
 ]
 
 
@@ -47,16 +47,28 @@ def test_members_of_a_pack_differ():
     assert len({round(loss, 6) for loss in losses[:, -1].tolist()}) == len(VARIED)
 
 
-def test_a_pack_trains_as_the_textbook_loop_with_torch_adamw():
-    trial = small(seed=6, optim__steps=9, optim__weight_decay=0.5)
+TEXTBOOK = {
+    "small": {},
+    "pytorch's start": {"model__init": "pytorch", "model__init_token_std": 1.0, "model__init_position_std": 1.0},
+    "clip's start": {"model__init": "clip", "optim__decay_biases": False},
+    "every parameter decays": {"model__init": "pytorch", "optim__decay_temperature": True},
+}
+
+
+@pytest.mark.parametrize("kind", TEXTBOOK)
+def test_a_pack_trains_as_the_textbook_loop_with_torch_adamw(kind):
+    trial = small(seed=6, optim__steps=9, optim__weight_decay=0.5, **TEXTBOOK[kind])
     data = PackData.of([trial], device=CPU)
     model = TextbookClip(7, 5, 12, 3, scale=trial.model.embedding_scale, temperature=0.07)
     with torch.no_grad():
         for encoder in (model.vision, model.text):
             encoder.key.bias.zero_()
     model.load(PackModel.initial([trial]).weights, 0)
-    others = [p for name, p in model.named_parameters() if name != "log_scale"]
-    groups = [{"params": others, "weight_decay": 0.5}, {"params": [model.log_scale], "weight_decay": 0.0}]
+    decays = {"weight": 0.5, "bias": 0.5 * trial.optim.decay_biases, "log_scale": 0.5 * trial.optim.decay_temperature}
+    groups = [
+        {"params": [parameter], "weight_decay": decays[name.rpartition(".")[2]]}
+        for name, parameter in model.named_parameters()
+    ]
     optimiser = torch.optim.AdamW(groups, lr=0.01, betas=(0.9, 0.98), eps=1e-6)
     for step, batch in enumerate(itertools.islice(batches([trial], data.training_sets, device=CPU), 9), start=1):
         for group in optimiser.param_groups:
@@ -72,6 +84,10 @@ def test_a_pack_trains_as_the_textbook_loop_with_torch_adamw():
     for name in ("query", "value", "output"):
         wanted = getattr(model.vision, name).weight.detach().T
         torch.testing.assert_close(last.model.weights["vision"][f"{name}_weight"][0], wanted, atol=1e-4, rtol=1e-3)
+        wanted = getattr(model.text, name).bias.detach()
+        torch.testing.assert_close(last.model.weights["text"][f"{name}_bias"][0], wanted, atol=1e-4, rtol=1e-3)
+    log_scale = last.model.weights["loss"]["log_scale"][0]
+    torch.testing.assert_close(log_scale, model.log_scale.detach(), atol=1e-5, rtol=1e-4)
 
 
 def test_a_member_that_diverges_is_marked_and_its_neighbours_do_not_notice():
@@ -151,6 +167,43 @@ def test_a_step_of_the_optimiser_asks_the_device_for_nothing():
         optimiser.step([torch.ones(2, 3), torch.ones(2)], number=torch.tensor(2))
     assert seen.count("aten._fused_adamw_.tensor_lr") == 1
     assert "aten._local_scalar_dense.default" not in seen
+
+
+KINDS_OF_DECAY = [
+    {}, {"optim__decay_temperature": True}, {"optim__decay_biases": False}, {"optim__weight_decay": 0.0},
+    {"optim__decay_temperature": True, "optim__decay_biases": False},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rates", [[0.1] * 5, [0.1, 0.2, 0.1, 0.3, 0.1]], ids=["one rate", "several"])
+def test_each_member_decays_what_it_says_as_torch_adamw_does(rates):
+    """Weights, biases and the log of the logit scale, of five members at once and of each alone."""
+    optims = [
+        small(**{"optim__weight_decay": 0.5, "optim__learning_rate": rate, "optim__warmup_steps": 0, **kind}).optim
+        for rate, kind in zip(rates, KINDS_OF_DECAY, strict=True)
+    ]
+    generator = torch.Generator().manual_seed(8)
+    sizes = [(5, 3, 2), (5, 2), (5,)]
+    start, first, second = ([torch.randn(size, generator=generator) for size in sizes] for _ in range(3))
+    pack = [weight.clone() for weight in start]
+    optimiser = AdamW(optims, pack, biases=[1])
+    for number, gradients in enumerate((first, second), start=1):
+        optimiser.step(gradients, number=torch.tensor(number))
+    for row, optim in enumerate(optims):
+        decays = [1.0, float(optim.decay_biases), float(optim.decay_temperature)]
+        wanted = [weight[row].clone() for weight in start]
+        groups = [{"params": [w], "weight_decay": d * optim.weight_decay} for w, d in zip(wanted, decays, strict=True)]
+        theirs = torch.optim.AdamW(groups, lr=optim.learning_rate, betas=(0.9, 0.98), eps=1e-6)
+        alone = [weight[row : row + 1].clone() for weight in start]
+        ours = AdamW([optim], alone, biases=[1])
+        for number, gradients in enumerate((first, second), start=1):
+            ours.step([gradient[row : row + 1] for gradient in gradients], number=torch.tensor(number))
+            for weight, gradient in zip(wanted, gradients, strict=True):
+                weight.grad = gradient[row]
+            theirs.step()
+        for found, single, weight in zip(pack, alone, wanted, strict=True):
+            torch.testing.assert_close(found[row], weight, atol=1e-6, rtol=1e-5)
+            torch.testing.assert_close(single[0], weight, atol=1e-6, rtol=1e-5)
 
 
 def test_the_log_of_the_logit_scale_is_not_decayed_and_stays_below_its_clamp():
