@@ -36,6 +36,8 @@ OTHER: dict[str, dict[str, Any]] = {
     "scenes.pair_orders": {"scenes.pair_orders": "one"},
     "model.kind": {"model.kind": "autoregressive"},
     "model.layer_norm": {"model.layer_norm": "pre"},
+    "model.cls_position": {"model.cls_position": False},
+    "model.projection_bias": {"model.projection_bias": True},
     "model.init_bias_gain": {"model.init_bias_gain": 0.5},
     "model.init_distribution": {"model.init_distribution": "uniform"},
     "model.init_scaling": {"model.init_scaling": "depth"},

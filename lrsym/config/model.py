@@ -151,6 +151,21 @@ class ModelConfig(ConfigSection):
     positions: Literal["learned", "rotary"] = axis_field(
         "learned", "", "paper", "Learned position embeddings, or rotary turning of queries and keys.", neutral="learned"
     )
+    cls_position: bool = axis_field(
+        True,
+        "",
+        "paper (11 positions)",
+        "Whether [CLS] has a position embedding; without one it asks with its token and the bias of queries alone.",
+        neutral=True,
+        per_member=True,
+    )
+    projection_bias: bool = axis_field(
+        False,
+        "",
+        "recipe (code base the paper started from: true)",
+        "Whether the projection behind the text encoder has a bias.",
+        neutral=False,
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -185,6 +200,14 @@ class ModelConfig(ConfigSection):
             raise ValueError(
                 f"vision_blocks must be 1 with kind autoregressive, which has no vision encoder, "
                 f"got {self.vision_blocks}; set it to 1; text_blocks is the decoder's depth"
+            )
+        if self.kind == "autoregressive" and self.projection_bias:
+            raise ValueError(
+                "projection_bias must be false with kind autoregressive, which has none, got true; leave it out"
+            )
+        if self.positions == "rotary" and not self.cls_position:
+            raise ValueError(
+                "cls_position must be true with rotary positions, which turn [CLS] too, got false; leave it out"
             )
         if self.positions == "rotary" and self.d_model // self.n_heads % 2:
             raise ValueError(

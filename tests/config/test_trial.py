@@ -47,7 +47,7 @@ NEUTRAL = {
     "model.kind": "contrastive", "model.vision_blocks": 1, "model.text_blocks": 1, "model.repeats": 1, "model.d_mlp": 0,
     "model.layer_norm": "none", "model.dropout": 0.0, "model.positions": "learned", "model.init_bias_gain": 0.0,
     "model.init_distribution": "normal", "model.init_scaling": "fan_in", "optim.decay_biases": True,
-    "optim.decay_temperature": False,
+    "optim.decay_temperature": False, "model.cls_position": True, "model.projection_bias": False,
 }  # fmt: skip
 
 
@@ -188,6 +188,8 @@ def test_values_rebuild_the_trial():
         ),
         ({"scenes.n_labels": 19}, "n_pair_labels \\+ n_heldout_labels = 20"),
         ({"model.kind": "autoregressive", "model.vision_blocks": 2}, "must be 1 with kind autoregressive"),
+        ({"model.kind": "autoregressive", "model.projection_bias": True}, "projection_bias must be false with kind"),
+        ({"model.positions": "rotary", "model.cls_position": False}, "cls_position must be true with rotary"),
         ({"model.d_model": 130}, "must divide"),
         ({"optim.steps": 5, "optim.epochs": 5}, "either steps"),
         ({"optim.steps": True}, "valid integer"),

@@ -9,6 +9,7 @@ from math import log, prod
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from lrsym.config.model import ModelConfig
@@ -18,6 +19,10 @@ from lrsym.testbed.model.shape import EncoderShape, ModelShape
 
 Weights = dict[str, Tensor]
 """Weights of one encoder by name, each with a leading trial axis."""
+
+
+POSITION = 1
+"""The number of the position embeddings of what sees the image among the weights of `ModelShape.named`."""
 
 
 def initial_weights(
@@ -33,6 +38,20 @@ def initial_weights(
         encoder: {name: _stack([member[encoder][name] for member in members], device=device) for name in named}
         for encoder, named in members[0].items()
     }
+
+
+def trained_positions(
+    shape: ModelShape, trials: Sequence[Trial], *, device: torch.device | str
+) -> Float[Tensor, "trial position 1"] | None:
+    """Return 1 for every position that has an embedding, 0 for that of [CLS] in trials where it has none.
+
+    None where it has one in every trial. It starts at 0, and without a gradient it stays there.
+    """
+    if all(trial.model.cls_position for trial in trials):
+        return None
+    mask = torch.ones(len(trials), shape.vision.length, 1)
+    mask[:, shape.vision.readout, 0] = torch.tensor([float(trial.model.cls_position) for trial in trials])
+    return mask.to(device)
 
 
 def _stack(arrays: list[np.ndarray], *, device: torch.device | str) -> Tensor:
@@ -56,6 +75,8 @@ def _draw_encoder(encoder: EncoderShape, trial: Trial) -> dict[str, np.ndarray]:
             standard = rng.standard_normal(prod(shape), dtype=np.float32)
         drawn = standard.reshape(shape) * np.float32(_spread(name.rpartition(".")[2], encoder, m))
         values[name] = np.ones_like(drawn) if name.endswith("_gain") else drawn
+    if encoder.pixels and not m.cls_position:
+        values["position"][encoder.readout] = 0
     return values
 
 

@@ -47,28 +47,16 @@ def test_members_of_a_pack_differ():
     assert len({round(loss, 6) for loss in losses[:, -1].tolist()}) == len(VARIED)
 
 
-TEXTBOOK = {
-    "small": {},
-    "pytorch's start": {"model__init": "pytorch", "model__init_token_std": 1.0, "model__init_position_std": 1.0},
-    "clip's start": {"model__init": "clip", "optim__decay_biases": False},
-    "every parameter decays": {"model__init": "pytorch", "optim__decay_temperature": True},
-}
-
-
-@pytest.mark.parametrize("kind", TEXTBOOK)
-def test_a_pack_trains_as_the_textbook_loop_with_torch_adamw(kind):
-    trial = small(seed=6, optim__steps=9, optim__weight_decay=0.5, **TEXTBOOK[kind])
+def test_a_pack_trains_as_the_textbook_loop_with_torch_adamw():
+    trial = small(seed=6, optim__steps=9, optim__weight_decay=0.5)
     data = PackData.of([trial], device=CPU)
     model = TextbookClip(7, 5, 12, 3, scale=trial.model.embedding_scale, temperature=0.07)
     with torch.no_grad():
         for encoder in (model.vision, model.text):
             encoder.key.bias.zero_()
     model.load(PackModel.initial([trial]).weights, 0)
-    decays = {"weight": 0.5, "bias": 0.5 * trial.optim.decay_biases, "log_scale": 0.5 * trial.optim.decay_temperature}
-    groups = [
-        {"params": [parameter], "weight_decay": decays[name.rpartition(".")[2]]}
-        for name, parameter in model.named_parameters()
-    ]
+    others = [p for name, p in model.named_parameters() if name != "log_scale"]
+    groups = [{"params": others, "weight_decay": 0.5}, {"params": [model.log_scale], "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(groups, lr=0.01, betas=(0.9, 0.98), eps=1e-6)
     for step, batch in enumerate(itertools.islice(batches([trial], data.training_sets, device=CPU), 9), start=1):
         for group in optimiser.param_groups:
@@ -84,10 +72,6 @@ def test_a_pack_trains_as_the_textbook_loop_with_torch_adamw(kind):
     for name in ("query", "value", "output"):
         wanted = getattr(model.vision, name).weight.detach().T
         torch.testing.assert_close(last.model.weights["vision"][f"{name}_weight"][0], wanted, atol=1e-4, rtol=1e-3)
-        wanted = getattr(model.text, name).bias.detach()
-        torch.testing.assert_close(last.model.weights["text"][f"{name}_bias"][0], wanted, atol=1e-4, rtol=1e-3)
-    log_scale = last.model.weights["loss"]["log_scale"][0]
-    torch.testing.assert_close(log_scale, model.log_scale.detach(), atol=1e-5, rtol=1e-4)
 
 
 def test_a_member_that_diverges_is_marked_and_its_neighbours_do_not_notice():
