@@ -30,18 +30,18 @@ from lrsym.config.trial import Trial
 from tests.fitted import CPU
 from tests.small_trials import SMALL
 
-SWEEP = 'name = "biases"\\n[grid]\\n"model.init_bias_std" = '
+SWEEP = 'name = "means"\\n[grid]\\n"model.init_token_mean" = '
 try:
-    refused = parse(SWEEP + "[-1]", source="biases.toml")
+    refused = parse(SWEEP + "[-1]", source="means.toml")
 except UsageError as error:
     refused = str(error)
-values = [t.model.init_bias_std for t in parse(SWEEP + "[0.0, 0.1]", source="biases.toml").trials]
+values = [t.model.init_token_mean for t in parse(SWEEP + "[0.0, 0.1]", source="means.toml").trials]
 store = Store("results")
 for value in values:
-    pack = [Trial.from_axes({**SMALL, "model.init_bias_std": value})]
+    pack = [Trial.from_axes({**SMALL, "model.init_token_mean": value})]
     store.write(f"part-{value}", run_pack(pack, run_id="r", device=CPU).tables)
 curves, ablations = (load("results", name).collect().to_dicts() for name in ("curves", "ablations"))
-columns = ("trial_id", "init_bias_std", "unseen_reciprocal")
+columns = ("trial_id", "init_token_mean", "unseen_reciprocal")
 print(json.dumps({
     "file": axes.__file__, "pages": axes.as_markdown() + schema.as_markdown(), "refused": refused, "sweep": values,
     "trials": load_trials("results").select(columns).collect().to_dicts(),
@@ -104,19 +104,19 @@ def test_a_new_axis_has_its_lines_on_both_pages_and_its_values_are_checked(seen)
     (shown,) = blocks("text")
     of_axes, of_columns, error = shown.splitlines()
     assert {of_axes, of_columns} <= set(seen["pages"].splitlines())
-    assert seen["refused"].startswith(f"biases.toml:3: {error}; ")
+    assert seen["refused"].startswith(f"means.toml:3: {error}; ")
 
 
 def test_a_new_axis_is_a_key_of_sweep_files_and_a_column_and_older_ids_stay(seen):
     assert seen["sweep"] == [0.0, 0.1]
-    assert sorted(row["init_bias_std"] for row in seen["trials"]) == [0.0, 0.1]
-    assert [row["init_bias_std"] for row in seen["trials"] if row["trial_id"] == small().trial_id] == [0.0]
+    assert sorted(row["init_token_mean"] for row in seen["trials"]) == [0.0, 0.1]
+    assert [row["init_token_mean"] for row in seen["trials"] if row["trial_id"] == small().trial_id] == [0.0]
 
 
 def test_a_new_axis_moves_no_number_at_its_default_and_moves_some_elsewhere(seen):
     before = run_pack([small()], run_id="r", device=CPU).tables["curves"].to_pylist()
     wanted = values_of(before, trial_id=small().trial_id)
-    ids = {row["init_bias_std"]: row["trial_id"] for row in seen["trials"]}
+    ids = {row["init_token_mean"]: row["trial_id"] for row in seen["trials"]}
     default, other = (values_of(seen["curves"], trial_id=ids[value]) for value in (0.0, 0.1))
     assert {key: default[key] for key in wanted} == pytest.approx(wanted, abs=1e-6)
     assert {key: other[key] for key in wanted} != pytest.approx(wanted, abs=1e-6)
@@ -146,5 +146,5 @@ def test_the_tests_that_the_recipes_edit_pass(copy):
         "-k",
         edited,
     )
-    assert "init_bias_std" in (copy / "tests/config/test_trial.py").read_text()
+    assert "init_token_mean" in (copy / "tests/config/test_trial.py").read_text()
     assert " passed" in told

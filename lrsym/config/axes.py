@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from lrsym.config.model import PRESETS
+from lrsym.config.model import SHORTHANDS
 from lrsym.config.section import Value
 from lrsym.config.trial import Trial
 
@@ -61,10 +61,15 @@ def as_markdown() -> str:
         lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
-        "`model.preset` is no axis but stands for several, the paper's models; a key given beside it goes first, and a",
-        "decoder has no vision_blocks:",
+        "`model.preset` is no axis but stands for several, the paper's models; so does `model.init`, for where",
+        "training starts: `small` as in the recipe, `pytorch` as PyTorch's layers, `clip` as CLIP's text Transformer.",
+        "A key given beside them goes first, a decoder has no vision_blocks, rotary positions no init_position_std:",
         "",
-        *(f"- `{name}`: {', '.join(f'{k} {v}' for k, v in values.items())}" for name, values in PRESETS.items()),
+        *(
+            f"- `{key} = {name}`: {', '.join(f'{k} {v}' for k, v in values.items())}"
+            for key, words in SHORTHANDS.items()
+            for name, values in words.items()
+        ),
     ]
     return "\n".join(lines) + "\n"
 

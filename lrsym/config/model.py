@@ -21,6 +21,31 @@ PRESETS: dict[str, dict[str, Value]] = {
 }  # fmt: skip
 """Axes of a model that the key `model.preset` sets where they are not given themselves: the paper's two models."""
 
+INITS: dict[str, dict[str, Value]] = {
+    "small": {
+        "embedding_scale": "sqrt_d_model", "init_token_std": 0.02, "init_position_std": 0.02, "init_weight_gain": 1.0,
+        "init_bias_gain": 0.0, "init_distribution": "normal", "init_scaling": "fan_in",
+    },
+    "pytorch": {
+        "embedding_scale": "sqrt_d_model", "init_token_std": 1.0, "init_position_std": 1.0,
+        "init_weight_gain": 3**-0.5, "init_bias_gain": 3**-0.5, "init_distribution": "uniform",
+        "init_scaling": "fan_in",
+    },
+    "clip": {
+        "embedding_scale": 1.0, "init_token_std": 0.02, "init_position_std": 0.01, "init_weight_gain": 1.0,
+        "init_bias_gain": 0.0, "init_distribution": "normal", "init_scaling": "depth",
+    },
+}  # fmt: skip
+"""Axes that the key `model.init` sets in the same way: where training starts from.
+
+pytorch: `nn.Embedding` and `nn.Linear` as they come, tokens times sqrt(d_model), as in the code base the paper started
+from. A uniform number within 1 / sqrt(inputs) has the standard deviation 3**-0.5 / sqrt(inputs).
+clip: the text Transformer of OpenAI's CLIP, for both encoders; it leaves the biases of MLPs alone at `nn.Linear`'s.
+"""
+
+SHORTHANDS = {"preset": PRESETS, "init": INITS}
+"""The words of each key that is no axis but stands for several, and the axes that they set."""
+
 
 class ModelConfig(ConfigSection):
     """The encoders, or the one decoder; by default the paper's simplified model: one attention block, no LayerNorm, no
@@ -60,6 +85,32 @@ class ModelConfig(ConfigSection):
         "Attention and projection weights start at N(0, gain / sqrt(d_model)).",
         per_member=True,
         ge=0,
+    )
+    init_bias_gain: float = axis_field(
+        0.0,
+        "",
+        "recipe",
+        "Biases, but those of LayerNorm, start at N(0, gain / sqrt(inputs)).",
+        neutral=0.0,
+        per_member=True,
+        ge=0,
+    )
+    init_distribution: Literal["normal", "uniform"] = axis_field(
+        "normal",
+        "",
+        "recipe (PyTorch: uniform)",
+        "Weights and biases start normal, or uniform with the same standard deviation; embeddings are always normal.",
+        neutral="normal",
+        per_member=True,
+    )
+    init_scaling: Literal["fan_in", "depth"] = axis_field(
+        "fan_in",
+        "",
+        "recipe (CLIP: depth)",
+        "Weights of blocks start at gain / sqrt(inputs); with depth those that add to the stream at gain / "
+        "sqrt(2 d_model blocks repeats), and those into an MLP at gain / sqrt(2 d_model).",
+        neutral="fan_in",
+        per_member=True,
     )
 
     vision_blocks: int = axis_field(
@@ -111,6 +162,21 @@ class ModelConfig(ConfigSection):
     positions: Literal["learned", "rotary"] = axis_field(
         "learned", "", "paper", "Learned position embeddings, or rotary turning of queries and keys.", neutral="learned"
     )
+    cls_position: bool = axis_field(
+        True,
+        "",
+        "paper (11 positions)",
+        "Whether [CLS] has a position embedding; without one it asks with its token and the bias of queries alone.",
+        neutral=True,
+        per_member=True,
+    )
+    projection_bias: bool = axis_field(
+        False,
+        "",
+        "recipe (code base the paper started from: true)",
+        "Whether the projection behind the text encoder has a bias.",
+        neutral=False,
+    )
 
     @property
     def drops(self) -> tuple[bool, bool]:
@@ -123,15 +189,16 @@ class ModelConfig(ConfigSection):
         if not isinstance(given, Mapping):
             return given
         axes = dict(given)
-        if "preset" in axes:
-            preset = axes.pop("preset")
-            if preset not in PRESETS:
-                raise ValueError(f'preset must be one of {", ".join(PRESETS)}, got "{preset}"; change it')
-            axes = PRESETS[preset] | axes
-            if axes.get("kind") == "autoregressive" and "vision_blocks" not in given:
-                del axes["vision_blocks"]  # a decoder has no vision encoder
         if axes.get("positions") == "rotary":
             axes.setdefault("init_position_std", 0.0)
+        for key, words in SHORTHANDS.items():
+            if key in axes:
+                word = axes.pop(key)
+                if word not in words:
+                    raise ValueError(f'{key} must be one of {", ".join(words)}, got "{word}"; change it')
+                axes = words[word] | axes
+        if axes.get("kind") == "autoregressive" and "vision_blocks" not in given:
+            axes.pop("vision_blocks", None)  # a decoder has no vision encoder
         if axes.get("embedding_scale", "sqrt_d_model") == "sqrt_d_model":
             width = axes.get("d_model", cls.defaults()["d_model"])
             if type(width) is int and 0 < width <= MAX_WIDTH:
@@ -149,6 +216,14 @@ class ModelConfig(ConfigSection):
             raise ValueError(
                 f"vision_blocks must be 1 with kind autoregressive, which has no vision encoder, "
                 f"got {self.vision_blocks}; set it to 1; text_blocks is the decoder's depth"
+            )
+        if self.kind == "autoregressive" and self.projection_bias:
+            raise ValueError(
+                "projection_bias must be false with kind autoregressive, which has none, got true; leave it out"
+            )
+        if self.positions == "rotary" and not self.cls_position:
+            raise ValueError(
+                "cls_position must be true with rotary positions, which turn [CLS] too, got false; leave it out"
             )
         if self.positions == "rotary" and self.d_model // self.n_heads % 2:
             raise ValueError(

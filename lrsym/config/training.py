@@ -20,7 +20,23 @@ class OptimConfig(ConfigSection):
         1e-3, "", "recipe (paper: 1e-4)", "AdamW's rate after warm-up.", per_member=True, gt=0
     )
     weight_decay: float = axis_field(
-        0.2, "", "paper", "Decoupled decay of every parameter but the temperature.", per_member=True, ge=0
+        0.2, "", "paper", "Decoupled decay of the parameters, the temperature left out.", per_member=True, ge=0
+    )
+    decay_biases: bool = axis_field(
+        True,
+        "",
+        "recipe (CLIP: false)",
+        "Whether weight_decay is for biases and the gains of LayerNorm too.",
+        neutral=True,
+        per_member=True,
+    )
+    decay_temperature: bool = axis_field(
+        False,
+        "",
+        "recipe (code base the paper started from: true)",
+        "Whether weight_decay is for the temperature too: the log of the logit scale then decays towards 0.",
+        neutral=False,
+        per_member=True,
     )
     beta1: float = axis_field(0.9, "", "recipe", "AdamW's first-moment decay.", per_member=True, ge=0, lt=1)
     beta2: float = axis_field(0.98, "", "recipe", "AdamW's second-moment decay.", per_member=True, ge=0, lt=1)

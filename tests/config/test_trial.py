@@ -45,7 +45,10 @@ def test_all_trials_that_differ_in_one_axis_have_different_ids():
 NEUTRAL = {
     "scenes.coverage": 1.0, "scenes.pair_orders": "both", "scenes.n_rows": 1, "scenes.n_objects": 2,
     "model.kind": "contrastive", "model.vision_blocks": 1, "model.text_blocks": 1, "model.repeats": 1, "model.d_mlp": 0,
-    "model.layer_norm": "none", "model.dropout": 0.0, "model.positions": "learned", "model.attention_dropout": 0.0,
+    "model.layer_norm": "none", "model.dropout": 0.0, "model.positions": "learned", "model.init_bias_gain": 0.0,
+    "model.init_distribution": "normal", "model.init_scaling": "fan_in", "optim.decay_biases": True,
+    "optim.decay_temperature": False, "model.cls_position": True, "model.projection_bias": False,
+    "model.attention_dropout": 0.0,
 }  # fmt: skip
 
 # Axes whose other values gave other rows before.
@@ -68,9 +71,11 @@ SOME_VALUES: dict[str, st.SearchStrategy[Any]] = {
     "scenes.n_rows": st.integers(1, 3), "model.preset": st.sampled_from(["simplified", "full"]),
     "model.d_model": st.sampled_from([8, 64, 128]), "model.dropout": st.sampled_from([0, -0.0, 0.0, 0.1]),
     "model.positions": st.sampled_from(["learned", "rotary"]), "model.init_token_std": st.floats(0, 1e9),
+    "model.init": st.sampled_from(["small", "pytorch", "clip"]), "model.init_bias_gain": st.sampled_from([0, -0.0, 2]),
     "model.init_weight_gain": st.sampled_from([0, -0.0, 1, 1e-06, 1e16, 5e-324, 0.1 + 0.2]),
     "optim.learning_rate": st.floats(0, 1, exclude_min=True), "optim.weight_decay": st.integers(0, 3) | st.just(-0.0),
     "optim.epochs": st.none() | st.integers(1, 5), "optim.replacement": st.booleans(),
+    "optim.decay_biases": st.booleans(), "optim.decay_temperature": st.booleans(),
     "eval.schedule": st.sampled_from(["log", "linear"]), "seed": st.integers(0, 2**63 - 1),
 }  # fmt: skip
 
@@ -189,6 +194,8 @@ def test_values_rebuild_the_trial():
         ),
         ({"scenes.n_labels": 19}, "n_pair_labels \\+ n_heldout_labels = 20"),
         ({"model.kind": "autoregressive", "model.vision_blocks": 2}, "must be 1 with kind autoregressive"),
+        ({"model.kind": "autoregressive", "model.projection_bias": True}, "projection_bias must be false with kind"),
+        ({"model.positions": "rotary", "model.cls_position": False}, "cls_position must be true with rotary"),
         ({"model.d_model": 130}, "must divide"),
         ({"optim.steps": 5, "optim.epochs": 5}, "either steps"),
         ({"optim.steps": True}, "valid integer"),
@@ -231,3 +238,19 @@ def test_a_preset_sets_the_axes_that_are_not_given_and_is_none_itself():
 def test_an_unknown_preset_is_refused_with_the_known_ones():
     with pytest.raises(ValidationError, match='preset must be one of simplified, full, got "large"'):
         Trial.from_axes({"model.preset": "large"})
+    with pytest.raises(ValidationError, match='init must be one of small, pytorch, clip, got "large"'):
+        Trial.from_axes({"model.init": "large"})
+
+
+def test_a_start_sets_the_axes_that_are_not_given_and_the_small_one_is_the_default():
+    assert Trial.from_axes({"model.init": "small"}) == Trial()
+    pytorch = Trial.from_axes({"model.init": "pytorch", "model.d_model": 64, "model.init_position_std": 0.5})
+    assert (pytorch.model.embedding_scale, pytorch.model.init_token_std, pytorch.model.init_position_std) == (8, 1, 0.5)
+    assert pytorch.trial_id == Trial.from_axes(pytorch.values()).trial_id == plain_id(pytorch)
+    both = Trial.from_axes({"model.init": "clip", "model.preset": "full"})
+    assert (both.model.embedding_scale, both.model.init_scaling, both.model.text_blocks) == (1, "depth", 2)
+
+
+@pytest.mark.parametrize("word", ["small", "pytorch", "clip"])
+def test_a_start_gives_rotary_positions_no_embeddings(word: str):
+    assert Trial.from_axes({"model.init": word, "model.positions": "rotary"}).model.init_position_std == 0

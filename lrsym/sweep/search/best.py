@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from lrsym.config.model import PRESETS
+from lrsym.config.model import SHORTHANDS
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import replicate_value
 from lrsym.results.analysis.intervals import Estimate, estimate_mean
@@ -15,7 +15,7 @@ from lrsym.results.analysis.suggestions import candidate_cells, rank_cells
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.search.objective import wrong_column
 from lrsym.sweep.search.suggestions import read_outcomes
-from lrsym.sweep.spec.messages import PRESET
+from lrsym.sweep.spec.messages import AXES, PRESETS
 from lrsym.sweep.spec.search import Objective, Search
 from lrsym.sweep.spec.search_space import Point
 from lrsym.sweep.spec.sweep import Sweep, command
@@ -163,9 +163,9 @@ def _estimate(objective: Objective, rows: pl.DataFrame) -> Estimate | None:
 
 def _axes_of(key: str) -> list[str]:
     """Return the keys of the axes that `key` of a sweep file sets: itself, but for a preset."""
-    return (
-        [*dict.fromkeys(f"model.{name}" for axes in PRESETS.values() for name in axes)] if key == PRESET.key else [key]
-    )
+    if key not in PRESETS:
+        return [key]
+    return [*dict.fromkeys(f"model.{name}" for axes in SHORTHANDS[AXES[key].name].values() for name in axes)]
 
 
 def _no_best(file: str, root: str, *, n_chosen: int, n_without: int) -> UsageError:

@@ -8,19 +8,23 @@ from functools import cache
 from typing import Any
 
 from lrsym.config.axes import Axis, axes
-from lrsym.config.model import PRESETS
+from lrsym.config.model import SHORTHANDS
 from lrsym.config.section import ConfigSection
 from lrsym.config.trial import Trial
 from lrsym.toml_source import fits_64_bits, show, suggest
 
 TOP_KEYS = ("name", "replicates", "seed", "stop", "base", "grid", "zip", "exclude", "search")
-PRESET = Axis(
-    section="model", name="preset", type=str, optional=True, default=None, unit="", source="paper",
-    sentence="Sets the axes of one of the paper's models", derived="", neutral=None, bounds=" | ".join(PRESETS),
-)  # fmt: skip
-"""No axis: a key of sweep files that stands for several of them."""
+_SENTENCES = {"preset": "Sets the axes of one of the paper's models", "init": "Sets the axes of where training starts"}
+PRESETS = {
+    f"model.{name}": Axis(
+        section="model", name=name, type=str, optional=True, default=None, unit="", source="paper",
+        sentence=_SENTENCES[name], derived="", neutral=None, bounds=" | ".join(words),
+    )
+    for name, words in SHORTHANDS.items()
+}  # fmt: skip
+"""No axes: keys of sweep files that stand for several of them."""
 
-AXES = {axis.key: axis for axis in axes() if axis.section} | {PRESET.key: PRESET}
+AXES = {axis.key: axis for axis in axes() if axis.section} | PRESETS
 SECTIONS = tuple(dict.fromkeys(axis.section for axis in AXES.values()))
 
 

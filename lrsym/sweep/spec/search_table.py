@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lrsym.sweep.spec.design import Design
-from lrsym.sweep.spec.messages import AXES, PRESET, SECTIONS, section_type, wrong_section, wrong_value
+from lrsym.sweep.spec.messages import AXES, PRESETS, SECTIONS, section_type, wrong_section, wrong_value
 from lrsym.sweep.spec.search import Objective
 from lrsym.sweep.spec.search_space import Choice, Interval, SearchSpace, SpaceAxis, is_number
 from lrsym.sweep.spec.tables import check_value, dotted, exclude_values, read_base
@@ -153,7 +153,7 @@ def _as_number(key: str, value: Any) -> Any:
 
 def _read_interval(source: TomlSource, key: str, given: Mapping[str, Any]) -> Interval:
     axis, path = AXES[key], f"{_SPACE}.{key}"
-    if axis.type not in (int, float) or axis is PRESET:
+    if axis.type not in (int, float) or key in PRESETS:
         raise source.error(path, f"{key} has no range, because it takes no numbers; write a list of its values")
     _check_range_keys(source, path, key, given)
     low, high, log = given["low"], given["high"], given.get("log", False)

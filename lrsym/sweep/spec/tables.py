@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from lrsym.config.model import PRESETS
+from lrsym.config.model import SHORTHANDS
 from lrsym.sweep.spec.design import Design, Factor
-from lrsym.sweep.spec.messages import AXES, PRESET, SECTIONS, show_cell, table_name, unknown_axis, wrong_value
+from lrsym.sweep.spec.messages import AXES, PRESETS, SECTIONS, show_cell, table_name, unknown_axis, wrong_value
 from lrsym.toml_source import TomlSource, fits_64_bits, show
 
 
@@ -60,7 +60,7 @@ def check_value(source: TomlSource, table: str, key: str, value: Any) -> None:
     """Raise UsageError for what no axis takes: lists, tables, integers that neither TOML nor the store can hold, words
     that are no preset."""
     huge = isinstance(value, int) and not fits_64_bits(value)
-    if isinstance(value, list | dict) or huge or (key == PRESET.key and value not in PRESETS):
+    if isinstance(value, list | dict) or huge or (key in PRESETS and value not in SHORTHANDS[AXES[key].name]):
         raise source.error(f"{table}.{key}", wrong_value(AXES[key], value))
 
 

@@ -44,20 +44,28 @@ def encode(
     check_ablatable(shape, left_out)
     tokens = tokens.expand(len(scale), -1, -1)
     projection = weights["projection"] if shape.projected else None
-    if not shape.is_single_block or (drop and left_out):
+    if shape.is_single_block and drop is None:
+        if left_out or not torch.is_grad_enabled():
+            embedding, cache = read_out(Tables.of(weights, shape, scale, left_out), shape, tokens, projection)
+            attention = cache.attention
+        else:
+            trained = (weights[name] for name in TRAINED)
+            embedding, attention = TableEncoder.apply(shape, scale, tokens, projection, *trained)
+        return _with_bias(embedding, weights, shape), [attention.permute(0, 2, 3, 1)[:, :, :, None]]
+    if drop is not None and shape.is_single_block and not left_out:
+        embedding, attention = encode_dropped(weights, shape, tokens, scale=scale, drop=drop)
+        attentions = [attention[:, :, :, None]]
+    else:
         read, attentions = encode_blocks(weights, shape, tokens, scale=scale, left_out=left_out, drop=drop)
         embedding = read[:, :, 0]
-        return embedding if projection is None else embedding @ projection, attentions
-    if drop is not None:
-        embedding, attention = encode_dropped(weights, shape, tokens, scale=scale, drop=drop)
-        return embedding if projection is None else embedding @ projection, [attention[:, :, :, None]]
-    if left_out or not torch.is_grad_enabled():
-        embedding, cache = read_out(Tables.of(weights, shape, scale, left_out), shape, tokens, projection)
-        attention = cache.attention
-    else:
-        trained = (weights[name] for name in TRAINED)
-        embedding, attention = TableEncoder.apply(shape, scale, tokens, projection, *trained)
-    return embedding, [attention.permute(0, 2, 3, 1)[:, :, :, None]]
+    return embedding if projection is None else _with_bias(embedding @ projection, weights, shape), attentions
+
+
+def _with_bias(
+    projected: Float[Tensor, "trial batch out"], weights: Weights, shape: EncoderShape
+) -> Float[Tensor, "trial batch out"]:
+    """Return projected embeddings with the projection's bias, where it has one."""
+    return projected + weights["projection_bias"][:, None] if shape.projection_bias else projected
 
 
 def scene_projector(

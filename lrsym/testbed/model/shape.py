@@ -48,6 +48,7 @@ class EncoderShape:
     n_columns: int = 0
     vertical: bool = False
     n_outputs: int = 0
+    projection_bias: bool = False
 
     @property
     def head_width(self) -> int:
@@ -92,6 +93,7 @@ class EncoderShape:
         extra = {name: shape for b in range(self.blocks) for name, shape in self._extra(b).items()}
         last = {"last_norm_gain": (d,), "last_norm_bias": (d,)} if self.norm == "pre" else {}
         output = {"unembedding": (d, self.n_outputs)} if self.n_outputs else {}
+        output |= {"projection_bias": (d,)} if self.projection_bias else {}
         return {
             "token": (self.n_tokens, d),
             **({} if self.rotary else {"position": (self.length, d)}),
@@ -156,6 +158,10 @@ class ModelShape:
         weights = [(e.name, name, shape) for e in self.encoders for name, shape in e.shapes().items()]
         return [*weights, ("loss", "log_scale", ())]
 
+    def biases(self) -> list[int]:
+        """Return the numbers of biases, and of gains of LayerNorm, among the weights as `named` has them."""
+        return [i for i, (_, name, _) in enumerate(self.named()) if name.endswith(("_bias", "_gain"))]
+
 
 def _vision(trial: Trial) -> EncoderShape:
     """Return the vision encoder: no mask, read out at [CLS], no projection."""
@@ -171,7 +177,8 @@ def _text(trial: Trial) -> EncoderShape:
     s, m = trial.scenes, trial.model
     eot = sc.eot_token(s)
     sizes = (eot + 1, sc.CAPTION_LENGTH, sc.EOT_POSITION, eot)
-    return EncoderShape("text", *sizes, projected=True, causal=True, blocks=m.text_blocks, **_shared(m))
+    further = {"blocks": m.text_blocks, "projection_bias": m.projection_bias, **_shared(m)}
+    return EncoderShape("text", *sizes, projected=True, causal=True, **further)
 
 
 def _decoder(trial: Trial) -> EncoderShape:

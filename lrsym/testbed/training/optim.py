@@ -4,7 +4,7 @@ The kernel is called directly, because torch.optim imports the whole of torch's 
 Source: Loshchilov and Hutter, arXiv:1711.05101 (decoupled decay), with Adam's bias correction and a linear warm-up.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 
 import torch
@@ -17,17 +17,25 @@ from lrsym.config.training import OptimConfig
 class AdamW:
     """The optimiser of a pack; `step` changes the weights in place.
 
-    Each weight is [trial, ...] and contiguous; the last one (log_scale) is not decayed. Everything that changes from
-    step to step is in tensors on the device of the weights, so that a step can be recorded and played again.
+    Each weight is [trial, ...] and contiguous; the last one is log_scale, and `biases` are the numbers of biases and
+    gains: whether these decay, each member says. Everything that changes from step to step is in tensors on the device
+    of the weights, so that a step can be recorded and played again.
     """
 
-    def __init__(self, optims: Sequence[OptimConfig], weights: Sequence[Tensor]) -> None:
+    def __init__(
+        self, optims: Sequence[OptimConfig], weights: Sequence[Tensor], *, biases: Collection[int] = ()
+    ) -> None:
         parameters, device = [weight.detach() for weight in weights], weights[0].device
         self._first, self._second = ([torch.zeros_like(weight) for weight in parameters] for _ in range(2))
         self._number = torch.zeros((), device=device)
         stacks = (parameters, self._first, self._second)
         self._groups = [
-            _Group(rows, optims[rows], *([tensor[rows] for tensor in stack] for stack in stacks))
+            _Group(
+                rows,
+                optims[rows],
+                _decays(optims[rows], n_weights=len(weights), biases=biases),
+                *([tensor[rows] for tensor in stack] for stack in stacks),
+            )
             for rows in _groups(optims)
         ]
 
@@ -51,46 +59,46 @@ class AdamW:
 class _Group:
     """Adjacent members, at `rows`, that share what the kernel takes as numbers: all but rate, warm-up and decay.
 
-    `weights` and moments are the members' rows, as views. Where rates, warm-ups or decays differ, the kernel takes a
-    step of rate 1 from zero, and each member adds its own share of that.
+    `weights` and moments are the members' rows, as views, and `decays` are those of `_decays`. Where rates, warm-ups or
+    decays differ, the kernel takes a step of rate 1 from zero, and each member adds its own share of that.
     """
 
     def __init__(
         self,
         rows: slice,
         optims: Sequence[OptimConfig],
+        decays: Sequence[tuple[float, ...]],
         weights: Sequence[Tensor],
         first: Sequence[Tensor],
         second: Sequence[Tensor],
     ) -> None:
         self._rows, self._settings = rows, optims[0]
         self._weights, self._first, self._second = weights, first, second
-        settings = [(o.learning_rate, o.weight_decay, o.warmup_steps) for o in optims]
-        device = weights[0].device
-        self._learning_rates, self._decays, self._warmups = torch.tensor(settings, device=device).unbind(dim=1)
+        settings, device = [(o.learning_rate, o.warmup_steps) for o in optims], weights[0].device
+        self._learning_rates, self._warmups = torch.tensor(settings, device=device).unbind(dim=1)
+        self._decays = decays
+        self._decay_rates = {d: torch.tensor(d, device=device) for d in {*decays} if any(d)}
         self._kernel_rate = torch.ones((), device=device)
-        alike = len({*settings}) == 1
+        alike = len({*settings}) == 1 and all(len({*d}) == 1 for d in decays)
         self._updates = None if alike else [torch.zeros_like(weight) for weight in weights]
 
     def step(self, gradients: Sequence[Tensor | None], number: Float[Tensor, ""]) -> None:
         """Change the members' weights and moments."""
         rates = self._learning_rates * number / number.clamp(min=self._warmups)
         changed = [i for i, gradient in enumerate(gradients) if gradient is not None]  # a decoder's loss has no scale
-        last = len(gradients) - 1
         if self._updates is None:
             self._kernel_rate.copy_(rates[0])
-            decayed = [i for i in changed if i != last]
-            self._call(decayed, self._weights, gradients, number, decay=self._settings.weight_decay)
-            if last in changed:
-                self._call([last], self._weights, gradients, number)
+            for decay in dict.fromkeys(self._decays[i][0] for i in changed):
+                alike = [i for i in changed if self._decays[i][0] == decay]
+                self._call(alike, self._weights, gradients, number, decay=decay)
             return
         torch.ops.aten._foreach_zero_(self._updates)
         self._call(changed, self._updates, gradients, number)
-        kept = 1 - rates * self._decays
+        kept = {decays: 1 - rates * of_members for decays, of_members in self._decay_rates.items()}
         for i in changed:
             weight, each_member = self._weights[i], (-1, *[1] * (self._weights[i].dim() - 1))
-            if i != last:
-                weight.mul_(kept.view(each_member))
+            if self._decays[i] in kept:
+                weight.mul_(kept[self._decays[i]].view(each_member))
             weight.addcmul_(self._updates[i], rates.view(each_member))
 
     def _call(
@@ -111,6 +119,14 @@ class _Group:
             lr=self._kernel_rate, beta1=self._settings.beta1, beta2=self._settings.beta2, weight_decay=decay,
             eps=self._settings.epsilon, amsgrad=False, maximize=False,
         )  # fmt: skip
+
+
+def _decays(optims: Sequence[OptimConfig], *, n_weights: int, biases: Collection[int]) -> list[tuple[float, ...]]:
+    """Return for each weight the decay of each member, 0 where the member says that it does not decay."""
+    whole = tuple(o.weight_decay for o in optims)
+    of_biases = tuple(o.weight_decay * o.decay_biases for o in optims)
+    of_temperature = tuple(o.weight_decay * o.decay_temperature for o in optims)
+    return [*(of_biases if i in biases else whole for i in range(n_weights - 1)), of_temperature]
 
 
 def _groups(optims: Sequence[OptimConfig]) -> list[slice]:

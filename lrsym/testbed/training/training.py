@@ -18,6 +18,7 @@ from lrsym.testbed.model.autoregressive import caption_loss
 from lrsym.testbed.model.drop import Drop
 from lrsym.testbed.model.encoder import encode
 from lrsym.testbed.model.pack_model import PackModel
+from lrsym.testbed.model.parameters import POSITION, trained_positions
 from lrsym.testbed.training.contrastive import MAX_LOG_SCALE, contrastive_loss
 from lrsym.testbed.training.cuda_graph import CudaGraph
 from lrsym.testbed.training.dropout import Dropout
@@ -85,7 +86,8 @@ class Training:
         batch_size = agreed("batch size", trials, lambda trial: trial.optim.batch_size)
         self._model = PackModel.initial(trials, device=device)
         self._parameters = [weight.requires_grad_() for weight in self._model.parameters()]
-        self._optimiser = AdamW([t.optim for t in trials], self._parameters)
+        self._optimiser = AdamW([t.optim for t in trials], self._parameters, biases=self._model.shape.biases())
+        self._trained_positions = trained_positions(self._model.shape, trials, device=device)
         self._drop = Dropout.of(trials, device=device)
         self._number = torch.zeros((), dtype=torch.int64, device=device)
         self._diverged_at = torch.zeros(len(trials), dtype=torch.int64, device=device)
@@ -111,7 +113,9 @@ class Training:
         if self._drop:
             self._drop.begin(self._number)
         loss = batch_loss(self._model, self._data, self._batch, drop=self._drop)
-        gradients = torch.autograd.grad(loss.sum(), self._parameters, allow_unused=True)
+        gradients = [*torch.autograd.grad(loss.sum(), self._parameters, allow_unused=True)]
+        if self._trained_positions is not None:
+            gradients[POSITION] = gradients[POSITION] * self._trained_positions
         self._loss.copy_(loss.detach())
         self._mark_diverged(self._loss)
         self._optimiser.step(gradients, number=self._number)

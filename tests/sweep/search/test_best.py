@@ -67,8 +67,9 @@ def test_the_lines_to_paste_train_the_same_cell_and_the_fresh_seeds_are_new(stor
     assert not {*fresh} & {*load_trials(store.root).collect()["trial_id"]}
 
 
-def test_a_preset_of_a_grid_is_pasted_as_the_axes_that_it_sets(store):
-    text = GRID.partition("[grid]")[0] + '[grid]\n"model.preset" = ["simplified", "full"]'
+@pytest.mark.parametrize("line", ['"model.preset" = ["simplified", "full"]', '"model.init" = ["pytorch", "clip"]'])
+def test_a_preset_of_a_grid_is_pasted_as_the_axes_that_it_sets(store, line):
+    text = GRID.partition("[grid]")[0] + f"[grid]\n{line}"
     write(store, parse(text, source="grid.toml").trials, "all")
     (cell, *_) = best_of_grid(parse(text, source="grid.toml"), store, UNSEEN, n=1).cells
     base = "\n".join(cell.base)

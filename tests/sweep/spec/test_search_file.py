@@ -54,8 +54,9 @@ SCALARS = st.booleans() | st.integers(-3, 70) | st.just(2**70) | st.floats() | W
 RANGES = st.fixed_dictionaries({}, optional={"low": SCALARS, "high": SCALARS, "log": SCALARS, "step": SCALARS})
 VALID_RANGES = st.fixed_dictionaries({"low": st.integers(1, 9), "high": st.integers(9, 18), "log": st.booleans()})
 AXES = st.sampled_from(
-    ["model.n_heads", "model.d_model", "model.preset", "optim.steps", "optim.epochs", "optim.learning_rate",
-     "optim.replacement", "scenes.layouts_per_pair", "scenes.n_labels", "eval.points", "seed", "budget", "stepz"]
+    ["model.n_heads", "model.d_model", "model.preset", "model.init", "optim.steps", "optim.epochs",
+     "optim.learning_rate", "optim.replacement", "scenes.layouts_per_pair", "scenes.n_labels",
+     "eval.points", "seed", "budget", "stepz"]
 )  # fmt: skip
 SPACES = st.dictionaries(AXES, VALID_RANGES | RANGES | st.lists(SCALARS, max_size=3) | SCALARS, max_size=3)
 KEYS = st.fixed_dictionaries(

@@ -158,6 +158,8 @@ BAD: dict[str, tuple[dict[str, str], int, tuple[str, ...]]] = {
     ),
     "a wrong base": ({"top": "[base]\noptim.steps = 0"}, 3, ("optim.steps must be a whole number >= 1", "got 0")),
     "a list in the base": ({"top": "[base]\noptim.steps = [1]"}, 3, ("one value in [base]", "to [search.space]")),
+    "an unknown start": beside('"model.init" = ["small", "torch"]', 8, 'got "torch"', "pytorch"),
+    "range of starts": beside('"model.init" = { low = 0, high = 1 }', 8, "has no range", "write a list"),
     "an unknown preset in the base": (
         {"top": '[base]\nmodel.preset = "x"'},
         3,

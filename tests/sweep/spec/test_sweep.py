@@ -66,6 +66,7 @@ def test_an_index_beyond_the_trials_is_an_index_error(index: int):
 SOME_AXES = {
     "scenes.n_pair_labels": [5, 6], "scenes.coverage": [0.5, 1.0], "scenes.captions": ["left", "both"],
     "model.preset": ["simplified", "full"], "model.d_model": [64, 128], "model.dropout": [0.1, 0.0, 0.2],
+    "model.init": ["small", "pytorch", "clip"],
     "optim.epochs": [1, 2], "optim.weight_decay": [0.0, 1], "optim.batch_size": [64, 65, 128],
     "optim.replacement": [True, False], "eval.points": [3, 4], "eval.threshold": [0.8, 0.9],
 }  # fmt: skip

@@ -21,10 +21,10 @@ VARIED = [
     small(seed=0),
     small(seed=1, scenes__layouts_per_pair=1),
     small(seed=2, optim__learning_rate=0.003),
-    small(seed=2, optim__weight_decay=1.0, optim__replacement=False),
+    small(seed=2, optim__weight_decay=1.0, optim__replacement=False, optim__decay_temperature=True),
     small(seed=3, model__init_token_std=0.1, optim__beta2=0.9),
-    small(seed=4, scenes__positions_per_label=1, model__embedding_scale=2.0),
-    small(seed=5, scenes__n_heldout_labels=2, optim__warmup_steps=0),
+    small(seed=4, scenes__positions_per_label=1, model__embedding_scale=2.0, model__init="pytorch"),
+    small(seed=5, scenes__n_heldout_labels=2, optim__warmup_steps=0, optim__decay_biases=False),
 ]
 
 
@@ -151,6 +151,43 @@ def test_a_step_of_the_optimiser_asks_the_device_for_nothing():
         optimiser.step([torch.ones(2, 3), torch.ones(2)], number=torch.tensor(2))
     assert seen.count("aten._fused_adamw_.tensor_lr") == 1
     assert "aten._local_scalar_dense.default" not in seen
+
+
+KINDS_OF_DECAY = [
+    {}, {"optim__decay_temperature": True}, {"optim__decay_biases": False}, {"optim__weight_decay": 0.0},
+    {"optim__decay_temperature": True, "optim__decay_biases": False},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rates", [[0.1] * 5, [0.1, 0.2, 0.1, 0.3, 0.1]], ids=["one rate", "several"])
+def test_each_member_decays_what_it_says_as_torch_adamw_does(rates):
+    """Weights, biases and the log of the logit scale, of five members at once and of each alone."""
+    optims = [
+        small(**{"optim__weight_decay": 0.5, "optim__learning_rate": rate, "optim__warmup_steps": 0, **kind}).optim
+        for rate, kind in zip(rates, KINDS_OF_DECAY, strict=True)
+    ]
+    generator = torch.Generator().manual_seed(8)
+    sizes = [(5, 3, 2), (5, 2), (5,)]
+    start, first, second = ([torch.randn(size, generator=generator) for size in sizes] for _ in range(3))
+    pack = [weight.clone() for weight in start]
+    optimiser = AdamW(optims, pack, biases=[1])
+    for number, gradients in enumerate((first, second), start=1):
+        optimiser.step(gradients, number=torch.tensor(number))
+    for row, optim in enumerate(optims):
+        decays = [1.0, float(optim.decay_biases), float(optim.decay_temperature)]
+        wanted = [weight[row].clone() for weight in start]
+        groups = [{"params": [w], "weight_decay": d * optim.weight_decay} for w, d in zip(wanted, decays, strict=True)]
+        theirs = torch.optim.AdamW(groups, lr=optim.learning_rate, betas=(0.9, 0.98), eps=1e-6)
+        alone = [weight[row : row + 1].clone() for weight in start]
+        ours = AdamW([optim], alone, biases=[1])
+        for number, gradients in enumerate((first, second), start=1):
+            ours.step([gradient[row : row + 1] for gradient in gradients], number=torch.tensor(number))
+            for weight, gradient in zip(wanted, gradients, strict=True):
+                weight.grad = gradient[row]
+            theirs.step()
+        for found, single, weight in zip(pack, alone, wanted, strict=True):
+            torch.testing.assert_close(found[row], weight, atol=1e-6, rtol=1e-5)
+            torch.testing.assert_close(single[0], weight, atol=1e-6, rtol=1e-5)
 
 
 def test_the_log_of_the_logit_scale_is_not_decayed_and_stays_below_its_clamp():
