@@ -80,6 +80,7 @@ gpu 40 waits ceilings
 part 100 14 tests "${TESTS[@]}"
 gpu 75 sizes
 gpu 40 attention
+gpu 40 dropout
 gpu 45 around profile
 part "${ATLAS_SECONDS:-60}" 6 atlas "$PYTHON" -m lrsym sweep "${ATLAS[@]}" --results "$WORK/atlas" --device "$DEVICE"
 [ -d "$WORK/atlas" ] && tar -cf "$FOLDER/atlas.tar" -C "$WORK" atlas

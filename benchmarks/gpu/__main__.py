@@ -15,6 +15,7 @@ PARTS = {
     "ceilings": "ceilings",
     "sizes": "steps",
     "attention": "attention",
+    "dropout": "steps",
     "around": "around",
     "profile": "steps",
     "sweeps": "sweeps",

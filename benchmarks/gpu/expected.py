@@ -68,7 +68,7 @@ JAX = {(256, 1): 400.0, (256, 8): 75.0, (256, 64): 34.0, (256, 256): 30.0, (50, 
 
 def expected() -> Iterator[Expected]:
     """Yield everything, in the order of the parts."""
-    for kind in ("recipe", "batch 50", "pre-norm, MLP", "rotary", "autoregressive"):
+    for kind in ("recipe", "batch 50", "pre-norm, MLP", "rotary", "autoregressive", "dropout"):
         yield Expected(f"a step waits: {kind}", {"part": "waits", "kind": kind}, "step", "none", "")
     copy = {"part": "ceiling", "what": "copy"}
     yield Expected("copy", copy, "GBs", 1e3 * H200_COPY, "GB/s", 1e3 * H100_COPY)

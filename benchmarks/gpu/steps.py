@@ -1,6 +1,7 @@
 """A step of a pack on a GPU: what it waits for, what it takes by pack size, and its kernels."""
 
 import gc
+import itertools
 import warnings
 from collections.abc import Callable
 
@@ -24,12 +25,15 @@ WARM_UP = 6
 KERNELS = 40
 """Kernels that are told of, by the time they take."""
 
-KINDS: dict[str, dict[str, object]] = {
+Axes = dict[str, object]
+
+KINDS: dict[str, Axes] = {
     "recipe": {},
     "batch 50": {"optim.batch_size": 50},
     "pre-norm, MLP": {"optim.batch_size": 32, "model.d_mlp": 64, "model.layer_norm": "pre", "model.vision_blocks": 2},
     "rotary": {"optim.batch_size": 32, "model.positions": "rotary"},
     "autoregressive": {"optim.batch_size": 32, "model.kind": "autoregressive"},
+    "dropout": {"optim.batch_size": 32, "model.dropout": 0.1, "model.attention_dropout": 0.1},
 }
 
 
@@ -67,24 +71,38 @@ def sizes(setting: Setting) -> None:
         _size(setting, batch, every[-1] if setting.quick else RATES, rates=RATES)
 
 
-def _size(setting: Setting, batch: int, size: int, *, recorded: bool = True, rates: int = 1) -> None:
+def dropout(setting: Setting) -> None:
+    """Tell what a step takes under dropout, in a pack of 80 and of 256, and one of the full model."""
+    sizes = (2,) if setting.quick else (80, 256)
+    for batch, size in itertools.product(BATCH_SIZES, sizes):
+        for attention in (0.0, 0.1):
+            _size(setting, batch, size, axes={"model.dropout": 0.1, "model.attention_dropout": attention})
+    _size(setting, 50, 2 if setting.quick else 40, axes={"model.preset": "full"})
+
+
+def _size(
+    setting: Setting, batch: int, size: int, *, recorded: bool = True, rates: int = 1, axes: Axes | None = None
+) -> None:
     """Tell of one size, or what went wrong: the next ones may work."""
-    named = {"batch": batch, "size": size, "recorded": recorded, "rates": rates}
+    part, named = "dropout" if axes else "size", {"batch": batch, "size": size, "recorded": recorded, "rates": rates}
+    named |= axes or {}
     try:
         if setting.on_gpu:
             gc.collect()
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
-        training = prepared({"optim.batch_size": batch}, size, setting.device, recorded=recorded, rates=rates)
+        training = prepared(
+            {"optim.batch_size": batch, **(axes or {})}, size, setting.device, recorded=recorded, rates=rates
+        )
         _warm_up(training, setting)
         calls = 2 if setting.quick else 64
         timed = {"calls": calls, "device": setting.device, "repeats": 2 if setting.quick else 5}
         alone = milliseconds(step_alone(training), **timed)
         whole = milliseconds(training.advance, **timed)
         gigabytes = torch.cuda.max_memory_reserved() / 1e9 if setting.on_gpu else 0.0
-        setting.tell("size", **named, us_a_trial=1e3 * alone["ms"] / size, step=alone, with_batches=whole, GB=gigabytes)
+        setting.tell(part, **named, us_a_trial=1e3 * alone["ms"] / size, step=alone, with_batches=whole, GB=gigabytes)
     except Exception as error:
-        setting.tell("size", **named, error=f"{type(error).__name__}: {error}"[:300])
+        setting.tell(part, **named, error=f"{type(error).__name__}: {error}"[:300])
 
 
 def _warm_up(training: Training, setting: Setting) -> None:
