@@ -24,7 +24,11 @@ KINDS = {
     "decoder": {"model.kind": "autoregressive"},
     "grid": {"scenes.n_rows": 3, "scenes.n_positions": 4, "scenes.captions": "left+above"},
     "three objects": {"scenes.n_objects": 3},
-}
+    "pytorch's start, other decay": {
+        "model.init": "pytorch", "model.cls_position": False, "model.projection_bias": True,
+        "optim.decay_temperature": True, "optim.decay_biases": False,
+    },
+}  # fmt: skip
 QUICK = ("rows first", "heads first", "rotary")
 """Kinds whose whole training, evaluation and mechanism the quick suite runs; their steps are all in it."""
 
