@@ -42,6 +42,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "model.init_distribution": {"model.init_distribution": "uniform"},
     "model.init_scaling": {"model.init_scaling": "depth"},
     "model.dropout": {"model.dropout": 0.1},
+    "model.attention_dropout": {"model.attention_dropout": 0.1},
     "model.positions": {"model.positions": "rotary"},
     "optim.epochs": {"optim.epochs": 7},
     "optim.decay_biases": {"optim.decay_biases": False},

@@ -40,7 +40,8 @@ CHANGES = {
     "pre, deep": {"model.vision_blocks": 2, "model.text_blocks": 2, "model.d_mlp": 64, "model.layer_norm": "pre"},
     "post, tied": {"model.repeats": 2, "model.layer_norm": "post"},
     "rotary": {"model.positions": "rotary"},
-    "dropout": {"model.dropout": 0.1},
+    "dropout": {"model.dropout": 0.1, "model.attention_dropout": 0.2},
+    "dropout, deep": {"model.repeats": 2, "model.dropout": 0.1, "model.attention_dropout": 0.2},
     "grid": {"scenes.n_rows": 3, "scenes.n_positions": 4, "scenes.captions": "left+above"},
     "three objects": {"scenes.n_objects": 3},
     "autoregressive": {"model.kind": "autoregressive"},
@@ -156,7 +157,7 @@ def _close(a, b, tolerance):
 
 
 @of_cuda_alone
-@pytest.mark.parametrize("axes", [pytest.param(axes, id=kind) for kind, axes in KINDS.items() if kind != "dropout"])
+@pytest.mark.parametrize("axes", KINDS.values(), ids=KINDS)
 def test_a_step_asks_nothing_of_the_device(axes):
     training = advanced(without_graph(start(members(axes))), 2)
     assert what_waits(step_alone(training)) == "none"

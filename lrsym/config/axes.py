@@ -26,6 +26,7 @@ class Axis:
     derived: str
     neutral: Value
     bounds: str
+    version: int = 1
     per_member: bool = False
 
     @property

@@ -145,6 +145,17 @@ class ModelConfig(ConfigSection):
         "Share of entries dropped in training, from embeddings and from what attention and MLP add.",
         per_member=True,
         neutral=0.0,
+        version=2,
+        ge=0,
+        lt=1,
+    )
+    attention_dropout: float = axis_field(
+        0.0,
+        "0..1",
+        "code base the paper started from: 0.1",
+        "Share of attention probabilities dropped in training.",
+        per_member=True,
+        neutral=0.0,
         ge=0,
         lt=1,
     )
@@ -166,6 +177,11 @@ class ModelConfig(ConfigSection):
         "Whether the projection behind the text encoder has a bias.",
         neutral=False,
     )
+
+    @property
+    def drops(self) -> tuple[bool, bool]:
+        """Whether entries are dropped in training: of embeddings and what is added to them, of attention."""
+        return self.dropout > 0, self.attention_dropout > 0
 
     @model_validator(mode="before")
     @classmethod

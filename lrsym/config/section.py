@@ -30,19 +30,22 @@ def axis_field(
     *,
     derived: str = "",
     neutral: Any = None,
+    version: int = 1,
     per_member: bool = False,
     **bounds: Any,
 ) -> Any:
     """Return the field of one axis: default, unit, source, sentence; `derived` names the rule of a computed default.
 
     `neutral` belongs to an axis that came after the first rows: the value that does what the trainer did without
-    the axis. It is not part of the identity, so it must never change, whatever becomes of the default.
+    the axis. It is not part of the identity, so it must never change, whatever becomes of the default. `version` is
+    raised by hand when any other value of it gives other rows than before: it is part of the identity then.
 
     `per_member` says that the members of a pack may differ in the axis: that its user reads it from each trial, and
     that no shape depends on it. Otherwise trials that differ in it are never packed together (`Trial.static_shape`).
     """
     extra: dict[str, Any] = {
-        "unit": unit, "source": source, "derived": derived, "neutral": neutral, "per_member": per_member,
+        "unit": unit, "source": source, "derived": derived, "neutral": neutral, "version": version,
+        "per_member": per_member,
     }  # fmt: skip
     return Field(default=default, description=sentence, json_schema_extra=extra, **bounds)
 
@@ -66,7 +69,10 @@ class ConfigSection(BaseModel):
         """Return how the axes of sections of this class are read and written."""
         extras: dict[str, Any] = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
         names = sorted(extras)
-        written = [_WrittenAxis(f"{cls.section}.{name}", extras[name]["neutral"]) for name in names]
+        written = [
+            _WrittenAxis(f"{cls.section}.{name}", extra["neutral"], extra["version"])
+            for name, extra in sorted(extras.items())
+        ]
         shared = [name for name in names if not extras[name]["per_member"]]
         return Form(itemgetter(*names), written, itemgetter(*shared) if shared else lambda _: ())
 
@@ -92,14 +98,15 @@ class _WrittenAxis(dict[Value, str]):
     A dict, because a million cells ask for each of their axes.
     """
 
-    def __init__(self, key: str, neutral: Value):
+    def __init__(self, key: str, neutral: Value, version: int):
         super().__init__({} if neutral is None else {neutral: ""})
         self._start = f"{json.dumps(key)}:"
+        self._end = "," if version == 1 else f',"{key}.version":{version},'
 
     def __missing__(self, value: Value) -> str:
         # Adding 0.0 turns -0.0 into 0.0: equal values must not have two identities.
         plain = value + 0.0 if isinstance(value, float) else value
-        text = f"{self._start}{json.dumps(plain, allow_nan=False)},"
+        text = f"{self._start}{json.dumps(plain, allow_nan=False)}{self._end}"
         if len(self) < KEPT_VALUES:
             self[value] = text
         return text

@@ -83,11 +83,11 @@ class Trial(ConfigSection):
     def program(self) -> tuple[Hashable, ...]:
         """What decides the cost of a step: array shapes and batch size.
 
-        These are the axes that are not declared `per_member`, but those of `eval`. Dropout is: its rate may differ, but
-        a pack without dropout has a shorter program.
+        These are the axes that are not declared `per_member`, but those of `eval`. Dropout is: its rates may differ,
+        but a pack without dropout has a shorter program.
         """
         shared = map(_shared_axes, (self.scenes, self.model, self.optim))
-        return (self.model.dropout > 0, *shared)
+        return (self.model.drops, *shared)
 
 
 def _shared_axes(section: ConfigSection) -> Hashable:

@@ -48,13 +48,18 @@ NEUTRAL = {
     "model.layer_norm": "none", "model.dropout": 0.0, "model.positions": "learned", "model.init_bias_gain": 0.0,
     "model.init_distribution": "normal", "model.init_scaling": "fan_in", "optim.decay_biases": True,
     "optim.decay_temperature": False, "model.cls_position": True, "model.projection_bias": False,
+    "model.attention_dropout": 0.0,
 }  # fmt: skip
+
+# Axes whose other values gave other rows before.
+VERSIONS = {"model.dropout": 2}
 
 
 def plain_id(trial: Trial) -> str:
     """The definition of the identity, written down a second time and slowly."""
     resolved = {key: value for key, value in trial.values().items() if key not in NEUTRAL or value != NEUTRAL[key]}
     resolved = {key: 0.0 if isinstance(value, float) and value == 0 else value for key, value in resolved.items()}
+    resolved |= {f"{key}.version": VERSIONS[key] for key in VERSIONS if key in resolved}
     canonical = {"trial": resolved, "trainer_version": lrsym.config.trial.TRAINER_VERSION}
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -91,6 +96,7 @@ def test_asking_for_the_id_leaves_a_trial_equal_to_one_that_was_never_asked():
 
 def test_axes_that_came_later_have_the_neutral_values_they_came_with():
     assert {axis.key: axis.neutral for axis in axes() if axis.neutral is not None} == NEUTRAL
+    assert {axis.key: axis.version for axis in axes() if axis.version != 1} == VERSIONS
 
 
 def test_an_axis_that_came_later_leaves_older_ids_as_they_were():

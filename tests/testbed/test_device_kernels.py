@@ -56,6 +56,7 @@ from triton.compiler import ASTSource
 install_import_hook("lrsym.testbed", "beartype.beartype")  # as in tests on a GPU: it wraps every function
 from lrsym.testbed.model import attention_kernels as attention
 from lrsym.testbed.training import contrastive_kernels as loss
+from lrsym.testbed.training import dropout_kernels as dropout
 
 ROWS = {"ROWS": 16, "COLUMNS": 256}
 ATTENTION = {"KEYS": 12, "HEADS": 4, **attention.BLOCK}
@@ -65,11 +66,14 @@ for kernel, n_pointers, sizes in (
     (attention._forward, 4, {**ATTENTION, "SUMS": True}),
     (attention._forward, 4, {**ATTENTION, "SUMS": False}),
     (attention._backward, 4, ATTENTION),
+    (dropout._draw, 4, {"PLACE": 2654435769, "FIRST": 0x7FEB352D, "SECOND": 2221713035, "WORDS": dropout.WORDS}),
 ):
     numbers = len(kernel.arg_names) - n_pointers - len(sizes)
     kinds = ["*fp32"] * n_pointers + ["i32"] * numbers + ["constexpr"] * len(sizes)
     signature = dict(zip(kernel.arg_names, kinds, strict=True))
     signature |= {name: "*i64" for name in ("columns", "tokens") if name in signature}
+    if kernel is dropout._draw:
+        signature |= dict.fromkeys(("masks", "first_keys", "second_keys", "least"), "*i32")
     source = ASTSource(kernel, signature, sizes)
     print(len(triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["cubin"]) > 1000)
 """
@@ -81,4 +85,4 @@ def test_the_kernels_compile_for_a_gpu(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     environment["TRITON_CACHE_DIR"] = str(tmp_path)
     done = subprocess.run([sys.executable, "-c", COMPILE], capture_output=True, text=True, env=environment, check=False)
-    assert done.stdout.split() == ["True"] * 5, done.stderr[-2000:]
+    assert done.stdout.split() == ["True"] * 6, done.stderr[-2000:]

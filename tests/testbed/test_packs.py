@@ -26,6 +26,7 @@ PAIRS = {
     "model.d_model": ({}, {"model.d_model": 24, "model.embedding_scale": 12**0.5}),
     "model.positions": ({"model.init_position_std": 0.0}, {"model.init_position_std": 0.0, **OTHER["model.positions"]}),
     "model.dropout": ({"model.dropout": 0.1}, {"model.dropout": 0.2}),
+    "model.attention_dropout": ({"model.attention_dropout": 0.1}, {"model.attention_dropout": 0.2}),
     "model.embedding_scale": ({}, {"model.embedding_scale": 1.5}),
     "optim.epochs": ({"optim.steps": 7}, {"optim.steps": None, "optim.epochs": 2}),
     "eval.threshold": ({}, {"eval.threshold": 0.2}),

@@ -35,7 +35,7 @@ _FORMAT = 3
 """Checkpoints of another format are of no use."""
 
 _REST = "rest"
-"""Name of the tensor that holds as JSON the rows so far, the members in training, their streams, the seconds spent."""
+"""Name of the tensor that holds as JSON the rows so far, the members in training, the seconds spent."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,7 @@ class CheckpointFile:
             "stop_rule": _rule_name(self._pack), "step": state.step, "steps": self._pack.n_steps,
         }  # fmt: skip
         # A tensor and not metadata: safetensors limits those to 100 MB, and a plan reads them all.
-        rest = json.dumps(
-            {"members": state.members, "streams": state.streams, "rows": rows, "seconds": seconds}
-        ).encode()
+        rest = json.dumps({"members": state.members, "rows": rows, "seconds": seconds}).encode()
         tensors = {name: t.cpu().contiguous() for name, t in state.tensors.items()}
         tensors[_REST] = torch.frombuffer(bytearray(rest), dtype=torch.uint8)
         self._files.put(self.name, save(tensors, metadata={"checkpoint": json.dumps(metadata)}))
@@ -109,7 +107,7 @@ class CheckpointFile:
                 return None
             tensors = read_tensors(self._files, self.name, device=device)
             rest = json.loads(tensors.pop(_REST).cpu().numpy().tobytes())
-            state = State(metadata["step"], tensors, rest["streams"], tuple(rest["members"]))
+            state = State(metadata["step"], tensors, tuple(rest["members"]))
             return Checkpoint(state, rest["rows"], rest["seconds"])
         return None
 

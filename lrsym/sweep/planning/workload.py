@@ -34,7 +34,7 @@ def _depth(trial: Trial) -> float:
     cost = 0.0
     for blocks, tokens in ((model.vision_blocks, n_keys), (model.text_blocks, CAPTION_WORDS)):
         passes = blocks * model.repeats
-        bare = model.layer_norm == "none" and not model.d_mlp and not model.dropout
+        bare = model.layer_norm == "none" and not model.d_mlp and not any(model.drops)
         has_tables = passes == 1 and bare and model.positions == "learned"
         cost += 1 if has_tables else DENSE_TOKEN_COST * passes * tokens
     return cost / 2 * _mlp(model)

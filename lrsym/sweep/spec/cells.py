@@ -156,7 +156,7 @@ def identify(cells: Sequence[Cell], seeds: Iterable[int]) -> tuple[list[str], Se
     each = cells.facts() if isinstance(cells, Cells) else ([_facts(s, s.form()) for s in cell] for cell in cells)
     for (scenes, of_s, shape_s), (model, of_m, shape_m), (optim, of_o, shape_o), (_, of_e, shape_e) in each:
         ids += trial_ids(scenes=of_s, model=of_m, optim=of_o, evaluation=of_e, seeds=seeds)
-        shape = (n_steps(optim, scenes), model.dropout > 0, shape_s, shape_m, shape_o, shape_e)
+        shape = (n_steps(optim, scenes), model.drops, shape_s, shape_m, shape_o, shape_e)
         numbers.append(known.setdefault(shape, len(known)))
     return ids, numbers
 

@@ -22,7 +22,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lrsym.testbed.model.blocks import Drop, Rows, encode_blocks
+from lrsym.testbed.model.blocks import Rows, encode_blocks
+from lrsym.testbed.model.drop import Drop
 from lrsym.testbed.model.encoder import check_ablatable
 from lrsym.testbed.model.parameters import Weights
 from lrsym.testbed.model.shape import EncoderShape

@@ -14,7 +14,7 @@ computed. Where the first block reads s E + P itself, its logits are sums of the
 Sources: arXiv:2601.12809 (full model; which does not say where its norms stand); Su et al., arXiv:2104.09864 (rotary).
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 
@@ -23,13 +23,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from lrsym.testbed.model.drop import Drop, dropped
 from lrsym.testbed.model.parameters import Weights
 from lrsym.testbed.model.scores import all_score_tables
 from lrsym.testbed.model.shape import EncoderShape
 
 Hidden = Float[Tensor, "trial batch token width"]
-Drop = Callable[[Tensor], Tensor]
-"""Dropout of a pack in training: a tensor with a leading trial axis in, the same shape out."""
+
 
 ROTARY_BASE = 10_000.0
 """Base of the rotation rates, as in the source."""
@@ -70,7 +70,7 @@ def encode_blocks(
     x = weights["token"][trial, tokens] * scale[:, None, None, None]
     if not shape.rotary:
         x = x + weights["position"][:, None, rows.positions]
-    x = drop(x) if drop else x
+    x = dropped(x, drop)
     attentions: list[Tensor] = []
     last = shape.blocks * shape.repeats - 1
     for application in range(last + 1):
@@ -84,7 +84,7 @@ def encode_blocks(
         else:
             rotated = shape.rotary and not (application == 0 and "R" in left_out)
             logits = _dense_logits(attention_input, block, shape, rows, read, rotated=rotated)
-        attended, attention = _attend(logits, source, block, shape, rows, read)
+        attended, attention = _attend(logits, source, block, shape, rows, read, drop)
         attentions.append(attention)
         x = _add(x[:, :, read], attended, block, "attention", shape, drop)
         if shape.d_mlp:
@@ -101,7 +101,7 @@ def _sublayer_input(x: Hidden, block: Weights, sublayer: str, shape: EncoderShap
 
 def _add(x: Hidden, added: Hidden, block: Weights, sublayer: str, shape: EncoderShape, drop: Drop | None) -> Hidden:
     """Return the stream with what attention or MLP adds to it."""
-    x = x + (drop(added) if drop else added)
+    x = x + dropped(added, drop)
     return _norm(x, block, f"{sublayer}_norm") if shape.norm == "post" else x
 
 
@@ -114,13 +114,13 @@ def block_weights(weights: Weights, number: int) -> Weights:
 
 
 def _attend(
-    logits: Tensor, source: Hidden, block: Weights, shape: EncoderShape, rows: Rows, read: slice
+    logits: Tensor, source: Hidden, block: Weights, shape: EncoderShape, rows: Rows, read: slice, drop: Drop | None
 ) -> tuple[Float[Tensor, "trial batch query width"], Float[Tensor, "trial batch head query key"]]:
     if rows.hidden is not None:
         logits = logits.masked_fill(rows.hidden[read], -torch.inf)
     attention = torch.softmax(logits, dim=-1)
     values = heads(linear(source, block["value_weight"], block["value_bias"]), shape)
-    mixed = (attention @ values).transpose(2, 3).flatten(3)
+    mixed = (dropped(attention, drop, attention=True) @ values).transpose(2, 3).flatten(3)
     return linear(mixed, block["output_weight"], block["output_bias"]), attention
 
 

@@ -12,7 +12,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lrsym.testbed.model.blocks import Drop, encode_blocks
+from lrsym.testbed.model.blocks import encode_blocks
+from lrsym.testbed.model.drop import Drop
+from lrsym.testbed.model.dropped_block import encode_dropped
 from lrsym.testbed.model.parameters import Weights
 from lrsym.testbed.model.shape import EncoderShape
 from lrsym.testbed.model.table_block import TRAINED, Tables
@@ -42,17 +44,21 @@ def encode(
     check_ablatable(shape, left_out)
     tokens = tokens.expand(len(scale), -1, -1)
     projection = weights["projection"] if shape.projected else None
-    if not shape.is_single_block or drop is not None:
+    if shape.is_single_block and drop is None:
+        if left_out or not torch.is_grad_enabled():
+            embedding, cache = read_out(Tables.of(weights, shape, scale, left_out), shape, tokens, projection)
+            attention = cache.attention
+        else:
+            trained = (weights[name] for name in TRAINED)
+            embedding, attention = TableEncoder.apply(shape, scale, tokens, projection, *trained)
+        return _with_bias(embedding, weights, shape), [attention.permute(0, 2, 3, 1)[:, :, :, None]]
+    if drop is not None and shape.is_single_block and not left_out:
+        embedding, attention = encode_dropped(weights, shape, tokens, scale=scale, drop=drop)
+        attentions = [attention[:, :, :, None]]
+    else:
         read, attentions = encode_blocks(weights, shape, tokens, scale=scale, left_out=left_out, drop=drop)
         embedding = read[:, :, 0]
-        return embedding if projection is None else _with_bias(embedding @ projection, weights, shape), attentions
-    if left_out or not torch.is_grad_enabled():
-        embedding, cache = read_out(Tables.of(weights, shape, scale, left_out), shape, tokens, projection)
-        attention = cache.attention
-    else:
-        trained = (weights[name] for name in TRAINED)
-        embedding, attention = TableEncoder.apply(shape, scale, tokens, projection, *trained)
-    return _with_bias(embedding, weights, shape), [attention.permute(0, 2, 3, 1)[:, :, :, None]]
+    return embedding if projection is None else _with_bias(embedding @ projection, weights, shape), attentions
 
 
 def _with_bias(

@@ -5,7 +5,6 @@ Pack invariance: a member gives the same numbers, to float tolerance, alone, in 
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -16,7 +15,7 @@ from lrsym.config.trial import Trial
 from lrsym.testbed.data.batches import batches
 from lrsym.testbed.data.pack_data import PackData, select_rows
 from lrsym.testbed.model.autoregressive import caption_loss
-from lrsym.testbed.model.blocks import Drop
+from lrsym.testbed.model.drop import Drop
 from lrsym.testbed.model.encoder import encode
 from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.model.parameters import POSITION, trained_positions
@@ -52,21 +51,19 @@ class Snapshot:
 class State:
     """Where a training stands after `step` steps: enough to go on as if it had never stopped.
 
-    Row i of each tensor is that of member `members[i]` of the pack. `streams` are the states of the dropout's
-    generators, row by row; batches are drawn again from the start.
+    Row i of each tensor is that of member `members[i]` of the pack. Batches are drawn again from the start, and dropout
+    is counted.
     """
 
     step: int
     tensors: dict[str, Tensor]
-    streams: list[dict[str, Any]]
     members: tuple[int, ...]
 
     def select(self, members: Collection[int]) -> "State":
         """Return the state of some members alone, in their order."""
         rows = [row for row, member in enumerate(self.members) if member in members]
         tensors = {name: select_rows(tensor, rows) for name, tensor in self.tensors.items()}
-        streams = [self.streams[row] for row in rows] if self.streams else []
-        return State(self.step, tensors, streams, tuple(self.members[row] for row in rows))
+        return State(self.step, tensors, tuple(self.members[row] for row in rows))
 
 
 class Training:
@@ -99,8 +96,7 @@ class Training:
             self._restore(start)
         self._batches = batches(trials, data.training_sets, device=device, skip=self.step)
         self._batch = torch.zeros(len(trials), batch_size, dtype=torch.int64, device=device)
-        # What the host draws in every step cannot be played again.
-        self._graph = CudaGraph(device) if device.type == "cuda" and self._drop is None else None
+        self._graph = CudaGraph(device) if device.type == "cuda" else None
 
     def advance(self) -> None:
         """Take one step."""
@@ -114,6 +110,8 @@ class Training:
     def _run(self) -> None:
         """Take a step on the batch that lies ready, from tensors to tensors."""
         self._number += 1
+        if self._drop:
+            self._drop.begin(self._number)
         loss = batch_loss(self._model, self._data, self._batch, drop=self._drop)
         gradients = [*torch.autograd.grad(loss.sum(), self._parameters, allow_unused=True)]
         if self._trained_positions is not None:
@@ -142,7 +140,7 @@ class Training:
         tensors = {f"weight.{i}": weight.detach() for i, weight in enumerate(self._parameters)}
         tensors |= {f"optimiser.{name}": value for name, value in self._optimiser.state().items()}
         tensors["diverged_at"] = self._diverged_at
-        return State(self.step, tensors, self._drop.states() if self._drop else [], self.members)
+        return State(self.step, tensors, self.members)
 
     def select(self, members: Collection[int]) -> "Training":
         """Return the training of some members alone, which goes on as it would have gone on with the others."""
@@ -159,8 +157,6 @@ class Training:
         split_names = {name.partition(".")[::2]: tensor for name, tensor in start.tensors.items()}
         moments = {name: tensor for (kind, name), tensor in split_names.items() if kind == "optimiser"}
         self._optimiser.restore(moments)
-        if self._drop:
-            self._drop.restore(start.streams)
 
 
 def fit(trials: Sequence[Trial], data: PackData, *, device: torch.device) -> Iterator[Snapshot]:

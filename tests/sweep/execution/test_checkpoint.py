@@ -139,7 +139,7 @@ class Training:
 
     def state(self):
         self.step += 1
-        return State(self.step, {"weight": torch.zeros(2)}, [], (0, 1))
+        return State(self.step, {"weight": torch.zeros(2)}, (0, 1))
 
 
 @pytest.mark.parametrize(

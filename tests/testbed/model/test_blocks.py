@@ -5,7 +5,6 @@ import torch
 
 from lrsym.testbed.model.blocks import rotary_table, rotate, rotations
 from lrsym.testbed.model.encoder import encode
-from lrsym.testbed.training.dropout import Dropout
 from lrsym.testbed.training.training import fit
 from lrsym.vocabulary import SCORE_TERMS
 from tests.fitted import CPU, VARIANTS, Fitted, assert_same_weights, noisy_pack, vision
@@ -100,15 +99,6 @@ def test_a_deep_member_with_dropout_trains_the_same_alone_and_in_a_pack():
     together = Fitted(trials).model
     for row, trial in enumerate(trials):
         assert_same_weights(together[row], Fitted([trial]).model, atol=2e-5, rtol=1e-4)
-
-
-def test_dropout_drops_its_share_and_keeps_the_mean():
-    drop = Dropout([small(model__dropout=0.25), small(model__dropout=0.0)], device=CPU)
-    assert drop is not None
-    dropped, kept = drop(torch.ones(2, 200, 300))
-    assert (dropped == 0).float().mean() == pytest.approx(0.25, abs=0.01)
-    assert dropped.mean() == pytest.approx(1, abs=0.02)
-    assert torch.equal(kept, torch.ones(200, 300))
 
 
 def test_dropout_acts_in_training_and_not_in_evaluation():

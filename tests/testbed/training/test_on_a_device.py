@@ -24,12 +24,15 @@ KINDS = {
     "decoder": {"model.kind": "autoregressive"},
     "grid": {"scenes.n_rows": 3, "scenes.n_positions": 4, "scenes.captions": "left+above"},
     "three objects": {"scenes.n_objects": 3},
+    "dropout": {"model.dropout": 0.2, "model.attention_dropout": 0.3},
+    "dropout of attention": {"model.attention_dropout": 0.3},
+    "dropout, deep": {"model.dropout": 0.2, "model.attention_dropout": 0.3, "model.repeats": 2},
     "pytorch's start, other decay": {
         "model.init": "pytorch", "model.cls_position": False, "model.projection_bias": True,
         "optim.decay_temperature": True, "optim.decay_biases": False,
     },
 }  # fmt: skip
-QUICK = ("rows first", "heads first", "rotary")
+QUICK = ("rows first", "heads first", "rotary", "dropout")
 """Kinds whose whole training, evaluation and mechanism the quick suite runs; their steps are all in it."""
 
 A_SCENE = 0.06
@@ -112,7 +115,7 @@ def test_a_learning_rate_for_each_member_costs_little():
 def test_sums_by_token_are_the_same_bits_wherever_keys_meet():
     """On a device, unlike on the host, no operation of a step may add where two may meet: the order would vary."""
     with emulated_device() as device:
-        for axes in (KINDS["rows first"], KINDS["heads first"], KINDS["three objects"]):
+        for axes in map(KINDS.get, ("rows first", "heads first", "three objects", "dropout")):
             _, programs = recorded_steps(pack(axes), device, n=1)
             assert not [name for name, *_ in programs[0] if name.startswith(("aten.index_add", "aten.embedding_bag"))]
 
