@@ -45,7 +45,11 @@ CHANGES = {
     "grid": {"scenes.n_rows": 3, "scenes.n_positions": 4, "scenes.captions": "left+above"},
     "three objects": {"scenes.n_objects": 3},
     "autoregressive": {"model.kind": "autoregressive"},
-}
+    "pytorch's start, other decay": {
+        "model.init": "pytorch", "model.cls_position": False, "model.projection_bias": True,
+        "optim.decay_temperature": True, "optim.decay_biases": False,
+    },
+}  # fmt: skip
 LARGE = {
     "recipe": {"optim.batch_size": 256},
     "batch 50": {"optim.batch_size": 50},

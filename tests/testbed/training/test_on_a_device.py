@@ -27,7 +27,11 @@ KINDS = {
     "dropout": {"model.dropout": 0.2, "model.attention_dropout": 0.3},
     "dropout of attention": {"model.attention_dropout": 0.3},
     "dropout, deep": {"model.dropout": 0.2, "model.attention_dropout": 0.3, "model.repeats": 2},
-}
+    "pytorch's start, other decay": {
+        "model.init": "pytorch", "model.cls_position": False, "model.projection_bias": True,
+        "optim.decay_temperature": True, "optim.decay_biases": False,
+    },
+}  # fmt: skip
 QUICK = ("rows first", "heads first", "rotary", "dropout")
 """Kinds whose whole training, evaluation and mechanism the quick suite runs; their steps are all in it."""
 
