@@ -22,7 +22,7 @@ from lrsym.cli.options import (
     resolve,
 )
 from lrsym.cli.output import Output, command_line, fitting_pack, message
-from lrsym.cli.sweep import exit_by, run_as_data
+from lrsym.cli.sweep import exit_by, run_as_data, sharing_in_words
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ def _training_in_words(
 
     lines = [
         f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}{failures(outcome.statuses)}, "
-        f"{reused} were there; rows in {results}"
+        f"{reused} were there; rows in {results}",
+        *sharing_in_words(outcome),
     ]
     if outcome.interrupted or not ended:
         lines.append(f"stopped before the end; finished packs are kept. Go on: {again}")

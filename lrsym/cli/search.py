@@ -66,6 +66,7 @@ def run_search(
     done = search_run.count_cells(search, store)
     data = {
         "sweep": search.name, "run_id": outcome.run_id, "statuses": dict(outcome.statuses), "budget": plan.budget,
+        "elsewhere": outcome.elsewhere, "others": list(outcome.others),
         "cells": done, "interrupted": outcome.interrupted, "seconds": round(outcome.seconds, 1),
         f"{worker_unit(settings.device).lower()}_hours": round(outcome.hours, 6),
     }  # fmt: skip
@@ -105,6 +106,7 @@ def _outcome_in_words(
     spent: str | None,
 ) -> list[str]:
     """Return what came of a run, with the command that goes on; `spent` is the limit of hours that ended it, if any."""
+    from lrsym.cli.sweep import sharing_in_words
     from lrsym.sweep.execution.progress import duration, failures, retried
 
     search, file = plan.search, Path(plan.search.source.name)
@@ -112,7 +114,8 @@ def _outcome_in_words(
     lines = [
         f"{search.name}: {done['complete'] + done['failed']} of {plan.budget} cells done; "
         f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}{failures(outcome.statuses)}; "
-        f"rows in {results}"
+        f"rows in {results}",
+        *sharing_in_words(outcome),
     ]
     if outcome.interrupted:
         lines.append(f"stopped; finished packs are kept, and the search goes on where it was. Go on: {again}")

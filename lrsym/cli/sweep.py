@@ -103,9 +103,17 @@ def run_as_data(outcome: "Outcome", choice: "Choice", *, device: str) -> dict[st
         "run_id": outcome.run_id, "statuses": dict(outcome.statuses), "pending": outcome.pending,
         "interrupted": outcome.interrupted, "seconds": round(outcome.seconds, 1),
         "pack": choice.pack_size, "workers": choice.plan.workers, "why": choice.why,
+        "elsewhere": outcome.elsewhere, "others": list(outcome.others),
         "fitting_size": outcome.fitting_size, "left_out": left_out_as_data(choice.left_out),
         f"{worker_unit(device).lower()}_hours": round(outcome.hours, 6),
     }  # fmt: skip
+
+
+def sharing_in_words(outcome: "Outcome") -> list[str]:
+    """Return which other sweeps trained at the same time, and what they took over."""
+    if not outcome.others:
+        return []
+    return [f"{outcome.elsewhere} trials were trained meanwhile by others: {', '.join(outcome.others)}"]
 
 
 def _in_words(
@@ -123,7 +131,8 @@ def _in_words(
     again = sweep_command(file, results, choice, options, outcome=outcome)
     lines = [
         f"{name}: {outcome.statuses['done']} trials trained in {duration(outcome.seconds)}"
-        f"{failures(outcome.statuses)}, {choice.plan.done} reused; rows in {results}"
+        f"{failures(outcome.statuses)}, {choice.plan.done} reused; rows in {results}",
+        *sharing_in_words(outcome),
     ]
     if outcome.fitting_size:
         lines.append(f"packs were split down to {outcome.fitting_size}: larger ones did not fit into memory")

@@ -18,11 +18,13 @@ from lrsym.results.store.store import Store
 from lrsym.sweep.execution.checkpoint import list_checkpoints, remove_stale_checkpoints
 from lrsym.sweep.execution.events import PackEvent
 from lrsym.sweep.execution.grid_stop_rules import GRID_RULES
+from lrsym.sweep.execution.lease import Lease, require_alone
 from lrsym.sweep.execution.metered_queue import MeteredQueue
 from lrsym.sweep.execution.pack_source import PackSource, PlannedPacks
 from lrsym.sweep.execution.progress import Display
 from lrsym.sweep.execution.provenance import run_row
 from lrsym.sweep.execution.queue import Listener, PackQueue
+from lrsym.sweep.execution.shared_packs import SharedPacks
 from lrsym.sweep.execution.task import Task, TrainTask
 from lrsym.sweep.pilot.choice import Choice, choose_packing
 from lrsym.sweep.planning.pack import Pack
@@ -45,7 +47,8 @@ class Outcome:
     """What a run left behind: how trials ended, how many were not reached, and the signal that stopped it.
 
     `hours` are the core-hours, or GPU-hours, that its packs took. `fitting_size` is the pack size that was gone down to
-    where larger packs did not fit into memory, None where all did.
+    where larger packs did not fit into memory, None where all did. `statuses` counts the rows of this run in the store;
+    `elsewhere` are trials that other sweeps finished meanwhile, `others` who those are.
     """
 
     run_id: str
@@ -55,6 +58,8 @@ class Outcome:
     seconds: float
     hours: float = 0.0
     fitting_size: int | None = None
+    elsewhere: int = 0
+    others: tuple[str, ...] = ()
 
     @property
     def interrupted(self) -> bool:
@@ -140,15 +145,22 @@ def run(
     started_at, run_id = datetime.now(UTC), uuid.uuid4().hex[:16]
     store.remove_stale_temp_files()
     remove_stale_checkpoints(store)
+    given = source or PlannedPacks(plan.packs)
+    require_alone(store.files, given.alone)
     row = run_row(plan, settings, run_id=run_id, started_at=started_at)
     _write_run(store, row)
     task, shown, stopped_by = make_task(store, run_id, settings), display(plan.packs), None
     listeners = [_check_run(store, run_id), shown.update, *([listener] if listener else [])]
     limit = settings.worker_seconds(plan.workers)
-    queue = MeteredQueue(source or PlannedPacks(plan.packs), recorder=task, listeners=listeners, limit=limit)
+    lease = Lease(
+        store.files, run_id, alone=given.alone,
+        on_meet=lambda holder: shown.say(f"{holder} trains in {store.root} as well: work in common is shared"),
+    )  # fmt: skip
+    packs = SharedPacks(given, lease, store, on_elsewhere=shown.update, say=shown.say)
+    queue = MeteredQueue(packs, recorder=task, listeners=listeners, limit=limit)
     with _stop_signals() as received:
         try:
-            with shown:
+            with shown, lease:
                 load_engine(settings.engine)(queue, task, workers=plan.workers)
         except KeyboardInterrupt:
             stopped_by = received[0] if received else signal.SIGINT
@@ -161,14 +173,17 @@ def run(
         _require_run(store, run_id)
         finished_at = datetime.now(UTC)
         _write_run(store, {**row, "finished_at": finished_at})
+    statuses = store.run_statuses(run_id)
     return Outcome(
         run_id=run_id,
-        statuses=shown.statuses,
-        pending=plan.pending - shown.ended,
+        statuses=statuses,
+        pending=plan.pending - max(shown.ended, statuses.total() + packs.elsewhere),
         stopped_by=stopped_by,
         seconds=(finished_at - started_at).total_seconds(),
         hours=queue.worker_seconds() * settings.units_per_worker(plan.workers) / 3600,
         fitting_size=queue.fitting_size,
+        elsewhere=packs.elsewhere,
+        others=tuple(map(str, lease.met.values())),
     )
 
 

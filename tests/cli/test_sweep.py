@@ -171,3 +171,13 @@ def test_a_results_folder_that_is_moved_in_mid_sweep_is_an_error_and_no_trial_co
     assert "removed" in text
     assert "moved" in text
     assert results.exists() == ((then, engine) != ("gone", "local"))  # Tune makes its own folder
+
+
+def test_what_other_sweeps_trained_meanwhile_is_told_to_readers_and_programs(tmp_path, monkeypatch):
+    counts = {"elsewhere": 3, "others": ("process 7 on host",)}
+    outcome = Outcome("r", Counter(done=5), pending=0, stopped_by=None, seconds=1.0, **counts)
+    monkeypatch.setattr(driver, "run", lambda *_, **__: outcome)
+    words = ("sweep", write_sweep(tmp_path, steps=5), "--results", tmp_path / "r", "--no-pilot")
+    assert "3 trials were trained meanwhile by others: process 7 on host" in lrsym(*words)
+    report = json.loads(lrsym(*words, "--json"))
+    assert (report["elsewhere"], report["others"]) == (3, ["process 7 on host"])

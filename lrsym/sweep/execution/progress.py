@@ -1,5 +1,6 @@
 """What a person sees while a sweep runs: a bar on a terminal, one quiet line a while elsewhere."""
 
+import math
 import sys
 import time
 from collections import Counter
@@ -68,7 +69,12 @@ class Display:
         elif (now := self._clock()) - self._last_line > self._quiet_seconds:
             self._last_line = now
             line = f"trials {self.ended}/{self._trials}  {self._note()}"
-            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+            self.say(line)
+
+    def say(self, text: str) -> None:
+        """Print a line beside the progress; nothing where not even that is to be seen."""
+        if self._is_terminal or self._quiet_seconds < math.inf:
+            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _note(self) -> str:
         spent = self._clock() - self._started
