@@ -14,6 +14,7 @@ from lrsym.cli.best import best
 from lrsym.cli.claims import claims
 from lrsym.cli.errors import as_sentence
 from lrsym.cli.explain import explain
+from lrsym.cli.forget import forget
 from lrsym.cli.output import message
 from lrsym.cli.plan import plan
 from lrsym.cli.plot import plot_app
@@ -32,7 +33,7 @@ app = typer.Typer(
     help="Sweeps of CLIP-style models that learn 'left of': plan, train, read, draw.",
 )
 app.add_typer(plot_app, name="plot")
-for verb in (plan, sweep, refine, status, best, query, claims, explain, compact, axes, columns):
+for verb in (plan, sweep, refine, status, best, query, claims, explain, compact, forget, axes, columns):
     app.command()(verb)
 
 

@@ -22,6 +22,7 @@ RESULTS = "results"
 File = Annotated[Path, typer.Argument(help="Sweep file (TOML).", show_default=False)]
 Results = Annotated[str, typer.Option("--results", help="Folder of the results, which are Parquet tables.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Where = Annotated[str | None, typer.Option(help="Keep trials for which this SQL condition holds: 'd_model = 64'.")]
 Workers = Annotated[
     str, typer.Option(help="Number of packs to train at the same time; auto lets a pilot run choose it.")
 ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrsym.cli.options import RESULTS, File, Json, Results, load_search, load_sweep
+from lrsym.cli.options import RESULTS, File, Json, Results, Where, load_search, load_sweep
 from lrsym.cli.output import Output, output_path
 from lrsym.errors import UsageError
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 plot_app = typer.Typer(no_args_is_help=True, help="Draw what is in the store: HTML, PNG and Vega-Lite JSON.")
 
-Where = Annotated[str | None, typer.Option(help="Keep trials for which this SQL condition holds: 'd_model = 64'.")]
 Out = Annotated[
     Path | None, typer.Option(help="Path of the picture without its ending; by default RESULTS/plots/SWEEP-...")
 ]
