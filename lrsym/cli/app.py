@@ -2,11 +2,12 @@
 
 import contextlib
 import errno
+import importlib.metadata
 import os
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -30,11 +31,37 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Sweeps of CLIP-style models that learn 'left of': plan, train, read, draw.",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(plot_app, name="plot")
-for verb in (plan, sweep, refine, status, best, query, claims, explain, compact, forget, axes, columns):
-    app.command()(verb)
+VERBS = {
+    "Daily use": (plan, sweep, status, refine),
+    "Reading": (plot_app, query, best, claims, explain),
+    "Upkeep": (compact, forget, axes, columns),
+}
+"""The verbs as the help shows them."""
+
+for group, verbs in VERBS.items():
+    for verb in verbs:
+        if isinstance(verb, typer.Typer):
+            app.add_typer(verb, name="plot", rich_help_panel=group)
+        else:
+            app.command(rich_help_panel=group)(verb)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"lrsym {importlib.metadata.version('lrsym')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+]
+
+
+@app.callback()
+def lrsym(version: Version = False) -> None:
+    """Sweeps of CLIP-style models that learn 'left of': plan, train, read, draw."""
 
 
 def main() -> None:

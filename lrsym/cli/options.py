@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 MAX_NUMBER = 999_999
 """Of workers and of trials in a pack: far beyond any use; it keeps a typing error from becoming an overflow."""
 
-RESULTS = "results"
-"""The results folder where none is given."""
+RESULTS, RESULTS_VARIABLE = "results", "LRSYM_RESULTS"
+"""The results folder where none is given, and the variable of the environment that gives another."""
 
 File = Annotated[Path, typer.Argument(help="Sweep file (TOML).", show_default=False)]
-Results = Annotated[str, typer.Option("--results", help="Folder of the results, which are Parquet tables.")]
+Results = Annotated[
+    str, typer.Option("--results", envvar=RESULTS_VARIABLE, help="Folder of the results, which are Parquet tables.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Where = Annotated[str | None, typer.Option(help="Keep trials for which this SQL condition holds: 'd_model = 64'.")]
 Workers = Annotated[

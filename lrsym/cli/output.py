@@ -1,6 +1,7 @@
 """What the verbs print: results on standard output, as text or JSON, and messages on standard error."""
 
 import json
+import os
 import shlex
 import shutil
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from lrsym.cli.options import RESULTS
+from lrsym.cli.options import RESULTS, RESULTS_VARIABLE
 from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ def message(text: str) -> None:
 
 def command_line(verb: str, file: Path, results: str, options: Mapping[str, object] | None = None) -> str:
     """Return the command a user would type, quoted for a shell; options that are None, False or auto are left out."""
-    words = ["lrsym", *verb.split(), str(file)]
-    for name, value in {**(options or {}), "results": None if results == RESULTS else results}.items():
+    words, is_default = ["lrsym", *verb.split(), str(file)], results == RESULTS and not os.environ.get(RESULTS_VARIABLE)
+    for name, value in {**(options or {}), "results": None if is_default else results}.items():
         if value not in (None, False, "auto"):
             words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     return shlex.join(words)

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
 
 
 def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
-    """Show how far a sweep is: its trials by status, the hours that they took, what went wrong; of a search its best
-    too."""
+    """Show how far a sweep or a search is: trials by status, hours taken, what went wrong, the best of a search."""
     from lrsym.results.store.store import Store
     from lrsym.sweep.execution.sweep_status import sweep_status
     from lrsym.sweep.spec.search import Search

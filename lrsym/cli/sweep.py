@@ -49,8 +49,7 @@ def sweep(
     max_gpu_hours: MaxGpuHours = None,
     json: Json = False,
 ) -> None:
-    """Train the trials of a sweep that are new or failed, or go on with a search; after a stop the same command goes
-    on."""
+    """Train what is new or failed of a sweep, or go on with a search; after a stop the same command goes on."""
     from lrsym.results.store.store import Store
     from lrsym.sweep.driver import plan_and_choose, run
     from lrsym.sweep.pilot.summary import in_words
