@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrsym.cli.options import RESULTS, File, Json, Results, Where
+from lrsym.cli.options import RESULTS, File, Json, Results, Set, Where
 from lrsym.cli.output import Output, command_line
 
 if TYPE_CHECKING:
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 Yes = Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only counted.")]
 
 
-def forget(file: File, results: Results = RESULTS, where: Where = None, yes: Yes = False, json: Json = False) -> None:
+def forget(
+    file: File, set_: Set = None, results: Results = RESULTS, where: Where = None, yes: Yes = False, json: Json = False
+) -> None:
     """Count what the results hold of a sweep's trials (rows, weights, checkpoints) and, with --yes, remove it."""
     from lrsym.results.store.place import require_results
     from lrsym.results.store.store import Store
@@ -22,7 +24,7 @@ def forget(file: File, results: Results = RESULTS, where: Where = None, yes: Yes
     from lrsym.sweep.spec.search import Search
     from lrsym.sweep.spec.sweep_file import load_any
 
-    found, store, search = load_any(file), Store(results), None
+    found, store, search = load_any(file, changes=set_ or ()), Store(results), None
     require_results(results)
     if isinstance(found, Search):
         from lrsym.sweep.search.run import searched_sweep
@@ -36,10 +38,10 @@ def forget(file: File, results: Results = RESULTS, where: Where = None, yes: Yes
     data: dict[str, Any] = {"sweep": found.name, **_as_data(traces), "removed": yes and anything}
     if yes and anything:
         forgetting.forget(traces, store, search=search)
-        again = command_line("sweep", file, results)
+        again = command_line("sweep", file, results, {"set": set_})
         lines = [*_in_words(found.name, traces, results, "forgotten"), f"train them again: {again}"]
     elif anything:
-        data["command"] = command_line("forget", file, results, {"where": where, "yes": True})
+        data["command"] = command_line("forget", file, results, {"set": set_, "where": where, "yes": True})
         lines = _in_words(found.name, traces, results, "to forget")
         lines.append(f"nothing is removed yet; remove them for good: {data['command']}")
     else:

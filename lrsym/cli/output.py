@@ -52,11 +52,13 @@ def message(text: str) -> None:
 
 
 def command_line(verb: str, file: Path, results: str, options: Mapping[str, object] | None = None) -> str:
-    """Return the command a user would type, quoted for a shell; options that are None, False or auto are left out."""
+    """Return the command a user would type, quoted for a shell; options that are None, False or auto are left
+    out, a list is an option for each of its values."""
     words, is_default = ["lrsym", *verb.split(), str(file)], results == RESULTS and not os.environ.get(RESULTS_VARIABLE)
     for name, value in {**(options or {}), "results": None if is_default else results}.items():
-        if value not in (None, False, "auto"):
-            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if one not in (None, False, "auto"):
+                words += [f"--{name}"] if one is True else [f"--{name}", str(one)]
     return shlex.join(words)
 
 

@@ -57,7 +57,8 @@ def run_search(
     plan = search_run.plan_search(search, store, settings, budget=budget, on_message=message)
     if not plan.left:
         search_run.require_objective(search, store)
-        cells, best = search_run.count_cells(search, store), command_line("best", Path(search.source.name), store.root)
+        cells, same = search_run.count_cells(search, store), {"set": options.get("set")}
+        best = command_line("best", Path(search.source.name), store.root, same)
         lines = [f"{search.name}: all {plan.budget} cells are in {store.root}", f"the best: {best}"]
         output.result({"sweep": search.name, "budget": plan.budget, "cells": cells, "statuses": {}}, lines)
         return
@@ -109,7 +110,7 @@ def _outcome_in_words(
     from lrsym.cli.sweep import sharing_in_words
     from lrsym.sweep.execution.progress import duration, failures, retried
 
-    search, file = plan.search, Path(plan.search.source.name)
+    search, file, same = plan.search, Path(plan.search.source.name), {"set": options.get("set")}
     again = sweep_command(file, results, plan.choice, options, outcome=outcome)
     lines = [
         f"{search.name}: {done['complete'] + done['failed']} of {plan.budget} cells done; "
@@ -120,11 +121,11 @@ def _outcome_in_words(
     if outcome.interrupted:
         lines.append(f"stopped; finished packs are kept, and the search goes on where it was. Go on: {again}")
     elif retried(outcome.statuses):
-        lines.append(f"see why: {command_line('status', file, results)}; try the failed ones again: {again}")
+        lines.append(f"see why: {command_line('status', file, results, same)}; try the failed ones again: {again}")
     elif (left := plan.budget - done["complete"] - done["failed"]) > 0:
         lines.append(f"{left} cells left out by {spent}. Go on: {again}" if spent else "the space has no other cells")
     if done["complete"]:
-        lines.append(f"the best: {command_line('best', file, results)}")
+        lines.append(f"the best: {command_line('best', file, results, same)}")
     return lines
 
 

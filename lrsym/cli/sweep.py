@@ -20,6 +20,7 @@ from lrsym.cli.options import (
     Pack,
     Results,
     SaveWeights,
+    Set,
     Timeout,
     Workers,
     check_budget,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 def sweep(
     file: File,
+    set_: Set = None,
     results: Results = RESULTS,
     workers: Workers = "auto",
     pack: Pack = "auto",
@@ -59,9 +61,9 @@ def sweep(
     options = {
         "workers": workers, "pack": pack, "device": device, "engine": engine, "timeout": timeout,
         "no-pilot": no_pilot, "save-weights": save_weights, "budget": budget, "max-core-hours": max_core_hours,
-        "max-gpu-hours": max_gpu_hours,
+        "max-gpu-hours": max_gpu_hours, "set": set_,
     }  # fmt: skip
-    sweep, store, output = load_any(file), Store(results), Output(as_json=json)
+    sweep, store, output = load_any(file, changes=set_ or ()), Store(results), Output(as_json=json)
     n_cells = check_budget(budget, sweep)
     settings = resolve(
         engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot,
@@ -141,5 +143,6 @@ def _in_words(
     elif outcome.pending:
         lines.append(f"{outcome.pending} trials left out by {settings.limit}. Go on: {again}")
     if retried(outcome.statuses) and not outcome.interrupted:
-        lines.append(f"see why: {command_line('status', file, results)}; try the failed ones again: {again}")
+        look = command_line("status", file, results, {"set": options.get("set")})
+        lines.append(f"see why: {look}; try the failed ones again: {again}")
     return lines

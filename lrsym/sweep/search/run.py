@@ -135,6 +135,7 @@ def searched_sweep(search: Search, store: Store) -> Sweep:
     if not chosen:
         name = search.source.name
         raise UsageError(
-            f"{name} is a search that has not begun in {store.root}; run: {command('sweep', name, store.root)}"
+            f"{name} is a search that has not begun in {store.root}; run: "
+            f"{command('sweep', name, store.root, changes=search.source.changes)}"
         )
     return search.sweep(s.point for s in chosen)

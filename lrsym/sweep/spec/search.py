@@ -98,7 +98,15 @@ class Search:
         """Return the sweep of `cells`."""
         stop = None if self.stop == "none" else self.stop
         return Sweep(
-            self.name, self.source.name, (*cells,), self.seeds, self.space.keys, self.head, self.warnings, stop
+            self.name,
+            self.source.name,
+            (*cells,),
+            self.seeds,
+            self.space.keys,
+            self.head,
+            self.warnings,
+            stop,
+            self.source.changes,
         )
 
     def error(self, key: str, message: str) -> UsageError:
