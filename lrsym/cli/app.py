@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import importlib.metadata
-import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from lrsym.cli.reference import axes, columns
 from lrsym.cli.refine import refine
 from lrsym.cli.status import status
 from lrsym.cli.store import compact
+from lrsym.cli.streams import drop_rest, prepare_streams
 from lrsym.cli.sweep import sweep
 from lrsym.errors import DamagedPartWarning
 
@@ -66,6 +66,7 @@ def lrsym(version: Version = False) -> None:
 
 def main() -> None:
     """Run the command; what a user can put right is one line on standard error, and never a traceback."""
+    prepare_streams()
     try:
         with _warnings_as_messages():
             app()
@@ -96,8 +97,7 @@ def _flush() -> OSError | None:
             stream.flush()
         except OSError as error:
             failed = failed or OSError(error.errno, error.strerror, stream.name)
-            with contextlib.suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            drop_rest(stream)
     return failed
 
 

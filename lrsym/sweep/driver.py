@@ -32,6 +32,7 @@ from lrsym.sweep.planning.packing import PackList
 from lrsym.sweep.planning.plan import Plan, make_plan
 from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.spec.sweep_file import Sweep
+from lrsym.sweep.workers.processes import STOP_SIGNALS
 
 
 class Engine(Protocol):
@@ -133,7 +134,7 @@ def run(
     listener: Listener | None = None,
     display: Callable[[PackList], Display] = Display,
 ) -> Outcome:
-    """Train what `plan` holds, up to the limit of hours. After SIGINT or SIGTERM finished packs are kept and
+    """Train what `plan` holds, up to the limit of hours. After SIGINT, SIGTERM or SIGHUP finished packs are kept and
     `stopped_by` is set.
 
     With a `source` the packs come from there, and `plan` only says how much is expected. `make_task` gives what workers
@@ -199,7 +200,7 @@ def load_engine(name: str) -> Engine:
 
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[list[signal.Signals]]:
-    """Let SIGTERM stop as SIGINT does, and a second signal not disturb the end; yield the list of those received."""
+    """Let the STOP_SIGNALS stop as SIGINT does, and a second one not disturb the end; yield those received."""
     received: list[signal.Signals] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -207,9 +208,9 @@ def _stop_signals() -> Iterator[list[signal.Signals]]:
         if len(received) == 1:
             raise KeyboardInterrupt
 
-    # Handlers belong to the main thread, and what a shell starts in the background ignores SIGINT.
+    # Handlers belong to the main thread; what a shell starts in the background ignores SIGINT, under nohup SIGHUP.
     in_main = threading.current_thread() is threading.main_thread()
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if in_main and signal.getsignal(n) != signal.SIG_IGN]
+    numbers = [n for n in STOP_SIGNALS if in_main and signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield received

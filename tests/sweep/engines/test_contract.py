@@ -207,10 +207,13 @@ def test_no_pack_begins_once_the_hours_are_spent_and_the_run_ends_well(tmp_path,
     ("signals", "code"),
     [
         ([signal.SIGTERM], 143),
+        pytest.param([signal.SIGHUP], 129, marks=pytest.mark.slow),
+        pytest.param([signal.SIGHUP, signal.SIGTERM, signal.SIGHUP], 129, marks=pytest.mark.slow),
+        pytest.param([signal.SIGINT] * 5, 130, marks=pytest.mark.slow),
         pytest.param([signal.SIGINT], 130, marks=pytest.mark.slow),
         pytest.param([signal.SIGINT] * 2, 130, marks=pytest.mark.slow),
     ],
-    ids=["sigterm", "ctrl_c", "ctrl_c_twice"],
+    ids=["sigterm", "sighup", "sighup_and_more", "ctrl_c_five_times", "ctrl_c", "ctrl_c_twice"],
 )
 def test_a_signal_keeps_what_is_done_and_leaves_no_process(tmp_path, engine, signals, code):
     process = drive(engine, tmp_path, trials=40, seconds=0.3)

@@ -73,7 +73,7 @@ def test_several_changes_and_those_of_a_search():
         ("model.d_model=16", "model.d_model varies in [[zip]] (s.toml:11)"),
         ("model.n_heads=2", "model.n_heads varies in [[zip]] (s.toml:12)"),
         ("optim.steps=0", "--set optim.steps=0: optim.steps must be a whole number >= 1 and <= 1000000000, got 0"),
-        ("optim.steps=ten", '--set optim.steps=ten: optim.steps must be a whole number >= 1 and <= 1000000000, got "ten"'),
+        ("optim.steps=ten", '--set optim.steps=ten: optim.steps must be a whole number >= 1 and'),
         ("optim.steps=[1, 2]", "optim.steps takes one value in [base], got a list of 2"),
         ("optim.steps={a = 1}", "--set optim.steps={a = 1}: "),
         ("optim.steps=1979-05-27", "--set optim.steps=1979-05-27: "),
