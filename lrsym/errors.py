@@ -8,6 +8,9 @@ import os
 class UsageError(ValueError):
     """A user's mistake; the message gives the rule, the value, the remedy, and the key or line."""
 
+    line = 0
+    """The line of a file that it names, 0 for none."""
+
 
 class DamagedPartWarning(UserWarning):
     """A file of the results that cannot be read; what was asked for comes without its rows."""

@@ -4,13 +4,14 @@ A *path* names a place in the file by its tables and keys joined with dots, quot
 `zip.0.model.d_model` (a column of the first `[[zip]]`).
 """
 
+import contextlib
 import difflib
 import itertools
 import json
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from lrsym.errors import UsageError
 
 _MAX_DEPTH = 6
 """Words of the longest path whose line is kept; `exclude.0.optim.steps`, the longest that can be right, has four."""
+
+MAX_TOLD = 20
+"""Mistakes of one file that are told; the others are counted."""
 
 _WORD = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)"""
 _KEY = rf"({_WORD}(?:[ \t]*\.[ \t]*{_WORD})*)"
@@ -36,6 +40,7 @@ class TomlSource:
         self.text = text
         self.name = name
         self._lines = _lines_of_keys(text)
+        self._noted: list[UsageError] = []
 
     def line(self, path: str, *, last: bool = False) -> int:
         """Return the first or last line of `path`, of the nearest table around it where it has none, else 1."""
@@ -53,7 +58,33 @@ class TomlSource:
 
     def error_at(self, line: int, message: str) -> UsageError:
         """Return (do not raise) a UsageError that names `line`."""
-        return UsageError(f"{self.name}:{line}: {message}")
+        error = UsageError(f"{self.name}:{line}: {message}")
+        error.line = line
+        return error
+
+    @contextlib.contextmanager
+    def noted(self) -> Iterator[None]:
+        """Keep a UsageError that ends the block: what comes behind is checked all the same, and all are told at once.
+
+        Who takes notes says when they are told, by `raise_noted`.
+        """
+        try:
+            yield
+        except UsageError as error:
+            self._noted.append(error)
+
+    @property
+    def n_noted(self) -> int:
+        """The number of mistakes that are noted."""
+        return len(self._noted)
+
+    def raise_noted(self) -> None:
+        """Raise what is noted, if anything is, as one UsageError with a line for each mistake, in the file's order."""
+        if not self._noted:
+            return
+        messages = [*dict.fromkeys(map(str, sorted(self._noted, key=lambda error: error.line)))]
+        more = [f"... and {len(messages) - MAX_TOLD} more mistakes"] if len(messages) > MAX_TOLD else []
+        raise UsageError("\n".join(messages[:MAX_TOLD] + more))
 
 
 @dataclass(frozen=True)

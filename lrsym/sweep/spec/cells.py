@@ -93,10 +93,21 @@ class Cells(Sequence[Cell]):
             try:
                 for place, choice, facts_of in lookups:
                     facts[place] = facts_of(choice(rows))
-            except ValidationError as error:
-                raise _invalid_cell(self._design, error, rows) from None
+            except ValidationError:
+                self._note_invalid()
+                self._design.source.raise_noted()
             yield facts
             lookups = self._varied  # the other sections are the same in every cell
+
+    def _note_invalid(self) -> None:
+        """Note the first cell in which each section is wrong."""
+        for _, choice, facts_of in self._lookups:
+            with self._design.source.noted():
+                for rows in self._design.cells():
+                    try:
+                        facts_of(choice(rows))
+                    except ValidationError as error:
+                        raise _invalid_cell(self._design, error, rows) from None
 
     def check_distinct(self, identities: Sequence[str]) -> None:
         """Raise UsageError where two cells are the same trial; `identities` has one of each cell's replicates."""

@@ -13,7 +13,7 @@ from lrsym.toml_source import TomlSource, show
 class ChangedSource(TomlSource):
     """A sweep file and `changes` to its `[base]`, each as KEY=VALUE; messages about these name them, not the file.
 
-    Raise UsageError for what is no change.
+    What is no change is noted.
     """
 
     def __init__(self, text: str, *, name: str, changes: Sequence[str]):
@@ -21,27 +21,32 @@ class ChangedSource(TomlSource):
         self.changes = tuple(changes)
         self._values: dict[str, tuple[str, Any]] = {}
         for change in self.changes:
-            key, value = _read(change)
-            if key in self._values:
-                raise _error(change, f"{key} is set twice, and by --set {self._values[key][0]}; keep one of them")
-            self._values[key] = change, value
+            with self.noted():
+                key, value = _read(change)
+                if key in self._values:
+                    raise _error(change, f"{key} is set twice, and by --set {self._values[key][0]}; keep one of them")
+                self._values[key] = change, value
 
     def apply(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Return the document with the changes. Raise UsageError for an axis that varies."""
+        """Return the document with the changes, but for those of axes that vary, which are noted as mistakes."""
+        varying = set[str]()
         for table, content in _varying(document):
             for key in _keys(content):
-                if key in self._values:
+                if key in self._values and key not in varying:
+                    varying.add(key)
                     message = (
                         f"{key} varies in {table_name(table)} ({self.name}:{self.line(f'{table}.{key}')}), and --set "
                         "changes what all trials share; leave it out, or change the file"
                     )
-                    raise _error(self._values[key][0], message)
+                    with self.noted():
+                        raise _error(self._values[key][0], message)
         base = document.get("base", {})
         if not isinstance(base, Mapping):  # told with the other mistakes of the file
             return document
-        left = {name: _without(name, content, self._values) for name, content in base.items()}
-        kept = {name: content for name, content in left.items() if name not in self._values and content != {}}
-        return {**document, "base": {**kept, **{key: value for key, (_, value) in self._values.items()}}}
+        values = {key: value for key, (_, value) in self._values.items() if key not in varying}
+        left = {name: _without(name, content, values) for name, content in base.items()}
+        kept = {name: content for name, content in left.items() if name not in values and content != {}}
+        return {**document, "base": {**kept, **values}}
 
     def place(self, path: str) -> str:
         """Return where `path` stands."""

@@ -3,7 +3,7 @@
 import difflib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
@@ -23,6 +23,34 @@ PRESETS = {
     for name, words in SHORTHANDS.items()
 }  # fmt: skip
 """No axes: keys of sweep files that stand for several of them."""
+
+MEANINGS = {
+    "seeds": "replicates", "n_seeds": "replicates", "repetitions": "replicates", "runs": "replicates",
+    "title": "name", "rule": "stop", "early_stopping": "stop", "pruner": "stop",
+    "trials": "budget", "n_trials": "budget", "max_trials": "budget", "algorithm": "sampler", "optimizer": "sampler",
+    "metric": "maximise", "objective": "maximise", "goal": "maximise",
+    "lr": "optim.learning_rate", "eta": "optim.learning_rate", "rate": "optim.learning_rate",
+    "wd": "optim.weight_decay", "decay": "optim.weight_decay", "l2": "optim.weight_decay",
+    "batch": "optim.batch_size", "bs": "optim.batch_size", "warmup": "optim.warmup_steps", "eps": "optim.epsilon",
+    "iterations": "optim.steps", "iters": "optim.steps", "n_steps": "optim.steps", "max_steps": "optim.steps",
+    "num_steps": "optim.steps", "n_epochs": "optim.epochs", "num_epochs": "optim.epochs", "passes": "optim.epochs",
+    "tau": "optim.temperature", "temp": "optim.temperature", "logit_scale": "optim.temperature",
+    "width": "model.d_model", "dim": "model.d_model", "d": "model.d_model", "hidden": "model.d_model",
+    "hidden_size": "model.d_model", "hidden_dim": "model.d_model", "embed_dim": "model.d_model",
+    "heads": "model.n_heads", "num_heads": "model.n_heads", "n_head": "model.n_heads",
+    "layers": "model.vision_blocks", "n_layers": "model.vision_blocks", "num_layers": "model.vision_blocks",
+    "depth": "model.vision_blocks", "blocks": "model.vision_blocks",
+    "mlp": "model.d_mlp", "d_ff": "model.d_mlp", "ffn": "model.d_mlp", "mlp_dim": "model.d_mlp",
+    "drop": "model.dropout", "dropout_rate": "model.dropout", "norm": "model.layer_norm", "ln": "model.layer_norm",
+    "architecture": "model.kind", "type": "model.kind", "pos_embed": "model.positions",
+    "labels": "scenes.n_pair_labels", "classes": "scenes.n_pair_labels", "n_pair": "scenes.n_pair_labels",
+    "label_diversity": "scenes.n_pair_labels", "n_tot": "scenes.n_labels", "n_val": "scenes.n_heldout_labels",
+    "heldout": "scenes.n_heldout_labels", "layouts": "scenes.layouts_per_pair", "n_2": "scenes.layouts_per_pair",
+    "layout_diversity": "scenes.layouts_per_pair", "n_1": "scenes.positions_per_label",
+    "image_size": "scenes.n_positions", "length": "scenes.n_positions", "rows": "scenes.n_rows",
+    "objects": "scenes.n_objects", "evaluations": "eval.points", "n_evals": "eval.points",
+}  # fmt: skip
+"""What others call a key of a sweep file; spelling does not lead from one to the other."""
 
 AXES = {axis.key: axis for axis in axes() if axis.section} | PRESETS
 SECTIONS = tuple(dict.fromkeys(axis.section for axis in AXES.values()))
@@ -48,7 +76,19 @@ def unknown_axis(key: str, *, table: str) -> str:
         )
     if key in TOP_KEYS:
         return f"{key} is no axis, but stands in {table}; move it above the first table"
+    if (meant := MEANINGS.get(_plain(key))) in TOP_KEYS:
+        return f"unknown key {show(key)} in {table}; did you mean {meant}? It stands above the first table"
     return f"unknown key {show(key)} in {table}; {_nearest_axis(key) or '`lrsym axes` lists the keys'}"
+
+
+def hint_by_meaning(key: str, known: Collection[str]) -> str:
+    """Return the one of `known` that `key` is another word for as `did you mean ...?`, empty where it is none."""
+    meant = MEANINGS.get(_plain(key))
+    return f"did you mean {meant}?" if meant in known else ""
+
+
+def _plain(key: str) -> str:
+    return key.rpartition(".")[2].lower().replace("-", "_")
 
 
 def wrong_value(axis: Axis, value: Any) -> str:
@@ -84,6 +124,8 @@ def _nearest_axis(key: str) -> str:
     tail = key.rpartition(".")[2]
     if tail in bare:
         return f"did you mean {bare[tail]}?"
+    if hint := hint_by_meaning(key, AXES):
+        return hint
     near = difflib.get_close_matches(tail, list(bare), n=1)
     return suggest(key, AXES) or (f"did you mean {bare[near[0]]}?" if near else "") or suggest(key, SECTIONS)
 

@@ -99,6 +99,7 @@ def listed_sweep(trials: Iterable[Trial], *, name: str) -> Sweep:
     several = isinstance(trials, Iterable) and not isinstance(trials, Trial)
     source, listed = CallSource("Sweep.of"), list[Any](trials if several else [trials])
     validate(source, {"name": name})
+    source.raise_noted()
     for place, trial in enumerate(listed):
         if not isinstance(trial, Trial):
             message = f"must be a Trial, got {_named(trial)}; make one with lrsym.Trial.from_axes"

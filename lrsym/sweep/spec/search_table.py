@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from lrsym.sweep.spec.design import Design
-from lrsym.sweep.spec.messages import AXES, PRESETS, SECTIONS, section_type, wrong_section, wrong_value
+from lrsym.sweep.spec.messages import AXES, PRESETS, wrong_value
 from lrsym.sweep.spec.search import Objective
 from lrsym.sweep.spec.search_space import Choice, Interval, SearchSpace, SpaceAxis, is_number
 from lrsym.sweep.spec.tables import check_value, dotted, exclude_values, read_base
@@ -76,12 +76,9 @@ def read_space(
     design = Design(source)
     read_base(design, base, vary_in=f"[{_SPACE}]")
     axes = _read_axes(design, space)
-    for section in SECTIONS:
-        _check_values(source, section, design.base)
-    for axis in axes:
-        for value in axis.values if isinstance(axis, Choice) else axis.ends:
-            _check_values(source, axis.key.partition(".")[0], {**design.base, axis.key: value}, of=axis.key)
+    source.raise_noted()
     excluded = tuple(_read_exclude(source, number, axes, table) for number, table in enumerate(excludes))
+    source.raise_noted()
     found = SearchSpace(design.base, tuple(axes), excluded)
     if found.size == 1:
         message = f"the space has one cell; widen an axis of [{_SPACE}], or drop [search] and train it as a sweep"
@@ -94,33 +91,21 @@ def read_space(
 def _read_axes(design: Design, space: Mapping[str, Any]) -> list[SpaceAxis]:
     """Return the axes, sorted by key."""
     source = design.source
-    for key in space:
-        if key in SearchTable.model_fields and key != "seed":  # which is taken for an axis
-            message = f"{key} is a key of [search], but stands in [{_SPACE}]; move it above that table"
+    misplaced = [
+        key for key in space if key in SearchTable.model_fields and key != "seed"
+    ]  # which is taken for an axis
+    for key in misplaced:
+        message = f"{key} is a key of [search], but stands in [{_SPACE}]; move it above that table"
+        with source.noted():
             raise source.error(f"{_SPACE}.{key}", message)
     axes: list[SpaceAxis] = []
-    for key, value in dotted(source, _SPACE, space):
-        design.register(_SPACE, key)
-        axes.append(_read_axis(source, key, value))
-    if not axes:
+    for key, value in dotted(source, _SPACE, {k: v for k, v in space.items() if k not in misplaced}):
+        with source.noted():
+            design.register(_SPACE, key)
+            axes.append(_read_axis(source, key, value))
+    if not axes and not source.n_noted:
         raise source.error(_SPACE, f'[{_SPACE}] has no keys; give it axes, such as "optim.learning_rate" = {_RANGE}')
     return sorted(axes, key=lambda axis: axis.key)
-
-
-def _check_values(source: TomlSource, section: str, given: Mapping[str, Any], *, of: str | None = None) -> None:
-    """Raise UsageError for a value of `section` that is wrong by itself, of the axis `of` alone where it is given.
-
-    What is wrong only in combination may be right at another point of the space.
-    """
-    prefix = f"{section}."
-    values = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
-    try:
-        section_type(section).model_validate(values)
-    except ValidationError as error:
-        for details in error.errors(include_url=False):
-            if details["loc"] and of in (None, f"{prefix}{details['loc'][0]}"):
-                keys, message = wrong_section(section, details)
-                raise source.error(f"base.{keys[0]}" if of is None else f"{_SPACE}.{of}", message) from None
 
 
 def _read_axis(source: TomlSource, key: str, value: Any) -> SpaceAxis:
@@ -166,6 +151,8 @@ def _read_interval(source: TomlSource, key: str, given: Mapping[str, Any]) -> In
         raise source.error(path, f"low must not be above high, got {low} and {high} for {key}; swap them")
     if log and low <= 0:
         raise source.error(path, f"a log range needs low > 0, got {low} for {key}; raise it, or drop log")
+    for value in (low, high):
+        check_value(source, _SPACE, key, value)
     return Interval(key, _as_number(key, low), _as_number(key, high), log)
 
 

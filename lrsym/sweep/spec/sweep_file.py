@@ -12,9 +12,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lrsym.errors import UsageError
 from lrsym.sweep.spec.cells import Cells
 from lrsym.sweep.spec.changes import ChangedSource
-from lrsym.sweep.spec.messages import AXES, SECTIONS, TOP_KEYS, table_name
+from lrsym.sweep.spec.messages import AXES, SECTIONS, TOP_KEYS, hint_by_meaning, table_name
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.search_table import SearchTable, check_search, read_space
 from lrsym.sweep.spec.sweep import MAX_TRIALS, NO_HEAD, Head, Sweep
@@ -69,6 +70,9 @@ class SweepFile(_Table):
 _TABLES: dict[str, type[BaseModel]] = {"seed": _Seed, "search": SearchTable}
 """Tables with keys of their own."""
 
+_NEEDED = {"search": {"budget": 1}}
+"""What stands in place of a key that a table must have, while its other keys are looked at."""
+
 
 def load(path: str | Path, *, changes: Sequence[str] = ()) -> Sweep:
     """Return the sweep in the file at `path`, with `changes` to its `[base]`, each as KEY=VALUE.
@@ -112,10 +116,14 @@ def read_document(
 ) -> Sweep | Search:
     """Return the sweep or the search of the tables in `document`, which come from `where`; UsageError as `parse`."""
     file = validate(where, document)
+    if file is None:
+        where.raise_noted()
+    assert file is not None
     seeds = range(file.seed.first, file.seed.first + file.replicates)
     if seeds.stop > 2**63:
         message = f"seeds must stay below 2**63, got {file.replicates} from {file.seed.first}; lower first under [seed]"
-        raise where.error("seed.first", message)
+        with where.noted():
+            raise where.error("seed.first", message)
     if file.search is not None:
         return _search(where, file, file.search, seeds, head, warnings)
     design = read_design(where, base=file.base, grid=file.grid, zips=file.zip, excludes=file.exclude)
@@ -139,12 +147,14 @@ def _search(
                 f"{table_name(f'{key}.0') if key == 'zip' else '[grid]'} and [search] cannot stand in one file; make "
                 "two files, which share rows, or move its axes under [search.space]"
             )
-            raise where.error(key, message)
+            with where.noted():
+                raise where.error(key, message)
     if file.stop != "none":
         message = (
             f'stop on top is for grids, got {show(file.stop)} beside [search]; write stop = "asha" under it, or drop it'
         )
-        raise where.error("stop", message)
+        with where.noted():
+            raise where.error("stop", message)
     space = read_space(where, base=file.base, space=table.space, excludes=file.exclude)
     check_search(where, table, space, replicates=file.replicates)
     search = Search(
@@ -155,22 +165,54 @@ def _search(
     return search
 
 
-def validate(where: TomlSource, document: dict[str, Any]) -> SweepFile:
-    """Return the top level of `document`; UsageError for keys and values that cannot stand there."""
+def validate(where: TomlSource, document: dict[str, Any]) -> SweepFile | None:
+    """Return the top level of `document`, of which `where` notes the keys and values that cannot stand there.
+
+    With mistakes it is what can be looked at besides; None where that is nothing.
+    """
     try:
         return SweepFile.model_validate(document)
     except ValidationError as error:
-        details = error.errors(include_url=False)[0]
+        found = error.errors(include_url=False)
+    wrong = {tuple(part for part in details["loc"] if isinstance(part, str))[:2]: details for details in found[::-1]}
+    for loc, details in wrong.items():
+        if details["type"] == "missing" and len(loc) > 1 and _stands_in_space(document, loc[1]):
+            continue
+        with where.noted():
+            raise _wrong_key(where, details)
+    return _without(document, [*wrong])
+
+
+def _stands_in_space(document: dict[str, Any], key: str) -> bool:
+    """Return whether a key of `[search]` is among its axes, of which the reader of the space tells."""
+    space = document["search"].get("space")
+    return isinstance(space, dict) and key in space
+
+
+def _without(document: dict[str, Any], wrong: Sequence[tuple[str, ...]]) -> SweepFile | None:
+    """Return the top level of `document` without the keys that are wrong, others in place of what must be there."""
+    tables = {name: {**_NEEDED.get(name, {}), **document[name]} for name in {loc[0] for loc in wrong if len(loc) > 1}}
+    for table, key, *_ in (loc for loc in wrong if len(loc) > 1):
+        tables[table][key] = _NEEDED.get(table, {}).get(key)
+    left = {key: value for key, value in document.items() if (key,) not in wrong}
+    tables = {name: {key: v for key, v in table.items() if v is not None} for name, table in tables.items()}
+    try:
+        return SweepFile.model_validate({"name": "s", **left, **tables})
+    except ValidationError:
+        return None
+
+
+def _wrong_key(where: TomlSource, details: Any) -> UsageError:
     kind, loc = details["type"], [part for part in details["loc"] if isinstance(part, str)]
     path, key = ".".join(loc), loc[min(1, len(loc) - 1)]
     if kind == "extra_forbidden":
-        raise where.error(path, _unknown_key(loc))
+        return where.error(path, _unknown_key(loc))
     owner = _TABLES[loc[0]] if len(loc) > 1 else SweepFile
     rule = rule_of(owner.model_fields[key].metadata)
     if kind == "missing":
         where_to = f"under [{loc[0]}]" if len(loc) > 1 else "on top"
-        raise where.error(path, f"{key} is missing; {rule.remedy} {where_to}")
-    raise where.error(path, rule.message(key, details["input"]))
+        return where.error(path, f"{key} is missing; {rule.remedy} {where_to}")
+    return where.error(path, rule.message(key, details["input"]))
 
 
 def _unknown_key(loc: list[str]) -> str:
@@ -180,13 +222,19 @@ def _unknown_key(loc: list[str]) -> str:
         if loc[1] in TOP_KEYS:
             return f"{loc[1]} is no key of [{loc[0]}]; move it above the first table"
         known = [*_TABLES[loc[0]].model_fields]
-        hint = suggest(loc[1], known) or f"it has {'one key, ' if len(known) == 1 else ''}{', '.join(known)}"
+        hint = (
+            hint_by_meaning(loc[1], known)
+            or suggest(loc[1], known)
+            or f"it has {'one key, ' if len(known) == 1 else ''}{', '.join(known)}"
+        )
         return f"unknown key {show(loc[1])} in [{loc[0]}]; {hint}"
     if loc[0] in SECTIONS or loc[0] in AXES:
         return f"{loc[0]} stands outside a table; move it under [base] to fix it, or under [grid] to vary it"
     if loc[0] in SearchTable.model_fields:
         return f"{loc[0]} stands outside a table; move it under [search]"
-    return f"unknown key {show(loc[0])}; {suggest(loc[0], TOP_KEYS) or 'known are ' + ', '.join(TOP_KEYS)}"
+    known = [*TOP_KEYS, *AXES]
+    hint = hint_by_meaning(loc[0], known) or suggest(loc[0], TOP_KEYS) or f"known are {', '.join(TOP_KEYS)}"
+    return f"unknown key {show(loc[0])}; {hint}"
 
 
 def _read_head(text: str) -> Head:

@@ -3,8 +3,10 @@
 import pytest
 
 from lrsym.errors import UsageError
-from lrsym.sweep.spec.sweep_file import Sweep, parse
-from lrsym.toml_source import show
+from lrsym.sweep.spec.messages import AXES, MEANINGS, TOP_KEYS
+from lrsym.sweep.spec.search_table import SearchTable
+from lrsym.sweep.spec.sweep_file import Sweep, parse, parse_any
+from lrsym.toml_source import MAX_TOLD, show
 
 
 def read(body: str, *, name: str = 'name = "s"\n') -> Sweep:
@@ -272,3 +274,95 @@ def test_a_message_shortens_long_text():
     with pytest.raises(UsageError) as caught:
         read(f'[base]\n"optim.steps" = "{"x" * 5000}"')
     assert len(str(caught.value)) < 400
+
+
+MANY = """\
+replicate = 3
+[base]
+lr = 1e-3
+"optim.steps" = 0
+model.d_model = 6
+[grid]
+width = [1, 2]
+optim.beta1 = [0.5, 2]
+optim.beta2 = []
+[[zip]]
+"model.n_heads" = [1, 2]
+"optim.warmup_steps" = [1, -2, 3]
+[[exclude]]
+"optim.beta1" = 0.5
+steps = 1
+"""
+
+
+def test_every_mistake_of_a_file_is_told_at_once_in_its_order():
+    with pytest.raises(UsageError) as caught:
+        read(MANY)
+    lengths = "got 2 values for model.n_heads and 3 for optim.warmup_steps"
+    told = [line.split(": ", 1) for line in str(caught.value).split("\n")]
+    assert [(int(place.removeprefix("s.toml:")), message.split(";")[0]) for place, message in told] == [
+        (2, 'unknown key "replicate"'),
+        (4, 'unknown key "lr" in [base]'),
+        (5, "optim.steps must be a whole number >= 1 and <= 1000000000, got 0"),
+        (8, 'unknown key "width" in [grid]'),
+        (9, "optim.beta1 must be a number >= 0 and < 1, got 2"),
+        (10, "optim.beta2 has an empty list in [grid], which leaves no cells"),
+        (13, "optim.warmup_steps must be a whole number >= 0 and <= 1000000000, got -2"),
+        (13, f"the lists of one [[zip]] must have one length, {lengths}"),
+        (16, 'unknown key "steps" in [[exclude]]'),
+    ]
+
+
+def test_what_is_wrong_in_combination_is_told_of_every_section():
+    with pytest.raises(UsageError) as caught:
+        read("[base]\nscenes.n_positions = 3\nscenes.positions_per_label = 1\n[grid]\nmodel.d_model = [64, 66]")
+    first, second = str(caught.value).split("\n")
+    assert first.startswith("s.toml:3: scenes.layouts_per_pair must be 1..3")
+    assert second.startswith("s.toml:6: model.n_heads must divide model.d_model")
+
+
+def test_mistakes_of_a_search_are_told_at_once():
+    text = """[base]
+heads = 2
+[search]
+maximize = "unseen_order"
+budget = 0
+sampler = "grid"
+[search.space]
+"optim.learning_rate" = { low = 1, high = 0.1 }
+"optim.beta1" = [0.1, 1.5]
+batch = [5]
+"""
+    with pytest.raises(UsageError) as caught:
+        parse_any('name = "s"\n' + text, source="s.toml")
+    assert [line.partition(": ")[0] for line in str(caught.value).split("\n")] == [
+        f"s.toml:{number}" for number in (3, 5, 6, 7, 9, 10, 11)
+    ]
+
+
+def test_of_very_many_mistakes_the_first_are_told_and_the_others_counted():
+    with pytest.raises(UsageError) as caught:
+        read("[base]\n" + "".join(f"key{number} = 1\n" for number in range(MAX_TOLD + 5)))
+    lines = str(caught.value).split("\n")
+    assert (len(lines), lines[-1]) == (MAX_TOLD + 1, "... and 5 more mistakes")
+
+
+@pytest.mark.parametrize(("word", "meant"), MEANINGS.items())
+def test_a_word_for_a_key_leads_to_it(word: str, meant: str):
+    assert meant in {*AXES, *TOP_KEYS, *SearchTable.model_fields}
+    assert word not in {axis.name for axis in AXES.values()}
+    if meant in AXES:
+        for text in (
+            f"[base]\n{word} = 1",
+            f"[grid]\n{word.upper()} = [1]",
+            f"{word} = 1",
+            f"[base]\noptim.{word} = 1",
+        ):
+            with pytest.raises(UsageError, match=rf"unknown key .*; did you mean {meant}\?"):
+                read(text)
+
+
+@pytest.mark.parametrize("text", ["seeds = 5", "[base]\nseeds = 5", "[grid]\nn_seeds = [5]"])
+def test_seeds_are_told_as_replicates(text: str):
+    with pytest.raises(UsageError, match=r"unknown key .*; did you mean replicates\?"):
+        read(text)

@@ -90,7 +90,7 @@ def test_trials_make_the_sweep_that_they_came_from():
         ({"grid": {"optim.steps": [6]}}, 'grid["optim.steps"]', 'already in base (base["optim.steps"])'),
         ({"grid": {"scenes.n_pair_labels": [5, 5]}, "exclude": ()}, 'grid["scenes.n_pair_labels"]', "same trial"),
         ({"zip": [{"optim.batch_size": [1, 2]}, 5]}, "zip[1]", "must be a dict of axes"),
-        ({"zip": {"optim.batch_size": [1], "optim.epochs": [1, 2]}}, 'zip[0]["optim.epochs"]', "one length"),
+        ({"zip": {"optim.batch_size": [2], "optim.epochs": [1, 2]}}, 'zip[0]["optim.epochs"]', "one length"),
         ({"exclude": {"optim.steps": 1}}, 'exclude[0]["optim.steps"]', "is not varied, so exclude cannot use it"),
         ({"replicates": 0}, "replicates", "must be a whole number >= 1"),
         ({"replicates": "2"}, "replicates", "must be a whole number >= 1"),

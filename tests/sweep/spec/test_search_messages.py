@@ -53,8 +53,8 @@ BAD: dict[str, tuple[dict[str, str], int, tuple[str, ...]]] = {
     "key of the table on top": ({"top": 'sampler = "gp"'}, 2, ("sampler stands outside", "under [search]")),
     "key of the table in the space": (
         {"budget": "", "space": f"{RATE}\nbudget = 3"},
-        3,
-        ("budget is missing", "write for example budget = 60 under [search]"),
+        9,
+        ("budget is a key of [search], but stands in [search.space]", "move it above that table"),
     ),
     "second key of the table in the space": beside(
         f'{RATE}\nsampler = "gp"', 9, "sampler is a key of [search]", "above"
@@ -133,7 +133,7 @@ BAD: dict[str, tuple[dict[str, str], int, tuple[str, ...]]] = {
     "empty list": beside('"optim.steps" = []', 8, "empty list in [search.space]", "give values"),
     "a value twice": beside('"optim.steps" = [5, 6, 5]', 8, "the same value twice, 5 and 5", "keep one"),
     "1 and 1.0": beside('"optim.weight_decay" = [1, 1.0]', 8, "the same value twice, 1 and 1.0"),
-    "1 and true": beside('"optim.replacement" = [1, true]', 8, "the same value twice, 1 and true"),
+    "1 and true": beside('"optim.replacement" = [1, true]', 8, "true or false, got 1", "write true"),
     "a value that the axis refuses": beside('"optim.steps" = [5,\n-7,\n6]', 8, "whole number >= 1", "got -7"),
     "a word that the axis refuses": beside('"eval.schedule" = ["log", "liner"]', 8, 'got "liner"', 'write "linear"'),
     "an unknown preset": beside('"model.preset" = ["full", "simple"]', 8, 'got "simple"', "simplified"),
