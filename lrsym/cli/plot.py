@@ -1,7 +1,7 @@
 """The verbs of `lrsym plot`: a picture of a sweep, saved in three forms."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -126,7 +126,7 @@ def _draw(
 
     sweep = load_sweep(file, results, changes)
     chart = draw(kind, sweep, results, where=where, **options)
-    _save(chart, sweep.name, results, where, changes=sweep.changes, name=name, out=out, as_json=as_json)
+    _save(chart, sweep.name, results, where, options, changes=sweep.changes, name=name, out=out, as_json=as_json)
 
 
 def _draw_boundary(
@@ -146,7 +146,7 @@ def _draw_boundary(
     check_level(options["level"])
     sweep, name = load_sweep(file, results, changes), f"phase-{options['metric']}-refined"
     chart = draw_boundary(sweep, results, cells=cell_table(sweep), where=where, **options)
-    _save(chart, sweep.name, results, where, changes=sweep.changes, name=name, out=out, as_json=as_json)
+    _save(chart, sweep.name, results, where, options, changes=sweep.changes, name=name, out=out, as_json=as_json)
 
 
 def _save(
@@ -154,6 +154,7 @@ def _save(
     sweep: str,
     results: str,
     where: str | None = None,
+    options: Mapping[str, Any] | None = None,
     *,
     changes: Sequence[str],
     name: str,
@@ -164,8 +165,9 @@ def _save(
 
     if out is not None:
         out = out.with_name(re.sub(r"\.(html|png|vl\.json)$", "", out.name))
-    stem = output_path(
-        out, picture_name(sweep, name, where=where, changes=changes), folder="plots", results=results, suffix=""
-    )
+    # What `name` has already, and what is as without the option, is not in the name once more.
+    given = {k: v for k, v in (options or {}).items() if k not in ("metric", "split") and v != PHASE_THRESHOLD}
+    full = picture_name(sweep, name, options=given, where=where, changes=changes)
+    stem = output_path(out, full, folder="plots", results=results, suffix="")
     paths = [str(path) for path in save(chart, stem)]
     Output(as_json=as_json).result({"sweep": sweep, "pictures": paths}, paths)

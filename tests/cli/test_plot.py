@@ -38,7 +38,7 @@ def test_plots_are_saved_as_html_png_and_vega_lite(trained, tmp_path, words, nam
 def unrendered(monkeypatch):
     """Pictures whose HTML and PNG are not rendered: for what is asked of their paths."""
     monkeypatch.setattr(save, "as_png", lambda chart: b"a picture")
-    monkeypatch.setattr(alt.TopLevelMixin, "to_html", lambda chart, **options: "a page")
+    monkeypatch.setattr(alt.TopLevelMixin, "to_html", lambda chart, **options: "const spec = {}\n")
 
 
 @pytest.mark.usefixtures("unrendered")
@@ -48,6 +48,21 @@ def test_pictures_of_different_cells_do_not_overwrite_each_other(trained):
         report = json.loads(lrsym("plot", "curves", trained[0], "--results", trained[1], "--where", where, "--json"))
         names.add(report["pictures"][0])
     assert len(names) == 2
+
+
+@pytest.mark.usefixtures("unrendered")
+def test_every_option_that_changes_a_picture_changes_its_name(trained):
+    each = [
+        ["phase"], ["phase", "--threshold", "0.8"], ["phase", "--x", "layouts_per_pair"],
+        ["phase", "--y", "layouts_per_pair"],
+        ["phase", "--x", "layouts_per_pair", "--threshold", "0.8"],
+        ["curves"], ["curves", "--color", "layouts_per_pair"],
+    ]  # fmt: skip
+    names = set()
+    for words in each:
+        report = json.loads(lrsym("plot", words[0], trained[0], "--results", trained[1], *words[1:], "--json"))
+        names.add(report["pictures"][0])
+    assert len(names) == len(each)
 
 
 @pytest.mark.usefixtures("unrendered")

@@ -49,7 +49,7 @@ def test_the_same_command_trains_nothing_and_names_the_picture(refined):
 def test_a_picture_of_a_boundary_has_a_name_of_its_own(refined):
     path, results, _ = refined
     report = json.loads(lrsym("plot", "phase", path, "--refined", "--level", 0.6, "--results", results, "--json"))
-    assert report["pictures"][1].endswith("small-phase-unseen_order-refined.png")
+    assert report["pictures"][1].endswith("small-phase-unseen_order-refined-level-0.6.png")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Write pictures: HTML that needs no network, PNG, SVG and Vega-Lite JSON, each complete or not at all."""
 
+import hashlib
 import io
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +15,9 @@ from lrsym.results.store.atomic import write_atomically
 
 PNG_SCALE = 2
 """Pixels of the image for each pixel of the chart: sharp on displays of double density."""
+
+MAX_NAME = 120
+"""Letters of a picture's name: file systems take 255 bytes, with an ending and what a temporary file adds."""
 
 _OPERATORS = {"<": " lt ", ">": " gt ", "=": " eq ", "!": " not "}
 
@@ -43,7 +48,11 @@ def save_as(chart: Chart, path: Path) -> list[Path]:
 
 def as_html(chart: Chart) -> bytes:
     """Return the picture as a page that needs no network."""
-    return chart.to_html(inline=True).encode()
+    head, marker, rest = chart.to_html(inline=True).rpartition("const spec = ")
+    spec, end, tail = rest.partition("\n")
+    assert marker, "altair writes its pages otherwise"
+    # Else a text with </script> in it would end the script. Outside of texts JSON has no such letter.
+    return "".join((head, marker, spec.replace("<", "\\u003c"), end, tail)).encode()
 
 
 def as_svg(chart: Chart) -> str:
@@ -78,14 +87,23 @@ def write_file(path: Path, content: bytes) -> Path:
     return path
 
 
-def picture_name(sweep: str, kind: str, *, where: str | None = None, changes: Sequence[str] = ()) -> str:
-    """Return the file name, without ending, of a picture of a sweep; pictures of other trials have other names.
+def picture_name(
+    sweep: str,
+    kind: str,
+    *,
+    options: Mapping[str, object] | None = None,
+    where: str | None = None,
+    changes: Sequence[str] = (),
+) -> str:
+    """Return the file name, without ending, of a picture of a sweep; what makes another picture makes another name.
 
-    Operators in the condition `where`, and in `changes` to the file, become words, so that what differs in them alone
-    stays apart.
+    `options` are those given, by name; None is left out. Operators in the condition `where`, and in `changes` to the
+    file, become words. A name that is too long, or in which letters were lost, ends in a hash of all of it.
     """
-    name = f"{sweep}-{kind}"
-    for text in (*changes, *([] if where is None else [where])):
-        words = "".join(_OPERATORS.get(letter, letter) for letter in text)
-        name += f"-{re.sub(r'[^A-Za-z0-9_.]+', '-', words).strip('-')}"
-    return name
+    given = [f"{name} {value}" for name, value in (options or {}).items() if value is not None]
+    texts = [*given, *changes, *([] if where is None else [where])]
+    name, words = f"{sweep}-{kind}", ["".join(_OPERATORS.get(letter, letter) for letter in text) for text in texts]
+    full = "-".join([name, *(re.sub(r"[^A-Za-z0-9_.]+", "-", text).strip("-") for text in words)])
+    if len(full) <= MAX_NAME and all(re.fullmatch(r"[A-Za-z0-9_. ]*", text) for text in words):
+        return full
+    return f"{full[: MAX_NAME - 9].rstrip('-')}-{hashlib.sha256(json.dumps([name, *texts]).encode()).hexdigest()[:8]}"

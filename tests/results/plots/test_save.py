@@ -1,5 +1,6 @@
 """Saved pictures: files that open anywhere, complete or not at all, each under a name of its own."""
 
+import json
 import re
 import struct
 
@@ -7,7 +8,7 @@ import altair as alt
 import pytest
 
 from lrsym.errors import UsageError
-from lrsym.results.plots.save import picture_name, save
+from lrsym.results.plots.save import MAX_NAME, picture_name, save
 
 
 def chart():
@@ -53,6 +54,36 @@ def test_a_picture_that_cannot_be_written_is_a_usage_error_and_leaves_nothing(tm
     with pytest.raises(UsageError, match=r"picture\.html cannot be written"):
         save(chart(), tmp_path / "picture")
     assert [path.name for path in tmp_path.iterdir()] == ["picture.html"]
+
+
+def test_no_text_of_a_picture_ends_the_script_of_its_page(tmp_path):
+    text = "</script><script>alert(1)</script><!-- & \u2028"
+    page, _, specification = save(chart().properties(title=text), tmp_path / "picture")
+    html = page.read_text()
+    assert html.count("<script>alert") == 0
+    (spec,) = re.findall(r"^ *const spec = (.*);$", html, flags=re.MULTILINE)
+    assert json.loads(spec)["title"] == json.loads(specification.read_text())["title"] == text
+
+
+def test_what_is_lost_or_too_long_in_a_name_is_told_apart_by_a_hash():
+    pairs = [
+        ("(a or b) and c", "a or (b and c)"),
+        ("name = 'x'", 'name = "x"'),
+        ("a + b > 1", "a - b > 1"),
+        ("x" * 300 + "a", "x" * 300 + "b"),
+        ("ä", "ö"),
+    ]
+    for pair in pairs:
+        names = {picture_name("small", "phase", where=where) for where in pair}
+        assert len(names) == 2
+        assert all(re.fullmatch(r"small-phase-[A-Za-z0-9_.-]*[0-9a-f]{8}", name) for name in names)
+        assert all(len(name) <= MAX_NAME for name in names)
+
+
+def test_options_that_change_a_picture_are_in_its_name():
+    assert (
+        picture_name("s", "phase", options={"x": "n_labels", "y": None, "level": 0.5}) == "s-phase-x-n_labels-level-0.5"
+    )
 
 
 def test_pictures_of_different_trials_have_names_that_differ_and_are_safe():
