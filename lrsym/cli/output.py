@@ -4,10 +4,11 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ class Output:
     def table(self, frame: "pl.DataFrame", *, csv: bool = False) -> None:
         """Print every row of `frame`: as a JSON list of objects, as CSV, or drawn as wide as the terminal."""
         if self.as_json:
+            _require_types(frame, ("Binary", "Object"), "JSON", "leave it out, or cast it to text")
             _print(frame.write_json())
         elif csv:
             _print(_as_csv(frame), end="")
@@ -110,7 +112,15 @@ def _as_csv(frame: "pl.DataFrame") -> str:
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
     if nested:
         raise UsageError(f"CSV holds no lists, and {', '.join(nested)} is one; leave it out or use --json")
+    _require_types(frame, ("Duration", "Binary", "Object"), "CSV", "leave it out, cast it to text, or use --json")
     return frame.write_csv()
+
+
+def _require_types(frame: "pl.DataFrame", refused: Sequence[str], form: str, remedy: str) -> None:
+    """Raise UsageError where a column, or what its lists hold, is of a type that cannot be written in the form."""
+    for name, kind in frame.schema.items():
+        if found := next((word for word in refused if re.search(rf"\b{word}\b", str(kind))), None):
+            raise UsageError(f"{form} holds no values of type {found}, and {name} is of it; {remedy}")
 
 
 def as_text(frame: "pl.DataFrame") -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lrsym.cli.options import RESULTS, Json, Results, Set, load_sweep
-from lrsym.cli.output import Output
+from lrsym.cli.output import Output, message
 from lrsym.errors import UsageError
 
 Sql = Annotated[str, typer.Argument(help="A SELECT in Polars SQL over the tables, which `lrsym columns` lists.")]
@@ -25,4 +25,10 @@ def query(
     if set_ and sweep is None:
         raise UsageError(f"--set changes a sweep file, got {set_[0]} without one; name it with --sweep")
     trial_ids = None if sweep is None else load_sweep(sweep, results, set_).trial_ids()
-    Output(as_json=json).table(store_query.query(results, sql, trial_ids=trial_ids), csv=csv)
+    frame = store_query.query(results, sql, trial_ids=trial_ids)
+    if gap := store_query.leading_gap(frame, sql):
+        message(
+            f"note: the first row has no {gap}, as trials that diverged or failed have none; leave such rows out "
+            f"with where {gap} is not null, or put them last with order by ... nulls last"
+        )
+    Output(as_json=json).table(frame, csv=csv)

@@ -133,3 +133,8 @@ def test_pictures_of_sweeps_are_drawn_of_the_cells_that_a_search_has_chosen(sear
 def test_a_grid_has_no_picture_of_a_search(trained):
     text = lrsym("plot", "search", trained[0], "--results", trained[1], code=2)
     assert f"this picture is of searches, {trained[0]} has no [search]" in text
+
+
+def test_an_axis_that_is_none_is_told_with_the_nearest(trained):
+    text = lrsym("plot", "phase", trained[0], "--results", trained[1], "--x", "layout_per_pair", code=2)
+    assert "got layout_per_pair; did you mean layouts_per_pair?" in text

@@ -7,7 +7,10 @@ import shutil
 import polars as pl
 import pytest
 
-from tests.running import lrsym
+from lrsym.results.store.store import Store
+from lrsym.sweep.execution.rows import status_rows
+from tests.running import lrsym, lrsym_errors
+from tests.small_trials import small
 
 QUERY = "select layouts_per_pair, count(*) as n, avg(train_order) as mean from trials group by 1 order by 1"
 
@@ -55,3 +58,60 @@ def test_compact_keeps_the_answers(trained, tmp_path):
     before = lrsym("query", QUERY, "--results", tmp_path / "r")
     assert json.loads(lrsym("compact", "--results", tmp_path / "r", "--json"))["merged_files"] > 5
     assert lrsym("query", QUERY, "--results", tmp_path / "r") == before
+
+
+@pytest.fixture
+def diverged(trained, tmp_path):
+    """Results in which one trial has no outcome."""
+    shutil.copytree(trained[1], tmp_path / "r")
+    rows = status_rows([small(seed=99)], status="diverged", message="loss at step 2", run_id="r")
+    Store(tmp_path / "r").write("d" * 32, rows)
+    return tmp_path / "r"
+
+
+@pytest.mark.parametrize(
+    ("order", "noted"), [("desc", True), ("desc limit 1", True), ("asc", False), ("desc nulls last", False)]
+)
+def test_a_diverged_trial_does_not_lead_the_best_unnoticed(diverged, order, noted):
+    sql = f"select trial_id, train_order from trials order by train_order {order}"
+    assert ("note: the first row has no train_order" in lrsym_errors("query", sql, "--results", diverged)) == noted
+
+
+@pytest.mark.parametrize("sql", ["select train_order from trials", "select epochs from trials order by epochs desc"])
+def test_what_is_in_no_order_or_an_axis_that_is_not_given_is_no_gap(diverged, sql):
+    assert "note" not in lrsym_errors("query", sql, "--results", diverged)
+
+
+@pytest.mark.parametrize(
+    ("sql", "hint"),
+    [
+        ("select unseen_ordr from trials", "did you mean unseen_order?"),
+        ("select 1 from trials where d_modl = 3", "did you mean d_model?"),
+        ("select t.train_ordr from trials t", "did you mean train_order?"),
+    ],
+)
+def test_an_unknown_column_is_told_with_the_nearest(trained, sql, hint):
+    assert hint in lrsym("query", sql, "--results", trained[1], code=2)
+
+
+def test_a_condition_on_an_unknown_column_is_told_with_the_nearest(trained):
+    text = lrsym("plot", "phase", trained[0], "--results", trained[1], "--where", "n_label = 3", code=2)
+    assert "did you mean n_labels?" in text
+
+
+@pytest.mark.parametrize(
+    ("sql", "form", "why"),
+    [
+        ("select cast('abc' as blob) as b from trials", "--csv", "CSV holds no values of type Binary, and b is of it"),
+        (
+            "select cast('abc' as blob) as b from trials",
+            "--json",
+            "JSON holds no values of type Binary, and b is of it",
+        ),
+        ("select finished_at - started_at as d from runs", "--csv", "CSV holds no values of type Duration, and d"),
+    ],
+)
+def test_what_a_form_cannot_hold_is_told_with_a_remedy(trained, sql, form, why):
+    text = lrsym("query", sql, "--results", trained[1], form, code=2)
+    assert why in text
+    assert "leave it out" in text

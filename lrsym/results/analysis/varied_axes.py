@@ -9,6 +9,7 @@ import polars as pl
 from lrsym.config.axes import Axis, axes
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame
+from lrsym.toml_source import suggest
 
 
 def varied_axes(frame: Frame, *, first: Sequence[str] = ()) -> list[str]:
@@ -71,7 +72,8 @@ def check_axes(given: Sequence[str]) -> None:
     names = [axis.name for axis in axes() if axis.name != "seed"]
     for axis in given:
         if axis not in names:
-            raise UsageError(f"cells differ in axes other than seed, got {axis}; axes: {', '.join(names)}")
+            hint = f"{near} " if (near := suggest(axis, names)) else ""
+            raise UsageError(f"cells differ in axes other than seed, got {axis}; {hint}axes: {', '.join(names)}")
     if len({*given}) < len(given):
         raise UsageError(f"x, y and facet must differ, got {', '.join(given)}; leave one out")
 

@@ -1,5 +1,6 @@
 """SQL over all tables of the store."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import polars as pl
@@ -8,6 +9,7 @@ from lrsym.errors import UsageError, first_line
 from lrsym.results.store.place import require_results
 from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.store import load, read_again
+from lrsym.toml_source import suggest
 
 
 def query(root: str, sql: str, *, trial_ids: Sequence[str] | None = None) -> pl.DataFrame:
@@ -26,7 +28,8 @@ def query_tables(sql: str, tables: Mapping[str, pl.DataFrame | pl.LazyFrame]) ->
         frame = pl.SQLContext(tables, eager=True).execute(sql)
     except pl.exceptions.PolarsError as error:
         raise UsageError(
-            f"query failed: {first_line(error)}; tables are {', '.join(tables)}, their columns: lrsym columns"
+            f"query failed: {first_line(error)}; {_column_hint(error)}tables are {', '.join(tables)}, their columns: "
+            "lrsym columns"
         ) from None
     if not frame.width:  # polars answers every statement but SELECT, though there is nothing to change
         raise UsageError("query gave no table; ask with SELECT: results are read here, never changed")
@@ -41,5 +44,27 @@ def filter_trials(trials: pl.DataFrame, where: str) -> pl.DataFrame:
     try:
         return trials.filter(pl.sql_expr(where))
     except pl.exceptions.PolarsError as error:
-        why, columns = first_line(error), ", ".join(axis_columns())
-        raise UsageError(f"where {where!r} is no condition on the table trials: {why}; axes are {columns}") from None
+        why, columns, hint = first_line(error), ", ".join(axis_columns()), _column_hint(error)
+        raise UsageError(
+            f"where {where!r} is no condition on the table trials: {why}; {hint}axes are {columns}"
+        ) from None
+
+
+def _column_hint(error: Exception) -> str:
+    """Return `did you mean ...? ` where `error` is about a column that a table nearly has, else nothing."""
+    missing = re.search(r"""column (?:named )?["']?([A-Za-z_]\w*)|"(\w+)" not found""", first_line(error))
+    known = dict.fromkeys(column.name for table in TABLES.values() for column in table.columns)
+    hint = suggest(missing[1] or missing[2], known) if missing else ""
+    return f"{hint} " if hint else ""
+
+
+def leading_gap(frame: pl.DataFrame, sql: str) -> str | None:
+    """Return the column that the first row of `frame`, ordered by `sql`, has no value of; None where it has all.
+
+    In a descending order rows without a value come first: trials that diverged or failed would lead the best. Columns
+    that say how a trial ended, or axes that may be absent, are not asked for.
+    """
+    if not re.search(r"\border\s+by\b", sql, flags=re.IGNORECASE) or frame.is_empty():
+        return None
+    measured = [name for name, kind in frame.schema.items() if kind.is_float() and name not in axis_columns()]
+    return next((name for name in measured if frame[name][0] is None), None)
