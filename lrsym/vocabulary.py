@@ -170,6 +170,7 @@ VERDICTS = {
     "supported": "the whole interval lies in the claimed range",
     "refuted": "the whole interval lies outside the claimed range",
     "undecided": "the interval crosses an end of the claimed range, or there are too few replicates",
+    "untestable": "what the claim takes for granted is not so in these rows, whatever the number is",
 }
 """What the rows say about a claim."""
 
