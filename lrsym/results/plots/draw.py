@@ -12,6 +12,7 @@ from lrsym.results.plots import theme
 from lrsym.results.plots.ablations import plot_ablation
 from lrsym.results.plots.boundary_map import plot_boundary
 from lrsym.results.plots.curves import plot_curves
+from lrsym.results.plots.mechanism_map import plot_mechanism
 from lrsym.results.plots.phase_diagram import plot_phase
 from lrsym.results.plots.profiles import plot_profile
 from lrsym.results.store.schema import TABLES, axis_columns
@@ -20,7 +21,13 @@ from lrsym.vocabulary import METRICS, PICTURES, by_name
 
 _DRAW: Mapping[str, Callable[..., theme.Chart]] = by_name(
     [kind for kind in PICTURES if kind != "search"],
-    {"phase": plot_phase, "curves": plot_curves, "ablation": plot_ablation, "profile": plot_profile},
+    {
+        "phase": plot_phase,
+        "curves": plot_curves,
+        "ablation": plot_ablation,
+        "mechanism": plot_mechanism,
+        "profile": plot_profile,
+    },
 )
 """Kinds that are drawn of the trials of a sweep; that of a search is drawn of its suggestions (`search.py`)."""
 
@@ -61,10 +68,10 @@ def draw(kind: str, sweep: Sweep, root: str, *, where: str | None = None, **opti
     rows = read_rows(root, table, trial_ids=sweep.trial_ids(), where=where)
     if rows.is_empty() or (kind == "ablation" and {*rows["term"]} == {"none"}):
         raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, table, where=where)}")
-    if kind == "phase":
+    if table == "trials":
         options["prefer"] = [key.rpartition(".")[2] for key in sweep.varied]
     notes = [] if where is None else [f"Only trials with {where}."]
-    if kind != "phase":  # that picture is of trials, and says it itself
+    if table != "trials":  # such a picture says it itself
         notes += theme.stopped_early(read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where))
     return _with_notes(_DRAW[kind](rows, **options), notes)
 
