@@ -14,6 +14,7 @@ from benchmarks import (
     against_ray,
     checkpoint,
     cost,
+    dense,
     driver,
     engines,
     figures,
@@ -55,6 +56,7 @@ FULL_LENGTH: dict[str, Any] = {"trials": 16, "steps": 3000, "baselines": [agains
 
 PARTS = {
     "step": Part(step.measure, {"steps": 32, "repeats": 10}, {"steps": 2, "repeats": 2, "checked": 4}),
+    "dense": Part(dense.measure, {"steps": 4, "repeats": 7}, {"steps": 1, "repeats": 1, "checked": 2}),
     "floor": Part(floor.measure, {"steps": 16, "repeats": 20}, {"steps": 2, "repeats": 2}),
     "plain_ray": Part(
         against_ray.measure,

@@ -73,7 +73,7 @@ class Clip(nn.Module):
 
     own: Tensor
 
-    def __init__(self, vision: Encoder, text: Encoder, *, log_scale: Tensor, batch_size: int) -> None:
+    def __init__(self, vision: nn.Module, text: nn.Module, *, log_scale: Tensor, batch_size: int) -> None:
         super().__init__()
         self.vision, self.text, self.log_scale = vision, text, nn.Parameter(log_scale)
         self.register_buffer("own", torch.arange(batch_size), persistent=False)

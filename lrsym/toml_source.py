@@ -29,6 +29,9 @@ _VALUE_LINE = re.compile(rf"[ \t]*{_KEY}[ \t]*=")
 class TomlSource:
     """The text of a TOML file and its name, with the line of every key, for messages."""
 
+    changes: tuple[str, ...] = ()
+    """What stands in place of values of the file, each as KEY=VALUE."""
+
     def __init__(self, text: str, *, name: str):
         self.text = text
         self.name = name

@@ -12,6 +12,7 @@ from lrsym.results.analysis.aggregate import Frame
 from lrsym.results.plots import ablations, boundary_map, curves, draw, mechanism_map, phase_diagram, profiles
 from lrsym.results.plots import save as files
 from lrsym.results.plots.theme import Chart
+from lrsym.results.store.query import filter_trials
 from lrsym.results.store.schema import axis_columns
 from lrsym.results.store.store import load
 from lrsym.sweep.spec.search import Search
@@ -206,4 +207,4 @@ def _collected(rows: Frame) -> pl.DataFrame:
 
 
 def _chosen(rows: pl.DataFrame, where: str | None) -> pl.DataFrame:
-    return rows if where is None else draw.filter_trials(rows, where)
+    return rows if where is None else filter_trials(rows, where)

@@ -2,11 +2,11 @@
 
 import contextlib
 import errno
-import os
+import importlib.metadata
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +14,7 @@ from lrsym.cli.best import best
 from lrsym.cli.claims import claims
 from lrsym.cli.errors import as_sentence
 from lrsym.cli.explain import explain
+from lrsym.cli.forget import forget
 from lrsym.cli.output import message
 from lrsym.cli.plan import plan
 from lrsym.cli.plot import plot_app
@@ -22,6 +23,7 @@ from lrsym.cli.reference import axes, columns
 from lrsym.cli.refine import refine
 from lrsym.cli.status import status
 from lrsym.cli.store import compact
+from lrsym.cli.streams import drop_rest, prepare_streams
 from lrsym.cli.sweep import sweep
 from lrsym.errors import DamagedPartWarning
 
@@ -29,15 +31,42 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Sweeps of CLIP-style models that learn 'left of': plan, train, read, draw.",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(plot_app, name="plot")
-for verb in (plan, sweep, refine, status, best, query, claims, explain, compact, axes, columns):
-    app.command()(verb)
+VERBS = {
+    "Daily use": (plan, sweep, status, refine),
+    "Reading": (plot_app, query, best, claims, explain),
+    "Upkeep": (compact, forget, axes, columns),
+}
+"""The verbs as the help shows them."""
+
+for group, verbs in VERBS.items():
+    for verb in verbs:
+        if isinstance(verb, typer.Typer):
+            app.add_typer(verb, name="plot", rich_help_panel=group)
+        else:
+            app.command(rich_help_panel=group)(verb)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"lrsym {importlib.metadata.version('lrsym')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+]
+
+
+@app.callback()
+def lrsym(version: Version = False) -> None:
+    """Sweeps of CLIP-style models that learn 'left of': plan, train, read, draw."""
 
 
 def main() -> None:
     """Run the command; what a user can put right is one line on standard error, and never a traceback."""
+    prepare_streams()
     try:
         with _warnings_as_messages():
             app()
@@ -68,8 +97,7 @@ def _flush() -> OSError | None:
             stream.flush()
         except OSError as error:
             failed = failed or OSError(error.errno, error.strerror, stream.name)
-            with contextlib.suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            drop_rest(stream)
     return failed
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrsym.cli.options import RESULTS, File, Json, Results, parse_count
+from lrsym.cli.options import RESULTS, File, Json, Results, Set, parse_count
 from lrsym.cli.output import Output, as_text, command_line
 from lrsym.errors import UsageError
 
@@ -22,6 +22,7 @@ Minimise = Annotated[bool, typer.Option("--minimise", help="Of a grid: look for 
 
 def best(
     file: File,
+    set_: Set = None,
     n: Number = "5",
     metric: Metric = None,
     minimise: Minimise = False,
@@ -30,18 +31,20 @@ def best(
 ) -> None:
     """Show the best cells of a search or a grid: mean, 95 % interval, and the lines that train them again."""
     number = parse_count("-n", n, of="cells")
-    name, best = _ask(file, metric, results, n=number, minimise=minimise)
+    name, best = _ask(file, set_ or [], metric, results, n=number, minimise=minimise)
     Output(as_json=json).result({"sweep": name, **_as_data(best)}, _in_words(name, best, file))
 
 
-def _ask(file: Path, metric: str | None, results: str, *, n: int, minimise: bool) -> "tuple[str, Best]":
+def _ask(
+    file: Path, changes: list[str], metric: str | None, results: str, *, n: int, minimise: bool
+) -> "tuple[str, Best]":
     """Return the name of the sweep and its best cells. Raises UsageError for options that are not for such a file."""
     from lrsym.results.store.store import Store
     from lrsym.sweep.search.best import best_of_grid, best_of_search
     from lrsym.sweep.spec.search import Objective, Search
     from lrsym.sweep.spec.sweep_file import load_any
 
-    found, store = load_any(file), Store(results)
+    found, store = load_any(file, changes=changes), Store(results)
     if isinstance(found, Search):
         if metric is not None or minimise:
             sought = ", ".join(objective.words for objective in found.objectives)
@@ -49,7 +52,7 @@ def _ask(file: Path, metric: str | None, results: str, *, n: int, minimise: bool
             raise UsageError(f"a search says in its file what is sought ({sought}), got {option}; leave it out")
         return found.name, best_of_search(found, store, n=n)
     if metric is None:
-        example = command_line("best", file, results, {"metric": "unseen_order"})
+        example = command_line("best", file, results, {"set": changes, "metric": "unseen_order"})
         raise UsageError(
             f"{file} is a grid, which seeks nothing by itself, got no --metric; write for example {example}"
         )

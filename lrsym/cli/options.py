@@ -1,6 +1,7 @@
 """Options and arguments that several verbs share, and what they are parsed into."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,12 +17,24 @@ if TYPE_CHECKING:
 MAX_NUMBER = 999_999
 """Of workers and of trials in a pack: far beyond any use; it keeps a typing error from becoming an overflow."""
 
-RESULTS = "results"
-"""The results folder where none is given."""
+RESULTS, RESULTS_VARIABLE = "results", "LRSYM_RESULTS"
+"""The results folder where none is given, and the variable of the environment that gives another."""
 
 File = Annotated[Path, typer.Argument(help="Sweep file (TOML).", show_default=False)]
-Results = Annotated[str, typer.Option("--results", help="Folder of the results, which are Parquet tables.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a value of the file's [base]: --set optim.steps=100; repeat for more.",
+        show_default=False,
+    ),
+]
+Results = Annotated[
+    str, typer.Option("--results", envvar=RESULTS_VARIABLE, help="Folder of the results, which are Parquet tables.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Where = Annotated[str | None, typer.Option(help="Keep trials for which this SQL condition holds: 'd_model = 64'.")]
 Workers = Annotated[
     str, typer.Option(help="Number of packs to train at the same time; auto lets a pilot run choose it.")
 ]
@@ -71,12 +84,12 @@ SaveWeights = Annotated[
 ]
 
 
-def load_sweep(file: Path, results: str) -> "Sweep":
-    """Return the sweep in `file`; of a search, the cells that it has chosen in the folder `results`."""
+def load_sweep(file: Path, results: str, changes: Sequence[str] | None = None) -> "Sweep":
+    """Return the sweep in `file` with `changes`; of a search, the cells that it has chosen in the folder `results`."""
     from lrsym.sweep.spec.search import Search
     from lrsym.sweep.spec.sweep_file import load_any
 
-    found = load_any(file)
+    found = load_any(file, changes=changes or ())
     if isinstance(found, Search):
         from lrsym.results.store.store import Store
         from lrsym.sweep.search.run import searched_sweep
@@ -85,12 +98,12 @@ def load_sweep(file: Path, results: str) -> "Sweep":
     return found
 
 
-def load_search(file: Path) -> "Search":
-    """Return the search in `file`. Raises UsageError where it is a grid."""
+def load_search(file: Path, changes: Sequence[str] | None) -> "Search":
+    """Return the search in `file` with `changes`. Raises UsageError where it is a grid."""
     from lrsym.sweep.spec.search import Search
     from lrsym.sweep.spec.sweep_file import load_any
 
-    found = load_any(file)
+    found = load_any(file, changes=changes or ())
     if not isinstance(found, Search):
         raise UsageError(f"this picture is of searches, {file} has no [search]; draw phase, or name another file")
     return found

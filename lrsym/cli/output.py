@@ -1,8 +1,12 @@
 """What the verbs print: results on standard output, as text or JSON, and messages on standard error."""
 
+import contextlib
+import errno
 import json
+import os
 import shlex
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from lrsym.cli.options import RESULTS
+from lrsym.cli.options import RESULTS, RESULTS_VARIABLE
+from lrsym.cli.streams import can_show, drop_rest
 from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,33 +34,47 @@ class Output:
     def text(self, lines: Iterable[str]) -> None:
         """Print `lines` on the way to a result; with JSON nothing, as the result alone is printed."""
         if not self.as_json:
-            typer.echo("\n".join(lines))
+            with contextlib.suppress(OSError):  # training goes on without a reader; the end tells what is lost
+                _print("\n".join(lines))
 
     def result(self, data: Mapping[str, Any], lines: Iterable[str]) -> None:
         """Print the result: `data` as one JSON object, or `lines`."""
-        typer.echo(json.dumps(data, default=str) if self.as_json else "\n".join(lines))
+        _print(json.dumps(data, default=str) if self.as_json else "\n".join(lines))
 
     def table(self, frame: "pl.DataFrame", *, csv: bool = False) -> None:
         """Print every row of `frame`: as a JSON list of objects, as CSV, or drawn as wide as the terminal."""
         if self.as_json:
-            typer.echo(frame.write_json())
+            _print(frame.write_json())
         elif csv:
-            typer.echo(_as_csv(frame), nl=False)
+            _print(_as_csv(frame), end="")
         else:
-            typer.echo(as_text(frame))
+            _print(as_text(frame))
+
+
+def _print(text: str, *, end: str = "\n") -> None:
+    """Print `text` on standard output; where its reader or its terminal has gone it is dropped. Raises OSError."""
+    try:
+        typer.echo(text + end, nl=False)
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.EIO):
+            raise
+        drop_rest(sys.stdout)
 
 
 def message(text: str) -> None:
-    """Print `text` on standard error, where it does not mix with a result."""
-    typer.echo(text, err=True)
+    """Print `text` on standard error, where it does not mix with a result; where nobody can read it, it is dropped."""
+    with contextlib.suppress(OSError):
+        typer.echo(text, err=True)
 
 
 def command_line(verb: str, file: Path, results: str, options: Mapping[str, object] | None = None) -> str:
-    """Return the command a user would type, quoted for a shell; options that are None, False or auto are left out."""
-    words = ["lrsym", *verb.split(), str(file)]
-    for name, value in {**(options or {}), "results": None if results == RESULTS else results}.items():
-        if value not in (None, False, "auto"):
-            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    """Return the command a user would type, quoted for a shell; options that are None, False or auto are left
+    out, a list is an option for each of its values."""
+    words, is_default = ["lrsym", *verb.split(), str(file)], results == RESULTS and not os.environ.get(RESULTS_VARIABLE)
+    for name, value in {**(options or {}), "results": None if is_default else results}.items():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if one not in (None, False, "auto"):
+                words += [f"--{name}"] if one is True else [f"--{name}", str(one)]
     return shlex.join(words)
 
 
@@ -101,6 +120,6 @@ def as_text(frame: "pl.DataFrame") -> str:
     with pl.Config(
         tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True,
         tbl_width_chars=shutil.get_terminal_size((160, 40)).columns, fmt_str_lengths=60,
-        tbl_formatting="UTF8_FULL_CONDENSED",
+        tbl_formatting="UTF8_FULL_CONDENSED" if can_show("┌┆╞") else "ASCII_FULL_CONDENSED",
     ):  # fmt: skip
         return str(frame)

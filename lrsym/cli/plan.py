@@ -14,6 +14,7 @@ from lrsym.cli.options import (
     NoPilot,
     Pack,
     Results,
+    Set,
     Workers,
     check_budget,
     resolve,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 def plan(
     file: File,
+    set_: Set = None,
     results: Results = RESULTS,
     workers: Workers = "auto",
     pack: Pack = "auto",
@@ -47,9 +49,9 @@ def plan(
 
     options = {
         "workers": workers, "pack": pack, "device": device, "engine": engine, "no-pilot": no_pilot, "budget": budget,
-        "max-core-hours": max_core_hours, "max-gpu-hours": max_gpu_hours,
+        "max-core-hours": max_core_hours, "max-gpu-hours": max_gpu_hours, "set": set_,
     }  # fmt: skip
-    sweep = load_any(file)
+    sweep = load_any(file, changes=set_ or ())
     n_cells = check_budget(budget, sweep)
     settings = resolve(
         engine=engine, device=device, workers=workers, pack=pack, pilot=not no_pilot,

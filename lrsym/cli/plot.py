@@ -1,12 +1,13 @@
 """The verbs of `lrsym plot`: a picture of a sweep, saved in three forms."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrsym.cli.options import RESULTS, File, Json, Results, load_search, load_sweep
+from lrsym.cli.options import RESULTS, File, Json, Results, Set, Where, load_search, load_sweep
 from lrsym.cli.output import Output, output_path
 from lrsym.errors import UsageError
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 plot_app = typer.Typer(no_args_is_help=True, help="Draw what is in the store: HTML, PNG and Vega-Lite JSON.")
 
-Where = Annotated[str | None, typer.Option(help="Keep trials for which this SQL condition holds: 'd_model = 64'.")]
 Out = Annotated[
     Path | None, typer.Option(help="Path of the picture without its ending; by default RESULTS/plots/SWEEP-...")
 ]
@@ -27,6 +27,7 @@ AxisY = Annotated[str | None, typer.Option(help="Axis upwards; by default the se
 @plot_app.command("phase")
 def plot_phase(
     file: File,
+    set_: Set = None,
     results: Results = RESULTS,
     metric: Annotated[str, typer.Option(help="Outcome that is drawn: <split>_<metric>.")] = PHASE_METRIC,
     x: AxisX = None,
@@ -46,19 +47,20 @@ def plot_phase(
     """Mean of a metric and phase of every cell, or the boundary of a refinement."""
     if refined:
         options = {"metric": metric, "x": x, "y": y, "facet": facet, "level": level}
-        _draw_boundary(file, results, where, options, out=out, as_json=json)
+        _draw_boundary(file, set_, results, where, options, out=out, as_json=json)
         return
     if not 0 < threshold <= 1:
         raise UsageError(
             f"--threshold must be above 0 and at most 1, got {threshold:g}; the usual one is {PHASE_THRESHOLD:g}"
         )
     options = {"metric": metric, "x": x, "y": y, "facet": facet, "threshold": threshold}
-    _draw("phase", file, results, where, options, name=f"phase-{metric}", out=out, as_json=json)
+    _draw("phase", file, set_, results, where, options, name=f"phase-{metric}", out=out, as_json=json)
 
 
 @plot_app.command("curves")
 def plot_curves(
     file: File,
+    set_: Set = None,
     results: Results = RESULTS,
     metric: Annotated[str, typer.Option(help="order, inset, global, labelset or loss.")] = "order",
     color: Annotated[str | None, typer.Option(help="Axis shown by colour instead of by panels.")] = None,
@@ -68,12 +70,13 @@ def plot_curves(
 ) -> None:
     """Learning curves of every split, over steps."""
     options = {"metric": metric, "color": color}
-    _draw("curves", file, results, where, options, name=f"curves-{metric}", out=out, as_json=json)
+    _draw("curves", file, set_, results, where, options, name=f"curves-{metric}", out=out, as_json=json)
 
 
 @plot_app.command("ablation")
 def plot_ablation(
     file: File,
+    set_: Set = None,
     results: Results = RESULTS,
     split: Annotated[str, typer.Option(help="unseen or seen.")] = "unseen",
     where: Where = None,
@@ -81,12 +84,13 @@ def plot_ablation(
     json: Json = False,
 ) -> None:
     """Accuracies with each score term left out at inference."""
-    _draw("ablation", file, results, where, {"split": split}, name=f"ablation-{split}", out=out, as_json=json)
+    _draw("ablation", file, set_, results, where, {"split": split}, name=f"ablation-{split}", out=out, as_json=json)
 
 
 @plot_app.command("mechanism")
 def plot_mechanism(
     file: File,
+    set_: Set = None,
     results: Results = RESULTS,
     x: AxisX = None,
     y: AxisY = None,
@@ -97,32 +101,33 @@ def plot_mechanism(
 ) -> None:
     """By which path each cell's seeds read order on unseen pairs: through the scores or the values."""
     options = {"x": x, "y": y, "facet": facet}
-    _draw("mechanism", file, results, where, options, name="mechanism", out=out, as_json=json)
+    _draw("mechanism", file, set_, results, where, options, name="mechanism", out=out, as_json=json)
 
 
 @plot_app.command("profile")
 def plot_profile(
-    file: File, results: Results = RESULTS, where: Where = None, out: Out = None, json: Json = False
+    file: File, set_: Set = None, results: Results = RESULTS, where: Where = None, out: Out = None, json: Json = False
 ) -> None:
     """What each head adds to the logit along the pixels, term by term, for one cell."""
-    _draw("profile", file, results, where, {}, name="profile", out=out, as_json=json)
+    _draw("profile", file, set_, results, where, {}, name="profile", out=out, as_json=json)
 
 
 @plot_app.command("search")
-def plot_search(file: File, results: Results = RESULTS, out: Out = None, json: Json = False) -> None:
+def plot_search(file: File, set_: Set = None, results: Results = RESULTS, out: Out = None, json: Json = False) -> None:
     """How a search went, which axes decide, and the objective along each; with several objectives the Pareto front."""
     from lrsym.results.plots import search as picture
     from lrsym.results.store.store import Store
     from lrsym.sweep.search.importance import search_frames
 
-    search = load_search(file)
+    search = load_search(file, set_)
     chart = picture.plot_search(search_frames(search, Store(results)), name=search.name)
-    _save(chart, search.name, results, name="search", out=out, as_json=json)
+    _save(chart, search.name, results, changes=search.source.changes, name="search", out=out, as_json=json)
 
 
 def _draw(
     kind: str,
     file: Path,
+    changes: list[str] | None,
     results: str,
     where: str | None,
     options: dict[str, Any],
@@ -134,31 +139,48 @@ def _draw(
     """Draw the sweep in `file`, save the picture and print its paths; `name` tells it from others of the sweep."""
     from lrsym.results.plots.draw import draw
 
-    sweep = load_sweep(file, results)
+    sweep = load_sweep(file, results, changes)
     chart = draw(kind, sweep, results, where=where, **options)
-    _save(chart, sweep.name, results, where, name=name, out=out, as_json=as_json)
+    _save(chart, sweep.name, results, where, changes=sweep.changes, name=name, out=out, as_json=as_json)
 
 
 def _draw_boundary(
-    file: Path, results: str, where: str | None, options: dict[str, Any], *, out: Path | None, as_json: bool
+    file: Path,
+    changes: list[str] | None,
+    results: str,
+    where: str | None,
+    options: dict[str, Any],
+    *,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     from lrsym.results.analysis.boundary import check_level
     from lrsym.results.plots.draw import draw_boundary
     from lrsym.sweep.search.refine import cell_table
 
     check_level(options["level"])
-    sweep, name = load_sweep(file, results), f"phase-{options['metric']}-refined"
+    sweep, name = load_sweep(file, results, changes), f"phase-{options['metric']}-refined"
     chart = draw_boundary(sweep, results, cells=cell_table(sweep), where=where, **options)
-    _save(chart, sweep.name, results, where, name=name, out=out, as_json=as_json)
+    _save(chart, sweep.name, results, where, changes=sweep.changes, name=name, out=out, as_json=as_json)
 
 
 def _save(
-    chart: "Chart", sweep: str, results: str, where: str | None = None, *, name: str, out: Path | None, as_json: bool
+    chart: "Chart",
+    sweep: str,
+    results: str,
+    where: str | None = None,
+    *,
+    changes: Sequence[str],
+    name: str,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     from lrsym.results.plots.save import picture_name, save
 
     if out is not None:
         out = out.with_name(re.sub(r"\.(html|png|vl\.json)$", "", out.name))
-    stem = output_path(out, picture_name(sweep, name, where=where), folder="plots", results=results, suffix="")
+    stem = output_path(
+        out, picture_name(sweep, name, where=where, changes=changes), folder="plots", results=results, suffix=""
+    )
     paths = [str(path) for path in save(chart, stem)]
     Output(as_json=as_json).result({"sweep": sweep, "pictures": paths}, paths)

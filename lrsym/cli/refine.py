@@ -17,12 +17,13 @@ from lrsym.cli.options import (
     Pack,
     Results,
     SaveWeights,
+    Set,
     Timeout,
     Workers,
     resolve,
 )
 from lrsym.cli.output import Output, command_line, fitting_pack, message
-from lrsym.cli.sweep import exit_by, run_as_data
+from lrsym.cli.sweep import exit_by, run_as_data, sharing_in_words
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ Interval = Annotated[
 def refine(
     file: File,
     budget: Budget,
+    set_: Set = None,
     results: Results = RESULTS,
     metric: Metric = PHASE_METRIC,
     level: Level = PHASE_THRESHOLD,
@@ -72,13 +74,14 @@ def refine(
     options = {
         "metric": metric, "level": level, "budget": budget, "interval": interval, "workers": workers,
         "pack": pack, "device": device, "engine": engine, "timeout": timeout, "no-pilot": no_pilot,
-        "save-weights": save_weights, "max-core-hours": max_core_hours, "max-gpu-hours": max_gpu_hours,
+        "save-weights": save_weights, "max-core-hours": max_core_hours, "max-gpu-hours": max_gpu_hours, "set": set_,
     }  # fmt: skip
     settings = resolve(
         engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot,
         save_weights=save_weights, max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
     )  # fmt: skip
-    asked, store, output = Refinement(load(file), metric, level, budget, interval), Store(results), Output(as_json=json)
+    asked = Refinement(load(file, changes=set_ or ()), metric, level, budget, interval)
+    store, output = Store(results), Output(as_json=json)
     _check_scenes(asked)
     source = RefinementSource(asked, store)
     data = {"sweep": asked.sweep.name, "metric": metric, "level": level, "reused": source.n_trials}
@@ -87,7 +90,8 @@ def refine(
         outcome, choice = _train(source, asked, store, settings, output)
         data |= run_as_data(outcome, choice, device=settings.device)
         again = command_line("refine", file, results, options | fitting_pack(outcome))
-        lines = _training_in_words(outcome, data["reused"], again, file, results, ended=source.exhausted)
+        look = command_line("status", file, results, {"set": set_})
+        lines = _training_in_words(outcome, data["reused"], again, look, results, ended=source.exhausted)
     output.result(data | _as_data(source.boundary, asked), lines + _in_words(source.boundary, asked, file, results))
     if outcome:
         exit_by(outcome)
@@ -107,19 +111,23 @@ def _train(
 
 
 def _training_in_words(
-    outcome: "Outcome", reused: object, again: str, file: Path, results: str, *, ended: bool
+    outcome: "Outcome", reused: object, again: str, look: str, results: str, *, ended: bool
 ) -> list[str]:
-    """Return what was trained, and where it has not `ended` or trials failed the command `again`, which goes on."""
+    """Return what was trained, and where it has not `ended` or trials failed the command `again`, which goes on.
+
+    `look` is the command that says why trials failed.
+    """
     from lrsym.sweep.execution.progress import duration, failures, retried
 
     lines = [
         f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}{failures(outcome.statuses)}, "
-        f"{reused} were there; rows in {results}"
+        f"{reused} were there; rows in {results}",
+        *sharing_in_words(outcome),
     ]
     if outcome.interrupted or not ended:
         lines.append(f"stopped before the end; finished packs are kept. Go on: {again}")
     elif retried(outcome.statuses):
-        lines.append(f"see why: {command_line('status', file, results)}; try the failed ones again: {again}")
+        lines.append(f"see why: {look}; try the failed ones again: {again}")
     return lines
 
 
@@ -147,7 +155,7 @@ def _in_words(boundary: "Boundary | None", asked: "Refinement", file: Path, resu
     if boundary is None:
         return ["no trial has a value yet"]
     counts = ", ".join(f"{n} {side}" for side, n in _count(boundary).items())
-    options = {"refined": True, "metric": asked.metric, "level": asked.level}
+    options = {"set": asked.sweep.changes, "refined": True, "metric": asked.metric, "level": asked.level}
     rows = boundary.crossings(along=asked.along).to_dicts()
     more = [f"  and {len(rows) - MAX_LINES} more: --json has all"] if len(rows) > MAX_LINES else []
     return [

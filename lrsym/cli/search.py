@@ -57,7 +57,8 @@ def run_search(
     plan = search_run.plan_search(search, store, settings, budget=budget, on_message=message)
     if not plan.left:
         search_run.require_objective(search, store)
-        cells, best = search_run.count_cells(search, store), command_line("best", Path(search.source.name), store.root)
+        cells, same = search_run.count_cells(search, store), {"set": options.get("set")}
+        best = command_line("best", Path(search.source.name), store.root, same)
         lines = [f"{search.name}: all {plan.budget} cells are in {store.root}", f"the best: {best}"]
         output.result({"sweep": search.name, "budget": plan.budget, "cells": cells, "statuses": {}}, lines)
         return
@@ -66,6 +67,7 @@ def run_search(
     done = search_run.count_cells(search, store)
     data = {
         "sweep": search.name, "run_id": outcome.run_id, "statuses": dict(outcome.statuses), "budget": plan.budget,
+        "elsewhere": outcome.elsewhere, "others": list(outcome.others),
         "cells": done, "interrupted": outcome.interrupted, "seconds": round(outcome.seconds, 1),
         f"{worker_unit(settings.device).lower()}_hours": round(outcome.hours, 6),
     }  # fmt: skip
@@ -105,23 +107,25 @@ def _outcome_in_words(
     spent: str | None,
 ) -> list[str]:
     """Return what came of a run, with the command that goes on; `spent` is the limit of hours that ended it, if any."""
+    from lrsym.cli.sweep import sharing_in_words
     from lrsym.sweep.execution.progress import duration, failures, retried
 
-    search, file = plan.search, Path(plan.search.source.name)
+    search, file, same = plan.search, Path(plan.search.source.name), {"set": options.get("set")}
     again = sweep_command(file, results, plan.choice, options, outcome=outcome)
     lines = [
         f"{search.name}: {done['complete'] + done['failed']} of {plan.budget} cells done; "
         f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}{failures(outcome.statuses)}; "
-        f"rows in {results}"
+        f"rows in {results}",
+        *sharing_in_words(outcome),
     ]
     if outcome.interrupted:
         lines.append(f"stopped; finished packs are kept, and the search goes on where it was. Go on: {again}")
     elif retried(outcome.statuses):
-        lines.append(f"see why: {command_line('status', file, results)}; try the failed ones again: {again}")
+        lines.append(f"see why: {command_line('status', file, results, same)}; try the failed ones again: {again}")
     elif (left := plan.budget - done["complete"] - done["failed"]) > 0:
         lines.append(f"{left} cells left out by {spent}. Go on: {again}" if spent else "the space has no other cells")
     if done["complete"]:
-        lines.append(f"the best: {command_line('best', file, results)}")
+        lines.append(f"the best: {command_line('best', file, results, same)}")
     return lines
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from lrsym.cli.options import RESULTS, File, Json, Results
+from lrsym.cli.options import RESULTS, File, Json, Results, Set
 from lrsym.cli.output import Output
 from lrsym.cli.search import search_status_as_data, search_status_in_words
 
@@ -10,15 +10,14 @@ if TYPE_CHECKING:
     from lrsym.sweep.execution.sweep_status import SweepStatus
 
 
-def status(file: File, results: Results = RESULTS, json: Json = False) -> None:
-    """Show how far a sweep is: its trials by status, the hours that they took, what went wrong; of a search its best
-    too."""
+def status(file: File, set_: Set = None, results: Results = RESULTS, json: Json = False) -> None:
+    """Show how far a sweep or a search is: trials by status, hours taken, what went wrong, the best of a search."""
     from lrsym.results.store.store import Store
     from lrsym.sweep.execution.sweep_status import sweep_status
     from lrsym.sweep.spec.search import Search
     from lrsym.sweep.spec.sweep_file import load_any
 
-    found, data, lines = load_any(file), dict[str, Any](), list[str]()
+    found, data, lines = load_any(file, changes=set_ or ()), dict[str, Any](), list[str]()
     if isinstance(found, Search):
         from lrsym.sweep.search.search_status import search_status
 

@@ -20,6 +20,7 @@ from lrsym.cli.options import (
     Pack,
     Results,
     SaveWeights,
+    Set,
     Timeout,
     Workers,
     check_budget,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 def sweep(
     file: File,
+    set_: Set = None,
     results: Results = RESULTS,
     workers: Workers = "auto",
     pack: Pack = "auto",
@@ -49,8 +51,7 @@ def sweep(
     max_gpu_hours: MaxGpuHours = None,
     json: Json = False,
 ) -> None:
-    """Train the trials of a sweep that are new or failed, or go on with a search; after a stop the same command goes
-    on."""
+    """Train what is new or failed of a sweep, or go on with a search; after a stop the same command goes on."""
     from lrsym.results.store.store import Store
     from lrsym.sweep.driver import plan_and_choose, run
     from lrsym.sweep.pilot.summary import in_words
@@ -60,9 +61,9 @@ def sweep(
     options = {
         "workers": workers, "pack": pack, "device": device, "engine": engine, "timeout": timeout,
         "no-pilot": no_pilot, "save-weights": save_weights, "budget": budget, "max-core-hours": max_core_hours,
-        "max-gpu-hours": max_gpu_hours,
+        "max-gpu-hours": max_gpu_hours, "set": set_,
     }  # fmt: skip
-    sweep, store, output = load_any(file), Store(results), Output(as_json=json)
+    sweep, store, output = load_any(file, changes=set_ or ()), Store(results), Output(as_json=json)
     n_cells = check_budget(budget, sweep)
     settings = resolve(
         engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot,
@@ -103,9 +104,17 @@ def run_as_data(outcome: "Outcome", choice: "Choice", *, device: str) -> dict[st
         "run_id": outcome.run_id, "statuses": dict(outcome.statuses), "pending": outcome.pending,
         "interrupted": outcome.interrupted, "seconds": round(outcome.seconds, 1),
         "pack": choice.pack_size, "workers": choice.plan.workers, "why": choice.why,
+        "elsewhere": outcome.elsewhere, "others": list(outcome.others),
         "fitting_size": outcome.fitting_size, "left_out": left_out_as_data(choice.left_out),
         f"{worker_unit(device).lower()}_hours": round(outcome.hours, 6),
     }  # fmt: skip
+
+
+def sharing_in_words(outcome: "Outcome") -> list[str]:
+    """Return which other sweeps trained at the same time, and what they took over."""
+    if not outcome.others:
+        return []
+    return [f"{outcome.elsewhere} trials were trained meanwhile by others: {', '.join(outcome.others)}"]
 
 
 def _in_words(
@@ -123,7 +132,8 @@ def _in_words(
     again = sweep_command(file, results, choice, options, outcome=outcome)
     lines = [
         f"{name}: {outcome.statuses['done']} trials trained in {duration(outcome.seconds)}"
-        f"{failures(outcome.statuses)}, {choice.plan.done} reused; rows in {results}"
+        f"{failures(outcome.statuses)}, {choice.plan.done} reused; rows in {results}",
+        *sharing_in_words(outcome),
     ]
     if outcome.fitting_size:
         lines.append(f"packs were split down to {outcome.fitting_size}: larger ones did not fit into memory")
@@ -133,5 +143,6 @@ def _in_words(
     elif outcome.pending:
         lines.append(f"{outcome.pending} trials left out by {settings.limit}. Go on: {again}")
     if retried(outcome.statuses) and not outcome.interrupted:
-        lines.append(f"see why: {command_line('status', file, results)}; try the failed ones again: {again}")
+        look = command_line("status", file, results, {"set": options.get("set")})
+        lines.append(f"see why: {look}; try the failed ones again: {again}")
     return lines

@@ -18,11 +18,13 @@ from lrsym.results.store.store import Store
 from lrsym.sweep.execution.checkpoint import list_checkpoints, remove_stale_checkpoints
 from lrsym.sweep.execution.events import PackEvent
 from lrsym.sweep.execution.grid_stop_rules import GRID_RULES
+from lrsym.sweep.execution.lease import Lease, require_alone
 from lrsym.sweep.execution.metered_queue import MeteredQueue
 from lrsym.sweep.execution.pack_source import PackSource, PlannedPacks
 from lrsym.sweep.execution.progress import Display
 from lrsym.sweep.execution.provenance import run_row
 from lrsym.sweep.execution.queue import Listener, PackQueue
+from lrsym.sweep.execution.shared_packs import SharedPacks
 from lrsym.sweep.execution.task import Task, TrainTask
 from lrsym.sweep.pilot.choice import Choice, choose_packing
 from lrsym.sweep.planning.pack import Pack
@@ -30,6 +32,7 @@ from lrsym.sweep.planning.packing import PackList
 from lrsym.sweep.planning.plan import Plan, make_plan
 from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.spec.sweep_file import Sweep
+from lrsym.sweep.workers.processes import STOP_SIGNALS
 
 
 class Engine(Protocol):
@@ -45,7 +48,8 @@ class Outcome:
     """What a run left behind: how trials ended, how many were not reached, and the signal that stopped it.
 
     `hours` are the core-hours, or GPU-hours, that its packs took. `fitting_size` is the pack size that was gone down to
-    where larger packs did not fit into memory, None where all did.
+    where larger packs did not fit into memory, None where all did. `statuses` counts the rows of this run in the store;
+    `elsewhere` are trials that other sweeps finished meanwhile, `others` who those are.
     """
 
     run_id: str
@@ -55,6 +59,8 @@ class Outcome:
     seconds: float
     hours: float = 0.0
     fitting_size: int | None = None
+    elsewhere: int = 0
+    others: tuple[str, ...] = ()
 
     @property
     def interrupted(self) -> bool:
@@ -128,7 +134,7 @@ def run(
     listener: Listener | None = None,
     display: Callable[[PackList], Display] = Display,
 ) -> Outcome:
-    """Train what `plan` holds, up to the limit of hours. After SIGINT or SIGTERM finished packs are kept and
+    """Train what `plan` holds, up to the limit of hours. After SIGINT, SIGTERM or SIGHUP finished packs are kept and
     `stopped_by` is set.
 
     With a `source` the packs come from there, and `plan` only says how much is expected. `make_task` gives what workers
@@ -140,15 +146,22 @@ def run(
     started_at, run_id = datetime.now(UTC), uuid.uuid4().hex[:16]
     store.remove_stale_temp_files()
     remove_stale_checkpoints(store)
+    given = source or PlannedPacks(plan.packs)
+    require_alone(store.files, given.alone)
     row = run_row(plan, settings, run_id=run_id, started_at=started_at)
     _write_run(store, row)
     task, shown, stopped_by = make_task(store, run_id, settings), display(plan.packs), None
     listeners = [_check_run(store, run_id), shown.update, *([listener] if listener else [])]
     limit = settings.worker_seconds(plan.workers)
-    queue = MeteredQueue(source or PlannedPacks(plan.packs), recorder=task, listeners=listeners, limit=limit)
+    lease = Lease(
+        store.files, run_id, alone=given.alone,
+        on_meet=lambda holder: shown.say(f"{holder} trains in {store.root} as well: work in common is shared"),
+    )  # fmt: skip
+    packs = SharedPacks(given, lease, store, on_elsewhere=shown.update, say=shown.say)
+    queue = MeteredQueue(packs, recorder=task, listeners=listeners, limit=limit)
     with _stop_signals() as received:
         try:
-            with shown:
+            with shown, lease:
                 load_engine(settings.engine)(queue, task, workers=plan.workers)
         except KeyboardInterrupt:
             stopped_by = received[0] if received else signal.SIGINT
@@ -161,14 +174,17 @@ def run(
         _require_run(store, run_id)
         finished_at = datetime.now(UTC)
         _write_run(store, {**row, "finished_at": finished_at})
+    statuses = store.run_statuses(run_id)
     return Outcome(
         run_id=run_id,
-        statuses=shown.statuses,
-        pending=plan.pending - shown.ended,
+        statuses=statuses,
+        pending=plan.pending - max(shown.ended, statuses.total() + packs.elsewhere),
         stopped_by=stopped_by,
         seconds=(finished_at - started_at).total_seconds(),
         hours=queue.worker_seconds() * settings.units_per_worker(plan.workers) / 3600,
         fitting_size=queue.fitting_size,
+        elsewhere=packs.elsewhere,
+        others=tuple(map(str, lease.met.values())),
     )
 
 
@@ -184,7 +200,7 @@ def load_engine(name: str) -> Engine:
 
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[list[signal.Signals]]:
-    """Let SIGTERM stop as SIGINT does, and a second signal not disturb the end; yield the list of those received."""
+    """Let the STOP_SIGNALS stop as SIGINT does, and a second one not disturb the end; yield those received."""
     received: list[signal.Signals] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -192,9 +208,9 @@ def _stop_signals() -> Iterator[list[signal.Signals]]:
         if len(received) == 1:
             raise KeyboardInterrupt
 
-    # Handlers belong to the main thread, and what a shell starts in the background ignores SIGINT.
+    # Handlers belong to the main thread; what a shell starts in the background ignores SIGINT, under nohup SIGHUP.
     in_main = threading.current_thread() is threading.main_thread()
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if in_main and signal.getsignal(n) != signal.SIG_IGN]
+    numbers = [n for n in STOP_SIGNALS if in_main and signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield received

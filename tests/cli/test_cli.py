@@ -1,14 +1,19 @@
 """The command line as a whole: its help, and mistakes, which are one line with code 2 and write nothing."""
 
+import importlib.metadata
+import itertools
+import json
+import re
 import subprocess
 import sys
 import tempfile
 
 import polars as pl
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
-from lrsym.cli.app import app
+from lrsym.cli.app import VERBS, app
 from lrsym.cli.errors import as_sentence
 from lrsym.errors import UsageError
 from tests.pages import ROOT
@@ -19,6 +24,39 @@ from tests.small_trials import write_sweep
 def test_all_verbs_explain_themselves():
     text = CliRunner().invoke(app, ["--help"]).output
     assert all(verb in text for verb in ("plan", "sweep", "status", "claims", "query", "plot", "compact", "axes"))
+
+
+def test_the_help_shows_every_verb_once_by_use():
+    text = CliRunner().invoke(app, ["-h"], env={"COLUMNS": "200"}).output
+    groups = re.split(r"╭─ ([\w ]+?) ─+╮", text)
+    shown = {title: re.findall(r"^│ (\w+) ", body, flags=re.MULTILINE) for title, body in itertools.pairwise(groups)}
+    verbs = {title: shown[title] for title in VERBS}
+    assert [len(found) for found in verbs.values()] == [len(group) for group in VERBS.values()]
+    assert {verb for found in verbs.values() for verb in found} == {*get_command(app).commands}
+
+
+@pytest.mark.parametrize("words", [["sweep"], ["plot"], ["plot", "phase"], ["query"], ["forget"]])
+def test_every_verb_explains_itself_by_the_short_option_too(words):
+    short, long = (CliRunner().invoke(app, [*words, option]) for option in ("-h", "--help"))
+    assert (short.exit_code, short.output) == (0, long.output)
+    assert "Usage" in short.output
+
+
+def test_the_version_is_that_of_the_package():
+    assert lrsym("--version") == f"lrsym {importlib.metadata.version('lrsym')}\n"
+
+
+def test_the_results_folder_of_the_environment_stands_in_where_none_is_given(trained, monkeypatch, tmp_path):
+    path, results = trained
+    monkeypatch.setenv("LRSYM_RESULTS", str(results))
+    asked = "select count(*) as n from trials"
+    assert json.loads(lrsym("query", asked, "--json")) == [{"n": 8}]
+    assert "there are no results" in lrsym("query", asked, "--results", tmp_path / "typo", code=2)
+    assert f"--yes --results {results}" in lrsym("forget", path)
+    monkeypatch.chdir(results.parent)
+    assert "--results results" in lrsym("forget", path, "--results", "results")  # the variable names another
+    monkeypatch.setenv("LRSYM_RESULTS", "")
+    assert "--results" not in lrsym("forget", path)
 
 
 @pytest.mark.parametrize(

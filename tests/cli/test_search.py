@@ -9,6 +9,7 @@ import time
 import pytest
 
 from lrsym.results.store.store import Store, load_trials
+from lrsym.sweep.execution.lease import Lease
 from lrsym.sweep.spec.sweep_file import load_any
 from tests.running import finish, lrsym, start_sweep
 from tests.small_trials import SMALL
@@ -106,3 +107,15 @@ def test_both_engines_ask_for_the_same_cells(tmp_path):
     for engine in ("local", "ray"):
         assert finish(start_sweep(path, tmp_path / engine, *options, engine))[0] == 0
     assert suggestions(tmp_path / "ray") == suggestions(tmp_path / "local")
+
+
+def test_a_search_that_another_process_runs_is_refused_with_who_runs_it_and_nothing_is_written(tmp_path):
+    path, results = write_search(tmp_path, budget=2), tmp_path / "r"
+    with Lease(Store(results).files, "other", alone=load_any(path).alone):
+        before = sorted(results.rglob("*"))
+        told = lrsym("sweep", path, "--results", results, "--no-pilot", code=2)
+        assert f"is being run in {results} by process {os.getpid()} on" in told
+        assert len(told.splitlines()) == 1
+        assert sorted(results.rglob("*")) == before
+        lrsym("plan", path, "--results", results, "--no-pilot")
+        lrsym("status", path, "--results", results)

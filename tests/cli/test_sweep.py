@@ -171,3 +171,34 @@ def test_a_results_folder_that_is_moved_in_mid_sweep_is_an_error_and_no_trial_co
     assert "removed" in text
     assert "moved" in text
     assert results.exists() == ((then, engine) != ("gone", "local"))  # Tune makes its own folder
+
+
+def test_what_other_sweeps_trained_meanwhile_is_told_to_readers_and_programs(tmp_path, monkeypatch):
+    counts = {"elsewhere": 3, "others": ("process 7 on host",)}
+    outcome = Outcome("r", Counter(done=5), pending=0, stopped_by=None, seconds=1.0, **counts)
+    monkeypatch.setattr(driver, "run", lambda *_, **__: outcome)
+    words = ("sweep", write_sweep(tmp_path, steps=5), "--results", tmp_path / "r", "--no-pilot")
+    assert "3 trials were trained meanwhile by others: process 7 on host" in lrsym(*words)
+    report = json.loads(lrsym(*words, "--json"))
+    assert (report["elsewhere"], report["others"]) == (3, ["process 7 on host"])
+
+
+def test_what_is_set_holds_for_every_verb_and_stands_in_the_commands_that_they_print(tmp_path, trained):
+    path, results = trained[0], tmp_path / "r"
+    shutil.copytree(trained[1], results)
+    words = (path, "--results", results, "--set", "optim.steps=9", "--set", "optim.warmup_steps=1")
+    echoed = f"{path} --set optim.steps=9 --set optim.warmup_steps=1"
+    echo = f"--set optim.steps=9 --set optim.warmup_steps=1 --results {results}"
+    assert "8 missing" in lrsym("status", *words)
+    assert "8 new" in (planned := lrsym("plan", *words, "--no-pilot"))
+    assert planned.splitlines()[-1].endswith(echo)
+    assert f"lrsym best {echoed}" in lrsym("best", *words, code=2)
+    assert f"lrsym sweep {echoed} --results {results}" in lrsym("best", *words, "--metric", "unseen_order", code=2)
+    assert "nothing of its trials" in lrsym("forget", *words)
+    assert f"lrsym sweep {echoed} --results {results}" in lrsym("plot", "phase", *words, code=2)
+    asked = ("query", "select count(*) as n from trials", "--results", results, "--json", "--set", "optim.steps=12")
+    assert json.loads(lrsym(*asked, "--sweep", path)) == [{"n": 8}]
+    assert "name it with --sweep" in lrsym(*asked, code=2)
+    same = (path, "--results", results, "--set", "optim.steps=12")
+    assert "optim.steps" in lrsym("plot", "curves", *same)
+    assert "8 done" in lrsym("status", *same)

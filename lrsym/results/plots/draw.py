@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import altair as alt
 import polars as pl
 
-from lrsym.errors import UsageError, first_line
+from lrsym.errors import UsageError
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.plots import theme
 from lrsym.results.plots.ablations import plot_ablation
@@ -15,6 +15,7 @@ from lrsym.results.plots.curves import plot_curves
 from lrsym.results.plots.mechanism_map import plot_mechanism
 from lrsym.results.plots.phase_diagram import plot_phase
 from lrsym.results.plots.profiles import plot_profile
+from lrsym.results.store.query import filter_trials
 from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.store import load
 from lrsym.vocabulary import METRICS, PICTURES, by_name
@@ -120,18 +121,6 @@ def read_rows(root: str, table: str, *, trial_ids: Sequence[str], where: str | N
         return trials
     axes = trials.lazy().select("trial_id", *axis_columns())
     return load(root, table, trial_ids=trial_ids).join(axes, on="trial_id").collect()
-
-
-def filter_trials(trials: pl.DataFrame, where: str) -> pl.DataFrame:
-    """Return the rows of `trials` that meet the SQL condition `where`.
-
-    Raises UsageError where it is none on this table.
-    """
-    try:
-        return trials.filter(pl.sql_expr(where))
-    except pl.exceptions.PolarsError as error:
-        why, columns = first_line(error), ", ".join(axis_columns())
-        raise UsageError(f"where {where!r} is no condition on the table trials: {why}; axes are {columns}") from None
 
 
 def _why_nothing(sweep: Sweep, root: str, table: str, *, where: str | None) -> str:

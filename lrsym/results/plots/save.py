@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import altair as alt
@@ -78,13 +78,14 @@ def write_file(path: Path, content: bytes) -> Path:
     return path
 
 
-def picture_name(sweep: str, kind: str, *, where: str | None = None) -> str:
+def picture_name(sweep: str, kind: str, *, where: str | None = None, changes: Sequence[str] = ()) -> str:
     """Return the file name, without ending, of a picture of a sweep; pictures of other trials have other names.
 
-    Operators in the condition `where` become words, so that conditions that differ in them alone stay apart.
+    Operators in the condition `where`, and in `changes` to the file, become words, so that what differs in them alone
+    stays apart.
     """
     name = f"{sweep}-{kind}"
-    if where is None:
-        return name
-    words = "".join(_OPERATORS.get(letter, letter) for letter in where)
-    return f"{name}-{re.sub(r'[^A-Za-z0-9_.]+', '-', words).strip('-')}"
+    for text in (*changes, *([] if where is None else [where])):
+        words = "".join(_OPERATORS.get(letter, letter) for letter in text)
+        name += f"-{re.sub(r'[^A-Za-z0-9_.]+', '-', words).strip('-')}"
+    return name

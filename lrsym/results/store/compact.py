@@ -52,16 +52,29 @@ def compact(store: "Store") -> int:
     if all(len(parts) <= 1 for parts in old.values()):
         return 0
     rows = {name: store.scan_parts(name, old).collect().to_arrow().cast(TABLES[name].arrow) for name in TABLES}
-    # Another compaction deletes trials first: while these are there, all that was read beside them was there too.
-    if any(files.stamp(name) is None for table in ("trials", *_ALONE) for name in old[table]):
-        raise FileNotFoundError(f"parts in {files.root} were merged by another process")
+    _require_unchanged(files, old)
     # A name of its own: another compaction that took it for a part of its listing would delete half of it.
     part = f"compact-{uuid.uuid4().hex[:16]}"
     written = {name: table for name, table in rows.items() if table.num_rows}
     store.write(part, written)
+    try:
+        _require_unchanged(files, old)
+    except FileNotFoundError:  # nothing is deleted yet, and what has lost rows meanwhile must not have them back
+        for name in sorted(written, key=lambda name: name != "trials"):
+            files.delete(part_file(name, part))
+        raise
     if not all(files.exists(part_file(name, part)) for name in written if name not in _ALONE):
         return 0  # merged further already, or taken for what a killed compaction left
     return _delete(files, old)
+
+
+def _require_unchanged(files: FileSystem, old: Parts) -> None:
+    """Raise FileNotFoundError where another process has deleted parts, or written them anew, since they were listed.
+
+    Others delete and rewrite trials first: while these are as they were, all that was read beside them was so too.
+    """
+    if any(files.stamp(name) != stamp for table in ("trials", *_ALONE) for name, stamp in old[table].items()):
+        raise FileNotFoundError(f"parts in {files.root} were merged or written anew by another process")
 
 
 def _remove_left_behind(files: FileSystem, old: Parts) -> None:

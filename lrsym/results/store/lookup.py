@@ -1,6 +1,7 @@
 """One trial of the store by the beginning of its trial_id."""
 
 import re
+import shlex
 
 import polars as pl
 
@@ -45,5 +46,4 @@ def find_trial(root: str, prefix: str) -> tuple[Trial, pl.DataFrame]:
 
 
 def _list_command(root: str) -> str:
-    folder = "" if str(root) == "results" else f" --results {root}"
-    return f'lrsym query "select trial_id, status from trials"{folder}'
+    return f'lrsym query "select trial_id, status from trials" --results {shlex.quote(str(root))}'

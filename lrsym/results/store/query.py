@@ -6,7 +6,7 @@ import polars as pl
 
 from lrsym.errors import UsageError, first_line
 from lrsym.results.store.place import require_results
-from lrsym.results.store.schema import TABLES
+from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.store import load, read_again
 
 
@@ -31,3 +31,15 @@ def query_tables(sql: str, tables: Mapping[str, pl.DataFrame | pl.LazyFrame]) ->
     if not frame.width:  # polars answers every statement but SELECT, though there is nothing to change
         raise UsageError("query gave no table; ask with SELECT: results are read here, never changed")
     return frame
+
+
+def filter_trials(trials: pl.DataFrame, where: str) -> pl.DataFrame:
+    """Return the rows of `trials` that meet the SQL condition `where`.
+
+    Raises UsageError where it is none on this table.
+    """
+    try:
+        return trials.filter(pl.sql_expr(where))
+    except pl.exceptions.PolarsError as error:
+        why, columns = first_line(error), ", ".join(axis_columns())
+        raise UsageError(f"where {where!r} is no condition on the table trials: {why}; axes are {columns}") from None

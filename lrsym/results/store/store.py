@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lrsym.config.axes import axes
-from lrsym.results.store.filesystem import open_filesystem
+from lrsym.results.store.filesystem import Stamp, open_filesystem
 from lrsym.results.store.mechanism_path import paths, with_paths
 from lrsym.results.store.part_file import list_parts, part_file, require_no_damage, warn_of_damage
 from lrsym.results.store.place import refuse_inner_folder
@@ -117,16 +117,30 @@ class Store:
         attempts = best.select("trial_id", "part")
         return self._rows(table, files[table]).join(attempts, on=["trial_id", "part"], how="semi").drop("part")
 
-    def statuses(self, *, stop_rule: str | None = None) -> dict[str, str]:
-        """Return the status by trial_id of every trial in the store; those that `stop_rule` stopped are done."""
+    def run_statuses(self, run_id: str) -> Counter[str]:
+        """Return how many trials a run left in the store in which status; of its attempts at one the best counts."""
+
+        def read() -> pl.DataFrame:
+            own = self._rows("trials", self._list("trials")).filter(pl.col("run_id") == run_id)
+            return _best_attempts(own).select("status").collect()
+
+        return Counter(read_again(read)["status"].drop_nulls())
+
+    def trial_parts(self) -> dict[str, Stamp]:
+        """Return the parts of the table `trials`, each with a stamp that differs once it is written again."""
+        return list_parts(self.files, "trials").parts
+
+    def statuses(self, *, stop_rule: str | None = None, parts: Iterable[str] | None = None) -> dict[str, str]:
+        """Return the status by trial_id of every trial in the store, or in `parts`; those that `stop_rule` stopped
+        are done. Raises FileNotFoundError where a part given has been merged."""
         status = pl.when(stopped_by(stop_rule)).then(pl.lit("done")).otherwise("status").alias("status")
 
         def read() -> pl.DataFrame:
-            rows = self._rows("trials", self._list("trials"))
+            rows = self._rows("trials", self._list("trials") if parts is None else parts)
             attempts = rows.select("trial_id", "status", "stop_rule", "finished_at").drop_nulls("status")
             return _best_last(attempts).select("trial_id", status).collect()
 
-        frame = read_again(read)
+        frame = read() if parts is not None else read_again(read)
         # Of several attempts a dict keeps the last. Interned: a million trials share five strings.
         return dict(zip(frame["trial_id"], map(sys.intern, frame["status"]), strict=True))
 

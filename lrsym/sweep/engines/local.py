@@ -14,6 +14,9 @@ from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.workers.pool import WorkerDeath, WorkerPool
 from lrsym.sweep.workers.processes import LEFT_AFTER_ERROR, exit_now
 
+TICK_SECONDS = 1.0
+"""How often the queue is asked for packs where nothing happens: what others have in training may become free."""
+
 LEAVING = "leaving"
 """What a worker is at that gets no other pack: it frees its GPU before another is started in its place."""
 
@@ -29,7 +32,7 @@ def run_local(queue: PackQueue, task: Task, *, workers: int) -> None:
                 pool.assign(pack)
             if queue.finished:  # a source may find out when it is asked that it has no more
                 break
-            for worker, message in pool.receive():
+            for worker, message in pool.receive(timeout=TICK_SECONDS):
                 if isinstance(message, WorkerDeath):
                     if isinstance(worker.work, Pack):
                         queue.on_death(worker.work.id, str(message), out_of_memory=message.out_of_memory)

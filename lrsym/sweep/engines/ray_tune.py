@@ -30,9 +30,11 @@ from lrsym.sweep.execution.task import Task, run_task
 from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.workers.processes import LEFT_AFTER_ERROR, exit_now, worker_environment
 
-# Read by Ray when it is imported: no CSV, JSON and TensorBoard files, workers stay in the driver's folder, the
-# experiment state is written rarely, usage is not reported, and a CPU worker does not lose sight of a GPU.
+# Read by Ray when it is imported: no CSV, JSON and TensorBoard files, Ctrl-C is the driver's to answer (Tune heeds it
+# only between packs), workers stay in the driver's folder, the experiment state is written rarely, usage is not
+# reported, and a CPU worker does not lose sight of a GPU.
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
 os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
 os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "60")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
@@ -56,7 +58,7 @@ def run_ray(queue: PackQueue, task: Task, *, workers: int) -> None:
     """Run `task` on the packs of `queue` with Ray Tune, at most `workers` at a time; return when all have ended.
 
     Connects to the cluster at RAY_ADDRESS, else starts Ray on this machine with `workers` slots. Raises what the queue
-    raises, and KeyboardInterrupt after SIGINT, which Tune takes for the end of the run.
+    raises; that and KeyboardInterrupt end the workers.
     """
     os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(2 * workers))
     with _ray(workers, task), _tune_folder(task) as folder:

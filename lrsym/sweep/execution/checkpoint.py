@@ -131,6 +131,11 @@ def list_checkpoints(root: str, *, stop_rule: str | None = None) -> list[tuple[t
     return sorted(packs, key=lambda pack: -pack[1])
 
 
+def checkpointed_trials(files: FileSystem) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the files of checkpoints, each with the trials of its pack; those of no use have none."""
+    return [(name, tuple(metadata["trials"]) if metadata else ()) for name, metadata in _read_all_metadata(files)]
+
+
 def remove_stale_checkpoints(store: "Store") -> None:
     """Remove the checkpoints with a trial that is finished, and those of other trainers or damaged: of no use."""
 

@@ -8,11 +8,18 @@ from lrsym.sweep.planning.pack import Pack
 
 
 class PackSource(Protocol):
-    """Gives packs to train, one at a time, and learns how they end. Its methods may raise OSError of the store."""
+    """Gives packs to train, one at a time, and learns how they end. Its methods may raise OSError of the store.
+
+    `alone` says what no other process may do at the same time in the same results; None where many may.
+    """
+
+    @property
+    def alone(self) -> str | None:
+        """What is done by one process at a time."""
+        ...
 
     def next(self) -> Pack | None:
-        """Return a pack to train; None where there is none now. It never is None while nothing trains, but at the
-        end."""
+        """Return a pack to train; None where there is none now."""
         ...
 
     @property
@@ -27,6 +34,8 @@ class PackSource(Protocol):
 
 class PlannedPacks:
     """The packs of a plan, in its order; each is made one ahead of time."""
+
+    alone = None
 
     def __init__(self, packs: Iterable[Pack]) -> None:
         self._packs: Iterator[Pack] = iter(packs)

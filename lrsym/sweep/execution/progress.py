@@ -1,11 +1,14 @@
 """What a person sees while a sweep runs: a bar on a terminal, one quiet line a while elsewhere."""
 
+import contextlib
+import io
+import math
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import IO, Any, Self, TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -41,7 +44,7 @@ class Display:
         self._trials = packs.n_trials
         self._clock, self._quiet_seconds = clock, quiet_seconds
         self._started = self._last_line = clock()
-        self._console = console or Console(file=sys.stderr)
+        self._console = console or Console(file=cast(IO[str], LossyStream(sys.stderr or io.StringIO())))
         self._is_terminal = self._console.is_terminal  # rich asks the environment each time, at the cost of an event
         self._bar = Progress(
             TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}", markup=False),
@@ -68,7 +71,12 @@ class Display:
         elif (now := self._clock()) - self._last_line > self._quiet_seconds:
             self._last_line = now
             line = f"trials {self.ended}/{self._trials}  {self._note()}"
-            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+            self.say(line)
+
+    def say(self, text: str) -> None:
+        """Print a line beside the progress; nothing where not even that is to be seen."""
+        if self._is_terminal or self._quiet_seconds < math.inf:
+            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _note(self) -> str:
         spent = self._clock() - self._started
@@ -107,3 +115,24 @@ def duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+class LossyStream:
+    """A text stream that drops what cannot be written: its terminal or its reader has gone, or its disk is full."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write `text`, or drop it."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on what was written, or drop it."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

@@ -15,6 +15,16 @@ _MAX_HEADER_BYTES = 100_000_000
 """The limit of the safetensors library; more comes from a damaged file."""
 
 
+WEIGHTS, SUFFIX = "weights", ".safetensors"
+"""Folder of the trials' final parameters, and how its files end; their names are trial_ids."""
+
+
+def weights_of(files: FileSystem) -> dict[str, str]:
+    """Return the files of final parameters by trial_id."""
+    names = files.list(WEIGHTS, suffix=SUFFIX)
+    return {name.removeprefix(f"{WEIGHTS}/").removesuffix(SUFFIX): name for name in names}
+
+
 def read_metadata(files: FileSystem, name: str) -> dict[str, str]:
     """Return the metadata of `name` without reading its tensors; OSError if unreadable, ValueError if damaged."""
     length = int.from_bytes(files.get(name, size=_LENGTH_BYTES), "little")

@@ -13,12 +13,9 @@ from lrsym.config.axes import axes
 from lrsym.config.trial import TRAINER_VERSION, Trial
 from lrsym.errors import UsageError
 from lrsym.results.store.filesystem import FileSystem, open_filesystem
-from lrsym.sweep.execution.tensor_file import read_metadata, read_tensors
+from lrsym.sweep.execution.tensor_file import SUFFIX, WEIGHTS, read_metadata, read_tensors
 from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.training import Snapshot
-
-_FOLDER = "weights"
-_SUFFIX = ".safetensors"
 
 
 def weights_path(root: str, trial_id: str) -> str:
@@ -65,20 +62,20 @@ def load_weights(root: str | Path, trial_id: str, *, device: str = "cpu") -> Pac
 
 
 def _name(trial_id: str) -> str:
-    return f"{_FOLDER}/{trial_id}{_SUFFIX}"
+    return f"{WEIGHTS}/{trial_id}{SUFFIX}"
 
 
 def _find_name(files: FileSystem, trial_id: str) -> str:
     """Return the name of the one file whose trial_id begins with `trial_id`."""
-    start = _name(trial_id.lower()).removesuffix(_SUFFIX)
-    names = [name for name in files.list(_FOLDER, suffix=_SUFFIX) if name.startswith(start)]
+    start = _name(trial_id.lower()).removesuffix(SUFFIX)
+    names = [name for name in files.list(WEIGHTS, suffix=SUFFIX) if name.startswith(start)]
     if not names:
         raise UsageError(
-            f"there are no weights of {trial_id} in {files.root}/{_FOLDER}; lrsym explain {trial_id} trains it again "
+            f"there are no weights of {trial_id} in {files.root}/{WEIGHTS}; lrsym explain {trial_id} trains it again "
             "and keeps them, lrsym sweep --save-weights keeps those of new trials"
         )
     if len(names) > 1:
-        raise UsageError(f"{len(names)} files in {files.root}/{_FOLDER} begin with {trial_id}; give more digits")
+        raise UsageError(f"{len(names)} files in {files.root}/{WEIGHTS} begin with {trial_id}; give more digits")
     return names[0]
 
 

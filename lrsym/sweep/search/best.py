@@ -73,7 +73,7 @@ def best_of_search(search: Search, store: Store, *, n: int) -> Best:
     without = suggestions.filter(pl.col("state") == "failed")["trial_ids"].list.first().n_unique()
     if cells.is_empty():
         chosen = suggestions.filter(pl.col("origin") != "reused").height
-        raise _no_best(search.source.name, store.root, n_chosen=chosen, n_without=without)
+        raise _no_best(search.source.name, search.source.changes, store.root, n_chosen=chosen, n_without=without)
     points = {row["number"]: json.loads(row["point"]) for row in cells.iter_rows(named=True)}
     return _best(cells, points.__getitem__, search.objectives, store, n=n, n_without=without, seeds=search.seeds)
 
@@ -91,7 +91,7 @@ def best_of_grid(sweep: Sweep, store: Store, objective: Objective, *, n: int) ->
     without = frame.filter(pl.col("n_trained") == sweep.replicates).height - cells.height
     if cells.is_empty():
         begun = frame.filter(pl.col("n_trained") > 0).height
-        raise _no_best(sweep.source, store.root, n_chosen=begun, n_without=without)
+        raise _no_best(sweep.source, sweep.changes, store.root, n_chosen=begun, n_without=without)
     keys = [*dict.fromkeys(name for key in sweep.varied for name in _axes_of(key))]
 
     def point(number: int) -> Point:
@@ -168,13 +168,11 @@ def _axes_of(key: str) -> list[str]:
     return [*dict.fromkeys(f"model.{name}" for axes in SHORTHANDS[AXES[key].name].values() for name in axes)]
 
 
-def _no_best(file: str, root: str, *, n_chosen: int, n_without: int) -> UsageError:
+def _no_best(file: str, changes: Sequence[str], root: str, *, n_chosen: int, n_without: int) -> UsageError:
+    look, train = (command(verb, file, root, changes=changes) for verb in ("status", "sweep"))
     if not n_chosen:
-        return UsageError(
-            f"{file} has no trained cell in {root}, so there is no best; train: {command('sweep', file, root)}"
-        )
+        return UsageError(f"{file} has no trained cell in {root}, so there is no best; train: {train}")
     why = f"{n_without} diverged or failed, " if n_without else ""
-    look, train = command("status", file, root), command("sweep", file, root)
     return UsageError(
         f"a cell counts with a value under every seed, none of the {n_chosen} begun of {file} in {root} has one: "
         f"{why}{n_chosen - n_without} not finished; see {look}, go on: {train}"

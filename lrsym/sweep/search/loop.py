@@ -57,6 +57,11 @@ class SearchSource:
         self._resume()
 
     @property
+    def alone(self) -> str:
+        """The search: what is asked for depends on what the one driver knows."""
+        return self._search.alone
+
+    @property
     def _own(self) -> list[Suggestion]:
         return [s for s in self.log.all if s.number >= 0]
 

@@ -1,5 +1,6 @@
 """Refinement of a sweep: train only those of its trials that tell where an accuracy crosses a level."""
 
+import hashlib
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from lrsym.results.store.store import Store, read_again
 from lrsym.results.store.trial_row import axis_values
 from lrsym.sweep.execution.checkpoint import list_checkpoints
 from lrsym.sweep.execution.grid_stop_rules import GRID_RULES
+from lrsym.sweep.execution.lease import require_alone
 from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.search.next_cells import coarse_start, next_cells
 from lrsym.sweep.spec.sweep import Sweep
@@ -60,6 +62,12 @@ class Refinement:
         return max(self.grid.axes, key=lambda axis: len(self.grid.values[self.grid.axes.index(axis)]))
 
     @cached_property
+    def alone(self) -> str:
+        """The name under which only one process at a time may run it in the same results."""
+        identity = hashlib.sha256("".join(self.sweep.trial_ids()).encode()).hexdigest()[:16]
+        return f"refinement {identity} of {self.metric} at {self.level:g}"
+
+    @cached_property
     def grid(self) -> Grid:
         """The cells on the axes that vary."""
         return make_grid(cell_table(self.sweep), where=self.sweep.name)
@@ -93,12 +101,18 @@ class RefinementSource:
         self._boundary: Boundary | None = None
         self._n_fitted = 0
         store.require_no_damage()
+        require_alone(store.files, self.alone)
         statuses = store.statuses(stop_rule=refinement.sweep.stop)
         self._tried += [place for place, name in enumerate(self._ids) if statuses.get(name) in FINAL_STATUSES]
         self._ended = len(self._tried)
         self._read(self._ids)
         self._check_values()
         self._take_up_checkpoints()
+
+    @property
+    def alone(self) -> str:
+        """The refinement: two at once would choose the same trials, and each spend the budget."""
+        return self._asked.alone
 
     @property
     def n_trials(self) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from lrsym.errors import UsageError
 from lrsym.results.store.store import Store
 from lrsym.sweep.driver import Outcome, plan_and_choose, run
+from lrsym.sweep.execution.lease import require_alone
 from lrsym.sweep.execution.progress import Display, retried
 from lrsym.sweep.execution.queue import Listener
 from lrsym.sweep.pilot.choice import Choice
@@ -63,6 +64,7 @@ def plan_search(
     check_objectives(search)
     if not want_cost:
         store.require_no_damage()
+        require_alone(store.files, search.alone)
     total, log = search.budget if budget is None else budget, SuggestionLog(store, search).all
     asked = [s for s in log if s.origin == "asked"]
     ended = {name for name, status in store.statuses().items() if status in FINAL_STATUSES}
@@ -133,6 +135,7 @@ def searched_sweep(search: Search, store: Store) -> Sweep:
     if not chosen:
         name = search.source.name
         raise UsageError(
-            f"{name} is a search that has not begun in {store.root}; run: {command('sweep', name, store.root)}"
+            f"{name} is a search that has not begun in {store.root}; run: "
+            f"{command('sweep', name, store.root, changes=search.source.changes)}"
         )
     return search.sweep(s.point for s in chosen)

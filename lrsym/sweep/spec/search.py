@@ -84,6 +84,11 @@ class Search:
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
+    @property
+    def alone(self) -> str:
+        """The name under which only one process at a time may run it in the same results."""
+        return f"search {self.key}"
+
     def sweep(self, points: Iterable[Mapping[str, Any]]) -> Sweep:
         """Return the sweep of the cells at `points`, each once."""
         cells = dict.fromkeys(self.space.cell(point) for point in points)
@@ -93,7 +98,15 @@ class Search:
         """Return the sweep of `cells`."""
         stop = None if self.stop == "none" else self.stop
         return Sweep(
-            self.name, self.source.name, (*cells,), self.seeds, self.space.keys, self.head, self.warnings, stop
+            self.name,
+            self.source.name,
+            (*cells,),
+            self.seeds,
+            self.space.keys,
+            self.head,
+            self.warnings,
+            stop,
+            self.source.changes,
         )
 
     def error(self, key: str, message: str) -> UsageError:

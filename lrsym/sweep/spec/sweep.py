@@ -73,8 +73,9 @@ NO_TABLE: Table = MappingProxyType({})
 class Sweep:
     """Every cell of `cells` under every seed of `seeds`; `varied` are the dotted keys of the axes that vary.
 
-    `source` names the file, or the call where it is made in Python, `warnings` say what is missing in it; `stop` is the
-    stop rule that it asks for. Make one with `Sweep.grid` or `Sweep.of`, or load a file.
+    `source` names the file, or the call where it is made in Python, `changes` what stands in place of its values, each
+    as KEY=VALUE, `warnings` what is missing in it; `stop` is the stop rule that it asks for. Make one with `Sweep.grid`
+    or `Sweep.of`, or load a file.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Sweep:
     head: Head
     warnings: tuple[str, ...]
     stop: str | None = None
+    changes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """The number of trials."""
@@ -189,7 +191,7 @@ class Sweep:
 
     def command(self, verb: str, results: str) -> str:
         """Return what to type for `verb`, sweep or status."""
-        return command(verb, self.source, results)
+        return command(verb, self.source, results, changes=self.changes)
 
     @property
     def replicates(self) -> int:
@@ -214,8 +216,9 @@ class Sweep:
         return identify(self.cells, self.seeds)
 
 
-def command(verb: str, source: str, results: str) -> str:
+def command(verb: str, source: str, results: str, *, changes: Sequence[str] = ()) -> str:
     """Return what to type for `verb`, sweep or status: a command line, or a call where `source` is one."""
     if source in ("Sweep.grid", "Sweep.of", "Sweep.search"):
         return f"lrsym.{'run_sweep' if verb == 'sweep' else verb}(sweep, results={results!r})"
-    return shlex.join(["lrsym", verb, source, "--results", str(results)])
+    words = [word for change in changes for word in ("--set", change)]
+    return shlex.join(["lrsym", verb, source, *words, "--results", str(results)])

@@ -6,12 +6,14 @@ nowhere takes the default of `lrsym.config.trial`.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lrsym.sweep.spec.cells import Cells
+from lrsym.sweep.spec.changes import ChangedSource
 from lrsym.sweep.spec.messages import AXES, SECTIONS, TOP_KEYS, table_name
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.search_table import SearchTable, check_search, read_space
@@ -68,38 +70,38 @@ _TABLES: dict[str, type[BaseModel]] = {"seed": _Seed, "search": SearchTable}
 """Tables with keys of their own."""
 
 
-def load(path: str | Path) -> Sweep:
-    """Return the sweep in the file at `path`.
+def load(path: str | Path, *, changes: Sequence[str] = ()) -> Sweep:
+    """Return the sweep in the file at `path`, with `changes` to its `[base]`, each as KEY=VALUE.
 
     Raise UsageError where the file cannot be read as text, and as `parse` does.
     """
     source = read_source(Path(path), what="sweep")
-    return parse(source.text, source=source.name)
+    return parse(source.text, source=source.name, changes=changes)
 
 
-def parse(text: str, *, source: str) -> Sweep:
-    """Return the sweep that `text` describes; `source` names it in messages.
+def parse(text: str, *, source: str, changes: Sequence[str] = ()) -> Sweep:
+    """Return the sweep that `text` describes; `source` names it in messages, `changes` as `load`.
 
     Raise UsageError, one message with line, rule, value and remedy, for anything that is not a valid sweep; a search
     is none before it has run.
     """
-    found = parse_any(text, source=source)
+    found = parse_any(text, source=source, changes=changes)
     if isinstance(found, Search):
         message = "this file is a search: which trials it has is found out as it runs; name a file with [grid]"
         raise found.source.error("search", message)
     return found
 
 
-def load_any(path: str | Path) -> Sweep | Search:
-    """Return the sweep or the search in the file at `path`; UsageError as `load`."""
+def load_any(path: str | Path, *, changes: Sequence[str] = ()) -> Sweep | Search:
+    """Return the sweep or the search in the file at `path`; `changes` and UsageError as `load`."""
     source = read_source(Path(path), what="sweep")
-    return parse_any(source.text, source=source.name)
+    return parse_any(source.text, source=source.name, changes=changes)
 
 
-def parse_any(text: str, *, source: str) -> Sweep | Search:
+def parse_any(text: str, *, source: str, changes: Sequence[str] = ()) -> Sweep | Search:
     """Return the sweep or the search that `text` describes; UsageError as `parse`."""
-    where = TomlSource(text, name=source)
-    document, head = read_toml(where), _read_head(text)
+    where = ChangedSource(text, name=source, changes=changes)
+    document, head = where.apply(read_toml(where)), _read_head(text)
     missing = [key for key in _HEAD_KEYS if not getattr(head, key.lower())]
     warnings = tuple(f"{source}:1: the comment on top lacks a line `# {key}: ...`; add it" for key in missing)
     return read_document(where, document, head=head, warnings=warnings)
@@ -123,7 +125,7 @@ def read_document(
         raise where.error(design.paths[longest.keys[0]], message)
     cells = Cells(design)
     stop = None if file.stop == "none" else file.stop
-    sweep = Sweep(file.name, where.name, cells, seeds, design.varied, head, warnings, stop)
+    sweep = Sweep(file.name, where.name, cells, seeds, design.varied, head, warnings, stop, where.changes)
     cells.check_distinct(sweep.trial_ids()[:: len(seeds)])  # asks for every cell, so that all are validated
     return sweep
 

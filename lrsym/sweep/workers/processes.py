@@ -12,6 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a driver: Ctrl-C, a request, the end of its terminal."""
+
 _MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": "1073741824",
     "MALLOC_TRIM_THRESHOLD_": "4294967296",
@@ -29,7 +32,8 @@ def worker_environment(threads: int) -> dict[str, str]:
 def spawn(target: Callable[..., None], *arguments: Any, name: str) -> tuple[BaseProcess, Connection]:
     """Start a fresh process that runs `target(connection, *arguments)`; return it and the driver's connection to it.
 
-    It ignores Ctrl-C, which is for the driver to answer, and unwinds at SIGTERM. Call it in `stop_signals_blocked`.
+    It ignores Ctrl-C and the end of its terminal, which are for the driver to answer, and unwinds at SIGTERM. Call it
+    in `stop_signals_blocked`.
     """
     context = mp.get_context("spawn")
     here, there = context.Pipe()
@@ -56,11 +60,11 @@ def _main_module_hidden() -> Iterator[None]:
 
 @contextlib.contextmanager
 def stop_signals_blocked() -> Iterator[None]:
-    """Keep SIGINT and SIGTERM back until the end of the context; a process that starts in it begins with them blocked.
+    """Keep STOP_SIGNALS back until the end of the context; a process that starts in it begins with them blocked.
 
     Nothing is lost: what was sent meanwhile arrives at the end.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
     finally:
@@ -69,14 +73,15 @@ def stop_signals_blocked() -> Iterator[None]:
 
 def _begin(target: Callable[..., None], *arguments: Any) -> None:
     """Be a worker: make SIGTERM an exception, so that no half-written file is left, and run `target`."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
     def unwind(*_: object) -> NoReturn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not disturb the end
         sys.exit(1)
 
     signal.signal(signal.SIGTERM, unwind)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     target(*arguments)
 
 
@@ -86,7 +91,7 @@ LEFT_AFTER_ERROR = 17
 
 def exit_now(code: int = 0) -> NoReturn:
     """End this process at once: all is written, and to take the interpreter down with torch takes half a second."""
-    with contextlib.suppress(OSError):  # nobody reads any more
+    with contextlib.suppress(OSError, AttributeError):  # nobody reads any more, or ever did
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)

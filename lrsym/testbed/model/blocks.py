@@ -73,30 +73,48 @@ def encode_blocks(
     x = dropped(x, drop)
     attentions: list[Tensor] = []
     last = shape.blocks * shape.repeats - 1
+    blocks = [_with_norms(block_weights(weights, number), shape) for number in range(shape.blocks)]
     for application in range(last + 1):
-        block = block_weights(weights, application % shape.blocks)
+        block = blocks[application % shape.blocks]
         read = rows.read if application == last else slice(None)
-        attention_input = source = _sublayer_input(x, block, "attention", shape)
+        source = _sublayer_input(x, shape)
         if application == 0 and shape.has_terms and drop is None:
             logits = _term_logits(weights, shape, tokens, scale, left_out, rows, read)
             if "VP" in left_out:
-                source = attention_input - weights["position"][:, None, rows.positions]
+                source = source - weights["position"][:, None, rows.positions]
+            values = heads(linear(source, block["value_weight"], block["value_bias"]), shape)
         else:
             rotated = shape.rotary and not (application == 0 and "R" in left_out)
-            logits = _dense_logits(attention_input, block, shape, rows, read, rotated=rotated)
-        attended, attention = _attend(logits, source, block, shape, rows, read, drop)
+            logits, values = _dense_logits(source, block, shape, rows, read, rotated=rotated)
+        attended, attention = _attend(logits, values, block, rows, read, drop)
         attentions.append(attention)
         x = _add(x[:, :, read], attended, block, "attention", shape, drop)
         if shape.d_mlp:
-            x = _add(x, _mlp(_sublayer_input(x, block, "mlp", shape), block), block, "mlp", shape, drop)
+            x = _add(x, _mlp(_sublayer_input(x, shape), block), block, "mlp", shape, drop)
     if shape.norm == "pre":
         x = _norm(x, weights, "last_norm")
     return x, attentions
 
 
-def _sublayer_input(x: Hidden, block: Weights, sublayer: str, shape: EncoderShape) -> Hidden:
-    """Return what attention or MLP reads of the stream."""
-    return _norm(x, block, f"{sublayer}_norm") if shape.norm == "pre" else x
+def _sublayer_input(x: Hidden, shape: EncoderShape) -> Hidden:
+    """Return what attention or MLP reads of the stream; gain and bias of its LayerNorm are in the maps that read it."""
+    return F.layer_norm(x, x.shape[-1:]) if shape.norm == "pre" else x
+
+
+def _with_norms(block: Weights, shape: EncoderShape) -> Weights:
+    """Return a block whose maps have taken up gain and bias of the LayerNorm before them: one product does both."""
+    if shape.norm != "pre":
+        return block
+    taken = dict(block)
+    readers = {"attention": ("query", "key", "value")} | ({"mlp": ("mlp_in",)} if shape.d_mlp else {})
+    for sublayer, maps in readers.items():
+        gain, bias = block[f"{sublayer}_norm_gain"], block[f"{sublayer}_norm_bias"]
+        for name in maps:
+            weight, passed = block[f"{name}_weight"], (bias[:, None] @ block[f"{name}_weight"])[:, 0]
+            own = block.get(f"{name}_bias")
+            taken[f"{name}_weight"] = gain[:, :, None] * weight
+            taken[f"{name}_bias"] = passed if own is None else passed + own
+    return taken
 
 
 def _add(x: Hidden, added: Hidden, block: Weights, sublayer: str, shape: EncoderShape, drop: Drop | None) -> Hidden:
@@ -114,23 +132,34 @@ def block_weights(weights: Weights, number: int) -> Weights:
 
 
 def _attend(
-    logits: Tensor, source: Hidden, block: Weights, shape: EncoderShape, rows: Rows, read: slice, drop: Drop | None
+    logits: Tensor, values: Tensor, block: Weights, rows: Rows, read: slice, drop: Drop | None
 ) -> tuple[Float[Tensor, "trial batch query width"], Float[Tensor, "trial batch head query key"]]:
     if rows.hidden is not None:
         logits = logits.masked_fill(rows.hidden[read], -torch.inf)
     attention = torch.softmax(logits, dim=-1)
-    values = heads(linear(source, block["value_weight"], block["value_bias"]), shape)
     mixed = (dropped(attention, drop, attention=True) @ values).transpose(2, 3).flatten(3)
     return linear(mixed, block["output_weight"], block["output_bias"]), attention
 
 
-def _dense_logits(x: Hidden, block: Weights, shape: EncoderShape, rows: Rows, read: slice, *, rotated: bool) -> Tensor:
-    query = heads(linear(x[:, :, read], block["query_weight"], block["query_bias"]), shape)
-    key = heads(linear(x, block["key_weight"], block.get("key_bias")), shape)
+def _dense_logits(
+    x: Hidden, block: Weights, shape: EncoderShape, rows: Rows, read: slice, *, rotated: bool
+) -> tuple[Float[Tensor, "trial batch head query key"], Float[Tensor, "trial batch head key head_width"]]:
+    """Return the logits of the queries in `read`, and the values of all keys."""
+    every = read == slice(None)
+    maps = _joined(block, ("query", "key", "value") if every else ("key", "value"))
+    *first, key, value = (heads(part, shape) for part in linear(x, *maps).split(shape.d_model, dim=3))
+    query = first[0] if every else heads(linear(x[:, :, read], block["query_weight"], block["query_bias"]), shape)
     if rotated:
         turn = rotations(shape.length, shape.head_width, device=x.device).to(x.dtype)[:, rows.positions]
         query, key = rotate(query, turn[:, read]), rotate(key, turn)
-    return query @ key.transpose(3, 4) * shape.head_width**-0.5
+    return query @ key.transpose(3, 4) * shape.head_width**-0.5, value
+
+
+def _joined(block: Weights, names: tuple[str, ...]) -> tuple[Tensor, Tensor]:
+    """Return weight and bias of maps side by side: what they read is read once."""
+    biases = [block.get(f"{name}_bias", block["query_bias"].new_zeros(())) for name in names]
+    biases = [bias.expand_as(block["query_bias"]) for bias in biases]
+    return torch.cat([block[f"{name}_weight"] for name in names], dim=2), torch.cat(biases, dim=1)
 
 
 def _term_logits(
@@ -170,10 +199,10 @@ def rotary_table(
 ) -> Float[Tensor, "trial head key_token key_position"]:
     """Return what rotation adds to the read-out token's logits in the first block, by token and position of the key."""
     tokens = (weights["token"] * scale[:, None, None])[:, None]
-    tokens = _sublayer_input(tokens, weights, "attention", shape)
+    tokens, block = _sublayer_input(tokens, shape), _with_norms(weights, shape)
     at = shape.readout_token
-    query = heads(linear(tokens[:, :, at : at + 1], weights["query_weight"], weights["query_bias"]), shape)[:, 0]
-    key = heads(linear(tokens, weights["key_weight"], weights["key_bias"]), shape)[:, 0]
+    query = heads(linear(tokens[:, :, at : at + 1], block["query_weight"], block["query_bias"]), shape)[:, 0]
+    key = heads(linear(tokens, block["key_weight"], block["key_bias"]), shape)[:, 0]
     turn = rotations(shape.length, shape.head_width, device=key.device).to(key.dtype)
     keys = rotate(key[:, :, :, None].expand(-1, -1, -1, shape.length, -1), turn)
     rotated = rotate(query, turn[:, shape.readout : shape.readout + 1])
@@ -197,8 +226,8 @@ def linear(
     bias: Float[Tensor, "trial out"] | None,
 ) -> Float[Tensor, "trial batch token out"]:
     """Return each trial's tokens through its own linear map."""
-    flat = x.flatten(1, 2) @ weight
-    flat = flat if bias is None else flat + bias[:, None]
+    flat = x.flatten(1, 2)
+    flat = flat @ weight if bias is None else torch.baddbmm(bias[:, None], flat, weight)
     return flat.unflatten(1, x.shape[1:3])
 
 

@@ -63,7 +63,7 @@ def test_a_folder_of_other_things_holds_no_results(results):
     "words",
     [("sweep", "FILE"), ("plan", "FILE"), ("status", "FILE"), ("compact",), ("query", "select 1 from trials"),
      ("plot", "phase", "FILE"), ("best", "FILE", "--metric", "unseen_order"), ("refine", "FILE", "--budget", 4),
-     ("explain", "abcdef")],
+     ("explain", "abcdef"), ("forget", "FILE", "--yes")],
     ids=lambda words: words[0],
 )  # fmt: skip
 def test_every_verb_refuses_the_folder_of_a_table_and_writes_nothing(results, words):

@@ -286,3 +286,14 @@ def test_suggestions_are_found_by_the_trials_that_they_chose(tmp_path):
     Store(tmp_path).write("p", {"suggestions": TABLES["suggestions"].build(rows)})
     assert load(tmp_path, "suggestions", trial_ids=["b", "x"]).collect()["number"].to_list() == [0]
     assert load(tmp_path, "suggestions", trial_ids=[]).collect().is_empty()
+
+
+def test_the_statuses_of_a_run_are_those_of_its_rows_that_are_in_the_store(tmp_path):
+    store = Store(tmp_path)
+    assert store.run_statuses("one") == {}
+    for part, run_id, status in (("a-failed", "one", "crashed"), ("b", "one", "done"), ("c", "two", "done")):
+        row = {"trial_id": part[0], "run_id": run_id, "status": status}
+        store.write(part, {"trials": TABLES["trials"].build([row])})
+    assert store.run_statuses("one") == {"crashed": 1, "done": 1}
+    store.write("d", {"trials": TABLES["trials"].build([{"trial_id": "a", "run_id": "one", "status": "done"}])})
+    assert store.run_statuses("one") == {"done": 2}

@@ -11,7 +11,9 @@ import time
 
 import pytest
 
+from lrsym.config.trial import Trial
 from lrsym.results.store.store import Store, load_trials
+from lrsym.sweep.execution.lease import Lease
 from lrsym.sweep.execution.queue import MAX_RETRIES
 from tests.running import assert_complete_and_single, finish, parts, start, wait_for, wait_for_the_end_of, workers_of
 
@@ -36,6 +38,10 @@ def report_of(process, *, code=0):
 
 def rows(results):
     return {row["seed"]: row for row in load_trials(results).collect().to_dicts()}
+
+
+def small_default(seed):
+    return Trial(seed=seed)
 
 
 def tries(results):
@@ -141,6 +147,52 @@ def test_a_killed_driver_loses_no_finished_pack_and_the_same_command_goes_on(tmp
     assert_complete_and_single(tmp_path, 40, tables=())
 
 
+@pytest.mark.slow
+def test_two_runs_at_once_train_every_trial_once_between_them(tmp_path, engine):
+    both = [drive(engine, tmp_path, trials=12, seconds=0.2) for _ in range(2)]
+    ended = [finish(process) for process in both]
+    assert [code for code, _, _ in ended] == [0, 0], ended
+    reports = [json.loads(out) for _, out, _ in ended]
+    assert [report["pending"] for report in reports] == [0, 0]
+    trained = [report["statuses"].get("done", 0) for report in reports]
+    assert sum(trained) == 12
+    assert min(trained) > 0
+    assert_complete_and_single(tmp_path, 12, tables=())
+    assert tries(tmp_path) == 12
+    assert all("trains in" in err for _, _, err in ended)
+    assert list((tmp_path / "leases").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_run_waits_for_what_another_trains_and_takes_over_what_a_killed_one_leaves(tmp_path, engine):
+    first = drive(engine, tmp_path, trials=2, seconds=600)
+    wait_for(lambda: (tmp_path / "tries").exists() and tries(tmp_path) == 2)
+    second = drive(engine, tmp_path, trials=2)
+    lines = iter(second.stderr.readline, "")
+    assert any("waiting for 2 trials" in line for line in lines)
+    workers = workers_of(first.pid, engine)
+    for pid in (first.pid, *workers):
+        os.kill(pid, signal.SIGKILL)
+    first.communicate()
+    assert report_of(second)["statuses"] == {"done": 2}
+    assert_complete_and_single(tmp_path, 2, tables=())
+    assert list((tmp_path / "leases").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
+def test_a_run_that_waits_for_another_is_stopped_at_once_and_leaves_no_lease(tmp_path, engine, number):
+    with Lease(Store(tmp_path).files, "other") as other:
+        other.claim(trial.trial_id for trial in map(small_default, range(2)))
+        process = drive(engine, tmp_path, trials=2)
+        assert any("waiting for 2 trials" in line for line in iter(process.stderr.readline, ""))
+        stopped = time.monotonic()
+        os.killpg(process.pid, number)
+        report = report_of(process, code=128 + number)
+        assert time.monotonic() - stopped < 20
+        assert (report["statuses"], report["pending"]) == ({}, 2)
+        assert [path.stem for path in (tmp_path / "leases").iterdir()] == ["other"]
+
+
 def test_no_pack_begins_once_the_hours_are_spent_and_the_run_ends_well(tmp_path, engine):
     process = drive(engine, tmp_path, trials=6, seconds=0.1, **{"max-core-hours": 1e-6})
     report = report_of(process)
@@ -155,10 +207,13 @@ def test_no_pack_begins_once_the_hours_are_spent_and_the_run_ends_well(tmp_path,
     ("signals", "code"),
     [
         ([signal.SIGTERM], 143),
+        pytest.param([signal.SIGHUP], 129, marks=pytest.mark.slow),
+        pytest.param([signal.SIGHUP, signal.SIGTERM, signal.SIGHUP], 129, marks=pytest.mark.slow),
+        pytest.param([signal.SIGINT] * 5, 130, marks=pytest.mark.slow),
         pytest.param([signal.SIGINT], 130, marks=pytest.mark.slow),
         pytest.param([signal.SIGINT] * 2, 130, marks=pytest.mark.slow),
     ],
-    ids=["sigterm", "ctrl_c", "ctrl_c_twice"],
+    ids=["sigterm", "sighup", "sighup_and_more", "ctrl_c_five_times", "ctrl_c", "ctrl_c_twice"],
 )
 def test_a_signal_keeps_what_is_done_and_leaves_no_process(tmp_path, engine, signals, code):
     process = drive(engine, tmp_path, trials=40, seconds=0.3)

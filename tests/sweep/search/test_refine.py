@@ -1,5 +1,6 @@
 """Refinement: what it trains next, by the same rows the same, within its budget, and only trials of the file."""
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -10,6 +11,9 @@ from lrsym.results.analysis.surface import Surface, fit_surface, to_accuracy
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from lrsym.results.store.trial_row import axis_values
+from lrsym.sweep.execution.lease import Lease
+from lrsym.sweep.execution.shared_packs import SharedPacks
+from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.planning.plan import make_plan
 from lrsym.sweep.search.next_cells import coarse_start, farthest, next_cells
 from lrsym.sweep.search.refine import Refinement, RefinementSource
@@ -211,3 +215,23 @@ def test_a_sample_of_a_plan_is_spread_over_the_sweep(sweep):
     cells = {trial.scenes.n_pair_labels for pack in plan.packs for trial in pack.trials}
     assert plan.pending == 10
     assert len(cells) >= 5
+
+
+def test_a_refinement_learns_from_what_another_sweep_trains_and_trains_the_rest(sweep, tmp_path):
+    store = Store(tmp_path)
+    source, twin = source_of(sweep, store, budget=15), source_of(sweep, store, budget=15)
+    theirs = twin.next().trials[:2]
+    with Lease(store.files, "here", alone=source.alone) as here, Lease(store.files, "other") as other:
+        with pytest.raises(UsageError, match=r"refinement .* of unseen_order at 0.9 is being run"):
+            source_of(sweep, store, budget=15)
+        other.claim(trial.trial_id for trial in theirs)
+        packs = SharedPacks(source, here, store, on_elsewhere=lambda *_: None, clock=itertools.count().__next__)
+        while (pack := packs.next()) is not None:
+            assert {*theirs}.isdisjoint(pack.trials)
+            packs.on_end(pack, write(store, pack))
+        assert len(source.values) == 15 - len(theirs)
+        write(store, Pack(theirs))
+    while packs.next():
+        pass
+    assert packs.exhausted
+    assert (packs.elsewhere, len(source.values)) == (len(theirs), 15)
