@@ -72,6 +72,8 @@ def draw(kind: str, sweep: Sweep, root: str, *, where: str | None = None, **opti
     if table == "trials":
         options["prefer"] = [key.rpartition(".")[2] for key in sweep.varied]
     notes = [] if where is None else [f"Only trials with {where}."]
+    if kind == "mechanism":
+        notes += _missing(sweep, root)
     if table != "trials":  # such a picture says it itself
         notes += theme.stopped_early(read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where))
     return _with_notes(_DRAW[kind](rows, **options), notes)
@@ -91,6 +93,13 @@ def draw_boundary(
     chosen = cells if where is None else filter_trials(cells, where)
     notes = [*theme.stopped_early(rows), *([] if where is None else [f"Only trials with {where}."])]
     return _with_notes(plot_boundary(rows, cells=chosen, prefer=prefer, **options), notes)
+
+
+def _missing(sweep: Sweep, root: str) -> list[str]:
+    """Return how many trials of `sweep` have a row, as a sentence; none where all have: cells without do not show."""
+    ids = sweep.trial_ids()
+    trained = load(root, "trials", trial_ids=ids).select(pl.len()).collect().item()
+    return [] if trained == len(ids) else [f"The sweep has {len(ids):,} trials, {trained:,} are there."]
 
 
 def _with_notes(chart: theme.Chart, notes: list[str]) -> theme.Chart:

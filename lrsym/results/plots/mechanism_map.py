@@ -87,7 +87,7 @@ def _explain(trials: pl.DataFrame, cells: pl.DataFrame) -> list[str]:
     return [
         f"A full cell is {cells['n'].max()} seeds, each on one path. Ordered: above {ORDERED}; at chance: below "
         f"{AT_CHANCE}. Scores: at chance without EP+PP+BP, ordered without VP; values: the other way round.",
-        f"{trials.height} trials, {without} without a path." if without else f"{trials.height} trials.",
+        f"{trials.height:,} trials, {without:,} without a path." if without else f"{trials.height:,} trials.",
     ]
 
 
