@@ -17,6 +17,7 @@ from benchmarks import (
     dense,
     driver,
     engines,
+    expert,
     figures,
     floor,
     overhead,
@@ -57,6 +58,7 @@ FULL_LENGTH: dict[str, Any] = {"trials": 16, "steps": 3000, "baselines": [agains
 PARTS = {
     "step": Part(step.measure, {"steps": 32, "repeats": 10}, {"steps": 2, "repeats": 2, "checked": 4}),
     "dense": Part(dense.measure, {"steps": 4, "repeats": 7}, {"steps": 1, "repeats": 1, "checked": 2}),
+    "expert": Part(expert.measure, {"steps": 16, "repeats": 7}, {"steps": 2, "repeats": 1}),
     "floor": Part(floor.measure, {"steps": 16, "repeats": 20}, {"steps": 2, "repeats": 2}),
     "plain_ray": Part(
         against_ray.measure,
@@ -92,7 +94,7 @@ PARTS = {
     "search_stopping": Part(search_stopping.measure, {"orders": 50}, {"orders": 1}),
     "search_time": Part(
         search_time.measure,
-        {"cells": 60, "steps": 600, "batch_size": 256, "repeats": 3},
+        {"cells": 20, "steps": 300, "batch_size": 256, "repeats": 3},
         {"cells": 2, "steps": 4, "batch_size": 16, "repeats": 1},
     ),
     "search_quality": Part(
