@@ -62,6 +62,7 @@ ABLATIONS = {
     "EP+PP+BP": POSITION_KEY,
     "EE+PE+BE": CONTENT_KEY,
     "EP+VP": ("EP", "VP"),
+    "EP+PP+BP+VP": (*POSITION_KEY, "VP"),
 }
 """What is left out at inference, by the name in column `term` of the table `ablations`."""
 
