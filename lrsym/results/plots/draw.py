@@ -123,12 +123,12 @@ def check_picture(kind: str, *, where: str | None = None, metric: str | None = N
 
 def read_rows(root: str, table: str, *, trial_ids: Sequence[str], where: str | None = None) -> pl.DataFrame:
     """Return the rows of `table` with the axes of their trials, of those among `trial_ids` that meet `where`."""
-    trials = load(root, "trials", trial_ids=trial_ids).collect()
+    trials = load(root, "trials", trial_ids=trial_ids)
     if where is not None:
-        trials = filter_trials(trials, where)
+        trials = filter_trials(trials.collect(), where).lazy()
     if table == "trials":
-        return trials
-    axes = trials.lazy().select("trial_id", *axis_columns())
+        return trials.collect()
+    axes = trials.select("trial_id", *axis_columns())
     return load(root, table, trial_ids=trial_ids).join(axes, on="trial_id").collect()
 
 
