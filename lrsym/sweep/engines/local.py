@@ -1,21 +1,29 @@
 """The local engine: spawned processes on this machine, no server and no daemon.
 
 Each worker holds one pack at a time and writes its rows itself; the driver only hands out packs. A worker that is
-killed costs its pack one try; a driver that is killed leaves workers that finish their pack, write it, and go.
+killed costs its pack one try, and one that gives no sign of life is killed. A driver that is killed leaves workers
+that finish their pack, write it, and go.
 """
 
-import contextlib
 from multiprocessing.connection import Connection
 
-from lrsym.sweep.execution.events import PackEvent
+from lrsym.sweep.execution.events import Failure, PackEvent
 from lrsym.sweep.execution.queue import PackQueue
 from lrsym.sweep.execution.task import Task, run_task
 from lrsym.sweep.planning.pack import Pack
-from lrsym.sweep.workers.pool import WorkerDeath, WorkerPool
+from lrsym.sweep.workers.news import News, Sign
+from lrsym.sweep.workers.pool import Worker, WorkerDeath, WorkerPool
 from lrsym.sweep.workers.processes import LEFT_AFTER_ERROR, exit_now
 
 TICK_SECONDS = 1.0
 """How often the queue is asked for packs where nothing happens: what others have in training may become free."""
+
+MAX_SILENCE_SECONDS = 120.0
+"""A worker that gives no sign of life for so long is killed: it gives one every five seconds, but not while a library
+is loaded or the system has no memory for it, which may take a minute."""
+
+ANSWER_SECONDS = 1.0
+"""How long after its time a pack may still say itself that it is over, as it does between two steps."""
 
 LEAVING = "leaving"
 """What a worker is at that gets no other pack: it frees its GPU before another is started in its place."""
@@ -40,22 +48,34 @@ def run_local(queue: PackQueue, task: Task, *, workers: int) -> None:
                 if message.ends_pack:
                     worker.work = LEAVING if message.ends_worker else None
                 queue.on_event(message)
+            for worker in [worker for worker in pool.workers if worker.work is not None]:
+                _end_overdue(worker, pool, queue, timeout=task.timeout)
+
+
+def _end_overdue(worker: Worker, pool: WorkerPool, queue: PackQueue, *, timeout: float | None) -> None:
+    """Kill `worker` if its pack has had its time, or if it gives no sign of life."""
+    if timeout is not None and worker.busy > timeout + ANSWER_SECONDS and isinstance(worker.work, Pack):
+        pool.kill(worker)
+        late = Failure("timeout", f"pack took more than {timeout:g} s; its worker, in the midst of a step, was killed")
+        queue.on_event(PackEvent(worker.work.id, 1.0, failure=late))
+    elif worker.silent > MAX_SILENCE_SECONDS:
+        pool.kill(worker)
+        if isinstance(worker.work, Pack):
+            reason = f"worker gave no sign of life for {MAX_SILENCE_SECONDS:g} s and was killed"
+            queue.on_death(worker.work.id, reason)
 
 
 def work(connection: Connection, task: Task, number: int) -> None:
     """Be a worker: run the task on pack after pack until the driver closes the connection or is gone."""
+    news = News(connection)
     task = task.for_worker(number)
     while True:
         try:
             pack: Pack = connection.recv()
         except (EOFError, OSError):  # the driver has no more, or is gone
             exit_now()
-
-        def send(event: PackEvent) -> None:
-            with contextlib.suppress(OSError):  # the driver is gone: finish the pack all the same
-                connection.send(event)
-
-        event = run_task(task, pack, lambda completed, pack=pack: send(PackEvent(pack.id, completed)))
-        send(event)
+        news.send(Sign.TAKEN)
+        event = run_task(task, pack, lambda completed, pack=pack: news.send(PackEvent(pack.id, completed)))
+        news.send(event)
         if event.ends_worker:
             exit_now(LEFT_AFTER_ERROR)

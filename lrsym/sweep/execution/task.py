@@ -1,5 +1,6 @@
 """What a worker does with a pack: the task that engines run, and the one that trains."""
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,7 +8,7 @@ from typing import Protocol, Self
 
 from lrsym.results.store.store import Store
 from lrsym.sweep.execution.checkpoint import CheckpointFile
-from lrsym.sweep.execution.events import Failure, PackEvent, describe, failure_of, text_of
+from lrsym.sweep.execution.events import Failure, PackEvent, failure_of, text_of
 from lrsym.sweep.execution.queue import Recorder
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.planning.pack import Pack
@@ -39,6 +40,11 @@ class Task(Recorder, Protocol):
     @property
     def threads(self) -> int:
         """Threads that it uses."""
+        ...
+
+    @property
+    def timeout(self) -> float | None:
+        """The seconds that a pack may take; None is no limit."""
         ...
 
     def for_worker(self, number: int) -> Self:
@@ -97,7 +103,9 @@ class TrainTask:
         )  # fmt: skip
 
     def for_worker(self, number: int) -> Self:
-        """Return the task with the worker's device."""
+        """Return the task with the worker's device; what takes seconds to import is imported before the first pack."""
+        import lrsym.sweep.execution.train_pack  # noqa: F401
+
         return replace(self, device=select_device(self.device, number))
 
     def __call__(self, pack: Pack, report: Report) -> Counter[str] | Failure:
@@ -106,6 +114,7 @@ class TrainTask:
 
         from lrsym.sweep.execution.train_pack import PackTimeoutError, run_pack
 
+        deadline = None if self.timeout is None else time.monotonic() + self.timeout
         store = Store(self.root, must_exist=self.must_exist)
         if finished := store.part_statuses(pack.part):
             return finished
@@ -117,12 +126,12 @@ class TrainTask:
                 run_id=self.run_id,
                 device=torch.device(self.device),
                 stop=pack.stop,
-                timeout=self.timeout,
+                deadline=deadline,
                 report=report,
                 checkpoint=checkpoint,
             )
         except PackTimeoutError as error:
-            return Failure("timeout", describe(error))
+            return Failure("timeout", f"pack took more than {self.timeout:g} s, {error}")
         except Exception as error:
             return failure_of(error)
         if self.save_weights:

@@ -42,14 +42,15 @@ def run_pack(
     run_id: str,
     device: torch.device,
     stop: StopRule | None = None,
-    timeout: float | None = None,
+    deadline: float | None = None,
     report: Callable[[float], None] = lambda completed: None,
     checkpoint: CheckpointFile | None = None,
 ) -> TrainedPack:
     """Train and evaluate `trials` as one pack; with `stop` it goes on without those that have ended, if that pays.
 
     `report` gets the fraction of steps done at each evaluation; with `checkpoint` training goes on from there and
-    saves it when it is due. Raises PackTimeoutError at the first evaluation after `timeout` seconds.
+    saves it when it is due. Raises PackTimeoutError after the first step, but for the last, that ends later than
+    `deadline` on the monotonic clock; a checkpoint that is due is saved before.
     """
     started, n_steps = time.monotonic(), trials[0].n_steps
     saved = checkpoint.load(device=str(device)) if checkpoint else None
@@ -68,8 +69,6 @@ def run_pack(
             snapshot = training.snapshot()
             rows.add_points(snapshot, evaluator.accuracies(snapshot))
             report(training.step / n_steps)
-            if timeout is not None and training.step < n_steps and time.monotonic() - started > timeout:
-                raise PackTimeoutError(f"pack took more than {timeout:g} s, at step {training.step} of {n_steps}")
             if stop and training.step < n_steps:
                 _stop_members(stop, rows, snapshot, evaluator)
                 if not rows.training:
@@ -77,6 +76,8 @@ def run_pack(
                 training = _without_ended(training, rows.training)
         if checkpoint and training.step < n_steps:
             checkpoint.save_if_due(training, rows.state, seconds=before + time.monotonic() - started)
+        if deadline is not None and training.step < n_steps and time.monotonic() > deadline:
+            raise PackTimeoutError(f"at step {training.step} of {n_steps}")
     assert snapshot is not None  # the last step is always evaluated
     done = snapshot.select(rows.training)
     _add_mechanism(rows, done, evaluator)

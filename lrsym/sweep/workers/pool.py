@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,20 +13,38 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Self
 
+from lrsym.sweep.workers.news import Sign
 from lrsym.sweep.workers.processes import count_memory_kills, spawn, stop_signals_blocked, worker_environment
 
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 5.0
 """A worker that is told to end and has not by then is killed."""
+
+MAX_WAKE_SECONDS = 5.0
+"""A driver that comes back later than that stood still itself, and with it perhaps its workers (Ctrl-Z, a suspended
+machine): what is beyond is not held against them."""
 
 
 @dataclass(eq=False)
 class Worker:
-    """A process, the driver's connection to it, and what it is at work on (None: nothing)."""
+    """A process, the driver's connection to it, and what it is at work on (None: nothing).
+
+    `silent` are the seconds since it was heard of last, `busy` those since it has said that it took up its work; both
+    count while the driver waits for it to do something.
+    """
 
     number: int
     process: BaseProcess
     connection: Connection
     work: Any = None
+    silent: float = 0.0
+    busy: float = 0.0
+    taken: bool = False
+    sending: threading.Thread | None = None
+
+    def pass_time(self, seconds: float) -> None:
+        """Count the seconds."""
+        self.silent += seconds
+        self.busy += seconds if self.taken else 0.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +83,7 @@ class WorkerPool:
         grace: float = GRACE_SECONDS,
     ) -> None:
         self.size, self.workers, self._grace = size, list[Worker](), grace
-        self._memory_kills = 0
+        self._memory_kills, self._received = 0, time.monotonic()
         self._target, self._arguments, self._name = target, arguments, name
         os.environ.update(worker_environment(threads))  # inherited by what is spawned
 
@@ -85,44 +104,67 @@ class WorkerPool:
 
     def send(self, worker: Worker, work: Any) -> None:
         """Give `worker` something to do. If it has died just now, `receive` tells."""
-        worker.work = work
-        with contextlib.suppress(OSError):
-            worker.connection.send(work)
+        worker.work, worker.silent, worker.busy, worker.taken = work, 0.0, 0.0, False
+        # A pack may be larger than what a connection holds, and a worker that stands still reads nothing.
+        worker.sending = threading.Thread(target=_send, args=(worker.connection, work), daemon=True)
+        worker.sending.start()
 
     def receive(
         self, workers: Iterable[Worker] | None = None, *, timeout: float | None = None
     ) -> Iterator[tuple[Worker, Any]]:
         """Wait for messages of `workers`, by default of all, and yield one of each that has any; nothing at `timeout`.
 
-        The last message of a worker that has died is a WorkerDeath; it is no member of the pool any more.
+        Signs of life are not yielded. The last message of a worker that has died is a WorkerDeath; it is no member of
+        the pool any more.
         """
         waiting = self.workers if workers is None else workers
         handles: dict[Any, Worker] = {h: w for w in waiting for h in (w.connection, w.process.sentinel)}
-        for worker in dict.fromkeys(handles[handle] for handle in wait(list(handles), timeout)):
+        ready = wait(list(handles), timeout)
+        self._pass_time()
+        for worker in dict.fromkeys(handles[handle] for handle in ready):
+            worker.silent = 0.0
             try:
                 message = worker.connection.recv()  # what it has sent before it died comes first
             except (EOFError, OSError):
                 worker.process.join()
-                worker.connection.close()
-                self.workers.remove(worker)
+                self._remove(worker)
                 code = worker.process.exitcode or 0
                 killed = code == -signal.SIGKILL and count_memory_kills() > self._memory_kills
                 message = WorkerDeath(code, out_of_memory=killed)
+            if isinstance(message, Sign):
+                worker.taken |= message is Sign.TAKEN
+                continue
             yield worker, message
+
+    def kill(self, worker: Worker) -> None:
+        """End a process that is not asked any more; it is no member of the pool then."""
+        worker.process.kill()
+        worker.process.join()
+        self._remove(worker)
 
     def end(self) -> None:
         """End every process."""
         for worker in self.workers:
-            worker.connection.close()
-            if worker.work is not None:
+            if worker.work is None:
+                worker.connection.close()
+            else:
                 worker.process.terminate()
         deadline = time.monotonic() + self._grace
-        for worker in self.workers:
+        for worker in [*self.workers]:
             worker.process.join(max(0.0, deadline - time.monotonic()))
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
-        self.workers = []
+            self.kill(worker)
+
+    def _pass_time(self) -> None:
+        now = time.monotonic()
+        for worker in self.workers:
+            worker.pass_time(min(now - self._received, MAX_WAKE_SECONDS))
+        self._received = now
+
+    def _remove(self, worker: Worker) -> None:
+        if worker.sending:
+            worker.sending.join()  # its process has ended, so nothing holds it
+        worker.connection.close()
+        self.workers.remove(worker)
 
     def _start(self) -> Worker:
         taken = {worker.number for worker in self.workers}
@@ -140,3 +182,8 @@ class WorkerPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.end()
+
+
+def _send(connection: Connection, work: Any) -> None:
+    with contextlib.suppress(OSError):
+        connection.send(work)

@@ -20,6 +20,7 @@ from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
 from lrsym.results.store.store import Store
 from lrsym.sweep import driver
+from lrsym.sweep.engines import local
 from lrsym.sweep.execution.events import Failure
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.planning.settings import Settings
@@ -41,15 +42,16 @@ class UnspeakableError(Exception):
 
 @dataclass(frozen=True)
 class MadeUpTask:
-    """See above; `behaviour` by seed: kill, kill once, memory (of more than one trial), allocate (what the pack takes,
-    of little memory), fault (once, and then in every pack of the process), faulty (each time), unspeakable, binary,
-    full."""
+    """See above; `behaviour` by seed: kill, kill once, freeze and freeze once (stand still), memory (of more than one
+    trial), allocate (what the pack takes, of little memory), fault (once, and then in every pack of the process),
+    faulty (each time), unspeakable, binary, full."""
 
     root: str
     run_id: str
     device: str = "cpu"
     threads: int = 1
     seconds: float = 0.02
+    timeout: float | None = None
     behaviour: dict[int, str] = field(default_factory=dict)
 
     def for_worker(self, number):
@@ -76,6 +78,9 @@ class MadeUpTask:
         if how == "kill" or (how == "kill once" and not once.exists()):
             once.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        if how == "freeze" or (how == "freeze once" and not once.exists()):
+            once.touch()
+            os.kill(os.getpid(), signal.SIGSTOP)
         if how == "fault" and not once.exists():
             once.touch()
             global broken
@@ -128,7 +133,10 @@ def main():
     parser.add_argument("--behaviour", type=json.loads, default={})
     parser.add_argument("--max-core-hours", type=float)
     parser.add_argument("--task-device", default="cpu")
+    parser.add_argument("--timeout", type=float)
+    parser.add_argument("--silence", type=float, default=local.MAX_SILENCE_SECONDS)
     asked = parser.parse_args()
+    local.MAX_SILENCE_SECONDS = asked.silence
     behaviour = {int(seed): how for seed, how in asked.behaviour.items()}
     store = Store(asked.results)
     settings = Settings.resolve(
@@ -145,7 +153,12 @@ def main():
             store,
             settings,
             make_task=lambda store, run_id, settings: MadeUpTask(
-                store.files.uri(), run_id, asked.task_device, seconds=asked.seconds, behaviour=behaviour
+                store.files.uri(),
+                run_id,
+                asked.task_device,
+                seconds=asked.seconds,
+                timeout=asked.timeout,
+                behaviour=behaviour,
             ),
         )
     except UsageError as error:

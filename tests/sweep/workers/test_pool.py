@@ -5,10 +5,13 @@ import os
 import signal
 import threading
 import time
+from multiprocessing.connection import wait
+from types import SimpleNamespace
 
 import pytest
 
-from lrsym.sweep.workers.pool import WorkerDeath, WorkerPool
+from lrsym.sweep.workers.news import Sign
+from lrsym.sweep.workers.pool import MAX_WAKE_SECONDS, WorkerDeath, WorkerPool
 from lrsym.sweep.workers.processes import stop_signals_blocked
 
 
@@ -19,6 +22,9 @@ def answer(connection, offset, number):
             value = connection.recv()
         except EOFError:
             return
+        if value == "later":
+            connection.send(Sign.TAKEN)
+            continue
         if value < 0:
             os._exit(-value)
         if value == 0:
@@ -96,6 +102,42 @@ def test_a_worker_that_was_killed_when_memory_was_short_is_told_as_that(pool, mo
 def test_nothing_comes_of_waiting_in_vain(pool):
     pool.start()
     assert list(pool.receive(timeout=0.01)) == []
+
+
+def test_time_counts_against_a_worker_from_its_last_message_and_against_its_work_from_when_it_is_taken(
+    pool, monkeypatch
+):
+    now = [100.0]
+    monkeypatch.setattr("lrsym.sweep.workers.pool.time", SimpleNamespace(monotonic=lambda: now[0]))
+    pool.start()
+    one, other = pool.workers
+    list(pool.receive(timeout=0))
+    for worker in pool.workers:
+        pool.send(worker, "later")
+    os.kill(one.process.pid, signal.SIGSTOP)
+    assert wait([other.connection], 30)
+    now[0] += 2
+    list(pool.receive(timeout=0))
+    assert (one.silent, one.busy, other.silent, other.busy) == (2, 0, 0, 0)
+    now[0] += 3
+    list(pool.receive([one], timeout=0))
+    assert (one.silent, one.busy, other.silent, other.busy) == (5, 0, 3, 3)
+    now[0] += 1000  # the driver itself stood still
+    list(pool.receive([one], timeout=0))
+    assert (one.silent, other.busy) == (5 + MAX_WAKE_SECONDS, 3 + MAX_WAKE_SECONDS)
+    pool.send(other, "later")
+    assert (other.silent, other.busy) == (0, 0)
+    pool.kill(one)
+    assert pool.workers == [other]
+
+
+def test_work_larger_than_what_a_connection_holds_does_not_stop_the_driver_where_the_worker_stands_still(pool):
+    pool.start()
+    worker = pool.workers[0]
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    pool.send(worker, "x" * 10_000_000)
+    pool.kill(worker)
+    assert not worker.sending.is_alive()
 
 
 def test_a_worker_that_does_not_heed_the_end_is_killed():
