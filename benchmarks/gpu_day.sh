@@ -13,7 +13,7 @@ DEVICE=cuda QUICK=() ONLY= ATLAS=(sweeps/atlas.toml --workers 4 --pack 240)
 while [ $# -gt 0 ]; do
   case $1 in
     --device) DEVICE=$2; shift ;;
-    --quick) QUICK=(--quick) ATLAS=(sweeps/demo.toml --workers 2 --pack 12) ;;
+    --quick) QUICK=(--quick) ATLAS=(sweeps/demo.toml --workers 2 --pack 12 --set optim.steps=100) ;;
     --only) ONLY=" $2 "; shift ;;
     *) echo "unknown option $1" >&2; exit 2 ;;
   esac

@@ -62,8 +62,22 @@ ABLATIONS = {
     "EP+PP+BP": POSITION_KEY,
     "EE+PE+BE": CONTENT_KEY,
     "EP+VP": ("EP", "VP"),
+    "EP+PP+BP+VP": (*POSITION_KEY, "VP"),
 }
 """What is left out at inference, by the name in column `term` of the table `ablations`."""
+
+PATHS = {
+    "value": "through the values: at chance without VP, ordered without EP+PP+BP",
+    "ep": "through the scores: at chance without EP+PP+BP, ordered without VP; losing EP costs over twice what PP does",
+    "pp": "through the scores likewise, and losing PP costs over twice what EP costs",
+    "mixed": "otherwise: through the scores where neither of EP and PP costs over twice the other, or not by one alone",
+    "none": "not ordered, so there is nothing to read",
+}
+"""How order on unseen pairs is read, by the name in column `path` of the table `trials`; the rule is in
+results/store/mechanism_path.py."""
+
+ORDERED, AT_CHANCE = 0.65, 0.56
+"""Order on unseen pairs above which a trial is called ordered, and below which it is called at chance (0.5)."""
 
 MEASURES = {
     "attend_last": "share of scenes with more attention on the last object than on the first, minus that with less",
@@ -170,6 +184,7 @@ VERDICTS = {
     "supported": "the whole interval lies in the claimed range",
     "refuted": "the whole interval lies outside the claimed range",
     "undecided": "the interval crosses an end of the claimed range, or there are too few replicates",
+    "untestable": "what the claim takes for granted is not so in these rows, whatever the number is",
 }
 """What the rows say about a claim."""
 
@@ -180,6 +195,13 @@ INTERVALS = {
 }
 """How the 95 % interval of an estimate over replicates is taken."""
 
-PICTURES = {"phase": "trials", "curves": "curves", "ablation": "ablations", "profile": "terms", "search": "suggestions"}
+PICTURES = {
+    "phase": "trials",
+    "curves": "curves",
+    "ablation": "ablations",
+    "mechanism": "trials",
+    "profile": "terms",
+    "search": "suggestions",
+}
 """Kinds of pictures, as the verbs of `lrsym plot`, each with the table that it is drawn from; `search` is of searches
 alone."""

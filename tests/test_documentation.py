@@ -81,7 +81,8 @@ ON_COMMITTED_ROWS = sorted(
         line
         for page in PAGES
         for line in commands(page)
-        if line.endswith("--results results/reference") and line.split()[1] in ("query", "claims")
+        if line.endswith(("--results results/reference", "--results results/atlas"))
+        and line.split()[1] in ("query", "claims")
     }
 )
 

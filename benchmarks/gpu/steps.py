@@ -73,8 +73,8 @@ def sizes(setting: Setting) -> None:
 
 def dropout(setting: Setting) -> None:
     """Tell what a step takes under dropout, in a pack of 80 and of 256, and one of the full model."""
-    sizes = (2,) if setting.quick else (80, 256)
-    for batch, size in itertools.product(BATCH_SIZES, sizes):
+    batches, sizes = ((50,), (2,)) if setting.quick else (BATCH_SIZES, (80, 256))
+    for batch, size in itertools.product(batches, sizes):
         for attention in (0.0, 0.1):
             _size(setting, batch, size, axes={"model.dropout": 0.1, "model.attention_dropout": attention})
     _size(setting, 50, 2 if setting.quick else 40, axes={"model.preset": "full"})

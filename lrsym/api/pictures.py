@@ -9,7 +9,7 @@ import polars as pl
 from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_sweep, as_trained_folder, with_one_error
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame
-from lrsym.results.plots import ablations, boundary_map, curves, draw, phase_diagram, profiles
+from lrsym.results.plots import ablations, boundary_map, curves, draw, mechanism_map, phase_diagram, profiles
 from lrsym.results.plots import save as files
 from lrsym.results.plots.theme import Chart
 from lrsym.results.store.query import filter_trials
@@ -78,6 +78,28 @@ def plot_ablation(
     `plot_phase`.
     """
     return _draw("ablation", ablations.plot_ablation, trials, results, where, split=split)
+
+
+@with_one_error
+def plot_mechanism(
+    trials: Rows,
+    *,
+    x: str | None = None,
+    y: str | None = None,
+    facet: str | None = None,
+    prefer: Sequence[str] = (),
+    results: str | Path = "results",
+    where: str | None = None,
+) -> Chart:
+    """Return by which path the seeds of each cell read order on unseen pairs, a panel a facet value.
+
+    `trials`, `results`, `where`, the axes and errors as of `plot_phase`.
+    """
+    options: dict[str, Any] = {"x": x, "y": y, "facet": facet}
+    if isinstance(trials, pl.DataFrame | pl.LazyFrame):
+        return mechanism_map.plot_mechanism(_chosen(_collected(trials), where), prefer=prefer, **options)
+    grid, root = _stored(trials, results)
+    return draw.draw("mechanism", grid, root, where=where, **options)
 
 
 @with_one_error

@@ -12,7 +12,9 @@ from lrsym.claims.report import format_estimate, format_range
 from lrsym.results.plots import theme
 from lrsym.vocabulary import VERDICTS, by_name
 
-COLOURS = by_name(VERDICTS, {"supported": "#1f8a70", "refuted": "#c1121f", "undecided": "#6b7280"})
+COLOURS = by_name(
+    VERDICTS, {"supported": "#1f8a70", "refuted": "#c1121f", "undecided": "#6b7280", "untestable": "#a16207"}
+)
 """Of the verdicts, here and on the page."""
 
 _RANGE, _RANGE_EDGE = "#dcefe9", "#7fbfae"

@@ -33,6 +33,14 @@ class Part(Table):
     ]
     at_least: Annotated[float | None, Rule("a finite number", "write at_least = 0.9")] = None
     at_most: Annotated[float | None, Rule("a finite number", "write at_most = 0.6")] = None
+    requires: Annotated[
+        str | None,
+        Field(pattern=_TEXT),
+        Rule(
+            "an SQL query with a column value, true where the part can be tested",
+            'write for example requires = "select avg(seen_global) < 0.95 as value from trials"',
+        ),
+    ] = None
 
 
 class Picture(Table):

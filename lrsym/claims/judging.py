@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import polars as pl
@@ -10,8 +10,18 @@ import polars as pl
 from lrsym.claims.check import CheckedClaims
 from lrsym.claims.claim import Claim, Part
 from lrsym.claims.file import ClaimsFile
-from lrsym.claims.tables import Tables, estimate_error, query_values, read_tables
-from lrsym.claims.verdict import combine_verdicts, judge_estimate
+from lrsym.claims.tables import Tables, holds, query_error, query_values, read_tables
+from lrsym.claims.verdict import (
+    UNDECIDED,
+    UNTESTABLE,
+    Tolerance,
+    combine_verdicts,
+    corrected_verdict,
+    holm,
+    judge_estimate,
+    level_of,
+    tolerance_of,
+)
 from lrsym.errors import UsageError
 from lrsym.results.analysis.intervals import Estimate, estimate_mean
 from lrsym.results.store.store import load_trials, stopped_by
@@ -37,7 +47,11 @@ class SweepResults:
 
 @dataclass(frozen=True)
 class JudgedPart:
-    """One number that was claimed, and what the rows say. `dropped` counts values that are no finite numbers."""
+    """One number that was claimed, and what the rows say. `dropped` counts values that are no finite numbers.
+
+    `level` is the smallest at which the interval decides; `holm` is the verdict that is left after Holm's correction
+    for all parts that were asked.
+    """
 
     part: Part
     values: tuple[float, ...]
@@ -45,6 +59,9 @@ class JudgedPart:
     estimate: Estimate
     too_few: bool
     verdict: str
+    tolerance: Tolerance | None = None
+    level: float | None = None
+    holm: str = UNDECIDED
 
 
 @dataclass(frozen=True)
@@ -59,6 +76,11 @@ class JudgedArm:
     def verdict(self) -> str:
         """Return that of all parts together."""
         return combine_verdicts(part.verdict for part in self.parts)
+
+    @property
+    def holm(self) -> str:
+        """Return the verdict that is left after Holm's correction."""
+        return combine_verdicts(part.holm for part in self.parts)
 
     @property
     def n(self) -> tuple[int, int]:
@@ -87,15 +109,18 @@ def train_missing(checked: CheckedClaims, root: str, train: Callable[[Sweep], Ou
 
 
 def judge_claims(checked: CheckedClaims, root: str) -> list[JudgedClaim]:
-    """Return what the rows of the store at `root` say about each claim; UsageError where an estimate fails."""
+    """Return what the rows of the store at `root` say about each claim; UsageError where an estimate fails.
+
+    Holm's correction is for all parts of `checked.claims`, each in all of its arms.
+    """
     results = {
         sweep.source: read_results(root, sweep=sweep.name, trial_ids=sweep.trial_ids(), stop_rule=sweep.stop)
         for sweep in checked.sweeps()
     }
-    return [
+    return _corrected(
         judge_claim(checked.file, claim, {arm: results[sweep.source] for arm, sweep in checked.arms(claim).items()})
         for claim in checked.claims
-    ]
+    )
 
 
 def judge_claim(file: ClaimsFile, claim: Claim, arms: Mapping[str, SweepResults]) -> JudgedClaim:
@@ -121,9 +146,26 @@ def read_results(root: str, *, sweep: str, trial_ids: Sequence[str], stop_rule: 
     )
 
 
-def count_verdicts(judged: Iterable[JudgedClaim]) -> dict[str, int]:
-    """Return how many claims, counted once for each arm, have which verdict."""
-    counts = Counter(arm.verdict for claim in judged for arm in claim.arms)
+def _corrected(judged: Iterable[JudgedClaim]) -> list[JudgedClaim]:
+    """Return the claims with the verdicts that are left after Holm's correction for all parts that have a level."""
+    judged = list(judged)
+    parts = [part for claim in judged for arm in claim.arms for part in arm.parts]
+    known = [part for part in parts if part.level is not None and not part.too_few and part.verdict != UNTESTABLE]
+    levels = holm([part.level for part in known if part.level is not None])
+    by_part = {id(part): level for part, level in zip(known, levels, strict=True)}
+
+    def correct(part: JudgedPart) -> JudgedPart:
+        return replace(part, holm=corrected_verdict(part.verdict, by_part.get(id(part))))
+
+    return [
+        replace(claim, arms=tuple(replace(arm, parts=tuple(map(correct, arm.parts))) for arm in claim.arms))
+        for claim in judged
+    ]
+
+
+def count_verdicts(judged: Iterable[JudgedClaim], *, corrected: bool = False) -> dict[str, int]:
+    """Return how many claims, counted once for each arm, have which verdict, `corrected` or not."""
+    counts = Counter(arm.holm if corrected else arm.verdict for claim in judged for arm in claim.arms)
     return {verdict: counts[verdict] for verdict in VERDICTS}
 
 
@@ -133,15 +175,30 @@ def _judge_part(file: ClaimsFile, claim: Claim, number: int, results: SweepResul
         values, dropped = query_values(part.estimate, results.tables)
         estimate = estimate_mean(values, interval=claim.interval)
     except UsageError as error:
-        raise estimate_error(file, claim, number, error) from None
+        raise query_error(file, claim, number, error) from None
+    claimed = {"at_least": part.at_least, "at_most": part.at_most}
+    verdict = judge_estimate(estimate, **claimed, minimum_n=claim.minimum_n)
     return JudgedPart(
         part=part,
         values=tuple(sorted(values)),
         dropped=dropped,
         estimate=estimate,
         too_few=estimate.n < claim.minimum_n,
-        verdict=judge_estimate(estimate, at_least=part.at_least, at_most=part.at_most, minimum_n=claim.minimum_n),
+        verdict=verdict if _testable(file, claim, number, results) else UNTESTABLE,
+        tolerance=tolerance_of(estimate, **claimed),
+        level=level_of(values, estimate.mean, **claimed, interval=claim.interval),
     )
+
+
+def _testable(file: ClaimsFile, claim: Claim, number: int, results: SweepResults) -> bool:
+    """Return whether the precondition of a part holds, if it has one and there are rows to ask."""
+    requires = claim.part[number].requires
+    if requires is None or results.tables["trials"].is_empty():
+        return True
+    try:
+        return holds(requires, results.tables)
+    except UsageError as error:
+        raise query_error(file, claim, number, error, key="requires") from None
 
 
 def _has_result(stop_rule: str | None) -> pl.Expr:

@@ -8,14 +8,21 @@ from typing import Any
 from lrsym.claims.chart import COLOURS, plot_claim
 from lrsym.claims.file import ClaimsFile
 from lrsym.claims.judging import JudgedClaim, count_verdicts
-from lrsym.claims.report import describe_gaps, describe_shortage, format_estimate, format_n, format_range
+from lrsym.claims.report import (
+    describe_gaps,
+    describe_shortage,
+    describe_tolerance,
+    format_estimate,
+    format_n,
+    format_range,
+)
 from lrsym.errors import UsageError
 from lrsym.results.pages.render import render, svg_address
 from lrsym.results.plots.save import as_svg
 from lrsym.results.plots.theme import Chart
 from lrsym.vocabulary import INTERVALS, VERDICTS, by_name
 
-SYMBOLS = by_name(VERDICTS, {"supported": "\u2713", "refuted": "\u2717", "undecided": "?"})
+SYMBOLS = by_name(VERDICTS, {"supported": "\u2713", "refuted": "\u2717", "undecided": "?", "untestable": "\u2013"})
 """Of the verdicts, for readers who do not see their colours."""
 
 
@@ -49,6 +56,8 @@ def render_page(file: ClaimsFile, sections: Sequence[Section], *, results: str, 
         format_estimate=format_estimate,
         format_n=format_n,
         describe_shortage=describe_shortage,
+        describe_tolerance=describe_tolerance,
+        corrected=count_verdicts(judged, corrected=True),
         describe_gaps=describe_gaps,
     )
 

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from lrsym.claims.claim import Claim, Part
 from lrsym.claims.judging import JudgedArm, JudgedClaim, JudgedPart, SweepResults
+from lrsym.claims.verdict import UNTESTABLE
 
 
 def format_range(part: Part) -> str:
@@ -35,6 +37,23 @@ def describe_shortage(claim: Claim, judged: JudgedPart) -> str:
     if judged.dropped:
         texts.append(f"{judged.dropped} null or not finite, left out; rows older than a column lack it")
     return ", ".join(texts)
+
+
+def describe_tolerance(judged: JudgedPart) -> str:
+    """Return how far the verdict is from another one, in the units of the claimed range; empty where there is none."""
+    tolerance = judged.tolerance
+    if tolerance is None or judged.verdict == UNTESTABLE:
+        return ""
+    if tolerance.supported <= 0:
+        return f"{-tolerance.supported:.2g} to spare"
+    if tolerance.refuted > 0:
+        return f"{tolerance.refuted:.2g} outside"
+    return f"supported if {tolerance.supported:.2g} wider, refuted if more than {-tolerance.refuted:.2g} narrower"
+
+
+def describe_holm(judged: JudgedPart) -> str:
+    """Return what is left of the verdict after Holm's correction; empty where it stays."""
+    return "" if judged.holm == judged.verdict else f"{judged.holm} after Holm"
 
 
 def format_n(arm: JudgedArm) -> str:
@@ -79,16 +98,16 @@ def as_data(judged: JudgedClaim) -> dict[str, Any]:
 
 def _describe_part(claim: Claim, judged: JudgedPart) -> str:
     verdict = f" -> {judged.verdict}" if len(claim.part) > 1 else ""
-    short = describe_shortage(claim, judged)
-    return f"{judged.part.name}: {format_estimate(judged)}, claimed {format_range(judged.part)}{verdict}" + (
-        f" ({short})" if short else ""
-    )
+    further = (describe_tolerance(judged), describe_holm(judged), describe_shortage(claim, judged))
+    remarks = f" ({', '.join(filter(None, further))})" if any(further) else ""
+    return f"{judged.part.name}: {format_estimate(judged)}, claimed {format_range(judged.part)}{verdict}{remarks}"
 
 
 def _arm_data(claim: Claim, arm: JudgedArm) -> dict[str, Any]:
     results = arm.results
     return {
         "arm": arm.name, "sweep": results.sweep, "sweep_file": claim.sweeps[arm.name], "verdict": arm.verdict,
+        "holm": arm.holm,
         "trials": results.trials, "missing": results.missing, "diverged": results.diverged,
         "parts": [_part_data(part) for part in arm.parts],
     }  # fmt: skip
@@ -98,6 +117,8 @@ def _part_data(judged: JudgedPart) -> dict[str, Any]:
     part, estimate = judged.part, judged.estimate
     return {
         "name": part.name, "sql": part.estimate, "at_least": part.at_least, "at_most": part.at_most,
-        "verdict": judged.verdict, "too_few": judged.too_few, "n": estimate.n, "dropped": judged.dropped,
+        "requires": part.requires, "verdict": judged.verdict, "p": judged.level, "holm": judged.holm,
+        "tolerance": judged.tolerance and asdict(judged.tolerance), "too_few": judged.too_few, "n": estimate.n,
+        "dropped": judged.dropped,
         "estimate": estimate.mean, "low": estimate.low, "high": estimate.high, "values": list(judged.values),
     }  # fmt: skip

@@ -38,17 +38,24 @@ def query_values(sql: str, tables: Tables) -> tuple[list[float], int]:
     return finite.to_list(), len(numbers) - len(finite)
 
 
+def holds(sql: str, tables: Tables) -> bool:
+    """Return whether every value of the answer to a precondition is true, and there is one; raise as `query_values`."""
+    values, dropped = query_values(sql, tables)
+    return bool(values) and not dropped and all(values)
+
+
 def check_estimates(file: ClaimsFile, claims: Iterable[Claim]) -> None:
-    """Raise UsageError, with its line, for the first estimate that cannot be asked; empty tables show it."""
+    """Raise UsageError, with its line, for the first query that cannot be asked; empty tables show it."""
     empty = {name: table.empty for name, table in TABLES.items()}
     for claim in claims:
         for number, part in enumerate(claim.part):
-            try:
-                query_values(part.estimate, empty)
-            except UsageError as error:
-                raise estimate_error(file, claim, number, error) from None
+            for key, sql in (("estimate", part.estimate), ("requires", part.requires)):
+                try:
+                    query_values(sql or part.estimate, empty)
+                except UsageError as error:
+                    raise query_error(file, claim, number, error, key=key) from None
 
 
-def estimate_error(file: ClaimsFile, claim: Claim, number: int, why: UsageError) -> UsageError:
-    """Return (do not raise) a UsageError that names the line of the estimate of the part with that number."""
-    return file.error(claim, f"part.{number}.estimate", f"estimate of part {claim.part[number].name!r} fails: {why}")
+def query_error(file: ClaimsFile, claim: Claim, number: int, why: UsageError, *, key: str = "estimate") -> UsageError:
+    """Return (do not raise) a UsageError that names the line of the query `key` of the part with that number."""
+    return file.error(claim, f"part.{number}.{key}", f"{key} of part {claim.part[number].name!r} fails: {why}")

@@ -1,30 +1,88 @@
 """The one rule of verdicts: where the whole 95 % interval lies.
 
 A number is *supported* when its whole interval lies in [at_least, at_most], ends included, *refuted* when it lies
-wholly outside, else *undecided*. An absent end is infinitely far away.
+wholly outside, else *undecided*. An absent end is infinitely far away. Where a part's precondition fails it is
+*untestable*, whatever its number.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from lrsym.results.analysis.intervals import Estimate
+from lrsym.results.analysis.intervals import CONFIDENCE, Estimate, level_at
 
-SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
+SUPPORTED, REFUTED, UNDECIDED, UNTESTABLE = "supported", "refuted", "undecided", "untestable"
 """Names of `lrsym.vocabulary` (VERDICTS)."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far the ends of a claimed range could move apart, all else the same; below 0 they would move together.
+
+    The number would be supported if they moved by `supported` or more, refuted if by less than `refuted`.
+    """
+
+    supported: float
+    refuted: float
 
 
 def judge_estimate(estimate: Estimate, *, at_least: float | None, at_most: float | None, minimum_n: int) -> str:
     """Return the verdict on a claimed range; undecided below `minimum_n` values."""
-    if estimate.n < minimum_n or estimate.low is None or estimate.high is None:
+    tolerance = tolerance_of(estimate, at_least=at_least, at_most=at_most)
+    if estimate.n < minimum_n or tolerance is None:
         return UNDECIDED
-    floor = -math.inf if at_least is None else at_least
-    ceiling = math.inf if at_most is None else at_most
-    if floor <= estimate.low and estimate.high <= ceiling:
-        return SUPPORTED
-    return REFUTED if estimate.high < floor or estimate.low > ceiling else UNDECIDED
+    return SUPPORTED if tolerance.supported <= 0 else REFUTED if tolerance.refuted > 0 else UNDECIDED
+
+
+def tolerance_of(estimate: Estimate, *, at_least: float | None, at_most: float | None) -> Tolerance | None:
+    """Return the tolerance of a claimed range; None where there is no interval."""
+    if estimate.low is None or estimate.high is None:
+        return None
+    floor, ceiling = _ends(at_least, at_most)
+    return Tolerance(
+        supported=max(floor - estimate.low, estimate.high - ceiling),
+        refuted=max(floor - estimate.high, estimate.low - ceiling),
+    )
+
+
+def level_of(
+    values: Sequence[float], mean: float | None, *, at_least: float | None, at_most: float | None, interval: str
+) -> float | None:
+    """Return the smallest level at which the interval lies wholly in a claimed range, or wholly outside.
+
+    Which of the two, the mean decides. A verdict of 95 % is one with a level of at most 0.05.
+    """
+    if mean is None:
+        return None
+    floor, ceiling = _ends(at_least, at_most)
+    if floor <= mean <= ceiling:
+        crossed = [end for end in (floor, ceiling) if math.isfinite(end)]
+    else:
+        crossed = [floor if mean < floor else ceiling]
+    levels = [level_at(values, end, interval=interval) for end in crossed]
+    return max((level for level in levels if level is not None), default=None)
+
+
+def holm(levels: Sequence[float]) -> list[float]:
+    """Return the levels as they are after Holm's correction for all of them (Scand. J. Statist. 6, 1979)."""
+    order, corrected, highest = sorted(range(len(levels)), key=levels.__getitem__), [0.0] * len(levels), 0.0
+    for rank, at in enumerate(order):
+        highest = max(highest, min(1.0, (len(levels) - rank) * levels[at]))
+        corrected[at] = highest
+    return corrected
+
+
+def corrected_verdict(verdict: str, level: float | None) -> str:
+    """Return the verdict that is left of `verdict` at a level after a correction."""
+    decided = verdict in (SUPPORTED, REFUTED)
+    return UNDECIDED if decided and (level is None or level > 1 - CONFIDENCE + 1e-12) else verdict
 
 
 def combine_verdicts(verdicts: Iterable[str]) -> str:
     """Return the verdict on a claim from those on its parts: all must be supported; one refuted part refutes it."""
     distinct = set(verdicts)
-    return REFUTED if REFUTED in distinct else UNDECIDED if UNDECIDED in distinct else SUPPORTED
+    return next((one for one in (REFUTED, UNTESTABLE, UNDECIDED) if one in distinct), SUPPORTED)
+
+
+def _ends(at_least: float | None, at_most: float | None) -> tuple[float, float]:
+    return -math.inf if at_least is None else at_least, math.inf if at_most is None else at_most

@@ -162,20 +162,25 @@ def _report(
     from lrsym.claims.judging import count_verdicts
     from lrsym.claims.report import as_data, table_rows
 
-    file, counts = checked.file, count_verdicts(judged)
+    file, counts, corrected = checked.file, count_verdicts(judged), count_verdicts(judged, corrected=True)
     report = {
-        "name": file.name, "file": str(file.path), "results": results, "counts": counts, "page": page,
-        "command": command, "claims": [as_data(one) for one in judged],
+        "name": file.name, "file": str(file.path), "results": results, "counts": counts, "holm": corrected,
+        "page": page, "command": command, "claims": [as_data(one) for one in judged],
     }  # fmt: skip
     return report, [
         *_in_columns(table_rows(judged)),
-        ", ".join(f"{number} {verdict}" for verdict, number in counts.items()),
+        _in_words(counts),
+        f"after Holm's correction for all parts asked: {_in_words(corrected)}",
     ]
+
+
+def _in_words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
 
 
 def _in_columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Return the rows in columns, the verdict in its colour where the terminal shows any."""
-    colours = {"supported": "green", "refuted": "red", "undecided": "yellow"}
+    colours = {"supported": "green", "refuted": "red", "undecided": "yellow", "untestable": "yellow"}
     rows = [("claim", "arm", "verdict", "n", "parts"), *rows]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     text = []

@@ -20,6 +20,8 @@ plot_app = typer.Typer(no_args_is_help=True, help="Draw what is in the store: HT
 Out = Annotated[
     Path | None, typer.Option(help="Path of the picture without its ending; by default RESULTS/plots/SWEEP-...")
 ]
+AxisX = Annotated[str | None, typer.Option(help="Axis to the right; by default the first one that the sweep varies.")]
+AxisY = Annotated[str | None, typer.Option(help="Axis upwards; by default the second one that the sweep varies.")]
 
 
 @plot_app.command("phase")
@@ -28,12 +30,8 @@ def plot_phase(
     set_: Set = None,
     results: Results = RESULTS,
     metric: Annotated[str, typer.Option(help="Outcome that is drawn: <split>_<metric>.")] = PHASE_METRIC,
-    x: Annotated[
-        str | None, typer.Option(help="Axis to the right; by default the first one that the sweep varies.")
-    ] = None,
-    y: Annotated[
-        str | None, typer.Option(help="Axis upwards; by default the second one that the sweep varies.")
-    ] = None,
+    x: AxisX = None,
+    y: AxisY = None,
     facet: Annotated[str | None, typer.Option(help="Axis with one row of panels for each value.")] = None,
     threshold: Annotated[float, typer.Option(help="Accuracy from which a phase counts as reached.")] = PHASE_THRESHOLD,
     refined: Annotated[
@@ -87,6 +85,23 @@ def plot_ablation(
 ) -> None:
     """Accuracies with each score term left out at inference."""
     _draw("ablation", file, set_, results, where, {"split": split}, name=f"ablation-{split}", out=out, as_json=json)
+
+
+@plot_app.command("mechanism")
+def plot_mechanism(
+    file: File,
+    set_: Set = None,
+    results: Results = RESULTS,
+    x: AxisX = None,
+    y: AxisY = None,
+    facet: Annotated[str | None, typer.Option(help="Axis with a panel for each value.")] = None,
+    where: Where = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """By which path each cell's seeds read order on unseen pairs: through the scores or the values."""
+    options = {"x": x, "y": y, "facet": facet}
+    _draw("mechanism", file, set_, results, where, options, name="mechanism", out=out, as_json=json)
 
 
 @plot_app.command("profile")

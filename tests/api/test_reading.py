@@ -31,7 +31,8 @@ def charts(sweep, results):
     return [
         lrsym.plot_phase(rows), lrsym.plot_phase(sweep, results=results), lrsym.plot_curves(rows, results=results),
         lrsym.plot_curves(sweep, results=results, where="seed = 0"), lrsym.plot_ablation(rows, results=results),
-        lrsym.plot_profile(one, results=results),
+        lrsym.plot_profile(one, results=results), lrsym.plot_mechanism(rows),
+        lrsym.plot_mechanism(sweep, results=results, x="weight_decay", where="seed = 0"),
     ]  # fmt: skip
 
 

@@ -87,6 +87,7 @@ def test_trials_that_fail_are_told_with_what_shows_why(tmp_path):
     assert rows.collect()["status"].to_list() == ["timeout", "timeout"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_a_keyboard_interrupt_after_which_no_worker_is_left(tmp_path):
     long = {**SMALL, "optim.steps": 10**6}
     (tmp_path / "script.py").write_text(SCRIPT.format(base=long))

@@ -5,7 +5,7 @@ import pytest
 from lrsym.claims.chart import axis_ends, plot_claim
 from lrsym.claims.claim import Part
 from lrsym.claims.file import parse
-from lrsym.claims.judging import JudgedPart, count_verdicts, judge_claim, read_results
+from lrsym.claims.judging import JudgedPart, _corrected, count_verdicts, judge_claim, read_results
 from lrsym.claims.report import as_data, describe_gaps, format_estimate, format_range, table_rows
 from lrsym.claims.tables import query_values
 from lrsym.errors import UsageError
@@ -90,8 +90,41 @@ def test_null_values_are_left_out_and_counted_and_too_few_are_told(judged):
 
 
 def test_verdicts_are_counted_by_claim_and_arm(judged):
-    assert count_verdicts([judged]) == {"supported": 1, "refuted": 0, "undecided": 1}
+    assert count_verdicts([judged]) == {"supported": 1, "refuted": 0, "undecided": 1, "untestable": 0}
     assert list(count_verdicts([])) == list(VERDICTS)
+
+
+WITH_PRECONDITION = parse(
+    FILE.where.text.replace(
+        "at_most = 0.6", "at_most = 0.6\nrequires = 'select avg(unseen_order) < 0.52 as value from trials'"
+    ),
+    source="claims.toml",
+)
+
+
+@pytest.mark.parametrize(("ids", "verdict"), [(range(6), "untestable"), (range(3), "undecided"), ((), "undecided")])
+def test_where_the_precondition_fails_a_part_is_untestable_and_so_is_its_claim(store, ids, verdict):
+    """Six trials have a mean of 0.525; of the first three 0.51, too few to decide; without rows nothing is known."""
+    results = read_results(store, sweep="one", trial_ids=[f"a{i}" for i in ids])
+    (arm,) = judge_claim(WITH_PRECONDITION, WITH_PRECONDITION.claims[0], {"one": results}).arms
+    assert arm.parts[0].verdict == arm.verdict == verdict
+    assert arm.parts[0].part.requires is not None
+
+
+def test_a_precondition_that_fails_names_claim_part_and_line(store):
+    wrong = WITH_PRECONDITION.where.text.replace("select avg(unseen_order) < 0.52 as value", "select status as value")
+    file = parse(wrong, source="claims.toml")
+    with pytest.raises(UsageError, match=r"^claims.toml:15: claim A: requires of part 'order' fails: .* String"):
+        judge_claim(file, file.claims[0], {"one": read_results(store, sweep="one", trial_ids=["a0"])})
+
+
+def test_plain_data_tell_level_tolerance_and_what_is_left_after_correction(judged):
+    (one, _) = _corrected([judged])[0].arms
+    part = as_data(judged)["arms"][0]["parts"][0]
+    assert part["p"] == pytest.approx(0.000187, rel=0.01)
+    assert part["tolerance"]["supported"] == pytest.approx(-0.0554, abs=1e-3)
+    assert (part["requires"], part["verdict"]) == (None, "supported")
+    assert one.parts[0].holm == one.holm == "supported"
 
 
 def test_plain_data_hold_estimate_range_values_and_sql(judged):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lrsym.claims.verdict import combine_verdicts, judge_estimate
-from lrsym.results.analysis.intervals import Estimate
+from lrsym.claims.verdict import combine_verdicts, corrected_verdict, holm, judge_estimate, level_of, tolerance_of
+from lrsym.results.analysis.intervals import Estimate, estimate_mean
 
 
 def verdict(low, high, *, at_least=None, at_most=None, n=5):
@@ -45,3 +45,69 @@ def test_all_parts_must_be_supported_and_one_refuted_part_refutes():
     assert combine_verdicts(["supported", "supported"]) == "supported"
     assert combine_verdicts(["supported", "undecided"]) == "undecided"
     assert combine_verdicts(["supported", "undecided", "refuted"]) == "refuted"
+    assert combine_verdicts(["supported", "undecided", "untestable"]) == "untestable"
+    assert combine_verdicts(["untestable", "refuted"]) == "refuted"
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.45, 0.55), (0.3, 0.45), (0.1, 0.2), (0.55, 0.9), (0.7, 0.8), (0.3, 0.7)])
+def test_a_range_moved_by_the_tolerance_is_where_the_verdict_changes(low, high):
+    claimed = {"at_least": 0.4, "at_most": 0.6}
+    tolerance = tolerance_of(Estimate(5, (low + high) / 2, low, high), **claimed)
+
+    def moved(by):
+        return verdict(low, high, at_least=0.4 - by, at_most=0.6 + by)
+
+    assert moved(tolerance.supported + 1e-9) == "supported"
+    assert moved(tolerance.supported - 1e-9) != "supported"
+    assert moved(tolerance.refuted - 1e-9) == "refuted"
+    assert moved(tolerance.refuted + 1e-9) != "refuted"
+    assert tolerance_of(Estimate(1, 0.5), **claimed) is None
+
+
+VALUES = [0.93, 0.96, 0.88, 0.91, 0.95]
+
+
+@pytest.mark.parametrize("claimed", [{"at_least": 0.9}, {"at_least": 0.85}, {"at_most": 0.97}, {"at_most": 0.8}])
+@pytest.mark.parametrize("interval", ["t", "bootstrap"])
+def test_a_verdict_of_95_percent_is_one_with_a_level_of_a_twentieth(claimed, interval):
+    claimed = {"at_least": None, "at_most": None, **claimed}
+    values = VALUES * (5 if interval == "bootstrap" else 1)
+    estimate = estimate_mean(values, interval=interval)
+    level = level_of(values, estimate.mean, **claimed, interval=interval)
+    decided = judge_estimate(estimate, **claimed, minimum_n=5) != "undecided"
+    assert (level <= 0.05) == decided
+
+
+@pytest.mark.parametrize(
+    ("ones", "n", "at_least"), [(9, 10, 0.5), (9, 10, 0.6), (20, 20, 0.8), (3, 10, 0.7), (0, 5, 0.5)]
+)
+def test_so_it_is_with_shares(ones, n, at_least):
+    values, claimed = [1.0] * ones + [0.0] * (n - ones), {"at_least": at_least, "at_most": None}
+    estimate = estimate_mean(values, interval="wilson")
+    level = level_of(values, estimate.mean, **claimed, interval="wilson")
+    assert (level <= 0.05) == (judge_estimate(estimate, **claimed, minimum_n=5) != "undecided")
+
+
+def test_a_range_with_two_ends_has_the_level_of_the_nearer_one():
+    both, near = ({"at_least": 0.9, "at_most": most} for most in (2.0, None))
+    mean = estimate_mean(VALUES).mean
+    assert level_of(VALUES, mean, **both, interval="t") == level_of(VALUES, mean, **near, interval="t")
+
+
+def test_equal_values_decide_at_any_level_and_one_value_at_none():
+    assert level_of([1.0] * 5, 1.0, at_least=0.9, at_most=None, interval="t") == 0
+    assert level_of([0.9] * 5, 0.9, at_least=0.9, at_most=None, interval="t") == 1
+    assert level_of([1.0], 1.0, at_least=0.9, at_most=None, interval="t") is None
+    assert level_of([], None, at_least=0.9, at_most=None, interval="t") is None
+
+
+def test_holm_multiplies_the_smallest_most_and_keeps_the_order():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+    assert [corrected_verdict("refuted", level) for level in (0.05, 0.06, None)] == [
+        "refuted",
+        "undecided",
+        "undecided",
+    ]
+    assert corrected_verdict("untestable", 0.5) == "untestable"

@@ -23,6 +23,7 @@ from tests.small_trials import write_sweep
         (["phase", "--metric", "seen_global"], "small-phase-seen_global"),
         (["curves"], "small-curves-order"),
         (["ablation"], "small-ablation-unseen"),
+        (["mechanism", "--where", "path is not null"], "small-mechanism-path-is-not-null"),
         (["profile", "--where", "layouts_per_pair = 4"], "small-profile-layouts_per_pair-eq-4"),
     ],
 )
@@ -98,7 +99,7 @@ def normalised(tmp_path_factory):
     return path, folder / "r"
 
 
-@pytest.mark.parametrize("kind", ["ablation", "profile"])
+@pytest.mark.parametrize("kind", ["ablation", "mechanism", "profile"])
 def test_a_plot_of_terms_says_why_a_trained_sweep_has_none(normalised, kind):
     path, results = normalised
     text = lrsym("plot", kind, path, "--results", results, code=2)

@@ -56,6 +56,20 @@ def estimate_mean(values: Iterable[float], *, interval: str = "t") -> Estimate:
     return Estimate(n, math.fsum(ordered) / n, low, high)
 
 
+def level_at(values: Iterable[float], bound: float, *, interval: str = "t") -> float | None:
+    """Return the smallest level at which the interval of the mean leaves out `bound`; 0.05 is that of 95 %.
+
+    None where there are too few values to have an interval. Equal values leave out every other number at once, but for
+    Wilson. The bootstrap tells no level below what its resampled means resolve.
+    """
+    ordered = sorted(values)
+    if (len(ordered) < 2 and interval != "wilson") or not ordered:
+        return None
+    if ordered[0] == ordered[-1] and interval != "wilson":
+        return float(ordered[0] == bound)
+    return _LEVELS[interval](ordered, bound)
+
+
 def _student(values: Sequence[float]) -> Bounds:
     from scipy import stats
 
@@ -82,6 +96,44 @@ def _wilson(values: Sequence[float]) -> Bounds:
     bounds = ones.proportion_ci(confidence_level=CONFIDENCE, method="wilson")
     return float(bounds.low), float(bounds.high)
 
+
+def _student_level(values: Sequence[float], bound: float) -> float:
+    from scipy import stats
+
+    mean, error = math.fsum(values) / len(values), float(stats.sem(values))
+    return float(2 * stats.t.sf(abs(mean - bound) / error, len(values) - 1))
+
+
+def _bootstrap_level(values: Sequence[float], bound: float) -> float:
+    import numpy as np
+    from scipy import stats
+
+    sample, rng = (np.array(values),), np.random.default_rng(_SEED)
+    drawn = stats.bootstrap(sample, np.mean, n_resamples=_RESAMPLES, batch=_RESAMPLES_AT_A_TIME, rng=rng)
+    left_out, kept = 1.0, 2 / _RESAMPLES
+    for _ in range(20):  # between levels that leave the bound out and that do not
+        level = (left_out + kept) / 2
+        ends = stats.bootstrap(
+            sample, np.mean, n_resamples=0, bootstrap_result=drawn, confidence_level=1 - level, method="BCa"
+        ).confidence_interval
+        inside = ends.low <= bound <= ends.high
+        left_out, kept = (left_out, level) if inside else (level, kept)
+    return left_out
+
+
+def _wilson_level(values: Sequence[float], bound: float) -> float:
+    """The interval is all shares that a score test does not reject, so this is that test's p."""
+    from scipy import stats
+
+    share, error = sum(values) / len(values), (max(0.0, bound * (1 - bound)) / len(values)) ** 0.5
+    if not error:
+        return float(share == bound)
+    return float(2 * stats.norm.sf(abs(share - bound) / error))
+
+
+_LEVELS: dict[str, Callable[[Sequence[float], float], float]] = by_name(
+    INTERVALS, {"t": _student_level, "bootstrap": _bootstrap_level, "wilson": _wilson_level}
+)
 
 _METHODS: dict[str, Callable[[Sequence[float]], Bounds]] = by_name(
     INTERVALS, {"t": _student, "bootstrap": _bootstrap, "wilson": _wilson}

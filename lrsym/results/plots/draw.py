@@ -12,6 +12,7 @@ from lrsym.results.plots import theme
 from lrsym.results.plots.ablations import plot_ablation
 from lrsym.results.plots.boundary_map import plot_boundary
 from lrsym.results.plots.curves import plot_curves
+from lrsym.results.plots.mechanism_map import plot_mechanism
 from lrsym.results.plots.phase_diagram import plot_phase
 from lrsym.results.plots.profiles import plot_profile
 from lrsym.results.store.query import filter_trials
@@ -21,7 +22,13 @@ from lrsym.vocabulary import METRICS, PICTURES, by_name
 
 _DRAW: Mapping[str, Callable[..., theme.Chart]] = by_name(
     [kind for kind in PICTURES if kind != "search"],
-    {"phase": plot_phase, "curves": plot_curves, "ablation": plot_ablation, "profile": plot_profile},
+    {
+        "phase": plot_phase,
+        "curves": plot_curves,
+        "ablation": plot_ablation,
+        "mechanism": plot_mechanism,
+        "profile": plot_profile,
+    },
 )
 """Kinds that are drawn of the trials of a sweep; that of a search is drawn of its suggestions (`search.py`)."""
 
@@ -62,10 +69,12 @@ def draw(kind: str, sweep: Sweep, root: str, *, where: str | None = None, **opti
     rows = read_rows(root, table, trial_ids=sweep.trial_ids(), where=where)
     if rows.is_empty() or (kind == "ablation" and {*rows["term"]} == {"none"}):
         raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, table, where=where)}")
-    if kind == "phase":
+    if table == "trials":
         options["prefer"] = [key.rpartition(".")[2] for key in sweep.varied]
     notes = [] if where is None else [f"Only trials with {where}."]
-    if kind != "phase":  # that picture is of trials, and says it itself
+    if kind == "mechanism":
+        notes += _missing(sweep, root)
+    if table != "trials":  # such a picture says it itself
         notes += theme.stopped_early(read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where))
     return _with_notes(_DRAW[kind](rows, **options), notes)
 
@@ -84,6 +93,13 @@ def draw_boundary(
     chosen = cells if where is None else filter_trials(cells, where)
     notes = [*theme.stopped_early(rows), *([] if where is None else [f"Only trials with {where}."])]
     return _with_notes(plot_boundary(rows, cells=chosen, prefer=prefer, **options), notes)
+
+
+def _missing(sweep: Sweep, root: str) -> list[str]:
+    """Return how many trials of `sweep` have a row, as a sentence; none where all have: cells without do not show."""
+    ids = sweep.trial_ids()
+    trained = load(root, "trials", trial_ids=ids).select(pl.len()).collect().item()
+    return [] if trained == len(ids) else [f"The sweep has {len(ids):,} trials, {trained:,} are there."]
 
 
 def _with_notes(chart: theme.Chart, notes: list[str]) -> theme.Chart:
@@ -107,12 +123,12 @@ def check_picture(kind: str, *, where: str | None = None, metric: str | None = N
 
 def read_rows(root: str, table: str, *, trial_ids: Sequence[str], where: str | None = None) -> pl.DataFrame:
     """Return the rows of `table` with the axes of their trials, of those among `trial_ids` that meet `where`."""
-    trials = load(root, "trials", trial_ids=trial_ids).collect()
+    trials = load(root, "trials", trial_ids=trial_ids)
     if where is not None:
-        trials = filter_trials(trials, where)
+        trials = filter_trials(trials.collect(), where).lazy()
     if table == "trials":
-        return trials
-    axes = trials.lazy().select("trial_id", *axis_columns())
+        return trials.collect()
+    axes = trials.select("trial_id", *axis_columns())
     return load(root, table, trial_ids=trial_ids).join(axes, on="trial_id").collect()
 
 

@@ -105,7 +105,7 @@ def _with_unknown_columns(files: FileSystem, old: Mapping[str, Iterable[str]]) -
         part_name(name)
         for table, names in old.items()
         for name in names
-        if not {*pl.read_parquet_schema(files.uri(name))} <= {c.name for c in TABLES[table].columns}
+        if not {*pl.read_parquet_schema(files.uri(name))} <= {*TABLES[table].arrow.names}
     }
 
 

@@ -13,7 +13,19 @@ import polars as pl
 import pyarrow as pa
 
 from lrsym.config.axes import Axis, axes
-from lrsym.vocabulary import MEASURES, METRICS, ORIGINS, SCORE_TERMS, SPLITS, STATUSES, STOP_RULES, SUGGESTION_STATES
+from lrsym.vocabulary import (
+    AT_CHANCE,
+    MEASURES,
+    METRICS,
+    ORDERED,
+    ORIGINS,
+    PATHS,
+    SCORE_TERMS,
+    SPLITS,
+    STATUSES,
+    STOP_RULES,
+    SUGGESTION_STATES,
+)
 
 SCHEMA_VERSION = 1
 
@@ -23,12 +35,13 @@ VERSION_KEY, TABLE_KEY, PART_KEY = "lrsym_schema_version", "lrsym_table", "lrsym
 
 @dataclass(frozen=True)
 class Column:
-    """One column; `type` is the Arrow type it is written with."""
+    """One column; `type` is the Arrow type it is written with, unless it is `derived` from others when it is read."""
 
     name: str
     type: pa.DataType
     unit: str
     sentence: str
+    derived: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,14 +55,19 @@ class Table:
 
     @cached_property
     def arrow(self) -> pa.Schema:
-        """The Arrow schema, with the schema version in its metadata."""
-        fields = [pa.field(c.name, c.type) for c in self.columns]
+        """The Arrow schema of what is written, with the schema version in its metadata."""
+        fields = [pa.field(c.name, c.type) for c in self.columns if not c.derived]
         return pa.schema(fields, metadata={VERSION_KEY: str(SCHEMA_VERSION)})
 
     @cached_property
     def empty(self) -> pl.DataFrame:
-        """A frame of its columns, without rows."""
-        return pl.DataFrame(schema=pl.Schema(self.arrow))
+        """A frame of its columns as they are read, without rows."""
+        return pl.DataFrame(schema=pl.Schema([pa.field(c.name, c.type) for c in self.columns]))
+
+    @cached_property
+    def written(self) -> pl.Schema:
+        """The schema of what is written."""
+        return pl.Schema(self.arrow)
 
     def named(self, rows: pa.Table, *, part: str) -> pa.Table:
         """Return `rows` with metadata that say that they are this table's rows of `part`."""
@@ -62,10 +80,10 @@ class Table:
         Raises ValueError for a column this table does not have.
         """
         rows = list(rows)
-        unknown = {name for row in rows for name in row} - {c.name for c in self.columns}
+        unknown = {name for row in rows for name in row} - {*self.arrow.names}
         if unknown:
             raise ValueError(f"table {self.name} has no column {', '.join(sorted(unknown))}; add it to schema.py")
-        arrays = [array([row.get(c.name) for row in rows], c.type) for c in self.columns]
+        arrays = [array([row.get(field.name) for row in rows], field.type) for field in self.arrow]
         return pa.Table.from_arrays(arrays, schema=self.arrow)
 
 
@@ -125,6 +143,16 @@ def _trial_columns() -> tuple[Column, ...]:
         Column("pack_size", _INT, "trials", "Members of the pack the trial was trained in."),
         Column("run_id", _TEXT, "", "The run that trained it: key of table runs."),
         Column("finished_at", _TIME, "UTC", "When the pack was written."),
+        Column(
+            "path",
+            _TEXT,
+            "",
+            "How the image tells order on unseen pairs: "
+            + "; ".join(f"`{name}`: {sentence}" for name, sentence in PATHS.items())
+            + f". Ordered is above {ORDERED}, at chance below {AT_CHANCE}. Derived from the table ablations when it is "
+            "read; null where the trial has none of these.",
+            derived=True,
+        ),
     )
 
 

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from lrsym.config.axes import axes
 from lrsym.results.store.filesystem import Stamp, open_filesystem
+from lrsym.results.store.mechanism_path import paths, with_paths
 from lrsym.results.store.part_file import list_parts, part_file, require_no_damage, warn_of_damage
 from lrsym.results.store.place import refuse_inner_folder
 from lrsym.results.store.schema import TABLES
@@ -72,28 +73,36 @@ class Store:
 
     def read_part(self, table: str, part: str) -> pl.DataFrame:
         """Return the rows that `part` has in `table`; none where it is not written."""
-        empty = TABLES[table].empty
         name = part_file(table, part)
         if not self.files.exists(name):
-            return empty
+            return TABLES[table].empty
         try:
             rows = pl.read_parquet(self.files.uri(name), glob=False)
         except FileNotFoundError:  # merged into another part since
-            return empty
-        return rows.match_to_schema(empty.schema, missing_columns="insert", extra_columns="ignore")
+            return TABLES[table].empty
+        rows = rows.match_to_schema(TABLES[table].written, missing_columns="insert", extra_columns="ignore")
+        if table != "trials":
+            return rows
+        return with_paths(rows.lazy(), lambda _: paths(self.read_part("ablations", part).lazy()).collect()).collect()
 
     def require_no_damage(self) -> None:
         """Raise UsageError for damaged parts, which would otherwise be taken as not there."""
         require_no_damage(self.files, chain.from_iterable(list_parts(self.files, table).damaged for table in TABLES))
 
-    def scan(self, table: str) -> pl.LazyFrame:
-        """Return the rows of `table`, one attempt for each trial; empty but typed where nothing is written yet."""
+    def scan(self, table: str, *, trial_ids: pl.Series | None = None) -> pl.LazyFrame:
+        """Return the rows of `table`, one attempt for each trial; empty but typed where nothing is written yet.
+
+        Only rows of `trial_ids` where given, which only tables with rows of trials may be asked for.
+        """
         # Trials are listed first: what belongs to a row of theirs was there before.
         read = {name: self._list(name) for name in (("trials", table) if _has_attempts(table) else (table,))}
-        return self.scan_parts(table, read)
+        rows = self.scan_parts(table, read)
+        if trial_ids is not None:
+            rows = rows.filter(pl.col("trial_id").is_in(trial_ids.implode()))
+        return with_paths(rows, self._read_paths) if table == "trials" else rows
 
     def scan_parts(self, table: str, files: Mapping[str, Iterable[str]]) -> pl.LazyFrame:
-        """Return the rows of `table` as `scan`, from these files of each table."""
+        """Return the written columns of `table` as `scan`, from these files of each table."""
         if table == "runs":
             runs = self._rows("runs", files[table]).sort("finished_at", "part", nulls_last=False)
             return runs.unique("run_id", keep="last", maintain_order=True).drop("part")
@@ -149,6 +158,9 @@ class Store:
         """Remove temporary files that killed writers left behind."""
         self.files.remove_stale_temp_files(older_than=STALE_SECONDS)
 
+    def _read_paths(self, trial_ids: pl.Series) -> pl.DataFrame:
+        return read_again(lambda: paths(self.scan("ablations", trial_ids=trial_ids)).collect())
+
     def _list(self, table: str) -> list[str]:
         """Return the part files of `table`; warn of those that are damaged."""
         listing = list_parts(self.files, table)
@@ -157,12 +169,12 @@ class Store:
 
     def _rows(self, table: str, files: Iterable[str]) -> pl.LazyFrame:
         """Return all rows of these files of `table`, with the file name of their part, in the order of `files`."""
-        empty, sources = TABLES[table].empty, [self.files.uri(name) for name in files]
+        schema, sources = TABLES[table].written, [self.files.uri(name) for name in files]
         if not sources:
-            return empty.lazy().with_columns(part=pl.lit(None, dtype=pl.String))
+            return pl.LazyFrame(schema=schema).with_columns(part=pl.lit(None, dtype=pl.String))
         frame = pl.scan_parquet(
             sources,
-            schema=empty.schema,
+            schema=schema,
             missing_columns="insert",
             extra_columns="ignore",
             include_file_paths="part",
@@ -200,13 +212,14 @@ def load(root: str | Path, table: str, *, trial_ids: Iterable[str] | None = None
 
     Of suggestions these are the ones that chose any of the trials; runs has rows of no trial and stays whole.
     """
-    frame = Store(str(root)).scan(table)
+    store = Store(str(root))
     if trial_ids is None or table == "runs":
-        return frame
-    wanted = pl.Series(trial_ids if isinstance(trial_ids, pl.Series) else list(trial_ids), dtype=pl.String).implode()
+        return store.scan(table)
+    wanted = pl.Series(trial_ids if isinstance(trial_ids, pl.Series) else list(trial_ids), dtype=pl.String)
     if table == "suggestions":
-        return frame.filter(pl.col("trial_ids").list.eval(pl.element().is_in(wanted)).list.any())
-    return frame.filter(pl.col("trial_id").is_in(wanted))
+        of_any = pl.col("trial_ids").list.eval(pl.element().is_in(wanted.implode())).list.any()
+        return store.scan(table).filter(of_any)
+    return store.scan(table, trial_ids=wanted)
 
 
 def _has_attempts(table: str) -> bool:

@@ -56,7 +56,7 @@ def find_traces(sweep: Sweep, store: Store, *, where: str | None = None) -> Trac
     without = ({i for ids in checkpoints.values() for i in ids} & places.keys() | weights.keys()) - {*rows["trial_id"]}
     if where is not None:
         axes = TABLES["trials"].build(axis_values(sweep.trials[places[i]]) for i in sorted(without))
-        chosen = filter_trials(pl.concat([rows, _frame(axes)]), where)
+        chosen = filter_trials(pl.concat([rows, _frame(axes)], how="diagonal"), where)
         rows, without = chosen.drop_nulls("status"), {*chosen.filter(pl.col("status").is_null())["trial_id"]}
     wanted = frozenset(places if where is None else {*rows["trial_id"], *without})
     _refuse_held(store.files, wanted, live_claims(store.files).values())

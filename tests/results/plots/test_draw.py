@@ -10,7 +10,7 @@ from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from lrsym.sweep.spec.sweep import command
 from lrsym.vocabulary import PICTURES
-from tests.charts import marks
+from tests.charts import marks, subtitle
 
 TRIALS = [
     {"trial_id": f"a{heads}{depth}", "status": "done", "seed": 0, "n_heads": heads, "vision_blocks": depth,
@@ -86,7 +86,7 @@ def test_a_picture_that_no_rows_could_make_is_refused_without_rows(kind, options
 
 
 def test_every_kind_of_picture_of_a_grid_can_be_checked():
-    assert [check_picture(kind, where="seed = 0") for kind in PICTURES if kind != "search"] == [None] * 4
+    assert [check_picture(kind, where="seed = 0") for kind in PICTURES if kind != "search"] == [None] * 5
 
 
 def test_a_picture_of_curves_says_how_many_trials_were_stopped_early(store):
@@ -95,3 +95,18 @@ def test_a_picture_of_curves_says_how_many_trials_were_stopped_early(store):
     tables = {"trials": [stopped], "curves": [point]}
     Store(store).write("part", {name: TABLES[name].build(rows) for name, rows in tables.items()})
     assert "1 of 1 trials were stopped early (1 asha)." in draw("curves", ALL, store).to_dict()["title"]["subtitle"]
+
+
+def test_a_map_of_mechanisms_says_how_many_trials_of_the_sweep_are_there(store):
+    terms = {"none": 0.9, "EP": 0.5, "PP": 0.9, "EP+PP+BP": 0.5, "VP": 0.9}
+    rows = [
+        {"trial_id": row["trial_id"], "term": term, "split": "unseen", "metric": "order", "value": value}
+        for row in TRIALS
+        for term, value in terms.items()
+    ]
+    tables = {"trials": TABLES["trials"].build(TRIALS), "ablations": TABLES["ablations"].build(rows)}
+    Store(store).write("part", tables)
+    ids = ALL.trial_ids()
+    notes = [subtitle(draw("mechanism", sweep(*asked), store, where="n_heads = 1")) for asked in (ids, [*ids, "other"])]
+    assert ["The sweep has 5 trials, 4 are there." in note for note in notes] == [False, True]
+    assert all("2 trials. Only trials with n_heads = 1." in note for note in notes)

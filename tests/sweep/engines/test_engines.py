@@ -118,6 +118,7 @@ def test_a_store_that_cannot_be_written_stops_the_sweep_with_the_reason(tmp_path
     assert "Traceback" not in told
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_ray_leaves_the_same_rows_and_weights_as_local_processes_also_beside_a_clone(tmp_path):
     """Ray's workers look into the folder of the driver first, and a clone lies there under the package's name."""

@@ -111,7 +111,7 @@ def test_at_most_so_many_repeated_cells_stand_in_a_row(tmp_path):
     assert max(map(len, origins.split("a"))) <= MAX_REPEATS + 1
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe"])
+@pytest.mark.parametrize("sampler", ["random", pytest.param("tpe", marks=pytest.mark.slow)])
 def test_a_continuous_space_is_never_at_its_end(tmp_path, sampler):
     """Even if another search has trained all that a sampler asks for first: the first points of a seed are the same."""
     store, space = Store(tmp_path), '"optim.learning_rate" = { low = 1e-4, high = 1e-2, log = true }'

@@ -49,7 +49,7 @@ def test_a_shipped_sweep_is_named_after_its_file(shipped: tuple[Path, Sweep | Se
 
 def test_a_shipped_command_names_its_own_file(shipped: tuple[Path, Sweep | Search]):
     path, sweep = shipped
-    where = "--device cuda" if path.stem == "atlas" else "--workers 2"
+    where = "--device cuda" if path.stem in ("atlas", "dropout", "pytorch_start_dropout") else "--workers 2"
     assert sweep.head.command == f"lrsym sweep sweeps/{path.name} {where}"
 
 

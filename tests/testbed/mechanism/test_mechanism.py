@@ -34,6 +34,12 @@ def test_leaving_out_all_content_or_all_position_terms_changes_what_is_recognise
     assert not torch.equal(by_term["EP+PP+BP"]["seen", "order"], by_term["none"]["seen", "order"])
 
 
+def test_one_block_without_any_position_tells_no_order_at_all():
+    without = dict(ablations(*FITTED.arguments()))["EP+PP+BP+VP"]["unseen", "order"]
+    torch.testing.assert_close(without, torch.full_like(without, 0.5), atol=1e-6, rtol=0)
+    assert not torch.equal(without, dict(ablations(*FITTED.arguments()))["none"]["unseen", "order"])
+
+
 def test_moving_a_vector_between_cls_token_position_and_query_bias_renames_terms_and_keeps_the_sums():
     weights = {k: v.clone() for k, v in FITTED.model.weights["vision"].items()}
     shape, scale = FITTED.model.shape.vision, FITTED.model.embedding_scale
