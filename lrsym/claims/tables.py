@@ -50,8 +50,10 @@ def check_estimates(file: ClaimsFile, claims: Iterable[Claim]) -> None:
     for claim in claims:
         for number, part in enumerate(claim.part):
             for key, sql in (("estimate", part.estimate), ("requires", part.requires)):
+                if sql is None:
+                    continue
                 try:
-                    query_values(sql or part.estimate, empty)
+                    query_values(sql, empty)
                 except UsageError as error:
                     raise query_error(file, claim, number, error, key=key) from None
 

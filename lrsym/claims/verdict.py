@@ -50,17 +50,17 @@ def level_of(
 ) -> float | None:
     """Return the smallest level at which the interval lies wholly in a claimed range, or wholly outside.
 
-    Which of the two, the mean decides. A verdict of 95 % is one with a level of at most 0.05.
+    Which of the two, the mean decides. A verdict of 95 % is one with a level of at most 0.05. Ends belong to the range,
+    so one that no interval of these values can cross is no danger: that of equal values, 0 or 1 of a share.
     """
-    if mean is None:
+    if mean is None or level_at(values, math.inf, interval=interval) is None:
         return None
     floor, ceiling = _ends(at_least, at_most)
-    if floor <= mean <= ceiling:
-        crossed = [end for end in (floor, ceiling) if math.isfinite(end)]
-    else:
-        crossed = [floor if mean < floor else ceiling]
-    levels = [level_at(values, end, interval=interval) for end in crossed]
-    return max((level for level in levels if level is not None), default=None)
+    if not floor <= mean <= ceiling:
+        return level_at(values, floor if mean < floor else ceiling, interval=interval)
+    fixed = {mean} if min(values) == max(values) and interval != "wilson" else {0, 1} if interval == "wilson" else set()
+    crossed = [end for end in (floor, ceiling) if math.isfinite(end) and end not in fixed]
+    return max((level_at(values, end, interval=interval) or 0.0 for end in crossed), default=0.0)
 
 
 def holm(levels: Sequence[float]) -> list[float]:

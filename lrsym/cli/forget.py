@@ -24,12 +24,13 @@ def forget(
     from lrsym.sweep.spec.search import Search
     from lrsym.sweep.spec.sweep_file import load_any
 
-    found, store, search = load_any(file, changes=set_ or ()), Store(results), None
+    found, store, search, alone = load_any(file, changes=set_ or ()), Store(results), None, None
     require_results(results)
     if isinstance(found, Search):
         from lrsym.sweep.search.run import searched_sweep
 
-        require_alone(store.files, found.alone)
+        alone = found.alone
+        require_alone(store.files, alone)
         search, sweep = found.key if where is None else None, searched_sweep(found, store)
     else:
         sweep = found
@@ -37,7 +38,7 @@ def forget(
     anything = traces.any or search is not None
     data: dict[str, Any] = {"sweep": found.name, **_as_data(traces), "removed": yes and anything}
     if yes and anything:
-        forgetting.forget(traces, store, search=search)
+        forgetting.forget(traces, store, search=search, alone=alone)
         again = command_line("sweep", file, results, {"set": set_})
         lines = [*_in_words(found.name, traces, results, "forgotten"), f"train them again: {again}"]
     elif anything:

@@ -88,6 +88,22 @@ def test_so_it_is_with_shares(ones, n, at_least):
     assert (level <= 0.05) == (judge_estimate(estimate, **claimed, minimum_n=5) != "undecided")
 
 
+ENDS = [{"at_least": 0.6, "at_most": 1.0}, {"at_least": 0.0, "at_most": 0.5}, {"at_least": 0.9, "at_most": 0.96}]
+SAMPLES = {"ones": [1.0] * 10, "zeros": [0.0] * 10, "halves": [0.5] * 10, "spread": VALUES * 5}
+
+
+@pytest.mark.parametrize("interval", ["t", "bootstrap", "wilson"])
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("claimed", ENDS)
+def test_so_it_is_with_two_ends_and_where_one_is_touched(claimed, name, interval):
+    values = SAMPLES[name]
+    if interval == "wilson" and name in ("halves", "spread"):
+        values = [float(value > 0.92) for value in values]
+    estimate = estimate_mean(values, interval=interval)
+    level = level_of(values, estimate.mean, **claimed, interval=interval)
+    assert (level <= 0.05) == (judge_estimate(estimate, **claimed, minimum_n=5) != "undecided")
+
+
 def test_a_range_with_two_ends_has_the_level_of_the_nearer_one():
     both, near = ({"at_least": 0.9, "at_most": most} for most in (2.0, None))
     mean = estimate_mean(VALUES).mean
@@ -96,7 +112,8 @@ def test_a_range_with_two_ends_has_the_level_of_the_nearer_one():
 
 def test_equal_values_decide_at_any_level_and_one_value_at_none():
     assert level_of([1.0] * 5, 1.0, at_least=0.9, at_most=None, interval="t") == 0
-    assert level_of([0.9] * 5, 0.9, at_least=0.9, at_most=None, interval="t") == 1
+    assert level_of([0.9] * 5, 0.9, at_least=0.9, at_most=None, interval="t") == 0
+    assert level_of([0.9] * 5, 0.9, at_least=None, at_most=0.8, interval="t") == 0
     assert level_of([1.0], 1.0, at_least=0.9, at_most=None, interval="t") is None
     assert level_of([], None, at_least=0.9, at_most=None, interval="t") is None
 

@@ -34,6 +34,7 @@ def run_local(queue: PackQueue, task: Task, *, workers: int) -> None:
 
     Raises what the queue raises; that and KeyboardInterrupt end the workers.
     """
+    trained = set[str]()
     with WorkerPool(work, task, size=workers, name="lrsym-worker", threads=task.threads) as pool:
         while not queue.finished:
             while pool.has_room and (pack := queue.next()) is not None:
@@ -47,16 +48,19 @@ def run_local(queue: PackQueue, task: Task, *, workers: int) -> None:
                     continue
                 if message.ends_pack:
                     worker.work = LEAVING if message.ends_worker else None
+                elif message.completed >= 1:
+                    trained.add(message.pack)
                 queue.on_event(message)
             for worker in [worker for worker in pool.workers if worker.work is not None]:
-                _end_overdue(worker, pool, queue, timeout=task.timeout)
+                is_trained = isinstance(worker.work, Pack) and worker.work.id in trained
+                _end_overdue(worker, pool, queue, timeout=None if is_trained else task.timeout)
 
 
 def _end_overdue(worker: Worker, pool: WorkerPool, queue: PackQueue, *, timeout: float | None) -> None:
     """Kill `worker` if its pack has had its time, or if it gives no sign of life."""
     if timeout is not None and worker.busy > timeout + ANSWER_SECONDS and isinstance(worker.work, Pack):
         pool.kill(worker)
-        late = Failure("timeout", f"pack took more than {timeout:g} s; its worker, in the midst of a step, was killed")
+        late = Failure("timeout", f"pack took more than {timeout:g} s and did not answer; its worker was killed")
         queue.on_event(PackEvent(worker.work.id, 1.0, failure=late))
     elif worker.silent > MAX_SILENCE_SECONDS:
         pool.kill(worker)

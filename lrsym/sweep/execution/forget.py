@@ -72,13 +72,13 @@ def find_traces(sweep: Sweep, store: Store, *, where: str | None = None) -> Trac
     )
 
 
-def forget(traces: Traces, store: Store, *, search: str | None = None) -> None:
-    """Remove what `traces` names, and what the search of that key has asked for.
+def forget(traces: Traces, store: Store, *, search: str | None = None, alone: str | None = None) -> None:
+    """Remove what `traces` names, and what the search of that key has asked for; nobody else does `alone` meanwhile.
 
     Nobody trains the trials meanwhile: a sweep that wants to waits. Raises UsageError where one has them by now, or
     writes beside it. Killed on the way, the same call goes on.
     """
-    with Lease(store.files, f"forget-{uuid.uuid4().hex[:16]}") as lease:
+    with Lease(store.files, f"forget-{uuid.uuid4().hex[:16]}", alone=alone) as lease:
         if lease.claim(traces.trial_ids) != traces.trial_ids:
             _refuse_held(store.files, traces.trial_ids, lease.others())
             raise UsageError("another sweep wanted the same trials at the same moment; run the same command again")

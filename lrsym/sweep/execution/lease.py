@@ -135,7 +135,8 @@ class Lease:
             new = {claim.run_id: claim.holder for claim in live if claim.run_id not in self.met}
             self.met |= new
         for holder in new.values():
-            self._on_meet(holder)
+            with contextlib.suppress(Exception):  # what cannot be shown must not end the heartbeat
+                self._on_meet(holder)
         return live
 
     def claim(self, trial_ids: Iterable[str]) -> set[str]:
@@ -146,7 +147,7 @@ class Lease:
                 self._held |= free
                 self._write()
                 # Whoever has named them meanwhile sees this lease, or is seen here.
-                contested = free.intersection(*[{i for other in self.others() for i in other.trial_ids}])
+                contested = free & {i for other in self.others() for i in other.trial_ids}
                 free -= contested
                 self.release(contested)
                 if contested:

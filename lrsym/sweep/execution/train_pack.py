@@ -66,9 +66,9 @@ def run_pack(
     while training.step < n_steps:
         training.advance()
         if training.step in evaluation_steps:
+            report(training.step / n_steps)  # before the evaluation: a pack that is trained has met its time
             snapshot = training.snapshot()
             rows.add_points(snapshot, evaluator.accuracies(snapshot))
-            report(training.step / n_steps)
             if stop and training.step < n_steps:
                 _stop_members(stop, rows, snapshot, evaluator)
                 if not rows.training:

@@ -47,7 +47,7 @@ def load_weights(root: str | Path, trial_id: str, *, device: str = "cpu") -> Pac
     """Return the trained model of a trial: a pack of one: `trial`, `tensors()` by name, `weights`.
 
     `trial_id` may be its beginning. Raises UsageError where there is no such file, where several match, or where it
-    is damaged or belongs to another trainer version.
+    is damaged or was written by another version.
     """
     files = open_filesystem(root)
     name = _find_name(files, trial_id)
@@ -84,5 +84,5 @@ def _trial(metadata: dict[str, str]) -> Trial:
     neutral = {axis.key: axis.neutral for axis in axes() if axis.neutral is not None}
     trial = Trial.from_axes({**neutral, **json.loads(metadata["trial"])})
     if trial.trial_id != metadata["trial_id"]:
-        raise ValueError(f"written by trainer version {metadata['trainer_version']}, this is {TRAINER_VERSION}")
+        raise ValueError("written by another version of lrsym, to which the same axes are another trial")
     return trial

@@ -37,7 +37,9 @@ class News:
 
     def _beat(self, seconds: float) -> None:
         with contextlib.suppress(OSError, ValueError):  # the connection is closed
+            writable = select.poll()
+            writable.register(self._connection, select.POLLOUT)
             while True:
                 time.sleep(seconds)
-                if select.select([], [self._connection], [], 0)[1]:  # a driver that stands still must not stop us
+                if writable.poll(0):  # a driver that stands still must not stop us
                     self.send(Sign.ALIVE)

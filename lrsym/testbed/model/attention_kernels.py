@@ -28,7 +28,7 @@ def _forward(
     SUMS: tl.constexpr,
 ):  # fmt: skip
     """Write the attention on each key of a block of examples, and, for SUMS, its sums by row."""
-    trial, example = tl.program_id(0).to(tl.int64), tl.program_id(1) * EXAMPLES + tl.arange(0, EXAMPLES)
+    trial, example = tl.program_id(1).to(tl.int64), tl.program_id(0) * EXAMPLES + tl.arange(0, EXAMPLES)
     head, here, table = tl.arange(0, HEADS), example < batch, logits + trial * n_rows * HEADS
     top, total = tl.full((EXAMPLES, HEADS), -float("inf"), tl.float32), tl.zeros((EXAMPLES, HEADS), tl.float32)
     for key in tl.static_range(KEYS):
@@ -65,7 +65,7 @@ def _backward(
     KEYS: tl.constexpr, HEADS: tl.constexpr, EXAMPLES: tl.constexpr, TOKENS: tl.constexpr,
 ):  # fmt: skip
     """Write the gradient of the logits of all rows, summed over a block of examples."""
-    trial, block = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    trial, block = tl.program_id(1).to(tl.int64), tl.program_id(0)
     example, head = block * EXAMPLES + tl.arange(0, EXAMPLES), tl.arange(0, HEADS)
     here = example < batch
     row = d_by_row + trial * s_trial + example[:, None] * s_example + head[None, :] * s_head
@@ -104,7 +104,7 @@ def attend(
     (n_trials, n_rows, heads), (batch, keys) = logits.shape, tokens.shape[1:]
     attention = logits.new_empty(n_trials, keys, batch, heads)
     by_row = logits.new_empty(n_trials, batch if sums else 0, n_rows, heads)
-    grid, sizes = (n_trials, triton.cdiv(batch, BLOCK["EXAMPLES"])), (batch, n_tokens, n_rows)
+    grid, sizes = (triton.cdiv(batch, BLOCK["EXAMPLES"]), n_trials), (batch, n_tokens, n_rows)
     _forward[grid](
         logits, tokens.contiguous(), attention, by_row, *sizes, *by_row.stride(), KEYS=keys, HEADS=heads, SUMS=sums,
         **BLOCK,
@@ -122,7 +122,7 @@ def logits_gradient(
     n_trials, keys, batch, heads = attention.shape
     n_rows, n_blocks = d_by_row.shape[2], triton.cdiv(batch, BLOCK["EXAMPLES"])
     partial, sizes = attention.new_empty(n_trials, n_blocks, n_rows, heads), (batch, n_tokens, n_rows, n_blocks)
-    _backward[n_trials, n_blocks](
+    _backward[n_blocks, n_trials](
         d_by_row, attention, tokens.contiguous(), partial, *sizes, *d_by_row.stride(), KEYS=keys, HEADS=heads, **BLOCK
     )
     return partial.sum(dim=1)

@@ -32,6 +32,9 @@ from lrsym.testbed.model.table_block import TRAINED, Tables
 MAX_KEYS = 32
 """Up to so many keys a GPU attends in kernels of our own: they are written out key by key."""
 
+KERNEL_HEADS = (1, 2, 4, 8)
+"""Numbers of heads for which it does so: powers of two, whose sums by 32 examples and 32 tokens fit into registers."""
+
 
 @dataclass(frozen=True)
 class RowsFirst:
@@ -156,9 +159,9 @@ def read_out(
 
 
 def _kernels(logits: Tensor, tokens: Int[Tensor, "trial batch key"]) -> ModuleType | None:
-    """Return the kernels of our own if they can do it: on a GPU, for few keys and a power of two of heads."""
+    """Return the kernels of our own if they can do it: on a GPU, for few keys and few heads."""
     n_keys, n_heads = tokens.shape[2], logits.shape[2]
-    if not logits.is_cuda or logits.dtype != torch.float32 or n_keys > MAX_KEYS or n_heads & (n_heads - 1):
+    if not logits.is_cuda or logits.dtype != torch.float32 or n_keys > MAX_KEYS or n_heads not in KERNEL_HEADS:
         return None
     return kernels_for("lrsym.testbed.model.attention_kernels", logits.device, n_keys, n_heads)
 

@@ -26,8 +26,8 @@ KERNELS = "lrsym.testbed.training.dropout_kernels"
 ODD = -1640531527, 0x7FEB352D, -2073319797
 """Odd numbers of 32 bits, with a sign: 2^32 over the golden ratio, and two whose products mix well."""
 
-MAX_SITES = 256
-"""Sites of a step whose keys are made at once, far more than a deep model has."""
+SITES_AT_A_TIME = 64
+"""Sites of a step whose keys are made together."""
 
 
 class Dropout:
@@ -43,10 +43,8 @@ class Dropout:
         self._factors = (1 / (1 - rates.T)).to(device, torch.float32)
         words = [stream(t.seed, "dropout").integers(-(2**31), 2**31, size=2).tolist() for t in trials]
         self._members = torch.tensor(words, dtype=torch.int32).T[:, :, None].to(device)
-        odd = torch.tensor(ODD, dtype=torch.int32, device=device)[:, None, None]
-        self._steps, self._sites = odd[:2], odd[1:] * torch.arange(MAX_SITES, dtype=torch.int32, device=device)
-        self._keys = self._sites.new_zeros(2, len(trials), MAX_SITES)
-        self._site = 0
+        self._odd = torch.tensor(ODD, dtype=torch.int32, device=device)[:, None, None]
+        self._step, self._keys, self._site = self._members, list[Tensor](), 0
 
     @classmethod
     def of(cls, trials: Sequence[Trial], *, device: torch.device) -> "Dropout | None":
@@ -54,9 +52,9 @@ class Dropout:
         return cls(trials, device=device) if any(any(trial.model.drops) for trial in trials) else None
 
     def begin(self, number: Int[Tensor, ""]) -> None:
-        """Make the keys of step `number`, a tensor on the device."""
-        self._site = 0
-        self._keys.copy_(_mixed((self._members ^ _mixed(self._steps * number.to(torch.int32))) + self._sites))
+        """Begin step `number`, a tensor on the device."""
+        self._step = self._members ^ _mixed(self._odd[:2] * number.to(torch.int32))
+        self._keys, self._site = [], 0
 
     def __call__(self, shape: Sequence[int], *, attention: bool = False) -> Site | None:
         """Return the next site, of a tensor of this shape; None where all of its kind is kept."""
@@ -64,11 +62,20 @@ class Dropout:
         if not self._drops[kind]:
             return None
         n_entries = torch.Size(shape[1:]).numel()
-        keys, half = self._keys[:, :, self._site], (n_entries + 1) // 2
-        self._site += 1
+        keys, half = self._next_keys(), (n_entries + 1) // 2
         kernels = kernels_for(KERNELS, keys.device) if keys.is_cuda else None
         masks = (kernels.draw if kernels else draw)(keys, self._least[kind], half)
         return Site(masks.flatten(1)[:, :n_entries].reshape(shape), self._factors[kind])
+
+    def _next_keys(self) -> Int[Tensor, "2 trial"]:
+        """Return the keys of the next site."""
+        table, at = divmod(self._site, SITES_AT_A_TIME)
+        if table == len(self._keys):
+            first = self._site
+            sites = torch.arange(first, first + SITES_AT_A_TIME, dtype=torch.int32, device=self._members.device)
+            self._keys.append(_mixed(self._step + self._odd[1:] * sites))
+        self._site += 1
+        return self._keys[table][:, :, at]
 
 
 def draw(keys: Int[Tensor, "2 trial"], least: Int[Tensor, " trial"], half: int) -> Int[Tensor, "trial 2 half"]:

@@ -23,7 +23,7 @@ def _draw(
     PLACE: tl.constexpr, FIRST: tl.constexpr, SECOND: tl.constexpr, WORDS: tl.constexpr,
 ):  # fmt: skip
     """Write the masks of a block of words: of their lower halves, and of their upper ones."""
-    trial, place = tl.program_id(0).to(tl.int64), tl.program_id(1) * WORDS + tl.arange(0, WORDS)
+    trial, place = tl.program_id(1).to(tl.int64), tl.program_id(0) * WORDS + tl.arange(0, WORDS)
     word = place.to(tl.uint32) * PLACE + tl.load(first_keys + trial).to(tl.uint32)
     word = (word ^ (word >> 16)) * FIRST ^ tl.load(second_keys + trial).to(tl.uint32)
     word = (word ^ (word >> 15)) * SECOND
@@ -38,7 +38,7 @@ def draw(keys: Int[Tensor, "2 trial"], least: Int[Tensor, " trial"], half: int) 
     keys, n_trials = keys.contiguous(), keys.shape[1]
     masks = keys.new_empty(n_trials, 2, half)
     odd = {name: number % 2**32 for name, number in zip(("PLACE", "FIRST", "SECOND"), ODD, strict=True)}
-    _draw[n_trials, triton.cdiv(half, WORDS)](masks, keys[0], keys[1], least.contiguous(), half, **odd, WORDS=WORDS)
+    _draw[triton.cdiv(half, WORDS), n_trials](masks, keys[0], keys[1], least.contiguous(), half, **odd, WORDS=WORDS)
     return masks
 
 

@@ -40,9 +40,15 @@ def test_a_pack_that_does_not_end_in_time_is_stopped_within_two_seconds_and_not_
     begun = time.monotonic()
     assert report_of(process)["statuses"] == {"timeout": 2}
     assert time.monotonic() - begun < 1 + 2 + 2  # its time, what stopping may take, and the end of the driver
-    assert rows(tmp_path)[0]["message"] == "pack took more than 1 s; its worker, in the midst of a step, was killed"
+    assert rows(tmp_path)[0]["message"] == "pack took more than 1 s and did not answer; its worker was killed"
     assert tries(tmp_path) == 2
     assert workers_of(process.pid) == []
+
+
+@pytest.mark.slow
+def test_a_pack_that_is_trained_has_met_its_time_however_long_its_last_evaluation_takes(tmp_path):
+    process = drive("local", tmp_path, trials=1, workers=1, seconds=4, timeout=1, behaviour={0: "trained"})
+    assert report_of(process)["statuses"] == {"done": 1}
 
 
 @pytest.mark.slow

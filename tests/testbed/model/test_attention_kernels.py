@@ -44,6 +44,27 @@ def test_the_kernels_give_what_torch_gives(encoder, batch, heads):
     )
 
 
+@pytest.mark.parametrize(("n_tokens", "batch", "heads"), [(33, 1, 2), (64, 33, 1), (48, 40, 4)])
+def test_more_tokens_than_are_summed_at_a_time(n_tokens, batch, heads):
+    keys, rng = 5, torch.Generator().manual_seed(n_tokens)
+    logits = torch.randn(2, n_tokens + keys, heads, generator=rng)
+    tokens = torch.randint(n_tokens, (2, batch, keys), generator=rng)
+    attention, by_row = attention_kernels.attend(logits, tokens, n_tokens)
+    places = torch.arange(2)[:, None, None], tokens
+    wanted = torch.softmax(logits[places] + logits[:, None, n_tokens:], dim=2)
+    torch.testing.assert_close(attention.permute(0, 2, 1, 3), wanted)
+    shown = torch.nn.functional.one_hot(tokens, n_tokens).float()
+    torch.testing.assert_close(by_row[:, :, :n_tokens], shown.transpose(2, 3) @ wanted)
+    torch.testing.assert_close(by_row[:, :, n_tokens:], wanted)
+
+    d_by_row = torch.randn(by_row.shape, generator=rng)
+    slope = d_by_row[:, :, n_tokens:] + d_by_row.gather(2, tokens[..., None].expand(-1, -1, -1, heads))
+    d_logit = wanted * (slope - (wanted * slope).sum(dim=2, keepdim=True))
+    of_tokens = shown.flatten(1, 2).mT @ d_logit.flatten(1, 2)
+    found = attention_kernels.logits_gradient(d_by_row, attention, tokens, n_tokens)
+    torch.testing.assert_close(found, torch.cat([of_tokens, d_logit.sum(dim=1)], dim=1))
+
+
 @pytest.fixture
 def on_a_gpu(monkeypatch):
     """Tensors that say of themselves that they lie on a GPU."""

@@ -11,7 +11,7 @@ from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.model.blocks import encode_blocks
 from lrsym.testbed.model.drop import Site, dropped
 from lrsym.testbed.model.dropped_block import encode_dropped
-from lrsym.testbed.training.dropout import Dropout, draw
+from lrsym.testbed.training.dropout import SITES_AT_A_TIME, Dropout, draw
 from lrsym.testbed.training.training import Training, fit
 from tests.fitted import CPU, noisy_model
 from tests.small_trials import small
@@ -131,6 +131,16 @@ def test_the_bare_block_under_dropout_is_the_general_one_and_so_are_its_gradient
     found, right = (torch.autograd.grad(out, trained, upstream) for out in (ours, wanted[:, :, 0]))
     for a, b in zip(found, right, strict=True):
         torch.testing.assert_close(a, b)
+
+
+def test_sites_beyond_those_whose_keys_are_made_together_are_sites_as_well():
+    drop = begun(small(model__dropout=0.5))
+    masks = [drop((1, 400)).mask.numpy() for _ in range(2 * SITES_AT_A_TIME + 2)]
+    assert len({mask.tobytes() for mask in masks}) == len(masks)
+    deep = small(model__dropout=0.2, model__attention_dropout=0.1, model__text_blocks=12, model__repeats=4)
+    training = Training([deep], PackData.of([deep], device=CPU), device=CPU)
+    training.advance()
+    assert training.snapshot().loss.isfinite().all()
 
 
 @pytest.mark.parametrize("kind", [{}, {"model__repeats": 2, "model__d_mlp": 8, "model__layer_norm": "pre"}])
