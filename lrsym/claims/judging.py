@@ -111,16 +111,18 @@ def train_missing(checked: CheckedClaims, root: str, train: Callable[[Sweep], Ou
 def judge_claims(checked: CheckedClaims, root: str) -> list[JudgedClaim]:
     """Return what the rows of the store at `root` say about each claim; UsageError where an estimate fails.
 
-    Holm's correction is for all parts of `checked.claims`, each in all of its arms.
+    Holm's correction is for all parts of the file, each in all of its arms, whichever claims are asked.
     """
+    asked, checked = {claim.id for claim in checked.claims}, replace(checked, claims=checked.file.claims)
     results = {
         sweep.source: read_results(root, sweep=sweep.name, trial_ids=sweep.trial_ids(), stop_rule=sweep.stop)
         for sweep in checked.sweeps()
     }
-    return _corrected(
+    judged = _corrected(
         judge_claim(checked.file, claim, {arm: results[sweep.source] for arm, sweep in checked.arms(claim).items()})
         for claim in checked.claims
     )
+    return [one for one in judged if one.claim.id in asked]
 
 
 def judge_claim(file: ClaimsFile, claim: Claim, arms: Mapping[str, SweepResults]) -> JudgedClaim:

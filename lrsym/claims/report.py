@@ -46,9 +46,9 @@ def describe_tolerance(judged: JudgedPart) -> str:
         return ""
     if tolerance.supported <= 0:
         return f"{-tolerance.supported:.2g} to spare"
-    if tolerance.refuted > 0:
+    if tolerance.refuted is not None and tolerance.refuted > 0:
         return f"{tolerance.refuted:.2g} outside"
-    return f"supported if {tolerance.supported:.2g} wider, refuted if more than {-tolerance.refuted:.2g} narrower"
+    return f"supported if the range were {tolerance.supported:.2g} wider at each end"
 
 
 def describe_holm(judged: JudgedPart) -> str:

@@ -19,11 +19,12 @@ SUPPORTED, REFUTED, UNDECIDED, UNTESTABLE = "supported", "refuted", "undecided",
 class Tolerance:
     """How far the ends of a claimed range could move apart, all else the same; below 0 they would move together.
 
-    The number would be supported if they moved by `supported` or more, refuted if by less than `refuted`.
+    The number would be supported if each moved by `supported` or more, refuted if by less than `refuted`; None where
+    the ends would meet first.
     """
 
     supported: float
-    refuted: float
+    refuted: float | None
 
 
 def judge_estimate(estimate: Estimate, *, at_least: float | None, at_most: float | None, minimum_n: int) -> str:
@@ -31,7 +32,9 @@ def judge_estimate(estimate: Estimate, *, at_least: float | None, at_most: float
     tolerance = tolerance_of(estimate, at_least=at_least, at_most=at_most)
     if estimate.n < minimum_n or tolerance is None:
         return UNDECIDED
-    return SUPPORTED if tolerance.supported <= 0 else REFUTED if tolerance.refuted > 0 else UNDECIDED
+    if tolerance.supported <= 0:
+        return SUPPORTED
+    return REFUTED if tolerance.refuted is not None and tolerance.refuted > 0 else UNDECIDED
 
 
 def tolerance_of(estimate: Estimate, *, at_least: float | None, at_most: float | None) -> Tolerance | None:
@@ -39,9 +42,10 @@ def tolerance_of(estimate: Estimate, *, at_least: float | None, at_most: float |
     if estimate.low is None or estimate.high is None:
         return None
     floor, ceiling = _ends(at_least, at_most)
+    refuted = max(floor - estimate.high, estimate.low - ceiling)
     return Tolerance(
         supported=max(floor - estimate.low, estimate.high - ceiling),
-        refuted=max(floor - estimate.high, estimate.low - ceiling),
+        refuted=refuted if -refuted <= (ceiling - floor) / 2 else None,
     )
 
 

@@ -170,7 +170,7 @@ def _report(
     return report, [
         *_in_columns(table_rows(judged)),
         _in_words(counts),
-        f"after Holm's correction for all parts asked: {_in_words(corrected)}",
+        f"after Holm's correction for all parts of the file: {_in_words(corrected)}",
     ]
 
 

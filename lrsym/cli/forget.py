@@ -4,13 +4,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrsym.cli.options import RESULTS, File, Json, Results, Set, Where
+from lrsym.cli.options import RESULTS, File, Json, Results, Set
 from lrsym.cli.output import Output, command_line
 
 if TYPE_CHECKING:
     from lrsym.sweep.execution.forget import Traces
 
 Yes = Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only counted.")]
+Where = Annotated[
+    str | None, typer.Option(help="Forget only trials for which this SQL condition holds: \"status = 'crashed'\".")
+]
 
 
 def forget(

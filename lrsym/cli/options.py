@@ -26,7 +26,7 @@ Set = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change a value of the file's [base]: --set optim.steps=100; repeat for more.",
+        help="Change a value in the table base of the file: --set optim.steps=100; repeat for more.",
         show_default=False,
     ),
 ]
