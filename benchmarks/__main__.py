@@ -94,7 +94,7 @@ PARTS = {
     "search_stopping": Part(search_stopping.measure, {"orders": 50}, {"orders": 1}),
     "search_time": Part(
         search_time.measure,
-        {"cells": 20, "steps": 300, "batch_size": 256, "repeats": 3},
+        {"cells": 16, "steps": 300, "batch_size": 256, "repeats": 3},
         {"cells": 2, "steps": 4, "batch_size": 16, "repeats": 1},
     ),
     "search_quality": Part(

@@ -39,8 +39,8 @@ _CELL_WIDTH, _CELL_HEIGHT = 54, 42  # pixels
 _GAP = 0.04
 """Of a cell's side, left free on either side of it."""
 
-_MIN_PANEL_HEIGHT = 126
-"""Pixels of a panel whose y has a title."""
+_MIN_PANEL_HEIGHT, _MIN_WIDTH = 230, 560
+"""Pixels of a panel whose y has a title, and of all panels side by side, so that the title stands above them."""
 
 
 def plot_mechanism(
@@ -70,12 +70,12 @@ def plot_mechanism(
             "choose another --facet, or keep fewer values with --where"
         )
     headings = [f"{facet} = {theme.format_value(row[facet][0])}" for row in rows] if facet else [""]
-    grid = _Grid(cells, x, y)
+    columns = 2 if len(rows) in (2, 4) else min(3, len(rows))
+    grid = _Grid(cells, x, y, columns=columns)
     panels = [grid.panel(row, heading) for row, heading in zip(rows, headings, strict=True)]
-    columns = 2 if len(panels) in (2, 4) else min(3, len(panels))
     return theme.finish(
         alt.concat(*panels, columns=columns, spacing=28),
-        title="How order on unseen pairs is read, by " + " and ".join(theme.axis_title(a) for a in (x, y) if a),
+        title="How order on unseen pairs is read",
         subtitle=[*_explain(table, cells), *theme.stopped_early(table)],
         width=columns * grid.width,
     )
@@ -83,9 +83,10 @@ def plot_mechanism(
 
 def _explain(trials: pl.DataFrame, cells: pl.DataFrame) -> list[str]:
     """Return sentences: what a full cell is, the rule in short, how many trials there are."""
-    without = trials["path"].null_count()
+    without, most = trials["path"].null_count(), cells["n"].max()
+    seeds = f"{most} seed{'' if most == 1 else 's'}"
     return [
-        f"A full cell is {cells['n'].max()} seeds, each on one path. Ordered: above {ORDERED}; at chance: below "
+        f"A full cell is {seeds}, each on one path. Ordered: above {ORDERED}; at chance: below "
         f"{AT_CHANCE}. Scores: at chance without EP+PP+BP, ordered without VP; values: the other way round.",
         f"{trials.height:,} trials, {without:,} without a path." if without else f"{trials.height:,} trials.",
     ]
@@ -94,11 +95,11 @@ def _explain(trials: pl.DataFrame, cells: pl.DataFrame) -> list[str]:
 class _Grid:
     """The axes that all panels share; cells stand at whole numbers, so that a part of one can be filled."""
 
-    def __init__(self, cells: pl.DataFrame, x: str, y: str | None) -> None:
+    def __init__(self, cells: pl.DataFrame, x: str, y: str | None, *, columns: int) -> None:
         self.x, self.y, self.most = x, y, cells["n"].max()
         self.xs = theme.format_values(cells[x])
         self.ys = theme.format_values(cells[y])[::-1] if y else [""]
-        self.width = _CELL_WIDTH * len(self.xs)
+        self.width = max(_CELL_WIDTH * len(self.xs), _MIN_WIDTH // columns)
         self.height = max(_CELL_HEIGHT * len(self.ys), _MIN_PANEL_HEIGHT if y else 0)
 
     def panel(self, cells: pl.DataFrame, heading: str) -> alt.LayerChart:
