@@ -1,11 +1,19 @@
 """docs/dropout.md says what its rows say."""
 
+import numpy as np
 import polars as pl
 import pytest
+import torch
 
+from lrsym.config.trial import Trial
 from lrsym.results.analysis.intervals import estimate_mean
 from lrsym.results.store.store import load, load_trials
+from lrsym.testbed.data import scenes as sc
+from lrsym.testbed.data.pack_data import PackData
+from lrsym.testbed.evaluation import _scorer
+from lrsym.testbed.training.training import fit
 from tests import pages
+from tests.fitted import CPU
 from tests.pages import ROOT
 
 ROWS = ROOT / "results/dropout"
@@ -72,6 +80,25 @@ def test_a_number_in_a_sentence_is_in_a_table():
     )
     numbers = pages.unchecked("docs/dropout.md", sentences=(), settings=("0.1", "0.2", "2601.12809"))
     assert not [number for number in numbers if number not in tables]
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_what_wins_on_unseen_pairs_is_the_caption_of_one_of_the_two_labels():
+    axes = {"optim.batch_size": 64, "optim.steps": 3000, "eval.points": 1, "model.dropout": 0.1}
+    trials = [Trial.from_axes({**axes, "seed": seed}) for seed in range(4)]
+    data = PackData.of(trials, device=CPU)
+    with torch.enable_grad():
+        *_, snapshot = fit(trials, data, device=CPU)
+    numbers = torch.stack([torch.from_numpy(splits["unseen"]) for splits in data.splits])
+    score, _ = _scorer(snapshot.model, data, left_out=())
+    winners, right = score(numbers).argmax(dim=2), data.captions_of[numbers][:, :, 0]
+    swapped = torch.from_numpy(sc.swap(trials[0].scenes, np.arange(len(data.captions))))
+    single = swapped[winners] == winners
+    named = (data.captions[winners][:, :, :1] == data.captions[right]).any(dim=2)
+    won = (single & named).sum().item()
+    assert won / numbers.numel() == pytest.approx(3188 / 3600, abs=0.05)  # rounding moves some
+    assert "3,188 of 3,600 scenes of four seeds" in pages.text("docs/dropout.md")
 
 
 def test_no_row_is_left_out(order):

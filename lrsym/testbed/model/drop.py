@@ -45,7 +45,7 @@ class _Masked(torch.autograd.Function):
 
 
 def masked(x: Float[Tensor, "..."], mask: Int[Tensor, "..."], *, in_place: bool = False) -> Float[Tensor, "..."]:
-    """Return `x` where the mask has all bits, 0 elsewhere. By its bits: a core is ten times slower with a Boolean."""
+    """Return `x` where the mask has all bits, 0 elsewhere. By its bits: a core is many times slower with a Boolean."""
     integers = torch.int32 if x.dtype == torch.float32 else torch.int64
     bits, mask = x.view(integers), mask.to(integers)
     return (bits.bitwise_and_(mask) if in_place else bits & mask).view(x.dtype)

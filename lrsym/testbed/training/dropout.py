@@ -6,8 +6,7 @@
     kept   where entry >= rate 2^16
 
 So every device drops the same entries, a step can be recorded and played again, and a training goes on without a state.
-A rate is met to 2^-17. A dozen passes in integers make a word, at the speed of memory; Philox in the same operations
-takes ten times as long (docs/decisions/step.md).
+A rate is met to 2^-17. A dozen passes in integers make a word, at the speed of memory.
 """
 
 from collections.abc import Sequence
