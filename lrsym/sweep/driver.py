@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import sys
 import threading
 import uuid
 from collections import Counter
@@ -72,7 +73,7 @@ def with_cluster_gpus(settings: Settings) -> Settings:
     """Return the settings with the GPUs of the Ray cluster, where workers run on one. Raises UsageError without any."""
     if settings.device == "cpu" or not settings.on_cluster:
         return settings
-    return replace(settings, gpus=import_module("lrsym.sweep.engines.ray_tune").count_cluster_gpus())
+    return replace(settings, gpus=import_module("lrsym.sweep.engines.ray_tune.connection").count_cluster_gpus())
 
 
 def plan_sweep(sweep: Sweep, store: Store, settings: Settings) -> Plan:
@@ -158,8 +159,8 @@ def run(
         on_meet=lambda holder: shown.say(f"{holder} trains in {store.root} as well: work in common is shared"),
     )  # fmt: skip
     packs = SharedPacks(given, lease, store, on_elsewhere=shown.update, say=shown.say)
-    queue = MeteredQueue(packs, recorder=task, listeners=listeners, limit=limit)
     with _stop_signals() as received:
+        queue = MeteredQueue(packs, recorder=task, listeners=listeners, stopped=lambda: bool(received), limit=limit)
         try:
             with shown, lease:
                 load_engine(settings.engine)(queue, task, workers=plan.workers)
@@ -188,7 +189,7 @@ def run(
     )
 
 
-ENGINES = {"local": "lrsym.sweep.engines.local:run_local", "ray": "lrsym.sweep.engines.ray_tune:run_ray"}
+ENGINES = {"local": "lrsym.sweep.engines.local:run_local", "ray": "lrsym.sweep.engines.ray_tune.engine:run_ray"}
 """Module and function of each engine (`planning.settings.ENGINES`); imported only where it is used, Ray above all."""
 
 
@@ -200,7 +201,10 @@ def load_engine(name: str) -> Engine:
 
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[list[signal.Signals]]:
-    """Let the STOP_SIGNALS stop as SIGINT does, and a second one not disturb the end; yield those received."""
+    """Let the STOP_SIGNALS stop as SIGINT does, and a second one not disturb the end; yield those received.
+
+    Where the KeyboardInterrupt is lost, only the list tells of it, as the queue does: nothing is printed.
+    """
     received: list[signal.Signals] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -212,9 +216,12 @@ def _stop_signals() -> Iterator[list[signal.Signals]]:
     in_main = threading.current_thread() is threading.main_thread()
     numbers = [n for n in STOP_SIGNALS if in_main and signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in numbers}
+    report = sys.unraisablehook
+    sys.unraisablehook = lambda lost: None if isinstance(lost.exc_value, KeyboardInterrupt) else report(lost)
     try:
         yield received
     finally:
+        sys.unraisablehook = report
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -37,6 +37,7 @@ def run_local(queue: PackQueue, task: Task, *, workers: int) -> None:
     trained = set[str]()
     with WorkerPool(work, task, size=workers, name="lrsym-worker", threads=task.threads) as pool:
         while not queue.finished:
+            queue.require_running()
             while pool.has_room and (pack := queue.next()) is not None:
                 pool.assign(pack)
             if queue.finished:  # a source may find out when it is asked that it has no more

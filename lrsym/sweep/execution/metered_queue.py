@@ -22,10 +22,11 @@ class MeteredQueue(PackQueue):
         *,
         recorder: Recorder,
         listeners: Sequence[Listener] = (),
+        stopped: Callable[[], bool] = bool,
         limit: float = float("inf"),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(source, recorder=recorder, listeners=listeners)
+        super().__init__(source, recorder=recorder, listeners=listeners, stopped=stopped)
         self._limit, self._clock, self._counted, self._until = limit, clock, 0.0, clock()
 
     def next(self) -> Pack | None:

@@ -39,11 +39,19 @@ class PackQueue:
     A pack whose worker dies or leaves is tried MAX_RETRIES times again. One that still loses its worker, or is too
     large for the memory, is halved until the trial to blame is alone; only that one is recorded as failed. The size
     that was too large is remembered: waiting packs of the same program are split before they fail, too. `listeners`
-    get each event that counts. Raises UsageError where rows cannot be written.
+    get each event that counts; `stopped` tells whether the run is to end. Raises UsageError where rows cannot be
+    written.
     """
 
-    def __init__(self, source: PackSource, *, recorder: Recorder, listeners: Sequence[Listener] = ()) -> None:
-        self._source = source
+    def __init__(
+        self,
+        source: PackSource,
+        *,
+        recorder: Recorder,
+        listeners: Sequence[Listener] = (),
+        stopped: Callable[[], bool] = bool,
+    ) -> None:
+        self._source, self._stopped = source, stopped
         self._split: deque[Pack] = deque()
         self._again: deque[Pack] = deque()
         self._fitting: dict[Program, int] = {}
@@ -70,6 +78,14 @@ class PackQueue:
         except OSError as error:
             raise _unwritable(str(error)) from error
         return pack or (self._again.popleft() if self._again else None)
+
+    def require_running(self) -> None:
+        """Raise KeyboardInterrupt where the run is to end. Engines ask every few seconds or more often.
+
+        What a signal raises is lost where it meets a destructor, or a library's callback from C.
+        """
+        if self._stopped():
+            raise KeyboardInterrupt
 
     @property
     def finished(self) -> bool:

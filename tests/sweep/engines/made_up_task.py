@@ -122,6 +122,30 @@ def little_memory():
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
+class Unheard:
+    """Sends its process a signal of which what its handler raises is lost."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __del__(self):
+        if self.number is not None:
+            signal.raise_signal(self.number)
+            raise AssertionError("the signal was not heeded")
+
+
+def lose(number):
+    """A listener that sends `number` once, where the first pack has ended."""
+
+    def listen(pack, event):
+        nonlocal number
+        if event.statuses is not None:
+            Unheard(number)
+            number = None
+
+    return listen
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("engine")
@@ -135,6 +159,7 @@ def main():
     parser.add_argument("--task-device", default="cpu")
     parser.add_argument("--timeout", type=float)
     parser.add_argument("--silence", type=float, default=local.MAX_SILENCE_SECONDS)
+    parser.add_argument("--lost-signal", type=int)
     asked = parser.parse_args()
     local.MAX_SILENCE_SECONDS = asked.silence
     behaviour = {int(seed): how for seed, how in asked.behaviour.items()}
@@ -152,6 +177,7 @@ def main():
             plan,
             store,
             settings,
+            listener=lose(asked.lost_signal),
             make_task=lambda store, run_id, settings: MadeUpTask(
                 store.files.uri(),
                 run_id,

@@ -100,7 +100,7 @@ replicates = 4
 @pytest.mark.ray
 def test_a_sweep_that_loses_a_node_has_every_row_exactly_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    from lrsym.sweep.engines.ray_tune import run_ray
+    from lrsym.sweep.engines.ray_tune.engine import run_ray
 
     base = {k: v for k, v in SMALL.items() if k != "scenes.layouts_per_pair"} | {"optim.steps": 1500}
     file = tmp_path / "lost_node.toml"
@@ -130,7 +130,7 @@ def test_a_sweep_that_loses_a_node_has_every_row_exactly_once(tmp_path: Path, mo
 @pytest.mark.ray
 def test_what_hands_out_packs_lies_on_the_drivers_node(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    from lrsym.sweep.engines.ray_tune import start_board
+    from lrsym.sweep.engines.ray_tune.engine import start_board
 
     with _Cluster():
         import ray
@@ -147,7 +147,7 @@ def test_what_hands_out_packs_lies_on_the_drivers_node(monkeypatch: pytest.Monke
 @pytest.mark.ray
 def test_the_gpus_of_a_cluster_are_counted_and_each_of_its_workers_gets_a_part(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    from lrsym.sweep.engines.ray_tune import _gpu_share
+    from lrsym.sweep.engines.ray_tune.connection import gpu_share
 
     with _Cluster(gpus=1, connects=False) as cluster:
         monkeypatch.setenv("RAY_ADDRESS", cluster.address)
@@ -157,8 +157,8 @@ def test_the_gpus_of_a_cluster_are_counted_and_each_of_its_workers_gets_a_part(m
         assert (settings.gpus, settings.max_workers) == (2, 2 * WORKERS_PER_GPU)
         assert settings.units_per_worker(settings.max_workers) == pytest.approx(1 / WORKERS_PER_GPU)
         cluster.connect()
-        assert _gpu_share(settings.max_workers) == pytest.approx(1 / WORKERS_PER_GPU)
-        assert [_gpu_share(workers) for workers in (1, 2, 3, 4)] == [1, 1, 1 / 2, 1 / 2]
+        assert gpu_share(settings.max_workers) == pytest.approx(1 / WORKERS_PER_GPU)
+        assert [gpu_share(workers) for workers in (1, 2, 3, 4)] == [1, 1, 1 / 2, 1 / 2]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The Ray engine: Ray Tune runs the packs, one Tune trial for each try of a pack.
+"""Ray Tune runs the packs, one Tune trial for each try of a pack.
 
 Tune is the scheduler here and no more: it asks the queue for packs, rows go from the worker to the store, and what is
 left to do comes from the store, never from Tune's pickled state. Settings and their measurements:
@@ -6,40 +6,14 @@ docs/decisions/engines.md.
 """
 
 import contextlib
-import logging
 import os
 import platform
-import signal
-import socket
-import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple
-from math import ceil
 from pathlib import Path
 from typing import Any
-
-import lrsym
-from lrsym.errors import UsageError
-from lrsym.results.store.filesystem import open_filesystem
-from lrsym.sweep.execution.events import Failure, PackEvent
-from lrsym.sweep.execution.queue import PackQueue
-from lrsym.sweep.execution.task import Task, run_task
-from lrsym.sweep.planning.pack import Pack
-from lrsym.sweep.workers.processes import LEFT_AFTER_ERROR, exit_now, worker_environment
-
-# Read by Ray when it is imported: no CSV, JSON and TensorBoard files, Ctrl-C is the driver's to answer (Tune heeds it
-# only between packs), workers stay in the driver's folder, the experiment state is written rarely, usage is not
-# reported, and a CPU worker does not lose sight of a GPU.
-os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
-os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
-os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "60")
-os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
 from ray import tune
@@ -47,8 +21,14 @@ from ray.exceptions import OutOfMemoryError
 from ray.tune.search import Searcher
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-ANSWER_SECONDS = 5.0
-"""How long the head of a cluster may take to answer."""
+from lrsym.errors import UsageError
+from lrsym.results.store.filesystem import open_filesystem
+from lrsym.sweep.engines.ray_tune.connection import connected, gpu_share
+from lrsym.sweep.execution.events import Failure, PackEvent
+from lrsym.sweep.execution.queue import PackQueue
+from lrsym.sweep.execution.task import Task, run_task
+from lrsym.sweep.planning.pack import Pack
+from lrsym.sweep.workers.processes import LEFT_AFTER_ERROR, exit_now
 
 REPORT_SECONDS = 2.0
 """`tune.report` blocks the trial for milliseconds, so progress is reported no more often than this."""
@@ -61,9 +41,9 @@ def run_ray(queue: PackQueue, task: Task, *, workers: int) -> None:
     raises; that and KeyboardInterrupt end the workers.
     """
     os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(2 * workers))
-    with _ray(workers, task), _tune_folder(task) as folder:
+    with connected(workers, task.threads), _tune_folder(task) as folder:
         board, listener = start_board(), QueueCallback(queue)
-        resources = {"cpu": task.threads, "gpu": _gpu_share(workers) if task.device == "cuda" else 0}
+        resources = {"cpu": task.threads, "gpu": gpu_share(workers) if task.device == "cuda" else 0}
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(run_pack_task, board=board, task=task), resources),
             tune_config=tune.TuneConfig(
@@ -153,6 +133,11 @@ class QueueCallback(tune.Callback):
     def __reduce__(self) -> tuple[Any, ...]:
         return QueueCallback, (None,)  # as above
 
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Look whether the run is to end; called by Tune in the driver, several times a second."""
+        assert self._queue is not None
+        self._queue.require_running()
+
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
@@ -240,98 +225,3 @@ def _tune_folder(task: Task) -> Iterator[str]:
         yield files.uri(folder)
     finally:
         files.delete_folder(folder)
-
-
-@contextlib.contextmanager
-def _ray(workers: int, task: Task) -> Iterator[None]:
-    """Connect to Ray, and disconnect at the end what was connected here."""
-    if ray.is_initialized():
-        yield
-        return
-    _check_address()
-    if os.environ.get("RAY_ADDRESS"):
-        settings: dict[str, Any] = {"runtime_env": {"env_vars": worker_environment(task.threads)}}
-    else:  # started here, so workers inherit; a runtime environment would cost seconds
-        os.environ.update(worker_environment(task.threads))
-        # Ray's workers import from the driver's folder, too: what is named lrsym there, as a clone is, is no package.
-        here, given = str(Path(lrsym.__file__).parents[1]), os.environ.get("PYTHONPATH", "").split(os.pathsep)
-        os.environ["PYTHONPATH"] = os.pathsep.join([here, *(path for path in given if path not in ("", here))])
-        settings = {"address": "local", "num_cpus": workers * task.threads, "include_dashboard": False}
-    on_sigterm = signal.getsignal(signal.SIGTERM)
-    _connect(**settings)
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # it would print the death of each worker
-    _restore_sigterm(on_sigterm)
-    with contextlib.redirect_stdout(sys.stderr):  # Ray prints that a worker died: one of its threads, and shutdown
-        try:
-            yield
-        finally:
-            ray.shutdown()
-
-
-def _connect(**settings: Any) -> None:
-    """Connect to the cluster at RAY_ADDRESS, or to a Ray of its own. Raises UsageError where there is none."""
-    try:
-        ray.init(logging_level=logging.ERROR, log_to_driver=False, **settings)
-    except ConnectionError as error:
-        if not os.environ.get("RAY_ADDRESS"):
-            raise
-        raise _no_cluster(str(error).partition(". ")[0]) from error
-
-
-def count_cluster_gpus() -> int:
-    """Return the number of GPUs of the cluster at RAY_ADDRESS, which this connects to meanwhile."""
-    _check_address()
-    on_sigterm = signal.getsignal(signal.SIGTERM)
-    _connect()
-    try:
-        return _gpus()
-    finally:
-        ray.shutdown()
-        _restore_sigterm(on_sigterm)
-
-
-def _gpus() -> int:
-    gpus = int(ray.cluster_resources().get("GPU", 0))
-    if not gpus:
-        raise UsageError("device cuda needs a GPU in the Ray cluster, it has none; use --device cpu")
-    return gpus
-
-
-def _gpu_share(workers: int) -> float:
-    """Return the part of a GPU that one worker gets: 1/n, because Ray takes no other fractions."""
-    return 1 / ceil(workers / _gpus())
-
-
-def _check_address() -> None:
-    """Raise UsageError where RAY_ADDRESS cannot be a cluster's, or nothing listens there: Ray would wait minutes."""
-    address = os.environ.get("RAY_ADDRESS", "")
-    if address in ("", "auto", "local"):
-        return
-    host, colon, port = address.rpartition(":")
-    if "://" in address or not colon or not port.isdecimal():
-        raise UsageError(
-            f"RAY_ADDRESS must be host:port of the cluster's head, or auto, got {address}; "
-            "http:// addresses are for ray job submit --address"
-        )
-    # On the head's own machine Ray takes a loopback address for the node's.
-    host = host.strip("[]")
-    hosts = [host, *([ray.util.get_node_ip_address()] if host in ("127.0.0.1", "localhost") else [])]
-    reasons = []
-    for name in hosts:
-        try:
-            socket.create_connection((name, int(port)), timeout=ANSWER_SECONDS).close()
-        except (OSError, OverflowError) as error:
-            reasons.append(getattr(error, "strerror", None) or str(error))
-        else:
-            return
-    raise _no_cluster(reasons[0])
-
-
-def _no_cluster(reason: str) -> UsageError:
-    address = os.environ["RAY_ADDRESS"]
-    return UsageError(f"no Ray cluster answers at RAY_ADDRESS {address} ({reason}); start it, or unset the variable")
-
-
-def _restore_sigterm(handler: Any) -> None:
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, handler)  # Ray has put its own in its place, which aborts
