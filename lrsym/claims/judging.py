@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
 from typing import TypeVar
 
 import polars as pl
@@ -10,6 +12,7 @@ import polars as pl
 from lrsym.claims.check import CheckedClaims
 from lrsym.claims.claim import Claim, Part
 from lrsym.claims.file import ClaimsFile
+from lrsym.claims.ledger import Entry, Ledger, is_after_rows, newest_row
 from lrsym.claims.tables import Tables, holds, query_error, query_values, read_tables
 from lrsym.claims.verdict import (
     UNDECIDED,
@@ -50,7 +53,8 @@ class JudgedPart:
     """One number that was claimed, and what the rows say. `dropped` counts values that are no finite numbers.
 
     `level` is the smallest at which the interval decides; `holm` is the verdict that is left after Holm's correction
-    for all parts that were asked.
+    for all parts that were asked. `after_rows` tells whether the range was set after the first of the rows was written,
+    as far as the ledger shows; None where the file has no ledger.
     """
 
     part: Part
@@ -62,6 +66,8 @@ class JudgedPart:
     tolerance: Tolerance | None = None
     level: float | None = None
     holm: str = UNDECIDED
+    registered_at: datetime | None = None
+    after_rows: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -114,26 +120,56 @@ def judge_claims(checked: CheckedClaims, root: str) -> list[JudgedClaim]:
     Holm's correction is for all parts of the file, each in all of its arms, whichever claims are asked.
     """
     asked, checked = {claim.id for claim in checked.claims}, replace(checked, claims=checked.file.claims)
-    results = {
-        sweep.source: read_results(root, sweep=sweep.name, trial_ids=sweep.trial_ids(), stop_rule=sweep.stop)
-        for sweep in checked.sweeps()
-    }
+    ledger, results = Ledger.beside(checked.file), _read_sweeps(checked, root)
     judged = _corrected(
-        judge_claim(checked.file, claim, {arm: results[sweep.source] for arm, sweep in checked.arms(claim).items()})
+        judge_claim(
+            checked.file, claim, {arm: results[sweep.source] for arm, sweep in checked.arms(claim).items()}, ledger
+        )
         for claim in checked.claims
     )
     return [one for one in judged if one.claim.id in asked]
 
 
-def judge_claim(file: ClaimsFile, claim: Claim, arms: Mapping[str, SweepResults]) -> JudgedClaim:
+def judge_claim(
+    file: ClaimsFile, claim: Claim, arms: Mapping[str, SweepResults], ledger: Ledger | None = None
+) -> JudgedClaim:
     """Return what the results of `arms`, by name, say about `claim`; UsageError where an estimate fails."""
+
+    def judge(arm: str, results: SweepResults, number: int) -> JudgedPart:
+        judged = _judge_part(file, claim, number, results)
+        if ledger is None or not ledger.exists:
+            return judged
+        at = ledger.registered_at(claim, arm, judged.part)
+        return replace(judged, registered_at=at, after_rows=is_after_rows(at, results.tables["trials"]))
+
     return JudgedClaim(
         claim,
         tuple(
-            JudgedArm(name, results, tuple(_judge_part(file, claim, i, results) for i in range(len(claim.part))))
+            JudgedArm(name, results, tuple(judge(name, results, i) for i in range(len(claim.part))))
             for name, results in arms.items()
         ),
     )
+
+
+def register_claims(checked: CheckedClaims, root: str) -> tuple[Ledger, list[Entry]]:
+    """Return the ledger of the claims with what it lacked of those that are asked, and that; nothing is written.
+
+    Where there is no folder of results at `root`, there are no rows.
+    """
+    ledger, new = Ledger.beside(checked.file), []
+    results = _read_sweeps(checked, root) if Path(root).is_dir() else {}
+    for claim in checked.claims:
+        for arm, sweep in checked.arms(claim).items():
+            there = results[sweep.source].tables["trials"] if results else None
+            new += ledger.register(claim, arm, newest_row=None if there is None else newest_row(there))
+    return ledger, new
+
+
+def _read_sweeps(checked: CheckedClaims, root: str) -> dict[str, SweepResults]:
+    return {
+        sweep.source: read_results(root, sweep=sweep.name, trial_ids=sweep.trial_ids(), stop_rule=sweep.stop)
+        for sweep in checked.sweeps()
+    }
 
 
 def read_results(root: str, *, sweep: str, trial_ids: Sequence[str], stop_rule: str | None = None) -> SweepResults:

@@ -10,6 +10,7 @@ from lrsym.claims.file import ClaimsFile
 from lrsym.claims.judging import JudgedClaim, count_verdicts
 from lrsym.claims.report import (
     describe_gaps,
+    describe_ledger,
     describe_shortage,
     describe_tolerance,
     format_estimate,
@@ -55,6 +56,7 @@ def render_page(file: ClaimsFile, sections: Sequence[Section], *, results: str, 
         format_range=format_range,
         format_estimate=format_estimate,
         format_n=format_n,
+        describe_ledger=describe_ledger,
         describe_shortage=describe_shortage,
         describe_tolerance=describe_tolerance,
         corrected=count_verdicts(judged, corrected=True),

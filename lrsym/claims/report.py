@@ -56,6 +56,11 @@ def describe_holm(judged: JudgedPart) -> str:
     return "" if judged.holm == judged.verdict else f"{judged.holm} after Holm"
 
 
+def describe_ledger(judged: JudgedPart) -> str:
+    """Return that the ledger has the range from after the rows, or not at all; empty where it came first."""
+    return "range set after rows" if judged.after_rows else ""
+
+
 def format_n(arm: JudgedArm) -> str:
     """Return the number of replicates, or the range where it differs by part."""
     few, many = arm.n
@@ -98,7 +103,9 @@ def as_data(judged: JudgedClaim) -> dict[str, Any]:
 
 def _describe_part(claim: Claim, judged: JudgedPart) -> str:
     verdict = f" -> {judged.verdict}" if len(claim.part) > 1 else ""
-    further = (describe_tolerance(judged), describe_holm(judged), describe_shortage(claim, judged))
+    further = [
+        describe_tolerance(judged), describe_holm(judged), describe_shortage(claim, judged), describe_ledger(judged)
+    ]  # fmt: skip
     remarks = f" ({', '.join(filter(None, further))})" if any(further) else ""
     return f"{judged.part.name}: {format_estimate(judged)}, claimed {format_range(judged.part)}{verdict}{remarks}"
 
@@ -119,6 +126,7 @@ def _part_data(judged: JudgedPart) -> dict[str, Any]:
         "name": part.name, "sql": part.estimate, "at_least": part.at_least, "at_most": part.at_most,
         "requires": part.requires, "verdict": judged.verdict, "p": judged.level, "holm": judged.holm,
         "tolerance": judged.tolerance and asdict(judged.tolerance), "too_few": judged.too_few, "n": estimate.n,
-        "dropped": judged.dropped,
+        "dropped": judged.dropped, "after_rows": judged.after_rows,
+        "registered_at": judged.registered_at and judged.registered_at.isoformat(),
         "estimate": estimate.mean, "low": estimate.low, "high": estimate.high, "values": list(judged.values),
     }  # fmt: skip

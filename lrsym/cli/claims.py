@@ -25,6 +25,12 @@ Run = Annotated[bool, typer.Option("--run", help="First train what the sweeps of
 Out = Annotated[
     Path | None, typer.Option(help="HTML file to write, or its folder; by default RESULTS/claims/NAME.html.")
 ]
+Register = Annotated[
+    bool,
+    typer.Option(
+        "--register", help="Write the ranges into the ledger beside the file, before they have rows; judge nothing."
+    ),
+]
 NoPage = Annotated[bool, typer.Option("--no-page", help="Write no page.")]
 
 
@@ -33,6 +39,7 @@ def claims(
     results: Results = RESULTS,
     claim: Ids = None,
     run: Run = False,
+    register: Register = False,
     workers: Workers = "auto",
     pack: Pack = "auto",
     device: Device = "auto",
@@ -56,7 +63,12 @@ def claims(
 
     if out is not None and no_page:
         raise UsageError("--out and --no-page exclude each other; choose one")
+    if register and run:
+        raise UsageError("--register and --run exclude each other: register first, then train")
     checked, failed = check(file, ids), 0
+    if register:
+        _register(checked, results, as_json=json)
+        return
     options = {
         "workers": workers, "pack": pack, "device": device, "engine": engine, "max-core-hours": max_core_hours,
         "max-gpu-hours": max_gpu_hours,
@@ -130,6 +142,26 @@ class _Training:
         if outcome.pending:
             message(f"{left} out by {self._settings.limit}. Go on: {self.again}")
         return retried(outcome.statuses)
+
+
+def _register(checked: "CheckedClaims", results: str, *, as_json: bool) -> None:
+    """Write what the ledger lacks; tell which of the ranges have rows already."""
+    from lrsym.claims.judging import register_claims
+    from lrsym.results.plots.save import write_file
+
+    ledger, new = register_claims(checked, results)
+    if new:
+        write_file(ledger.path, ledger.text().encode())
+    late = [one for one in new if one.newest_row is not None]
+    report = {
+        "ledger": str(ledger.path),
+        "registered": len(new),
+        "entries": len(ledger.entries),
+        "with_rows": len(late),
+    }
+    text = f"{ledger.path}: {len(new)} ranges registered, {len(ledger.entries) - len(new)} were there; commit it"
+    warning = f"{len(late)} of them have rows in {results} already and count as set after rows"
+    Output(as_json=as_json).result(report, [text, *([warning] if late else [])])
 
 
 def _write_page(
