@@ -274,3 +274,31 @@ def test_a_claim_has_no_picture_of_a_search(tmp_path):
     path = claims_file(tmp_path, body='[claim.picture]\nkind = "search"')
     text = lrsym("claims", path, "--results", tmp_path / "r", code=2)
     assert "claim C1: kind must be a picture of a grid, phase, curves, ablation, mechanism, profile, got search" in text
+
+
+def test_ranges_are_registered_before_their_rows_and_a_changed_one_shows(tmp_path):
+    path, results = claims_file(tmp_path), tmp_path / "results"
+    said = json.loads(lrsym("claims", path, "--results", results, "--register", "--json"))
+    assert (said["registered"], said["with_rows"]) == (1, 0)
+    ledger = path.with_suffix(".ledger.json")
+    before = ledger.read_text()
+    again = lrsym("claims", path, "--results", results, "--register")
+    assert "0 ranges registered, 1 were there" in again
+    assert ledger.read_text() == before
+    assert not results.exists()
+    text = lrsym("claims", path, "--results", results, "--run", "--workers", 1, "--no-page")
+    assert "range set after rows" not in text
+    path.write_text(path.read_text().replace("at_most = 2", "at_most = 3"))
+    assert "range set after rows" in lrsym("claims", path, "--results", results, "--no-page")
+    late = lrsym("claims", path, "--results", results, "--register")
+    assert f"1 of them have rows in {results} already and count as set after rows" in late
+    part = json.loads(lrsym("claims", path, "--results", results, "--json"))["claims"][0]["arms"][0]["parts"][0]
+    assert part["after_rows"] is True
+    assert "range set after rows" in (results / "claims" / "small.html").read_text()
+
+
+def test_registering_and_training_in_one_are_refused(tmp_path):
+    path = claims_file(tmp_path)
+    said = lrsym("claims", path, "--results", tmp_path / "results", "--register", "--run", code=2)
+    assert "--register and --run exclude each other: register first, then train" in said
+    assert not path.with_suffix(".ledger.json").exists()
