@@ -23,6 +23,7 @@ from lrsym.claims.verdict import (
     holm,
     judge_estimate,
     level_of,
+    n_to_decide,
     tolerance_of,
 )
 from lrsym.errors import UsageError
@@ -54,7 +55,8 @@ class JudgedPart:
 
     `level` is the smallest at which the interval decides; `holm` is the verdict that is left after Holm's correction
     for all parts that were asked. `after_rows` tells whether the range was set after the first of the rows was written,
-    as far as the ledger shows; None where the file has no ledger.
+    as far as the ledger shows; None where the file has no ledger. `n_to_decide` is how many replicates would
+    decide what is undecided, going by those that there are.
     """
 
     part: Part
@@ -68,6 +70,7 @@ class JudgedPart:
     holm: str = UNDECIDED
     registered_at: datetime | None = None
     after_rows: bool | None = None
+    n_to_decide: int | None = None
 
 
 @dataclass(frozen=True)
@@ -216,6 +219,7 @@ def _judge_part(file: ClaimsFile, claim: Claim, number: int, results: SweepResul
         raise query_error(file, claim, number, error) from None
     claimed = {"at_least": part.at_least, "at_most": part.at_most}
     verdict = judge_estimate(estimate, **claimed, minimum_n=claim.minimum_n)
+    needed = n_to_decide(values, estimate.mean, **claimed, interval=claim.interval) if verdict == UNDECIDED else None
     return JudgedPart(
         part=part,
         values=tuple(sorted(values)),
@@ -225,6 +229,7 @@ def _judge_part(file: ClaimsFile, claim: Claim, number: int, results: SweepResul
         verdict=verdict if _testable(file, claim, number, results) else UNTESTABLE,
         tolerance=tolerance_of(estimate, **claimed),
         level=level_of(values, estimate.mean, **claimed, interval=claim.interval),
+        n_to_decide=needed and max(needed, claim.minimum_n),
     )
 
 

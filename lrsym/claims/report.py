@@ -48,7 +48,8 @@ def describe_tolerance(judged: JudgedPart) -> str:
         return f"{-tolerance.supported:.2g} to spare"
     if tolerance.refuted is not None and tolerance.refuted > 0:
         return f"{tolerance.refuted:.2g} outside"
-    return f"supported if the range were {tolerance.supported:.2g} wider at each end"
+    wider = f"supported if the range were {tolerance.supported:.2g} wider at each end"
+    return f"{wider}; n = {judged.n_to_decide} would decide" if judged.n_to_decide else wider
 
 
 def describe_holm(judged: JudgedPart) -> str:
@@ -126,7 +127,7 @@ def _part_data(judged: JudgedPart) -> dict[str, Any]:
         "name": part.name, "sql": part.estimate, "at_least": part.at_least, "at_most": part.at_most,
         "requires": part.requires, "verdict": judged.verdict, "p": judged.level, "holm": judged.holm,
         "tolerance": judged.tolerance and asdict(judged.tolerance), "too_few": judged.too_few, "n": estimate.n,
-        "dropped": judged.dropped, "after_rows": judged.after_rows,
+        "dropped": judged.dropped, "n_to_decide": judged.n_to_decide, "after_rows": judged.after_rows,
         "registered_at": judged.registered_at and judged.registered_at.isoformat(),
         "estimate": estimate.mean, "low": estimate.low, "high": estimate.high, "values": list(judged.values),
     }  # fmt: skip

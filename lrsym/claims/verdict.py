@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lrsym.results.analysis.intervals import CONFIDENCE, Estimate, level_at
+from lrsym.results.analysis.intervals import CONFIDENCE, Estimate, level_at, n_to_leave_out
 
 SUPPORTED, REFUTED, UNDECIDED, UNTESTABLE = "supported", "refuted", "undecided", "untestable"
 """Names of `lrsym.vocabulary` (VERDICTS)."""
@@ -65,6 +65,21 @@ def level_of(
     fixed = {mean} if min(values) == max(values) and interval != "wilson" else {0, 1} if interval == "wilson" else set()
     crossed = [end for end in (floor, ceiling) if math.isfinite(end) and end not in fixed]
     return max((level_at(values, end, interval=interval) or 0.0 for end in crossed), default=0.0)
+
+
+def n_to_decide(
+    values: Sequence[float], mean: float | None, *, at_least: float | None, at_most: float | None, interval: str
+) -> int | None:
+    """Return how many values with today's mean and spread would decide; None where no reachable number would."""
+    if mean is None or len(values) < 2:
+        return None
+    if min(values) == max(values) and interval != "wilson":  # an interval of one point, whatever it touches
+        return 2
+    floor, ceiling = _ends(at_least, at_most)
+    ends = [floor, ceiling] if floor <= mean <= ceiling else [floor if mean < floor else ceiling]
+    needed = [n_to_leave_out(values, end, interval=interval) for end in ends if math.isfinite(end)]
+    known = [n for n in needed if n is not None]
+    return max(known, default=None) if len(known) == len(needed) else None
 
 
 def holm(levels: Sequence[float]) -> list[float]:

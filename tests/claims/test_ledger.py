@@ -111,7 +111,7 @@ def test_a_time_without_its_zone_is_no_date(file):
     ledger.register(file.claims[0], "one", newest_row=None)
     entries = [{**entry, "registered_at": "2026-01-01T00:00:00"} for entry in json.loads(ledger.text())]
     file.path.with_suffix(".ledger.json").write_text(json.dumps(entries))
-    with pytest.raises(UsageError, match="cannot be read: .*timezone"):
+    with pytest.raises(UsageError, match=r"cannot be read: .*timezone"):
         Ledger.beside(file)
 
 

@@ -1,8 +1,17 @@
 """The one rule of verdicts."""
 
 import pytest
+from scipy import stats
 
-from lrsym.claims.verdict import combine_verdicts, corrected_verdict, holm, judge_estimate, level_of, tolerance_of
+from lrsym.claims.verdict import (
+    combine_verdicts,
+    corrected_verdict,
+    holm,
+    judge_estimate,
+    level_of,
+    n_to_decide,
+    tolerance_of,
+)
 from lrsym.results.analysis.intervals import Estimate, estimate_mean
 
 
@@ -131,3 +140,42 @@ def test_holm_multiplies_the_smallest_most_and_keeps_the_order():
         "undecided",
     ]
     assert corrected_verdict("untestable", 0.5) == "untestable"
+
+
+@pytest.mark.parametrize(
+    ("values", "claimed", "interval"),
+    [
+        ([0.5, 0.6, 0.7, 0.8], {"at_least": 0.55, "at_most": None}, "t"),
+        ([0.5, 0.6, 0.7, 0.8], {"at_least": 0.68, "at_most": None}, "t"),
+        ([0.5, 0.6, 0.7, 0.8], {"at_least": 0.6, "at_most": 0.75}, "t"),
+        ([1] * 7 + [0] * 3, {"at_least": 0.5, "at_most": None}, "wilson"),
+        ([1] * 7 + [0] * 3, {"at_least": 0.8, "at_most": 0.9}, "wilson"),
+    ],
+)
+def test_so_many_values_like_these_decide_and_one_fewer_do_not(values, claimed, interval):
+    needed = n_to_decide(values, sum(values) / len(values), **claimed, interval=interval)
+
+    def decides(n):
+        mean = sum(values) / len(values)
+        if interval == "wilson":
+            low, high = interval_of_share(mean, n)
+        else:
+            half = stats.t.ppf(0.975, n - 1) * stats.tstd(values) / n**0.5
+            low, high = mean - half, mean + half
+        return judge_estimate(Estimate(n, mean, low, high), **claimed, minimum_n=2) != "undecided"
+
+    assert needed > len(values)
+    assert [decides(needed - 1), decides(needed)] == [False, True]
+
+
+def interval_of_share(share, n):
+    """Wilson's interval as its paper has it."""
+    z = stats.norm.ppf(0.975)
+    middle, half = share + z**2 / (2 * n), z * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
+    return (middle - half) / (1 + z**2 / n), (middle + half) / (1 + z**2 / n)
+
+
+@pytest.mark.parametrize("values", [[], [0.5], [0.4, 0.6], [0.4, 0.6 + 1e-4]])
+def test_what_no_reachable_number_decides_has_none(values):
+    mean = sum(values) / len(values) if values else None
+    assert n_to_decide(values, mean, at_least=0.5, at_most=None, interval="t") is None

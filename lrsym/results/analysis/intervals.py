@@ -3,7 +3,9 @@
 Sources: Student (Biometrika 1908); Efron (JASA 1987) for the bootstrap; Wilson (JASA 1927).
 """
 
+import bisect
 import math
+import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +13,9 @@ from lrsym.errors import UsageError
 from lrsym.vocabulary import INTERVALS, by_name
 
 CONFIDENCE = 0.95
+
+MAX_N = 10_000
+"""No larger number of replicates is told as one that would decide."""
 
 _RESAMPLES = 9999
 """The default of scipy: about 250 resampled means lie beyond each end of the interval."""
@@ -68,6 +73,31 @@ def level_at(values: Iterable[float], bound: float, *, interval: str = "t") -> f
     if ordered[0] == ordered[-1] and interval != "wilson":
         return float(ordered[0] == bound)
     return _LEVELS[interval](ordered, bound)
+
+
+def n_to_leave_out(values: Iterable[float], bound: float, *, interval: str = "t") -> int | None:
+    """Return the number of values with today's mean and spread whose 95 % interval leaves out `bound`.
+
+    None where it is beyond MAX_N, as where the mean is `bound`, and where fewer than two values tell no spread. The
+    bootstrap is asked as Student is: they agree where there are many values.
+    """
+    ordered = sorted(values)
+    if len(ordered) < 2:
+        return None
+    from scipy import stats
+
+    mean = math.fsum(ordered) / len(ordered)
+    if interval == "wilson":
+        spread, freedom = (bound * (1 - bound)) ** 0.5, None
+    else:
+        spread, freedom = statistics.stdev(ordered), 1
+
+    def leaves_out(n: int) -> bool:
+        quantile = (1 + CONFIDENCE) / 2
+        widths = stats.norm.ppf(quantile) if freedom is None else stats.t.ppf(quantile, n - freedom)
+        return abs(mean - bound) > widths * spread / n**0.5
+
+    return bisect.bisect_left(range(MAX_N + 1), True, lo=2, key=leaves_out) if leaves_out(MAX_N) else None
 
 
 def _student(values: Sequence[float]) -> Bounds:
