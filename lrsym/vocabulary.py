@@ -31,6 +31,7 @@ SPLITS = {
 METRICS = {
     "order": "share of two-object scenes whose caption scores above its swap; chance 0.5, ties count half",
     "inset": "top-1 accuracy among the captions of the same split; a tie is a miss",
+    "pairs": "top-1 accuracy among every caption of two labels, on two-object scenes; a tie is a miss",
     "global": "top-1 accuracy among every caption of the vocabulary; a tie is a miss",
     "labelset": "share of scenes whose top-1 caption of all names the right labels, in whatever order; a tie is a miss",
 }
@@ -93,6 +94,7 @@ MEASURES = {
     "attention_first": "mean attention of [EOT] on the first-mentioned label",
     "attention_second": "mean attention of [EOT] on the second-mentioned label",
     "prefer_first": "share of captions whose first-mentioned label gets more attention of [EOT] than the second",
+    "logit_scale": "what cosines are multiplied by in the loss, the inverse temperature; at most 100",
     "cosine_raw_trained": "mean cosine of the token embeddings of a label in both encoders, pair labels",
     "cosine_raw_heldout": "the same, held-out labels",
     "cosine_rotated_trained": "the same after the rotation fitted on pair labels, pair labels",
@@ -100,6 +102,15 @@ MEASURES = {
 }
 """Numbers about the mechanism, of the read-out row. Scenes are those of unseen pairs, captions those of two labels;
 first and last go along the first relation: left and right."""
+
+WINNERS = {
+    "true": "a caption that is true of the scene",
+    "order": "one of two labels that are both there, but not true: the wrong order, or the wrong relation",
+    "single": "one of a single label that is there, of a scene of more objects",
+    "partner": "one of two labels of which one is there",
+    "other": "one of labels that are not there",
+}
+"""What scores highest on a scene, by the name in column `winner` of the table `confusions`."""
 
 STATUSES = {
     "done": "trained and evaluated",

@@ -194,11 +194,39 @@ def by_hand(trial, scores):
         for score, mine in zip(scores(torch.from_numpy(tokens)), own, strict=True):
             best = max(range(len(score)), key=score.__getitem__)
             best_of_split = max(in_split, key=score.__getitem__)
+            best_pair = max((n for n in every if len(labels[n]) == 2), key=score.__getitem__)
             credit["global"].append(best in mine)
             credit["inset"].append(best_of_split in mine)
             credit["labelset"].append(any(labels[best] == labels[n] for n in mine))
             ahead = [score[n] > score[named.index(exchanged(named[n]))] for n in mine if len(labels[n]) == 2]
             if ahead:
                 credit["order"].append(np.mean(ahead))
+                credit["pairs"].append(best_pair in mine)
         result |= {(split, m): float(np.mean(c)) if c else None for m, c in credit.items()}
+    return result
+
+
+def winners_by_hand(trial, scores):
+    """The share of scenes that each kind of caption wins, by (split, kind), from the words of the captions."""
+    scenes = trial.scenes
+    named = [sc.caption_text(scenes, int(n)) for n in range(sc.n_captions(scenes))]
+    result = {}
+    for split, numbers in splits(scenes, seed=trial.seed).items():
+        if not len(numbers):
+            continue
+        kinds = dict.fromkeys(("true", "order", "single", "partner", "other"), 0)
+        tokens = sc.scene_tokens(scenes, numbers)
+        for score, row in zip(scores(torch.from_numpy(tokens)), tokens, strict=True):
+            winner = named[max(range(len(score)), key=score.__getitem__)]
+            said = {word for word in winner.split() if word.isdigit()}
+            there = {str(token) for token in row[1:] if token}
+            if winner in true_sentences(scenes, row):
+                kinds["true"] += 1
+            elif not said & there:
+                kinds["other"] += 1
+            elif said <= there:
+                kinds["order" if len(said) == 2 else "single"] += 1
+            else:
+                kinds["partner"] += 1
+        result |= {(split, kind): n / len(numbers) for kind, n in kinds.items()}
     return result

@@ -5,7 +5,7 @@ arXiv:2601.12809 where it states them.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,14 +58,15 @@ class Candidates:
     """What a caption competes with, and the scenes of each split, member by member, -1 behind a member's last.
 
     `siblings` are the captions that name the same labels, the caption itself among them, some of them twice where
-    others have more. `outside` is 0 for captions of a split and -inf for others: a caption is in a split when one of
-    its scenes is.
+    others have more. The first `n_single` captions name one label, the others two. `outside` is 0 for captions of a
+    split and -inf for others: a caption is in a split when one of its scenes is.
     """
 
     swapped: Int[Tensor, " caption"]
     siblings: Int[Tensor, "caption sibling"]
     outside: dict[str, Float[Tensor, "trial caption"]]
     scenes: dict[str, Int[Tensor, "trial scene"]]
+    n_single: int
 
     @classmethod
     def of(cls, data: PackData) -> "Candidates":
@@ -82,7 +83,7 @@ class Candidates:
             numbers[split] = torch.from_numpy(pad_rows(of_members, -1)).to(device)
             outside[split] = torch.from_numpy(is_outside).to(device)
         swapped, siblings = (torch.from_numpy(f).to(device) for f in (sc.swap(shared, every), _siblings(shared)))
-        return cls(swapped, siblings, outside, numbers)
+        return cls(swapped, siblings, outside, numbers, shared.n_labels)
 
     def select(self, members: Sequence[int]) -> "Candidates":
         """Return the candidates of some members."""
@@ -119,16 +120,31 @@ def evaluate(
     """
     if len(model) != len(data.trials):
         raise ValueError(f"evaluate needs the data of the model's {len(model)} trials, got those of {len(data.trials)}")
+    bounds = {"max_chunk_numbers": max_chunk_numbers, "max_table_numbers": max_table_numbers}
+    values = [
+        torch.stack(
+            [_mean_credit(score, data, candidates, split=s, members=members, chunk=chunk) for s in splits], dim=1
+        )
+        for members, score, chunk in each_scorer(model, data, left_out=left_out, **bounds)
+    ]
+    return Accuracies(torch.cat(values), tuple(splits))
+
+
+def each_scorer(
+    model: PackModel,
+    data: PackData,
+    *,
+    left_out: Collection[str] = (),
+    max_chunk_numbers: int | None = None,
+    max_table_numbers: int = MAX_TABLE_NUMBERS,
+) -> Iterator[tuple[slice, "Scorer", int]]:
+    """Yield members, what scores their scenes, and how many scenes at a time; arguments as those of `evaluate`."""
     max_chunk_numbers = max_chunk_numbers or MAX_CHUNK_NUMBERS[model.device.type]
     together = max(1, max_table_numbers // _table_numbers(model.shape.vision, len(data.captions)))
-    values: list[Tensor] = []
     for first in range(0, len(model), together):
         members = slice(first, first + together)
         score, numbers_per_scene = _scorer(model[members], data, left_out=left_out)
-        chunk = max(1, max_chunk_numbers // (numbers_per_scene * len(model[members])))
-        means = [_mean_credit(score, data, candidates, split=s, members=members, chunk=chunk) for s in splits]
-        values.append(torch.stack(means, dim=1))
-    return Accuracies(torch.cat(values), tuple(splits))
+        yield members, score, max(1, max_chunk_numbers // (numbers_per_scene * len(model[members])))
 
 
 def _mean_credit(
@@ -204,15 +220,24 @@ def scene_credit(
     of_wrong = of_set.masked_fill_((sets[:, :, :, None] == true[:, :, None]).any(dim=3), -torch.inf)
     wrong = of_wrong.amax(dim=2)
     wrong_inside = (of_wrong + outside[:, None].expand(-1, true.shape[1], -1).gather(2, sets)).amax(dim=2)
-    elsewhere = scores.scatter_(2, sets, -torch.inf).amax(dim=2)
+    others = scores.scatter_(2, sets, -torch.inf)
+    elsewhere_pairs = _highest(others[:, :, candidates.n_single :])
+    elsewhere = torch.maximum(_highest(others[:, :, : candidates.n_single]), elsewhere_pairs)
     elsewhere_inside = scores.add_(outside[:, None]).amax(dim=2)
     in_all = best > torch.maximum(wrong, elsewhere)
     in_split = best > torch.maximum(wrong_inside, elsewhere_inside)
+    in_pairs = best > torch.maximum(wrong, elsewhere_pairs)
     in_sets = best_of_set > elsewhere
-    credit = {"order": order, "inset": in_split, "global": in_all, "labelset": in_sets}
-    defined = {"order": paired.any(dim=2)}
+    credit = {"order": order, "inset": in_split, "pairs": in_pairs, "global": in_all, "labelset": in_sets}
+    of_pairs = paired.any(dim=2)
+    defined = {"order": of_pairs, "pairs": of_pairs}
     always = torch.ones_like(in_all)
     return (
         torch.stack([credit[metric].to(scores.dtype) for metric in METRICS], dim=2),
         torch.stack([defined.get(metric, always) for metric in METRICS], dim=2),
     )
+
+
+def _highest(scores: Float[Tensor, "trial scene caption"]) -> Float[Tensor, "trial scene"]:
+    """Return the highest score of each scene; -inf where there is no caption."""
+    return scores.amax(dim=2) if scores.shape[2] else scores.new_full(scores.shape[:2], -torch.inf)

@@ -62,7 +62,7 @@ def test_order_is_undefined_for_single_objects_and_empty_splits_are_undefined():
     assert all(accuracies["single", m].isnan().all() for m in METRICS)
     fitted = Fitted([small()])
     accuracies = fitted.evaluate()
-    assert accuracies["single", "order"].isnan().all()
+    assert all(accuracies["single", m].isnan().all() for m in ("order", "pairs"))
     assert not accuracies["single", "global"].isnan().any()
 
 
@@ -85,18 +85,27 @@ def test_credit_by_hand_for_one_scene_of_an_unseen_pair():
     scores[0, number(5, 4)] = 0.4
     scores[0, number(1, 2)] = 0.9  # a caption of a trained pair wins over all, but is not in the set
     found = {metric: credit for metric, (credit, _) in grades(scores, own).items()}
-    assert found == {"order": 1, "inset": 1, "global": 0, "labelset": 0}
+    assert found == {"order": 1, "inset": 1, "pairs": 0, "global": 0, "labelset": 0}
     scores[0, number(1, 2)] = 0.0
     scores[0, number(5, 4)] = 0.6  # right labels, wrong order
     found = {metric: credit for metric, (credit, _) in grades(scores, own).items()}
-    assert found == {"order": 0, "inset": 0, "global": 0, "labelset": 1}
+    assert found == {"order": 0, "inset": 0, "pairs": 0, "global": 0, "labelset": 1}
+
+
+def test_a_caption_of_one_label_takes_the_global_hit_and_not_that_among_pairs():
+    own = torch.tensor([[number(4, 5)]])
+    scores = torch.zeros(1, 49)
+    scores[0, number(4, 5)] = 0.5
+    scores[0, 4 - 1] = 0.9  # "4 is in the image"
+    found = {metric: credit for metric, (credit, _) in grades(scores, own).items()}
+    assert found == {"order": 1, "inset": 1, "pairs": 1, "global": 0, "labelset": 0}
 
 
 def test_a_tie_between_a_caption_and_its_swap_is_half_right_in_order():
     own = torch.tensor([[number(4, 5)]])
     found = grades(torch.zeros(1, 49), own)
     assert found["order"] == (0.5, True)
-    assert [found[metric][0] for metric in ("inset", "global", "labelset")] == [0, 0, 0]  # above no other
+    assert [found[metric][0] for metric in ("inset", "pairs", "global", "labelset")] == [0, 0, 0, 0]  # above no other
 
 
 def test_any_true_caption_is_a_hit_and_order_is_the_mean_over_them():
@@ -118,6 +127,7 @@ def test_a_global_hit_is_a_hit_of_the_label_set_and_within_the_split():
     accuracies = fitted.evaluate()
     for split in ("seen", "unseen"):
         assert accuracies[split, "global"] <= accuracies[split, "labelset"]
+        assert accuracies[split, "global"] <= accuracies[split, "pairs"]
         assert accuracies[split, "global"] <= accuracies[split, "inset"]
 
 

@@ -25,6 +25,7 @@ from lrsym.vocabulary import (
     STATUSES,
     STOP_RULES,
     SUGGESTION_STATES,
+    WINNERS,
 )
 
 SCHEMA_VERSION = 1
@@ -250,6 +251,19 @@ TABLES = {
                 Column("head", _INT, "", "Attention head, from 0; null as block."),
                 Column("measure", _TEXT, "", "Which number."),
                 Column("value", _FLOAT, "logit or 0..1 or -1..1", "The number; logits for std_ and delta_."),
+            ),
+        ),
+        Table(
+            "confusions",
+            "What wins at the end of training: on which share of a split's scenes each kind of caption scores highest.",
+            ("trial_id", "split", "winner"),
+            (
+                _TRIAL_ID,
+                _SPLIT,
+                Column(
+                    "winner", _TEXT, "", "; ".join(f"`{name}`: {sentence}" for name, sentence in WINNERS.items()) + "."
+                ),
+                Column("share", _FLOAT, "0..1", "Share of the scenes of the split; those of a split add up to 1."),
             ),
         ),
         Table(

@@ -13,13 +13,14 @@ from lrsym.results.store.trial_row import axis_values
 
 if TYPE_CHECKING:
     from lrsym.testbed.evaluation import Accuracies
+    from lrsym.testbed.mechanism.confusions import Shares
     from lrsym.testbed.mechanism.measures import Measure
     from lrsym.testbed.mechanism.mechanism import Profile
     from lrsym.testbed.training.training import Snapshot
 
 Rows = list[dict[str, object]]
 
-_MECHANISM = ("ablations", "terms", "measures")
+_MECHANISM = ("ablations", "terms", "measures", "confusions")
 
 _STATE = ("losses", "diverged_at", "stopped_at", "mechanism")
 """Fields that are plain values; points are not, and what is not here is given."""
@@ -77,8 +78,9 @@ class PackRows:
         ablations: "Iterable[tuple[str, Accuracies]]",
         profiles: "Iterable[Iterable[Profile]]",
         measures: "Iterable[Iterable[Measure]]",
+        confusions: "Iterable[Shares]",
     ) -> None:
-        """Add ablations, and for each of `members` its term profiles and measures, at the end of its training."""
+        """Add ablations, and for each of `members` its profiles, measures and confusions, when its training ends."""
         trials = [self.trials[member] for member in members]
         for term, accuracies in ablations:
             for trial, metrics in zip(trials, accuracies.members(), strict=True):
@@ -98,6 +100,11 @@ class PackRows:
             ]  # fmt: skip
         for trial, of_member in zip(trials, measures, strict=True):
             self.mechanism["measures"] += [{"trial_id": trial.trial_id, **vars(m)} for m in of_member]
+        for trial, of_member in zip(trials, confusions, strict=True):
+            self.mechanism["confusions"] += [
+                {"trial_id": trial.trial_id, "split": split, "winner": winner, "share": share}
+                for (split, winner), share in of_member.items()
+            ]
 
     def state(self) -> dict[str, Any]:
         """Return what has come in up to now, as plain values."""
@@ -108,6 +115,7 @@ class PackRows:
         """Take on what `state` gave."""
         for name in _STATE:
             setattr(self, name, state[name])
+        self.mechanism = {name: self.mechanism.get(name, []) for name in _MECHANISM}
         self.points = [
             [{(split, metric): value for split, metric, value in point} for point in curve] for curve in state["points"]
         ]

@@ -14,6 +14,7 @@ from lrsym.sweep.execution.rows import PackRows
 from lrsym.sweep.planning.stop_rule import StopRule
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
+from lrsym.testbed.mechanism.confusions import confusions
 from lrsym.testbed.mechanism.measures import measures
 from lrsym.testbed.mechanism.mechanism import ablations, profiles
 from lrsym.testbed.training.training import Snapshot, Training
@@ -124,7 +125,11 @@ def _add_mechanism(rows: PackRows, snapshot: Snapshot, evaluator: _Evaluator) ->
     model, here = snapshot.model, evaluator.select(snapshot.members)
     on_host = model.map(Tensor.cpu)
     rows.add_mechanism(
-        snapshot.members, ablations(model, here.data, here.candidates), profiles(model), measures(on_host, here.data)
+        snapshot.members,
+        ablations(model, here.data, here.candidates),
+        profiles(model),
+        measures(on_host, here.data),
+        confusions(model, here.data, here.candidates),
     )
 
 

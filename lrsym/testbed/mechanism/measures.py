@@ -10,6 +10,7 @@ rotation, arXiv:2601.12809; the gauge-free forms and what is said of further blo
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from math import exp
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from lrsym.testbed.model.autoregressive import image_first
 from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.model.parameters import Weights
 from lrsym.testbed.model.shape import EncoderShape
+from lrsym.testbed.training.contrastive import MAX_LOG_SCALE
 from lrsym.vocabulary import CONTENT_KEY, POSITION_KEY, SCORE_TERMS
 
 MAX_SCENES = 1000
@@ -66,6 +68,8 @@ def measures(model: PackModel, data: PackData) -> list[list[Measure]]:
     if not model.shape.autoregressive:
         _add_text(found, model, data)
         _add_rotation(found, model)
+        for of_member, log_scale in zip(found, model.weights["loss"]["log_scale"].tolist(), strict=True):
+            of_member.append(Measure("both", None, None, "logit_scale", exp(min(log_scale, MAX_LOG_SCALE))))
     return found
 
 

@@ -40,7 +40,7 @@ def complete(store):
 
 
 class Interrupted(LocalFolder):
-    """Something else happens before the file system's call number `at`, once."""
+    """Something else happens before the file system's call number `at`, once; or before a file in the folder `at`."""
 
     def __init__(self, root, at, event):
         super().__init__(root)
@@ -61,6 +61,8 @@ class Interrupted(LocalFolder):
 
     def put(self, name, content):
         self._count()
+        if name.partition("/")[0] == self.at:
+            self.event()
         super().put(name, content)
 
     def delete(self, name):
@@ -115,7 +117,7 @@ def test_what_a_killed_compaction_left_is_not_read_and_removed_a_day_later(store
     def killed():
         raise KeyboardInterrupt
 
-    store.files = Interrupted(store.root, 31, killed)  # between the curves and the trials of the merged part
+    store.files = Interrupted(store.root, "trials", killed)  # the last of the tables of the merged part
     with pytest.raises(KeyboardInterrupt):
         store.compact()
     (orphan,) = Path(store.root).glob("curves/compact-*")
