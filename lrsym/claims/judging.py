@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import TypeVar
 
 import polars as pl
@@ -28,6 +27,7 @@ from lrsym.claims.verdict import (
 )
 from lrsym.errors import UsageError
 from lrsym.results.analysis.intervals import Estimate, estimate_mean
+from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.store import load_trials, stopped_by
 from lrsym.sweep.spec.sweep_file import Sweep
 from lrsym.vocabulary import FINAL_STATUSES, VERDICTS
@@ -160,7 +160,7 @@ def register_claims(checked: CheckedClaims, root: str) -> tuple[Ledger, list[Ent
     Where there is no folder of results at `root`, there are no rows.
     """
     ledger, new = Ledger.beside(checked.file), []
-    results = _read_sweeps(checked, root) if Path(root).is_dir() else {}
+    results = _read_sweeps(checked, root) if open_filesystem(root).exists() else {}
     for claim in checked.claims:
         for arm, sweep in checked.arms(claim).items():
             there = results[sweep.source].tables["trials"] if results else None
