@@ -34,6 +34,9 @@ Results = Annotated[
     str, typer.Option("--results", envvar=RESULTS_VARIABLE, help="Folder of the results, which are Parquet tables.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print no plan and no progress: the result, warnings and errors alone.")
+]
 Where = Annotated[str | None, typer.Option(help="Keep trials for which this SQL condition holds: 'd_model = 64'.")]
 Workers = Annotated[
     str, typer.Option(help="Number of packs to train at the same time; auto lets a pilot run choose it.")

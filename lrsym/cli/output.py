@@ -23,20 +23,34 @@ if TYPE_CHECKING:
     import polars as pl
 
     from lrsym.sweep.driver import Outcome
+    from lrsym.sweep.execution.progress import Display
     from lrsym.sweep.pilot.choice import Choice
+    from lrsym.sweep.planning.packing import PackList
 
 
 @dataclass(frozen=True)
 class Output:
-    """Standard output of a verb: text for a reader or, `as_json`, data for a program."""
+    """What a verb prints: text for a reader or, `as_json`, data for a program; `quiet` about what is under way."""
 
     as_json: bool
+    quiet: bool = False
 
     def text(self, lines: Iterable[str]) -> None:
         """Print `lines` on the way to a result; with JSON nothing, as the result alone is printed."""
-        if not self.as_json:
+        if not (self.as_json or self.quiet):
             with contextlib.suppress(OSError):  # training goes on without a reader; the end tells what is lost
                 _print("\n".join(lines))
+
+    def message(self, text: str) -> None:
+        """Print `text` on standard error; of what is under way only warnings where that is to be quiet."""
+        if not self.quiet or text.startswith("warning: "):
+            message(text)
+
+    def display(self, packs: "PackList") -> "Display":
+        """Return what shows the progress of the packs."""
+        from lrsym.sweep.execution.progress import Display
+
+        return Display(packs, shown=not self.quiet)
 
     def result(self, data: Mapping[str, Any], lines: Iterable[str]) -> None:
         """Print the result: `data` as one JSON object, or `lines`."""

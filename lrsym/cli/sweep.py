@@ -18,6 +18,7 @@ from lrsym.cli.options import (
     MaxGpuHours,
     NoPilot,
     Pack,
+    Quiet,
     Results,
     SaveWeights,
     Set,
@@ -26,7 +27,7 @@ from lrsym.cli.options import (
     check_budget,
     resolve,
 )
-from lrsym.cli.output import Output, command_line, message, sweep_command
+from lrsym.cli.output import Output, command_line, sweep_command
 from lrsym.cli.search import run_search
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def sweep(
     budget: Budget = None,
     max_core_hours: MaxCoreHours = None,
     max_gpu_hours: MaxGpuHours = None,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Train what is new or failed of a sweep, or go on with a search; after a stop the same command goes on."""
@@ -61,9 +63,9 @@ def sweep(
     options = {
         "workers": workers, "pack": pack, "device": device, "engine": engine, "timeout": timeout,
         "no-pilot": no_pilot, "save-weights": save_weights, "budget": budget, "max-core-hours": max_core_hours,
-        "max-gpu-hours": max_gpu_hours, "set": set_,
+        "max-gpu-hours": max_gpu_hours, "set": set_, "quiet": quiet,
     }  # fmt: skip
-    sweep, store, output = load_any(file, changes=set_ or ()), Store(results), Output(as_json=json)
+    sweep, store, output = load_any(file, changes=set_ or ()), Store(results), Output(as_json=json, quiet=quiet)
     n_cells = check_budget(budget, sweep)
     settings = resolve(
         engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot,
@@ -72,14 +74,14 @@ def sweep(
     if isinstance(sweep, Search):
         run_search(sweep, store, settings, output, budget=n_cells, options=options)
         return
-    choice = plan_and_choose(sweep, store, settings, want_cost=False, on_message=message)
+    choice = plan_and_choose(sweep, store, settings, want_cost=False, on_message=output.message)
     plan = choice.plan
     data = {"sweep": sweep.name, "trials": plan.trials, "reused": plan.done}
     if not plan.pending:
         output.result(data | {"pending": 0}, [f"{sweep.name}: all {plan.trials} trials are in {results}"])
         return
     output.text(in_words(choice, device=settings.device))
-    outcome = run(plan, store, settings)
+    outcome = run(plan, store, settings, display=output.display)
     data |= {"engine": settings.engine, **run_as_data(outcome, choice, device=settings.device)}
     output.result(data, _in_words(sweep.name, outcome, choice, settings, file, results, options))
     exit_by(outcome)

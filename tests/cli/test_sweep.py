@@ -12,7 +12,7 @@ from lrsym.sweep import driver
 from lrsym.sweep.driver import Outcome
 from lrsym.sweep.planning.settings import has_driver
 from lrsym.sweep.search import run as search_run
-from tests.running import lrsym
+from tests.running import lrsym, lrsym_errors
 from tests.small_trials import write_sweep
 
 
@@ -48,7 +48,7 @@ LIMITED = ("--workers", 1, "--no-pilot", "--max-core-hours", 0.0005)
 def test_a_limit_of_hours_cuts_a_sweep_as_it_cuts_its_plan_and_what_is_left_is_no_failure(tmp_path, monkeypatch):
     path, results, plans = write_sweep(tmp_path, steps=5), tmp_path / "r", []
 
-    def run(plan, *_):
+    def run(plan, *_, **__):
         plans.append(plan)
         return Outcome("r", Counter(done=4), pending=4, stopped_by=None, seconds=1.0, hours=0.0006)
 
@@ -203,3 +203,13 @@ def test_what_is_set_holds_for_every_verb_and_stands_in_the_commands_that_they_p
     same = (path, "--results", results, "--set", "optim.steps=12")
     assert "optim.steps" in lrsym("plot", "curves", *same)
     assert "8 done" in lrsym("status", *same)
+
+
+def test_a_quiet_sweep_prints_its_result_and_warnings_alone(tmp_path):
+    path = write_sweep(tmp_path, steps=5, seeds=1)
+    words = ("sweep", path, "--results", tmp_path / "r", "--workers", 1, "--no-pilot")
+    assert lrsym_errors(*words, "--quiet") == ""
+    assert "trials are in" in lrsym(*words, "-q")
+    lines = lrsym("sweep", path, "--results", tmp_path / "r2", "--workers", 1, "--no-pilot", "-q").splitlines()
+    assert len(lines) == 1
+    assert "trials trained in" in lines[0]
