@@ -69,7 +69,7 @@ def _check(name: str, value: object) -> None:
         wanted = "a text"
     elif name in _NUMBERS and not number:
         wanted = "a number"
-    elif name == "budget" and not (number and isinstance(value, int)):
+    elif name in ("budget", "limit") and not (number and isinstance(value, int)):
         wanted = "a whole number"
     elif name == "file" and not isinstance(value, str | os.PathLike):
         wanted = "the name of a file"

@@ -9,14 +9,17 @@ from lrsym.cli.options import (
     Engine,
     File,
     Json,
+    Limit,
     MaxCoreHours,
     MaxGpuHours,
     NoPilot,
     Pack,
+    PartWhere,
     Results,
     Set,
     Workers,
     check_budget,
+    read_part,
     resolve,
 )
 from lrsym.cli.output import Output, message, sweep_command
@@ -35,6 +38,8 @@ def plan(
     device: Device = "auto",
     engine: Engine = "auto",
     no_pilot: NoPilot = False,
+    where: PartWhere = None,
+    limit: Limit = None,
     budget: Budget = None,
     max_core_hours: MaxCoreHours = None,
     max_gpu_hours: MaxGpuHours = None,
@@ -49,10 +54,10 @@ def plan(
 
     options = {
         "workers": workers, "pack": pack, "device": device, "engine": engine, "no-pilot": no_pilot, "budget": budget,
-        "max-core-hours": max_core_hours, "max-gpu-hours": max_gpu_hours, "set": set_,
+        "max-core-hours": max_core_hours, "max-gpu-hours": max_gpu_hours, "set": set_, "where": where, "limit": limit,
     }  # fmt: skip
     sweep = load_any(file, changes=set_ or ())
-    n_cells = check_budget(budget, sweep)
+    n_cells, part = check_budget(budget, sweep), read_part(where, limit, sweep)
     settings = resolve(
         engine=engine, device=device, workers=workers, pack=pack, pilot=not no_pilot,
         max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
@@ -62,7 +67,7 @@ def plan(
     if isinstance(sweep, Search):
         show_search_plan(sweep, Store(results), settings, Output(as_json=json), budget=n_cells, options=options)
         return
-    choice = plan_and_choose(sweep, Store(results), settings, want_cost=True, on_message=message)
+    choice = plan_and_choose(sweep, Store(results), settings, want_cost=True, part=part, on_message=message)
     plan, command = choice.plan, sweep_command(file, results, choice, options)
     data = {
         "sweep": sweep.name, "trials": plan.trials, "new": plan.new, "done": plan.done, "failed": plan.failed,

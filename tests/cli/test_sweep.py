@@ -213,3 +213,23 @@ def test_a_quiet_sweep_prints_its_result_and_warnings_alone(tmp_path):
     lines = lrsym("sweep", path, "--results", tmp_path / "r2", "--workers", 1, "--no-pilot", "-q").splitlines()
     assert len(lines) == 1
     assert "trials trained in" in lines[0]
+
+
+def test_a_part_of_a_sweep_is_trained_and_the_command_that_goes_on_names_it(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    words = (path, "--results", tmp_path / "r", "--workers", 1, "--no-pilot")
+    text = lrsym("plan", *words, "--where", "seed < 2", "--limit", 3)
+    assert "3 trials = 3 new" in text
+    assert "--where 'seed < 2' --limit 3" in text
+    report = json.loads(lrsym("sweep", *words, "--where", "seed < 2", "--json"))
+    assert (report["trials"], report["statuses"]) == (4, {"done": 4})
+    assert "4 missing" in lrsym("status", path, "--results", tmp_path / "r")
+    assert "leaves none of the 8 trials" in lrsym("sweep", *words, "--where", "seed = 77", code=2)
+
+
+@pytest.mark.parametrize("option", [("--where", "seed = 0"), ("--limit", 1)])
+def test_a_search_has_no_parts(tmp_path, option):
+    path = write_sweep(tmp_path, steps=5)
+    space = '[search]\nbudget = 6\nmaximise = "unseen_order"\n[search.space]'
+    path.write_text(path.read_text().replace("[grid]", space))
+    assert f"{option[0]} is for grids" in lrsym("sweep", path, *option, code=2)
