@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from lrsym.cli.best import best
+from lrsym.cli.check import check
 from lrsym.cli.claims import claims
 from lrsym.cli.doctor import doctor
 from lrsym.cli.errors import as_sentence
@@ -38,7 +39,7 @@ app = typer.Typer(
 VERBS = {
     "Daily use": (new, plan, sweep, status, refine),
     "Reading": (plot_app, query, best, claims, explain),
-    "Upkeep": (compact, forget, axes, columns, doctor),
+    "Upkeep": (check, compact, forget, axes, columns, doctor),
 }
 """The verbs as the help shows them."""
 

@@ -83,10 +83,11 @@ def message(text: str) -> None:
         typer.echo(text, err=True)
 
 
-def command_line(verb: str, file: Path, results: str, options: Mapping[str, object] | None = None) -> str:
+def command_line(verb: str, file: Path | None, results: str, options: Mapping[str, object] | None = None) -> str:
     """Return the command a user would type, quoted for a shell; options that are None, False or auto are left
     out, a list is an option for each of its values."""
-    words, is_default = ["lrsym", *verb.split(), str(file)], results == RESULTS and not os.environ.get(RESULTS_VARIABLE)
+    named = [] if file is None else [str(file)]
+    words, is_default = ["lrsym", *verb.split(), *named], results == RESULTS and not os.environ.get(RESULTS_VARIABLE)
     for name, value in {**(options or {}), "results": None if is_default else results}.items():
         for one in value if isinstance(value, list | tuple) else [value]:
             if one not in (None, False, "auto"):

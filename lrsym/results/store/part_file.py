@@ -57,6 +57,7 @@ class Listing:
 
     parts: dict[str, Stamp] = field(default_factory=dict)
     damaged: list[Damage] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
 
 
 def part_file(table: str, part: str) -> str:
@@ -83,7 +84,14 @@ def list_parts(files: FileSystem, table: str) -> Listing:
             listing.damaged.append(verdict)
         elif verdict == "part":
             listing.parts[file] = stamp
+        else:
+            listing.foreign.append(file)
     return listing
+
+
+def is_named_as_part(file: str) -> bool:
+    """Return whether a file has a name that parts have."""
+    return _NAMES.fullmatch(part_name(file)) is not None
 
 
 def warn_of_damage(files: FileSystem, damaged: Iterable[Damage]) -> None:
@@ -103,8 +111,8 @@ def require_no_damage(files: FileSystem, damaged: Iterable[Damage]) -> None:
         more = f"; and {len(ours) - 5} more" if len(ours) > 5 else ""
         raise UsageError(
             f"{len(ours)} damaged part{'s' * (len(ours) > 1)} in the results: {listed}{more}; restore "
-            f"{'them' if len(ours) > 1 else 'it'} from a copy, or remove the files of that name from every table's "
-            f"folder, then run the same command again: trials without rows are trained again"
+            f"{'them' if len(ours) > 1 else 'it'} from a copy, or set aside what is damaged with lrsym check --repair "
+            f"--results {files.root}, then run the same command again: trials without rows are trained again"
         )
 
 
@@ -138,7 +146,7 @@ _seen: dict[str, tuple[Stamp, Verdict]] = {}
 def _judge(files: FileSystem, file: str, table: str) -> Verdict:
     """Return what a file is."""
     part = part_name(file)
-    ours = _NAMES.fullmatch(part) is not None
+    ours = is_named_as_part(file)
     try:
         footer = _footer(files, file)
     except FileNotFoundError:  # merged or replaced meanwhile

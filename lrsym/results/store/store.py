@@ -18,9 +18,9 @@ from typing import TypeVar
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lrsym.config.axes import axes
+from lrsym.results.store.digest import part_bytes
 from lrsym.results.store.filesystem import Stamp, open_filesystem
 from lrsym.results.store.mechanism_path import paths, with_paths
 from lrsym.results.store.part_file import list_parts, part_file, require_no_damage, warn_of_damage
@@ -56,9 +56,7 @@ class Store:
     def write(self, part: str, tables: Mapping[str, pa.Table]) -> None:
         """Write `tables` as `part`, the table `trials` last. Safe to repeat, and to be killed at any moment."""
         for name in sorted(tables, key=lambda name: name == "trials"):
-            content = pa.BufferOutputStream()
-            pq.write_table(TABLES[name].named(tables[name], part=part), content, compression="zstd")
-            self.files.put(part_file(name, part), memoryview(content.getvalue()))
+            self.files.put(part_file(name, part), part_bytes(TABLES[name].named(tables[name], part=part)))
 
     def has_run(self, run_id: str) -> bool:
         """Return whether the row of a run is there, in its own part or a merged one."""
