@@ -17,7 +17,7 @@ import typer
 
 from lrsym.cli.options import RESULTS, RESULTS_VARIABLE
 from lrsym.cli.streams import can_show, drop_rest
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, printable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -80,7 +80,7 @@ def _print(text: str, *, end: str = "\n") -> None:
 def message(text: str) -> None:
     """Print `text` on standard error, where it does not mix with a result; where nobody can read it, it is dropped."""
     with contextlib.suppress(OSError):
-        typer.echo(text, err=True)
+        typer.echo(printable(text), err=True)
 
 
 def command_line(verb: str, file: Path | None, results: str, options: Mapping[str, object] | None = None) -> str:
@@ -147,4 +147,4 @@ def as_text(frame: "pl.DataFrame") -> str:
         tbl_width_chars=shutil.get_terminal_size((160, 40)).columns, fmt_str_lengths=60,
         tbl_formatting="UTF8_FULL_CONDENSED" if can_show("┌┆╞") else "ASCII_FULL_CONDENSED",
     ):  # fmt: skip
-        return str(frame)
+        return printable(str(frame))

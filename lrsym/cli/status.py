@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from lrsym.cli.options import RESULTS, File, Json, Results, Set
 from lrsym.cli.output import Output
 from lrsym.cli.search import search_status_as_data, search_status_in_words
+from lrsym.errors import printable
 
 if TYPE_CHECKING:
     from lrsym.sweep.execution.sweep_status import SweepStatus
@@ -60,4 +61,4 @@ def _in_words(name: str, report: "SweepStatus", results: str) -> list[str]:
     if hours := [f"{two_digits(value)} {unit}-hours" for unit, value in spent.items() if value]:
         lines.append(f"  finished trials took {', '.join(hours)}")
     lines += [f"  {n} x stopped early: {rule}" for rule, n in report.stopped.items()]
-    return lines + [f"  {m.n_trials} x {m.status}: {m.message}" for m in report.messages]
+    return lines + [f"  {m.n_trials} x {m.status}: {printable(m.message)}" for m in report.messages]

@@ -65,3 +65,15 @@ def test_status_says_who_trains_a_sweep_now_or_that_nobody_does(tmp_path):
         report = json.loads(lrsym("status", path, "--results", tmp_path / "r", "--json"))
         assert (report["training"], report["trainers"]) == (3, [str(Holder.this_process())])
     assert "nobody trains it now" in lrsym("status", path, "--results", tmp_path / "r")
+
+
+def test_what_no_terminal_should_get_is_told_in_words(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    rows = status_rows(load(path).trials[:1], status="crashed", message="\x1b[2Jgone\r", run_id="r")
+    Store(tmp_path / "r").write("p", rows)
+    assert r"1 x crashed: \x1b[2Jgone\r" in lrsym("status", path, "--results", tmp_path / "r")
+    shown = lrsym("query", "select message from trials", "--results", tmp_path / "r")
+    assert "\x1b" not in shown
+    said = lrsym("status", tmp_path / "no\x1b[31m.toml", code=2)
+    assert "\x1b" not in said
+    assert r"no\x1b[31m.toml" in said

@@ -71,9 +71,7 @@ def draw(kind: str, sweep: Sweep, root: str, *, where: str | None = None, **opti
         raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, table, where=where)}")
     if table == "trials":
         options["prefer"] = [key.rpartition(".")[2] for key in sweep.varied]
-    notes = [] if where is None else [f"Only trials with {where}."]
-    if kind == "mechanism":
-        notes += _missing(sweep, root)
+    notes = [*([] if where is None else [f"Only trials with {where}."]), *_missing(sweep, root)]
     if table != "trials":  # such a picture says it itself
         notes += theme.stopped_early(read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where))
     return _with_notes(_DRAW[kind](rows, **options), notes)
@@ -91,7 +89,11 @@ def draw_boundary(
         raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, 'trials', where=where)}")
     prefer = [key.rpartition(".")[2] for key in sweep.varied]
     chosen = cells if where is None else filter_trials(cells, where)
-    notes = [*theme.stopped_early(rows), *([] if where is None else [f"Only trials with {where}."])]
+    notes = [
+        *theme.stopped_early(rows),
+        *([] if where is None else [f"Only trials with {where}."]),
+        *_missing(sweep, root),
+    ]
     return _with_notes(plot_boundary(rows, cells=chosen, prefer=prefer, **options), notes)
 
 
