@@ -86,9 +86,13 @@ class S3Server:
         with urllib.request.urlopen(request) as answer:
             return Counter(json.load(answer))
 
+    def reset_faults(self):
+        """Make the server behave."""
+        self.tell(fail={"times": 0, "status": 200}, delay=0)
+
     def reset(self):
         """Forget all objects and faults."""
-        self.tell(fail={"times": 0, "status": 200}, delay=0)
+        self.reset_faults()
         urllib.request.urlopen(urllib.request.Request(f"{self.endpoint}/moto-api/reset", b"", method="POST")).close()
 
     def make_bucket(self, name="bucket"):
