@@ -89,11 +89,20 @@ class S3Server:
     def reset_faults(self):
         """Make the server behave."""
         self.tell(fail={"times": 0, "status": 200}, delay=0)
+        self._post("moto-api/reset-auth", b"inf")
+
+    def require_known_keys(self):
+        """Refuse every key: nobody has been given one."""
+        self._post("moto-api/reset-auth", b"0")
+
+    def _post(self, path, content):
+        headers = {"Content-Type": "text/plain"}
+        urllib.request.urlopen(urllib.request.Request(f"{self.endpoint}/{path}", content, headers)).close()
 
     def reset(self):
         """Forget all objects and faults."""
         self.reset_faults()
-        urllib.request.urlopen(urllib.request.Request(f"{self.endpoint}/moto-api/reset", b"", method="POST")).close()
+        self._post("moto-api/reset", b"")
 
     def make_bucket(self, name="bucket"):
         """Make a bucket."""

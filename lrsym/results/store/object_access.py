@@ -50,16 +50,16 @@ def parse_url(url: str) -> tuple[str, str, str]:
             f"{scheme.lower()}://bucket/prefix"
         )
     wrong = next((part for part in prefix.split("/") if part in ("", ".", "..")), None) if prefix else None
-    if wrong is not None or not prefix.isprintable() or re.search(r"[?#%\\*\[\]{}]", prefix):
+    if wrong is not None or not prefix.isprintable():
         raise UsageError(
-            f"the prefix of results must be names with single slashes between them, none of them . or .., and without "
-            f"?#%*\\[]{{}}, got {_shown(url)}; write for example {scheme.lower()}://{bucket}/results"
+            f"a prefix is names with single slashes between them, none of them . or .., got {_shown(url)}; write for "
+            f"example {scheme.lower()}://{bucket}/results"
         )
     return scheme.lower(), bucket, prefix
 
 
 def _shown(url: str) -> str:
-    return re.sub(r"//[^/]*@", "//***@", url)
+    return re.sub(r"/[^/]*@", "/***@", url)
 
 
 @dataclass(frozen=True)
