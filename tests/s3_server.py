@@ -1,8 +1,8 @@
 """`python -m tests.s3_server`: a server on loopback that speaks S3, and misbehaves as it is told.
 
-It prints its port. Objects live in its memory. A POST to /-/ with JSON tells it what to do: `fail` the next `times`
-requests whose method is in `methods` and whose path matches `path` with `status`, make each request wait `delay`
-seconds, or ask for `keys` from the next request on. It answers with the number of requests so far.
+It prints its port. Objects live in its memory. A POST to /-/ with JSON tells it what to do: answer the next `times`
+requests, or every so many of them, whose method is in `methods` and whose path matches `path` with `status`; let each
+request wait `delay` seconds. It answers with the number of requests so far.
 """
 
 import json
@@ -34,6 +34,8 @@ class Misbehaving:
         fault = self._fault
         if fault and fault["times"] and method in fault["methods"] and re.search(fault["path"], path):
             fault["times"] -= 1
+            if fault["times"] % fault["every"]:
+                return self._application(environ, start_response)
             code = {503: "SlowDown", 403: "AccessDenied"}.get(fault["status"], "InternalError")
             start_response(f"{fault['status']} {code}", [("Content-Type", "application/xml")])
             body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>as told</Message></Error>".encode()
@@ -43,11 +45,9 @@ class Misbehaving:
     def _told(self, order, start_response):
         if "fail" in order:
             self._fault = {
-                "times": -1,
-                "methods": ["GET", "PUT", "POST", "HEAD", "DELETE"],
-                "path": "",
+                "times": -1, "every": 1, "methods": ["GET", "PUT", "POST", "HEAD", "DELETE"], "path": "",
                 **order["fail"],
-            }
+            }  # fmt: skip
         if "delay" in order:
             self._delay = order["delay"]
         start_response("200 OK", [("Content-Type", "application/json")])

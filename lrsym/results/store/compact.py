@@ -73,8 +73,8 @@ def _require_unchanged(files: FileSystem, old: Parts) -> None:
 
     Others delete and rewrite trials first: while these are as they were, all that was read beside them was so too.
     """
-    before = {name: stamp for table in ("trials", *_ALONE) for name, stamp in old[table].items()}
-    if files.map(files.stamp, before) != [*before.values()]:
+    now = {name: stamp for table in ("trials", *_ALONE) for name, stamp in files.stamps(table).items()}
+    if any(now.get(name) != stamp for table in ("trials", *_ALONE) for name, stamp in old[table].items()):
         raise FileNotFoundError(f"parts in {files.root} were merged or written anew by another process")
 
 

@@ -130,7 +130,7 @@ def test_a_store_that_fails_in_mid_sweep_ends_it_with_the_reason_and_the_same_co
 
 @pytest.mark.slow
 def test_a_server_that_throttles_now_and_then_costs_nothing(s3, tmp_path):
-    s3.tell(fail={"status": 503, "times": 5, "methods": ["PUT"]})
+    s3.tell(fail={"status": 503, "every": 7})
     code, out, err = finish(start_sweep(write_sweep(tmp_path, steps=50), s3.url, "--pack", "2"))
     assert (code, "8 trials trained" in out) == (0, True), err
     assert_complete_and_single(s3.url, 8)
