@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from lrsym.errors import UsageError, file_sentence, first_line
+from lrsym.errors import UsageError, first_line
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.sweep import Sweep
 
@@ -41,7 +41,9 @@ def with_one_error(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
         except UsageError as error:
             raise type(error)(in_python(str(error))) from None
         except OSError as error:
-            raise UsageError(file_sentence(error)) from None
+            from lrsym.results.store.object_access import sentence
+
+            raise UsageError(in_python(sentence(error))) from None
         except Exception as error:
             if "polars" not in type(error).__module__:
                 raise

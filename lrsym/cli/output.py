@@ -114,12 +114,14 @@ def fitting_pack(outcome: "Outcome | None") -> dict[str, object]:
 def output_path(out: Path | None, name: str, *, folder: str, results: str, suffix: str) -> Path:
     """Return the file to write: `name` in `folder` of the results, or in `out` if that is a folder, else `out`.
 
-    `out` may lack `suffix`.
+    `out` may lack `suffix`. Of results in an object store it lies in the folder plots where the command runs.
     """
-    from lrsym.results.store.filesystem import open_filesystem
+    from lrsym.results.store.filesystem import LocalFolder, open_filesystem
 
     if out is None or out.is_dir():
-        return (out or Path(open_filesystem(results).root, folder)) / f"{name}{suffix}"
+        files = open_filesystem(results)
+        place = Path(files.root, folder) if isinstance(files, LocalFolder) else Path("plots")
+        return (out or place) / f"{name}{suffix}"
     return out if out.name.endswith(suffix) else out.with_name(out.name + suffix)
 
 

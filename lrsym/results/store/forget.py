@@ -73,7 +73,7 @@ def _parts(store: Store, table: str, wanted: pl.Series) -> list[tuple[str, int]]
     by_name = {part_name(name): name for name in files}
     rows = pl.scan_parquet(
         [store.files.uri(name) for name in files], schema={"trial_id": pl.String}, extra_columns="ignore",
-        include_file_paths="part", glob=False,
+        include_file_paths="part", glob=False, storage_options=store.files.storage_options,
     )  # fmt: skip
     counts = rows.filter(pl.col("trial_id").is_in(wanted)).group_by("part").len().collect()
     return sorted((by_name[part_name(part)], n) for part, n in counts.iter_rows())

@@ -75,7 +75,7 @@ class Store:
         if not self.files.exists(name):
             return TABLES[table].empty
         try:
-            rows = pl.read_parquet(self.files.uri(name), glob=False)
+            rows = pl.read_parquet(self.files.uri(name), glob=False, storage_options=self.files.storage_options)
         except FileNotFoundError:  # merged into another part since
             return TABLES[table].empty
         rows = rows.match_to_schema(TABLES[table].written, missing_columns="insert", extra_columns="ignore")
@@ -177,6 +177,7 @@ class Store:
             extra_columns="ignore",
             include_file_paths="part",
             glob=False,
+            storage_options=self.files.storage_options,
         )
         named = frame.filter(pl.col(TABLES[table].key[0]).is_not_null())
         # Rows older than an axis were trained as if it had its neutral value.

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from lrsym.config.trial import TRAINER_VERSION
@@ -162,9 +163,13 @@ def remove_stale_checkpoints(store: "Store") -> None:
 
 
 def _read_all_metadata(files: FileSystem) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    for name in files.list(_FOLDER, suffix=".safetensors"):
+
+    def read(name: str) -> list[tuple[str, dict[str, Any] | None]]:
         with contextlib.suppress(OSError):  # another sweep has just replaced or removed it
-            yield name, _read_metadata(files, name)
+            return [(name, _read_metadata(files, name))]
+        return []
+
+    yield from chain.from_iterable(files.map(read, files.list(_FOLDER, suffix=".safetensors")))
 
 
 def _read_metadata(files: FileSystem, name: str) -> dict[str, Any] | None:
