@@ -201,6 +201,7 @@ VERDICTS = {
 
 INTERVALS = {
     "t": "Student's t interval of the mean",
+    "logit": "Student's t interval of the mean of accuracies, taken on logits, so that it stays between 0 and 1",
     "bootstrap": "bias-corrected and accelerated bootstrap interval of the mean",
     "wilson": "Wilson's score interval of the share of ones",
 }

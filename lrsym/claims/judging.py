@@ -19,14 +19,13 @@ from lrsym.claims.verdict import (
     Tolerance,
     combine_verdicts,
     corrected_verdict,
-    holm,
     judge_estimate,
     level_of,
     n_to_decide,
     tolerance_of,
 )
 from lrsym.errors import UsageError
-from lrsym.results.analysis.intervals import Estimate, estimate_mean
+from lrsym.results.analysis.intervals import Estimate, estimate_mean, holm
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.store import load_trials, stopped_by
 from lrsym.sweep.spec.sweep_file import Sweep

@@ -82,15 +82,6 @@ def n_to_decide(
     return max(known, default=None) if len(known) == len(needed) else None
 
 
-def holm(levels: Sequence[float]) -> list[float]:
-    """Return the levels as they are after Holm's correction for all of them (Scand. J. Statist. 6, 1979)."""
-    order, corrected, highest = sorted(range(len(levels)), key=levels.__getitem__), [0.0] * len(levels), 0.0
-    for rank, at in enumerate(order):
-        highest = max(highest, min(1.0, (len(levels) - rank) * levels[at]))
-        corrected[at] = highest
-    return corrected
-
-
 def corrected_verdict(verdict: str, level: float | None) -> str:
     """Return the verdict that is left of `verdict` at a level after a correction."""
     decided = verdict in (SUPPORTED, REFUTED)

@@ -6,13 +6,12 @@ from scipy import stats
 from lrsym.claims.verdict import (
     combine_verdicts,
     corrected_verdict,
-    holm,
     judge_estimate,
     level_of,
     n_to_decide,
     tolerance_of,
 )
-from lrsym.results.analysis.intervals import Estimate, estimate_mean
+from lrsym.results.analysis.intervals import Estimate, estimate_mean, holm
 
 
 def verdict(low, high, *, at_least=None, at_most=None, n=5):
