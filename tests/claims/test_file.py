@@ -98,7 +98,7 @@ BAD = {
     "unsafe name": (('name = "paper"', 'name = "a/b"'), 1, ("name must be safe as a file name", 'got "a/b"')),
     "unsafe id": (('id = "C6"', 'id = "C 6"'), 3, ("id must be safe", 'got "C 6"', '"C6"')),
     "empty sentence": (('"EP carries the order."', '" "'), 4, ("sentence must be text",)),
-    "interval": (('interval = "t"', 'interval = "bootstap"'), 6, ("one of t, bootstrap, wilson", "mean bootstrap?")),
+    "interval": (('interval = "t"', 'interval = "bootstap"'), 6, ("one of t, logit, bootstrap", "mean bootstrap?")),
     "minimum_n below two": (("minimum_n = 5", "minimum_n = 1"), 7, ("minimum_n must be a whole number >= 2", "got 1")),
     "too few values for a bootstrap": (
         ('interval = "t"', 'interval = "bootstrap"'),
@@ -127,6 +127,21 @@ BAD = {
     "bound as text": (("at_least = 0.4", 'at_least = "0.4"'), 19, ("at_least must be a finite number", 'got "0.4"')),
     "bound not finite": (("at_most = 0.6", "at_most = nan"), 20, ("at_most must be a finite number, got nan",)),
     "bound as truth": (("at_most = 0.6", "at_most = true"), 20, ("at_most must be a finite number, got true",)),
+    "bounds upside down": (
+        ("at_most = 0.6", "at_most = 0.6\nbounds = [1, 0]"),
+        21,
+        ("bounds must have the lower first, got [1, 0]; exchange",),
+    ),
+    "one number for bounds": (
+        ("at_most = 0.6", "at_most = 0.6\nbounds = 1"),
+        21,
+        ("bounds must be a list of two finite numbers", "got 1; write for accuracies bounds = [0, 1]"),
+    ),
+    "text in bounds": (
+        ("at_most = 0.6", 'at_most = 0.6\nbounds = ["0", 1]'),
+        21,
+        ("bounds must be a list of two finite numbers",),
+    ),
     "part twice": (("without PE", "without EP"), 22, ("name must differ", "line 17 already; choose another")),
     "not TOML": (("minimum_n = 5", "minimum_n ="), 7, ("not valid TOML",)),
     "SQL is none": (("\"select value from ablations where term = 'PE'\"", '"selec"'), 23, ("claim C6", "'without PE'")),

@@ -23,8 +23,8 @@ MAX_N = 10_000
 """No larger number of replicates is told as one that would decide."""
 
 SCENES = 900
-"""Scenes that an accuracy counts as in its logit: 0 and 1 are moved by half of one. No row has the size of its split; so
-many are the unseen pairs of the default 5 held-out labels in 45 layouts. For a smaller split the interval is too wide."""
+"""Scenes that an accuracy counts as in its logit: 0 and 1 are moved by half of one. No row has the size of its split;
+so many are the unseen pairs of the default 5 held-out labels in 45 layouts. Of smaller splits the interval is wide."""
 
 APART_LEVEL = 0.01
 """Level of Grubbs' test: of normal replicates one lies apart in one cell of a hundred."""
