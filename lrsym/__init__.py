@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         plot_ablation,
         plot_boundary,
         plot_curves,
+        plot_line,
         plot_mechanism,
         plot_phase,
         plot_profile,
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Sweep", "Trial", "UsageError", "__version__", "best", "claims", "load", "load_sweep", "load_trials",
-    "load_weights", "plan", "plot_ablation", "plot_boundary", "plot_curves", "plot_mechanism", "plot_phase",
-    "plot_profile", "plot_search", "query", "refine", "run_sweep", "save", "status",
+    "load_weights", "plan", "plot_ablation", "plot_boundary", "plot_curves", "plot_line", "plot_mechanism",
+    "plot_phase", "plot_profile", "plot_search", "query", "refine", "run_sweep", "save", "status",
 ]  # fmt: skip
 
 _SOURCES = {

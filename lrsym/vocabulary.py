@@ -36,6 +36,13 @@ METRICS = {
     "labelset": "share of scenes whose top-1 caption of all names the right labels, in whatever order; a tie is a miss",
 }
 
+
+def is_accuracy(column: str) -> bool:
+    """Return whether a column is named after a split and a metric, such as `unseen_order`: its values lie in 0..1."""
+    split, _, metric = column.partition("_")
+    return split in SPLITS and metric in METRICS
+
+
 CHANCE = {"order": 0.5}
 """Accuracy of guessing, for the metrics whose chance level does not depend on the sweep."""
 
@@ -209,6 +216,7 @@ INTERVALS = {
 
 PICTURES = {
     "phase": "trials",
+    "line": "trials",
     "curves": "curves",
     "ablation": "ablations",
     "mechanism": "trials",

@@ -18,7 +18,7 @@ from lrsym.vocabulary import INTERVALS, PICTURES
 MIN_BOOTSTRAP_N = 20
 """Of fewer values a nominal 95 % bootstrap interval holds the mean clearly less often: 87 % for 5 normal ones."""
 
-_WITH_METRIC = ("phase", "curves")
+_WITH_METRIC = ("phase", "line", "curves")
 
 
 class _File(Table):

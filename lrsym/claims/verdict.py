@@ -35,7 +35,7 @@ def judge_estimate(
     minimum_n: int,
     bounds: tuple[float, float] | None = None,
 ) -> str:
-    """Return the verdict on a claimed range; undecided below `minimum_n` values and where the interval leaves `bounds`."""
+    """Return the verdict on a claimed range; undecided below `minimum_n`, or where the interval leaves `bounds`."""
     tolerance = tolerance_of(estimate, at_least=at_least, at_most=at_most)
     if estimate.n < minimum_n or tolerance is None or leaves_bounds(estimate, bounds):
         return UNDECIDED

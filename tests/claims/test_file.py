@@ -121,7 +121,11 @@ BAD = {
         ("sweeps must be a table of sweep files by arm, at least one",),
     ),
     "kind of picture": (('kind = "phase"', 'kind = "phases"'), 13, ("kind must be one of", "did you mean phase?")),
-    "metric of no use": (('kind = "phase"', 'kind = "ablation"'), 15, ("phase and curves", '"ablation"; drop it')),
+    "metric of no use": (
+        ('kind = "phase"', 'kind = "ablation"'),
+        15,
+        ("phase and line and curves", '"ablation"; drop it'),
+    ),
     "no range": (("at_least = 0.9\n", ""), 21, ('part "without PE" asserts nothing', "at_least, at_most or both")),
     "range upside down": (("at_least = 0.4", "at_least = 0.7"), 19, ("above at_most, got 0.7 and 0.6; exchange",)),
     "bound as text": (("at_least = 0.4", 'at_least = "0.4"'), 19, ("at_least must be a finite number", 'got "0.4"')),

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from lrsym.errors import UsageError
-from lrsym.vocabulary import INTERVALS, METRICS, SPLITS, by_name
+from lrsym.vocabulary import INTERVALS, by_name, is_accuracy
 
 CONFIDENCE = 0.95
 
@@ -77,12 +77,11 @@ def estimate_mean(values: Iterable[float], *, interval: str = "t") -> Estimate:
 
 def interval_of(column: str) -> str:
     """Return the kind of interval that suits the mean of `column`: on logits for an accuracy, else Student's."""
-    split, _, metric = column.partition("_")
-    return "logit" if split in SPLITS and metric in METRICS else "t"
+    return "logit" if is_accuracy(column) else "t"
 
 
-def has_value_apart(values: Iterable[float]) -> bool:
-    """Return whether one of `values` lies apart from all others, by Grubbs' test at APART_LEVEL.
+def has_value_apart(values: Iterable[float], *, at_least: float = 0.0) -> bool:
+    """Return whether one of `values` lies apart, by Grubbs' test at APART_LEVEL, and `at_least` so far from the mean.
 
     Such a value is one that is rarely seen: how often is left to chance, so an interval from few values has not the
     cover that it is named for.
@@ -95,7 +94,8 @@ def has_value_apart(values: Iterable[float]) -> bool:
         return False
     mean, quantile = math.fsum(ordered) / n, float(stats.t.isf(APART_LEVEL / (2 * n), n - 2))
     critical = (n - 1) / n**0.5 * (quantile**2 / (n - 2 + quantile**2)) ** 0.5
-    return max(mean - ordered[0], ordered[-1] - mean) > critical * statistics.stdev(ordered)
+    away = max(mean - ordered[0], ordered[-1] - mean)
+    return away >= at_least and away > critical * statistics.stdev(ordered)
 
 
 def holm(levels: Sequence[float]) -> list[float]:
