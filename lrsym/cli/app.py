@@ -12,6 +12,7 @@ import typer
 
 from lrsym.cli.best import best
 from lrsym.cli.claims import claims
+from lrsym.cli.contrast import contrast
 from lrsym.cli.errors import as_sentence
 from lrsym.cli.explain import explain
 from lrsym.cli.forget import forget
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 VERBS = {
     "Daily use": (plan, sweep, status, refine),
-    "Reading": (plot_app, query, best, claims, explain),
+    "Reading": (plot_app, query, contrast, best, claims, explain),
     "Upkeep": (compact, forget, axes, columns),
 }
 """The verbs as the help shows them."""

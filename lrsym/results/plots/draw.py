@@ -159,6 +159,14 @@ def read_rows(root: str, table: str, *, trial_ids: Sequence[str], where: str | N
     return load(root, table, trial_ids=trial_ids).join(axes, on="trial_id").collect()
 
 
+def read_trials(sweep: Sweep, root: str, *, where: str | None = None) -> pl.DataFrame:
+    """Return the rows of the trials of `sweep` that meet the SQL condition `where`; UsageError where there is none."""
+    rows = read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where)
+    if rows.is_empty():
+        raise UsageError(_why_nothing(sweep, root, "trials", where=where))
+    return rows
+
+
 def _why_nothing(sweep: Sweep, root: str, table: str, *, where: str | None) -> str:
     """Return why the store has no rows of `table`, with the remedy."""
     trained = read_rows(root, "trials", trial_ids=sweep.trial_ids())
