@@ -121,22 +121,48 @@ def contrast(
     """
     from lrsym.results.analysis import contrasts
     from lrsym.results.analysis.metrics import as_metrics
-    from lrsym.results.plots.draw import read_trials
-    from lrsym.results.store.query import filter_trials
 
     for name, side in (("of", of), ("against", against)):
         if not isinstance(side, Mapping):
             raise UsageError(
                 f'{name} must map axes to values, got {side!r}; write for example {{"layouts_per_pair": 20}}'
             )
-    metrics = as_metrics(metric)
+    metrics, rows = as_metrics(metric), _trials(trials, results, where)
+    return contrasts.contrast(rows, of=of, against=against, metrics=metrics, by=by).frame
+
+
+@with_one_error
+def seeds_until(
+    trials: AnySweep | pl.DataFrame | pl.LazyFrame,
+    *,
+    until: float,
+    metric: str = PHASE_METRIC,
+    results: str | Path = "results",
+    where: str | None = None,
+) -> pl.DataFrame:
+    """Return how many seeds each cell takes until the 95 % interval of the mean of `metric` has the half-width `until`.
+
+    A row a cell: its axes, n, mean, half_width, n_needed, n_more and the seconds of a trial. `trials`, `results` and
+    `where` as of `contrast`. Raise UsageError where there are no rows.
+    """
+    from lrsym.results.analysis import replicates
+    from lrsym.results.analysis.metrics import as_metrics
+
+    if len(names := as_metrics(metric)) > 1:
+        raise UsageError(f"seeds_until is about one metric, got {metric}; leave out all but {names[0]}")
+    return replicates.seeds_until(_trials(trials, results, where), metric=names[0], half_width=until)
+
+
+def _trials(trials: AnySweep | pl.DataFrame | pl.LazyFrame, results: str | Path, where: str | None) -> pl.DataFrame:
+    """Return rows of the table trials, those given or those of a sweep in the folder `results`, that meet `where`."""
+    from lrsym.results.plots.draw import read_trials
+    from lrsym.results.store.query import filter_trials
+
     if isinstance(trials, pl.DataFrame | pl.LazyFrame):
         rows = trials.lazy().collect()
-        rows = rows if where is None else filter_trials(rows, where)
-    else:
-        root = as_trained_folder(results)
-        rows = read_trials(as_grid(trials, root), root, where=where)
-    return contrasts.contrast(rows, of=of, against=against, metrics=metrics, by=by).frame
+        return rows if where is None else filter_trials(rows, where)
+    root = as_trained_folder(results)
+    return read_trials(as_grid(trials, root), root, where=where)
 
 
 @with_one_error

@@ -149,6 +149,32 @@ def n_to_leave_out(values: Iterable[float], bound: float, *, interval: str = "t"
     return bisect.bisect_left(range(MAX_N + 1), True, lo=2, key=leaves_out) if leaves_out(MAX_N) else None
 
 
+def n_for_half_width(values: Iterable[float], half_width: float, *, interval: str = "t") -> int | None:
+    """Return the number of values with today's mean and spread whose 95 % interval is at most twice `half_width` wide.
+
+    None where it is beyond MAX_N, and where fewer than two values tell no spread. The bootstrap is asked as Student is.
+    """
+    ordered = sorted(values)
+    if len(ordered) < 2:
+        return None
+    from scipy import special, stats
+
+    mean, quantile = math.fsum(ordered) / len(ordered), (1 + CONFIDENCE) / 2
+    spread = _logit_spread(ordered) if interval == "logit" else statistics.stdev(ordered)
+
+    def is_narrow(n: int) -> bool:
+        if interval == "wilson":
+            ones = stats.norm.ppf(quantile)
+            reach = ones * (mean * (1 - mean) / n + (ones / (2 * n)) ** 2) ** 0.5 / (1 + ones**2 / n)
+            return bool(reach <= half_width)
+        reach = stats.t.ppf(quantile, n - 1) * spread / n**0.5
+        if interval == "logit" and reach:
+            reach = (special.expit(_logit(mean) + reach) - special.expit(_logit(mean) - reach)) / 2
+        return bool(reach <= half_width)
+
+    return bisect.bisect_left(range(MAX_N + 1), True, lo=2, key=is_narrow) if is_narrow(MAX_N) else None
+
+
 def _student(values: Sequence[float]) -> Bounds:
     from scipy import stats
 

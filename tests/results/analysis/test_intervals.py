@@ -15,6 +15,7 @@ from lrsym.results.analysis.intervals import (
     has_value_apart,
     interval_of,
     level_at,
+    n_for_half_width,
     n_to_leave_out,
 )
 from lrsym.vocabulary import INTERVALS
@@ -83,6 +84,32 @@ def test_so_many_accuracies_like_these_leave_a_bound_out_and_one_fewer_do_not():
     away = math.log(mean / (1 - mean)) - math.log(bound / (1 - bound))
     reach = [stats.t.ppf(0.975, n - 1) * stats.tstd(logits) / n**0.5 for n in (needed - 1, needed)]
     assert reach[0] > away > reach[1]
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_with_so_many_values_the_interval_is_narrow_enough_and_with_one_fewer_it_is_not(interval):
+    values = [1.0] * 7 + [0.0] * 3 if interval == "wilson" else [0.9, 0.95, 0.8, 0.97]
+    mean, n = sum(values) / len(values), n_for_half_width(values, 0.02, interval=interval)
+
+    def half_width(n):
+        if interval == "wilson":
+            ones = stats.binomtest(round(mean * n), n).proportion_ci(method="wilson")
+            return (ones.high - ones.low) / 2
+        t = stats.t.ppf(0.975, n - 1) / n**0.5
+        if interval == "logit":
+            reach = t * stats.tstd([math.log(p / (1 - p)) for p in values])
+            ends = [1 / (1 + math.exp(-math.log(mean / (1 - mean)) - side * reach)) for side in (-1, 1)]
+            return (ends[1] - ends[0]) / 2
+        return t * stats.tstd(values)
+
+    assert half_width(n) <= 0.02
+    assert half_width(n - 10 if interval == "wilson" else n - 1) > 0.02  # the share of seven tenths needs whole ones
+
+
+def test_half_widths_that_no_number_reaches_and_spreads_that_are_not_known_have_no_number():
+    assert n_for_half_width([0.0, 1000.0], 1e-3) is None
+    assert n_for_half_width([0.5], 0.1) is None
+    assert n_for_half_width([0.5, 0.5], 0.1) == 2
 
 
 def test_accuracies_have_intervals_on_logits_and_other_columns_students():
