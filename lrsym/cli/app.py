@@ -13,6 +13,7 @@ import typer
 from lrsym.cli.best import best
 from lrsym.cli.check import check
 from lrsym.cli.claims import claims
+from lrsym.cli.contrast import contrast
 from lrsym.cli.doctor import doctor
 from lrsym.cli.errors import as_sentence
 from lrsym.cli.explain import explain
@@ -38,7 +39,7 @@ app = typer.Typer(
 )
 VERBS = {
     "Daily use": (new, plan, sweep, status, refine),
-    "Reading": (plot_app, query, best, claims, explain),
+    "Reading": (plot_app, query, contrast, best, claims, explain),
     "Upkeep": (check, compact, forget, axes, columns, doctor),
 }
 """The verbs as the help shows them."""

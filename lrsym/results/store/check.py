@@ -7,6 +7,7 @@ aside, and the next sweep trains what they held. A folder without any curves is 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 import pyarrow as pa
@@ -41,8 +42,7 @@ def check_parts(files: FileSystem) -> tuple[int, list[Fault]]:
     faults += [Fault(file, "has the name of a part, but not its metadata", part_name(file)) for file in odd]
     read: dict[str, dict[str, pl.DataFrame]] = {}
     for name, listing in listings.items():
-        for file in listing.parts:
-            found = _read(files, file)
+        for file, found in zip(listing.parts, files.map(partial(_read, files), listing.parts), strict=True):
             if isinstance(found, Fault):
                 faults.append(found)
             elif found is not None:

@@ -75,10 +75,14 @@ def list_parts(files: FileSystem, table: str) -> Listing:
     """Return the parts of `table`. Raises UsageError for a part that a newer lrsym has written."""
     listing, stamps = Listing(), files.stamps(table, suffix=SUFFIX)
     new = [file for file, stamp in stamps.items() if _seen.get(files.uri(file), (None,))[0] != stamp]
-    verdicts = dict(zip(new, files.map(lambda file: _judge(files, file, table), new), strict=True))
+
+    def judge(file: str) -> Verdict:
+        return _judge(files, file, table)
+
+    verdicts = dict(zip(new, files.map(judge, new), strict=True))
     for file, stamp in stamps.items():
         place = files.uri(file)
-        verdict = verdicts[file] if file in verdicts else _seen[place][1]
+        verdict: Verdict = verdicts[file] if file in verdicts else _seen[place][1]
         if not (isinstance(verdict, Damage) and verdict.may_pass):
             _seen[place] = stamp, verdict
         if isinstance(verdict, Damage):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lrsym.config.trial import TRAINER_VERSION
 from lrsym.errors import DamagedPartWarning, UsageError
+from lrsym.results.store.filesystem import LocalFolder
 from lrsym.results.store.part_file import list_parts
 from lrsym.results.store.schema import SCHEMA_VERSION, TABLES
 from lrsym.results.store.store import Store
@@ -102,10 +103,11 @@ def _add_results(found: Diagnosis, results: str) -> None:
         damaged = [damage for listing in listings.values() for damage in listing.damaged]
         found.problems += [f"{store.root}/{damage.file} {damage.why}; restore or remove it" for damage in damaged]
         store.prove_writable()
-        free = shutil.disk_usage(store.files.uri()).free
-        facts["free"] = f"{free / 2**30:.1f} GiB"
-        if free < MIN_FREE_BYTES:
-            found.problems.append(f"only {free / 2**20:.0f} MiB are free where {results} lies; make room")
+        if isinstance(store.files, LocalFolder):
+            free = shutil.disk_usage(store.files.uri()).free
+            facts["free"] = f"{free / 2**30:.1f} GiB"
+            if free < MIN_FREE_BYTES:
+                found.problems.append(f"only {free / 2**20:.0f} MiB are free where {results} lies; make room")
     except UsageError as error:
         found.problems.append(str(error))
     except OSError as error:
