@@ -1,0 +1,106 @@
+"""docs/pytorch_start.md says what its rows say: every table, and every number in a sentence."""
+
+import polars as pl
+
+from lrsym.results.analysis.intervals import estimate_mean
+from lrsym.results.store.store import load
+from tests import pages
+from tests.committed import REFERENCE, ids, trials
+from tests.pages import ROOT
+
+PAGE = "docs/pytorch_start.md"
+LABELS = "| labels | steps | single, in-set | seen, in-set | unseen, in-set | unseen, order | unseen, global |"
+PATHS = "| labels | `ep` | `value` | `mixed` | `none` |"
+SEEDS = "| seed | path | as trained | EP | PP | EP+PP+BP | VP | EP+VP |"
+COLUMNS = ("single_inset", "seen_inset", "unseen_inset", "unseen_order", "unseen_global")
+TERMS = ("none", "EP", "PP", "EP+PP+BP", "VP", "EP+VP")
+
+
+def rows(**where):
+    return trials("pytorch_start", **where)
+
+
+def mean(values):
+    """The mean of the seeds and the half-width of its interval."""
+    found = estimate_mean(values.to_list())
+    return f"{found.mean:.2f} ± {(found.high - found.low) / 2:.2f}"
+
+
+def by_labels():
+    table = []
+    for (labels,), cell in rows().sort("n_pair_labels").group_by("n_pair_labels", maintain_order=True):
+        assert cell.height == 10
+        steps = f"{cell['trained_steps'][0]:,}"
+        table.append([f"{labels}", steps, *(mean(cell[column]) for column in COLUMNS)])
+    return table
+
+
+def tables():
+    """Every table of the page by its first row."""
+    return {LABELS: by_labels(), PATHS: paths(), SEEDS: seeds()}
+
+
+def paths():
+    found = rows().sort("n_pair_labels")
+    table = []
+    for (labels,), cell in found.group_by("n_pair_labels", maintain_order=True):
+        counts = dict(cell.group_by("path").len().iter_rows())
+        assert {*counts} <= {"ep", "value", "mixed", "none"}
+        table.append([f"{labels}", *(f"{counts.get(path, 0)}" for path in ("ep", "value", "mixed", "none"))])
+    return table
+
+
+def left_out(n_pair_labels):
+    """Order on unseen pairs with each term left out, a row for each seed."""
+    found = load(REFERENCE, "ablations", trial_ids=ids("pytorch_start")).filter(split="unseen", metric="order")
+    wide = found.collect().pivot("term", index="trial_id", values="value")
+    cell = rows(n_pair_labels=n_pair_labels)
+    return cell.join(wide, on="trial_id").sort("seed")
+
+
+def seeds():
+    return [
+        [f"{row['seed']}", f"`{row['path']}`", *(f"{row[term]:.2f}" for term in TERMS)]
+        for row in left_out(15).iter_rows(named=True)
+    ]
+
+
+def test_every_table_is_what_the_rows_say():
+    wanted = tables()
+    assert sorted(pages.headings(PAGE)) == sorted(wanted)
+    for heading, table in wanted.items():
+        assert pages.table(PAGE, heading) == table
+
+
+def sentences():
+    fifteen, ten = left_out(15), left_out(10)
+    counts = {n: dict(cell.group_by("path").len().iter_rows()) for n, cell in ((15, fifteen), (10, ten))}
+    value, ep = fifteen.filter(path="value"), fifteen.filter(path="ep")
+    return [
+        f"At 15 labels {counts[15]['value']} of ten seeds read order from the values and {counts[15]['ep']} from the "
+        f"scores, at 10 labels {counts[10]['value']} and {counts[10].get('ep', 0)}",
+        f"on the value path from {value['none'].mean():.2f} to {value['VP'].mean():.2f} without VP and to "
+        f"{value['EP+PP+BP'].mean():.2f} without EP+PP+BP; on the score path to {ep['VP'].mean():.2f} and "
+        f"{ep['EP+PP+BP'].mean():.2f}, from {ep['none'].mean():.2f}",
+        f"over all ten seeds {fifteen['EP'].mean():.2f} without EP, {fifteen['VP'].mean():.2f} without VP and "
+        f"{fifteen['EP+VP'].mean():.2f} without both",
+    ]
+
+
+def test_a_sentence_says_what_the_rows_say():
+    for sentence in sentences():
+        assert sentence in pages.text(PAGE)
+
+
+def test_a_number_in_a_sentence_is_in_a_table_or_in_a_sentence_that_is_checked():
+    told = " ".join(cell for table in tables().values() for row in table for cell in row)
+    numbers = pages.unchecked(PAGE, sentences=sentences(), settings=("0.2", "2601.12809"))
+    assert not [number for number in numbers if number not in told]
+
+
+def test_the_rows_are_all_there_and_of_pytorchs_start():
+    found = rows()
+    assert found.height == 40
+    assert {*found["init_position_std"]} == {*found["init_token_std"]} == {1.0}
+    assert isinstance(found, pl.DataFrame)
+    assert (ROOT / "sweeps/pytorch_start.toml").is_file()
