@@ -74,7 +74,7 @@ def list_parts(files: FileSystem, table: str) -> Listing:
     """Return the parts of `table`. Raises UsageError for a part that a newer lrsym has written."""
     listing, stamps = Listing(), files.stamps(table, suffix=SUFFIX)
     new = [file for file, stamp in stamps.items() if _seen.get(files.uri(file), (None,))[0] != stamp]
-    verdicts = dict(zip(new, files.map(lambda file: _judge(files, file, table), new), strict=True))
+    verdicts: dict[str, Verdict] = dict(zip(new, files.map(lambda file: _judge(files, file, table), new), strict=True))
     for file, stamp in stamps.items():
         place = files.uri(file)
         verdict = verdicts[file] if file in verdicts else _seen[place][1]
