@@ -11,13 +11,14 @@ if TYPE_CHECKING:
         plot_ablation,
         plot_boundary,
         plot_curves,
+        plot_line,
         plot_mechanism,
         plot_phase,
         plot_profile,
         plot_search,
         save,
     )
-    from lrsym.api.reading import best, claims, load, load_trials, query, status
+    from lrsym.api.reading import best, claims, contrast, load, load_trials, query, seeds_until, status
     from lrsym.api.training import plan, refine, run_sweep
     from lrsym.config.trial import Trial
     from lrsym.errors import UsageError
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "Sweep", "Trial", "UsageError", "__version__", "best", "claims", "load", "load_sweep", "load_trials",
-    "load_weights", "plan", "plot_ablation", "plot_boundary", "plot_curves", "plot_mechanism", "plot_phase",
-    "plot_profile", "plot_search", "query", "refine", "run_sweep", "save", "status",
+    "Sweep", "Trial", "UsageError", "__version__", "best", "claims", "contrast", "load", "load_sweep",
+    "load_trials", "load_weights", "plan", "plot_ablation", "plot_boundary", "plot_curves", "plot_line",
+    "plot_mechanism", "plot_phase", "plot_profile", "plot_search", "query", "refine", "run_sweep", "save",
+    "seeds_until", "status",
 ]  # fmt: skip
 
 _SOURCES = {
@@ -39,7 +41,10 @@ _SOURCES = {
     "UsageError": "lrsym.errors:UsageError",
     "load_sweep": "lrsym.sweep.spec.sweep_file:load_any",
     "load_weights": "lrsym.sweep.execution.weights:load_weights",
-    **{name: f"lrsym.api.reading:{name}" for name in ("best", "claims", "load", "load_trials", "query", "status")},
+    **{
+        name: f"lrsym.api.reading:{name}"
+        for name in ("best", "claims", "contrast", "load", "load_trials", "query", "seeds_until", "status")
+    },
     **{name: f"lrsym.api.training:{name}" for name in ("plan", "refine", "run_sweep")},
     **{name: f"lrsym.api.pictures:{name}" for name in __all__ if name.startswith("plot_") or name == "save"},
 }

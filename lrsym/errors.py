@@ -67,3 +67,8 @@ def _has_no_folder() -> bool:
 def first_line(error: Exception) -> str:
     """Return what went wrong, without the query plan and the list of every column that polars prints behind it."""
     return str(error).partition("\n")[0].partition("; valid columns")[0]
+
+
+def printable(text: str) -> str:
+    """Return `text` with what no terminal should get (escape sequences, lone surrogates) in Python's notation."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)

@@ -36,6 +36,13 @@ METRICS = {
     "labelset": "share of scenes whose top-1 caption of all names the right labels, in whatever order; a tie is a miss",
 }
 
+
+def is_accuracy(column: str) -> bool:
+    """Return whether a column is named after a split and a metric, such as `unseen_order`: its values lie in 0..1."""
+    split, _, metric = column.partition("_")
+    return split in SPLITS and metric in METRICS
+
+
 CHANCE = {"order": 0.5}
 """Accuracy of guessing, for the metrics whose chance level does not depend on the sweep."""
 
@@ -201,6 +208,7 @@ VERDICTS = {
 
 INTERVALS = {
     "t": "Student's t interval of the mean",
+    "logit": "Student's t interval of the mean of accuracies, taken on logits, so that it stays between 0 and 1",
     "bootstrap": "bias-corrected and accelerated bootstrap interval of the mean",
     "wilson": "Wilson's score interval of the share of ones",
 }
@@ -208,6 +216,7 @@ INTERVALS = {
 
 PICTURES = {
     "phase": "trials",
+    "line": "trials",
     "curves": "curves",
     "ablation": "ablations",
     "mechanism": "trials",

@@ -35,7 +35,8 @@ def with_one_error(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
     @functools.wraps(function)
     def call(*args: Asked.args, **kwargs: Asked.kwargs) -> Given:
         for name, value in signature.bind(*args, **kwargs).arguments.items():
-            _check(name, value)
+            several = "Sequence" in str(signature.parameters[name].annotation)
+            _check(name, value, several=several)
         try:
             return function(*args, **kwargs)
         except UsageError as error:
@@ -58,20 +59,25 @@ def with_one_error(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
     return call
 
 
-_TEXTS = ("metric", "where", "sql", "x", "y", "facet", "color", "split", "device", "engine")
+_TEXTS = ("metric", "where", "sql", "x", "y", "by", "facet", "color", "band", "split", "device", "engine")
 _NUMBERS = ("level", "threshold", "interval")
 
 
-def _check(name: str, value: object) -> None:
-    """Raise UsageError where an argument of that name, whatever the function, is of a kind that it cannot be."""
+def _check(name: str, value: object, *, several: bool) -> None:
+    """Raise UsageError where an argument of that name, whatever the function, is of a kind that it cannot be.
+
+    `several` tells whether the function takes a list of it as well.
+    """
     if value is None:
         return
     number, wanted = isinstance(value, int | float) and not isinstance(value, bool), None
-    if name in _TEXTS and not isinstance(value, str):
+    if name in _TEXTS and several and not _are_texts(value):
+        wanted = "a text, or a list of them"
+    elif name in _TEXTS and not several and not isinstance(value, str):
         wanted = "a text"
     elif name in _NUMBERS and not number:
         wanted = "a number"
-    elif name == "budget" and not (number and isinstance(value, int)):
+    elif name in ("budget", "limit") and not (number and isinstance(value, int)):
         wanted = "a whole number"
     elif name == "file" and not isinstance(value, str | os.PathLike):
         wanted = "the name of a file"
@@ -79,6 +85,10 @@ def _check(name: str, value: object) -> None:
         wanted = "a list of ids"
     if wanted:
         raise UsageError(f"{name} must be {wanted}, got {value!r}")
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, list | tuple) and all(isinstance(one, str) for one in value))
 
 
 def in_python(message: str) -> str:

@@ -9,7 +9,7 @@ import polars as pl
 from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_sweep, as_trained_folder, with_one_error
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame
-from lrsym.results.plots import ablations, boundary_map, curves, draw, mechanism_map, phase_diagram, profiles
+from lrsym.results.plots import ablations, boundary_map, curves, draw, lines, mechanism_map, phase_diagram, profiles
 from lrsym.results.plots import save as files
 from lrsym.results.plots.theme import Chart
 from lrsym.results.store.query import filter_trials
@@ -49,6 +49,35 @@ def plot_phase(
         return phase_diagram.plot_phase(_chosen(_collected(trials), where), prefer=prefer, **options)
     grid, root = _stored(trials, results)
     return draw.draw("phase", grid, root, where=where, **options)
+
+
+@with_one_error
+def plot_line(
+    trials: Rows | Sequence[AnySweep],
+    *,
+    metric: str | Sequence[str] = PHASE_METRIC,
+    x: str | None = None,
+    color: str | None = None,
+    facet: str | None = None,
+    band: str = "interval",
+    prefer: Sequence[str] = (),
+    results: str | Path = "results",
+    where: str | None = None,
+) -> Chart:
+    """Return the mean of each `metric` along `x`, a panel a metric, a colour a value of `color`, a row a `facet` value.
+
+    `trials` are rows of that table, a sweep, or a list of sweeps, each of which has rows of panels. `band` is
+    `interval`, that of 95 % of the mean, or `range`, from the lowest to the highest seed. `results`, `where`, axes that
+    are not given and errors as of `plot_phase`.
+    """
+    options: dict[str, Any] = {"metric": metric, "x": x, "color": color, "facet": facet, "band": band}
+    if isinstance(trials, pl.DataFrame | pl.LazyFrame):
+        return lines.plot_line(_chosen(_collected(trials), where), prefer=prefer, **options)
+    sweeps: Sequence[Any] = trials if isinstance(trials, list | tuple) else [trials]
+    if not sweeps:
+        raise UsageError("trials must be rows, a sweep or a list of sweeps, got an empty list; name a sweep")
+    stored = [_stored(sweep, results) for sweep in sweeps]
+    return draw.draw_lines([grid for grid, _ in stored], stored[0][1], where=where, **options)
 
 
 @with_one_error

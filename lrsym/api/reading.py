@@ -1,16 +1,17 @@
 """Read results from Python: tables, SQL, and what `lrsym status`, `lrsym best` and `lrsym claims` tell."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from lrsym.api.arguments import AnySweep, as_folder, as_sweep, as_trained_folder, with_one_error
+from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_sweep, as_trained_folder, with_one_error
 from lrsym.errors import UsageError
 from lrsym.results.store.schema import TABLES
 from lrsym.sweep.spec.search import Objective, Search
 from lrsym.toml_source import show, suggest
+from lrsym.vocabulary import PHASE_METRIC
 
 if TYPE_CHECKING:
     from lrsym.claims.judging import JudgedClaim
@@ -99,6 +100,69 @@ def best(
             f'{found.name} is a grid, which seeks nothing by itself; give for example metric="unseen_order"'
         )
     return best_of_grid(found, store, Objective(metric, not minimise), n=n)
+
+
+@with_one_error
+def contrast(
+    trials: AnySweep | pl.DataFrame | pl.LazyFrame,
+    *,
+    of: Mapping[str, Any],
+    against: Mapping[str, Any],
+    metric: str | Sequence[str] = PHASE_METRIC,
+    by: str | None = None,
+    results: str | Path = "results",
+    where: str | None = None,
+) -> pl.DataFrame:
+    """Return each `metric` at the values `of` of axes minus those at `against`, for each value of the axis `by`.
+
+    `trials` are rows of that table, or a sweep, whose rows are read from the folder `results`. Trials are paired by
+    seed and every other axis, and averaged over cells within a seed; low and high are the 95 % interval over seeds, p
+    is that of the paired t test, holm after Holm's correction for all rows. Raise UsageError where there is no pair.
+    """
+    from lrsym.results.analysis import contrasts
+    from lrsym.results.analysis.metrics import as_metrics
+
+    for name, side in (("of", of), ("against", against)):
+        if not isinstance(side, Mapping):
+            raise UsageError(
+                f'{name} must map axes to values, got {side!r}; write for example {{"layouts_per_pair": 20}}'
+            )
+    metrics, rows = as_metrics(metric), _trials(trials, results, where)
+    return contrasts.contrast(rows, of=of, against=against, metrics=metrics, by=by).frame
+
+
+@with_one_error
+def seeds_until(
+    trials: AnySweep | pl.DataFrame | pl.LazyFrame,
+    *,
+    until: float,
+    metric: str = PHASE_METRIC,
+    results: str | Path = "results",
+    where: str | None = None,
+) -> pl.DataFrame:
+    """Return how many seeds each cell takes until the 95 % interval of the mean of `metric` has the half-width `until`.
+
+    A row a cell: its axes, n, mean, half_width, n_needed, n_more and the seconds of a trial. `trials`, `results` and
+    `where` as of `contrast`. Raise UsageError where there are no rows.
+    """
+    from lrsym.results.analysis import replicates
+    from lrsym.results.analysis.metrics import as_metrics
+
+    if len(names := as_metrics(metric)) > 1:
+        raise UsageError(f"seeds_until is about one metric, got {metric}; leave out all but {names[0]}")
+    return replicates.seeds_until(_trials(trials, results, where), metric=names[0], half_width=until)
+
+
+def _trials(trials: AnySweep | pl.DataFrame | pl.LazyFrame, results: str | Path, where: str | None) -> pl.DataFrame:
+    """Return rows of the table trials, those given or those of a sweep in the folder `results`, that meet `where`."""
+    from lrsym.results.plots.draw import read_trials
+    from lrsym.results.store.query import filter_trials
+
+    if isinstance(trials, pl.DataFrame | pl.LazyFrame):
+        rows = trials.lazy().collect()
+        return rows if where is None else filter_trials(rows, where)
+    root = as_trained_folder(results)
+    return read_trials(as_grid(trials, root), root, where=where)
 
 
 @with_one_error

@@ -33,6 +33,11 @@ class Part(Table):
     ]
     at_least: Annotated[float | None, Rule("a finite number", "write at_least = 0.9")] = None
     at_most: Annotated[float | None, Rule("a finite number", "write at_most = 0.6")] = None
+    bounds: Annotated[
+        tuple[Annotated[float, Field(strict=True)], Annotated[float, Field(strict=True)]] | None,
+        Field(strict=False),
+        Rule("a list of two finite numbers, the lower first", "write for accuracies bounds = [0, 1]"),
+    ] = None
     requires: Annotated[
         str | None,
         Field(pattern=_TEXT),

@@ -18,7 +18,7 @@ from lrsym.vocabulary import INTERVALS, PICTURES
 MIN_BOOTSTRAP_N = 20
 """Of fewer values a nominal 95 % bootstrap interval holds the mean clearly less often: 87 % for 5 normal ones."""
 
-_WITH_METRIC = ("phase", "curves")
+_WITH_METRIC = ("phase", "line", "curves")
 
 
 class _File(Table):
@@ -106,6 +106,9 @@ def _check_claim(where: TomlSource, path: str, claim: Claim) -> None:
 
 
 def _check_range(where: TomlSource, path: str, part: Part) -> None:
+    if part.bounds is not None and part.bounds[0] >= part.bounds[1]:
+        low, high = part.bounds
+        raise where.error(f"{path}.bounds", f"bounds must have the lower first, got [{low:g}, {high:g}]; exchange them")
     if part.at_least is None and part.at_most is None:
         message = f"part {show(part.name)} asserts nothing; give it at_least, at_most or both"
         raise where.error(path, message)

@@ -1,5 +1,6 @@
 """Claims put to the store: train what is missing, then for each arm the values, estimate and verdict of every part."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,14 +20,14 @@ from lrsym.claims.verdict import (
     Tolerance,
     combine_verdicts,
     corrected_verdict,
-    holm,
     judge_estimate,
+    leaves_bounds,
     level_of,
     n_to_decide,
     tolerance_of,
 )
 from lrsym.errors import UsageError
-from lrsym.results.analysis.intervals import Estimate, estimate_mean
+from lrsym.results.analysis.intervals import Estimate, estimate_mean, holm
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.store import load_trials, stopped_by
 from lrsym.sweep.spec.sweep_file import Sweep
@@ -56,7 +57,8 @@ class JudgedPart:
     `level` is the smallest at which the interval decides; `holm` is the verdict that is left after Holm's correction
     for all parts that were asked. `after_rows` tells whether the range was set after the first of the rows was written,
     as far as the ledger shows; None where the file has no ledger. `n_to_decide` is how many replicates would
-    decide what is undecided, going by those that there are.
+    decide what is undecided, going by those that there are. `out_of_bounds` tells whether the interval leaves the
+    bounds of the part, and so decides nothing.
     """
 
     part: Part
@@ -71,6 +73,7 @@ class JudgedPart:
     registered_at: datetime | None = None
     after_rows: bool | None = None
     n_to_decide: int | None = None
+    out_of_bounds: bool = False
 
 
 @dataclass(frozen=True)
@@ -214,12 +217,15 @@ def _judge_part(file: ClaimsFile, claim: Claim, number: int, results: SweepResul
     part = claim.part[number]
     try:
         values, dropped = query_values(part.estimate, results.tables)
+        _check_bounds(part, values)
         estimate = estimate_mean(values, interval=claim.interval)
     except UsageError as error:
         raise query_error(file, claim, number, error) from None
     claimed = {"at_least": part.at_least, "at_most": part.at_most}
-    verdict = judge_estimate(estimate, **claimed, minimum_n=claim.minimum_n)
-    needed = n_to_decide(values, estimate.mean, **claimed, interval=claim.interval) if verdict == UNDECIDED else None
+    verdict = judge_estimate(estimate, **claimed, minimum_n=claim.minimum_n, bounds=part.bounds)
+    outside = leaves_bounds(estimate, part.bounds)
+    ask = verdict == UNDECIDED and not outside
+    needed = n_to_decide(values, estimate.mean, **claimed, interval=claim.interval) if ask else None
     return JudgedPart(
         part=part,
         values=tuple(sorted(values)),
@@ -228,9 +234,16 @@ def _judge_part(file: ClaimsFile, claim: Claim, number: int, results: SweepResul
         too_few=estimate.n < claim.minimum_n,
         verdict=verdict if _testable(file, claim, number, results) else UNTESTABLE,
         tolerance=tolerance_of(estimate, **claimed),
-        level=level_of(values, estimate.mean, **claimed, interval=claim.interval),
+        level=None if outside else level_of(values, estimate.mean, **claimed, interval=claim.interval),
         n_to_decide=needed and max(needed, claim.minimum_n),
+        out_of_bounds=outside,
     )
+
+
+def _check_bounds(part: Part, values: Sequence[float]) -> None:
+    low, high = part.bounds or (-math.inf, math.inf)
+    if other := [value for value in values if not low <= value <= high]:
+        raise UsageError(f"bounds {low:g} to {high:g} must hold every value, got {other[0]:g}; mend them or the query")
 
 
 def _testable(file: ClaimsFile, claim: Claim, number: int, results: SweepResults) -> bool:

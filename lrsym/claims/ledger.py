@@ -85,9 +85,11 @@ class Ledger:
 
 
 def digest_of(claim: Claim, part: Part) -> str:
-    """Return the digest of what a verdict on `part` hangs on besides the rows: range, queries, interval, lowest n."""
+    """Return the digest of what a verdict on `part` hangs on besides the rows: range, queries, interval, lowest n,
+    and bounds where it has any."""
     queries = [sql and " ".join(sql.split()) for sql in (part.estimate, part.requires)]
     said = [*queries, part.at_least, part.at_most, claim.interval, claim.minimum_n]
+    said += [] if part.bounds is None else [part.bounds]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 

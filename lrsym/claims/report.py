@@ -30,19 +30,26 @@ def format_estimate(judged: JudgedPart) -> str:
 
 
 def describe_shortage(claim: Claim, judged: JudgedPart) -> str:
-    """Return that there are too few values, and that some were left out; empty where neither is so."""
+    """Return that there are too few values, that some were left out, and that the interval is of the wrong kind.
+
+    Empty where nothing of it is so.
+    """
     texts = []
     if judged.too_few:
         texts.append(f"too few: {judged.estimate.n} of {claim.minimum_n}")
     if judged.dropped:
         texts.append(f"{judged.dropped} null or not finite, left out; rows older than a column lack it")
+    if judged.out_of_bounds and judged.part.bounds:
+        low, high = judged.part.bounds
+        remedy = "wilson" if {*judged.values} <= {0, 1} else "logit" if 0 <= low < high <= 1 else "bootstrap"
+        texts.append(f"interval {claim.interval} leaves {low:g} to {high:g}, so use interval {remedy}")
     return ", ".join(texts)
 
 
 def describe_tolerance(judged: JudgedPart) -> str:
     """Return how far the verdict is from another one, in the units of the claimed range; empty where there is none."""
     tolerance = judged.tolerance
-    if tolerance is None or judged.verdict == UNTESTABLE:
+    if tolerance is None or judged.verdict == UNTESTABLE or judged.out_of_bounds:
         return ""
     if tolerance.supported <= 0:
         return f"{-tolerance.supported:.2g} to spare"
@@ -127,6 +134,7 @@ def _part_data(judged: JudgedPart) -> dict[str, Any]:
         "name": part.name, "sql": part.estimate, "at_least": part.at_least, "at_most": part.at_most,
         "requires": part.requires, "verdict": judged.verdict, "p": judged.level, "holm": judged.holm,
         "tolerance": judged.tolerance and asdict(judged.tolerance), "too_few": judged.too_few, "n": estimate.n,
+        "bounds": part.bounds, "out_of_bounds": judged.out_of_bounds,
         "dropped": judged.dropped, "n_to_decide": judged.n_to_decide, "after_rows": judged.after_rows,
         "registered_at": judged.registered_at and judged.registered_at.isoformat(),
         "estimate": estimate.mean, "low": estimate.low, "high": estimate.high, "values": list(judged.values),

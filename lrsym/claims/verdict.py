@@ -27,14 +27,28 @@ class Tolerance:
     refuted: float | None
 
 
-def judge_estimate(estimate: Estimate, *, at_least: float | None, at_most: float | None, minimum_n: int) -> str:
-    """Return the verdict on a claimed range; undecided below `minimum_n` values."""
+def judge_estimate(
+    estimate: Estimate,
+    *,
+    at_least: float | None,
+    at_most: float | None,
+    minimum_n: int,
+    bounds: tuple[float, float] | None = None,
+) -> str:
+    """Return the verdict on a claimed range; undecided below `minimum_n`, or where the interval leaves `bounds`."""
     tolerance = tolerance_of(estimate, at_least=at_least, at_most=at_most)
-    if estimate.n < minimum_n or tolerance is None:
+    if estimate.n < minimum_n or tolerance is None or leaves_bounds(estimate, bounds):
         return UNDECIDED
     if tolerance.supported <= 0:
         return SUPPORTED
     return REFUTED if tolerance.refuted is not None and tolerance.refuted > 0 else UNDECIDED
+
+
+def leaves_bounds(estimate: Estimate, bounds: tuple[float, float] | None) -> bool:
+    """Return whether the interval reaches beyond `bounds`, where no value can be: then it is of the wrong kind."""
+    if bounds is None or estimate.low is None or estimate.high is None:
+        return False
+    return estimate.low < bounds[0] or estimate.high > bounds[1]
 
 
 def tolerance_of(estimate: Estimate, *, at_least: float | None, at_most: float | None) -> Tolerance | None:
@@ -80,15 +94,6 @@ def n_to_decide(
     needed = [n_to_leave_out(values, end, interval=interval) for end in ends if math.isfinite(end)]
     known = [n for n in needed if n is not None]
     return max(known, default=None) if len(known) == len(needed) else None
-
-
-def holm(levels: Sequence[float]) -> list[float]:
-    """Return the levels as they are after Holm's correction for all of them (Scand. J. Statist. 6, 1979)."""
-    order, corrected, highest = sorted(range(len(levels)), key=levels.__getitem__), [0.0] * len(levels), 0.0
-    for rank, at in enumerate(order):
-        highest = max(highest, min(1.0, (len(levels) - rank) * levels[at]))
-        corrected[at] = highest
-    return corrected
 
 
 def corrected_verdict(verdict: str, level: float | None) -> str:

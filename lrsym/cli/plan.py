@@ -1,6 +1,8 @@
 """The verb `lrsym plan`: what a sweep would train, and what it will cost."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from lrsym.cli.options import (
     RESULTS,
@@ -9,21 +11,42 @@ from lrsym.cli.options import (
     Engine,
     File,
     Json,
+    Limit,
     MaxCoreHours,
     MaxGpuHours,
     NoPilot,
     Pack,
+    PartWhere,
     Results,
     Set,
     Workers,
     check_budget,
+    load_sweep,
+    read_part,
     resolve,
 )
-from lrsym.cli.output import Output, message, sweep_command
+from lrsym.cli.output import Output, as_text, message, sweep_command
 from lrsym.cli.search import show_search_plan
+from lrsym.errors import UsageError
+from lrsym.vocabulary import PHASE_METRIC
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from lrsym.sweep.planning.plan import Plan
+    from lrsym.sweep.spec.sweep import Sweep
+
+Until = Annotated[
+    float | None,
+    typer.Option(
+        help="Instead of the plan: how many more seeds each cell takes until the 95 % interval of --metric has this "
+        "half-width, going by the rows that there are.",
+        show_default=False,
+    ),
+]
+Metric = Annotated[
+    str | None, typer.Option(help="With --until: a column of the table trials; by default unseen_order.")
+]
 
 
 def plan(
@@ -35,12 +58,23 @@ def plan(
     device: Device = "auto",
     engine: Engine = "auto",
     no_pilot: NoPilot = False,
+    where: PartWhere = None,
+    limit: Limit = None,
     budget: Budget = None,
     max_core_hours: MaxCoreHours = None,
     max_gpu_hours: MaxGpuHours = None,
+    until: Until = None,
+    metric: Metric = None,
     json: Json = False,
 ) -> None:
     """Show what a sweep would train and cost: trials new, done and failed, packs, time, disk, the command to run."""
+    if until is not None:
+        _show_seeds(
+            load_sweep(file, results, set_), results, metric or PHASE_METRIC, until, where, Output(as_json=json)
+        )
+        return
+    if metric is not None:
+        raise UsageError(f"--metric is for --until, got {metric} without it; write for example --until 0.02")
     from lrsym.results.store.store import Store
     from lrsym.sweep.driver import plan_and_choose
     from lrsym.sweep.pilot.summary import as_data, in_words
@@ -49,10 +83,10 @@ def plan(
 
     options = {
         "workers": workers, "pack": pack, "device": device, "engine": engine, "no-pilot": no_pilot, "budget": budget,
-        "max-core-hours": max_core_hours, "max-gpu-hours": max_gpu_hours, "set": set_,
+        "max-core-hours": max_core_hours, "max-gpu-hours": max_gpu_hours, "set": set_, "where": where, "limit": limit,
     }  # fmt: skip
     sweep = load_any(file, changes=set_ or ())
-    n_cells = check_budget(budget, sweep)
+    n_cells, part = check_budget(budget, sweep), read_part(where, limit, sweep)
     settings = resolve(
         engine=engine, device=device, workers=workers, pack=pack, pilot=not no_pilot,
         max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
@@ -62,7 +96,7 @@ def plan(
     if isinstance(sweep, Search):
         show_search_plan(sweep, Store(results), settings, Output(as_json=json), budget=n_cells, options=options)
         return
-    choice = plan_and_choose(sweep, Store(results), settings, want_cost=True, on_message=message)
+    choice = plan_and_choose(sweep, Store(results), settings, want_cost=True, part=part, on_message=message)
     plan, command = choice.plan, sweep_command(file, results, choice, options)
     data = {
         "sweep": sweep.name, "trials": plan.trials, "new": plan.new, "done": plan.done, "failed": plan.failed,
@@ -77,6 +111,35 @@ def plan(
     lines += _packs_in_words(plan, device=settings.device)
     lines += in_words(choice, device=settings.device)
     Output(as_json=json).result(data, [*lines, f"run: {command}"] if plan.pending else lines)
+
+
+def _show_seeds(
+    sweep: "Sweep", results: str, metric: str, half_width: float, where: str | None, output: Output
+) -> None:
+    """Print how many more seeds each cell takes."""
+    from lrsym.results.analysis.metrics import as_metrics
+    from lrsym.results.analysis.replicates import SeedsNeeded, seeds_until
+    from lrsym.results.plots.draw import read_trials
+
+    if len(names := as_metrics(metric)) > 1:
+        raise UsageError(f"--until is about one metric, got {metric}; leave out all but {names[0]}")
+    cells = seeds_until(read_trials(sweep, results, where=where), metric=names[0], half_width=half_width)
+    total, untrained = SeedsNeeded.of(cells), len(sweep.cells) - cells.height
+    data = {
+        "sweep": sweep.name, "metric": names[0], "until": half_width, **vars(total),
+        "untrained": untrained, "cells": cells.to_dicts(),
+    }  # fmt: skip
+    heading = (
+        f"{sweep.name}: seeds until the 95 % interval of {names[0]} has half-width {half_width:g}, at today's spread"
+    )
+    output.result(data, [heading, as_text(_seeds_table(cells)), *total.in_words(untrained=untrained)])
+
+
+def _seeds_table(cells: "pl.DataFrame") -> "pl.DataFrame":
+    import polars as pl
+
+    rounded = pl.col("mean", "half_width").round(4)
+    return cells.drop("seconds", "n_needed").with_columns(rounded).rename({"n_more": "seeds more"})
 
 
 def _packs_in_words(plan: "Plan", *, device: str) -> list[str]:

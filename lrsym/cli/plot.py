@@ -57,6 +57,41 @@ def plot_phase(
     _draw("phase", file, set_, results, where, options, name=f"phase-{metric}", out=out, as_json=json)
 
 
+@plot_app.command("line")
+def plot_line(
+    files: Annotated[
+        list[Path], typer.Argument(help="Sweep files (TOML); each has rows of panels.", metavar="FILE...")
+    ],
+    set_: Set = None,
+    results: Results = RESULTS,
+    metric: Annotated[
+        str, typer.Option(help="Columns of the table trials, with commas between them; a panel for each.")
+    ] = PHASE_METRIC,
+    x: AxisX = None,
+    color: Annotated[
+        str | None, typer.Option(help="Axis shown by colour; by default the second one that the sweep varies.")
+    ] = None,
+    facet: Annotated[str | None, typer.Option(help="Axis with a row of panels for each value.")] = None,
+    band: Annotated[
+        str, typer.Option(help="interval (95 % of the mean) or range (lowest to highest seed).")
+    ] = "interval",
+    where: Where = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Means of metrics along an axis, in bands, a colour for each value of another one."""
+    from lrsym.results.analysis.metrics import as_metrics
+    from lrsym.results.plots.draw import draw_lines
+
+    options = {"metric": metric, "x": x, "color": color, "facet": facet, "band": band}
+    name = f"line-{'-'.join(as_metrics(metric))}"
+    sweeps = [load_sweep(file, results, set_) for file in files]
+    chart = draw_lines(sweeps, results, where=where, **options)
+    named, changes = "-".join(sweep.name for sweep in sweeps), sweeps[0].changes
+    options["band"] = None if band == "interval" else band
+    _save(chart, named, results, where, options, changes=changes, name=name, out=out, as_json=json)
+
+
 @plot_app.command("curves")
 def plot_curves(
     file: File,

@@ -18,6 +18,8 @@ MISTAKES = {
     "a budget that is true": (lambda root: lrsym.refine(SWEEP, root, budget=True), "budget must be a whole number"),
     "a level in words": (lambda root: lrsym.refine(SWEEP, root, budget=4, level="x"), "level must be a number"),
     "a metric that is a number": (lambda root: lrsym.best(SWEEP, root, metric=3), "metric must be a text"),
+    "metrics where one is taken": (lambda root: lrsym.best(SWEEP, root, metric=["seconds"]), "metric must be a text"),
+    "metrics that are numbers": (lambda root: lrsym.plot_line(SWEEP, metric=[3], results=root), "or a list of them"),
     "a condition that is a number": (lambda root: lrsym.plot_phase(SWEEP, results=root, where=3), "where must be a"),
     "a threshold in words": (lambda root: lrsym.plot_phase(SWEEP, results=root, threshold="0.9"), "threshold must be"),
     "a query that is a number": (lambda root: lrsym.query(root, 3), "sql must be a text"),

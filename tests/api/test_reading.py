@@ -33,6 +33,7 @@ def charts(sweep, results):
         lrsym.plot_curves(sweep, results=results, where="seed = 0"), lrsym.plot_ablation(rows, results=results),
         lrsym.plot_profile(one, results=results), lrsym.plot_mechanism(rows),
         lrsym.plot_mechanism(sweep, results=results, x="weight_decay", where="seed = 0"),
+        lrsym.plot_line(rows, metric=["seen_order", "unseen_order"]), lrsym.plot_line([sweep], results=results),
     ]  # fmt: skip
 
 
@@ -44,6 +45,10 @@ READERS = {
     "claims": lambda root: lrsym.claims(ROOT / "claims/recipe.toml", root),
     "best": lambda root: lrsym.best(ROOT / "sweeps/demo.toml", root, metric="unseen_order"),
     "plot_phase": lambda root: lrsym.plot_phase(ROOT / "sweeps/demo.toml", results=root),
+    "plot_line": lambda root: lrsym.plot_line(ROOT / "sweeps/demo.toml", results=root),
+    "contrast": lambda root: lrsym.contrast(
+        ROOT / "sweeps/demo.toml", of={"n_pair_labels": 15}, against={"n_pair_labels": 5}, results=root
+    ),
     "plot_curves": lambda root: lrsym.plot_curves(ROOT / "sweeps/demo.toml", results=root),
     "plot_boundary": lambda root: lrsym.plot_boundary(ROOT / "sweeps/demo.toml", results=root),
     "plot_search": lambda root: lrsym.plot_search(ROOT / "sweeps/rates.toml", results=root),
@@ -150,9 +155,28 @@ def test_what_is_no_chart_is_not_saved(tmp_path):
         lrsym.save({}, tmp_path / "x.png")
 
 
+def test_a_contrast_is_a_frame_of_the_differences_of_paired_trials(results, sweep):
+    sides = {"of": {"optim.weight_decay": 0.02}, "against": {"weight_decay": 0.01}}
+    frames = [
+        lrsym.contrast(sweep, **sides, metric=["train_order", "train_inset"], results=results),
+        lrsym.contrast(sweep.trials_frame(results), **sides, metric="train_order,train_inset"),
+    ]
+    assert frames[0].equals(frames[1])
+    rows = sweep.trials_frame(results).sort("weight_decay", "seed").collect()["train_inset"].to_list()
+    assert frames[0]["estimate"][1] == pytest.approx((rows[2] - rows[0] + rows[3] - rows[1]) / 2)
+
+
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
+        (lambda rows: lrsym.plot_line(rows, metric=["unseen"]), "got unseen"),
+        (lambda rows: lrsym.plot_line(rows, band="sd"), "band must be one of interval, range"),
+        (lambda rows: lrsym.plot_line([]), "trials must be rows, a sweep or a list of sweeps"),
+        (
+            lambda rows: lrsym.contrast(rows, of={"steps": 9}, against={"steps": 8}),
+            "of: no trial has steps = 9; values",
+        ),
+        (lambda rows: lrsym.contrast(rows, of="steps=9", against={}), "of must map axes to values, got 'steps=9'"),
         (lambda rows: lrsym.plot_phase(rows, metric="unseen"), "unseen"),
         (lambda rows: lrsym.plot_phase(rows, x="nothing"), "nothing"),
         (lambda rows: lrsym.plot_phase(rows, threshold=2), "threshold must be above 0"),

@@ -118,6 +118,82 @@ def test_a_precondition_that_fails_names_claim_part_and_line(store):
         judge_claim(file, file.claims[0], {"one": read_results(store, sweep="one", trial_ids=["a0"])})
 
 
+@pytest.fixture
+def near_one(tmp_path):
+    """Five done trials whose accuracies near 1 have a t interval that reaches 1.02."""
+    values = (1.0, 0.98, 0.999, 0.9, 1.0)
+    trials = [{"trial_id": f"a{i}", "status": "done", "unseen_order": value} for i, value in enumerate(values)]
+    Store(tmp_path).write("part", {"trials": TABLES["trials"].build(trials)})
+    return read_results(tmp_path, sweep="one", trial_ids=[f"a{i}" for i in range(5)])
+
+
+def claim_with(*lines, interval="t", estimate="select unseen_order as value from trials"):
+    return parse(
+        f"""name = "small"
+[[claim]]
+id = "A"
+sentence = "a"
+source = "s"
+interval = "{interval}"
+[claim.sweeps]
+"one" = "one.toml"
+[[claim.part]]
+name = "order"
+estimate = "{estimate}"
+"""
+        + "\n".join(lines),
+        source="claims.toml",
+    )
+
+
+def judge(file, results):
+    return _corrected([judge_claim(file, file.claims[0], {"one": results})])[0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "interval", "verdict"),
+    [
+        (["at_least = 0.9"], "t", "supported"),
+        (["at_least = 0.9", "bounds = [0, 1]"], "t", "undecided"),
+        (["at_most = 0.5", "bounds = [0, 1]"], "t", "undecided"),
+        (["at_least = 0.5", "bounds = [0, 1]"], "logit", "supported"),
+        (["at_least = 0.9", "bounds = [0, 2]"], "t", "supported"),
+    ],
+)
+def test_an_interval_that_leaves_the_bounds_decides_nothing(near_one, lines, interval, verdict):
+    (arm,) = judge(claim_with(*lines, interval=interval), near_one).arms
+    assert arm.verdict == arm.holm == verdict
+
+
+@pytest.mark.parametrize(
+    ("estimate", "bounds", "remedy"),
+    [
+        ("select unseen_order as value from trials", [0, 1], "interval t leaves 0 to 1, so use interval logit"),
+        ("select unseen_order > 0.95 as value from trials", [0, 1], "so use interval wilson"),
+        ("select 2 * unseen_order - 1 as value from trials", [-1, 1], "leaves -1 to 1, so use interval bootstrap"),
+    ],
+)
+def test_which_interval_stays_within_the_bounds_is_told(near_one, estimate, bounds, remedy):
+    claim = judge(claim_with("at_least = 0.5", f"bounds = {bounds}", estimate=estimate), near_one)
+    (row,) = table_rows([claim])
+    (part,) = as_data(claim)["arms"][0]["parts"]
+    assert remedy in row[-1]
+    assert "would decide" not in row[-1]
+    assert (part["out_of_bounds"], part["p"], part["n_to_decide"]) == (True, None, None)
+
+
+def test_a_value_beyond_the_bounds_is_a_mistake_of_the_query(near_one):
+    file = claim_with("at_least = 0.5", "bounds = [0, 0.95]")
+    with pytest.raises(UsageError, match=r"^claims.toml:11: .*bounds 0 to 0\.95 must hold every value, got 1;"):
+        judge_claim(file, file.claims[0], {"one": near_one})
+
+
+def test_the_logit_interval_refuses_differences_and_names_the_query(near_one):
+    file = claim_with("at_least = 0.5", interval="logit", estimate="select unseen_order - 0.95 as value from trials")
+    with pytest.raises(UsageError, match=r"^claims.toml:11: .*interval logit takes accuracies, 0 to 1, got -0\.05"):
+        judge_claim(file, file.claims[0], {"one": near_one})
+
+
 def test_plain_data_tell_level_tolerance_and_what_is_left_after_correction(judged):
     (one, _) = _corrected([judged])[0].arms
     part = as_data(judged)["arms"][0]["parts"][0]

@@ -73,6 +73,7 @@ def test_a_ledger_that_lacks_a_range_says_so_and_no_ledger_says_nothing(tmp_path
         (('source = "s"', 'source = "s"\nminimum_n = 3'), False),
         (('source = "s"', 'source = "s"\ninterval = "wilson"'), False),
         (("at_most = 0.6", "at_most = 0.6\nrequires = 'select true as value from trials'"), False),
+        (("at_most = 0.6", "at_most = 0.6\nbounds = [0, 1]"), False),
         (("select unseen_order as value", "select  unseen_order\\n as value"), True),
         (('name = "order"', 'name = "another name"'), True),
         (('sentence = "a"', 'sentence = "in other words"'), True),

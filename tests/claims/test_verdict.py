@@ -1,18 +1,18 @@
 """The one rule of verdicts."""
 
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from lrsym.claims.verdict import (
     combine_verdicts,
     corrected_verdict,
-    holm,
     judge_estimate,
     level_of,
     n_to_decide,
     tolerance_of,
 )
-from lrsym.results.analysis.intervals import Estimate, estimate_mean
+from lrsym.results.analysis.intervals import Estimate, estimate_mean, holm
+from lrsym.vocabulary import INTERVALS
 
 
 def verdict(low, high, *, at_least=None, at_most=None, n=5):
@@ -80,7 +80,7 @@ VALUES = [0.93, 0.96, 0.88, 0.91, 0.95]
 
 
 @pytest.mark.parametrize("claimed", [{"at_least": 0.9}, {"at_least": 0.85}, {"at_most": 0.97}, {"at_most": 0.8}])
-@pytest.mark.parametrize("interval", ["t", "bootstrap"])
+@pytest.mark.parametrize("interval", ["t", "logit", "bootstrap"])
 def test_a_verdict_of_95_percent_is_one_with_a_level_of_a_twentieth(claimed, interval):
     claimed = {"at_least": None, "at_most": None, **claimed}
     values = VALUES * (5 if interval == "bootstrap" else 1)
@@ -104,7 +104,7 @@ ENDS = [{"at_least": 0.6, "at_most": 1.0}, {"at_least": 0.0, "at_most": 0.5}, {"
 SAMPLES = {"ones": [1.0] * 10, "zeros": [0.0] * 10, "halves": [0.5] * 10, "spread": VALUES * 5}
 
 
-@pytest.mark.parametrize("interval", ["t", "bootstrap", "wilson"])
+@pytest.mark.parametrize("interval", INTERVALS)
 @pytest.mark.parametrize("name", SAMPLES)
 @pytest.mark.parametrize("claimed", ENDS)
 def test_so_it_is_with_two_ends_and_where_one_is_touched(claimed, name, interval):
@@ -148,6 +148,7 @@ def test_holm_multiplies_the_smallest_most_and_keeps_the_order():
         ([0.5, 0.6, 0.7, 0.8], {"at_least": 0.55, "at_most": None}, "t"),
         ([0.5, 0.6, 0.7, 0.8], {"at_least": 0.68, "at_most": None}, "t"),
         ([0.5, 0.6, 0.7, 0.8], {"at_least": 0.6, "at_most": 0.75}, "t"),
+        ([0.5, 0.6, 0.7, 0.8], {"at_least": 0.6, "at_most": 0.75}, "logit"),
         ([1] * 7 + [0] * 3, {"at_least": 0.5, "at_most": None}, "wilson"),
         ([1] * 7 + [0] * 3, {"at_least": 0.8, "at_most": 0.9}, "wilson"),
     ],
@@ -159,6 +160,10 @@ def test_so_many_values_like_these_decide_and_one_fewer_do_not(values, claimed, 
         mean = sum(values) / len(values)
         if interval == "wilson":
             low, high = interval_of_share(mean, n)
+        elif interval == "logit":
+            spread = stats.tstd(special.logit(values))
+            half = stats.t.ppf(0.975, n - 1) * spread / n**0.5
+            low, high = special.expit(special.logit(mean) - half), special.expit(special.logit(mean) + half)
         else:
             half = stats.t.ppf(0.975, n - 1) * stats.tstd(values) / n**0.5
             low, high = mean - half, mean + half

@@ -226,7 +226,7 @@ def test_a_mistake_in_a_sweep_is_passed_on_with_both_lines(tmp_path):
         ('kind = "curves"\nmetric = "accuracy"', "metric must be one of"),
         ('kind = "phase"\nmetric = "order"', "metric must be a split and a metric"),
         ('kind = "ablation"\nwhere = "nope = 3"', "no condition on the table trials"),
-        ('kind = "bars"', "kind must be one of phase, curves, ablation, mechanism, profile"),
+        ('kind = "bars"', "kind must be one of phase, line, curves, ablation, mechanism, profile"),
     ],
 )
 def test_a_picture_that_no_rows_could_make_is_told_before_training(tmp_path, picture, expected):

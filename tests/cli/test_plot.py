@@ -21,6 +21,11 @@ from tests.small_trials import write_sweep
     [
         (["phase"], "small-phase-unseen_order"),
         (["phase", "--metric", "seen_global"], "small-phase-seen_global"),
+        (["line", "--where", "seed < 9"], "small-line-unseen_order-seed-lt-9"),
+        (
+            ["line", "--metric", "seen_inset,unseen_inset", "--x", "layouts_per_pair", "--band", "range"],
+            "small-line-seen_inset-unseen_inset-x-layouts_per_pair-band-range",
+        ),
         (["curves"], "small-curves-order"),
         (["ablation"], "small-ablation-unseen"),
         (["mechanism", "--where", "path is not null"], "small-mechanism-path-is-not-null"),
@@ -58,6 +63,8 @@ def test_every_option_that_changes_a_picture_changes_its_name(trained):
         ["phase", "--y", "layouts_per_pair"],
         ["phase", "--x", "layouts_per_pair", "--threshold", "0.8"],
         ["curves"], ["curves", "--color", "layouts_per_pair"],
+        ["line"], ["line", "--color", "layouts_per_pair"], ["line", "--x", "layouts_per_pair"],
+        ["line", "--band", "range"], ["line", "--metric", "seen_order"],
     ]  # fmt: skip
     names = set()
     for words in each:
@@ -134,6 +141,33 @@ def test_pictures_of_sweeps_are_drawn_of_the_cells_that_a_search_has_chosen(sear
 def test_a_grid_has_no_picture_of_a_search(trained):
     text = lrsym("plot", "search", trained[0], "--results", trained[1], code=2)
     assert f"this picture is of searches, {trained[0]} has no [search]" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--metric", "unseen_insets"], "got unseen_insets; did you mean unseen_inset?"),
+        (["--metric", "seen_order,seen_order"], "metrics must differ, got seen_order twice; leave one out"),
+        (["--metric", ""], "got nothing; write for example unseen_order"),
+        (["--metric", "layouts_per_pair"], "a column of numbers of the table trials, which is no axis"),
+        (["--x", "layout_per_pair"], "did you mean layouts_per_pair?"),
+        (["--band", "sd"], "band must be one of interval, range, got sd"),
+        (["--where", "seed = 9"], "no trial of small in"),
+        (["--x", "n_heads", "--color", "n_heads"], "axes of a picture must differ"),
+    ],
+)
+def test_a_line_that_cannot_be_drawn_is_told_in_one_line_with_the_remedy(trained, words, message):
+    text = lrsym("plot", "line", trained[0], "--results", trained[1], *words, code=2)
+    assert message in text
+    assert len(text.strip().splitlines()) == 1
+
+
+@pytest.mark.usefixtures("unrendered")
+def test_lines_of_two_sweeps_are_one_picture_with_both_names(trained, tmp_path):
+    other = tmp_path / "other.toml"
+    other.write_text(trained[0].read_text().replace('name = "small"', 'name = "other"'))
+    report = json.loads(lrsym("plot", "line", trained[0], other, "--results", trained[1], "--json"))
+    assert Path(report["pictures"][0]).name == "small-other-line-unseen_order.html"
 
 
 def test_an_axis_that_is_none_is_told_with_the_nearest(trained):

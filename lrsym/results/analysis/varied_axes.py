@@ -75,11 +75,14 @@ def check_axes(given: Sequence[str]) -> None:
             hint = f"{near} " if (near := suggest(axis, names)) else ""
             raise UsageError(f"cells differ in axes other than seed, got {axis}; {hint}axes: {', '.join(names)}")
     if len({*given}) < len(given):
-        raise UsageError(f"x, y and facet must differ, got {', '.join(given)}; leave one out")
+        raise UsageError(f"axes of a picture must differ, got {', '.join(given)}; leave one out")
 
 
-def check_single_cells(trials: pl.DataFrame, *, by: Sequence[str]) -> None:
-    """Raise UsageError unless trials that agree on all of `by` differ in their seed alone."""
+def check_single_cells(trials: pl.DataFrame, *, by: Sequence[str], choices: str = "--x, --y, --facet") -> None:
+    """Raise UsageError unless trials that agree on all of `by` differ in their seed alone.
+
+    `choices` are the options that choose axes.
+    """
 
     def values(axis: str) -> str:
         distinct = trials[axis].unique().sort().to_list()
@@ -91,7 +94,7 @@ def check_single_cells(trials: pl.DataFrame, *, by: Sequence[str]) -> None:
     raise UsageError(
         f"a cell may hold several seeds but nothing else, yet beside {', '.join(by)} these axes vary: "
         f"{', '.join(map(values, free))}; hold all but three fixed, such as with --where {example}, "
-        "or choose others with --x, --y, --facet"
+        f"or choose others with {choices}"
     )
 
 

@@ -102,11 +102,9 @@ def _panel(rows: list[dict[str, Any]], metric: str, hue: str, hues: list[str]) -
 
 
 def _colour(hue: str, hues: list[str]) -> alt.Color:
-    colour = alt.Color("hue:N", title=None if hue == "split" else theme.axis_title(hue))
-    if hue == "split":
-        colour = colour.scale(domain=hues, range=[SPLIT_COLOURS[name] for name in hues])
-    else:
-        colour = colour.scale(domain=hues, scheme=alt.SchemeParams(name="viridis", extent=[0, 0.88]))
+    if hue != "split":
+        return theme.axis_colour("hue:N", hue, hues)
+    colour = alt.Color("hue:N", title=None).scale(domain=hues, range=[SPLIT_COLOURS[name] for name in hues])
     return colour.legend(symbolType="stroke", symbolStrokeWidth=4, symbolOpacity=1)
 
 

@@ -7,23 +7,26 @@ import altair as alt
 import polars as pl
 
 from lrsym.errors import UsageError
+from lrsym.results.analysis.metrics import as_metrics
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.plots import theme
 from lrsym.results.plots.ablations import plot_ablation
 from lrsym.results.plots.boundary_map import plot_boundary
 from lrsym.results.plots.curves import plot_curves
+from lrsym.results.plots.lines import SWEEP, plot_line
 from lrsym.results.plots.mechanism_map import plot_mechanism
 from lrsym.results.plots.phase_diagram import plot_phase
 from lrsym.results.plots.profiles import plot_profile
 from lrsym.results.store.query import filter_trials
 from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.store import load
-from lrsym.vocabulary import METRICS, PICTURES, by_name
+from lrsym.vocabulary import METRICS, PHASE_METRIC, PICTURES, by_name
 
 _DRAW: Mapping[str, Callable[..., theme.Chart]] = by_name(
     [kind for kind in PICTURES if kind != "search"],
     {
         "phase": plot_phase,
+        "line": plot_line,
         "curves": plot_curves,
         "ablation": plot_ablation,
         "mechanism": plot_mechanism,
@@ -71,12 +74,32 @@ def draw(kind: str, sweep: Sweep, root: str, *, where: str | None = None, **opti
         raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, table, where=where)}")
     if table == "trials":
         options["prefer"] = [key.rpartition(".")[2] for key in sweep.varied]
-    notes = [] if where is None else [f"Only trials with {where}."]
-    if kind == "mechanism":
-        notes += _missing(sweep, root)
+    notes = [*([] if where is None else [f"Only trials with {where}."]), *_missing(sweep, root)]
     if table != "trials":  # such a picture says it itself
         notes += theme.stopped_early(read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where))
     return _with_notes(_DRAW[kind](rows, **options), notes)
+
+
+def draw_lines(sweeps: Sequence[Sweep], root: str, *, where: str | None = None, **options: Any) -> theme.Chart:
+    """Return the picture of lines of `sweeps`, each with panels of its own; `options` are those of `plot_line`.
+
+    Raises as `draw`.
+    """
+    if len(sweeps) == 1:
+        return draw("line", sweeps[0], root, where=where, **options)
+    names = [sweep.name for sweep in sweeps]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"sweeps side by side must differ in their names, got {twice} twice; leave one out")
+    as_metrics(options.get("metric", PHASE_METRIC))
+    tables = []
+    for sweep in sweeps:
+        rows = read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where)
+        if rows.is_empty():
+            raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, 'trials', where=where)}")
+        tables.append(rows.with_columns(pl.lit(sweep.name).alias(SWEEP)))
+    prefer = [key.rpartition(".")[2] for key in sweeps[0].varied]
+    notes = [] if where is None else [f"Only trials with {where}."]
+    return _with_notes(plot_line(pl.concat(tables), prefer=prefer, **options), notes)
 
 
 def draw_boundary(
@@ -91,7 +114,11 @@ def draw_boundary(
         raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, 'trials', where=where)}")
     prefer = [key.rpartition(".")[2] for key in sweep.varied]
     chosen = cells if where is None else filter_trials(cells, where)
-    notes = [*theme.stopped_early(rows), *([] if where is None else [f"Only trials with {where}."])]
+    notes = [
+        *theme.stopped_early(rows),
+        *([] if where is None else [f"Only trials with {where}."]),
+        *_missing(sweep, root),
+    ]
     return _with_notes(plot_boundary(rows, cells=chosen, prefer=prefer, **options), notes)
 
 
@@ -117,6 +144,8 @@ def check_picture(kind: str, *, where: str | None = None, metric: str | None = N
         filter_trials(TABLES["trials"].empty, where)
     if kind == "phase" and metric is not None:
         split_and_metric(metric)
+    if kind == "line" and metric is not None:
+        as_metrics(metric)
     if kind == "curves" and metric is not None and metric not in (*METRICS, "loss"):
         raise UsageError(f"metric must be one of {', '.join(METRICS)}, loss, got {metric}; choose one of them")
 
@@ -130,6 +159,14 @@ def read_rows(root: str, table: str, *, trial_ids: Sequence[str], where: str | N
         return trials.collect()
     axes = trials.select("trial_id", *axis_columns())
     return load(root, table, trial_ids=trial_ids).join(axes, on="trial_id").collect()
+
+
+def read_trials(sweep: Sweep, root: str, *, where: str | None = None) -> pl.DataFrame:
+    """Return the rows of the trials of `sweep` that meet the SQL condition `where`; UsageError where there is none."""
+    rows = read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where)
+    if rows.is_empty():
+        raise UsageError(_why_nothing(sweep, root, "trials", where=where))
+    return rows
 
 
 def _why_nothing(sweep: Sweep, root: str, table: str, *, where: str | None) -> str:

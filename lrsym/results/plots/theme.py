@@ -16,6 +16,9 @@ Chart = alt.Chart | alt.LayerChart | alt.FacetChart | alt.ConcatChart | alt.HCon
 EN_DASH = "\u2013"
 
 INK, MUTED, FAINT, ALARM = "#1f2430", "#5b6270", "#d5d8de", "#c1121f"
+LINE = "#2f7fc1"
+"""Of a line that no value tells from others."""
+
 BAR, GREY_BAR = "#8ec6ea", "#9aa3b2"
 
 GRID = "#eceef1"
@@ -141,6 +144,13 @@ def finish(chart: Chart, *, title: str, subtitle: list[str], width: int) -> Char
 def dashed_rule(colour: str) -> alt.Chart:
     """Return a dashed line to be encoded with the x or the y where it stands."""
     return alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=colour, strokeDash=[5, 4], strokeWidth=1.5)
+
+
+def axis_colour(field: str, axis: str, values: list[str]) -> alt.Color:
+    """Return the colours of lines, from dark to light, for the `values` of an axis, which are texts in `field`."""
+    scale = alt.SchemeParams(name="viridis", extent=[0, 0.88])
+    colour = alt.Color(field, title=axis_title(axis)).scale(domain=values, scheme=scale)
+    return colour.legend(symbolType="stroke", symbolStrokeWidth=4, symbolOpacity=1)
 
 
 def text_colour(dark: Any) -> Any:

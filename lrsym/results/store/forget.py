@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lrsym.errors import UsageError
+from lrsym.results.store.digest import part_bytes
 from lrsym.results.store.part_file import list_parts, part_name
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import MAX_READS, Store, read_again
@@ -119,6 +120,4 @@ def _read(files: "FileSystem", name: str) -> pa.Table:
 
 
 def _write(files: "FileSystem", name: str, table: pa.Table) -> None:
-    content = pa.BufferOutputStream()
-    pq.write_table(table, content, compression="zstd")
-    files.put(name, memoryview(content.getvalue()))
+    files.put(name, part_bytes(table))

@@ -58,6 +58,7 @@ class Listing:
 
     parts: dict[str, Stamp] = field(default_factory=dict)
     damaged: list[Damage] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
 
 
 def part_file(table: str, part: str) -> str:
@@ -74,17 +75,28 @@ def list_parts(files: FileSystem, table: str) -> Listing:
     """Return the parts of `table`. Raises UsageError for a part that a newer lrsym has written."""
     listing, stamps = Listing(), files.stamps(table, suffix=SUFFIX)
     new = [file for file, stamp in stamps.items() if _seen.get(files.uri(file), (None,))[0] != stamp]
-    verdicts: dict[str, Verdict] = dict(zip(new, files.map(lambda file: _judge(files, file, table), new), strict=True))
+
+    def judge(file: str) -> Verdict:
+        return _judge(files, file, table)
+
+    verdicts = dict(zip(new, files.map(judge, new), strict=True))
     for file, stamp in stamps.items():
         place = files.uri(file)
-        verdict = verdicts[file] if file in verdicts else _seen[place][1]
+        verdict: Verdict = verdicts[file] if file in verdicts else _seen[place][1]
         if not (isinstance(verdict, Damage) and verdict.may_pass):
             _seen[place] = stamp, verdict
         if isinstance(verdict, Damage):
             listing.damaged.append(verdict)
         elif verdict == "part":
             listing.parts[file] = stamp
+        else:
+            listing.foreign.append(file)
     return listing
+
+
+def is_named_as_part(file: str) -> bool:
+    """Return whether a file has a name that parts have."""
+    return _NAMES.fullmatch(part_name(file)) is not None
 
 
 def warn_of_damage(files: FileSystem, damaged: Iterable[Damage]) -> None:
@@ -104,8 +116,8 @@ def require_no_damage(files: FileSystem, damaged: Iterable[Damage]) -> None:
         more = f"; and {len(ours) - 5} more" if len(ours) > 5 else ""
         raise UsageError(
             f"{len(ours)} damaged part{'s' * (len(ours) > 1)} in the results: {listed}{more}; restore "
-            f"{'them' if len(ours) > 1 else 'it'} from a copy, or remove the files of that name from every table's "
-            f"folder, then run the same command again: trials without rows are trained again"
+            f"{'them' if len(ours) > 1 else 'it'} from a copy, or set aside what is damaged with lrsym check --repair "
+            f"--results {files.root}, then run the same command again: trials without rows are trained again"
         )
 
 
@@ -139,7 +151,7 @@ _seen: dict[str, tuple[Stamp, Verdict]] = {}
 def _judge(files: FileSystem, file: str, table: str) -> Verdict:
     """Return what a file is."""
     part = part_name(file)
-    ours = _NAMES.fullmatch(part) is not None
+    ours = is_named_as_part(file)
     try:
         footer = _footer(files, file)
     except FileNotFoundError:  # merged or replaced meanwhile

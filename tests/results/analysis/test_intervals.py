@@ -5,9 +5,19 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.intervals import Estimate, estimate_mean
+from lrsym.results.analysis.intervals import (
+    SCENES,
+    Estimate,
+    estimate_mean,
+    has_value_apart,
+    interval_of,
+    level_at,
+    n_for_half_width,
+    n_to_leave_out,
+)
 from lrsym.vocabulary import INTERVALS
 
 
@@ -32,6 +42,103 @@ def test_wilson_refuses_values_that_are_no_truth_values():
         estimate_mean([1, 1, 0.5, 0], interval="wilson")
 
 
+def test_the_logit_interval_is_students_on_the_log_odds_around_those_of_the_mean():
+    values = [0.9, 0.95, 0.8, 0.99, 1.0]
+    moved = [*values[:4], 1 - 0.5 / SCENES]
+    logits, mean = [math.log(p / (1 - p)) for p in moved], sum(values) / 5
+    reach = stats.t.ppf(0.975, 4) * stats.tstd(logits) / 5**0.5
+    ends = [1 / (1 + math.exp(-math.log(mean / (1 - mean)) - side * reach)) for side in (-1, 1)]
+    estimate = estimate_mean(values, interval="logit")
+    assert estimate.mean == pytest.approx(mean)
+    assert (estimate.low, estimate.high) == pytest.approx(ends)
+
+
+def test_near_one_students_interval_leaves_the_accuracies_and_that_of_logits_does_not():
+    values = [1.0, 0.98, 0.999, 0.9, 1.0]
+    student, logit = (estimate_mean(values, interval=name) for name in ("t", "logit"))
+    assert student.high > 1 > logit.high > logit.mean > logit.low
+
+
+def test_the_logit_interval_refuses_what_is_no_accuracy():
+    with pytest.raises(UsageError, match=r"accuracies, 0 to 1, got -0\.2; use interval t"):
+        estimate_mean([0.5, -0.2], interval="logit")
+
+
+@pytest.mark.parametrize("bound", ["low", "high"])
+def test_the_level_at_an_end_of_the_logit_interval_is_a_twentieth(bound):
+    values = [0.9, 0.95, 0.8, 0.99, 1.0]
+    end = getattr(estimate_mean(values, interval="logit"), bound)
+    assert level_at(values, end, interval="logit") == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("bound", [0.0, 1.0, 1.5, math.inf])
+def test_no_logit_interval_reaches_an_end_of_the_accuracies(bound):
+    assert level_at([0.9, 0.95, 1.0], bound, interval="logit") == 0
+    assert n_to_leave_out([0.9, 0.95, 1.0], bound, interval="logit") == 2
+
+
+def test_so_many_accuracies_like_these_leave_a_bound_out_and_one_fewer_do_not():
+    values, bound = [0.9, 0.95, 0.8, 0.97], 0.85
+    needed = n_to_leave_out(values, bound, interval="logit")
+    logits, mean = [math.log(p / (1 - p)) for p in values], sum(values) / 4
+    away = math.log(mean / (1 - mean)) - math.log(bound / (1 - bound))
+    reach = [stats.t.ppf(0.975, n - 1) * stats.tstd(logits) / n**0.5 for n in (needed - 1, needed)]
+    assert reach[0] > away > reach[1]
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_with_so_many_values_the_interval_is_narrow_enough_and_with_one_fewer_it_is_not(interval):
+    values = [1.0] * 7 + [0.0] * 3 if interval == "wilson" else [0.9, 0.95, 0.8, 0.97]
+    mean, n = sum(values) / len(values), n_for_half_width(values, 0.02, interval=interval)
+
+    def half_width(n):
+        if interval == "wilson":
+            ones = stats.binomtest(round(mean * n), n).proportion_ci(method="wilson")
+            return (ones.high - ones.low) / 2
+        t = stats.t.ppf(0.975, n - 1) / n**0.5
+        if interval == "logit":
+            reach = t * stats.tstd([math.log(p / (1 - p)) for p in values])
+            ends = [1 / (1 + math.exp(-math.log(mean / (1 - mean)) - side * reach)) for side in (-1, 1)]
+            return (ends[1] - ends[0]) / 2
+        return t * stats.tstd(values)
+
+    assert half_width(n) <= 0.02
+    assert half_width(n - 10 if interval == "wilson" else n - 1) > 0.02  # the share of seven tenths needs whole ones
+
+
+def test_half_widths_that_no_number_reaches_and_spreads_that_are_not_known_have_no_number():
+    assert n_for_half_width([0.0, 1000.0], 1e-3) is None
+    assert n_for_half_width([0.5], 0.1) is None
+    assert n_for_half_width([0.5, 0.5], 0.1) == 2
+
+
+def test_accuracies_have_intervals_on_logits_and_other_columns_students():
+    assert [interval_of(name) for name in ("unseen_inset", "train_order")] == ["logit"] * 2
+    assert [interval_of(name) for name in ("seconds", "steps_to_unseen_order", "final_loss")] == ["t"] * 3
+
+
+def test_a_replicate_apart_from_all_others_is_told():
+    assert has_value_apart([1.0, 0.99, 1.0, 0.98, 0.5])
+    assert has_value_apart([0.5, 0.51, 0.49, 0.5, 1.0])
+    assert not has_value_apart([1.0, 0.99, 0.97, 0.98, 0.95])
+    assert not has_value_apart([1.0, 1.0, 0.5, 0.5, 0.5])
+    assert not has_value_apart([1.0] * 5)
+    assert not has_value_apart([1.0, 0.5])
+
+
+def test_grubbs_critical_value_of_ten_is_that_of_his_table():
+    def apart(deviations):
+        """Ten values, the last so many standard deviations above the mean."""
+        others = [(-1) ** i for i in range(9)]
+        high = next(x / 100 for x in range(200, 5000) if (v := [*others, x / 100]) and z_of(v) >= deviations)
+        return has_value_apart([*others, high])
+
+    def z_of(values):
+        return (values[-1] - sum(values) / len(values)) / stats.tstd(values)
+
+    assert [apart(2.45), apart(2.50)] == [False, True]  # 2.482: two-sided, level 0.01
+
+
 def test_the_bootstrap_of_many_values_agrees_with_students_interval():
     values = [i % 10 for i in range(200)]
     boot, student = (estimate_mean(values, interval=name) for name in ("bootstrap", "t"))
@@ -44,13 +151,14 @@ def test_an_interval_does_not_depend_on_the_order_of_the_rows_and_repeats(interv
     assert estimate_mean(values, interval=interval) == estimate_mean(values[::-1], interval=interval)
 
 
-@pytest.mark.parametrize("interval", ["t", "bootstrap"])
-@pytest.mark.parametrize("value", [0.9, 0.1, 0.0, -3.7])
+@pytest.mark.parametrize(
+    ("interval", "value"), [("t", 0.9), ("t", -3.7), ("bootstrap", 0.1), ("logit", 0.9), ("logit", 0.0), ("logit", 1.0)]
+)
 def test_equal_values_have_an_interval_of_exactly_that_point(interval, value):
     assert estimate_mean([value] * 7, interval=interval) == Estimate(7, value, value, value)
 
 
-@pytest.mark.parametrize("interval", ["t", "bootstrap"])
+@pytest.mark.parametrize("interval", ["t", "bootstrap", "logit"])
 def test_one_value_has_a_mean_and_no_interval_and_none_has_neither(interval):
     assert estimate_mean([0.5], interval=interval) == Estimate(1, 0.5)
     assert estimate_mean([], interval=interval) == Estimate(0)

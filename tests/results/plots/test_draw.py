@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import pytest
 
 from lrsym.errors import UsageError
-from lrsym.results.plots.draw import NothingToDrawError, check_picture, draw
+from lrsym.results.plots.draw import NothingToDrawError, check_picture, draw, draw_lines
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from lrsym.sweep.spec.sweep import command
 from lrsym.vocabulary import PICTURES
-from tests.charts import marks, subtitle
+from tests.charts import marks, panels, subtitle
 
 TRIALS = [
     {"trial_id": f"a{heads}{depth}", "status": "done", "seed": 0, "n_heads": heads, "vision_blocks": depth,
@@ -64,6 +64,25 @@ def test_where_there_is_nothing_to_draw_the_message_says_why_and_what_to_do(stor
         draw(kind, sweep(*ids), store, where=where)
 
 
+def named(name, *ids, varied=("model.vision_blocks", "model.n_heads")):
+    return SimpleNamespace(**{**vars(sweep(*ids, varied=varied)), "name": name})
+
+
+def test_lines_of_several_sweeps_stand_below_each_other_by_their_names(store):
+    chart = draw_lines([named("one", "a11", "a12"), named("two", "a21", "a22")], store, metric="unseen_order")
+    assert [panel["title"]["text"] for panel in panels(chart)] == ["one: unseen_order", "two: unseen_order"]
+
+
+def test_lines_of_one_sweep_twice_are_refused(store):
+    with pytest.raises(UsageError, match="must differ in their names, got one twice"):
+        draw_lines([named("one", "a11"), named("one", "a12")], store)
+
+
+def test_a_sweep_without_rows_beside_one_with_rows_is_named(store):
+    with pytest.raises(NothingToDrawError, match=r"no trial of two in .*; train first"):
+        draw_lines([named("one", "a11"), named("two", "b")], store)
+
+
 def test_ablations_that_leave_nothing_out_are_nothing_to_draw(store):
     row = {"trial_id": "a11", "term": "none", "split": "unseen", "metric": "order", "value": 1.0}
     tables = {"trials": TRIALS, "ablations": [row]}
@@ -77,6 +96,7 @@ def test_ablations_that_leave_nothing_out_are_nothing_to_draw(store):
     [
         ("phase", {"metric": "order"}, "a split and a metric"),
         ("curves", {"metric": "accuracy"}, "metric must be one of"),
+        ("line", {"metric": "unseen_insets"}, "did you mean unseen_inset"),
         ("ablation", {"where": "nope = 3"}, "no condition on the table trials"),
     ],
 )
@@ -86,7 +106,7 @@ def test_a_picture_that_no_rows_could_make_is_refused_without_rows(kind, options
 
 
 def test_every_kind_of_picture_of_a_grid_can_be_checked():
-    assert [check_picture(kind, where="seed = 0") for kind in PICTURES if kind != "search"] == [None] * 5
+    assert [check_picture(kind, where="seed = 0") for kind in PICTURES if kind != "search"] == [None] * 6
 
 
 def test_a_picture_of_curves_says_how_many_trials_were_stopped_early(store):

@@ -1,0 +1,59 @@
+"""Plot data of lines: the mean of each metric in each cell, with its band."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from lrsym.results.analysis.aggregate import Frame, replicate_value, summarise
+from lrsym.results.analysis.intervals import estimate_mean, has_value_apart, interval_of
+from lrsym.vocabulary import is_accuracy
+
+BANDS = {"interval": "95 % interval of the mean", "range": "lowest to highest"}
+"""What the band around a line shows."""
+
+MIN_APART = 0.05
+"""Accuracy by which one seed must differ from the mean to be called apart: of less nobody speaks as of a failure."""
+
+
+def lines(trials: Frame, *, by: Sequence[str], metrics: Sequence[str], band: str = "interval") -> pl.DataFrame:
+    """Return one row for each metric and combination of `by`, ascending: metric, `by`, low, high, apart and a summary.
+
+    The summary is that of `summarise`. low and high are the ends of the band, null where fewer than two trials have a
+    value; the interval is that which `interval_of` names, so that of an accuracy lies in 0..1. apart tells whether one
+    trial lies apart from all others of the cell, an accuracy by MIN_APART or more.
+    """
+    return pl.concat(_lines_of(metric, trials, by=by, band=band) for metric in metrics)
+
+
+def _lines_of(metric: str, trials: Frame, *, by: Sequence[str], band: str) -> pl.DataFrame:
+    frame = summarise(trials, by=by, metric=metric)
+    values = trials.lazy().group_by(by).agg(values=replicate_value(metric).drop_nulls()).collect()
+    values = frame.select(by).join(values, on=by, how="left", nulls_equal=True, maintain_order="left")["values"]
+    cells = [cell.to_list() for cell in values]
+    far = MIN_APART if is_accuracy(metric) else 0.0
+    if band == "range":
+        ends = [(min(cell), max(cell)) if len(cell) > 1 else (None, None) for cell in cells]
+    else:
+        estimates = [estimate_mean(cell, interval=interval_of(metric)) for cell in cells]
+        ends = [(estimate.low, estimate.high) for estimate in estimates]
+    return frame.select(
+        pl.lit(metric).alias("metric"),
+        *by,
+        pl.Series("low", [low for low, _ in ends], dtype=pl.Float64),
+        pl.Series("high", [high for _, high in ends], dtype=pl.Float64),
+        pl.Series("apart", [has_value_apart(cell, at_least=far) for cell in cells], dtype=pl.Boolean),
+        pl.exclude(by),
+    )
+
+
+def is_geometric(values: Sequence[object]) -> bool:
+    """Return whether numbers, all positive, span a power of ten and are spaced as evenly by ratio as by distance."""
+    import numpy as np
+
+    if any(isinstance(value, bool) or not isinstance(value, int | float) or value <= 0 for value in values):
+        return False
+    ordered = np.unique(np.array(values, dtype=float))
+    if len(ordered) < 2 or ordered[-1] < 10 * ordered[0]:
+        return False
+    steps, ratios = np.diff(ordered), np.diff(np.log(ordered))
+    return bool(ratios.std() / ratios.mean() <= steps.std() / steps.mean())

@@ -1,0 +1,89 @@
+"""How many more seeds each cell takes until its mean is known well enough."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from lrsym.errors import UsageError
+from lrsym.results.analysis.aggregate import Frame, replicate_value
+from lrsym.results.analysis.intervals import MAX_N, estimate_mean, interval_of, n_for_half_width
+from lrsym.results.analysis.varied_axes import varied_axes
+
+
+def seeds_until(trials: Frame, *, metric: str, half_width: float) -> pl.DataFrame:
+    """Return one row for each cell of `trials`, ascending: its axes, n, mean, half_width, n_needed, n_more and seconds.
+
+    half_width is that of the 95 % interval of the mean of `metric`, n_needed the number of seeds with today's mean and
+    spread at which it is at most the one asked for, n_more how many of them are not there yet. Both are null where they
+    are beyond MAX_N, and, as is half_width, where fewer than two seeds have a value. seconds are those of one trial.
+    Raises UsageError for a half-width that is none.
+    """
+    if isinstance(half_width, bool) or not isinstance(half_width, int | float) or not 0 < half_width < float("inf"):
+        raise UsageError(f"--until must be a half-width above 0, got {half_width}; write for example --until 0.02")
+    table, interval = trials.lazy().collect(), interval_of(metric)
+    by = varied_axes(table) or ["n_pair_labels"]
+    cells = (
+        table.group_by(by)
+        .agg(values=replicate_value(metric).drop_nulls(), seconds=pl.col("seconds").mean())
+        .sort(by, nulls_last=True)
+    )
+    values = [cell.to_list() for cell in cells["values"]]
+    estimates = [estimate_mean(cell, interval=interval) for cell in values]
+    half = [None if one.low is None or one.high is None else (one.high - one.low) / 2 for one in estimates]
+    needed = [n_for_half_width(cell, half_width, interval=interval) for cell in values]
+    n_more = [None if n is None else max(0, n - one.n) for n, one in zip(needed, estimates, strict=True)]
+    return cells.select(by).with_columns(
+        pl.Series("n", [one.n for one in estimates], dtype=pl.Int64),
+        pl.Series("mean", [one.mean for one in estimates], dtype=pl.Float64),
+        pl.Series("half_width", half, dtype=pl.Float64),
+        pl.Series("n_needed", needed, dtype=pl.Int64),
+        pl.Series("n_more", n_more, dtype=pl.Int64),
+        cells["seconds"],
+    )
+
+
+@dataclass(frozen=True)
+class SeedsNeeded:
+    """What the rows of `seeds_until` say together, as numbers of cells.
+
+    `narrow` have the half-width, `wide` take more seeds, `too_wide` more than MAX_N; `unknown` have fewer than two
+    seeds. `trials` and `seconds` are what the wide ones take, `replicates` is enough for all of them.
+    """
+
+    narrow: int
+    wide: int
+    too_wide: int
+    unknown: int
+    trials: int
+    seconds: float
+    replicates: int | None
+
+    @classmethod
+    def of(cls, cells: pl.DataFrame) -> "SeedsNeeded":
+        """Return it for the rows `cells`."""
+        known = cells.drop_nulls("half_width")
+        wide = known.filter(pl.col("n_more") > 0)
+        n_more, needed = wide["n_more"].to_list(), wide["n_needed"].to_list()
+        return cls(
+            narrow=known.filter(pl.col("n_more") == 0).height,
+            wide=wide.height,
+            too_wide=known["n_more"].null_count(),
+            unknown=cells.height - known.height,
+            trials=sum(n_more),
+            seconds=sum(n * (seconds or 0.0) for n, seconds in zip(n_more, wide["seconds"], strict=True)),
+            replicates=max(needed, default=None),
+        )
+
+    def in_words(self, *, untrained: int) -> list[str]:
+        """Return it as sentences; `untrained` further cells have no row."""
+        lines = [f"{self.narrow} of {self.narrow + self.wide + self.too_wide + self.unknown} cells have it"]
+        if self.wide:
+            lines[0] += (
+                f"; {self.wide} take {self.trials:,} trials more, {self.seconds / 3600:.2g} hours by the seconds of "
+                f"those that there are; replicates = {self.replicates} is enough for each of them"
+            )
+        if self.too_wide:
+            lines.append(f"{self.too_wide} take more than {MAX_N:,} seeds; a wider half-width may be within reach")
+        if missing := self.unknown + untrained:
+            lines.append(f"{missing} have fewer than two seeds with a value, so nothing is known of their spread")
+        return lines

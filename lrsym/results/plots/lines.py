@@ -1,0 +1,274 @@
+"""Lines: the mean of one or more metrics along an axis, in bands, a colour for each value of another axis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from lrsym.errors import UsageError
+from lrsym.results.analysis.aggregate import Frame
+from lrsym.results.analysis.intervals import interval_of
+from lrsym.results.analysis.lines import BANDS, is_geometric, lines
+from lrsym.results.analysis.metrics import as_metrics, metric_columns
+from lrsym.results.analysis.phases import split_and_metric
+from lrsym.results.analysis.varied_axes import check_single_cells, choose_axes
+from lrsym.results.plots import theme
+from lrsym.vocabulary import CHANCE, METRICS, PHASE_METRIC, SPLITS, is_accuracy
+
+SWEEP = "sweep"
+"""The column that names the sweep of a trial, where several sweeps are drawn."""
+
+MAX_PANELS, MAX_COLOURS = 12, 12
+"""Panels, and colours in one, that a reader can still tell apart."""
+
+_WIDTHS, _HEIGHT = {1: 460, 2: 380}, 260
+"""Pixels of a panel: its width by the number of metrics, and its height."""
+
+_WIDTH, _MARGIN, _MAX_TICKS = 310, 70, 12
+
+_LOSSES = {"diverged": "diverged", "failed": "failed", "censored": "cut short"}
+"""Counts of `summarise`, with their words."""
+
+_POINT_SIZE, _CROSS_SIZE, _OPACITY = 42, 70, 0.15
+
+
+@dataclass(frozen=True)
+class LinePlot:
+    """The rows of `lines` with the axes that they are drawn along."""
+
+    cells: pl.DataFrame
+    metrics: list[str]
+    x: str
+    color: str | None
+    rows: list[str]
+    """Columns with a row of panels for each combination of their values."""
+    band: str
+
+    @property
+    def x_values(self) -> list[Any]:
+        """The values of x, ascending."""
+        return self.cells[self.x].unique().sort(nulls_last=True).to_list()
+
+    @property
+    def is_ordinal(self) -> bool:
+        """Whether x has values that are no numbers: then they stand side by side."""
+        return any(isinstance(value, bool) or not isinstance(value, int | float) for value in self.x_values)
+
+    @property
+    def width(self) -> int:
+        """Pixels of a panel."""
+        return _WIDTHS.get(len(self.metrics), _WIDTH)
+
+
+def plot_line(
+    trials: Frame,
+    *,
+    metric: str | Sequence[str] = PHASE_METRIC,
+    x: str | None = None,
+    color: str | None = None,
+    facet: str | None = None,
+    band: str = "interval",
+    prefer: Sequence[str] = (),
+) -> theme.Chart:
+    """Return the mean of each metric along `x`: a panel a metric, a colour a value of `color`, a row a `facet` value.
+
+    `trials` is the table of that name; with a column `sweep` each sweep has rows of panels. `metric` is one column, or
+    several, as a list or with commas; axes not given are the first varied ones, those in `prefer` before others. The
+    band is the 95 % interval of the mean, or the range of the seeds. A ring is red where a cell lost trials, a red
+    cross stands where it lost all. Raises UsageError if more axes vary than a picture has room for, or if there is
+    nothing to draw.
+    """
+    metrics = as_metrics(metric)
+    if band not in BANDS:
+        raise UsageError(f"band must be one of {', '.join(BANDS)}, got {band}; choose one of them")
+    trials = trials.lazy().collect()
+    if trials.is_empty():
+        raise UsageError("there are no trials to draw; train a sweep first, or load the folder that has its rows")
+    if missing := [name for name in metrics if name not in trials.columns]:
+        raise UsageError(f"the rows have no column {missing[0]}; give rows of the table trials, or leave it out")
+    first, sweeps = trials, []
+    if SWEEP in trials.columns and trials[SWEEP].n_unique() > 1:
+        first, sweeps = trials.filter(pl.col(SWEEP) == trials[SWEEP][0]), [SWEEP]
+    x, color, facet = choose_axes(first, x=x, y=color, facet=facet, prefer=prefer)
+    rows = [*sweeps, *([facet] if facet else [])]
+    by = [*rows, *([color] if color else []), x]
+    check_single_cells(trials, by=by, choices="--x, --color, --facet")
+    plot = LinePlot(lines(trials, by=by, metrics=metrics, band=band), metrics, x, color, rows, band)
+    _check_values(plot, trials)
+    return theme.finish(
+        alt.concat(*_panels(plot), columns=len(metrics), spacing=30),
+        title=f"{', '.join(metrics)} by {theme.axis_title(x)}",
+        subtitle=_explain(plot, trials),
+        width=len(metrics) * (plot.width + _MARGIN),
+    )
+
+
+def _check_values(plot: LinePlot, trials: pl.DataFrame) -> None:
+    """Raise UsageError where a metric has no mean at all, or where there is more to draw than can be read."""
+    for metric in plot.metrics:
+        cells = plot.cells.filter(metric=metric)
+        lost = {what: int(cells[f"n_{name}"].sum()) for name, what in _LOSSES.items()}
+        if not cells["mean"].count():
+            told = ", ".join(f"{n} {what}" for what, n in lost.items() if n)
+            why = f", of {trials.height} {told}" if told else ""
+            raise UsageError(f"no trial has a value of {metric}{why}; choose another --metric, or others with --where")
+    n_rows = plot.cells.select(plot.rows).n_unique() if plot.rows else 1
+    if len(plot.metrics) * n_rows > MAX_PANELS:
+        fewer = f", or keep fewer values of {plot.rows[-1]} with --where" if plot.rows else ""
+        raise UsageError(
+            f"{len(plot.metrics) * n_rows} panels to draw, {len(plot.metrics)} metrics in {n_rows} rows, a picture has "
+            f"room for {MAX_PANELS}; give fewer to --metric{fewer}"
+        )
+    if plot.color:
+        theme.check_limit("colours", plot.cells[plot.color].n_unique(), limit=MAX_COLOURS, varied=[plot.color])
+
+
+def _panels(plot: LinePlot) -> list[alt.LayerChart]:
+    """Return a row of panels, one for each metric, for each combination of the values of `plot.rows`."""
+    parts = plot.cells.partition_by(plot.rows, maintain_order=True) if plot.rows else [plot.cells]
+    panels = []
+    for cells in parts:
+        heading = ", ".join(_row_heading(name, cells[name][0]) for name in plot.rows)
+        for metric in plot.metrics:
+            title = f"{heading}: {metric}" if heading else metric
+            panels.append(_panel(plot, cells.filter(metric=metric), metric=metric, title=title))
+    return panels
+
+
+def _row_heading(name: str, value: object) -> str:
+    return str(value) if name == SWEEP else f"{name} = {theme.format_value(value)}"
+
+
+def _panel(plot: LinePlot, cells: pl.DataFrame, *, metric: str, title: str) -> alt.LayerChart:
+    texts = [theme.format_value(value) for value in cells[plot.color]] if plot.color else [metric] * cells.height
+    x_texts = [theme.format_value(value) for value in cells[plot.x]]
+    cells = cells.with_columns(pl.Series("hue", texts, dtype=pl.String), pl.Series("x_text", x_texts, dtype=pl.String))
+    drawn, lost = pl.col("mean").is_not_null(), pl.col("n_diverged") + pl.col("n_failed") + pl.col("n_censored") > 0
+
+    def chart(condition: pl.Expr) -> alt.Chart:
+        return alt.Chart(theme.inline(cells.filter(condition))).encode(_x(plot), tooltip=_tooltip(plot))
+
+    hue, y = _hue(plot), _y(plot, metric, "mean")
+    ring: dict[str, Any] = {"filled": False, "opacity": 1, "strokeWidth": 2}
+    cross: dict[str, Any] = {"shape": "cross", "angle": 45, "color": theme.ALARM, "filled": True, "opacity": 1}
+    chance = CHANCE.get(split_and_metric(metric)[1]) if is_accuracy(metric) else None
+    layers: list[Any] = [
+        chart(pl.col("low").is_not_null())
+        .mark_area(opacity=_OPACITY, clip=True)
+        .encode(_y(plot, metric, "low"), hue, y2="high:Q"),
+        chart(pl.col("low").is_not_null() & (pl.len().over("hue") == 1))  # an area needs two points
+        .mark_rule(strokeWidth=2, clip=True)
+        .encode(_y(plot, metric, "low"), hue, y2="high:Q"),
+        chart(drawn).mark_line(strokeWidth=2.4).encode(y, hue),
+        chart(drawn & ~pl.col("apart")).mark_point(size=_POINT_SIZE, filled=True, opacity=1).encode(y, hue),
+        chart(drawn & pl.col("apart")).mark_point(size=_POINT_SIZE, fill="white", **ring).encode(y, hue),
+        chart(drawn & lost).mark_point(size=3 * _POINT_SIZE, color=theme.ALARM, **ring).encode(y),
+        chart(~drawn).mark_point(size=_CROSS_SIZE, **cross).encode(y=alt.value(_HEIGHT)),
+        *([] if chance is None else [theme.dashed_rule(theme.ALARM).encode(y=alt.datum(chance))]),
+    ]
+    heading = alt.TitleParams(title, fontSize=15, offset=8)
+    return alt.LayerChart(layer=layers, width=plot.width, height=_HEIGHT, title=heading)
+
+
+def _x(plot: LinePlot) -> alt.X:
+    title, values = theme.axis_title(plot.x), plot.x_values
+    if plot.is_ordinal:
+        return alt.X("x_text:O", title=title).scale(domain=theme.format_values(plot.cells[plot.x])).axis(labelAngle=0)
+    few: dict[str, Any] = {"values": values} if len(values) <= _MAX_TICKS else {}
+    scale: dict[str, Any] = {"type": "log"} if is_geometric(values) else {"zero": False}
+    scale |= {"domain": [values[0], values[-1]]} if len(values) > 1 else {}
+    return (
+        alt.X(f"{plot.x}:Q", title=title)
+        .scale(nice=False, padding=8, **scale)
+        .axis(grid=False, labelOverlap="greedy", format=".6~g", **few)
+    )
+
+
+def _y(plot: LinePlot, metric: str, column: str) -> alt.Y:
+    """Return the place of `column` upwards.
+
+    Accuracies have their full scale, or from below chance on; what is never negative has no band below 0.
+    """
+    cells, unit = plot.cells.filter(metric=metric), metric_columns()[metric].unit
+    if not is_accuracy(metric):
+        title = f"{metric} ({unit})" if unit else metric
+        negative = (cells["lowest"] < 0).any()
+        return alt.Y(f"{column}:Q", title=title).scale(zero=False) if negative else _from_zero(column, title)
+    chance = CHANCE.get(split_and_metric(metric)[1])
+    ends = cells.select(pl.min_horizontal("low", "mean").min()).row(0)
+    lowest = 0.0 if chance is None else min(chance - 0.1, *ends)
+    return alt.Y(f"{column}:Q", title="accuracy").scale(domain=[lowest, 1], nice=False)
+
+
+def _from_zero(column: str, title: str) -> alt.Y:
+    return alt.Y(f"{column}:Q", title=title).scale(domainMin=0)
+
+
+def _hue(plot: LinePlot) -> alt.Color:
+    if plot.color is None:
+        return alt.Color("hue:N").scale(range=[theme.LINE]).legend(None)
+    return theme.axis_colour("hue:N", plot.color, theme.format_values(plot.cells[plot.color]))
+
+
+def _tooltip(plot: LinePlot) -> list[alt.Tooltip]:
+    axes = [name for name in (*plot.rows, plot.color, plot.x) if name]
+    return [
+        alt.Tooltip("metric:N"),
+        *(alt.Tooltip(f"{axis}:N") for axis in axes),
+        *(alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("mean", "low", "high", "lowest", "highest")),
+        *(alt.Tooltip(f"{name}:Q") for name in ("n", "n_diverged", "n_failed", "n_stopped")),
+        alt.Tooltip("apart:N", title="one seed apart"),
+    ]
+
+
+def _explain(plot: LinePlot, trials: pl.DataFrame) -> list[str]:
+    """Return sentences: what the metrics are, what the band is and of how many seeds, and what it does not tell."""
+    named = [split_and_metric(metric) for metric in plot.metrics if is_accuracy(metric)]
+    others = [metric_columns()[metric] for metric in plot.metrics if not is_accuracy(metric)]
+    return [
+        *(f"{split}: {SPLITS[split]}." for split in dict.fromkeys(split for split, _ in named)),
+        *(f"{name}: {METRICS[name]}." for name in dict.fromkeys(name for _, name in named)),
+        *(f"{column.name}: {column.sentence}" for column in others),
+        _explain_band(plot),
+        *_explain_losses(plot, trials.height),
+        *_explain_apart(plot),
+        *theme.stopped_early(trials),
+    ]
+
+
+def _explain_band(plot: LinePlot) -> str:
+    cells = plot.cells.filter(pl.col("n") > 0)
+    single, seeds = cells.filter(pl.col("n") == 1).height, theme.seed_count(cells["n"])
+    if single == cells.height:
+        return "Line: the one seed of each cell; there is no band, which takes replicates."
+    kinds = {interval_of(metric) for metric in plot.metrics}
+    how = " (of accuracies on logits)" if plot.band == "interval" and "logit" in kinds else ""
+    without = f" {single} of {cells.height} cells have one seed and no band." if single else ""
+    chance = " Red, dashed: chance." if any(metric.endswith(tuple(CHANCE)) for metric in plot.metrics) else ""
+    return f"Line: mean; band: {BANDS[plot.band]}{how}, {seeds} in each cell.{without}{chance}"
+
+
+def _explain_losses(plot: LinePlot, n_trials: int) -> list[str]:
+    """Return which trials have no value, by metric, and what marks their cells."""
+    sentences = []
+    for metric in plot.metrics:
+        cells = plot.cells.filter(metric=metric)
+        lost = {what: int(cells[f"n_{name}"].sum()) for name, what in _LOSSES.items()}
+        n_without = n_trials - int(cells["n"].sum())
+        told = ", ".join(f"{n} {what}" for what, n in lost.items() if n)
+        if n_without:
+            sentences.append(f"{metric}: {n_without} of {n_trials} trials have no value{f' ({told})' if told else ''}.")
+    lost_some = plot.cells.select(pl.sum_horizontal(f"n_{name}" for name in _LOSSES).sum()).item()
+    rings = ["Red rings: cells that lost trials."] if lost_some else []
+    return [*sentences, *rings, *(["Red crosses: no seed has a value."] if plot.cells["mean"].null_count() else [])]
+
+
+def _explain_apart(plot: LinePlot) -> list[str]:
+    apart = plot.cells.filter(pl.col("apart")).height
+    told = (
+        f"Hollow: one seed lies apart from the others ({apart} of {plot.cells.height} means); how often one does, so "
+        "few seeds cannot tell, and their interval may miss the mean."
+    )
+    return [told] if apart else []

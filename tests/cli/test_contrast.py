@@ -1,0 +1,67 @@
+"""`lrsym contrast` as a user meets it."""
+
+import json
+
+import pytest
+
+from tests.running import lrsym
+
+SIDES = ("--of", "layouts_per_pair=4", "--against", "scenes.layouts_per_pair=1")
+
+
+def ask(trained, *words, code=0):
+    return lrsym("contrast", trained[0], "--results", trained[1], *words, code=code)
+
+
+def test_the_answer_has_estimate_interval_seeds_and_what_pairs_agree_in(trained):
+    text = ask(trained, *SIDES, "--metric", "train_order")
+    assert text.startswith("small: layouts_per_pair = 4 minus layouts_per_pair = 1\n")
+    assert "estimate" in text
+    assert "paired by seed; 95 % interval over seeds; p of the paired t test" in text
+    assert "holm" not in text
+
+
+def test_json_holds_every_number(trained):
+    report = json.loads(ask(trained, *SIDES, "--metric", "train_order,train_inset", "--json"))
+    assert report["paired_by"] == ["seed"]
+    rows = {row["metric"]: row for row in report["contrasts"]}
+    assert {*rows} == {"train_order", "train_inset"}
+    row = rows["train_inset"]
+    assert (row["n"], row["n_pairs"], row["n_unpaired"]) == (4, 4, 0)
+    assert row["low"] <= row["estimate"] <= row["high"]
+    assert row["holm"] >= row["p"]
+
+
+def test_a_condition_keeps_pairs_and_what_has_lost_its_partner_is_told(trained):
+    text = ask(trained, *SIDES, "--where", "seed < 2 or (seed = 2 and layouts_per_pair = 1)")
+    assert "left out: 1 trials without a partner on the other side" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--of", "layouts_per_pair", *SIDES[2:]], "--of must be AXIS=VALUE, got layouts_per_pair; write for example"),
+        (["--of", "layouts_per_pair=", *SIDES[2:]], "--of must be AXIS=VALUE"),
+        ([*SIDES, "--of", "layouts_per_pair=1"], "--of names layouts_per_pair twice, with 4 and 1; leave one out"),
+        (["--of", "layout_per_pair=4", *SIDES[2:]], "did you mean layouts_per_pair?"),
+        (["--of", "layouts_per_pair=5", *SIDES[2:]], "no trial has layouts_per_pair = 5; values: 1, 4"),
+        (["--of", "layouts_per_pair=1", *SIDES[2:]], "--of and --against must differ"),
+        ([*SIDES, "--metric", "unseen_orders"], "did you mean unseen_order?"),
+        ([*SIDES, "--by", "heads"], "cells differ in axes other than seed, got heads"),
+        ([*SIDES, "--where", "seed = 0"], "an interval takes two seeds or more that have both sides, got one"),
+        ([*SIDES, "--where", "seed = 9"], "no trial of small in"),
+        (
+            [*SIDES, "--where", "seed < 2 and layouts_per_pair = 1 or seed > 1 and layouts_per_pair = 4"],
+            "value of seed",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_with_the_remedy(trained, words, message):
+    text = ask(trained, *words, code=2)
+    assert message in text
+    assert len(text.strip().splitlines()) == 1
+
+
+def test_before_training_it_says_how_to_train(trained, tmp_path):
+    text = lrsym("contrast", trained[0], "--results", tmp_path / "none", *SIDES, code=2)
+    assert "lrsym sweep" in text
