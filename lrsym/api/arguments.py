@@ -122,7 +122,7 @@ def as_grid(sweep: AnySweep, results: str) -> Sweep:
 
 
 def as_folder(results: str | Path) -> str:
-    """Return the name of the results folder."""
+    """Return the name of the results folder, or the URL of results in an object store."""
     if not isinstance(results, str | os.PathLike) or not str(results):
         named = "an empty text" if isinstance(results, str) else type(results).__name__
         raise UsageError(f'results must be the name of a folder, such as "results", got {named}')

@@ -32,7 +32,12 @@ Set = Annotated[
     ),
 ]
 Results = Annotated[
-    str, typer.Option("--results", envvar=RESULTS_VARIABLE, help="Folder of the results, which are Parquet tables.")
+    str,
+    typer.Option(
+        "--results",
+        envvar=RESULTS_VARIABLE,
+        help="Folder of the results, which are Parquet tables, or s3://bucket/prefix in an object store.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Quiet = Annotated[

@@ -29,7 +29,8 @@ def copied(s3, trained, tmp_path, monkeypatch):
         ("status", "FILE"), ("plan", "FILE"), ("plan", "FILE", "--set", "optim.steps=9", "--no-pilot"),
         ("best", "FILE", "--metric", "unseen_order"), ("forget", "FILE", "--where", "seed = 1"),
         ("query", "select trial_id, unseen_order, path from trials order by 1", "--json"),
-        ("query", "select count(*) from curves", "--sweep", "FILE"),
+        ("query", "select count(*) from curves", "--sweep", "FILE"), ("check",),
+        ("contrast", "FILE", "--of", "layouts_per_pair=4", "--against", "layouts_per_pair=1"),
     ],
     ids=lambda words: "-".join(words[:1]),
 )  # fmt: skip
@@ -96,3 +97,19 @@ def test_what_is_forgotten_is_gone_and_nothing_else(copied):
     lrsym("forget", path, "--where", "seed = 1", "--yes", "--results", url)
     assert sorted(load_trials(url).collect()["seed"]) == [0, 0, 2, 2, 3, 3]
     assert open_filesystem(url).list("leases") == []
+
+
+def test_a_damaged_object_is_named_set_aside_and_what_it_held_is_trained_by_the_next_sweep(copied):
+    path, _, url = copied
+    files = open_filesystem(url)
+    name = files.list("trials")[0]
+    files.put(name, files.get(name)[:-1] + b"x")
+    assert name in lrsym("check", "--results", url, code=1)
+    lrsym("check", "--repair", "--results", url)
+    assert not files.exists(name)
+    assert files.has_folder("quarantine")
+    assert "4 new" in lrsym("plan", path, "--results", url, "--no-pilot")
+
+
+def test_the_doctor_tells_of_the_store(copied):
+    assert copied[2] in lrsym("doctor", "--results", copied[2])

@@ -97,7 +97,7 @@ class Access:
         if scheme == "gs":
             from datetime import timedelta
 
-            return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=RETRY_SECONDS))
+            return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=SILENCE_SECONDS))  # of each of several requests
         protocol, _, host = (self.endpoint or "https://").partition("://")
         return fs.S3FileSystem(
             endpoint_override=host or None,
@@ -141,6 +141,8 @@ _CAUSES = (
     (r"ACCESS_DENIED|AccessDenied|status 403|Forbidden", errno.EACCES, "no permission",
      "give credentials that may list, read, write and delete there (s3:ListBucket, s3:GetObject, s3:PutObject, "
      "s3:DeleteObject)"),
+    (r"OAuth2|UNAUTHENTICATED", errno.EACCES, "Google Cloud Storage has no credentials",
+     "set GOOGLE_APPLICATION_CREDENTIALS"),
     (r"status 301|PermanentRedirect", errno.EREMOTE, "the bucket is in another region", "set AWS_REGION to that"),
     (r"NETWORK_CONNECTION|curlCode|error sending request|Connection refused|REQUEST_TIMEOUT|timed out",
      errno.EHOSTUNREACH, "the object store does not answer",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import lrsym as package
-from lrsym.errors import ObjectStoreError, UsageError
+from lrsym.errors import DamagedPartWarning, ObjectStoreError, UsageError
 from lrsym.results.store import object_access
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.object_access import MAX_ATTEMPTS, Access, parse_url, storage_options
@@ -230,3 +230,15 @@ def test_a_place_above_results_names_them(s3):
     written(s3.url, "1")
     text = lrsym("query", "select 1 from runs", "--results", s3.url.removesuffix("/results"), code=2)
     assert f"give --results {s3.url}" in text
+
+
+def test_half_a_part_is_told_and_not_read_and_the_others_are(s3):
+    whole, half = "1" * 16, "2" * 16
+    store, name = written(s3.url, whole, half), f"runs/run-{half}.parquet"
+    store.files.put(name, store.files.get(name)[:-100])
+    with pytest.warns(DamagedPartWarning, match=rf"{s3.url}/{name} is cut short .* and is not read"):
+        assert run_ids(store) == [whole]
+    with pytest.raises(UsageError, match="1 damaged part in the results"):
+        store.require_no_damage()
+    written(s3.url, half)
+    assert run_ids(store) == [whole, half]

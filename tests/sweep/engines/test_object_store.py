@@ -7,9 +7,11 @@ import signal
 import polars as pl
 import pytest
 
+from lrsym.errors import UsageError
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.store import Store, load, load_trials
 from lrsym.sweep.execution.checkpoint import CheckpointFile
+from lrsym.sweep.execution.task import TrainTask
 from tests.fitted import train
 from tests.running import finish, start_sweep, wait_for, wait_for_the_end_of, workers_of
 from tests.small_trials import pack_of, small, write_sweep
@@ -126,6 +128,23 @@ def test_a_store_that_fails_in_mid_sweep_ends_it_with_the_reason_and_the_same_co
     assert code == 0, err
     assert {*Store(s3.url).statuses().values()} == {"done"}
     assert len(Store(s3.url).statuses()) == 8
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_a_node_without_access_to_the_store_ends_the_run_with_its_name_and_the_reason(s3, monkeypatch):
+    from lrsym.sweep.engines.ray_tune import engine
+
+    task, reports = TrainTask(s3.url, "run", "cpu", 1), []
+    monkeypatch.setattr(engine.tune, "report", reports.append)
+    monkeypatch.setattr(engine.platform, "node", lambda: "node7")
+    s3.tell(fail={"status": 403})
+    engine.run_pack_task({"pack_id": "p"}, board=None, task=task)
+    s3.reset_faults()
+    engine.run_pack_task({"pack_id": "p"}, board=None, task=task)
+    for report, why in zip(reports, ("no permission", "it is not there"), strict=True):
+        with pytest.raises(UsageError, match=f"node node7 of the Ray cluster does not see .*{why}"):
+            engine._event("p", report)
 
 
 @pytest.mark.slow
