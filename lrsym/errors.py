@@ -3,6 +3,7 @@ warning of files that are damaged."""
 
 import errno
 import os
+from typing import Any
 
 
 class UsageError(ValueError):
@@ -10,6 +11,24 @@ class UsageError(ValueError):
 
     line = 0
     """The line of a file that it names, 0 for none."""
+
+
+class ObjectStoreError(OSError):
+    """What an object store did not do: number, reason and address as of any OSError, and the `remedy`."""
+
+    def __init__(self, number: int, why: str, address: str, *, remedy: str) -> None:
+        super().__init__(number, why, address)
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _object_store_error, (self.errno, self.strerror, self.filename, self.remedy)
+
+    def __str__(self) -> str:
+        return f"{self.filename}: {self.strerror}; {self.remedy}"
+
+
+def _object_store_error(number: int, why: str, address: str, remedy: str) -> ObjectStoreError:
+    return ObjectStoreError(number, why, address, remedy=remedy)
 
 
 class DamagedPartWarning(UserWarning):
@@ -30,6 +49,8 @@ def file_sentence(error: OSError) -> str:
     """Return what a user can do about a file, or another resource, that the system did not give."""
     if _has_no_folder():
         return "the folder that you are in was removed; change into another and run the same command again"
+    if isinstance(error, ObjectStoreError):
+        return str(error)
     why = error.strerror or first_line(error) or type(error).__name__
     place = "" if error.filename is None else f"{error.filename}: "
     return f"{place}{why}; {_REMEDIES.get(error.errno or 0, 'check path, permissions and free space')}"
@@ -46,3 +67,8 @@ def _has_no_folder() -> bool:
 def first_line(error: Exception) -> str:
     """Return what went wrong, without the query plan and the list of every column that polars prints behind it."""
     return str(error).partition("\n")[0].partition("; valid columns")[0]
+
+
+def printable(text: str) -> str:
+    """Return `text` with what no terminal should get (escape sequences, lone surrogates) in Python's notation."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)

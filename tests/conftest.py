@@ -9,9 +9,32 @@ os.environ.pop("LRSYM_RESULTS", None)
 if not glob.glob("/dev/nvidia*"):
     os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is imported, by whatever test is first
 
+import uuid
+
+import pytest
 from jaxtyping import install_import_hook
 
 install_import_hook("lrsym.testbed", "beartype.beartype")
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """A server on loopback that speaks S3, started for the first test that wants it."""
+    from tests.s3_server import running
+
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server, monkeypatch):
+    """That server, well-behaved, found by this process and those it starts; `s3.url` is a new place in its bucket."""
+    s3_server.reset()
+    s3_server.make_bucket()
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    s3_server.url = f"s3://bucket/{uuid.uuid4().hex}/results"
+    return s3_server
 
 
 def pytest_collection_finish():

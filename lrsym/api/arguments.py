@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from lrsym.errors import UsageError, file_sentence, first_line
+from lrsym.errors import UsageError, first_line
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.sweep import Sweep
 
@@ -42,7 +42,9 @@ def with_one_error(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
         except UsageError as error:
             raise type(error)(in_python(str(error))) from None
         except OSError as error:
-            raise UsageError(file_sentence(error)) from None
+            from lrsym.results.store.object_access import sentence
+
+            raise UsageError(in_python(sentence(error))) from None
         except Exception as error:
             if "polars" not in type(error).__module__:
                 raise
@@ -75,7 +77,7 @@ def _check(name: str, value: object, *, several: bool) -> None:
         wanted = "a text"
     elif name in _NUMBERS and not number:
         wanted = "a number"
-    elif name == "budget" and not (number and isinstance(value, int)):
+    elif name in ("budget", "limit") and not (number and isinstance(value, int)):
         wanted = "a whole number"
     elif name == "file" and not isinstance(value, str | os.PathLike):
         wanted = "the name of a file"

@@ -13,6 +13,7 @@ from lrsym.api.arguments import AnySweep, Count, as_folder, as_sweep, make_setti
 from lrsym.errors import UsageError
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.driver import Outcome, plan_and_choose, run
+from lrsym.sweep.execution.part import Part
 from lrsym.sweep.execution.progress import Display, failures, retried
 from lrsym.sweep.pilot.choice import Choice
 from lrsym.sweep.pilot.summary import in_words
@@ -40,6 +41,8 @@ def plan(
     device: str = "auto",
     engine: str = "auto",
     no_pilot: bool = False,
+    where: str | None = None,
+    limit: int | None = None,
     budget: int | None = None,
     max_core_hours: float | None = None,
     max_gpu_hours: float | None = None,
@@ -51,13 +54,13 @@ def plan(
     """
     _require_main_process("plan")
     found, store = as_sweep(sweep), Store(as_folder(results))
-    cells = _budget(budget, found)
+    cells, part = _budget(budget, found), _part(where, limit, found)
     settings = make_settings(
         workers=workers, pack=pack, device=device, engine=engine, no_pilot=no_pilot, max_core_hours=max_core_hours,
         max_gpu_hours=max_gpu_hours,
     )  # fmt: skip
     if isinstance(found, Sweep):
-        return plan_and_choose(found, store, settings, want_cost=True, on_message=_say)
+        return plan_and_choose(found, store, settings, want_cost=True, part=part, on_message=_say)
     from lrsym.sweep.search.run import plan_search
 
     return plan_search(found, store, settings, budget=cells, want_cost=True, on_message=_say)
@@ -75,19 +78,22 @@ def run_sweep(
     timeout: float | None = None,
     no_pilot: bool = False,
     save_weights: bool = False,
+    where: str | None = None,
+    limit: int | None = None,
     budget: int | None = None,
     max_core_hours: float | None = None,
     max_gpu_hours: float | None = None,
 ) -> "pl.LazyFrame":
     """Train what the folder `results` lacks of `sweep`; return the rows of its trials, as `load_trials`.
 
-    As `lrsym sweep`, with its options; a search goes on until its budget is spent. Progress is shown where standard
+    As `lrsym sweep`, with its options; a search goes on until its budget is spent. With `where`, an SQL condition on
+    axes, or `limit` it trains that part of a grid; the rows are those of all of it. Progress is shown where standard
     error is a terminal. Trials that failed, or are left, are told by a warning. Raise UsageError for what the user can
     put right; after Ctrl-C, KeyboardInterrupt, with finished packs kept: the same call goes on.
     """
     _require_main_process("run_sweep")
     found, store = as_sweep(sweep), Store(as_folder(results))
-    cells = _budget(budget, found)
+    cells, part = _budget(budget, found), _part(where, limit, found)
     settings = make_settings(
         workers=workers, pack=pack, device=device, engine=engine, timeout=timeout, no_pilot=no_pilot,
         save_weights=save_weights, max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
@@ -95,7 +101,7 @@ def run_sweep(
     if isinstance(found, Search):
         found = _run_search(found, store, settings, budget=cells)
     else:
-        choice = plan_and_choose(found, store, settings, on_message=_say)
+        choice = plan_and_choose(found, store, settings, part=part, on_message=_say)
         if choice.plan.pending:
             _say_choice(choice, settings)
             _end(found, store, run(choice.plan, store, settings, display=_show), settings)
@@ -167,6 +173,13 @@ def _budget(budget: int | None, found: Sweep | Search) -> int | None:
         raise UsageError(f"budget must be a number of cells from 1 to {MAX_BUDGET:,}, got {budget!r}")
     found.check_size(budget)
     return budget
+
+
+def _part(where: str | None, limit: int | None, found: Sweep | Search) -> Part:
+    if isinstance(found, Search) and (where is not None or limit is not None):
+        given = "limit" if where is None else "where"
+        raise UsageError(f"{given} is for grids, {found.name} is a search, which chooses its cells; use budget")
+    return Part(where, limit)
 
 
 def _end(found: Sweep | Search, store: Store, outcome: Outcome, settings: "Settings") -> None:

@@ -11,11 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from lrsym.cli.best import best
+from lrsym.cli.check import check
 from lrsym.cli.claims import claims
 from lrsym.cli.contrast import contrast
+from lrsym.cli.doctor import doctor
 from lrsym.cli.errors import as_sentence
 from lrsym.cli.explain import explain
 from lrsym.cli.forget import forget
+from lrsym.cli.new import new
 from lrsym.cli.output import message
 from lrsym.cli.plan import plan
 from lrsym.cli.plot import plot_app
@@ -35,9 +38,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = {
-    "Daily use": (plan, sweep, status, refine),
+    "Daily use": (new, plan, sweep, status, refine),
     "Reading": (plot_app, query, contrast, best, claims, explain),
-    "Upkeep": (compact, forget, axes, columns),
+    "Upkeep": (check, compact, forget, axes, columns, doctor),
 }
 """The verbs as the help shows them."""
 

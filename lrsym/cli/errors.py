@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from lrsym.errors import file_sentence
-
 FAILED = 1
 """Exit code where a verb did its work and some trials failed."""
 
@@ -23,9 +21,15 @@ def _table_sentence(error: Exception) -> str:
     return table_sentence(error)
 
 
+def _file_sentence(error: OSError) -> str:
+    from lrsym.results.store.object_access import sentence
+
+    return sentence(error)
+
+
 SENTENCES: dict[str, tuple[Callable[[Any], str], int]] = {
     "lrsym.errors.UsageError": (str, USAGE),
-    "builtins.OSError": (file_sentence, USAGE),
+    "builtins.OSError": (_file_sentence, USAGE),
     "polars.exceptions.ComputeError": (_table_sentence, USAGE),
     "polars.exceptions.SchemaError": (_table_sentence, USAGE),
 }

@@ -10,6 +10,7 @@ import typer
 from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
+    from lrsym.sweep.execution.part import Part
     from lrsym.sweep.planning.settings import Settings
     from lrsym.sweep.spec.search import Search
     from lrsym.sweep.spec.sweep_file import Sweep
@@ -34,7 +35,17 @@ Results = Annotated[
     str, typer.Option("--results", envvar=RESULTS_VARIABLE, help="Folder of the results, which are Parquet tables.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print no plan and no progress: the result, warnings and errors alone.")
+]
 Where = Annotated[str | None, typer.Option(help="Keep trials for which this SQL condition holds: 'd_model = 64'.")]
+PartWhere = Annotated[
+    str | None,
+    typer.Option("--where", help="Train only trials for which this SQL condition on axes holds: 'n_pair_labels = 5'."),
+]
+Limit = Annotated[
+    int | None, typer.Option(help="Train at most so many trials, the first of those that are left.", show_default=False)
+]
 Workers = Annotated[
     str, typer.Option(help="Number of packs to train at the same time; auto lets a pilot run choose it.")
 ]
@@ -96,6 +107,17 @@ def load_sweep(file: Path, results: str, changes: Sequence[str] | None = None) -
 
         return searched_sweep(found, Store(results))
     return found
+
+
+def read_part(where: str | None, limit: int | None, found: "Sweep | Search") -> "Part":
+    """Return the part of a sweep that is meant; raises UsageError where it can be none, as of a search."""
+    from lrsym.sweep.execution.part import Part
+    from lrsym.sweep.spec.search import Search
+
+    if isinstance(found, Search) and (where is not None or limit is not None):
+        given = "--limit" if where is None else "--where"
+        raise UsageError(f"{given} is for grids, {found.name} is a search, which chooses its cells; use --budget")
+    return Part(where, limit)
 
 
 def load_search(file: Path, changes: Sequence[str] | None) -> "Search":

@@ -17,26 +17,40 @@ import typer
 
 from lrsym.cli.options import RESULTS, RESULTS_VARIABLE
 from lrsym.cli.streams import can_show, drop_rest
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, printable
 
 if TYPE_CHECKING:
     import polars as pl
 
     from lrsym.sweep.driver import Outcome
+    from lrsym.sweep.execution.progress import Display
     from lrsym.sweep.pilot.choice import Choice
+    from lrsym.sweep.planning.packing import PackList
 
 
 @dataclass(frozen=True)
 class Output:
-    """Standard output of a verb: text for a reader or, `as_json`, data for a program."""
+    """What a verb prints: text for a reader or, `as_json`, data for a program; `quiet` about what is under way."""
 
     as_json: bool
+    quiet: bool = False
 
     def text(self, lines: Iterable[str]) -> None:
         """Print `lines` on the way to a result; with JSON nothing, as the result alone is printed."""
-        if not self.as_json:
+        if not (self.as_json or self.quiet):
             with contextlib.suppress(OSError):  # training goes on without a reader; the end tells what is lost
                 _print("\n".join(lines))
+
+    def message(self, text: str) -> None:
+        """Print `text` on standard error; of what is under way only warnings where that is to be quiet."""
+        if not self.quiet or text.startswith("warning: "):
+            message(text)
+
+    def display(self, packs: "PackList") -> "Display":
+        """Return what shows the progress of the packs."""
+        from lrsym.sweep.execution.progress import Display
+
+        return Display(packs, shown=not self.quiet)
 
     def result(self, data: Mapping[str, Any], lines: Iterable[str]) -> None:
         """Print the result: `data` as one JSON object, or `lines`."""
@@ -66,13 +80,14 @@ def _print(text: str, *, end: str = "\n") -> None:
 def message(text: str) -> None:
     """Print `text` on standard error, where it does not mix with a result; where nobody can read it, it is dropped."""
     with contextlib.suppress(OSError):
-        typer.echo(text, err=True)
+        typer.echo(printable(text), err=True)
 
 
-def command_line(verb: str, file: Path, results: str, options: Mapping[str, object] | None = None) -> str:
+def command_line(verb: str, file: Path | None, results: str, options: Mapping[str, object] | None = None) -> str:
     """Return the command a user would type, quoted for a shell; options that are None, False or auto are left
     out, a list is an option for each of its values."""
-    words, is_default = ["lrsym", *verb.split(), str(file)], results == RESULTS and not os.environ.get(RESULTS_VARIABLE)
+    named = [] if file is None else [str(file)]
+    words, is_default = ["lrsym", *verb.split(), *named], results == RESULTS and not os.environ.get(RESULTS_VARIABLE)
     for name, value in {**(options or {}), "results": None if is_default else results}.items():
         for one in value if isinstance(value, list | tuple) else [value]:
             if one not in (None, False, "auto"):
@@ -99,12 +114,14 @@ def fitting_pack(outcome: "Outcome | None") -> dict[str, object]:
 def output_path(out: Path | None, name: str, *, folder: str, results: str, suffix: str) -> Path:
     """Return the file to write: `name` in `folder` of the results, or in `out` if that is a folder, else `out`.
 
-    `out` may lack `suffix`.
+    `out` may lack `suffix`. Of results in an object store it lies in the folder plots where the command runs.
     """
-    from lrsym.results.store.filesystem import open_filesystem
+    from lrsym.results.store.filesystem import LocalFolder, open_filesystem
 
     if out is None or out.is_dir():
-        return (out or Path(open_filesystem(results).root, folder)) / f"{name}{suffix}"
+        files = open_filesystem(results)
+        place = Path(files.root, folder) if isinstance(files, LocalFolder) else Path("plots")
+        return (out or place) / f"{name}{suffix}"
     return out if out.name.endswith(suffix) else out.with_name(out.name + suffix)
 
 
@@ -132,4 +149,4 @@ def as_text(frame: "pl.DataFrame") -> str:
         tbl_width_chars=shutil.get_terminal_size((160, 40)).columns, fmt_str_lengths=60,
         tbl_formatting="UTF8_FULL_CONDENSED" if can_show("┌┆╞") else "ASCII_FULL_CONDENSED",
     ):  # fmt: skip
-        return str(frame)
+        return printable(str(frame))

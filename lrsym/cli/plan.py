@@ -12,15 +12,18 @@ from lrsym.cli.options import (
     Engine,
     File,
     Json,
+    Limit,
     MaxCoreHours,
     MaxGpuHours,
     NoPilot,
     Pack,
+    PartWhere,
     Results,
     Set,
     Workers,
     check_budget,
     load_sweep,
+    read_part,
     resolve,
 )
 from lrsym.cli.output import Output, as_text, message, sweep_command
@@ -55,6 +58,8 @@ def plan(
     device: Device = "auto",
     engine: Engine = "auto",
     no_pilot: NoPilot = False,
+    where: PartWhere = None,
+    limit: Limit = None,
     budget: Budget = None,
     max_core_hours: MaxCoreHours = None,
     max_gpu_hours: MaxGpuHours = None,
@@ -64,7 +69,11 @@ def plan(
 ) -> None:
     """Show what a sweep would train and cost: trials new, done and failed, packs, time, disk, the command to run."""
     if until is not None:
-        _show_seeds(file, set_, results, metric or PHASE_METRIC, until, Output(as_json=json))
+        if limit is not None:
+            raise UsageError(
+                f"--limit is of trials to train, got {limit} with --until; keep cells with --where instead"
+            )
+        _show_seeds(file, set_, results, metric or PHASE_METRIC, until, where=where, output=Output(as_json=json))
         return
     if metric is not None:
         raise UsageError(f"--metric is for --until, got {metric} without it; write for example --until 0.02")
@@ -76,10 +85,10 @@ def plan(
 
     options = {
         "workers": workers, "pack": pack, "device": device, "engine": engine, "no-pilot": no_pilot, "budget": budget,
-        "max-core-hours": max_core_hours, "max-gpu-hours": max_gpu_hours, "set": set_,
+        "max-core-hours": max_core_hours, "max-gpu-hours": max_gpu_hours, "set": set_, "where": where, "limit": limit,
     }  # fmt: skip
     sweep = load_any(file, changes=set_ or ())
-    n_cells = check_budget(budget, sweep)
+    n_cells, part = check_budget(budget, sweep), read_part(where, limit, sweep)
     settings = resolve(
         engine=engine, device=device, workers=workers, pack=pack, pilot=not no_pilot,
         max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
@@ -89,7 +98,7 @@ def plan(
     if isinstance(sweep, Search):
         show_search_plan(sweep, Store(results), settings, Output(as_json=json), budget=n_cells, options=options)
         return
-    choice = plan_and_choose(sweep, Store(results), settings, want_cost=True, on_message=message)
+    choice = plan_and_choose(sweep, Store(results), settings, want_cost=True, part=part, on_message=message)
     plan, command = choice.plan, sweep_command(file, results, choice, options)
     data = {
         "sweep": sweep.name, "trials": plan.trials, "new": plan.new, "done": plan.done, "failed": plan.failed,
@@ -107,9 +116,16 @@ def plan(
 
 
 def _show_seeds(
-    file: Path, changes: list[str] | None, results: str, metric: str, half_width: float, output: Output
+    file: Path,
+    changes: list[str] | None,
+    results: str,
+    metric: str,
+    half_width: float,
+    *,
+    where: str | None,
+    output: Output,
 ) -> None:
-    """Print how many more seeds each cell takes."""
+    """Print how many more seeds each cell takes, of those that meet `where`."""
     from lrsym.results.analysis.metrics import as_metrics
     from lrsym.results.analysis.replicates import SeedsNeeded, seeds_until
     from lrsym.results.plots.draw import read_trials
@@ -117,8 +133,8 @@ def _show_seeds(
     if len(names := as_metrics(metric)) > 1:
         raise UsageError(f"--until is about one metric, got {metric}; leave out all but {names[0]}")
     sweep = load_sweep(file, results, changes)
-    cells = seeds_until(read_trials(sweep, results), metric=names[0], half_width=half_width)
-    total, untrained = SeedsNeeded.of(cells), len(sweep.cells) - cells.height
+    cells = seeds_until(read_trials(sweep, results, where=where), metric=names[0], half_width=half_width)
+    total, untrained = SeedsNeeded.of(cells), len(sweep.cells) - cells.height if where is None else 0
     data = {
         "sweep": sweep.name, "metric": names[0], "until": half_width, **vars(total),
         "untrained": untrained, "cells": cells.to_dicts(),

@@ -54,7 +54,7 @@ def run_search(
     from lrsym.sweep.planning.settings import worker_unit
     from lrsym.sweep.search import run as search_run
 
-    plan = search_run.plan_search(search, store, settings, budget=budget, on_message=message)
+    plan = search_run.plan_search(search, store, settings, budget=budget, on_message=output.message)
     if not plan.left:
         search_run.require_objective(search, store)
         cells, same = search_run.count_cells(search, store), {"set": options.get("set")}
@@ -63,7 +63,7 @@ def run_search(
         output.result({"sweep": search.name, "budget": plan.budget, "cells": cells, "statuses": {}}, lines)
         return
     output.text([*_plan_in_words(plan), *in_words(plan.choice, device=settings.device)])
-    outcome = search_run.run_search(plan, store, settings)
+    outcome = search_run.run_search(plan, store, settings, display=output.display)
     done = search_run.count_cells(search, store)
     data = {
         "sweep": search.name, "run_id": outcome.run_id, "statuses": dict(outcome.statuses), "budget": plan.budget,
@@ -142,7 +142,9 @@ def search_status_in_words(search: "Search", report: "SearchStatus", results: st
     if not report.begun:
         return [f"{search.name}: not begun in {results}: {report.budget} cells x {search.replicates} replicates"]
     asked = sum(report.cells.values())
-    states = ", ".join(f"{n} {state}" for state, n in report.cells.items())
+    nobody = report.trials is None or not report.trials.training
+    named = {"running": "begun, which nobody trains now"} if nobody and report.cells["running"] else {}
+    states = ", ".join(f"{n} {named.get(state, state)}" for state, n in report.cells.items())
     lines = [f"{search.name}: {asked} of {report.budget} cells asked for: {states}"]
     if report.repeated + report.reused:
         lines.append(f"  {report.repeated} repeated, answered from rows; {report.reused} reused of other sweeps")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from lrsym.cli.options import RESULTS, File, Json, Results, Set
 from lrsym.cli.output import Output
 from lrsym.cli.search import search_status_as_data, search_status_in_words
+from lrsym.errors import printable
 
 if TYPE_CHECKING:
     from lrsym.sweep.execution.sweep_status import SweepStatus
@@ -36,6 +37,7 @@ def _as_data(report: "SweepStatus") -> dict[str, Any]:
     return {
         "trials": report.trials, "statuses": report.statuses, "missing": report.missing,
         "checkpointed": report.checkpointed, "stopped": report.stopped,
+        "training": report.training, "trainers": list(report.trainers),
         "core_hours": report.core_hours, "gpu_hours": report.gpu_hours,
         "messages": [{"status": m.status, "message": m.message, "n_trials": m.n_trials} for m in report.messages],
     }  # fmt: skip
@@ -45,13 +47,18 @@ def _in_words(name: str, report: "SweepStatus", results: str) -> list[str]:
     from lrsym.results.store.filesystem import open_filesystem
     from lrsym.sweep.planning.cost import two_digits
 
-    listed = ", ".join(f"{n} {status}" for status, n in report.statuses.items()) or "none trained"
+    none = "none trained yet" if report.training else "none trained"
+    listed = ", ".join(f"{n} {status}" for status, n in report.statuses.items()) or none
     place = results if open_filesystem(results).exists() else f"{results}, which is not there yet"
     lines = [f"{name}: {report.trials} trials: {listed}, {report.missing} missing in {place}"]
+    if report.training:
+        lines.append(f"  {report.training} in training now, by {', '.join(report.trainers)}")
+    elif report.missing:
+        lines.append("  nobody trains it now")
     if n := report.checkpointed:
         lines.append(f"  {n} unfinished trials have a checkpoint, at {report.completed:.0%} of their steps")
     spent = {"core": report.core_hours, "GPU": report.gpu_hours}
     if hours := [f"{two_digits(value)} {unit}-hours" for unit, value in spent.items() if value]:
         lines.append(f"  finished trials took {', '.join(hours)}")
     lines += [f"  {n} x stopped early: {rule}" for rule, n in report.stopped.items()]
-    return lines + [f"  {m.n_trials} x {m.status}: {m.message}" for m in report.messages]
+    return lines + [f"  {m.n_trials} x {m.status}: {printable(m.message)}" for m in report.messages]

@@ -14,19 +14,23 @@ from lrsym.cli.options import (
     Engine,
     File,
     Json,
+    Limit,
     MaxCoreHours,
     MaxGpuHours,
     NoPilot,
     Pack,
+    PartWhere,
+    Quiet,
     Results,
     SaveWeights,
     Set,
     Timeout,
     Workers,
     check_budget,
+    read_part,
     resolve,
 )
-from lrsym.cli.output import Output, command_line, message, sweep_command
+from lrsym.cli.output import Output, command_line, sweep_command
 from lrsym.cli.search import run_search
 
 if TYPE_CHECKING:
@@ -46,9 +50,12 @@ def sweep(
     timeout: Timeout = None,
     no_pilot: NoPilot = False,
     save_weights: SaveWeights = False,
+    where: PartWhere = None,
+    limit: Limit = None,
     budget: Budget = None,
     max_core_hours: MaxCoreHours = None,
     max_gpu_hours: MaxGpuHours = None,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Train what is new or failed of a sweep, or go on with a search; after a stop the same command goes on."""
@@ -61,10 +68,10 @@ def sweep(
     options = {
         "workers": workers, "pack": pack, "device": device, "engine": engine, "timeout": timeout,
         "no-pilot": no_pilot, "save-weights": save_weights, "budget": budget, "max-core-hours": max_core_hours,
-        "max-gpu-hours": max_gpu_hours, "set": set_,
+        "max-gpu-hours": max_gpu_hours, "set": set_, "where": where, "limit": limit, "quiet": quiet,
     }  # fmt: skip
-    sweep, store, output = load_any(file, changes=set_ or ()), Store(results), Output(as_json=json)
-    n_cells = check_budget(budget, sweep)
+    sweep, store, output = load_any(file, changes=set_ or ()), Store(results), Output(as_json=json, quiet=quiet)
+    n_cells, part = check_budget(budget, sweep), read_part(where, limit, sweep)
     settings = resolve(
         engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot,
         save_weights=save_weights, max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
@@ -72,14 +79,14 @@ def sweep(
     if isinstance(sweep, Search):
         run_search(sweep, store, settings, output, budget=n_cells, options=options)
         return
-    choice = plan_and_choose(sweep, store, settings, want_cost=False, on_message=message)
+    choice = plan_and_choose(sweep, store, settings, want_cost=False, part=part, on_message=output.message)
     plan = choice.plan
     data = {"sweep": sweep.name, "trials": plan.trials, "reused": plan.done}
     if not plan.pending:
         output.result(data | {"pending": 0}, [f"{sweep.name}: all {plan.trials} trials are in {results}"])
         return
     output.text(in_words(choice, device=settings.device))
-    outcome = run(plan, store, settings)
+    outcome = run(plan, store, settings, display=output.display)
     data |= {"engine": settings.engine, **run_as_data(outcome, choice, device=settings.device)}
     output.result(data, _in_words(sweep.name, outcome, choice, settings, file, results, options))
     exit_by(outcome)

@@ -22,6 +22,7 @@ from lrsym.sweep.execution.grid_stop_rules import GRID_RULES
 from lrsym.sweep.execution.lease import Lease, require_alone
 from lrsym.sweep.execution.metered_queue import MeteredQueue
 from lrsym.sweep.execution.pack_source import PackSource, PlannedPacks
+from lrsym.sweep.execution.part import WHOLE, Part
 from lrsym.sweep.execution.progress import Display
 from lrsym.sweep.execution.provenance import run_row
 from lrsym.sweep.execution.queue import Listener, PackQueue
@@ -76,8 +77,8 @@ def with_cluster_gpus(settings: Settings) -> Settings:
     return replace(settings, gpus=import_module("lrsym.sweep.engines.ray_tune.connection").count_cluster_gpus())
 
 
-def plan_sweep(sweep: Sweep, store: Store, settings: Settings) -> Plan:
-    """Return the plan of `sweep` against `store`, in packs of the default size."""
+def plan_sweep(sweep: Sweep, store: Store, settings: Settings, *, part: Part = WHOLE) -> Plan:
+    """Return the plan of `part` of `sweep` against `store`, in packs of the default size."""
     return make_plan(
         sweep,
         store.statuses(stop_rule=sweep.stop),
@@ -86,6 +87,8 @@ def plan_sweep(sweep: Sweep, store: Store, settings: Settings) -> Plan:
         pack_size=settings.pack_size,
         checkpoints=list_checkpoints(store.root, stop_rule=sweep.stop),
         stop=GRID_RULES.get(sweep.stop or ""),
+        chosen=part.places(sweep),
+        limit=part.limit,
     )
 
 
@@ -96,9 +99,10 @@ def plan_and_choose(
     *,
     want_cost: bool = False,
     n_trials: int | None = None,
+    part: Part = WHOLE,
     on_message: Callable[[str], None] = lambda text: None,
 ) -> Choice:
-    """Return the plan of what `store` lacks of `sweep`, with its pack size and workers chosen.
+    """Return the plan of what `store` lacks of `part` of `sweep`, with its pack size and workers chosen.
 
     With `n_trials` it is about so many of them, spread over the sweep, where others are to be chosen later.
 
@@ -108,7 +112,7 @@ def plan_and_choose(
     """
     if not want_cost:
         store.require_no_damage()
-    plan = plan_sweep(sweep, store, settings)
+    plan = plan_sweep(sweep, store, settings, part=part)
     if n_trials is not None:
         plan = plan.sample(n_trials)
     if plan.pending and not want_cost and settings.max_hours is None:

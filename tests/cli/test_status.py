@@ -5,6 +5,7 @@ import json
 import pytest
 
 from lrsym.results.store.store import Store, load_trials
+from lrsym.sweep.execution.lease import Holder, Lease
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.spec.sweep_file import load
 from tests.running import lrsym
@@ -52,3 +53,27 @@ def test_status_of_a_search_tells_its_cells_and_the_best(searched):
     assert "rates: 5 of 5 cells asked for: 0 running, 5 complete, 0 failed" in text
     assert "best so far: maximise unseen_order: " in text
     assert "rates: 10 trials: 10 done, 0 missing" in text
+
+
+def test_status_says_who_trains_a_sweep_now_or_that_nobody_does(tmp_path):
+    path, store = write_sweep(tmp_path, steps=5), Store(tmp_path / "r")
+    with Lease(store.files, "one") as lease:
+        lease.claim([*load(path).trial_ids()][:3])
+        text = lrsym("status", path, "--results", tmp_path / "r")
+        assert "none trained yet" in text
+        assert f"3 in training now, by {Holder.this_process()}" in text
+        report = json.loads(lrsym("status", path, "--results", tmp_path / "r", "--json"))
+        assert (report["training"], report["trainers"]) == (3, [str(Holder.this_process())])
+    assert "nobody trains it now" in lrsym("status", path, "--results", tmp_path / "r")
+
+
+def test_what_no_terminal_should_get_is_told_in_words(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    rows = status_rows(load(path).trials[:1], status="crashed", message="\x1b[2Jgone\r", run_id="r")
+    Store(tmp_path / "r").write("p", rows)
+    assert r"1 x crashed: \x1b[2Jgone\r" in lrsym("status", path, "--results", tmp_path / "r")
+    shown = lrsym("query", "select message from trials", "--results", tmp_path / "r")
+    assert "\x1b" not in shown
+    said = lrsym("status", tmp_path / "no\x1b[31m.toml", code=2)
+    assert "\x1b" not in said
+    assert r"no\x1b[31m.toml" in said

@@ -12,7 +12,7 @@ from lrsym.sweep import driver
 from lrsym.sweep.driver import Outcome
 from lrsym.sweep.planning.settings import has_driver
 from lrsym.sweep.search import run as search_run
-from tests.running import lrsym
+from tests.running import lrsym, lrsym_errors
 from tests.small_trials import write_sweep
 
 
@@ -48,7 +48,7 @@ LIMITED = ("--workers", 1, "--no-pilot", "--max-core-hours", 0.0005)
 def test_a_limit_of_hours_cuts_a_sweep_as_it_cuts_its_plan_and_what_is_left_is_no_failure(tmp_path, monkeypatch):
     path, results, plans = write_sweep(tmp_path, steps=5), tmp_path / "r", []
 
-    def run(plan, *_):
+    def run(plan, *_, **__):
         plans.append(plan)
         return Outcome("r", Counter(done=4), pending=4, stopped_by=None, seconds=1.0, hours=0.0006)
 
@@ -203,3 +203,33 @@ def test_what_is_set_holds_for_every_verb_and_stands_in_the_commands_that_they_p
     same = (path, "--results", results, "--set", "optim.steps=12")
     assert "optim.steps" in lrsym("plot", "curves", *same)
     assert "8 done" in lrsym("status", *same)
+
+
+def test_a_quiet_sweep_prints_its_result_and_warnings_alone(tmp_path):
+    path = write_sweep(tmp_path, steps=5, seeds=1)
+    words = ("sweep", path, "--results", tmp_path / "r", "--workers", 1, "--no-pilot")
+    assert lrsym_errors(*words, "--quiet") == ""
+    assert "trials are in" in lrsym(*words, "-q")
+    lines = lrsym("sweep", path, "--results", tmp_path / "r2", "--workers", 1, "--no-pilot", "-q").splitlines()
+    assert len(lines) == 1
+    assert "trials trained in" in lines[0]
+
+
+def test_a_part_of_a_sweep_is_trained_and_the_command_that_goes_on_names_it(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    words = (path, "--results", tmp_path / "r", "--workers", 1, "--no-pilot")
+    text = lrsym("plan", *words, "--where", "seed < 2", "--limit", 3)
+    assert "3 trials = 3 new" in text
+    assert "--where 'seed < 2' --limit 3" in text
+    report = json.loads(lrsym("sweep", *words, "--where", "seed < 2", "--json"))
+    assert (report["trials"], report["statuses"]) == (4, {"done": 4})
+    assert "4 missing" in lrsym("status", path, "--results", tmp_path / "r")
+    assert "leaves none of the 8 trials" in lrsym("sweep", *words, "--where", "seed = 77", code=2)
+
+
+@pytest.mark.parametrize("option", [("--where", "seed = 0"), ("--limit", 1)])
+def test_a_search_has_no_parts(tmp_path, option):
+    path = write_sweep(tmp_path, steps=5)
+    space = '[search]\nbudget = 6\nmaximise = "unseen_order"\n[search.space]'
+    path.write_text(path.read_text().replace("[grid]", space))
+    assert f"{option[0]} is for grids" in lrsym("sweep", path, *option, code=2)

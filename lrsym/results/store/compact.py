@@ -73,7 +73,8 @@ def _require_unchanged(files: FileSystem, old: Parts) -> None:
 
     Others delete and rewrite trials first: while these are as they were, all that was read beside them was so too.
     """
-    if any(files.stamp(name) != stamp for table in ("trials", *_ALONE) for name, stamp in old[table].items()):
+    now = {name: stamp for table in ("trials", *_ALONE) for name, stamp in files.stamps(table).items()}
+    if any(now.get(name) != stamp for table in ("trials", *_ALONE) for name, stamp in old[table].items()):
         raise FileNotFoundError(f"parts in {files.root} were merged or written anew by another process")
 
 
@@ -101,11 +102,17 @@ def _unfinished(old: Parts) -> set[str]:
 
 def _with_unknown_columns(files: FileSystem, old: Mapping[str, Iterable[str]]) -> set[str]:
     """Return the parts that have a column in any table that this version would drop."""
+
+    def columns(name: str) -> list[str]:
+        lazy = pl.scan_parquet(files.uri(name), glob=False, storage_options=files.storage_options)
+        return lazy.collect_schema().names()
+
+    found = {table: zip(names, files.map(columns, names), strict=True) for table, names in old.items()}
     return {
         part_name(name)
-        for table, names in old.items()
-        for name in names
-        if not {*pl.read_parquet_schema(files.uri(name))} <= {*TABLES[table].arrow.names}
+        for table, named in found.items()
+        for name, there in named
+        if not {*there} <= {*TABLES[table].arrow.names}
     }
 
 
@@ -113,11 +120,12 @@ def _delete(files: FileSystem, old: Parts) -> int:
     """Delete what was merged and is as it was; of the other tables only where the pack's trials are gone."""
     kept, n = set[str](), 0
     for table, parts in old.items():
-        for name, stamp in parts.items():
-            part = part_name(name)
-            if (table in _ALONE or part not in kept) and files.stamp(name) in (stamp, None):
-                files.delete(name)
-                n += 1
-            elif table not in _ALONE:
-                kept.add(part)
+        free = [name for name in parts if table in _ALONE or part_name(name) not in kept]
+        as_read = [
+            name for name, now in zip(free, files.map(files.stamp, free), strict=True) if now in (parts[name], None)
+        ]
+        files.map(files.delete, as_read)
+        n += len(as_read)
+        if table not in _ALONE:
+            kept |= {part_name(name) for name in parts.keys() - {*as_read}}
     return n

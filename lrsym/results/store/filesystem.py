@@ -1,7 +1,7 @@
 """Tables, checkpoints, weights and markers of a results folder, by name ("trials/x.parquet"). Nothing else in lrsym
 knows where and how they are kept; pictures and pages are files of the reader's machine.
 
-A mounted folder is the one back end. Another (an object store) is a class that passes
+Back ends are a mounted folder, here, and an object store (object_store.py). Another is a class that passes
 tests/results/store/test_filesystem.py and a line in `open_filesystem`.
 """
 
@@ -13,15 +13,20 @@ import shutil
 import stat
 import tempfile
 import time
+from collections.abc import Callable, Iterable
 from itertools import takewhile
 from pathlib import Path
+from typing import TypeVar
 
 from lrsym.errors import UsageError
 from lrsym.results.store.atomic import write_atomically
+from lrsym.results.store.object_store import ObjectStore, open_object_store
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 """The beginning of an URL; one slash, because a pathlib.Path swallows the second."""
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 Stamp = tuple[int, int, int]
 """Time in nanoseconds, bytes, number of the file."""
@@ -33,6 +38,9 @@ class LocalFolder:
     `root` is the folder as messages name it. Names are relative to it, with "/" between their parts. Once it is there,
     or with `must_exist`, it is not made again: somebody has removed or moved it.
     """
+
+    storage_options = None
+    """What polars needs to read the files, besides their addresses."""
 
     def __init__(self, root: str, *, must_exist: bool = False) -> None:
         self._root = Path(root)
@@ -127,6 +135,10 @@ class LocalFolder:
             return []
         return sorted(f"{folder}/{name}" for name in files if not name.startswith(".") and _is_text(name))
 
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> "list[Result]":
+        """Return what `function`, which reads a file, gives for each of `items`."""
+        return [function(item) for item in items]
+
 
 def _is_text(name: str) -> bool:
     """Return whether a file's name is valid UTF-8: no file of ours has another, and polars cannot open it."""
@@ -137,23 +149,21 @@ def _is_text(name: str) -> bool:
     return True
 
 
-FileSystem = LocalFolder
+FileSystem = LocalFolder | ObjectStore
 """Any back end."""
 
 
 def open_filesystem(root: str | os.PathLike[str] | FileSystem, *, must_exist: bool = False) -> FileSystem:
-    """Return the files below `root`, its ~ expanded; nothing is created.
+    """Return the files below `root`, a folder, its ~ expanded, or the URL of an object store; nothing is created.
 
-    With `must_exist` it has been there, and nothing is written where it is gone. Raises UsageError for what can be no
-    folder, OSError where the system does not let it be looked at.
+    With `must_exist` a folder has been there, and nothing is written where it is gone. Raises UsageError for what can
+    be no folder, OSError where the system, or the object store, does not let it be looked at.
     """
     if isinstance(root, FileSystem):
         return root
     given = os.fspath(root)
     if _URL.match(given):
-        raise UsageError(
-            f"results must be a folder, {given} is a URL; mount what it names as a folder and give that to --results"
-        )
+        return open_object_store(given)
     if not given.strip() or "\0" in given:
         raise UsageError(f"results must be a folder, got the name {given!r}; name one with --results")
     folder = os.path.expanduser(given)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lrsym.errors import UsageError
+from lrsym.results.store.digest import part_bytes
 from lrsym.results.store.part_file import list_parts, part_name
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import MAX_READS, Store, read_again
@@ -72,7 +73,7 @@ def _parts(store: Store, table: str, wanted: pl.Series) -> list[tuple[str, int]]
     by_name = {part_name(name): name for name in files}
     rows = pl.scan_parquet(
         [store.files.uri(name) for name in files], schema={"trial_id": pl.String}, extra_columns="ignore",
-        include_file_paths="part", glob=False,
+        include_file_paths="part", glob=False, storage_options=store.files.storage_options,
     )  # fmt: skip
     counts = rows.filter(pl.col("trial_id").is_in(wanted)).group_by("part").len().collect()
     return sorted((by_name[part_name(part)], n) for part, n in counts.iter_rows())
@@ -119,6 +120,4 @@ def _read(files: "FileSystem", name: str) -> pa.Table:
 
 
 def _write(files: "FileSystem", name: str, table: pa.Table) -> None:
-    content = pa.BufferOutputStream()
-    pq.write_table(table, content, compression="zstd")
-    files.put(name, memoryview(content.getvalue()))
+    files.put(name, part_bytes(table))

@@ -16,8 +16,9 @@ from typing import Literal
 
 import polars as pl
 
-from lrsym.errors import DamagedPartWarning, UsageError, first_line
+from lrsym.errors import DamagedPartWarning, ObjectStoreError, UsageError, first_line
 from lrsym.results.store.filesystem import FileSystem, Stamp
+from lrsym.results.store.object_access import storage_options
 from lrsym.results.store.schema import PART_KEY, SCHEMA_VERSION, TABLE_KEY, TABLES, VERSION_KEY
 from lrsym.vocabulary import STOP_RULES
 
@@ -57,6 +58,7 @@ class Listing:
 
     parts: dict[str, Stamp] = field(default_factory=dict)
     damaged: list[Damage] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
 
 
 def part_file(table: str, part: str) -> str:
@@ -71,19 +73,26 @@ def part_name(file: str) -> str:
 
 def list_parts(files: FileSystem, table: str) -> Listing:
     """Return the parts of `table`. Raises UsageError for a part that a newer lrsym has written."""
-    listing = Listing()
-    for file, stamp in files.stamps(table, suffix=SUFFIX).items():
-        known = _seen.get(place := files.uri(file))
-        if known is None or known[0] != stamp:
-            known = stamp, _judge(files, file, table)
-            if not (isinstance(known[1], Damage) and known[1].may_pass):
-                _seen[place] = known
-        verdict = known[1]
+    listing, stamps = Listing(), files.stamps(table, suffix=SUFFIX)
+    new = [file for file, stamp in stamps.items() if _seen.get(files.uri(file), (None,))[0] != stamp]
+    verdicts = dict(zip(new, files.map(lambda file: _judge(files, file, table), new), strict=True))
+    for file, stamp in stamps.items():
+        place = files.uri(file)
+        verdict = verdicts[file] if file in verdicts else _seen[place][1]
+        if not (isinstance(verdict, Damage) and verdict.may_pass):
+            _seen[place] = stamp, verdict
         if isinstance(verdict, Damage):
             listing.damaged.append(verdict)
         elif verdict == "part":
             listing.parts[file] = stamp
+        else:
+            listing.foreign.append(file)
     return listing
+
+
+def is_named_as_part(file: str) -> bool:
+    """Return whether a file has a name that parts have."""
+    return _NAMES.fullmatch(part_name(file)) is not None
 
 
 def warn_of_damage(files: FileSystem, damaged: Iterable[Damage]) -> None:
@@ -103,8 +112,8 @@ def require_no_damage(files: FileSystem, damaged: Iterable[Damage]) -> None:
         more = f"; and {len(ours) - 5} more" if len(ours) > 5 else ""
         raise UsageError(
             f"{len(ours)} damaged part{'s' * (len(ours) > 1)} in the results: {listed}{more}; restore "
-            f"{'them' if len(ours) > 1 else 'it'} from a copy, or remove the files of that name from every table's "
-            f"folder, then run the same command again: trials without rows are trained again"
+            f"{'them' if len(ours) > 1 else 'it'} from a copy, or set aside what is damaged with lrsym check --repair "
+            f"--results {files.root}, then run the same command again: trials without rows are trained again"
         )
 
 
@@ -121,7 +130,7 @@ def _unreadable() -> list[str]:
     found = []
     for file in [file for file, (_, verdict) in _seen.items() if verdict == "part"]:
         try:
-            pl.read_parquet(file, glob=False)
+            pl.read_parquet(file, glob=False, storage_options=storage_options(file))
         except FileNotFoundError:  # merged since
             continue
         except (OSError, pl.exceptions.PolarsError):
@@ -138,11 +147,13 @@ _seen: dict[str, tuple[Stamp, Verdict]] = {}
 def _judge(files: FileSystem, file: str, table: str) -> Verdict:
     """Return what a file is."""
     part = part_name(file)
-    ours = _NAMES.fullmatch(part) is not None
+    ours = is_named_as_part(file)
     try:
         footer = _footer(files, file)
     except FileNotFoundError:  # merged or replaced meanwhile
         return "foreign"
+    except ObjectStoreError:  # nothing of it can be read
+        raise
     except OSError as error:
         return Damage(file, f"cannot be read ({error.strerror})", ours, may_pass=True)
     except ValueError as error:
@@ -220,6 +231,9 @@ def _trials_of(files: FileSystem, part: str, *, without: str) -> Iterator[list[s
     for table in TABLES:
         if table not in (without, "runs", "suggestions") and files.exists(file := part_file(table, part)):
             try:
-                yield pl.read_parquet(files.uri(file), columns=["trial_id"], glob=False)["trial_id"].unique().to_list()
+                rows = pl.read_parquet(
+                    files.uri(file), columns=["trial_id"], glob=False, storage_options=files.storage_options
+                )
+                yield rows["trial_id"].unique().to_list()
             except (OSError, pl.exceptions.PolarsError):  # damaged as well
                 continue

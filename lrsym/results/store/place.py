@@ -3,18 +3,18 @@
 import os
 
 from lrsym.errors import UsageError
-from lrsym.results.store.filesystem import LocalFolder, open_filesystem
+from lrsym.results.store.filesystem import FileSystem, LocalFolder, open_filesystem
 from lrsym.results.store.part_file import SUFFIX
 from lrsym.results.store.schema import TABLES
 
-_INNER = (*TABLES, "weights", "checkpoints", "leases", "plots", "explain", "claims")
+_INNER = (*TABLES, "weights", "checkpoints", "leases", "quarantine", "plots", "explain", "claims")
 """Folders that lie in a results folder."""
 
 
 def refuse_inner_folder(root: str) -> None:
     """Raise UsageError where `root` is a folder in a results folder, such as that of a table."""
-    outer, name = os.path.split(os.path.abspath(root))
-    if name in _INNER and _has_parts(LocalFolder(outer)):
+    outer, name = os.path.split(root if _is_url(root) else os.path.abspath(root))
+    if name in _INNER and _has_parts(open_filesystem(outer)):
         raise UsageError(f"results must be a folder of tables, {root} lies in one; give --results {_as_given(root)}")
 
 
@@ -27,22 +27,26 @@ def require_results(root: str, *, remedy: str = "train a sweep first") -> None:
     if _has_tables(files):
         return
     inside, names = os.path.join(files.root, "results"), {*files.names()}
-    meant = _has_tables(LocalFolder(inside))
+    meant = _has_tables(open_filesystem(inside) if _is_url(inside) else LocalFolder(inside))
     if meant or (names and not names & {*_INNER}):
         hint = f"give --results {inside}" if meant else f"{remedy}, or name their folder with --results"
         raise UsageError(f"there are no results in {root}: it has none of the folders {', '.join(TABLES)}; {hint}")
 
 
-def _has_parts(files: LocalFolder) -> bool:
+def _has_parts(files: FileSystem) -> bool:
     """Return whether a table has files; the folder alone is not enough, for results may lie in one named `runs`."""
     return any(files.list(table, suffix=SUFFIX) for table in TABLES)
 
 
-def _has_tables(files: LocalFolder) -> bool:
+def _has_tables(files: FileSystem) -> bool:
     return any(files.has_folder(table) for table in TABLES)
 
 
 def _as_given(root: str) -> str:
     """Return the folder that `root` lies in, as short as `root` was given."""
-    outer = os.path.dirname(os.path.normpath(root))
+    outer = os.path.dirname(root if _is_url(root) else os.path.normpath(root))
     return outer or os.path.relpath(os.path.dirname(os.path.abspath(root)))
+
+
+def _is_url(root: str) -> bool:
+    return "://" in root

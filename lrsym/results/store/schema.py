@@ -154,6 +154,13 @@ def _trial_columns() -> tuple[Column, ...]:
             "read; null where the trial has none of these.",
             derived=True,
         ),
+        Column(
+            "decay_times",
+            _FLOAT,
+            "",
+            "trained_steps x learning_rate x weight_decay: how often AdamW's decay could take weights to 1/e. Derived.",
+            derived=True,
+        ),
     )
 
 

@@ -18,9 +18,9 @@ from typing import TypeVar
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lrsym.config.axes import axes
+from lrsym.results.store.digest import part_bytes
 from lrsym.results.store.filesystem import Stamp, open_filesystem
 from lrsym.results.store.mechanism_path import paths, with_paths
 from lrsym.results.store.part_file import list_parts, part_file, require_no_damage, warn_of_damage
@@ -56,9 +56,7 @@ class Store:
     def write(self, part: str, tables: Mapping[str, pa.Table]) -> None:
         """Write `tables` as `part`, the table `trials` last. Safe to repeat, and to be killed at any moment."""
         for name in sorted(tables, key=lambda name: name == "trials"):
-            content = pa.BufferOutputStream()
-            pq.write_table(TABLES[name].named(tables[name], part=part), content, compression="zstd")
-            self.files.put(part_file(name, part), memoryview(content.getvalue()))
+            self.files.put(part_file(name, part), part_bytes(TABLES[name].named(tables[name], part=part)))
 
     def has_run(self, run_id: str) -> bool:
         """Return whether the row of a run is there, in its own part or a merged one."""
@@ -77,13 +75,13 @@ class Store:
         if not self.files.exists(name):
             return TABLES[table].empty
         try:
-            rows = pl.read_parquet(self.files.uri(name), glob=False)
+            rows = pl.read_parquet(self.files.uri(name), glob=False, storage_options=self.files.storage_options)
         except FileNotFoundError:  # merged into another part since
             return TABLES[table].empty
         rows = rows.match_to_schema(TABLES[table].written, missing_columns="insert", extra_columns="ignore")
         if table != "trials":
             return rows
-        return with_paths(rows.lazy(), lambda _: paths(self.read_part("ablations", part).lazy()).collect()).collect()
+        return _derive(rows.lazy(), lambda _: paths(self.read_part("ablations", part).lazy()).collect()).collect()
 
     def require_no_damage(self) -> None:
         """Raise UsageError for damaged parts, which would otherwise be taken as not there."""
@@ -99,7 +97,7 @@ class Store:
         rows = self.scan_parts(table, read)
         if trial_ids is not None:
             rows = rows.filter(pl.col("trial_id").is_in(trial_ids.implode()))
-        return with_paths(rows, self._read_paths) if table == "trials" else rows
+        return _derive(rows, self._read_paths) if table == "trials" else rows
 
     def scan_parts(self, table: str, files: Mapping[str, Iterable[str]]) -> pl.LazyFrame:
         """Return the written columns of `table` as `scan`, from these files of each table."""
@@ -179,6 +177,7 @@ class Store:
             extra_columns="ignore",
             include_file_paths="part",
             glob=False,
+            storage_options=self.files.storage_options,
         )
         named = frame.filter(pl.col(TABLES[table].key[0]).is_not_null())
         # Rows older than an axis were trained as if it had its neutral value.
@@ -225,6 +224,12 @@ def load(root: str | Path, table: str, *, trial_ids: Iterable[str] | None = None
 def _has_attempts(table: str) -> bool:
     """Return whether rows of `table` belong to an attempt at a trial."""
     return table not in ("trials", "runs", "suggestions")
+
+
+def _derive(trials: pl.LazyFrame, read_paths: Callable[[pl.Series], pl.DataFrame]) -> pl.LazyFrame:
+    """Return trials with their derived columns; `read_paths` as `with_paths` has it."""
+    decay_times = pl.col("trained_steps") * pl.col("learning_rate") * pl.col("weight_decay")
+    return with_paths(trials, read_paths).with_columns(decay_times=decay_times)
 
 
 def _best_attempts(trials: pl.LazyFrame) -> pl.LazyFrame:

@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from lrsym.config.trial import TRAINER_VERSION
 from lrsym.results.store.filesystem import FileSystem, open_filesystem
-from lrsym.sweep.execution.tensor_file import read_metadata, read_tensors
+from lrsym.sweep.execution.tensor_file import read_metadata, read_tensors, tensor_bytes
 from lrsym.sweep.planning.pack import Pack
 from lrsym.vocabulary import FINAL_STATUSES
 
@@ -80,7 +81,6 @@ class CheckpointFile:
     def save(self, state: "State", rows: dict[str, Any], *, seconds: float) -> None:
         """Write a checkpoint now."""
         import torch
-        from safetensors.torch import save
 
         metadata = {
             "format": _FORMAT, "trainer_version": TRAINER_VERSION, "trials": [*self._pack.trial_ids],
@@ -90,7 +90,7 @@ class CheckpointFile:
         rest = json.dumps({"members": state.members, "rows": rows, "seconds": seconds}).encode()
         tensors = {name: t.cpu().contiguous() for name, t in state.tensors.items()}
         tensors[_REST] = torch.frombuffer(bytearray(rest), dtype=torch.uint8)
-        self._files.put(self.name, save(tensors, metadata={"checkpoint": json.dumps(metadata)}))
+        self._files.put(self.name, tensor_bytes(tensors, {"checkpoint": json.dumps(metadata)}))
 
     def load(self, *, device: str) -> Checkpoint | None:
         """Return the checkpoint of these trials by this trainer; None where there is none or it cannot be used.
@@ -118,6 +118,19 @@ class CheckpointFile:
 
 def _rule_name(pack: Pack) -> str | None:
     return pack.stop.name if pack.stop else None
+
+
+def list_damaged_checkpoints(files: FileSystem) -> dict[str, str]:
+    """Return what is wrong with each checkpoint that cannot be gone on from for being damaged."""
+    found: dict[str, str] = {}
+    for name in files.list(_FOLDER, suffix=".safetensors"):
+        try:
+            read_tensors(files, name, device="cpu")
+        except FileNotFoundError:  # its pack has just ended
+            continue
+        except (OSError, ValueError) as error:
+            found[name] = " ".join(str(error).split())[:300]
+    return found
 
 
 def list_checkpoints(root: str, *, stop_rule: str | None = None) -> list[tuple[tuple[str, ...], float]]:
@@ -150,9 +163,13 @@ def remove_stale_checkpoints(store: "Store") -> None:
 
 
 def _read_all_metadata(files: FileSystem) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    for name in files.list(_FOLDER, suffix=".safetensors"):
+
+    def read(name: str) -> list[tuple[str, dict[str, Any] | None]]:
         with contextlib.suppress(OSError):  # another sweep has just replaced or removed it
-            yield name, _read_metadata(files, name)
+            return [(name, _read_metadata(files, name))]
+        return []
+
+    yield from chain.from_iterable(files.map(read, files.list(_FOLDER, suffix=".safetensors")))
 
 
 def _read_metadata(files: FileSystem, name: str) -> dict[str, Any] | None:

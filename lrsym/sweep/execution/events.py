@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from lrsym.errors import printable
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -58,7 +60,7 @@ def text_of(error: BaseException) -> str:
         text = " ".join(str(error).split())
     except Exception as broken:
         text = f"its message cannot be shown ({type(broken).__name__})"
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return printable(text)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -79,11 +79,14 @@ class Claim:
 
 def read_claims(files: FileSystem) -> dict[str, Claim]:
     """Return what the leases say, stale ones included, by the name of their file."""
-    found: dict[str, Claim] = {}
-    for name in files.list(_FOLDER, suffix=_SUFFIX):
+
+    def read(name: str) -> Claim | None:
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # just removed, or none of ours
-            found[name] = _from_json(json.loads(files.get(name)))
-    return found
+            return _from_json(json.loads(files.get(name)))
+        return None
+
+    names = files.list(_FOLDER, suffix=_SUFFIX)
+    return {name: claim for name, claim in zip(names, files.map(read, names), strict=True) if claim is not None}
 
 
 def live_claims(files: FileSystem) -> dict[str, Claim]:

@@ -26,6 +26,8 @@ QUIET_SECONDS = 30.0
 class Display:
     """Adds up the progress of packs and shows it on standard error, where that is no terminal every `quiet_seconds`.
 
+    Nothing is shown where it is not to be `shown`.
+
     Time left is what is not trained yet, by `work`, at the rate so far; a pack in flight counts with its
     fraction. What a checkpoint has behind it is no work of this run.
     """
@@ -37,15 +39,18 @@ class Display:
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
         quiet_seconds: float = QUIET_SECONDS,
+        shown: bool = True,
     ) -> None:
         self._all_work = sum(work(trial, n) * remaining for trial, n, remaining in packs.sizes())
         self._in_flight: dict[str, tuple[float, float]] = {}  # by pack: its work, and the fraction completed
         self._done_work = 0.0
         self._trials = packs.n_trials
-        self._clock, self._quiet_seconds = clock, quiet_seconds
+        self._clock, self._quiet_seconds = clock, quiet_seconds if shown else math.inf
         self._started = self._last_line = clock()
         self._console = console or Console(file=cast(IO[str], LossyStream(sys.stderr or io.StringIO())))
-        self._is_terminal = self._console.is_terminal  # rich asks the environment each time, at the cost of an event
+        self._is_terminal = (
+            shown and self._console.is_terminal
+        )  # rich asks the environment each time, at the cost of an event
         self._bar = Progress(
             TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}", markup=False),
             TimeElapsedColumn(), console=self._console, disable=not self._is_terminal,

@@ -10,7 +10,7 @@ from itertools import accumulate, pairwise
 from typing import Protocol
 
 from lrsym.errors import UsageError
-from lrsym.sweep.execution.events import Failure, PackEvent
+from lrsym.sweep.execution.events import Failure, PackEvent, text_of
 from lrsym.sweep.execution.pack_source import PackSource
 from lrsym.sweep.planning.pack import Pack, Program
 from lrsym.sweep.planning.packing import even_lengths
@@ -76,7 +76,7 @@ class PackQueue:
         try:
             pack = self._source.next()
         except OSError as error:
-            raise _unwritable(str(error)) from error
+            raise _unwritable(text_of(error)) from error
         return pack or (self._again.popleft() if self._again else None)
 
     def require_running(self) -> None:
@@ -146,7 +146,7 @@ class PackQueue:
                 return
             statuses = self._recorder.record_failure(pack, failure)
         except OSError as error:
-            raise _unwritable(str(error)) from error
+            raise _unwritable(text_of(error)) from error
         self._notify(pack, PackEvent(pack.id, 1.0, statuses))
 
     def _try_again(self, pack: Pack, packs: Sequence[Pack]) -> None:
@@ -160,7 +160,7 @@ class PackQueue:
             try:
                 self._source.on_end(pack, event.statuses)
             except OSError as error:
-                raise _unwritable(str(error)) from error
+                raise _unwritable(text_of(error)) from error
         for listener in self._listeners:
             listener(pack, event)
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.store import load, load_trials, stopped_by
 from lrsym.sweep.execution.checkpoint import list_checkpoints
+from lrsym.sweep.execution.lease import live_claims
 from lrsym.sweep.planning.settings import units_per_worker
 from lrsym.sweep.spec.sweep_file import Sweep
 from lrsym.vocabulary import FINAL_STATUSES
@@ -28,8 +30,9 @@ class FailureMessage:
 class SweepStatus:
     """Where a sweep stands; `checkpointed` trials, `completed` 0..1 of their steps, are among the unfinished ones.
 
-    `stopped` counts the trials that were ended early by the rule that ended them. `core_hours` and `gpu_hours` are what
-    its finished and stopped trials took.
+    `stopped` counts the trials that were ended early by the rule that ended them. `training` unfinished trials are in
+    the hands of `trainers`, the processes that run sweeps in this folder. `core_hours` and `gpu_hours` are what its
+    finished and stopped trials took.
     """
 
     trials: int
@@ -41,6 +44,8 @@ class SweepStatus:
     messages: tuple[FailureMessage, ...]
     core_hours: float = 0.0
     gpu_hours: float = 0.0
+    training: int = 0
+    trainers: tuple[str, ...] = ()
 
 
 def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
@@ -60,6 +65,8 @@ def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
     checkpoints = [(len(pack), fraction) for pack, fraction in started if unfinished.issuperset(pack)]
     hours = _hours_by_device(rows, root)
     checkpointed = sum(n for n, _ in checkpoints)
+    held = {str(c.holder): unfinished & c.trial_ids for c in live_claims(open_filesystem(root)).values()}
+    trainers = sorted(holder for holder, trials in held.items() if trials)
     return SweepStatus(
         trials=len(trial_ids),
         statuses=statuses,
@@ -70,6 +77,8 @@ def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
         messages=_most_frequent_messages(rows),
         core_hours=hours["cpu"],
         gpu_hours=hours["cuda"],
+        training=len({trial for trials in held.values() for trial in trials}),
+        trainers=tuple(trainers),
     )
 
 

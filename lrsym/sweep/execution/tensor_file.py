@@ -1,7 +1,13 @@
-"""Named tensors and their metadata from a file of the results folder, in the safetensors format (never a pickle)."""
+"""Named tensors and their metadata in files of the results folder, in the safetensors format (never a pickle).
 
+The metadata hold the SHA-256 of the tensors' bytes: a file that was damaged on its way is no weights and no
+checkpoint. Files of before have none and are read as they are.
+"""
+
+import hashlib
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from lrsym.results.store.filesystem import FileSystem
 
@@ -14,6 +20,11 @@ _LENGTH_BYTES = 8
 _MAX_HEADER_BYTES = 100_000_000
 """The limit of the safetensors library; more comes from a damaged file."""
 
+_DIGEST = "sha256"
+"""Key of the digest in the metadata."""
+
+_ALIGNMENT = 8
+"""Headers are filled up with spaces to a multiple of it."""
 
 WEIGHTS, SUFFIX = "weights", ".safetensors"
 """Folder of the trials' final parameters, and how its files end; their names are trial_ids."""
@@ -23,6 +34,23 @@ def weights_of(files: FileSystem) -> dict[str, str]:
     """Return the files of final parameters by trial_id."""
     names = files.list(WEIGHTS, suffix=SUFFIX)
     return {name.removeprefix(f"{WEIGHTS}/").removesuffix(SUFFIX): name for name in names}
+
+
+def tensor_bytes(tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str]) -> bytes:
+    """Return the content of a file of `tensors`, all on the CPU, with their digest beside `metadata`."""
+    from safetensors.torch import save
+
+    header, payload = _split(save({**tensors}))
+    header["__metadata__"] = {**metadata, _DIGEST: hashlib.sha256(payload).hexdigest()}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
+    return len(text).to_bytes(_LENGTH_BYTES, "little") + text + payload
+
+
+def _split(content: bytes) -> tuple[dict[str, Any], memoryview]:
+    """Return the header of a file, and the bytes of its tensors."""
+    start = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
+    return json.loads(content[_LENGTH_BYTES:start]), memoryview(content)[start:]
 
 
 def read_metadata(files: FileSystem, name: str) -> dict[str, str]:
@@ -41,8 +69,12 @@ def read_tensors(files: FileSystem, name: str, *, device: str) -> dict[str, "Ten
     from safetensors import SafetensorError
     from safetensors.torch import load
 
+    content = files.get(name)
     try:
-        tensors = load(files.get(name))
+        tensors = load(content)
     except SafetensorError as error:
         raise ValueError(str(error)) from None
+    header, payload = _split(content)  # safetensors has read it, so it is sound
+    if (digest := header.get("__metadata__", {}).get(_DIGEST)) not in (None, hashlib.sha256(payload).hexdigest()):
+        raise ValueError(f"its tensors are not those that were written: their SHA-256 is not {digest}")
     return {name: tensor.to(device) for name, tensor in tensors.items()}

@@ -7,13 +7,11 @@ so a file explains itself without the tables. Written complete or not at all, ne
 import json
 from pathlib import Path
 
-from safetensors.torch import save
-
 from lrsym.config.axes import axes
 from lrsym.config.trial import TRAINER_VERSION, Trial
 from lrsym.errors import UsageError
 from lrsym.results.store.filesystem import FileSystem, open_filesystem
-from lrsym.sweep.execution.tensor_file import SUFFIX, WEIGHTS, read_metadata, read_tensors
+from lrsym.sweep.execution.tensor_file import SUFFIX, WEIGHTS, read_metadata, read_tensors, tensor_bytes, weights_of
 from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.training import Snapshot
 
@@ -32,8 +30,8 @@ def save_weights(root: str | FileSystem, model: PackModel) -> None:
     """Write the parameters of `model`, a pack of one, into the file of its trial."""
     canonical = json.dumps(model.trial.values(), sort_keys=True, separators=(",", ":"), allow_nan=False)
     metadata = {"trial_id": model.trial.trial_id, "trainer_version": str(TRAINER_VERSION), "trial": canonical}
-    content = save({name: t.cpu().clone() for name, t in model.tensors().items()}, metadata=metadata)
-    open_filesystem(root).put(_name(model.trial.trial_id), content)
+    tensors = {name: t.cpu().clone() for name, t in model.tensors().items()}
+    open_filesystem(root).put(_name(model.trial.trial_id), tensor_bytes(tensors, metadata))
 
 
 def save_pack(root: str | FileSystem, last: Snapshot) -> None:
@@ -59,6 +57,21 @@ def load_weights(root: str | Path, trial_id: str, *, device: str = "cpu") -> Pac
         raise UsageError(
             f"{files.root}/{name} does not hold the weights of {trial_id}: {why}; remove the file"
         ) from None
+
+
+def list_damaged_weights(files: FileSystem) -> dict[str, str]:
+    """Return what is wrong with each file of weights that is damaged, or of another trial than it is named after."""
+    found: dict[str, str] = {}
+    for trial_id, name in weights_of(files).items():
+        try:
+            read_tensors(files, name, device="cpu")
+            if (held := read_metadata(files, name).get("trial_id")) != trial_id:
+                found[name] = f"holds the weights of {held}"
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            found[name] = " ".join(str(error).split())[:300]
+    return found
 
 
 def _name(trial_id: str) -> str:

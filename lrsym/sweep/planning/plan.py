@@ -64,15 +64,26 @@ def make_plan(
     pack_size: int | None = None,
     checkpoints: Iterable[tuple[Sequence[str], float]] = (),
     stop: StopRule | None = None,
+    chosen: Iterable[int] | None = None,
+    limit: int | None = None,
 ) -> Plan:
     """Return the plan for `sweep` given the store's `statuses` by trial_id; `pack_size` None is the default size.
 
     `checkpoints` are trial ids of packs and the fraction done. A pack goes on from its own, as it is, when all of its
     trials are pending and no checkpoint before it has one of them. Every pack gets `stop`.
+
+    Of the sweep it plans the trials at the places `chosen`, by default all, and of those that are pending the first
+    `limit`: what is not planned does not count.
     """
     ids = sweep.trial_ids()
-    known = [statuses.get(trial_id) for trial_id in ids]
-    pending = {ids[place]: place for place, status in enumerate(known) if status not in FINAL_STATUSES}
+    places = range(len(ids)) if chosen is None else chosen
+    pending, known = dict[str, int](), list[str | None]()
+    for place in places:
+        if (status := statuses.get(ids[place])) not in FINAL_STATUSES:
+            if limit is not None and len(pending) >= limit:
+                continue
+            pending[ids[place]] = place
+        known.append(status)
     started: list[Pack] = []
     for of_pack, completed in checkpoints:
         if pending.keys() >= {*of_pack}:

@@ -1,5 +1,6 @@
 """How a sweep is executed: engine, device, workers, pack size. None of it changes a row."""
 
+import contextlib
 import math
 import os
 from dataclasses import dataclass, replace
@@ -145,8 +146,39 @@ def count_gpus() -> int:
 
 
 def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the number of cores that this process may use, by its affinity and by the quota of its container."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cpu_quota()
+    return cores if math.isinf(quota) else max(1, min(cores, math.floor(quota)))
+
+
+def cpu_quota(root: Path = Path("/")) -> float:
+    """Return the processor time that the control groups of this process allow, in cores; infinite without a limit."""
+    try:
+        groups = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return math.inf
+    quotas = [math.inf]
+    for _, controllers, path in (line.split(":", 2) for line in groups if line.count(":") >= 2):
+        base = root / "sys/fs/cgroup" / ("cpu" if controllers else "")
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        group = base / path.lstrip("/")
+        for folder in (group, *group.parents):  # a container sees its own group as the root
+            if folder.is_relative_to(base):
+                quotas.append(_quota(folder))
+    return min(quotas)
+
+
+def _quota(group: Path) -> float:
+    """Return the limit of one control group, of version 2 or 1, in cores."""
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (group / "cpu.max").read_text().split()
+        return math.inf if quota == "max" else int(quota) / int(period)
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (int((group / f"cpu.cfs_{name}_us").read_text()) for name in ("quota", "period"))
+        return quota / period if quota > 0 else math.inf
+    return math.inf
 
 
 def _check_choice(name: str, value: str, allowed: tuple[str, ...], remedy: str = "") -> None:

@@ -1,10 +1,13 @@
-"""What every back end of the results folder must do; a new one joins BACK_ENDS."""
+"""What every back end of the results folder must do; a new one joins `back_end`."""
 
+import io
 import os
 import resource
+import signal
 import time
 from contextlib import contextmanager
 
+import boto3
 import polars as pl
 import pytest
 
@@ -14,6 +17,8 @@ from lrsym.results.store.filesystem import open_filesystem
 
 class Folder:
     """A folder on this machine, and what only a test does with it."""
+
+    unusable_because, full_because = "Not a directory", "too large"
 
     def __init__(self, path):
         self.path = path
@@ -47,12 +52,49 @@ class Folder:
         return sorted(str(p.relative_to(self.path / "results")) for p in self.path.rglob("*") if p.is_file())
 
 
-BACK_ENDS = {"folder": Folder}
+class Bucket:
+    """A place in an object store, and what only a test does with it."""
+
+    unusable_because = full_because = "no permission"
+
+    def __init__(self, server):
+        self.server = server
+        self.files = open_filesystem(server.url)
+        self.client = boto3.client("s3")
+
+    def unusable(self):
+        """Results that may be read and not written."""
+        self.server.tell(fail={"methods": ["PUT"], "status": 403})
+        return self.files
+
+    @contextmanager
+    def full(self):
+        """Nothing may be written."""
+        self.unusable()
+        yield
+        self.server.reset_faults()
+
+    def leave_behind(self, name, *, age):
+        """What a writer of `name` that was killed in the middle of a large object has left."""
+        key = f"{self.files.root.removeprefix('s3://bucket/')}/{name}"
+        upload = self.client.create_multipart_upload(Bucket="bucket", Key=key)["UploadId"]
+        self.client.upload_part(Bucket="bucket", Key=key, UploadId=upload, PartNumber=1, Body=bytes(5 << 20))
+
+    def everything(self):
+        """All that is stored; what ends in a slash only says that there was a folder."""
+        root = self.files.root.removeprefix("s3://bucket/") + "/"
+        found = self.client.list_objects_v2(Bucket="bucket", Prefix=root).get("Contents", [])
+        return sorted(o["Key"].removeprefix(root) for o in found if not o["Key"].endswith("/"))
 
 
-@pytest.fixture(params=BACK_ENDS)
+@pytest.fixture(params=["folder", "s3"])
 def back_end(request, tmp_path):
-    return BACK_ENDS[request.param](tmp_path)
+    return Folder(tmp_path) if request.param == "folder" else Bucket(request.getfixturevalue("s3"))
+
+
+@pytest.fixture
+def bucket(s3):
+    return Bucket(s3)
 
 
 @pytest.fixture
@@ -99,25 +141,39 @@ def test_a_file_exists_once_it_is_put_and_a_folder_is_no_file(files):
 
 def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(back_end, files):
     files.put("trials/a", b"old")
-    with back_end.full(), pytest.raises(OSError, match="too large"):
-        files.put("trials/a", bytes(1000))
-    with back_end.full(), pytest.raises(OSError, match="too large"):
-        files.put("trials/b", bytes(1000))
+    for name in ("trials/a", "trials/b"):
+        with back_end.full(), pytest.raises(OSError, match=back_end.full_because):
+            files.put(name, bytes(1000))
     assert files.get("trials/a") == b"old"
     assert back_end.everything() == ["trials/a"]
 
 
-def test_a_write_that_is_interrupted_leaves_the_old_content_and_nothing_else(back_end, files, monkeypatch):
-    files.put("trials/a", b"old")
+def test_a_write_that_is_interrupted_leaves_the_old_content_and_nothing_else(tmp_path, monkeypatch):
+    folder = Folder(tmp_path)
+    folder.files.put("trials/a", b"old")
 
     def interrupted(descriptor):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, "fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        files.put("trials/a", b"new")
-    assert files.get("trials/a") == b"old"
-    assert back_end.everything() == ["trials/a"]
+        folder.files.put("trials/a", b"new")
+    assert folder.files.get("trials/a") == b"old"
+    assert folder.everything() == ["trials/a"]
+
+
+def test_an_object_whose_write_is_interrupted_is_written_whole(bucket):
+    bucket.files.put("trials/a", b"old")
+    bucket.server.tell(delay=0.3)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(KeyboardInterrupt):
+            bucket.files.put("trials/a", b"new")
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    bucket.files.put("trials/b", b"")  # behind the other
+    assert bucket.files.get("trials/a") == b"new"
 
 
 def test_names_are_listed_in_order_without_hidden_files_and_folders(files):
@@ -127,7 +183,8 @@ def test_names_are_listed_in_order_without_hidden_files_and_folders(files):
     assert files.list("t") == ["t/B.x", "t/a-failed.x", "t/a.x", "t/a.y", "t/b.x"]
 
 
-def test_a_file_in_place_of_a_folder_holds_no_files(files):
+def test_a_file_in_place_of_a_folder_holds_no_files(tmp_path):
+    files = Folder(tmp_path).files
     files.put("trials", b"")
     assert files.list("trials") == []
     assert not files.exists("trials/a")
@@ -159,13 +216,16 @@ def test_no_character_of_a_name_means_anything(files):
     names = [f"trials/{stem}.parquet" for stem in ("[1]", "a b", "*", "~", "%20", "ü", "a?b=c&d#e", "{x}", "'\"\\")]
     frame = pl.DataFrame({"a": [1]})
     files.put("trials/plain.parquet", b"")
+    content = io.BytesIO()
+    frame.write_parquet(content)
     for name in names:
-        frame.write_parquet(files.uri(name))
+        files.put(name, content.getvalue())
     assert files.list("trials", suffix=".parquet") == sorted([*names, "trials/plain.parquet"])
     for name in names:
         assert files.exists(name)
         assert pl.read_parquet(files.get(name)).equals(frame)
-        assert pl.scan_parquet(files.uri(name), glob=False).collect().equals(frame)
+        scanned = pl.scan_parquet(files.uri(name), glob=False, storage_options=files.storage_options)
+        assert scanned.collect().equals(frame)
         files.delete(name)
     assert files.list("trials") == ["trials/plain.parquet"]
 
@@ -184,18 +244,56 @@ def test_a_root_that_is_not_there_is_made_by_proving_it_writable_and_nothing_is_
 
 
 def test_a_root_that_cannot_be_made_is_proven_not_writable_with_its_name_and_the_reason(back_end):
-    with pytest.raises(OSError, match="Not a directory") as raised:
+    with pytest.raises(OSError, match=back_end.unusable_because) as raised:
         back_end.unusable().prove_writable()
     assert "results" in raised.value.filename
 
 
-def test_leftovers_of_killed_writers_are_not_listed_and_are_removed_once_stale(back_end, files):
+def test_leftovers_of_killed_writers_are_not_there_for_readers(back_end, files):
     files.put("trials/a", b"")
-    back_end.leave_behind("trials/old", age=3700)
-    back_end.leave_behind("weights/young", age=3500)
+    back_end.leave_behind("trials/b", age=0)
     assert files.list("trials") == ["trials/a"]
-    files.remove_stale_temp_files(older_than=3600)
-    assert back_end.everything() == ["trials/a", "weights/.young.0123.tmp"]
+    assert not files.exists("trials/b")
+    files.put("trials/b", b"whole")
+    assert files.get("trials/b") == b"whole"
+
+
+def test_leftovers_in_a_folder_are_removed_once_stale(tmp_path):
+    folder = Folder(tmp_path)
+    folder.files.put("trials/a", b"")
+    folder.leave_behind("trials/old", age=3700)
+    folder.leave_behind("weights/young", age=3500)
+    folder.files.remove_stale_temp_files(older_than=3600)
+    assert folder.everything() == ["trials/a", "weights/.young.0123.tmp"]
+
+
+def test_a_stamp_is_the_same_in_a_list_and_alone_and_another_once_the_file_is_written_again(files):
+    files.put("trials/a", b"one")
+    before = files.stamps("trials")
+    assert before == {"trials/a": files.stamp("trials/a")}
+    files.put("trials/a", b"longer")
+    assert files.stamp("trials/a") != before["trials/a"]
+    assert files.stamp("trials/b") is None
+
+
+def test_the_end_of_a_file_is_read_with_its_size(files):
+    files.put("trials/a", b"all but the end")
+    assert files.tail("trials/a", size=3) == (15, b"end")
+    assert files.tail("trials/a", size=100) == (15, b"all but the end")
+
+
+def test_what_many_files_hold_is_read_in_their_order(files):
+    names = [f"trials/{n}" for n in range(20)]
+    for name in names:
+        files.put(name, name.encode())
+    assert files.map(files.get, names) == [name.encode() for name in names]
+
+
+def test_what_lies_right_below_the_root_is_named(files):
+    for name in ("trials/a", "weights/b/c", ".tune/d", "file"):
+        files.put(name, b"")
+    assert files.names() == ["file", "trials", "weights"]
+    assert [files.has_folder(name) for name in ("trials", "weights", "file", "none")] == [True, True, False, False]
 
 
 def test_a_relative_folder_is_named_as_it_was_given(tmp_path, monkeypatch):
@@ -213,9 +311,9 @@ def test_a_path_is_as_good_as_text(tmp_path):
     assert open_filesystem(tmp_path).root == str(tmp_path)
 
 
-@pytest.mark.parametrize("root", ["s3://bucket/results", "gs://bucket", "file:///tmp/results", "s3:/bucket"])
-def test_a_url_is_refused_with_the_remedy(root):
-    with pytest.raises(UsageError, match=rf"must be a folder, {root} is a URL; mount"):
+@pytest.mark.parametrize("root", ["http://host/results", "hdfs://bucket", "file:///tmp/results", "s3a://bucket/p"])
+def test_another_url_is_refused_with_the_remedy(root):
+    with pytest.raises(UsageError, match=f"must be a folder, s3://bucket/prefix or .*, got {root}; mount"):
         open_filesystem(root)
 
 

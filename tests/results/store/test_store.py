@@ -51,6 +51,15 @@ def test_what_is_written_is_read_back(tmp_path):
     assert load(tmp_path, "curves").collect().rows() == [("x", 10, "train", "loss", 1.5)]
 
 
+def test_decay_times_follow_from_the_steps_that_were_taken_and_are_not_written(tmp_path):
+    row = {"trial_id": "x", "status": "done", "trained_steps": 3000, "learning_rate": 1e-3, "weight_decay": 0.2}
+    Store(tmp_path).write(
+        "a", {"trials": TABLES["trials"].build([row, {**row, "trial_id": "y", "trained_steps": None}])}
+    )
+    assert load_trials(tmp_path).sort("trial_id").collect()["decay_times"].to_list() == [pytest.approx(0.6), None]
+    assert "decay_times" not in pl.read_parquet_schema(tmp_path / "trials" / "a.parquet")
+
+
 def test_writing_a_part_again_replaces_it(tmp_path):
     store = Store(tmp_path)
     for _ in range(3):

@@ -5,6 +5,7 @@ import pytest
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from lrsym.results.store.trial_row import axis_values
+from lrsym.sweep.execution.lease import Holder, Lease
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.execution.sweep_status import FailureMessage, sweep_status
 from lrsym.sweep.spec.sweep_file import load
@@ -67,3 +68,14 @@ def test_checkpoints_count_by_the_trials_that_they_hold_unless_one_is_finished(s
     status = sweep_status(sweep, root)
     assert status.checkpointed == 4
     assert status.completed == pytest.approx((4 + 3 * 2) / 5 / 4)
+
+
+def test_what_is_in_training_now_is_told_by_live_leases_alone(sweep, tmp_path):
+    store, ids = Store(tmp_path / "r"), [*sweep.trial_ids()]
+    store.write("a", status_rows(sweep.trials[:1], status="done", message=None, run_id="r"))
+    with Lease(store.files, "one") as lease:
+        lease.claim([*ids[:3], "of another sweep"])
+        status = sweep_status(sweep, str(tmp_path / "r"))
+        assert (status.training, status.trainers) == (2, (str(Holder.this_process()),))
+    status = sweep_status(sweep, str(tmp_path / "r"))
+    assert (status.training, status.trainers) == (0, ())

@@ -1,11 +1,13 @@
 """What is chosen where it is not given, and what is refused."""
 
+import math
+
 import pytest
 
 from lrsym.errors import UsageError
 from lrsym.sweep import driver
 from lrsym.sweep.planning import settings as planning_settings
-from lrsym.sweep.planning.settings import WORKERS_PER_GPU, Settings, available_cores, has_driver
+from lrsym.sweep.planning.settings import WORKERS_PER_GPU, Settings, available_cores, cpu_quota, has_driver
 
 
 @pytest.mark.parametrize(
@@ -77,3 +79,36 @@ def test_no_cluster_is_asked_where_no_worker_runs_on_its_gpus(two_gpus, monkeypa
 def test_another_accelerator_is_refused_with_what_to_give(device):
     with pytest.raises(UsageError, match=rf"^--device must be one of auto, cpu, cuda, got {device}; .*--device cpu$"):
         Settings.resolve(device=device)
+
+
+V2, V1 = "0::/job/step\n", "5:cpu,cpuacct:/job\n4:memory:/job\n"
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "cores"),
+    [
+        (V2, {"job/step/cpu.max": "150000 100000"}, 1.5),
+        (V2, {"job/cpu.max": "200000 100000", "job/step/cpu.max": "max 100000"}, 2),
+        (V2, {"cpu.max": "50000 100000"}, 0.5),
+        (V2, {"job/step/cpu.max": "max 100000"}, math.inf),
+        (V2, {"job/step/cpu.max": "nonsense"}, math.inf),
+        (V2, {}, math.inf),
+        (V1, {"cpu/job/cpu.cfs_quota_us": "300000", "cpu/job/cpu.cfs_period_us": "100000"}, 3),
+        (V1, {"cpu/job/cpu.cfs_quota_us": "-1", "cpu/job/cpu.cfs_period_us": "100000"}, math.inf),
+        ("", {"cpu.max": "50000 100000"}, math.inf),
+    ],
+)
+def test_the_quota_of_a_container_is_the_lowest_of_its_groups(tmp_path, groups, files, cores):
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(groups)
+    for name, text in files.items():
+        path = tmp_path / "sys/fs/cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert cpu_quota(tmp_path) == cores
+
+
+def test_without_control_groups_there_is_no_quota_and_workers_are_never_none(tmp_path, monkeypatch):
+    assert cpu_quota(tmp_path) == math.inf
+    monkeypatch.setattr(planning_settings, "cpu_quota", lambda: 0.5)
+    assert available_cores() == 1

@@ -8,6 +8,7 @@ docs/decisions/engines.md.
 import contextlib
 import os
 import platform
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ from ray.tune.search import Searcher
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from lrsym.errors import UsageError
-from lrsym.results.store.filesystem import open_filesystem
+from lrsym.results.store.filesystem import LocalFolder, open_filesystem
 from lrsym.sweep.engines.ray_tune.connection import connected, gpu_share
 from lrsym.sweep.execution.events import Failure, PackEvent
 from lrsym.sweep.execution.queue import PackQueue
@@ -148,7 +149,7 @@ class QueueCallback(tune.Callback):
             if event.ends_worker:
                 self._left.add(trial.trial_id)
             self._queue.on_event(event)
-        except UsageError as error:
+        except (UsageError, OSError) as error:
             self.error = error
             raise
 
@@ -162,15 +163,19 @@ class QueueCallback(tune.Callback):
         out_of_memory = isinstance(error, OutOfMemoryError) or "low on memory" in str(error)
         try:
             self._queue.on_death(trial.config["pack_id"], reason, out_of_memory=out_of_memory)
-        except UsageError as raised:
+        except (UsageError, OSError) as raised:
             self.error = raised
             raise
 
 
 def run_pack_task(config: Mapping[str, Any], *, board: Any, task: Task) -> None:
     """Run the task on one pack: the trainable, which keeps nothing between trials."""
-    if not open_filesystem(task.root).exists(_marker(task)):
-        tune.report({"completed": 0.0, "node_without_store": platform.node()})
+    try:
+        why = "" if open_filesystem(task.root).exists(_marker(task)) else "it is not there"
+    except (OSError, UsageError) as error:
+        why = str(error)
+    if why:
+        tune.report({"completed": 0.0, "node_without_store": platform.node(), "why": why})
         return
     pack: Pack = ray.get(board.get.remote(config["pack_id"]))
     last = time.monotonic()
@@ -198,8 +203,8 @@ def _event(pack_id: str, result: Mapping[str, Any]) -> PackEvent:
     """Return the event that a worker reported. Raises UsageError from a node that does not see the results folder."""
     if node := result.get("node_without_store"):
         raise UsageError(
-            f"node {node} of the Ray cluster does not see the results folder, so its rows would be lost; "
-            "give --results a folder that all nodes share"
+            f"node {node} of the Ray cluster does not see the results folder ({result['why']}), so its rows would be "
+            "lost; give --results a folder that all nodes share, or an object store that all of them have access to"
         )
     statuses, failure = result.get("statuses"), result.get("failure")
     return PackEvent(
@@ -218,10 +223,14 @@ def _marker(task: Task) -> str:
 
 @contextlib.contextmanager
 def _tune_folder(task: Task) -> Iterator[str]:
-    """Yield where Tune keeps its state while it runs: beside the tables, because every node must see it."""
+    """Yield where Tune keeps its state while it runs: beside the tables or, of an object store, on the driver's disk.
+
+    Nothing reads it again: what is left to do comes from the store.
+    """
     files, folder = open_filesystem(task.root), f".tune/{task.run_id}"
     files.put(_marker(task), b"")
-    try:
-        yield files.uri(folder)
-    finally:
-        files.delete_folder(folder)
+    with tempfile.TemporaryDirectory(prefix="lrsym-tune-") as on_disk:
+        try:
+            yield files.uri(folder) if isinstance(files, LocalFolder) else on_disk
+        finally:
+            files.delete_folder(folder)
