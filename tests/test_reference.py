@@ -10,7 +10,15 @@ from tests.pages import ROOT
 ELSEWHERE = ("atlas", "dropout", "pytorch_start_dropout")
 """Sweeps whose rows have a store of their own."""
 
-NOT_COMMITTED = (*ELSEWHERE, "demo", "rates", "threshold", "pytorch_start_steps", "pytorch_start_layouts", "dropout_recipe")
+NOT_COMMITTED = (
+    *ELSEWHERE,
+    "demo",
+    "rates",
+    "threshold",
+    "pytorch_start_steps",
+    "pytorch_start_layouts",
+    "dropout_recipe",
+)
 SHIPPED = [path.stem for path in sorted((ROOT / "sweeps").glob("*.toml")) if path.stem not in NOT_COMMITTED]
 
 

@@ -1,5 +1,6 @@
 """The verb `lrsym plan`: what a sweep would train, and what it will cost."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from lrsym.sweep.planning.plan import Plan
-    from lrsym.sweep.spec.sweep import Sweep
 
 Until = Annotated[
     float | None,
@@ -69,9 +69,11 @@ def plan(
 ) -> None:
     """Show what a sweep would train and cost: trials new, done and failed, packs, time, disk, the command to run."""
     if until is not None:
-        _show_seeds(
-            load_sweep(file, results, set_), results, metric or PHASE_METRIC, until, where, Output(as_json=json)
-        )
+        if limit is not None:
+            raise UsageError(
+                f"--limit is of trials to train, got {limit} with --until; keep cells with --where instead"
+            )
+        _show_seeds(file, set_, results, metric or PHASE_METRIC, until, where=where, output=Output(as_json=json))
         return
     if metric is not None:
         raise UsageError(f"--metric is for --until, got {metric} without it; write for example --until 0.02")
@@ -114,17 +116,25 @@ def plan(
 
 
 def _show_seeds(
-    sweep: "Sweep", results: str, metric: str, half_width: float, where: str | None, output: Output
+    file: Path,
+    changes: list[str] | None,
+    results: str,
+    metric: str,
+    half_width: float,
+    *,
+    where: str | None,
+    output: Output,
 ) -> None:
-    """Print how many more seeds each cell takes."""
+    """Print how many more seeds each cell takes, of those that meet `where`."""
     from lrsym.results.analysis.metrics import as_metrics
     from lrsym.results.analysis.replicates import SeedsNeeded, seeds_until
     from lrsym.results.plots.draw import read_trials
 
     if len(names := as_metrics(metric)) > 1:
         raise UsageError(f"--until is about one metric, got {metric}; leave out all but {names[0]}")
+    sweep = load_sweep(file, results, changes)
     cells = seeds_until(read_trials(sweep, results, where=where), metric=names[0], half_width=half_width)
-    total, untrained = SeedsNeeded.of(cells), len(sweep.cells) - cells.height
+    total, untrained = SeedsNeeded.of(cells), len(sweep.cells) - cells.height if where is None else 0
     data = {
         "sweep": sweep.name, "metric": names[0], "until": half_width, **vars(total),
         "untrained": untrained, "cells": cells.to_dicts(),

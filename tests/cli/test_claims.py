@@ -273,7 +273,8 @@ def test_claims_about_a_search_are_refused_at_their_line(tmp_path):
 def test_a_claim_has_no_picture_of_a_search(tmp_path):
     path = claims_file(tmp_path, body='[claim.picture]\nkind = "search"')
     text = lrsym("claims", path, "--results", tmp_path / "r", code=2)
-    assert "claim C1: kind must be a picture of a grid, phase, curves, ablation, mechanism, profile, got search" in text
+    kinds = "phase, line, curves, ablation, mechanism, profile"
+    assert f"claim C1: kind must be a picture of a grid, {kinds}, got search" in text
 
 
 def test_ranges_are_registered_before_their_rows_and_a_changed_one_shows(tmp_path):

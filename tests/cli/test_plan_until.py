@@ -23,12 +23,20 @@ def test_cells_that_were_never_trained_are_counted(trained, tmp_path):
     assert "2 have fewer than two seeds with a value" in text
 
 
+def test_a_condition_keeps_cells(trained):
+    words = ("--until", "0.01", "--where", "layouts_per_pair = 4", "--json")
+    report = json.loads(lrsym("plan", trained[0], "--results", trained[1], *words))
+    assert ([cell["n"] for cell in report["cells"]], report["untrained"]) == ([4], 0)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--until", "0"], "--until must be a half-width above 0, got 0"),
         (["--until", "0.1", "--metric", "unseen_orders"], "did you mean unseen_order?"),
         (["--until", "0.1", "--metric", "seen_order,unseen_order"], "--until is about one metric"),
+        (["--until", "0.1", "--limit", "3"], "--limit is of trials to train, got 3 with --until"),
+        (["--until", "0.1", "--where", "seed = 9"], "no trial of small in"),
         (["--metric", "unseen_order"], "--metric is for --until, got unseen_order without it"),
     ],
 )

@@ -74,7 +74,7 @@ def draw(kind: str, sweep: Sweep, root: str, *, where: str | None = None, **opti
         raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, table, where=where)}")
     if table == "trials":
         options["prefer"] = [key.rpartition(".")[2] for key in sweep.varied]
-    notes = [*([] if where is None else [f"Only trials with {where}."]), *_missing(sweep, root)]
+    notes = [*([] if where is None else [f"Only trials with {where}."]), *_missing(sweep, root=root)]
     if table != "trials":  # such a picture says it itself
         notes += theme.stopped_early(read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where))
     return _with_notes(_DRAW[kind](rows, **options), notes)
@@ -98,7 +98,7 @@ def draw_lines(sweeps: Sequence[Sweep], root: str, *, where: str | None = None, 
             raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, 'trials', where=where)}")
         tables.append(rows.with_columns(pl.lit(sweep.name).alias(SWEEP)))
     prefer = [key.rpartition(".")[2] for key in sweeps[0].varied]
-    notes = [] if where is None else [f"Only trials with {where}."]
+    notes = [*([] if where is None else [f"Only trials with {where}."]), *_missing(*sweeps, root=root)]
     return _with_notes(plot_line(pl.concat(tables), prefer=prefer, **options), notes)
 
 
@@ -117,16 +117,19 @@ def draw_boundary(
     notes = [
         *theme.stopped_early(rows),
         *([] if where is None else [f"Only trials with {where}."]),
-        *_missing(sweep, root),
+        *_missing(sweep, root=root),
     ]
     return _with_notes(plot_boundary(rows, cells=chosen, prefer=prefer, **options), notes)
 
 
-def _missing(sweep: Sweep, root: str) -> list[str]:
-    """Return how many trials of `sweep` have a row, as a sentence; none where all have: cells without do not show."""
-    ids = sweep.trial_ids()
-    trained = load(root, "trials", trial_ids=ids).select(pl.len()).collect().item()
-    return [] if trained == len(ids) else [f"The sweep has {len(ids):,} trials, {trained:,} are there."]
+def _missing(*sweeps: Sweep, root: str) -> list[str]:
+    """Return how many trials of each sweep have a row, as sentences; none where all have: cells without do not show."""
+    sentences = []
+    for sweep in sweeps:
+        ids, name = sweep.trial_ids(), "The sweep" if len(sweeps) == 1 else sweep.name
+        trained = load(root, "trials", trial_ids=ids).select(pl.len()).collect().item()
+        sentences += [] if trained == len(ids) else [f"{name} has {len(ids):,} trials, {trained:,} are there."]
+    return sentences
 
 
 def _with_notes(chart: theme.Chart, notes: list[str]) -> theme.Chart:
