@@ -10,6 +10,8 @@ from tests.pages import ROOT
 
 PAGE = "docs/pytorch_start.md"
 LABELS = "| labels | steps | single, in-set | seen, in-set | unseen, in-set | unseen, order | unseen, global |"
+LAYOUTS = "| layouts | steps | seen, in-set | unseen, in-set | unseen, order |"
+DECAY = "| weight decay | decay times | seen, in-set | unseen, in-set | unseen, order |"
 PATHS = "| labels | `ep` | `value` | `mixed` | `none` |"
 SEEDS = "| seed | path | as trained | EP | PP | EP+PP+BP | VP | EP+VP |"
 COLUMNS = ("single_inset", "seen_inset", "unseen_inset", "unseen_order", "unseen_global")
@@ -26,18 +28,33 @@ def mean(values):
     return f"{found.mean:.2f} ± {(found.high - found.low) / 2:.2f}"
 
 
-def by_labels():
+def by(axis, found, columns, told):
+    """A row for each value of `axis`: what `told` says of the cell, and the means of `columns`."""
     table = []
-    for (labels,), cell in rows().sort("n_pair_labels").group_by("n_pair_labels", maintain_order=True):
+    for (value,), cell in found.sort(axis).group_by(axis, maintain_order=True):
         assert cell.height == 10
-        steps = f"{cell['trained_steps'][0]:,}"
-        table.append([f"{labels}", steps, *(mean(cell[column]) for column in COLUMNS)])
+        table.append([f"{value:g}", told(cell), *(mean(cell[column]) for column in columns)])
     return table
+
+
+def steps(cell):
+    return f"{cell['trained_steps'][0]:,}"
+
+
+def ten_labels(**where):
+    return trials("pytorch_start_layouts", n_pair_labels=10, **where)
 
 
 def tables():
     """Every table of the page by its first row."""
-    return {LABELS: by_labels(), PATHS: paths(), SEEDS: seeds()}
+    ten_layouts, recipe = ten_labels(layouts_per_pair=10), ten_labels(weight_decay=0.2)
+    return {
+        LABELS: by("n_pair_labels", rows(), COLUMNS, steps),
+        LAYOUTS: by("layouts_per_pair", recipe, COLUMNS[1:4], steps),
+        DECAY: by("weight_decay", ten_layouts, COLUMNS[1:4], lambda cell: f"{cell['decay_times'][0]:.1f}"),
+        PATHS: paths(),
+        SEEDS: seeds(),
+    }
 
 
 def paths():
@@ -99,8 +116,8 @@ def test_a_number_in_a_sentence_is_in_a_table_or_in_a_sentence_that_is_checked()
 
 
 def test_the_rows_are_all_there_and_of_pytorchs_start():
-    found = rows()
-    assert found.height == 40
+    found = pl.concat([rows(), trials("pytorch_start_layouts")]).unique("trial_id")
+    assert found.height == 90
     assert {*found["init_position_std"]} == {*found["init_token_std"]} == {1.0}
     assert isinstance(found, pl.DataFrame)
     assert (ROOT / "sweeps/pytorch_start.toml").is_file()

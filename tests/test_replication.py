@@ -15,7 +15,7 @@ PAGE = "docs/replication.md"
 SETTINGS = {"0.02", "0.1", "0.3", "0.2", "0.9", "2601.12809"}
 """Axis values and the threshold of a phase, which no row is needed for, and the number of the paper."""
 
-ARMS = ("fixed steps", "fixed epochs", "paper, in full", "PyTorch's start", "fresh seeds")
+ARMS = ("fixed steps", "fixed epochs", "paper, in full", "PyTorch's start", "dropout", "fresh seeds")
 CLAIMS = f"| claim | sentence | {' | '.join(ARMS)} |"
 LEFT_OUT = "| left out | order | global | label set |"
 COVERAGE = "| coverage | ordered pairs trained | untrained pairs: order | global | unseen pairs: order | global |"
@@ -270,7 +270,7 @@ def test_claims_that_are_undecided_after_the_papers_number_of_steps():
 
 
 def test_every_row_but_those_of_two_arms_starts_small_and_without_dropout_as_the_page_says():
-    elsewhere = {*ids("pytorch_start"), *ids("dropout_recipe")}
+    elsewhere = {*ids("pytorch_start"), *ids("pytorch_start_layouts"), *ids("dropout_recipe")}
     others = load_trials(REFERENCE).collect().filter(~pl.col("trial_id").is_in(elsewhere))
     assert {*others.filter(positions="learned")["init_position_std"]} == {0.02}
     assert others.filter(pl.col("dropout") > 0).height == 3
