@@ -54,7 +54,7 @@ def plan(
     """
     _require_main_process("plan")
     found, store = as_sweep(sweep), Store(as_folder(results))
-    cells, part = _budget(budget, found), _part(where, limit, found)
+    cells, part = _budget(budget, found), Part.of(found, where=where, limit=limit)
     settings = make_settings(
         workers=workers, pack=pack, device=device, engine=engine, no_pilot=no_pilot, max_core_hours=max_core_hours,
         max_gpu_hours=max_gpu_hours,
@@ -93,7 +93,7 @@ def run_sweep(
     """
     _require_main_process("run_sweep")
     found, store = as_sweep(sweep), Store(as_folder(results))
-    cells, part = _budget(budget, found), _part(where, limit, found)
+    cells, part = _budget(budget, found), Part.of(found, where=where, limit=limit)
     settings = make_settings(
         workers=workers, pack=pack, device=device, engine=engine, timeout=timeout, no_pilot=no_pilot,
         save_weights=save_weights, max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
@@ -173,13 +173,6 @@ def _budget(budget: int | None, found: Sweep | Search) -> int | None:
         raise UsageError(f"budget must be a number of cells from 1 to {MAX_BUDGET:,}, got {budget!r}")
     found.check_size(budget)
     return budget
-
-
-def _part(where: str | None, limit: int | None, found: Sweep | Search) -> Part:
-    if isinstance(found, Search) and (where is not None or limit is not None):
-        given = "limit" if where is None else "where"
-        raise UsageError(f"{given} is for grids, {found.name} is a search, which chooses its cells; use budget")
-    return Part(where, limit)
 
 
 def _end(found: Sweep | Search, store: Store, outcome: Outcome, settings: "Settings") -> None:

@@ -10,7 +10,6 @@ import typer
 from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
-    from lrsym.sweep.execution.part import Part
     from lrsym.sweep.planning.settings import Settings
     from lrsym.sweep.spec.search import Search
     from lrsym.sweep.spec.sweep_file import Sweep
@@ -112,17 +111,6 @@ def load_sweep(file: Path, results: str, changes: Sequence[str] | None = None) -
 
         return searched_sweep(found, Store(results))
     return found
-
-
-def read_part(where: str | None, limit: int | None, found: "Sweep | Search") -> "Part":
-    """Return the part of a sweep that is meant; raises UsageError where it can be none, as of a search."""
-    from lrsym.sweep.execution.part import Part
-    from lrsym.sweep.spec.search import Search
-
-    if isinstance(found, Search) and (where is not None or limit is not None):
-        given = "--limit" if where is None else "--where"
-        raise UsageError(f"{given} is for grids, {found.name} is a search, which chooses its cells; use --budget")
-    return Part(where, limit)
 
 
 def load_search(file: Path, changes: Sequence[str] | None) -> "Search":

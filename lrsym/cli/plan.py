@@ -23,7 +23,6 @@ from lrsym.cli.options import (
     Workers,
     check_budget,
     load_sweep,
-    read_part,
     resolve,
 )
 from lrsym.cli.output import Output, as_text, message, sweep_command
@@ -79,6 +78,7 @@ def plan(
         raise UsageError(f"--metric is for --until, got {metric} without it; write for example --until 0.02")
     from lrsym.results.store.store import Store
     from lrsym.sweep.driver import plan_and_choose
+    from lrsym.sweep.execution.part import Part
     from lrsym.sweep.pilot.summary import as_data, in_words
     from lrsym.sweep.spec.search import Search
     from lrsym.sweep.spec.sweep_file import load_any
@@ -88,7 +88,7 @@ def plan(
         "max-core-hours": max_core_hours, "max-gpu-hours": max_gpu_hours, "set": set_, "where": where, "limit": limit,
     }  # fmt: skip
     sweep = load_any(file, changes=set_ or ())
-    n_cells, part = check_budget(budget, sweep), read_part(where, limit, sweep)
+    n_cells, part = check_budget(budget, sweep), Part.of(sweep, where=where, limit=limit)
     settings = resolve(
         engine=engine, device=device, workers=workers, pack=pack, pilot=not no_pilot,
         max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,

@@ -27,7 +27,6 @@ from lrsym.cli.options import (
     Timeout,
     Workers,
     check_budget,
-    read_part,
     resolve,
 )
 from lrsym.cli.output import Output, command_line, sweep_command
@@ -61,6 +60,7 @@ def sweep(
     """Train what is new or failed of a sweep, or go on with a search; after a stop the same command goes on."""
     from lrsym.results.store.store import Store
     from lrsym.sweep.driver import plan_and_choose, run
+    from lrsym.sweep.execution.part import Part
     from lrsym.sweep.pilot.summary import in_words
     from lrsym.sweep.spec.search import Search
     from lrsym.sweep.spec.sweep_file import load_any
@@ -71,7 +71,7 @@ def sweep(
         "max-gpu-hours": max_gpu_hours, "set": set_, "where": where, "limit": limit, "quiet": quiet,
     }  # fmt: skip
     sweep, store, output = load_any(file, changes=set_ or ()), Store(results), Output(as_json=json, quiet=quiet)
-    n_cells, part = check_budget(budget, sweep), read_part(where, limit, sweep)
+    n_cells, part = check_budget(budget, sweep), Part.of(sweep, where=where, limit=limit)
     settings = resolve(
         engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot,
         save_weights=save_weights, max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,

@@ -1,6 +1,7 @@
 """A part of a sweep: the trials that meet a condition on their axes, and of those so many."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import polars as pl
 
@@ -8,6 +9,7 @@ from lrsym.errors import UsageError
 from lrsym.results.store.query import filter_trials
 from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.trial_row import axis_values
+from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.sweep import Sweep
 
 
@@ -22,6 +24,14 @@ class Part:
     def __post_init__(self) -> None:
         if self.limit is not None and (isinstance(self.limit, bool) or self.limit < 1):
             raise UsageError(f"--limit must be a number of trials from 1 on, got {self.limit}; leave it out for all")
+
+    @classmethod
+    def of(cls, found: Sweep | Search, *, where: str | None, limit: int | None) -> Self:
+        """Return the part of a grid. Raises UsageError where one is asked of a search."""
+        if isinstance(found, Search) and (where is not None or limit is not None):
+            given = "--limit" if where is None else "--where"
+            raise UsageError(f"{given} is for grids, {found.name} is a search, which chooses its cells; use --budget")
+        return cls(where, limit)
 
     def places(self, sweep: Sweep) -> list[int] | None:
         """Return the places of the trials that meet the condition; None where there is none.

@@ -185,4 +185,5 @@ def test_readers_of_safetensors_need_nothing_new(kept):
     for file in kept:
         with safe_open(file, framework="pt") as opened:
             assert len(opened.metadata()["sha256"]) == 64
-            assert all(opened.get_tensor(name) is not None for name in opened.keys())  # noqa: SIM118
+            names = opened.keys()
+            assert all(opened.get_tensor(name) is not None for name in names)
