@@ -7,7 +7,8 @@ that finish their pack, write it, and go.
 
 from multiprocessing.connection import Connection
 
-from lrsym.sweep.execution.events import Failure, PackEvent
+from lrsym.sweep.engines.patience import give_up, overdue
+from lrsym.sweep.execution.events import PackEvent
 from lrsym.sweep.execution.queue import PackQueue
 from lrsym.sweep.execution.task import Task, run_task
 from lrsym.sweep.planning.pack import Pack
@@ -17,13 +18,6 @@ from lrsym.sweep.workers.processes import LEFT_AFTER_ERROR, exit_now
 
 TICK_SECONDS = 1.0
 """How often the queue is asked for packs where nothing happens: what others have in training may become free."""
-
-MAX_SILENCE_SECONDS = 120.0
-"""A worker that gives no sign of life for so long is killed: it gives one every five seconds, but not while a library
-is loaded or the system has no memory for it, which may take a minute."""
-
-ANSWER_SECONDS = 1.0
-"""How long after its time a pack may still say itself that it is over, as it does between two steps."""
 
 LEAVING = "leaving"
 """What a worker is at that gets no other pack: it frees its GPU before another is started in its place."""
@@ -59,15 +53,13 @@ def run_local(queue: PackQueue, task: Task, *, workers: int) -> None:
 
 def _end_overdue(worker: Worker, pool: WorkerPool, queue: PackQueue, *, timeout: float | None) -> None:
     """Kill `worker` if its pack has had its time, or if it gives no sign of life."""
-    if timeout is not None and worker.busy > timeout + ANSWER_SECONDS and isinstance(worker.work, Pack):
-        pool.kill(worker)
-        late = Failure("timeout", f"pack took more than {timeout:g} s and did not answer; its worker was killed")
-        queue.on_event(PackEvent(worker.work.id, 1.0, failure=late))
-    elif worker.silent > MAX_SILENCE_SECONDS:
-        pool.kill(worker)
-        if isinstance(worker.work, Pack):
-            reason = f"worker gave no sign of life for {MAX_SILENCE_SECONDS:g} s and was killed"
-            queue.on_death(worker.work.id, reason)
+    has_pack = isinstance(worker.work, Pack)
+    failure = overdue(busy=worker.busy, silent=worker.silent, timeout=timeout if has_pack else None)
+    if failure is None:
+        return
+    pool.kill(worker)
+    if isinstance(worker.work, Pack):
+        give_up(queue, worker.work.id, failure)
 
 
 def work(connection: Connection, task: Task, number: int) -> None:

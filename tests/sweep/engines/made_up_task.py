@@ -20,7 +20,7 @@ from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
 from lrsym.results.store.store import Store
 from lrsym.sweep import driver
-from lrsym.sweep.engines import local
+from lrsym.sweep.engines import patience
 from lrsym.sweep.execution.events import Failure
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.planning.settings import Settings
@@ -158,10 +158,10 @@ def main():
     parser.add_argument("--max-core-hours", type=float)
     parser.add_argument("--task-device", default="cpu")
     parser.add_argument("--timeout", type=float)
-    parser.add_argument("--silence", type=float, default=local.MAX_SILENCE_SECONDS)
+    parser.add_argument("--silence", type=float, default=patience.MAX_SILENCE_SECONDS)
     parser.add_argument("--lost-signal", type=int)
     asked = parser.parse_args()
-    local.MAX_SILENCE_SECONDS = asked.silence
+    patience.MAX_SILENCE_SECONDS = asked.silence
     behaviour = {int(seed): how for seed, how in asked.behaviour.items()}
     store = Store(asked.results)
     settings = Settings.resolve(

@@ -130,7 +130,7 @@ def test_a_sweep_that_loses_a_node_has_every_row_exactly_once(tmp_path: Path, mo
 @pytest.mark.ray
 def test_what_hands_out_packs_lies_on_the_drivers_node(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    from lrsym.sweep.engines.ray_tune.engine import start_board
+    from lrsym.sweep.engines.ray_tune.board import start_board
 
     with _Cluster():
         import ray

@@ -20,10 +20,11 @@ import ray
 from ray import tune
 from ray.exceptions import OutOfMemoryError
 from ray.tune.search import Searcher
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from lrsym.errors import UsageError
 from lrsym.results.store.filesystem import LocalFolder, open_filesystem
+from lrsym.sweep.engines.patience import give_up, overdue
+from lrsym.sweep.engines.ray_tune.board import kill, signs_of_life, start_board, this_worker
 from lrsym.sweep.engines.ray_tune.connection import connected, gpu_share
 from lrsym.sweep.execution.events import Failure, PackEvent
 from lrsym.sweep.execution.queue import PackQueue
@@ -34,6 +35,9 @@ from lrsym.sweep.workers.processes import LEFT_AFTER_ERROR, exit_now
 REPORT_SECONDS = 2.0
 """`tune.report` blocks the trial for milliseconds, so progress is reported no more often than this."""
 
+WATCH_SECONDS = 1.0
+"""How often the driver looks for packs that are overdue."""
+
 
 def run_ray(queue: PackQueue, task: Task, *, workers: int) -> None:
     """Run `task` on the packs of `queue` with Ray Tune, at most `workers` at a time; return when all have ended.
@@ -43,7 +47,8 @@ def run_ray(queue: PackQueue, task: Task, *, workers: int) -> None:
     """
     os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(2 * workers))
     with connected(workers, task.threads), _tune_folder(task) as folder:
-        board, listener = start_board(), QueueCallback(queue)
+        board = start_board()
+        listener = QueueCallback(queue, board, timeout=task.timeout)
         resources = {"cpu": task.threads, "gpu": gpu_share(workers) if task.device == "cuda" else 0}
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(run_pack_task, board=board, task=task), resources),
@@ -68,29 +73,6 @@ def run_ray(queue: PackQueue, task: Task, *, workers: int) -> None:
             raise listener.error
     if not queue.finished:
         raise KeyboardInterrupt
-
-
-@ray.remote(num_cpus=0)
-class PackBoard:
-    """An actor from which a worker takes the pack that its Tune trial names: Tune's state stays small."""
-
-    def __init__(self) -> None:
-        self._packs: dict[str, Pack] = {}
-
-    def put(self, pack: Pack) -> None:
-        """Make a pack available."""
-        self._packs[pack.id] = pack
-
-    def get(self, pack_id: str) -> Pack:
-        """Return the pack with that id."""
-        return self._packs[pack_id]
-
-
-def start_board() -> Any:
-    """Return the handle of a new board on the driver's node: lost only with the driver, whichever other node is."""
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    actor: Any = PackBoard  # Ray's decorator has no type
-    return actor.options(scheduling_strategy=here).remote()
 
 
 class QueueSearcher(Searcher):
@@ -125,46 +107,67 @@ class QueueSearcher(Searcher):
 
 
 class QueueCallback(tune.Callback):
-    """Tells the queue what Tune reports of its trials. `error` is what it raised: it ends the run."""
+    """Tells the queue what Tune reports of its trials, and ends those whose pack takes longer than `timeout` seconds or
+    whose process stands still. `error` is what the queue raised: it ends the run."""
 
-    def __init__(self, queue: PackQueue | None) -> None:
-        self._queue, self._left = queue, set[str]()
+    def __init__(self, queue: PackQueue | None, board: Any, *, timeout: float | None = None) -> None:
+        self._queue, self._board, self._timeout = queue, board, timeout
+        self._left, self._watched = set[str](), time.monotonic()
         self.error: Exception | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return QueueCallback, (None,)  # as above
+        return QueueCallback, (None, None)  # as above
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Look whether the run is to end; called by Tune in the driver, several times a second."""
+        """Look whether the run is to end, or a worker; called by Tune in the driver, several times a second."""
         assert self._queue is not None
         self._queue.require_running()
+        if time.monotonic() - self._watched < WATCH_SECONDS:
+            return
+        self._watched = time.monotonic()
+        taken: Any = ray.get(self._board.sightings.remote())
+        for pack_id, worker in taken.items():
+            timeout = None if worker.trained else self._timeout
+            failure = overdue(busy=worker.busy, silent=worker.silent, timeout=timeout)
+            if failure is None or worker.tune_trial in self._left:
+                continue
+            kill(worker)
+            self._left.add(worker.tune_trial)
+            ray.get(self._board.leave.remote(pack_id, worker))
+            with self._kept_error():
+                give_up(self._queue, pack_id, failure)
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         """Pass on an event; called by Tune in the driver."""
         assert self._queue is not None
-        try:
+        if trial.trial_id in self._left:
+            return
+        with self._kept_error():
             event = _event(trial.config["pack_id"], result)
             if event.ends_worker:
                 self._left.add(trial.trial_id)
             self._queue.on_event(event)
-        except (UsageError, OSError) as error:
-            self.error = error
-            raise
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Pass on the death of a worker; called by Tune when it ends a trial."""
         assert self._queue is not None
-        if trial.trial_id in self._left:  # it has said so, and its pack may be in training again
+        if trial.trial_id in self._left:  # that is known, and its pack may be in training again
             return
         error = trial.get_pickled_error()
         reason = f"worker died ({type(error).__name__})" if error else "worker did not start"
         out_of_memory = isinstance(error, OutOfMemoryError) or "low on memory" in str(error)
-        try:
+        with self._kept_error():
             self._queue.on_death(trial.config["pack_id"], reason, out_of_memory=out_of_memory)
-        except (UsageError, OSError) as raised:
-            self.error = raised
+
+    @contextlib.contextmanager
+    def _kept_error(self) -> Iterator[None]:
+        """Keep what the queue raises: Tune passes it on as text."""
+        try:
+            yield
+        except (UsageError, OSError) as error:
+            self.error = error
             raise
 
 
@@ -177,16 +180,20 @@ def run_pack_task(config: Mapping[str, Any], *, board: Any, task: Task) -> None:
     if why:
         tune.report({"completed": 0.0, "node_without_store": platform.node(), "why": why})
         return
-    pack: Pack = ray.get(board.get.remote(config["pack_id"]))
+    worker = this_worker(tune.get_context().get_trial_id())
+    pack: Pack = ray.get(board.take.remote(config["pack_id"], worker))
     last = time.monotonic()
 
     def report(completed: float) -> None:
         nonlocal last
+        if completed >= 1:
+            board.sign.remote(pack.id, trained=True)
         if time.monotonic() - last > REPORT_SECONDS:
             last = time.monotonic()
             tune.report({"completed": completed})
 
-    event = run_task(task, pack, report)
+    with signs_of_life(board, pack.id, worker):
+        event = run_task(task, pack, report)
     tune.report(
         {
             "completed": 1.0,
