@@ -24,6 +24,7 @@ from benchmarks import (
     picture,
     replay,
     replay_picture,
+    scale,
     search_ask,
     search_quality,
     search_stopping,
@@ -105,6 +106,11 @@ PARTS = {
         replay.measure,
         {"seeds": 12, "path": replay.CURVES},
         {"seeds": 2, "grids": ["2 axes"], "path": HERE / "out" / "replay.parquet"},
+    ),
+    "scale": Part(
+        scale.measure,
+        {"sizes": (10_000, 100_000, 1_000_000), "repeats": 3, "peers_up_to": 10_000},
+        {"sizes": (1000,), "repeats": 1, "peers_up_to": 1000},
     ),
     "cost": Part(cost.measure, {"repeats": 1}, {"repeats": 1, "steps": 4, "axes": {"workers": [2]}}),
 }

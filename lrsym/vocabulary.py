@@ -128,6 +128,9 @@ STATUSES = {
     "crashed": "the worker failed or was killed; retried by the next sweep",
 }
 
+TRAINING = "training"
+"""Status of trials that have no row yet, where a sweep is shown while it runs."""
+
 FINAL_STATUSES = ("done", "diverged")
 """Statuses that are results and final, whatever a sweep asks for."""
 

@@ -1,5 +1,7 @@
 """The picture that a claim asks for, drawn of each of its arms."""
 
+from typing import Any
+
 from lrsym.claims.check import CheckedClaims
 from lrsym.claims.claim import Claim
 from lrsym.errors import UsageError
@@ -15,7 +17,7 @@ def draw_pictures(checked: CheckedClaims, claim: Claim, root: str) -> dict[str, 
     if claim.picture is None:
         return {}
     asked = claim.picture
-    options = {} if asked.metric is None else {"metric": asked.metric}
+    options: dict[str, Any] = {} if asked.metric is None else {"metric": asked.metric}
     pictures: dict[str, Chart | UsageError] = {}
     for arm, sweep in checked.arms(claim).items():
         try:

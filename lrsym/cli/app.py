@@ -18,6 +18,7 @@ from lrsym.cli.doctor import doctor
 from lrsym.cli.errors import as_sentence
 from lrsym.cli.explain import explain
 from lrsym.cli.forget import forget
+from lrsym.cli.merge import diff, merge
 from lrsym.cli.new import new
 from lrsym.cli.output import message
 from lrsym.cli.plan import plan
@@ -29,18 +30,16 @@ from lrsym.cli.status import status
 from lrsym.cli.store import compact
 from lrsym.cli.streams import drop_rest, prepare_streams
 from lrsym.cli.sweep import sweep
+from lrsym.cli.watch import watch
 from lrsym.errors import DamagedPartWarning
 
 app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
 )
 VERBS = {
-    "Daily use": (new, plan, sweep, status, refine),
+    "Daily use": (new, plan, sweep, status, watch, refine),
     "Reading": (plot_app, query, contrast, best, claims, explain),
-    "Upkeep": (check, compact, forget, axes, columns, doctor),
+    "Upkeep": (check, compact, diff, merge, forget, axes, columns, doctor),
 }
 """The verbs as the help shows them."""
 
@@ -73,14 +72,16 @@ def main() -> None:
     prepare_streams()
     try:
         with _warnings_as_messages():
-            app()
-    except SystemExit as stop:
-        sys.exit(_code(stop, _flush()))
+            # The code of typer.Exit, None where a verb just ended.
+            stop = SystemExit(app(prog_name="lrsym", standalone_mode=False))
+    except SystemExit as left:
+        stop = left
     except Exception as error:
         if (code := _print_sentence(error)) is None:
             raise
         _flush()
         sys.exit(code)
+    sys.exit(_code(stop, _flush()))
 
 
 def _print_sentence(error: BaseException) -> int | None:
@@ -88,8 +89,9 @@ def _print_sentence(error: BaseException) -> int | None:
     if (known := as_sentence(error)) is None:
         return None
     sentence, code = known
-    with contextlib.suppress(OSError):  # nobody can read it
-        message(f"error: {sentence}")
+    if sentence:
+        with contextlib.suppress(OSError):  # nobody can read it
+            message(f"error: {sentence}")
     return code
 
 

@@ -17,6 +17,12 @@ Metric = Annotated[
     str | None,
     typer.Option(help="Of a grid: the column of trials whose mean is maximised; a search says itself what it seeks."),
 ]
+Write = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write a sweep file that trains the best cell under fresh seeds, such as best.toml.", show_default=False
+    ),
+]
 Minimise = Annotated[bool, typer.Option("--minimise", help="Of a grid: look for the lowest mean.")]
 
 
@@ -26,13 +32,37 @@ def best(
     n: Number = "5",
     metric: Metric = None,
     minimise: Minimise = False,
+    write: Write = None,
     results: Results = RESULTS,
     json: Json = False,
 ) -> None:
     """Show the best cells of a search or a grid: mean, 95 % interval, and the lines that train them again."""
     number = parse_count("-n", n, of="cells")
     name, best = _ask(file, set_ or [], metric, results, n=number, minimise=minimise)
-    Output(as_json=json).result({"sweep": name, **_as_data(best)}, _in_words(name, best, file))
+    data, lines = {"sweep": name, **_as_data(best)}, _in_words(name, best)
+    if write is None:
+        again = command_line(
+            "best", file, results, {"set": set_, "metric": metric, "minimise": minimise, "write": f"{name}-best.toml"}
+        )
+        lines.append(f"a sweep file that does: {again}")
+    else:
+        _write_best(write, name, best, results)
+        data["written"] = str(write)
+        lines.append(f"{write} written, which does: {command_line('sweep', write, results)}")
+    Output(as_json=json).result(data, lines)
+
+
+def _write_best(path: Path, name: str, best: "Best", results: str) -> None:
+    """Write a sweep file of the first cell, under seeds that did not choose it."""
+    from lrsym.cli.new import write_new
+    from lrsym.results.store.store import load_trials
+    from lrsym.results.store.trial_row import trial_from_row
+    from lrsym.sweep.spec.cell_file import cell_file
+
+    trial = trial_from_row(load_trials(results, trial_ids=best.cells[0].trial_ids).collect().row(0, named=True))
+    question = f"does the best of {best.n_cells} cells of {name} hold under fresh seeds?"
+    text = cell_file(trial, path=path, question=question, replicates=best.replicates, first=best.fresh_seed)
+    write_new(path, text)
 
 
 def _ask(
@@ -71,7 +101,7 @@ def _as_data(best: "Best") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _in_words(name: str, best: "Best", file: Path) -> list[str]:
+def _in_words(name: str, best: "Best") -> list[str]:
     import polars as pl
 
     sought = ", ".join(objective.words for objective in best.objectives)
@@ -84,9 +114,6 @@ def _in_words(name: str, best: "Best", file: Path) -> list[str]:
         "the first, to paste under [base]:",
         *best.cells[0].base,
         _warning(best),
-        f"how: copy {file}, leave its axes out, paste these lines under [base], and add",
-        "[seed]",
-        f"first = {best.fresh_seed}",
     ]
 
 

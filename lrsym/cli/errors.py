@@ -1,5 +1,7 @@
 """From an exception to what a user reads and the exit code: the one place that decides what is a user's mistake."""
 
+import itertools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -27,8 +29,36 @@ def _file_sentence(error: OSError) -> str:
     return sentence(error)
 
 
+def _option_sentence(error: Any) -> str:
+    """Return what is wrong with the words of a command; nothing for a lack of any, where the help is printed."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return ""
+    what, command, near = error.format_message(), "lrsym", ""
+    if error.ctx is not None:
+        command = error.ctx.command_path
+    if (option := getattr(error, "option_name", None)) and error.ctx is not None:
+        from lrsym.toml_source import suggest
+
+        what = error.message
+        near = suggest(option, [name for parameter in error.ctx.command.params for name in parameter.opts])
+    words = " ".join(what.split()).rstrip(".") + _given(error)
+    return "; ".join(filter(None, (f"{words[:1].lower()}{words[1:]}", near, f"{command} -h lists what there is")))
+
+
+def _given(error: Any) -> str:
+    """Return the value that an option was refused for, as it stands in the command."""
+    names = getattr(getattr(error, "param", None), "opts", ())
+    for word, following in itertools.pairwise([*sys.argv, ""]):
+        name, equals, value = word.partition("=")
+        if name in names:
+            return f", got {(value if equals else following)[:60]}"
+    return ""
+
+
 SENTENCES: dict[str, tuple[Callable[[Any], str], int]] = {
     "lrsym.errors.UsageError": (str, USAGE),
+    "typer._click.exceptions.UsageError": (_option_sentence, USAGE),
+    "click.exceptions.UsageError": (_option_sentence, USAGE),  # of older releases of typer
     "builtins.OSError": (_file_sentence, USAGE),
     "polars.exceptions.ComputeError": (_table_sentence, USAGE),
     "polars.exceptions.SchemaError": (_table_sentence, USAGE),

@@ -30,11 +30,12 @@ def forget(
     found, store, search, alone = load_any(file, changes=set_ or ()), Store(results), None, None
     require_results(results)
     if isinstance(found, Search):
-        from lrsym.sweep.search.run import searched_sweep
+        from lrsym.sweep.search.run import chosen_so_far
 
         alone = found.alone
         require_alone(store.files, alone)
-        search, sweep = found.key if where is None else None, searched_sweep(found, store)
+        chosen = chosen_so_far(found, store)
+        search, sweep = found.key if where is None and chosen else None, found.sweep(s.point for s in chosen)
     else:
         sweep = found
     traces = forgetting.find_traces(sweep, store, where=where)
@@ -49,8 +50,8 @@ def forget(
         lines = _in_words(found.name, traces, results, "to forget")
         lines.append(f"nothing is removed yet; remove them for good: {data['command']}")
     else:
-        chosen = "" if where is None else f" where {where}"
-        lines = [f"{found.name}: nothing of its trials{chosen} is in {results}"]
+        those = "" if where is None else f" where {where}"
+        lines = [f"{found.name}: nothing of its trials{those} is in {results}"]
     if search is not None:
         lines.insert(-1, "  what the search has asked for goes with them: it begins anew")
     Output(as_json=json).result(data, lines)

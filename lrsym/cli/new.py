@@ -16,7 +16,6 @@ List = Annotated[bool, typer.Option("--list", help="List the shipped sweeps with
 
 def new(file: NewFile = None, from_: From = "demo", list_: List = False, json: Json = False) -> None:
     """Write a sweep file to start from: a copy of one that comes with lrsym, under a name of its own."""
-    from lrsym.results.plots.save import write_file
     from lrsym.sweep.spec.shipped import as_new_file, shipped_sweeps
     from lrsym.sweep.spec.sweep_file import load_any
 
@@ -29,11 +28,17 @@ def new(file: NewFile = None, from_: From = "demo", list_: List = False, json: J
         return
     if file is None:
         raise UsageError("a file to write is missing; write for example lrsym new my-sweep.toml --from recipe")
-    text = as_new_file(from_, file)
+    write_new(file, as_new_file(from_, file))
+    lines = [f"{file} written, a copy of the shipped sweep {from_}; what it would take: lrsym plan {file}"]
+    Output(as_json=json).result({"file": str(file), "from": from_}, lines)
+
+
+def write_new(file: Path, text: str) -> None:
+    """Write a new file. Raises UsageError where there is one already, or it cannot be written."""
+    from lrsym.results.plots.save import write_file
+
     if file.exists():
         raise UsageError(f"{file} is there already and is not written over; choose another name")
     if not file.parent.is_dir():
         raise UsageError(f"{file} cannot be written: there is no folder {file.parent}; make it first")
     write_file(file, text.encode())
-    lines = [f"{file} written, a copy of the shipped sweep {from_}; what it would take: lrsym plan {file}"]
-    Output(as_json=json).result({"file": str(file), "from": from_}, lines)

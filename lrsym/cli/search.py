@@ -142,7 +142,7 @@ def search_status_in_words(search: "Search", report: "SearchStatus", results: st
     if not report.begun:
         return [f"{search.name}: not begun in {results}: {report.budget} cells x {search.replicates} replicates"]
     asked = sum(report.cells.values())
-    nobody = report.trials is None or not report.trials.training
+    nobody = report.trials is None or not report.trials.running.trials
     named = {"running": "begun, which nobody trains now"} if nobody and report.cells["running"] else {}
     states = ", ".join(f"{n} {named.get(state, state)}" for state, n in report.cells.items())
     lines = [f"{search.name}: {asked} of {report.budget} cells asked for: {states}"]

@@ -34,6 +34,13 @@ class Axis:
         """The dotted key of sweep files; the column's name is the part behind the dot."""
         return f"{self.section}.{self.name}" if self.section else self.name
 
+    @property
+    def default_in_words(self) -> str:
+        """The default as a sweep file writes it, or where it is derived from; empty where the axis is absent."""
+        if self.derived or self.default is None:
+            return self.derived
+        return str(self.default).lower() if self.type is bool else str(self.default)
+
 
 @cache
 def axes() -> tuple[Axis, ...]:
@@ -46,18 +53,16 @@ def as_markdown() -> str:
     lines = [
         "# Axes: the keys of a sweep file",
         "",
-        "Written by `lrsym axes`; a test holds this page to the code. The column of an axis in the table `trials` is",
-        "the part of its key behind the dot.",
+        "Written by `lrsym axes --markdown`; a test holds this page to the code. The column of an axis in the table",
+        "`trials` is the part of its key behind the dot.",
         "",
         "| key | type | allowed | default | unit | meaning | source |",
         "|---|---|---|---|---|---|---|",
     ]
     for a in axes():
         kind = a.type.__name__ + (" or absent" if a.optional else "")
-        default = a.derived or (
-            "" if a.default is None else str(a.default).lower() if a.type is bool else str(a.default)
-        )
-        cells = (f"`{a.key}`", kind, a.bounds.replace("|", "or"), default, a.unit, a.sentence, a.source)
+        bounds = a.bounds.replace("|", "or")
+        cells = (f"`{a.key}`", kind, bounds, a.default_in_words, a.unit, a.sentence, a.source)
         lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Protocol
 
 from lrsym.errors import UsageError
+from lrsym.results.store.live import remove_stale_live
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from lrsym.sweep.execution.checkpoint import list_checkpoints, remove_stale_checkpoints
@@ -151,6 +152,7 @@ def run(
     started_at, run_id = datetime.now(UTC), uuid.uuid4().hex[:16]
     store.remove_stale_temp_files()
     remove_stale_checkpoints(store)
+    remove_stale_live(store.files)
     given = source or PlannedPacks(plan.packs)
     require_alone(store.files, given.alone)
     row = run_row(plan, settings, run_id=run_id, started_at=started_at)

@@ -5,8 +5,11 @@ import json
 import pytest
 
 from lrsym.results.store.store import Store
-from lrsym.sweep.spec.sweep_file import load
+from lrsym.sweep.search.optuna_sampler import random_point
+from lrsym.sweep.spec.cell_file import cell_file
+from lrsym.sweep.spec.sweep_file import load, load_any
 from tests.cli.test_search import write_search
+from tests.pages import ROOT
 from tests.running import lrsym
 from tests.small_trials import write_sweep
 from tests.sweep.search.made_up_search import write
@@ -25,10 +28,37 @@ def test_the_answer_warns_of_luck_and_says_how_to_train_the_best_on_fresh_seeds(
     text = lrsym("best", searched[0], "--results", searched[1], "-n", 2)
     assert "rates: maximise unseen_order; 5 cells of 2 replicates" in text
     assert "The best of 5 is chosen by its luck too" in text
-    assert text.endswith("[seed]\nfirst = 2\n")
+    assert text.splitlines()[-1].startswith(f"a sweep file that does: lrsym best {searched[0]} --write rates-best.toml")
     best = json.loads(lrsym("best", searched[0], "--results", searched[1], "-n", 2, "--json"))
     assert [cell["rank"] for cell in best["best"]] == [1, 2]
     assert "\n".join(best["best"][0]["base"]) in text
+
+
+def test_the_best_cell_is_written_as_a_sweep_under_seeds_that_did_not_choose_it(searched, tmp_path):
+    path = tmp_path / "rates-best.toml"
+    best = json.loads(lrsym("best", searched[0], "--results", searched[1], "--write", path, "--json"))
+    assert best["written"] == str(path)
+    (cell,) = load(path).cells
+    assert [trial.seed for trial in load(path).trials] == [2, 3]
+    assert [cell.trial(seed).trial_id for seed in range(2)] == best["best"][0]["trial_ids"]
+    assert "is not written over" in lrsym("best", searched[0], "--results", searched[1], "--write", path, code=2)
+    assert "ends in .toml" in lrsym("best", searched[0], "--results", searched[1], "--write", tmp_path / "x", code=2)
+
+
+@pytest.mark.parametrize("number", [0, 5])
+@pytest.mark.parametrize("name", [path.name for path in sorted((ROOT / "sweeps").glob("*.toml"))])
+def test_the_file_of_a_cell_of_any_shipped_sweep_gives_its_trials(tmp_path, name, number):
+    found = load_any(ROOT / "sweeps" / name)
+    trials = found.trials if hasattr(found, "trials") else [found.space.cell(p).trial(0) for p in (first_point(found),)]
+    trial = trials[min(number * found.replicates, len(trials) - 1)]
+    path = tmp_path / "cell.toml"
+    path.write_text(cell_file(trial, path=path, question="does it hold?", replicates=1, first=trial.seed))
+    assert load(path).trial_ids() == [trial.trial_id]
+
+
+def first_point(search):
+    """A point of a search's space."""
+    return search.space.nearest(random_point(search, 0))
 
 
 def test_a_grid_is_asked_by_a_metric(gridded):

@@ -3,6 +3,7 @@
 import importlib.metadata
 import itertools
 import json
+import os
 import re
 import subprocess
 import sys
@@ -93,6 +94,65 @@ def test_a_mistake_on_the_command_line_is_one_line_with_a_remedy_and_code_2(trai
     assert text.startswith("error: ")
     assert message in text
     assert sorted(p for p in results.rglob("*") if p.is_file()) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sweep", "x.toml", "--stepz", "5"], "no such option: --stepz"),
+        (["sweep", "x.toml", "--workrs", "5"], "no such option: --workrs; did you mean --workers?"),
+        (["sweep"], "missing argument 'file'"),
+        (
+            ["plan", "x.toml", "--until", "soon"],
+            "for '--until': Input should be a valid number, unable to parse string as a number, got soon; ",
+        ),
+        (["plan", "x.toml", "--until"], "requires an argument"),
+        (["status", "x.toml", "y.toml"], "got unexpected extra argument"),
+        (["sweeep"], "no such command 'sweeep'"),
+        (["plot", "phaze", "x.toml"], "no such command 'phaze'"),
+        (["plan", "x.toml", "--\x1b[2J"], "no such option: --"),
+    ],
+)
+def test_words_that_no_verb_takes_are_one_line_that_names_the_help_of_the_verb(words, message):
+    text = lrsym(*words, code=2)
+    assert text.startswith("error: ")
+    assert message in text
+    assert len(text.splitlines()) == 1
+    assert "\x1b" not in text
+    verb = words[0] if words[0] in ("sweep", "plan", "status", "plot") and "requires" not in message else ""
+    assert text.endswith(f"; {f'lrsym {verb}'.strip()} -h lists what there is\n")
+
+
+@pytest.mark.parametrize("words", [[], ["plot"]])
+def test_without_a_verb_the_help_is_shown(words):
+    done = subprocess.run([sys.executable, "-m", "lrsym", *words], capture_output=True, text=True, timeout=60)
+    assert "Usage: " in done.stdout + done.stderr
+    assert "error" not in done.stdout + done.stderr
+    assert done.returncode == 2
+
+
+def test_completion_of_the_shell_can_be_had():
+    words = {"_LRSYM_COMPLETE": "complete_bash", "COMP_WORDS": "lrsym sta", "COMP_CWORD": "1"}
+    program = "import sys; sys.argv = ['lrsym']; from lrsym.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, env={**os.environ, **words}
+    )
+    assert done.stdout.split() == ["status"]
+
+
+def test_ctrl_c_while_the_command_is_loaded_ends_it_quietly():
+    program = (
+        "import signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'typer':\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "from lrsym.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 @pytest.mark.parametrize("verb", ["plan", "sweep", "status"])

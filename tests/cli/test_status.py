@@ -7,6 +7,7 @@ import pytest
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.execution.lease import Holder, Lease
 from lrsym.sweep.execution.rows import status_rows
+from lrsym.sweep.execution.traceback_log import logged_failure
 from lrsym.sweep.spec.sweep_file import load
 from tests.running import lrsym
 from tests.small_trials import write_sweep
@@ -77,3 +78,12 @@ def test_what_no_terminal_should_get_is_told_in_words(tmp_path):
     said = lrsym("status", tmp_path / "no\x1b[31m.toml", code=2)
     assert "\x1b" not in said
     assert r"no\x1b[31m.toml" in said
+
+
+def test_status_names_the_file_of_a_traceback(tmp_path):
+    path, results = write_sweep(tmp_path, steps=5), tmp_path / "r"
+    results.mkdir()
+    failure = logged_failure(ValueError("a bug"), str(results))
+    Store(results).write("p", status_rows(load(path).trials[:1], status="crashed", message=failure.message, run_id="r"))
+    (log,) = (results / "logs").iterdir()
+    assert f"1 x crashed: ValueError: a bug (traceback: {log})" in lrsym("status", path, "--results", results)

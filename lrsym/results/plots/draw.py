@@ -17,10 +17,12 @@ from lrsym.results.plots.lines import SWEEP, plot_line
 from lrsym.results.plots.mechanism_map import plot_mechanism
 from lrsym.results.plots.phase_diagram import plot_phase
 from lrsym.results.plots.profiles import plot_profile
+from lrsym.results.store.filesystem import open_filesystem
+from lrsym.results.store.live import LiveRows, read_live
 from lrsym.results.store.query import filter_trials
 from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.store import load
-from lrsym.vocabulary import METRICS, PHASE_METRIC, PICTURES, by_name
+from lrsym.vocabulary import METRICS, PHASE_METRIC, PICTURES, TRAINING, by_name
 
 _DRAW: Mapping[str, Callable[..., theme.Chart]] = by_name(
     [kind for kind in PICTURES if kind != "search"],
@@ -62,19 +64,24 @@ class NothingToDrawError(UsageError):
     """The store has no rows for a picture; the message says why and what to do."""
 
 
-def draw(kind: str, sweep: Sweep, root: str, *, where: str | None = None, **options: Any) -> theme.Chart:
+def draw(
+    kind: str, sweep: Sweep, root: str, *, where: str | None = None, live: bool = False, **options: Any
+) -> theme.Chart:
     """Return the picture of the trials of `sweep` in the store at `root` that meet the SQL condition `where`.
 
     `kind` is one of PICTURES, but not search; `options` are those of its function, such as `metric` of `plot_phase`.
+    With `live` trials in training are drawn as they were last evaluated, in pictures of the tables trials and curves.
     Raises NothingToDrawError where the store has no rows for it, UsageError where they do not fit into one picture.
     """
     table = PICTURES[kind]
-    rows = read_rows(root, table, trial_ids=sweep.trial_ids(), where=where)
+    so_far = read_live(open_filesystem(root), sweep.trial_ids()) if live else None
+    rows = read_rows(root, table, trial_ids=sweep.trial_ids(), where=where, live=so_far)
     if rows.is_empty() or (kind == "ablation" and {*rows["term"]} == {"none"}):
         raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, table, where=where)}")
     if table == "trials":
         options["prefer"] = [key.rpartition(".")[2] for key in sweep.varied]
     notes = [*([] if where is None else [f"Only trials with {where}."]), *_missing(sweep, root=root)]
+    notes += _in_training(so_far)
     if table != "trials":  # such a picture says it itself
         notes += theme.stopped_early(read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where))
     return _with_notes(_DRAW[kind](rows, **options), notes)
@@ -132,6 +139,17 @@ def _missing(*sweeps: Sweep, root: str) -> list[str]:
     return sentences
 
 
+def _in_training(live: LiveRows | None) -> list[str]:
+    """Return how many trials are drawn that are not at their end, as a sentence; none where all are."""
+    if live is None or live.training.is_empty():
+        return []
+    steps = live.training["trained_steps"]
+    fewest, most = steps.min(), steps.max()
+    at = f"step {fewest}" if fewest == most else f"steps {fewest} to {most}"
+    trials = "1 trial is" if live.training.height == 1 else f"{live.training.height:,} trials are"
+    return [f"{trials} still in training, drawn as last evaluated, at {at}."]
+
+
 def _with_notes(chart: theme.Chart, notes: list[str]) -> theme.Chart:
     if notes:
         assert isinstance(chart.title, alt.TitleParams)
@@ -153,20 +171,35 @@ def check_picture(kind: str, *, where: str | None = None, metric: str | None = N
         raise UsageError(f"metric must be one of {', '.join(METRICS)}, loss, got {metric}; choose one of them")
 
 
-def read_rows(root: str, table: str, *, trial_ids: Sequence[str], where: str | None = None) -> pl.DataFrame:
-    """Return the rows of `table` with the axes of their trials, of those among `trial_ids` that meet `where`."""
+def read_rows(
+    root: str, table: str, *, trial_ids: Sequence[str], where: str | None = None, live: LiveRows | None = None
+) -> pl.DataFrame:
+    """Return the rows of `table` with the axes of their trials, of those among `trial_ids` that meet `where`.
+
+    Rows of `live` stand in for those of trials that are not at their end, as if they were done.
+    """
     trials = load(root, "trials", trial_ids=trial_ids)
+    if live is not None:
+        here = live.trials.with_columns(pl.col("status").replace(TRAINING, "done")).lazy()
+        trials = pl.concat([trials.join(here, on="trial_id", how="anti"), here], how="diagonal")
     if where is not None:
         trials = filter_trials(trials.collect(), where).lazy()
     if table == "trials":
         return trials.collect()
     axes = trials.select("trial_id", *axis_columns())
-    return load(root, table, trial_ids=trial_ids).join(axes, on="trial_id").collect()
+    rows = load(root, table, trial_ids=trial_ids)
+    if live is not None and table == "curves":
+        rows = pl.concat([rows, live.curves.lazy()])
+    return rows.join(axes, on="trial_id").collect()
 
 
-def read_trials(sweep: Sweep, root: str, *, where: str | None = None) -> pl.DataFrame:
-    """Return the rows of the trials of `sweep` that meet the SQL condition `where`; UsageError where there is none."""
-    rows = read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where)
+def read_trials(sweep: Sweep, root: str, *, where: str | None = None, live: bool = False) -> pl.DataFrame:
+    """Return the rows of the trials of `sweep` that meet the SQL condition `where`; UsageError where there is none.
+
+    With `live` those in training are among them, as they were last evaluated.
+    """
+    so_far = read_live(open_filesystem(root), sweep.trial_ids()) if live else None
+    rows = read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where, live=so_far)
     if rows.is_empty():
         raise UsageError(_why_nothing(sweep, root, "trials", where=where))
     return rows

@@ -36,6 +36,9 @@ _TITLES = {
 _CHARACTER = 6.6
 """Mean width in pixels of a character of the subtitle's font."""
 
+_TITLE_CHARACTER = 10.0
+"""The same of the title's."""
+
 MIN_HEADING_CHARACTERS = 64
 """Lines of the heading get at least as long, so that a narrow picture keeps a low heading."""
 
@@ -129,16 +132,17 @@ def style(chart: Any, **settings: Any) -> Any:
 
 
 def finish(chart: Chart, *, title: str, subtitle: list[str], width: int) -> Chart:
-    """Return `chart` with the title, and the lines of `subtitle` wrapped to about `width` pixels.
+    """Return `chart` with the title and the lines of `subtitle`, wrapped to about `width` pixels.
 
     It carries no config, and stands in a column of one with colours of its own, so that `|` and `&` put pictures beside
     and below each other: altair would take the panels of a grid apart.
     """
     columns = max(MIN_HEADING_CHARACTERS, int(width / _CHARACTER))
     lines = [piece for line in subtitle for piece in textwrap.wrap(line, columns)]
+    title_lines = textwrap.wrap(title, int(columns * _CHARACTER / _TITLE_CHARACTER))
     # The heading is set apart from titles that panels of the chart may have of their own.
     column = alt.vconcat(chart).resolve_scale(color="independent", shape="independent")
-    return column.properties(title=alt.TitleParams(title, subtitle=lines))
+    return column.properties(title=alt.TitleParams(title_lines if len(title_lines) > 1 else title, subtitle=lines))
 
 
 def dashed_rule(colour: str) -> alt.Chart:

@@ -344,7 +344,7 @@ def axis_columns() -> tuple[str, ...]:
 
 def as_markdown() -> str:
     """Return the columns page: one section for each table."""
-    lines = ["# Tables and columns", "", "Written by `lrsym columns`; a test holds this page to the code."]
+    lines = ["# Tables and columns", "", "Written by `lrsym columns --markdown`; a test holds this page to the code."]
     for table in TABLES.values():
         lines += ["", f"## {table.name}", "", table.sentence, f"Key: {', '.join(table.key)}.", ""]
         lines += ["| column | type | unit | meaning |", "|---|---|---|---|"]

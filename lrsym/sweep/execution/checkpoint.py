@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrsym.config.trial import TRAINER_VERSION
 from lrsym.results.store.filesystem import FileSystem, open_filesystem
+from lrsym.sweep.execution.pace import Pace
 from lrsym.sweep.execution.tensor_file import read_metadata, read_tensors, tensor_bytes
 from lrsym.sweep.planning.pack import Pack
 from lrsym.vocabulary import FINAL_STATUSES
@@ -65,18 +66,16 @@ class CheckpointFile:
     ) -> None:
         self._files, self._pack = open_filesystem(root), pack
         self.name = f"{_FOLDER}/{pack.id}.safetensors"
-        self._interval, self._max_overhead, self._clock = interval, max_overhead, clock
-        self._due = clock() + interval
+        self._pace = Pace(interval=interval, max_overhead=max_overhead, clock=clock)
 
     def save_if_due(self, training: "Training", rows: Callable[[], dict[str, Any]], *, seconds: float) -> None:
         """Write a checkpoint if the last one is old enough. Asked after every step: only then is `rows` called."""
-        started = self._clock()
-        if started < self._due:
-            return
-        with contextlib.suppress(OSError):  # a disk that is full, or away: the last one stays, and the pack goes on
-            self.save(training.state(), rows(), seconds=seconds)
-        ended = self._clock()
-        self._due = ended + max(self._interval, (ended - started) / self._max_overhead)
+
+        def save() -> None:
+            with contextlib.suppress(OSError):  # a disk that is full, or away: the last one stays, the pack goes on
+                self.save(training.state(), rows(), seconds=seconds)
+
+        self._pace.do_if_due(save)
 
     def save(self, state: "State", rows: dict[str, Any], *, seconds: float) -> None:
         """Write a checkpoint now."""

@@ -10,6 +10,7 @@ import pyarrow as pa
 from lrsym.config.trial import Trial
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.trial_row import axis_values
+from lrsym.vocabulary import TRAINING
 
 if TYPE_CHECKING:
     from lrsym.testbed.evaluation import Accuracies
@@ -130,18 +131,30 @@ class PackRows:
         named = {"trials": rows, "curves": [*self._curves()], **self.mechanism}
         return {name: TABLES[name].build(rows) for name, rows in named.items()}
 
-    def _outcome(self, member: int) -> dict[str, object]:
-        """Return how a member ended: its status, its last accuracies and how long it was trained."""
+    def so_far(self, step: int) -> tuple[Rows, Rows]:
+        """Return rows of trials and of curves after `step` steps of all; members that train on have that status."""
+        trials = [
+            {**axis_values(trial), **self._reached(member), **self._outcome(member, step=step)}
+            for member, trial in enumerate(self.trials)
+        ]
+        return trials, [*self._curves()]
+
+    def _outcome(self, member: int, *, step: int | None = None) -> dict[str, object]:
+        """Return how a member ended: its status, its last accuracies and how long it was trained.
+
+        At a `step` before the last one, how it stands.
+        """
         n_steps = self.trials[member].n_steps
-        if step := self.diverged_at[member]:
-            message = f"loss not finite at step {step}"
-            return {"status": "diverged", "message": message, "trained_steps": step - 1}
+        reached = n_steps if step is None else step
+        if end := self.diverged_at[member]:
+            message = f"loss not finite at step {end}"
+            return {"status": "diverged", "message": message, "trained_steps": end - 1}
         last = {f"{split}_{metric}": value for (split, metric), value in self.points[member][-1].items()}
-        if step := self.stopped_at[member]:
-            message = f"stopped by {self.stop_rule} at step {step} of {n_steps}"
-            stopped = {"status": "stopped", "message": message, "stop_rule": self.stop_rule, "trained_steps": step}
+        if end := self.stopped_at[member]:
+            message = f"stopped by {self.stop_rule} at step {end} of {n_steps}"
+            stopped = {"status": "stopped", "message": message, "stop_rule": self.stop_rule, "trained_steps": end}
             return {**last, **stopped}
-        return {**last, "status": "done", "trained_steps": n_steps}
+        return {**last, "status": "done" if reached == n_steps else TRAINING, "trained_steps": reached}
 
     def _reached(self, member: int) -> dict[str, int]:
         """Return the first evaluated step at which each accuracy was at the member's threshold, by column."""

@@ -1,14 +1,13 @@
 """How far a sweep is: trials by status, those in unfinished packs with a checkpoint, hours, and what went wrong."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
-from lrsym.results.store.filesystem import open_filesystem
-from lrsym.results.store.store import load, load_trials, stopped_by
+from lrsym.results.store.store import Store, load, load_trials, stopped_by
 from lrsym.sweep.execution.checkpoint import list_checkpoints
-from lrsym.sweep.execution.lease import live_claims
+from lrsym.sweep.execution.running import Running, running
 from lrsym.sweep.planning.settings import units_per_worker
 from lrsym.sweep.spec.sweep_file import Sweep
 from lrsym.vocabulary import FINAL_STATUSES
@@ -30,9 +29,8 @@ class FailureMessage:
 class SweepStatus:
     """Where a sweep stands; `checkpointed` trials, `completed` 0..1 of their steps, are among the unfinished ones.
 
-    `stopped` counts the trials that were ended early by the rule that ended them. `training` unfinished trials are in
-    the hands of `trainers`, the processes that run sweeps in this folder. `core_hours` and `gpu_hours` are what its
-    finished and stopped trials took.
+    `stopped` counts the trials that were ended early by the rule that ended them. `running` says who trains unfinished
+    ones now. `core_hours` and `gpu_hours` are what its finished and stopped trials took.
     """
 
     trials: int
@@ -44,8 +42,7 @@ class SweepStatus:
     messages: tuple[FailureMessage, ...]
     core_hours: float = 0.0
     gpu_hours: float = 0.0
-    training: int = 0
-    trainers: tuple[str, ...] = ()
+    running: Running = field(default_factory=Running)
 
 
 def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
@@ -55,18 +52,17 @@ def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
     status, `missing` those without one. `completed` is the mean over the `checkpointed` trials, 0 where there are
     none. `messages` are the most frequent ones, at most MAX_MESSAGES.
     """
-    trial_ids = {*sweep.trial_ids()}
-    columns = ("trial_id", "status", "stop_rule", "message", "seconds", "run_id")
+    places = {trial_id: place for place, trial_id in enumerate(sweep.trial_ids())}
+    trial_ids = places.keys()
+    columns = ("trial_id", "status", "stop_rule", "message", "seconds", "run_id", "finished_at")
     rows = load_trials(root, trial_ids=trial_ids).select(columns).collect()
     statuses = dict(rows.group_by("status").len().sort("status").iter_rows())
     finished = pl.col("status").is_in(FINAL_STATUSES) | stopped_by(sweep.stop)
-    unfinished = trial_ids.difference(rows.filter(finished)["trial_id"])
+    unfinished = trial_ids - {*rows.filter(finished)["trial_id"]}
     started = list_checkpoints(root, stop_rule=sweep.stop)
     checkpoints = [(len(pack), fraction) for pack, fraction in started if unfinished.issuperset(pack)]
     hours = _hours_by_device(rows, root)
     checkpointed = sum(n for n, _ in checkpoints)
-    held = {str(c.holder): unfinished & c.trial_ids for c in live_claims(open_filesystem(root)).values()}
-    trainers = sorted(holder for holder, trials in held.items() if trials)
     return SweepStatus(
         trials=len(trial_ids),
         statuses=statuses,
@@ -77,8 +73,7 @@ def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
         messages=_most_frequent_messages(rows),
         core_hours=hours["cpu"],
         gpu_hours=hours["cuda"],
-        training=len({trial for trials in held.values() for trial in trials}),
-        trainers=tuple(trainers),
+        running=running(rows, unfinished, Store(root), n_steps=lambda trial_id: sweep.trials[places[trial_id]].n_steps),
     )
 
 

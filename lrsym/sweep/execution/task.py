@@ -8,9 +8,11 @@ from typing import Protocol, Self
 
 from lrsym.results.store.store import Store
 from lrsym.sweep.execution.checkpoint import CheckpointFile
-from lrsym.sweep.execution.events import Failure, PackEvent, failure_of, text_of
+from lrsym.sweep.execution.events import Failure, PackEvent, text_of
+from lrsym.sweep.execution.live_rows import LiveFile
 from lrsym.sweep.execution.queue import Recorder
 from lrsym.sweep.execution.rows import status_rows
+from lrsym.sweep.execution.traceback_log import logged_failure
 from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.workers.processes import select_device
@@ -66,7 +68,7 @@ def run_task(task: Task, pack: Pack, report: Report) -> PackEvent:
     except OSError as error:
         return PackEvent(pack.id, 1.0, store_error=text_of(error))
     except Exception as error:
-        outcome = failure_of(error)
+        outcome = logged_failure(error, task.root)
     if isinstance(outcome, Counter):
         return PackEvent(pack.id, 1.0, outcome)
     if not isinstance(outcome, Failure):
@@ -119,7 +121,7 @@ class TrainTask:
         if finished := store.part_statuses(pack.part):
             return finished
         torch.set_num_threads(self.threads)
-        checkpoint = CheckpointFile(store.files, pack)
+        checkpoint, live = CheckpointFile(store.files, pack), LiveFile(store.files, pack)
         try:
             trained = run_pack(
                 pack.trials,
@@ -129,17 +131,19 @@ class TrainTask:
                 deadline=deadline,
                 report=report,
                 checkpoint=checkpoint,
+                live=live,
             )
         except PackTimeoutError as error:
             return Failure("timeout", f"pack took more than {self.timeout:g} s, {error}")
         except Exception as error:
-            return failure_of(error)
+            return logged_failure(error, self.root)
         if self.save_weights:
             from lrsym.sweep.execution.weights import save_pack
 
             save_pack(store.files, trained.last)
         store.write(pack.part, trained.tables)
         checkpoint.remove()
+        live.remove()
         return Counter(trained.tables["trials"]["status"].to_pylist())
 
     def record_failure(self, pack: Pack, failure: Failure) -> Counter[str]:
@@ -149,6 +153,7 @@ class TrainTask:
             return finished
         rows = status_rows(pack.trials, status=failure.status, message=failure.message, run_id=self.run_id)
         store.write(f"{pack.id}-failed", rows)
+        LiveFile(store.files, pack).remove()
         return Counter({failure.status: len(pack)})
 
     def discard_checkpoint(self, pack: Pack) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from lrsym.config.trial import Trial
 from lrsym.sweep.execution.checkpoint import CheckpointFile
+from lrsym.sweep.execution.live_rows import LiveFile
 from lrsym.sweep.execution.rows import PackRows
 from lrsym.sweep.planning.stop_rule import StopRule
 from lrsym.testbed.data.pack_data import PackData
@@ -46,12 +48,13 @@ def run_pack(
     deadline: float | None = None,
     report: Callable[[float], None] = lambda completed: None,
     checkpoint: CheckpointFile | None = None,
+    live: LiveFile | None = None,
 ) -> TrainedPack:
     """Train and evaluate `trials` as one pack; with `stop` it goes on without those that have ended, if that pays.
 
     `report` gets the fraction of steps done at each evaluation; with `checkpoint` training goes on from there and
-    saves it when it is due. Raises PackTimeoutError after the first step, but for the last, that ends later than
-    `deadline` on the monotonic clock; a checkpoint that is due is saved before.
+    saves it when it is due; `live` shows evaluations to who looks on. Raises PackTimeoutError after the first step, but
+    for the last, that ends later than `deadline` on the monotonic clock; a checkpoint that is due is saved before.
     """
     started, n_steps = time.monotonic(), trials[0].n_steps
     saved = checkpoint.load(device=str(device)) if checkpoint else None
@@ -70,6 +73,8 @@ def run_pack(
             report(training.step / n_steps)  # before the evaluation: a pack that is trained has met its time
             snapshot = training.snapshot()
             rows.add_points(snapshot, evaluator.accuracies(snapshot))
+            if live and training.step < n_steps:
+                live.write_if_due(partial(rows.so_far, training.step))
             if stop and training.step < n_steps:
                 _stop_members(stop, rows, snapshot, evaluator)
                 if not rows.training:

@@ -27,8 +27,8 @@ MAX_DRAWS = 5
 class SearchPlan:
     """Where a search stands before it runs: `choice` says how cells like those to come are packed and what they cost.
 
-    `done` of `budget` cells have their rows, `running` were chosen but not finished; `reused` cells of other sweeps
-    are told to the sampler.
+    `done` of `budget` cells, never more, have their rows, `running` were chosen but not finished; `reused` cells of
+    other sweeps are told to the sampler.
     """
 
     search: Search
@@ -79,7 +79,7 @@ def plan_search(
     whole = replace(settings, max_hours=None)  # cells are trained with all their replicates, until the hours are spent
     choice = plan_and_choose(search.sweep(points), store, whole, want_cost=want_cost, on_message=on_message)
     told = [s for s in log if s.origin == "reused"] if log else reused(store, search, budget=total)
-    return SearchPlan(search, total, done, len(asked) - done, len(told), choice)
+    return SearchPlan(search, max(total, done), done, len(asked) - done, len(told), choice)
 
 
 def run_search(

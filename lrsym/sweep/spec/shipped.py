@@ -32,14 +32,19 @@ def as_new_file(name: str, path: Path) -> str:
     sweeps = shipped_sweeps()
     if name not in sweeps:
         raise UsageError(f"--from must be a shipped sweep, got {name}; {suggest(name, sweeps) or _listed(sweeps)}")
+    check_new_name(path)
+    text = sweeps[name].read_text()
+    text = re.sub(r"(?m)^(# Command: lrsym \w+) \S+", lambda found: f"{found[1]} {path}", text)
+    return re.sub(r'(?m)^name = ".*"', f'name = "{path.stem}"', text, count=1)
+
+
+def check_new_name(path: Path) -> None:
+    """Raise UsageError where `path` names no sweep."""
     if path.suffix != ".toml" or not _NAME.fullmatch(path.stem):
         raise UsageError(
             f"a sweep file is named after its sweep (letters, digits, _ and -) and ends in .toml, got {path.name}; "
             "name it for example my-sweep.toml"
         )
-    text = sweeps[name].read_text()
-    text = re.sub(r"(?m)^(# Command: lrsym \w+) \S+", lambda found: f"{found[1]} {path}", text)
-    return re.sub(r'(?m)^name = ".*"', f'name = "{path.stem}"', text, count=1)
 
 
 def _listed(sweeps: dict[str, Path]) -> str:

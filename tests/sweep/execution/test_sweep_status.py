@@ -1,7 +1,10 @@
 """How far a sweep is, as a notebook asks it."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from lrsym.results.store.live import write_live
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from lrsym.results.store.trial_row import axis_values
@@ -76,6 +79,42 @@ def test_what_is_in_training_now_is_told_by_live_leases_alone(sweep, tmp_path):
     with Lease(store.files, "one") as lease:
         lease.claim([*ids[:3], "of another sweep"])
         status = sweep_status(sweep, str(tmp_path / "r"))
-        assert (status.training, status.trainers) == (2, (str(Holder.this_process()),))
+        assert (status.running.trials, status.running.trainers) == (2, (str(Holder.this_process()),))
     status = sweep_status(sweep, str(tmp_path / "r"))
-    assert (status.training, status.trainers) == (0, ())
+    assert (status.running.trials, status.running.trainers) == (0, ())
+
+
+def test_what_is_in_training_shows_how_far_it_is(sweep, tmp_path):
+    store, ids = Store(tmp_path / "r"), [*sweep.trial_ids()]
+    n_steps = sweep.trials[0].n_steps
+    row = {**axis_values(sweep.trials[0]), "status": "training", "trained_steps": n_steps - 1, "unseen_order": 0.75}
+    write_live(store.files, "p", trials=[row], curves=[])
+    assert sweep_status(sweep, str(tmp_path / "r")).running.evaluated == 0  # nobody has it in training any more
+    with Lease(store.files, "one") as lease:
+        lease.claim(ids[:3])
+        running = sweep_status(sweep, str(tmp_path / "r")).running
+    assert (running.trials, running.evaluated, running.order) == (3, 1, 0.75)
+    assert running.completed == pytest.approx((n_steps - 1) / n_steps)
+    assert (running.rate, running.left) == (None, None)
+
+
+def test_the_time_left_is_told_from_the_second_pack_on_with_an_interval(sweep, tmp_path):
+    store, ids = Store(tmp_path / "r"), [*sweep.trial_ids()]
+    started = datetime.now(UTC) - timedelta(minutes=2)
+    run = TABLES["runs"].build([{"run_id": "one", "started_at": started}])
+    store.write("run-one", {"runs": run})
+    lefts = []
+    with Lease(store.files, "one") as lease:
+        lease.claim(ids[4:])
+        for n in range(4):
+            store.write(f"p{n}", status_rows(sweep.trials[n : n + 1], status="done", message=None, run_id="one"))
+            running = sweep_status(sweep, str(tmp_path / "r")).running
+            lefts.append(running.left)
+    assert lefts[0] is None
+    assert running.since == started
+    assert running.rate == pytest.approx(2, rel=0.05)
+    assert running.left.estimate == pytest.approx((len(ids) - 4) / 2 * 60, rel=0.05)
+    assert running.left.low < running.left.estimate < running.left.high
+    # From tables of the Poisson distribution, four events: 1.09 to 10.24.
+    assert running.left.estimate / running.left.high == pytest.approx(1.09 / 4, rel=0.02)
+    assert running.left.low / running.left.estimate == pytest.approx(4 / 10.24, rel=0.02)

@@ -1,0 +1,147 @@
+"""The verbs `lrsym diff` and `lrsym merge`: what two results folders have in common, and taking one into another."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from lrsym.cli.options import RESULTS, Json, Results, load_sweep
+from lrsym.cli.output import Output, as_text
+from lrsym.errors import UsageError
+
+if TYPE_CHECKING:
+    from lrsym.results.analysis.overlap import Overlap
+
+MAX_LISTED = 10
+"""Trials that are told one by one; more of them say no more."""
+
+Folder = Annotated[str, typer.Argument(help="Results folder, or s3://bucket/prefix.", show_default=False)]
+Sources = Annotated[
+    list[str], typer.Argument(metavar="SOURCE...", help="Results folders to take rows from.", show_default=False)
+]
+OfSweep = Annotated[Path | None, typer.Option("--sweep", help="Only trials of this sweep file.", show_default=False)]
+Tolerance = Annotated[float, typer.Option(help="How far last accuracies of one trial may differ, 0..1.")]
+Prefer = Annotated[
+    str | None,
+    typer.Option(
+        metavar="here|there",
+        help="Where a trial has different results: keep those that are here, or take those from there.",
+        show_default=False,
+    ),
+]
+
+
+def diff(first: Folder, second: Folder, sweep: OfSweep = None, tolerance: Tolerance = 0.05, json: Json = False) -> None:
+    """Compare two results folders: trials of one alone, and whether those of both have the same results."""
+    _check_tolerance(tolerance)
+    found = _overlap(first, second, sweep, tolerance)
+    data = {
+        "only_first": len(found.only_first), "only_second": len(found.only_second), "both": found.both.height,
+        "counts": dict(found.counts), "conflicts": found.conflicts.to_dicts(),
+    }  # fmt: skip
+    lines = [
+        f"{len(found.only_first)} trials are in {first} alone, {len(found.only_second)} in {second} alone, "
+        f"{found.both.height} in both",
+        *_agreement_in_words(found),
+    ]
+    Output(as_json=json).result(data, lines)
+
+
+def merge(
+    sources: Sources,
+    results: Results = RESULTS,
+    sweep: OfSweep = None,
+    prefer: Prefer = None,
+    tolerance: Tolerance = 0.05,
+    json: Json = False,
+) -> None:
+    """Take the trials of other results folders into this one: rows, runs and weights; nothing is removed there."""
+    from lrsym.results.store.merge import take_trials
+    from lrsym.results.store.store import Store
+
+    _check_tolerance(tolerance)
+    side = _side(prefer)
+    for source in sources:
+        if Store(source).files.uri() == Store(results).files.uri():
+            raise UsageError(f"a folder cannot be merged into itself, got {source} twice; name another with --results")
+    taken: list[dict[str, Any]] = []
+    lines: list[str] = []
+    overlaps = {source: _overlap(results, source, sweep, tolerance, first_may_lack=True) for source in sources}
+    for source, found in overlaps.items():
+        if found.conflicts.height and side is None:
+            raise UsageError(_conflict(source, results, found))
+    for source in sources:
+        found = _overlap(results, source, sweep, tolerance, first_may_lack=True)  # others may have been taken since
+        replaced = [*found.better_in_second]
+        if side == "there":
+            replaced += found.conflicts["trial_id"].to_list()
+        origin, target = Store(source), Store(results)
+        weights = take_trials(origin, target, found.only_second) if found.only_second else 0
+        weights += take_trials(origin, target, replaced, replace=True) if replaced else 0
+        kept = found.both.height - len(replaced)
+        taken.append(
+            {
+                "source": source,
+                "new": len(found.only_second),
+                "replaced": len(replaced),
+                "kept": kept,
+                "weights": weights,
+            }
+        )
+        lines.append(
+            f"{source}: {len(found.only_second)} trials taken, {len(replaced)} replaced, {kept} that are here kept; "
+            f"{weights} weights files"
+        )
+    Output(as_json=json).result({"results": results, "taken": taken}, lines)
+
+
+def _overlap(
+    first: str, second: str, sweep: Path | None, tolerance: float, *, first_may_lack: bool = False
+) -> "Overlap":
+    from lrsym.results.analysis.overlap import overlap
+    from lrsym.results.store.filesystem import open_filesystem
+    from lrsym.results.store.place import require_results
+
+    for root in (first, second):
+        if not (root == first and first_may_lack and not open_filesystem(root).exists()):
+            require_results(root, remedy="name a folder that has some")
+    ids = None if sweep is None else load_sweep(sweep, first, None).trial_ids()
+    return overlap(first, second, tolerance=tolerance, trial_ids=ids)
+
+
+def _agreement_in_words(found: "Overlap") -> list[str]:
+    from lrsym.results.analysis.drift import environments
+    from lrsym.vocabulary import AGREEMENTS
+
+    if found.both.is_empty():
+        return []
+    lines = ["of both: " + ", ".join(f"{found.counts[name]} {name}" for name in AGREEMENTS if name != "failed")]
+    lines.append(as_text(environments(found.both)))
+    odd = found.conflicts
+    lines += [_row_in_words(row) for row in odd.head(MAX_LISTED).iter_rows(named=True)]
+    return lines + ([f"  and {odd.height - MAX_LISTED} more"] if odd.height > MAX_LISTED else [])
+
+
+def _row_in_words(row: dict[str, Any]) -> str:
+    if row["status_before"] != row["status_after"]:
+        return f"  {row['trial_id']}: {row['status_before']} there, {row['status_after']} here"
+    return f"  {row['trial_id']}: {row['metric']} {row['value_before']:.4f} and {row['value_after']:.4f}"
+
+
+def _conflict(source: str, results: str, found: "Overlap") -> str:
+    return (
+        f"{found.conflicts.height} trials have other results in {source} than in {results}, and nothing is taken; see "
+        f"them: {shlex.join(['lrsym', 'diff', results, source])}; then choose --prefer here or --prefer there"
+    )
+
+
+def _side(prefer: str | None) -> Literal["here", "there"] | None:
+    if prefer is None or prefer == "here" or prefer == "there":
+        return prefer
+    raise UsageError(f"--prefer must be here or there, got {prefer}; leave it out to be told of conflicts")
+
+
+def _check_tolerance(tolerance: float) -> None:
+    if not 0 <= tolerance <= 1:
+        raise UsageError(f"--tolerance must be a difference of accuracies, 0 to 1, got {tolerance:g}; try 0.05")

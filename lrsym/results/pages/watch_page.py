@@ -1,0 +1,99 @@
+"""A page on this machine that shows a sweep while it runs; nothing beyond loopback reaches it."""
+
+import errno
+import json
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from lrsym.errors import UsageError
+from lrsym.results.pages.render import render
+
+HOST = "127.0.0.1"
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    # Vega makes functions of the expressions in a chart.
+    "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; connect-src 'self'; "
+    "style-src 'unsafe-inline'; img-src data: blob:; frame-ancestors 'none'",
+}
+
+
+class WatchServer(ThreadingHTTPServer):
+    """Serves the page at `address`, and what `state` returns to it, every `seconds`.
+
+    `state` gives a dict with lines, pictures (by kind, each with its spec, or words why there is none), over and at.
+    `pictures` are the headings by kind. `port` 0 is any that is free. Raises UsageError where the port cannot be had.
+    """
+
+    daemon_threads = True
+
+    def __init__(
+        self,
+        state: Callable[[], Mapping[str, Any]],
+        *,
+        title: str,
+        pictures: Mapping[str, str],
+        seconds: float,
+        port: int,
+    ) -> None:
+        self._state, self._title, self._pictures, self._seconds = state, title, pictures, seconds
+        try:
+            super().__init__((HOST, port), _Handler)
+        except OSError as error:
+            why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
+            raise UsageError(f"--port must be one that is free, {port} {why}; leave it out for any") from error
+        self.address = f"http://{HOST}:{self.server_port}/"
+
+    @cached_property
+    def page(self) -> bytes:
+        """The page, which asks for the state by itself."""
+        import vl_convert
+
+        scripts = vl_convert.javascript_bundle()  # pyright: ignore[reportCallIssue]  its default is not declared
+        return render(
+            "results/pages/watch.html",
+            title=self._title,
+            pictures=self._pictures,
+            seconds=self._seconds,
+            scripts=scripts.replace("</script", "<\\/script"),
+        ).encode()
+
+    def state(self) -> bytes:
+        """Return what the page shows now, as JSON."""
+        return json.dumps(self._state(), default=str).encode()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: the browser has gone."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: WatchServer  # pyright: ignore[reportIncompatibleVariableOverride]  it is always this one
+
+    def do_GET(self) -> None:
+        # Else a page of somewhere else, whose name leads here, could read the results.
+        if self.headers.get("Host") not in {f"{name}:{self.server.server_port}" for name in (HOST, "localhost")}:
+            self.send_error(403)
+        elif self.path == "/":
+            self._answer("text/html; charset=utf-8", self.server.page)
+        elif self.path == "/state.json":
+            try:
+                state = self.server.state()
+            except Exception as error:
+                self.send_error(500, explain=type(error).__name__)
+                return
+            self._answer("application/json", state)
+        else:
+            self.send_error(404)
+
+    def _answer(self, kind: str, content: bytes) -> None:
+        self.send_response(200)
+        for name, value in {**_HEADERS, "Content-Type": kind, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log nothing."""

@@ -1,0 +1,110 @@
+"""`lrsym diff` and `lrsym merge` as a user meets them: no conflict is resolved in silence, and nothing is lost."""
+
+import json
+import shutil
+
+import polars as pl
+import pytest
+
+from lrsym.results.store.schema import TABLES
+from lrsym.results.store.store import Store, load_trials
+from tests.running import lrsym
+
+
+@pytest.fixture
+def two(trained, tmp_path):
+    """A sweep file, its results, and a copy of them in which trials are missing and one has another result."""
+    path, results = trained
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        shutil.copytree(results, folder)
+    lrsym("forget", path, "--results", one, "--where", "seed = 0", "--yes")
+    lrsym("forget", path, "--results", other, "--where", "seed = 1", "--yes")
+    return path, one, other
+
+
+def change(results, seed):
+    """Let the trials of a seed have another result."""
+    table = TABLES["trials"]
+    rows = (
+        load_trials(results)
+        .filter(seed=seed)
+        .collect()
+        .with_columns(
+            unseen_order=1 - pl.col("unseen_order"),
+            train_order=pl.lit(0.25),
+            finished_at=pl.col("finished_at").dt.offset_by("1d"),
+        )
+    )
+    store = Store(str(results))
+    for name in ("curves", "ablations", "terms", "measures", "confusions"):
+        for file in store.files.list(name):
+            store.files.delete(file)
+    store.write("f" * 32, {"trials": rows.select(table.written.names()).to_arrow().cast(table.arrow)})
+
+
+def test_diff_counts_what_is_in_one_alone_and_what_agrees(two):
+    _, one, other = two
+    told = json.loads(lrsym("diff", one, other, "--json"))
+    assert (told["only_first"], told["only_second"], told["both"]) == (2, 2, 4)
+    assert (told["counts"], told["conflicts"]) == ({"identical": 4}, [])
+    text = lrsym("diff", one, other)
+    assert f"2 trials are in {one} alone, 2 in {other} alone, 4 in both" in text
+    assert "of both: 4 identical, 0 within tolerance, 0 drifted" in text
+
+
+def test_merge_takes_what_is_missing_and_leaves_the_source_as_it_was(two):
+    path, one, other = two
+    before = {file: file.read_bytes() for file in other.rglob("*") if file.is_file()}
+    told = json.loads(lrsym("merge", other, "--results", one, "--json"))["taken"]
+    assert told == [{"source": str(other), "new": 2, "replaced": 0, "kept": 4, "weights": 0}]
+    assert json.loads(lrsym("status", path, "--results", one, "--json"))["statuses"] == {"done": 8}
+    assert {file: file.read_bytes() for file in other.rglob("*") if file.is_file()} == before
+    assert "all 8 trials are in" in lrsym("sweep", path, "--results", one)
+
+
+def test_several_folders_are_merged_into_a_new_one(two, tmp_path):
+    path, one, other = two
+    lrsym("merge", one, other, "--results", tmp_path / "all")
+    assert json.loads(lrsym("status", path, "--results", tmp_path / "all", "--json"))["statuses"] == {"done": 8}
+
+
+def test_other_results_of_a_trial_are_told_and_nothing_is_taken_until_a_side_is_chosen(two):
+    _, one, other = two
+    change(other, seed=2)
+    before = sorted(file.name for file in one.rglob("*"))
+    text = lrsym("merge", other, "--results", one, code=2)
+    assert text.startswith(f"error: 2 trials have other results in {other} than in {one}, and nothing is taken")
+    assert f"lrsym diff {one} {other}" in text
+    assert sorted(file.name for file in one.rglob("*")) == before
+    assert "2 drifted" in lrsym("diff", one, other)
+
+
+@pytest.mark.parametrize("side", ["here", "there"])
+def test_the_side_that_is_chosen_is_in_the_result(two, side):
+    _, one, other = two
+    change(other, seed=2)
+    wanted = load_trials(one if side == "here" else other).filter(seed=2).collect().sort("trial_id")["unseen_order"]
+    lrsym("merge", other, "--results", one, "--prefer", side)
+    rows = load_trials(one).collect()
+    assert rows.height == 8
+    assert rows.filter(seed=2).sort("trial_id")["unseen_order"].to_list() == wanted.to_list()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("diff", "{one}", "{nowhere}"), "there are no results in"),
+        (("merge", "{nowhere}", "--results", "{one}"), "there are no results in"),
+        (("merge", "{one}", "--results", "{one}"), "cannot be merged into itself"),
+        (("merge", "{other}", "--results", "{one}", "--prefer", "newer"), "--prefer must be here or there, got newer"),
+        (("diff", "{one}", "{other}", "--tolerance", "2"), "--tolerance must be a difference of accuracies"),
+    ],
+)
+def test_mistakes_are_one_line_and_change_nothing(two, tmp_path, words, message):
+    _, one, other = two
+    before = sorted(tmp_path.rglob("*"))
+    text = lrsym(*(w.format(one=one, other=other, nowhere=tmp_path / "nowhere") for w in words), code=2)
+    assert message in text
+    assert len(text.splitlines()) == 1
+    assert sorted(tmp_path.rglob("*")) == before
