@@ -106,7 +106,32 @@ def workers_and_checkpoints():
     ]
 
 
-PARAGRAPHS = [short_trainings, agreement, overhead, driver, workers_and_checkpoints]
+def search():
+    what = "search of 16 cells x 3, batch 256, 300 steps"
+    plain, reusing = "plain Ray Tune", "plain Ray Tune, reuse_actors"
+    seconds = {
+        name: value("search_time", what, name, unit="s", digits=0) for name in ("lrsym, local", "lrsym, ray", plain)
+    }
+    steps = {name: figure("search_time", what, name, unit="taken")["value"] for name in ("lrsym, local", plain)}
+    speed = {
+        (name, base): figure("search_time", f"speed, {what}", f"lrsym, {name}", unit=f"times {base}")
+        for name in ("local", "ray")
+        for base in (plain, reusing)
+    }
+    local, ray = (
+        [f"{speed[name, plain][of]:.1f}" for of in ("value", "lowest", "highest")] for name in ("local", "ray")
+    )
+    assert {row["n"] for row in speed.values()} == {3}
+    return [
+        f"takes {seconds['lrsym, local']} s with local processes and {seconds['lrsym, ray']} s with `--engine ray`",
+        f"takes {seconds[plain]} s: {local[0]} times ({local[1]} to {local[2]}, n = 3) and {ray[0]} times ({ray[1]} to "
+        f"{ray[2]}) as long",
+        f"with `reuse_actors` {speed['local', reusing]['value']:.1f} and {speed['ray', reusing]['value']:.1f} times",
+        f"{steps['lrsym, local']:.0%} of all steps are taken, not {steps[plain]:.0%}".replace("%", " %"),
+    ]
+
+
+PARAGRAPHS = [search, short_trainings, agreement, overhead, driver, workers_and_checkpoints]
 
 
 @pytest.mark.parametrize("paragraph", PARAGRAPHS, ids=lambda p: p.__name__)
