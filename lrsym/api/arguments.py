@@ -59,7 +59,7 @@ def with_one_error(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
     return call
 
 
-_TEXTS = ("metric", "where", "sql", "x", "y", "by", "facet", "color", "band", "split", "device", "engine")
+_TEXTS = ("metric", "where", "sql", "x", "y", "by", "facet", "color", "band", "split", "device", "engine", "shard", "retry")
 _NUMBERS = ("level", "threshold", "interval")
 
 

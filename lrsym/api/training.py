@@ -5,6 +5,7 @@ import multiprocessing
 import signal
 import sys
 import warnings
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,8 @@ def plan(
     no_pilot: bool = False,
     where: str | None = None,
     limit: int | None = None,
+    shard: str | None = None,
+    retry: str | Sequence[str] | None = None,
     budget: int | None = None,
     max_core_hours: float | None = None,
     max_gpu_hours: float | None = None,
@@ -54,7 +57,7 @@ def plan(
     """
     _require_main_process("plan")
     found, store = as_sweep(sweep), Store(as_folder(results))
-    cells, part = _budget(budget, found), Part.of(found, where=where, limit=limit)
+    cells, part = _budget(budget, found), Part.of(found, where=where, limit=limit, shard=shard, retry=retry)
     settings = make_settings(
         workers=workers, pack=pack, device=device, engine=engine, no_pilot=no_pilot, max_core_hours=max_core_hours,
         max_gpu_hours=max_gpu_hours,
@@ -80,6 +83,8 @@ def run_sweep(
     save_weights: bool = False,
     where: str | None = None,
     limit: int | None = None,
+    shard: str | None = None,
+    retry: str | Sequence[str] | None = None,
     budget: int | None = None,
     max_core_hours: float | None = None,
     max_gpu_hours: float | None = None,
@@ -87,13 +92,14 @@ def run_sweep(
     """Train what the folder `results` lacks of `sweep`; return the rows of its trials, as `load_trials`.
 
     As `lrsym sweep`, with its options; a search goes on until its budget is spent. With `where`, an SQL condition on
-    axes, or `limit` it trains that part of a grid; the rows are those of all of it. Progress is shown where standard
+    axes, `limit`, `shard`, such as "3/8", or `retry`, statuses of failures, it trains that part of a grid; the rows are
+    those of all of it. Progress is shown where standard
     error is a terminal. Trials that failed, or are left, are told by a warning. Raise UsageError for what the user can
     put right; after Ctrl-C, KeyboardInterrupt, with finished packs kept: the same call goes on.
     """
     _require_main_process("run_sweep")
     found, store = as_sweep(sweep), Store(as_folder(results))
-    cells, part = _budget(budget, found), Part.of(found, where=where, limit=limit)
+    cells, part = _budget(budget, found), Part.of(found, where=where, limit=limit, shard=shard, retry=retry)
     settings = make_settings(
         workers=workers, pack=pack, device=device, engine=engine, timeout=timeout, no_pilot=no_pilot,
         save_weights=save_weights, max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
@@ -105,6 +111,9 @@ def run_sweep(
         if choice.plan.pending:
             _say_choice(choice, settings)
             _end(found, store, run(choice.plan, store, settings, display=_show), settings)
+        if n := choice.plan.given_up.total():
+            statuses = sorted(choice.plan.given_up)
+            warnings.warn(f"{n} trials of {found.name} are given up; try them again with retry={statuses}", stacklevel=3)
     return load_trials(store.root, trial_ids=found.trial_ids())
 
 

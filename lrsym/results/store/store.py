@@ -26,7 +26,7 @@ from lrsym.results.store.mechanism_path import paths, with_paths
 from lrsym.results.store.part_file import list_parts, part_file, require_no_damage, warn_of_damage
 from lrsym.results.store.place import refuse_inner_folder
 from lrsym.results.store.schema import TABLES
-from lrsym.vocabulary import FINAL_STATUSES, GRID_STOP_RULES
+from lrsym.vocabulary import FAILED_STATUSES, FINAL_STATUSES, GRID_STOP_RULES
 
 Result = TypeVar("Result")
 
@@ -141,6 +141,15 @@ class Store:
         frame = read() if parts is not None else read_again(read)
         # Of several attempts a dict keeps the last. Interned: a million trials share five strings.
         return dict(zip(frame["trial_id"], map(sys.intern, frame["status"]), strict=True))
+
+    def failures(self) -> dict[str, int]:
+        """Return how many runs have tried a trial in vain, by trial_id, whatever came of it since."""
+
+        def read() -> pl.DataFrame:
+            failed = self._rows("trials", self._list("trials")).filter(pl.col("status").is_in(FAILED_STATUSES))
+            return failed.group_by("trial_id").agg(pl.col("attempts").fill_null(1).max()).collect()
+
+        return dict(read_again(read).iter_rows())
 
     def compact(self) -> int:
         """Merge the part files of every table into one; return how many were merged. Safe beside a sweep.

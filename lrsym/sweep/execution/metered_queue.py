@@ -1,12 +1,13 @@
 """A queue that adds up what its packs take, and hands out no more of them once a limit is reached."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from lrsym.sweep.execution.events import PackEvent
 from lrsym.sweep.execution.pack_source import PackSource
 from lrsym.sweep.execution.queue import Listener, PackQueue, Recorder
 from lrsym.sweep.planning.pack import Pack
+from lrsym.sweep.planning.plan import NO_FAILURES
 
 
 class MeteredQueue(PackQueue):
@@ -24,9 +25,10 @@ class MeteredQueue(PackQueue):
         listeners: Sequence[Listener] = (),
         stopped: Callable[[], bool] = bool,
         limit: float = float("inf"),
+        failures: Mapping[str, int] = NO_FAILURES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(source, recorder=recorder, listeners=listeners, stopped=stopped)
+        super().__init__(source, recorder=recorder, listeners=listeners, stopped=stopped, failures=failures)
         self._limit, self._clock, self._counted, self._until = limit, clock, 0.0, clock()
 
     def next(self) -> Pack | None:

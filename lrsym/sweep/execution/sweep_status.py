@@ -9,12 +9,16 @@ from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.store import load, load_trials, stopped_by
 from lrsym.sweep.execution.checkpoint import list_checkpoints
 from lrsym.sweep.execution.lease import live_claims
+from lrsym.sweep.execution.part import WHOLE, Part
+from lrsym.sweep.planning.plan import MAX_FAILED_RUNS
 from lrsym.sweep.planning.settings import units_per_worker
 from lrsym.sweep.spec.sweep_file import Sweep
-from lrsym.vocabulary import FINAL_STATUSES
+from lrsym.vocabulary import FAILED_STATUSES, FINAL_STATUSES
 
 MAX_MESSAGES = 5
 """Distinct messages that a status holds: a sweep that fails mostly fails in one or two ways."""
+
+_GIVEN_UP = pl.col("status").is_in(FAILED_STATUSES) & (pl.col("attempts") >= MAX_FAILED_RUNS)
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class SweepStatus:
     """Where a sweep stands; `checkpointed` trials, `completed` 0..1 of their steps, are among the unfinished ones.
 
     `stopped` counts the trials that were ended early by the rule that ended them. `training` unfinished trials are in
-    the hands of `trainers`, the processes that run sweeps in this folder. `core_hours` and `gpu_hours` are what its
+    the hands of `trainers`, the processes that run sweeps in this folder; `given_up` failed ones are tried no more. `core_hours` and `gpu_hours` are what its
     finished and stopped trials took.
     """
 
@@ -46,17 +50,19 @@ class SweepStatus:
     gpu_hours: float = 0.0
     training: int = 0
     trainers: tuple[str, ...] = ()
+    given_up: int = 0
 
 
-def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
-    """Return where `sweep` stands in the store at `root`, which need not exist yet.
+def sweep_status(sweep: Sweep, root: str, *, part: Part = WHOLE) -> SweepStatus:
+    """Return where `part` of `sweep` stands in the store at `root`, which need not exist yet.
 
     Trials that the sweep's own stop rule has ended are finished. `statuses` counts the trials with a row by their
     status, `missing` those without one. `completed` is the mean over the `checkpointed` trials, 0 where there are
     none. `messages` are the most frequent ones, at most MAX_MESSAGES.
     """
-    trial_ids = {*sweep.trial_ids()}
-    columns = ("trial_id", "status", "stop_rule", "message", "seconds", "run_id")
+    ids, places = sweep.trial_ids(), part.places(sweep)
+    trial_ids = {*ids} if places is None else {ids[place] for place in places}
+    columns = ("trial_id", "status", "stop_rule", "message", "seconds", "run_id", "attempts")
     rows = load_trials(root, trial_ids=trial_ids).select(columns).collect()
     statuses = dict(rows.group_by("status").len().sort("status").iter_rows())
     finished = pl.col("status").is_in(FINAL_STATUSES) | stopped_by(sweep.stop)
@@ -79,6 +85,7 @@ def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
         gpu_hours=hours["cuda"],
         training=len({trial for trials in held.values() for trial in trials}),
         trainers=tuple(trainers),
+        given_up=rows.filter(_GIVEN_UP).height,
     )
 
 
