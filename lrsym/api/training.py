@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from lrsym.sweep.planning.settings import Settings
     from lrsym.sweep.search.run import SearchPlan
 
-_show = partial(Display, quiet_seconds=math.inf)
+show_progress = partial(Display, quiet_seconds=math.inf)
+"""What shows the progress of packs: nothing but on a terminal."""
 
 
 @with_one_error
@@ -55,7 +56,7 @@ def plan(
     As `lrsym plan`, with its options: for a long sweep a pilot measures some seconds. Raise UsageError for what the
     user can put right.
     """
-    _require_main_process("plan")
+    require_main_process("plan")
     found, store = as_sweep(sweep), Store(as_folder(results))
     cells, part = _budget(budget, found), Part.of(found, where=where, limit=limit, shard=shard, retry=retry)
     settings = make_settings(
@@ -97,7 +98,7 @@ def run_sweep(
     error is a terminal. Trials that failed, or are left, are told by a warning. Raise UsageError for what the user can
     put right; after Ctrl-C, KeyboardInterrupt, with finished packs kept: the same call goes on.
     """
-    _require_main_process("run_sweep")
+    require_main_process("run_sweep")
     found, store = as_sweep(sweep), Store(as_folder(results))
     cells, part = _budget(budget, found), Part.of(found, where=where, limit=limit, shard=shard, retry=retry)
     settings = make_settings(
@@ -110,7 +111,7 @@ def run_sweep(
         choice = plan_and_choose(found, store, settings, part=part, on_message=_say)
         if choice.plan.pending:
             _say_choice(choice, settings)
-            _end(found, store, run(choice.plan, store, settings, display=_show), settings)
+            _end(found, store, run(choice.plan, store, settings, display=show_progress), settings)
         if n := choice.plan.given_up.total():
             statuses = sorted(choice.plan.given_up)
             warnings.warn(f"{n} trials of {found.name} are given up; try them again with retry={statuses}", stacklevel=3)
@@ -140,7 +141,7 @@ def refine(
     any value. As `lrsym refine`, with its options; errors as `run_sweep`."""
     from lrsym.sweep.search.refine import Refinement, RefinementSource
 
-    _require_main_process("refine")
+    require_main_process("refine")
     found, store = as_sweep(sweep), Store(as_folder(results))
     if isinstance(found, Search):
         raise UsageError("a boundary is refined over a grid, got a search; make a sweep with lrsym.Sweep.grid")
@@ -153,7 +154,7 @@ def refine(
         choice = plan_and_choose(found, store, settings, n_trials=source.left, on_message=_say)
         source.pack_size = choice.pack_size if settings.pack_size else min(choice.pack_size, source.largest_batch)
         _say_choice(choice, settings)
-        outcome = run(choice.plan, store, settings, source=source, display=_show)
+        outcome = run(choice.plan, store, settings, source=source, display=show_progress)
         _end(found, store, outcome, settings)
     return source.boundary
 
@@ -165,7 +166,7 @@ def _run_search(search: Search, store: Store, settings: "Settings", *, budget: i
     plan = plan_search(search, store, settings, budget=budget, on_message=_say)
     if plan.left:
         _say_choice(plan.choice, settings)
-        _end(search, store, run_search(plan, store, settings, display=_show), settings)
+        _end(search, store, run_search(plan, store, settings, display=show_progress), settings)
     else:
         require_objective(search, store)
     return searched_sweep(search, store)
@@ -210,7 +211,7 @@ def _say_choice(choice: Choice, settings: "Settings") -> None:
         _say(line)
 
 
-def _require_main_process(name: str) -> None:
+def require_main_process(name: str) -> None:
     """Raise UsageError in a process that may not start others, such as one that imports its parent's script again."""
     process = multiprocessing.current_process()
     if getattr(process, "_inheriting", False):  # multiprocessing sets it while it imports the main module again

@@ -29,6 +29,7 @@ from lrsym.cli.status import status
 from lrsym.cli.store import compact
 from lrsym.cli.streams import drop_rest, prepare_streams
 from lrsym.cli.sweep import sweep
+from lrsym.cli.verify import verify
 from lrsym.errors import DamagedPartWarning
 
 app = typer.Typer(
@@ -40,7 +41,7 @@ app = typer.Typer(
 VERBS = {
     "Daily use": (new, plan, sweep, status, refine),
     "Reading": (plot_app, query, contrast, best, claims, explain),
-    "Upkeep": (check, compact, forget, axes, columns, doctor),
+    "Upkeep": (check, verify, compact, forget, axes, columns, doctor),
 }
 """The verbs as the help shows them."""
 
