@@ -171,7 +171,7 @@ def run(
     with _stop_signals() as received:
         queue = MeteredQueue(
             packs, recorder=task, listeners=listeners, stopped=lambda: bool(received), limit=limit,
-            failures=plan.failures,
+            failures=plan.failures, say=shown.say,
         )  # fmt: skip
         try:
             with shown, lease:

@@ -26,9 +26,12 @@ class MeteredQueue(PackQueue):
         stopped: Callable[[], bool] = bool,
         limit: float = float("inf"),
         failures: Mapping[str, int] = NO_FAILURES,
+        say: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(source, recorder=recorder, listeners=listeners, stopped=stopped, failures=failures)
+        super().__init__(
+            source, recorder=recorder, listeners=listeners, stopped=stopped, failures=failures, say=say
+        )
         self._limit, self._clock, self._counted, self._until = limit, clock, 0.0, clock()
 
     def next(self) -> Pack | None:
@@ -49,6 +52,11 @@ class MeteredQueue(PackQueue):
         """Take in that the worker of a pack died."""
         self.worker_seconds()
         super().on_death(pack_id, reason, out_of_memory=out_of_memory)
+
+    def give_back(self, pack_id: str, why: str) -> None:
+        """Take in that a pack is to be tried elsewhere."""
+        self.worker_seconds()
+        super().give_back(pack_id, why)
 
     def worker_seconds(self) -> float:
         """Return the seconds that packs have taken workers up to now."""

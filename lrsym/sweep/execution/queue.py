@@ -48,8 +48,8 @@ class PackQueue:
     A pack whose worker dies or leaves is tried MAX_RETRIES times again. One that still loses its worker, crashes, or is
     too large for the memory, is halved until the trial to blame is alone; only that one is recorded as failed, and with
     it how many runs have tried it, by `failures` before this one. The size that was too large is remembered: waiting
-    packs of the same program are split before they fail, too. `listeners` get each event that counts; `stopped` tells
-    whether the run is to end. Raises UsageError where rows cannot be written.
+    packs of the same program are split before they fail, too. `listeners` get each event that counts, `say` what a reader should know; `stopped`
+    tells whether the run is to end. Raises UsageError where rows cannot be written.
     """
 
     def __init__(
@@ -60,8 +60,9 @@ class PackQueue:
         listeners: Sequence[Listener] = (),
         stopped: Callable[[], bool] = bool,
         failures: Mapping[str, int] = NO_FAILURES,
+        say: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._source, self._stopped, self._failures = source, stopped, failures
+        self._source, self._stopped, self._failures, self._say = source, stopped, failures, say
         self._split: deque[Pack] = deque()
         self._again: deque[Pack] = deque()
         self._fitting: dict[Program, int] = {}
@@ -132,6 +133,12 @@ class PackQueue:
         """
         if (pack := self._training.get(pack_id)) is not None:
             self._on_lost_worker(pack, Failure("out_of_memory" if out_of_memory else "crashed", reason))
+
+    def give_back(self, pack_id: str, why: str) -> None:
+        """Try a pack elsewhere that a worker cannot train or write where it is; it is not held against the pack."""
+        if (pack := self._training.get(pack_id)) is not None:
+            self._say(why)
+            self._try_again(pack, [pack])
 
     def _on_lost_worker(self, pack: Pack, failure: Failure) -> None:
         """Try a pack again that left no worker to go on with; one that is too large for the memory not as it is."""
