@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from lrsym.results.store.filesystem import open_filesystem
-from lrsym.results.store.store import load, load_trials, stopped_by
+from lrsym.results.store.store import Store, load, stopped_by
 from lrsym.sweep.execution.checkpoint import list_checkpoints
 from lrsym.sweep.execution.lease import live_claims
 from lrsym.sweep.execution.part import WHOLE, Part
@@ -62,8 +62,8 @@ def sweep_status(sweep: Sweep, root: str, *, part: Part = WHOLE) -> SweepStatus:
     """
     ids, places = sweep.trial_ids(), part.places(sweep)
     trial_ids = {*ids} if places is None else {ids[place] for place in places}
-    columns = ("trial_id", "status", "stop_rule", "message", "seconds", "run_id", "attempts")
-    rows = load_trials(root, trial_ids=trial_ids).select(columns).collect()
+    wanted = pl.Series([*trial_ids], dtype=pl.String)
+    rows = Store(str(root)).outcomes().filter(pl.col("trial_id").is_in(wanted.implode()))
     statuses = dict(rows.group_by("status").len().sort("status").iter_rows())
     finished = pl.col("status").is_in(FINAL_STATUSES) | stopped_by(sweep.stop)
     unfinished = trial_ids.difference(rows.filter(finished)["trial_id"])
