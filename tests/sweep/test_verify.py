@@ -1,5 +1,6 @@
 """Which trials are trained again, in which packs, and that the store is left as it was."""
 
+import pyarrow as pa
 import pytest
 
 from lrsym.errors import UsageError
@@ -58,9 +59,9 @@ def test_a_pack_in_which_a_rule_ended_trials_gets_that_rule(trained, tmp_path):
     store = Store(str(tmp_path))
     rows = status_rows(sweep.trials[:2], status="stopped", message="early", run_id="r")["trials"]
     place = rows.schema.get_field_index("stop_rule")
-    store.write("p", {"trials": rows.set_column(place, rows.field(place), [["decided", None]])})
+    store.write("p", {"trials": rows.set_column(place, rows.field(place), pa.array(["decided", None]))})
     sample = draw_sample(sweep, store, n=2)
-    assert {pack.stop for pack in sample.packs} == {GRID_RULES["decided"]}
+    assert [pack.stop for pack in sample.packs] == [GRID_RULES["decided"]]
 
 
 @pytest.mark.parametrize(("where", "said"), [(None, "has no finished trials in"), ("seed = 77", "where seed = 77 in")])
