@@ -1,9 +1,9 @@
 """`python -m tests.chaos`: kill, freeze and stop a sweep at random moments until it is done, and compare its rows.
 
-The same command is run again and again, as a person or a batch system would, while workers, drivers and their process
-groups are killed, frozen and stopped, and the store fails for a moment. Then the rows of every table must be those of an
-undisturbed run, to the last digit and each once. Rounds follow each other until there were enough events. The seed is
-printed; it fixes the events and the times between them, not what they meet.
+The same command is run again and again, as a person or a batch system would, while workers, drivers and their
+process groups are killed, frozen and stopped, and the store fails for a moment. Then the rows of every table must be
+those of an undisturbed run, to the last digit and each once. Rounds follow each other until there were enough events.
+The seed is printed; it fixes the events and the times between them, not what they meet.
 """
 
 import argparse

@@ -47,7 +47,9 @@ def test_rows_that_are_alike_are_no_fault(places):
 
 def test_a_row_that_is_twice_on_disk_is_seen(places):
     maker, one, two = places
-    Store(two).write("copy", {"trials": load(two, "trials").head(1).collect().select(TABLES["trials"].arrow.names).to_arrow()})
+    Store(two).write(
+        "copy", {"trials": load(two, "trials").head(1).collect().select(TABLES["trials"].arrow.names).to_arrow()}
+    )
     maker.compare(one, two)
     assert "not each there once and done" in maker.report.faults[0]
 

@@ -87,8 +87,8 @@ def test_the_array_has_as_many_tasks_as_shards_counted_from_1():
 
 
 FAKE_LRSYM = """#!/bin/bash
-echo "$@" > "$NOTES/words"
 trap 'echo TERM > "$NOTES/told"; sleep 0.3; exit ${ENDS:-143}' TERM
+echo "$@" > "$NOTES/words"
 for i in $(seq 100); do sleep 0.1; [ -f "$NOTES/end" ] && exit 1; done
 """
 FAKE_SCONTROL = """#!/bin/bash
@@ -219,6 +219,7 @@ def test_behind_each_promise_stands_a_test():
     rows = pages.table("docs/clusters/README.md", "| promise | how it is kept | test |")
     assert len(rows) > 8
     for *_, cell in rows:
-        assert (tests := re.findall(r"`(tests/[\w/.]+)::(\w+)`", cell)), cell
+        tests = re.findall(r"`(tests/[\w/.]+)::(\w+)`", cell)
+        assert tests, cell
         for file, test in tests:
             assert re.search(rf"^def {test}\(", (ROOT / file).read_text(), re.MULTILINE), f"{file}::{test}"

@@ -60,7 +60,19 @@ def with_one_error(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
 
 
 _TEXTS = (
-    "metric", "where", "sql", "x", "y", "by", "facet", "color", "band", "split", "device", "engine", "shard",
+    "metric",
+    "where",
+    "sql",
+    "x",
+    "y",
+    "by",
+    "facet",
+    "color",
+    "band",
+    "split",
+    "device",
+    "engine",
+    "shard",
     "retry",
 )
 _NUMBERS = ("level", "threshold", "interval", "tolerance")

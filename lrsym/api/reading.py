@@ -67,7 +67,6 @@ def status(
     """Return how far a sweep, a shard of it such as "3/8", or a search is in the folder `results`, which need not exist
     yet."""
     from lrsym.results.store.store import Store
-
     from lrsym.sweep.execution.part import Part
 
     found, root = as_sweep(sweep), as_folder(results)

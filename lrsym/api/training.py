@@ -114,7 +114,9 @@ def run_sweep(
             _end(found, store, run(choice.plan, store, settings, display=show_progress), settings)
         if n := choice.plan.given_up.total():
             statuses = sorted(choice.plan.given_up)
-            warnings.warn(f"{n} trials of {found.name} are given up; try them again with retry={statuses}", stacklevel=3)
+            warnings.warn(
+                f"{n} trials of {found.name} are given up; try them again with retry={statuses}", stacklevel=3
+            )
     return load_trials(store.root, trial_ids=found.trial_ids())
 
 

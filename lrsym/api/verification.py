@@ -28,9 +28,9 @@ def verify(
 ) -> "pl.DataFrame":
     """Train about `sample` finished trials of `sweep` again, and return a row for each, with its `agreement`.
 
-    As `lrsym verify`, with its options: identical, within tolerance, drifted or failed, the differences, and where it was
-    trained before and now. Nothing is written to `results`. Raise UsageError where there are no finished trials; after
-    Ctrl-C, KeyboardInterrupt.
+    As `lrsym verify`, with its options: identical, within tolerance, drifted or failed, the differences, and where it
+    was trained before and now. Nothing is written to `results`. Raise UsageError where there are no finished trials;
+    after Ctrl-C, KeyboardInterrupt.
     """
     from lrsym.sweep import verify as verifying
 

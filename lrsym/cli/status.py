@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from lrsym.sweep.execution.sweep_status import SweepStatus
 
 
-def status(
-    file: File, set_: Set = None, results: Results = RESULTS, shard: Shard = None, json: Json = False
-) -> None:
+def status(file: File, set_: Set = None, results: Results = RESULTS, shard: Shard = None, json: Json = False) -> None:
     """Show how far a sweep or a search is: trials by status, hours taken, what went wrong, the best of a search."""
     from lrsym.results.store.store import Store
     from lrsym.sweep.execution.part import Part
@@ -66,6 +64,7 @@ def _in_words(name: str, report: "SweepStatus", results: str) -> list[str]:
     if hours := [f"{two_digits(value)} {unit}-hours" for unit, value in spent.items() if value]:
         lines.append(f"  finished trials took {', '.join(hours)}")
     if report.given_up:
-        lines.append(f"  {report.given_up} given up after {MAX_FAILED_RUNS} runs or more; lrsym sweep --retry STATUS tries them again")
+        again = "lrsym sweep --retry STATUS tries them again"
+        lines.append(f"  {report.given_up} given up after {MAX_FAILED_RUNS} runs or more; {again}")
     lines += [f"  {n} x stopped early: {rule}" for rule, n in report.stopped.items()]
     return lines + [f"  {m.n_trials} x {m.status}: {printable(m.message)}" for m in report.messages]

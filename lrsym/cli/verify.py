@@ -18,12 +18,10 @@ MAX_LISTED = 10
 SampleSize = Annotated[int, typer.Option("--sample", help="Trials to train again, drawn at random, in whole packs.")]
 Seed = Annotated[int, typer.Option(help="Draws another sample.")]
 Tolerance = Annotated[
-    float | None,
-    typer.Option(help="How far last accuracies may differ, 0..1; by default 0.05.", show_default=False),
+    float | None, typer.Option(help="How far last accuracies may differ, 0..1; by default 0.05.", show_default=False)
 ]
 Pack = Annotated[
-    str,
-    typer.Option("--pack", help="Number of trials to train together; auto is the packs that they were trained in."),
+    str, typer.Option("--pack", help="Number of trials to train together; auto is the packs that they were trained in.")
 ]
 
 

@@ -102,7 +102,7 @@ def _plan(sample: Sample, settings: Settings) -> Plan:
 
 
 def _packs_of(store: Store, drawn: pl.DataFrame, n: int) -> list[Pack]:
-    """Return the packs that the first of `drawn` were trained in, with all that they held, until `n` trials are in them.
+    """Return the packs that the first of `drawn` were trained in, whole, until they hold `n` trials.
 
     What one pack wrote has one run and one time; members that were trained again since are not among them any more.
     """

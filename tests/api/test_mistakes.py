@@ -30,7 +30,10 @@ MISTAKES = {
     "a status that is a result": (lambda root: lrsym.plan(SWEEP, root, retry="done"), "^retry must be one of"),
     "a sample in words": (lambda root: lrsym.verify(SWEEP, root, sample="3"), "sample must be a whole number"),
     "an empty sample": (lambda root: lrsym.verify(SWEEP, root, sample=0), "sample must be a number from 1 on, got 0"),
-    "a tolerance above 1": (lambda root: lrsym.verify(SWEEP, root, tolerance=2), "tolerance must be a number from 0 to 1"),
+    "a tolerance above 1": (
+        lambda root: lrsym.verify(SWEEP, root, tolerance=2),
+        "tolerance must be a number from 0 to 1",
+    ),
     "claims that are a number": (lambda root: lrsym.claims(3, root), "file must be the name of a file"),
 }
 

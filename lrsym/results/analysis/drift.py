@@ -8,7 +8,7 @@ from lrsym.results.store.store import load
 from lrsym.vocabulary import AGREEMENTS, FAILED_STATUSES, METRICS, is_accuracy
 
 DEFAULT_TOLERANCE = 0.05
-"""Of an accuracy, 0..1. Sums in another order grow apart in thousands of steps; docs/reading.md has what that comes to."""
+"""Of an accuracy, 0..1. Sums in another order grow apart in thousands of steps; docs/reading.md has how far."""
 
 ENVIRONMENT = ("device", "hardware", "pack_size", "torch", "lrsym")
 """Where and how a trial was trained: columns of `environments`."""
@@ -21,8 +21,8 @@ _ENDED = ("done", "stopped")
 def compare(before: str | os.PathLike[str], after: str | os.PathLike[str], *, tolerance: float) -> pl.DataFrame:
     """Return a row for each trial of the store at `after`, trained again, against its rows in the store at `before`.
 
-    `agreement` is a key of AGREEMENTS. `first` and `last` are the largest differences of an accuracy at the first and at
-    the last evaluation that both have, 0..1, null where nothing can be compared; `metric`, `value_before` and
+    `agreement` is a key of AGREEMENTS. `first` and `last` are the largest differences of an accuracy at the first and
+    at the last evaluation that both have, 0..1, null where nothing can be compared; `metric`, `value_before` and
     `value_after` those of the largest at the last one, `step` where that is. `status_before` and `status_after` are how
     it ended; what is in ENVIRONMENT says where, each with _before and _after.
     """
@@ -96,9 +96,15 @@ def _agreement(tolerance: float) -> pl.Expr:
 
 def _trials(root: str | os.PathLike[str], trial_ids: pl.Series | None = None) -> pl.DataFrame:
     runs = load(str(root), "runs").select(
-        "run_id", "device", "hardware", "torch", lrsym=pl.col("lrsym_version") + (pl.lit(" ") + pl.col("commit").str.head(7)).fill_null("")
+        "run_id",
+        "device",
+        "hardware",
+        "torch",
+        lrsym=pl.col("lrsym_version") + (pl.lit(" ") + pl.col("commit").str.head(7)).fill_null(""),
     )
-    rows = load(str(root), "trials", trial_ids=trial_ids).select("trial_id", "status", "trained_steps", "pack_size", "run_id")
+    rows = load(str(root), "trials", trial_ids=trial_ids).select(
+        "trial_id", "status", "trained_steps", "pack_size", "run_id"
+    )
     return rows.join(runs, on="run_id", how="left").drop("run_id").sort("trial_id").collect()
 
 
@@ -115,7 +121,7 @@ def _points(before: str | os.PathLike[str], after: str | os.PathLike[str], ids: 
 def _last_accuracies(root: str | os.PathLike[str], ids: pl.Series) -> pl.DataFrame:
     rows = load(str(root), "trials", trial_ids=ids)
     columns = [name for name in rows.collect_schema().names() if is_accuracy(name)]
-    long = rows.select("trial_id", step="trained_steps", *columns).unpivot(index=["trial_id", "step"], on=columns)
+    long = rows.select("trial_id", *columns, step="trained_steps").unpivot(index=["trial_id", "step"], on=columns)
     parts = pl.col("variable").str.split_exact("_", 1).struct
     named = long.with_columns(split=parts.field("field_0"), metric=parts.field("field_1")).drop_nulls("value")
     return named.select(*_KEY, "value").collect()

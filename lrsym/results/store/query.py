@@ -11,7 +11,6 @@ from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.store import load, read_again
 from lrsym.toml_source import suggest
 
-
 _READERS = re.compile(r"\bread_\w+", re.IGNORECASE)
 """Functions of polars' SQL that read any file or address: a claims file may be another's."""
 

@@ -148,7 +148,7 @@ def _trial_columns() -> tuple[Column, ...]:
             "attempts",
             _INT,
             "runs",
-            "Runs that have tried the trial in vain, this one included; null where it has a result, and in rows of before.",
+            "Runs that have tried the trial in vain, this one included; null for results, and in rows of before.",
         ),
         Column(
             "path",

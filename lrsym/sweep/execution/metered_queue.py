@@ -29,9 +29,7 @@ class MeteredQueue(PackQueue):
         say: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(
-            source, recorder=recorder, listeners=listeners, stopped=stopped, failures=failures, say=say
-        )
+        super().__init__(source, recorder=recorder, listeners=listeners, stopped=stopped, failures=failures, say=say)
         self._limit, self._clock, self._counted, self._until = limit, clock, 0.0, clock()
 
     def next(self) -> Pack | None:

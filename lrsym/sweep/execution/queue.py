@@ -21,8 +21,8 @@ MAX_RETRIES = 2
 """How often a pack is tried again after its worker died or left."""
 
 MAX_CRASHED_ALONE = 8
-"""After so many trials of a program in a row that crashed alone, while no pack of it gave results, no trial is to blame:
-further packs of it that crash are not halved any more."""
+"""After so many trials of a program in a row that crashed alone while no pack of it gave results, no trial is to blame, and
+packs of it that crash are not halved any more."""
 
 Listener = Callable[[Pack, PackEvent], None]
 
@@ -48,8 +48,8 @@ class PackQueue:
     A pack whose worker dies or leaves is tried MAX_RETRIES times again. One that still loses its worker, crashes, or is
     too large for the memory, is halved until the trial to blame is alone; only that one is recorded as failed, and with
     it how many runs have tried it, by `failures` before this one. The size that was too large is remembered: waiting
-    packs of the same program are split before they fail, too. `listeners` get each event that counts, `say` what a reader should know; `stopped`
-    tells whether the run is to end. Raises UsageError where rows cannot be written.
+    packs of the same program are split before they fail, too. `listeners` get each event that counts, `say` what a
+    reader should know; `stopped` tells whether the run is to end. Raises UsageError where rows cannot be written.
     """
 
     def __init__(

@@ -35,8 +35,8 @@ class SweepStatus:
     """Where a sweep stands; `checkpointed` trials, `completed` 0..1 of their steps, are among the unfinished ones.
 
     `stopped` counts the trials that were ended early by the rule that ended them. `training` unfinished trials are in
-    the hands of `trainers`, the processes that run sweeps in this folder; `given_up` failed ones are tried no more. `core_hours` and `gpu_hours` are what its
-    finished and stopped trials took.
+    the hands of `trainers`, the processes that run sweeps in this folder; `given_up` failed ones are tried no more.
+    `core_hours` and `gpu_hours` are what its finished and stopped trials took.
     """
 
     trials: int

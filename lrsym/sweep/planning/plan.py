@@ -23,9 +23,10 @@ NO_FAILURES: Mapping[str, int] = MappingProxyType({})
 class Plan:
     """Trials of the sweep of that name by what the store says of them, the packs of what is left, and the workers.
 
-    `stopped` were ended early by a rule that this sweep does not ask for; `failed` ones are tried again, those `given_up`,
-    counted by status, are not. `failures` tells how many runs have tried a failed trial, by trial_id. `seeds` are those of each cell.
-    `workers` is how many packs train at a time. Packs that go on from a checkpoint come first.
+    `stopped` were ended early by a rule that this sweep does not ask for; `failed` ones are tried again, those
+    `given_up`, counted by status, are not. `failures` tells how many runs have tried a failed trial, by trial_id.
+    `seeds` are those of each cell. `workers` is how many packs train at a time. Packs that go on from a checkpoint come
+    first.
     """
 
     sweep: str
@@ -85,8 +86,8 @@ def make_plan(
     `checkpoints` are trial ids of packs and the fraction done. A pack goes on from its own, as it is, when all of its
     trials are pending and no checkpoint before it has one of them. Every pack gets `stop`.
 
-    Of the sweep it plans the trials at the places `chosen`, by default all, where `retry` names statuses only those that
-    have one of them, and of those that are pending the first `limit`: what is not planned does not count. Trials that
+    Of the sweep it plans the trials at the places `chosen`, by default all, where `retry` names statuses only those
+    that have one of them, and of those that are pending the first `limit`: what is not planned does not count. Trials that
     MAX_FAILED_RUNS runs have tried in vain, as `failures` tells by trial_id, are given up, unless `retry` is given.
     """
     ids, failed = sweep.trial_ids(), {i: n for i, n in failures.items() if statuses.get(i) in FAILED_STATUSES}
@@ -139,10 +140,7 @@ def _choose(
 
 
 def _take_started(
-    sweep: Sweep,
-    pending: dict[str, int],
-    checkpoints: Iterable[tuple[Sequence[str], float]],
-    stop: StopRule | None,
+    sweep: Sweep, pending: dict[str, int], checkpoints: Iterable[tuple[Sequence[str], float]], stop: StopRule | None
 ) -> list[Pack]:
     """Return the packs that go on from their checkpoint; their trials leave `pending`."""
     started: list[Pack] = []

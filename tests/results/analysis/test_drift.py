@@ -87,7 +87,7 @@ def test_another_end_is_a_drift_and_a_failure_this_time_is_told_as_one(tmp_path)
 
 def test_a_trial_that_a_rule_ended_is_compared_as_far_as_it_went(tmp_path):
     rows = compared(tmp_path, {0: [0.5, 0.7, 0.9]}, {0: [0.5, 0.7]}, ends={0: {"status": "stopped"}})
-    assert (rows[0]["agreement"], rows[0]["step"]) == ("within tolerance", 4)
+    assert (rows[0]["agreement"], rows[0]["step"]) == ("identical", 4)
 
 
 def test_without_curves_the_last_accuracies_are_compared(tmp_path):

@@ -186,7 +186,10 @@ def test_where_no_node_with_room_sees_the_results_the_run_ends_with_their_names(
         (home / "results").unlink()
     _, plan = small_plan(tmp_path, steps=10)
     task = TrainTask("~/results", "run", "cpu", threads=1)
-    with _Cluster(homes=homes), pytest.raises(UsageError, match=r"no node .* sees the results folder \(node .*not there"):
+    with (
+        _Cluster(homes=homes),
+        pytest.raises(UsageError, match=r"no node .* sees the results folder \(node .*not there"),
+    ):
         run_ray(PackQueue(PlannedPacks(plan.packs), recorder=task), task, workers=2)
     assert not (tmp_path / "share/trials").exists()
 

@@ -321,4 +321,4 @@ def test_rows_that_cannot_be_written_end_the_run_wherever_it_is_noticed(queue, r
         queue.on_event(PackEvent(PACK.id, 1.0, store_error="disk full"))
     recorder.broken = True
     with pytest.raises(UsageError, match="No space left"):
-        queue.on_event(PackEvent(PACK.id, 1.0, failure=Failure("crashed", "why")))
+        queue.on_event(PackEvent(PACK.id, 1.0, failure=Failure("timeout", "why")))

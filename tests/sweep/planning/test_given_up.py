@@ -6,8 +6,8 @@ from lrsym.errors import UsageError
 from lrsym.results.store.store import Store
 from lrsym.sweep.driver import plan_sweep
 from lrsym.sweep.execution.events import Failure, PackEvent
-from lrsym.sweep.execution.part import Part
 from lrsym.sweep.execution.pack_source import PlannedPacks
+from lrsym.sweep.execution.part import Part
 from lrsym.sweep.execution.queue import PackQueue
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.execution.task import TrainTask

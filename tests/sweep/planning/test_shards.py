@@ -93,6 +93,8 @@ def test_a_shard_is_written_as_its_number_and_how_many_there_are(text, number, o
 
 @pytest.mark.parametrize("text", ["", "3", "0/3", "4/3", "1/0", "-1/3", "1/3/5", "a/b", "1.0/3", "1/ 3", "1/1234567"])
 def test_what_is_no_shard_is_refused_in_one_line(text):
-    with pytest.raises(UsageError, match=r"--shard must be I/N with I from 1 to N, got .*; write for example") as caught:
+    with pytest.raises(
+        UsageError, match=r"--shard must be I/N with I from 1 to N, got .*; write for example"
+    ) as caught:
         Shard.parse(text)
     assert "\n" not in str(caught.value)

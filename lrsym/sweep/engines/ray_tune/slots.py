@@ -1,7 +1,7 @@
 """The slots of a cluster: what takes one up, and those on nodes that do not see the results.
 
-A worker that does not see them, or not any more when it would write, gives its pack back and stays where it is: its slot
-gets no other pack until its node sees the results again, while the pack is tried elsewhere.
+A worker that does not see them, or not any more when it would write, gives its pack back and stays where it is: its
+slot gets no other pack until its node sees the results again, while the pack is tried elsewhere.
 """
 
 import platform
@@ -50,11 +50,7 @@ class Slots:
     """
 
     def __init__(
-        self,
-        workers: int,
-        *,
-        why_driver_unseen: Callable[[], str] = str,
-        clock: Callable[[], float] = time.monotonic,
+        self, workers: int, *, why_driver_unseen: Callable[[], str] = str, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._workers, self._why_driver_unseen, self._clock = workers, why_driver_unseen, clock
         self._live, self._running = set[str](), set[str]()
