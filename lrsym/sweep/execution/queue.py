@@ -21,7 +21,7 @@ MAX_RETRIES = 2
 """How often a pack is tried again after its worker died or left."""
 
 MAX_CRASHED_ALONE = 8
-"""After so many trials of a program in a row that crashed alone while no pack of it gave results, no trial is to blame, and
+"""After so many trials of a program in a row that crashed alone while no pack of it gave results, no trial is to blame:
 packs of it that crash are not halved any more."""
 
 Listener = Callable[[Pack, PackEvent], None]

@@ -87,8 +87,8 @@ def make_plan(
     trials are pending and no checkpoint before it has one of them. Every pack gets `stop`.
 
     Of the sweep it plans the trials at the places `chosen`, by default all, where `retry` names statuses only those
-    that have one of them, and of those that are pending the first `limit`: what is not planned does not count. Trials that
-    MAX_FAILED_RUNS runs have tried in vain, as `failures` tells by trial_id, are given up, unless `retry` is given.
+    that have one of them, and of those that are pending the first `limit`: what is not planned does not count. Trials
+    that MAX_FAILED_RUNS runs have tried in vain, as `failures` tells by trial_id, are given up, unless `retry` is given.
     """
     ids, failed = sweep.trial_ids(), {i: n for i, n in failures.items() if statuses.get(i) in FAILED_STATUSES}
     places: Iterable[int] = range(len(ids)) if chosen is None else chosen
