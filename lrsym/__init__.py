@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from lrsym.api.reading import best, claims, contrast, load, load_trials, query, seeds_until, status
     from lrsym.api.training import plan, refine, run_sweep
+    from lrsym.api.verification import verify
     from lrsym.config.trial import Trial
     from lrsym.errors import UsageError
     from lrsym.sweep.execution.weights import load_weights
@@ -32,7 +33,7 @@ __all__ = [
     "Sweep", "Trial", "UsageError", "__version__", "best", "claims", "contrast", "load", "load_sweep",
     "load_trials", "load_weights", "plan", "plot_ablation", "plot_boundary", "plot_curves", "plot_line",
     "plot_mechanism", "plot_phase", "plot_profile", "plot_search", "query", "refine", "run_sweep", "save",
-    "seeds_until", "status",
+    "seeds_until", "status", "verify",
 ]  # fmt: skip
 
 _SOURCES = {
@@ -46,6 +47,7 @@ _SOURCES = {
         for name in ("best", "claims", "contrast", "load", "load_trials", "query", "seeds_until", "status")
     },
     **{name: f"lrsym.api.training:{name}" for name in ("plan", "refine", "run_sweep")},
+    "verify": "lrsym.api.verification:verify",
     **{name: f"lrsym.api.pictures:{name}" for name in __all__ if name.startswith("plot_") or name == "save"},
 }
 """Module and name there of each public function."""

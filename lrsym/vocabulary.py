@@ -137,6 +137,14 @@ FINAL_STATUSES = ("done", "diverged")
 FAILED_STATUSES = ("out_of_memory", "timeout", "crashed")
 """Statuses that are infrastructure and are retried."""
 
+AGREEMENTS = {
+    "identical": "every value of its curves is the same to the last digit",
+    "within tolerance": "it ended alike, and its last accuracies differ by no more than the tolerance",
+    "drifted": "it ended in another way, or an accuracy differs by more",
+    "failed": "this time it did not get to an end",
+}
+"""How a trial that was trained again compares with its rows."""
+
 GRID_STOP_RULES = {"decided": "every split at ceiling or at chance, train at ceiling, for some evaluations"}
 """Rules that a sweep of a grid may stop trials by: these count as trained to the end, their last accuracies are
 outcomes."""

@@ -88,4 +88,4 @@ def train(root, trials, *, report=lambda completed: None, **options):
         return outcome
     if outcome.status != "timeout":
         task.discard_checkpoint(pack)
-    return task.record_failure(pack, outcome)
+    return task.record_failure(pack, outcome, [1] * len(pack))

@@ -59,8 +59,23 @@ def with_one_error(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
     return call
 
 
-_TEXTS = ("metric", "where", "sql", "x", "y", "by", "facet", "color", "band", "split", "device", "engine")
-_NUMBERS = ("level", "threshold", "interval")
+_TEXTS = (
+    "metric",
+    "where",
+    "sql",
+    "x",
+    "y",
+    "by",
+    "facet",
+    "color",
+    "band",
+    "split",
+    "device",
+    "engine",
+    "shard",
+    "retry",
+)
+_NUMBERS = ("level", "threshold", "interval", "tolerance")
 
 
 def _check(name: str, value: object, *, several: bool) -> None:
@@ -77,7 +92,7 @@ def _check(name: str, value: object, *, several: bool) -> None:
         wanted = "a text"
     elif name in _NUMBERS and not number:
         wanted = "a number"
-    elif name in ("budget", "limit") and not (number and isinstance(value, int)):
+    elif name in ("budget", "limit", "sample") and not (number and isinstance(value, int)):
         wanted = "a whole number"
     elif name == "file" and not isinstance(value, str | os.PathLike):
         wanted = "the name of a file"

@@ -61,18 +61,23 @@ def query(results: str | Path, sql: str, *, trial_ids: Iterable[str] | None = No
 
 
 @with_one_error
-def status(sweep: AnySweep, results: str | Path = "results") -> "SweepStatus | SearchStatus":
-    """Return how far a sweep or a search is in the folder `results`, which need not exist yet."""
+def status(
+    sweep: AnySweep, results: str | Path = "results", *, shard: str | None = None
+) -> "SweepStatus | SearchStatus":
+    """Return how far a sweep, a shard of it such as "3/8", or a search is in the folder `results`, which need not exist
+    yet."""
     from lrsym.results.store.store import Store
+    from lrsym.sweep.execution.part import Part
 
     found, root = as_sweep(sweep), as_folder(results)
+    part = Part.of(found, shard=shard)
     if isinstance(found, Search):
         from lrsym.sweep.search.search_status import search_status
 
         return search_status(found, Store(root))
     from lrsym.sweep.execution.sweep_status import sweep_status
 
-    return sweep_status(found, root)
+    return sweep_status(found, root, part=part)
 
 
 @with_one_error

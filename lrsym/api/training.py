@@ -5,6 +5,7 @@ import multiprocessing
 import signal
 import sys
 import warnings
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from lrsym.sweep.planning.settings import Settings
     from lrsym.sweep.search.run import SearchPlan
 
-_show = partial(Display, quiet_seconds=math.inf)
+show_progress = partial(Display, quiet_seconds=math.inf)
+"""What shows the progress of packs: nothing but on a terminal."""
 
 
 @with_one_error
@@ -43,6 +45,8 @@ def plan(
     no_pilot: bool = False,
     where: str | None = None,
     limit: int | None = None,
+    shard: str | None = None,
+    retry: str | Sequence[str] | None = None,
     budget: int | None = None,
     max_core_hours: float | None = None,
     max_gpu_hours: float | None = None,
@@ -52,9 +56,9 @@ def plan(
     As `lrsym plan`, with its options: for a long sweep a pilot measures some seconds. Raise UsageError for what the
     user can put right.
     """
-    _require_main_process("plan")
+    require_main_process("plan")
     found, store = as_sweep(sweep), Store(as_folder(results))
-    cells, part = _budget(budget, found), Part.of(found, where=where, limit=limit)
+    cells, part = _budget(budget, found), Part.of(found, where=where, limit=limit, shard=shard, retry=retry)
     settings = make_settings(
         workers=workers, pack=pack, device=device, engine=engine, no_pilot=no_pilot, max_core_hours=max_core_hours,
         max_gpu_hours=max_gpu_hours,
@@ -80,6 +84,8 @@ def run_sweep(
     save_weights: bool = False,
     where: str | None = None,
     limit: int | None = None,
+    shard: str | None = None,
+    retry: str | Sequence[str] | None = None,
     budget: int | None = None,
     max_core_hours: float | None = None,
     max_gpu_hours: float | None = None,
@@ -87,13 +93,14 @@ def run_sweep(
     """Train what the folder `results` lacks of `sweep`; return the rows of its trials, as `load_trials`.
 
     As `lrsym sweep`, with its options; a search goes on until its budget is spent. With `where`, an SQL condition on
-    axes, or `limit` it trains that part of a grid; the rows are those of all of it. Progress is shown where standard
+    axes, `limit`, `shard`, such as "3/8", or `retry`, statuses of failures, it trains that part of a grid; the rows are
+    those of all of it. Progress is shown where standard
     error is a terminal. Trials that failed, or are left, are told by a warning. Raise UsageError for what the user can
     put right; after Ctrl-C, KeyboardInterrupt, with finished packs kept: the same call goes on.
     """
-    _require_main_process("run_sweep")
+    require_main_process("run_sweep")
     found, store = as_sweep(sweep), Store(as_folder(results))
-    cells, part = _budget(budget, found), Part.of(found, where=where, limit=limit)
+    cells, part = _budget(budget, found), Part.of(found, where=where, limit=limit, shard=shard, retry=retry)
     settings = make_settings(
         workers=workers, pack=pack, device=device, engine=engine, timeout=timeout, no_pilot=no_pilot,
         save_weights=save_weights, max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
@@ -104,7 +111,12 @@ def run_sweep(
         choice = plan_and_choose(found, store, settings, part=part, on_message=_say)
         if choice.plan.pending:
             _say_choice(choice, settings)
-            _end(found, store, run(choice.plan, store, settings, display=_show), settings)
+            _end(found, store, run(choice.plan, store, settings, display=show_progress), settings)
+        if n := choice.plan.given_up.total():
+            statuses = sorted(choice.plan.given_up)
+            warnings.warn(
+                f"{n} trials of {found.name} are given up; try them again with retry={statuses}", stacklevel=3
+            )
     return load_trials(store.root, trial_ids=found.trial_ids())
 
 
@@ -131,7 +143,7 @@ def refine(
     any value. As `lrsym refine`, with its options; errors as `run_sweep`."""
     from lrsym.sweep.search.refine import Refinement, RefinementSource
 
-    _require_main_process("refine")
+    require_main_process("refine")
     found, store = as_sweep(sweep), Store(as_folder(results))
     if isinstance(found, Search):
         raise UsageError("a boundary is refined over a grid, got a search; make a sweep with lrsym.Sweep.grid")
@@ -144,7 +156,7 @@ def refine(
         choice = plan_and_choose(found, store, settings, n_trials=source.left, on_message=_say)
         source.pack_size = choice.pack_size if settings.pack_size else min(choice.pack_size, source.largest_batch)
         _say_choice(choice, settings)
-        outcome = run(choice.plan, store, settings, source=source, display=_show)
+        outcome = run(choice.plan, store, settings, source=source, display=show_progress)
         _end(found, store, outcome, settings)
     return source.boundary
 
@@ -156,7 +168,7 @@ def _run_search(search: Search, store: Store, settings: "Settings", *, budget: i
     plan = plan_search(search, store, settings, budget=budget, on_message=_say)
     if plan.left:
         _say_choice(plan.choice, settings)
-        _end(search, store, run_search(plan, store, settings, display=_show), settings)
+        _end(search, store, run_search(plan, store, settings, display=show_progress), settings)
     else:
         require_objective(search, store)
     return searched_sweep(search, store)
@@ -201,7 +213,7 @@ def _say_choice(choice: Choice, settings: "Settings") -> None:
         _say(line)
 
 
-def _require_main_process(name: str) -> None:
+def require_main_process(name: str) -> None:
     """Raise UsageError in a process that may not start others, such as one that imports its parent's script again."""
     process = multiprocessing.current_process()
     if getattr(process, "_inheriting", False):  # multiprocessing sets it while it imports the main module again

@@ -30,6 +30,7 @@ from lrsym.cli.status import status
 from lrsym.cli.store import compact
 from lrsym.cli.streams import drop_rest, prepare_streams
 from lrsym.cli.sweep import sweep
+from lrsym.cli.verify import verify
 from lrsym.cli.watch import watch
 from lrsym.errors import DamagedPartWarning
 
@@ -39,7 +40,7 @@ app = typer.Typer(
 VERBS = {
     "Daily use": (new, plan, sweep, status, watch, refine),
     "Reading": (plot_app, query, contrast, best, claims, explain),
-    "Upkeep": (check, compact, diff, merge, forget, axes, columns, doctor),
+    "Upkeep": (check, verify, compact, diff, merge, forget, axes, columns, doctor),
 }
 """The verbs as the help shows them."""
 

@@ -50,6 +50,24 @@ PartWhere = Annotated[
 Limit = Annotated[
     int | None, typer.Option(help="Train at most so many trials, the first of those that are left.", show_default=False)
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        metavar="I/N",
+        help="Take only shard I of N, from 1 on: the packs of the whole file dealt out to N commands, which overlap in "
+        "nothing and leave nothing out, whatever is trained already.",
+        show_default=False,
+    ),
+]
+Retry = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="STATUS",
+        help="Train only trials that ended as out_of_memory, timeout or crashed, those that are given up among them; "
+        "repeat for more.",
+        show_default=False,
+    ),
+]
 Workers = Annotated[
     str, typer.Option(help="Number of packs to train at the same time; auto lets a pilot run choose it.")
 ]

@@ -19,7 +19,9 @@ from lrsym.cli.options import (
     Pack,
     PartWhere,
     Results,
+    Retry,
     Set,
+    Shard,
     Workers,
     check_budget,
     load_sweep,
@@ -27,6 +29,7 @@ from lrsym.cli.options import (
 )
 from lrsym.cli.output import Output, as_text, message, sweep_command
 from lrsym.cli.search import show_search_plan
+from lrsym.cli.sweep import given_up_in_words
 from lrsym.errors import UsageError
 from lrsym.vocabulary import PHASE_METRIC
 
@@ -59,6 +62,8 @@ def plan(
     no_pilot: NoPilot = False,
     where: PartWhere = None,
     limit: Limit = None,
+    shard: Shard = None,
+    retry: Retry = None,
     budget: Budget = None,
     max_core_hours: MaxCoreHours = None,
     max_gpu_hours: MaxGpuHours = None,
@@ -68,10 +73,7 @@ def plan(
 ) -> None:
     """Show what a sweep would train and cost: trials new, done and failed, packs, time, disk, the command to run."""
     if until is not None:
-        if limit is not None:
-            raise UsageError(
-                f"--limit is of trials to train, got {limit} with --until; keep cells with --where instead"
-            )
+        _refuse_with_until(limit=limit, shard=shard, retry=" ".join(retry or ()) or None)
         _show_seeds(file, set_, results, metric or PHASE_METRIC, until, where=where, output=Output(as_json=json))
         return
     if metric is not None:
@@ -86,9 +88,10 @@ def plan(
     options = {
         "workers": workers, "pack": pack, "device": device, "engine": engine, "no-pilot": no_pilot, "budget": budget,
         "max-core-hours": max_core_hours, "max-gpu-hours": max_gpu_hours, "set": set_, "where": where, "limit": limit,
+        "shard": shard, "retry": retry,
     }  # fmt: skip
     sweep = load_any(file, changes=set_ or ())
-    n_cells, part = check_budget(budget, sweep), Part.of(sweep, where=where, limit=limit)
+    n_cells, part = check_budget(budget, sweep), Part.of(sweep, where=where, limit=limit, shard=shard, retry=retry)
     settings = resolve(
         engine=engine, device=device, workers=workers, pack=pack, pilot=not no_pilot,
         max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
@@ -101,18 +104,32 @@ def plan(
     choice = plan_and_choose(sweep, Store(results), settings, want_cost=True, part=part, on_message=message)
     plan, command = choice.plan, sweep_command(file, results, choice, options)
     data = {
-        "sweep": sweep.name, "trials": plan.trials, "new": plan.new, "done": plan.done, "failed": plan.failed,
-        "stopped": plan.stopped, "diverged": plan.diverged, "packs": len(plan.packs),
+        "sweep": sweep.name, "shard": shard, "trials": plan.trials, "new": plan.new, "done": plan.done,
+        "failed": plan.failed, "stopped": plan.stopped, "diverged": plan.diverged, "given_up": dict(plan.given_up),
+        "packs": len(plan.packs),
         "started_packs": len(plan.packs.started), "largest_pack": plan.largest_pack,
         "engine": settings.engine, "device": settings.device, "command": command,
         **as_data(choice, device=settings.device),
     }  # fmt: skip
-    lines = [f"{sweep.name}: {plan.trials} trials = {plan.new} new, {plan.done} done, {plan.failed} failed before"]
+    counts = f"{plan.new} new, {plan.done} done, {plan.failed} failed before"
+    lines = [f"{sweep.name}{part.in_words}: {plan.trials} trials = {counts}"]
     if plan.stopped:
         lines[0] += f", {plan.stopped} stopped early, to be trained in full"
+    if n_given_up := plan.given_up.total():
+        lines[0] += f", {n_given_up} given up"
     lines += _packs_in_words(plan, device=settings.device)
     lines += in_words(choice, device=settings.device)
-    Output(as_json=json).result(data, [*lines, f"run: {command}"] if plan.pending else lines)
+    run = [f"run: {command}"] if plan.pending else []
+    Output(as_json=json).result(data, [*lines, *run, *given_up_in_words(plan, file, results, options)])
+
+
+def _refuse_with_until(**options: object) -> None:
+    """Raise UsageError where an option is given that chooses trials to train."""
+    for name, value in options.items():
+        if value is not None:
+            raise UsageError(
+                f"--{name} is of trials to train, got {value} with --until; keep cells with --where instead"
+            )
 
 
 def _show_seeds(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrsym.cli.options import RESULTS, File, Json, Results, Set
+from lrsym.cli.options import RESULTS, File, Json, Results, Set, Shard
 from lrsym.cli.output import Output
 from lrsym.cli.search import search_status_as_data, search_status_in_words
 from lrsym.cli.watch import Every, check_every, diagram_in_words, repeat
@@ -26,6 +26,7 @@ def status(
     file: File,
     set_: Set = None,
     results: Results = RESULTS,
+    shard: Shard = None,
     watch: Watch = False,
     every: Every = 5.0,
     json: Json = False,
@@ -35,26 +36,32 @@ def status(
     if watch and json:
         raise UsageError("--watch is for a reader, and --json for a program; leave one of them out")
     if watch:
-        repeat(lambda: look(file, set_, results, diagram=True), every=every)
+        repeat(lambda: look(file, set_, results, shard=shard, diagram=True), every=every)
         return
-    name, data, lines, _ = _ask(file, set_, results)
-    Output(as_json=json).result({"sweep": name, **data}, lines)
+    name, data, lines, _ = _ask(file, set_, results, shard)
+    Output(as_json=json).result({"sweep": name, "shard": shard, **data}, lines)
 
 
-def look(file: Path, changes: list[str] | None, results: str, *, diagram: bool = False) -> tuple[list[str], bool]:
+def look(
+    file: Path, changes: list[str] | None, results: str, *, shard: str | None = None, diagram: bool = False
+) -> tuple[list[str], bool]:
     """Return in words how far a sweep or a search is, and whether it is over: all has ended and nobody trains."""
-    _, _, lines, over = _ask(file, changes, results)
+    _, _, lines, over = _ask(file, changes, results, shard)
     return [*lines, *(diagram_in_words(file, changes, results) if diagram else [])], over
 
 
-def _ask(file: Path, changes: list[str] | None, results: str) -> tuple[str, dict[str, Any], list[str], bool]:
+def _ask(
+    file: Path, changes: list[str] | None, results: str, shard: str | None
+) -> tuple[str, dict[str, Any], list[str], bool]:
     """Return the name of a sweep or a search, how far it is as data and in words, and whether it is over."""
     from lrsym.results.store.store import Store
+    from lrsym.sweep.execution.part import Part
     from lrsym.sweep.execution.sweep_status import sweep_status
     from lrsym.sweep.spec.search import Search
     from lrsym.sweep.spec.sweep_file import load_any
 
     found, left, data, lines = load_any(file, changes=changes or ()), 0, dict[str, Any](), list[str]()
+    part = Part.of(found, shard=shard)
     if isinstance(found, Search):
         from lrsym.sweep.search.search_status import search_status
 
@@ -63,10 +70,10 @@ def _ask(file: Path, changes: list[str] | None, results: str) -> tuple[str, dict
         lines = search_status_in_words(found, search, results)
         left = search.budget - search.cells["complete"] - search.cells["failed"]
     else:
-        report = sweep_status(found, results)
+        report = sweep_status(found, results, part=part)
     if report is not None:
         data |= _as_data(report)
-        lines += _in_words(found.name, report, results)
+        lines += _in_words(found.name + part.in_words, report, results)
         left += report.missing + report.running.trials
     return found.name, data, lines, left <= 0
 
@@ -75,7 +82,7 @@ def _as_data(report: "SweepStatus") -> dict[str, Any]:
     return {
         "trials": report.trials, "statuses": report.statuses, "missing": report.missing,
         "checkpointed": report.checkpointed, "stopped": report.stopped,
-        **_running_as_data(report.running),
+        "given_up": report.given_up, **_running_as_data(report.running),
         "core_hours": report.core_hours, "gpu_hours": report.gpu_hours,
         "messages": [{"status": m.status, "message": m.message, "n_trials": m.n_trials} for m in report.messages],
     }  # fmt: skip
@@ -107,6 +114,7 @@ def _in_words(name: str, report: "SweepStatus", results: str) -> list[str]:
     from lrsym.results.store.filesystem import open_filesystem
     from lrsym.sweep.execution.traceback_log import with_place
     from lrsym.sweep.planning.cost import two_digits
+    from lrsym.sweep.planning.plan import MAX_FAILED_RUNS
 
     none = "none trained yet" if report.running.trials else "none trained"
     listed = ", ".join(f"{n} {status}" for status, n in report.statuses.items()) or none
@@ -121,6 +129,9 @@ def _in_words(name: str, report: "SweepStatus", results: str) -> list[str]:
     spent = {"core": report.core_hours, "GPU": report.gpu_hours}
     if hours := [f"{two_digits(value)} {unit}-hours" for unit, value in spent.items() if value]:
         lines.append(f"  finished trials took {', '.join(hours)}")
+    if report.given_up:
+        again = "lrsym sweep --retry STATUS tries them again"
+        lines.append(f"  {report.given_up} given up after {MAX_FAILED_RUNS} runs or more; {again}")
     lines += [f"  {n} x stopped early: {rule}" for rule, n in report.stopped.items()]
     return lines + [
         f"  {m.n_trials} x {m.status}: {printable(with_place(m.message, results))}" for m in report.messages

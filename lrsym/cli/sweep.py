@@ -22,8 +22,10 @@ from lrsym.cli.options import (
     PartWhere,
     Quiet,
     Results,
+    Retry,
     SaveWeights,
     Set,
+    Shard,
     Timeout,
     Workers,
     check_budget,
@@ -34,7 +36,9 @@ from lrsym.cli.search import run_search
 
 if TYPE_CHECKING:
     from lrsym.sweep.driver import Outcome
+    from lrsym.sweep.execution.part import Part
     from lrsym.sweep.pilot.choice import Choice
+    from lrsym.sweep.planning.plan import Plan
     from lrsym.sweep.planning.settings import Settings
 
 
@@ -51,6 +55,8 @@ def sweep(
     save_weights: SaveWeights = False,
     where: PartWhere = None,
     limit: Limit = None,
+    shard: Shard = None,
+    retry: Retry = None,
     budget: Budget = None,
     max_core_hours: MaxCoreHours = None,
     max_gpu_hours: MaxGpuHours = None,
@@ -68,10 +74,11 @@ def sweep(
     options = {
         "workers": workers, "pack": pack, "device": device, "engine": engine, "timeout": timeout,
         "no-pilot": no_pilot, "save-weights": save_weights, "budget": budget, "max-core-hours": max_core_hours,
-        "max-gpu-hours": max_gpu_hours, "set": set_, "where": where, "limit": limit, "quiet": quiet,
+        "max-gpu-hours": max_gpu_hours, "set": set_, "where": where, "limit": limit, "shard": shard, "retry": retry,
+        "quiet": quiet,
     }  # fmt: skip
     sweep, store, output = load_any(file, changes=set_ or ()), Store(results), Output(as_json=json, quiet=quiet)
-    n_cells, part = check_budget(budget, sweep), Part.of(sweep, where=where, limit=limit)
+    n_cells, part = check_budget(budget, sweep), Part.of(sweep, where=where, limit=limit, shard=shard, retry=retry)
     settings = resolve(
         engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot,
         save_weights=save_weights, max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
@@ -81,15 +88,21 @@ def sweep(
         return
     choice = plan_and_choose(sweep, store, settings, want_cost=False, part=part, on_message=output.message)
     plan = choice.plan
-    data = {"sweep": sweep.name, "trials": plan.trials, "reused": plan.done}
+    data = {
+        "sweep": sweep.name, "shard": shard, "trials": plan.trials, "reused": plan.done,
+        "given_up": dict(plan.given_up),
+    }  # fmt: skip
+    name, given_up = sweep.name + part.in_words, given_up_in_words(plan, file, results, options)
     if not plan.pending:
-        output.result(data | {"pending": 0}, [f"{sweep.name}: all {plan.trials} trials are in {results}"])
-        return
+        output.result(data | {"pending": 0}, [f"{name}: {_nothing_pending(plan, part, results)}", *given_up])
+        raise typer.Exit(FAILED if given_up else 0)
     output.text(in_words(choice, device=settings.device))
     outcome = run(plan, store, settings, display=output.display)
     data |= {"engine": settings.engine, **run_as_data(outcome, choice, device=settings.device)}
-    output.result(data, _in_words(sweep.name, outcome, choice, settings, file, results, options))
+    output.result(data, [*_in_words(name, outcome, choice, settings, file, results, options), *given_up])
     exit_by(outcome)
+    if given_up:
+        raise typer.Exit(FAILED)
 
 
 def exit_by(outcome: "Outcome") -> None:
@@ -100,6 +113,26 @@ def exit_by(outcome: "Outcome") -> None:
         raise typer.Exit(stopped_code(outcome.stopped_by))
     if retried(outcome.statuses):
         raise typer.Exit(FAILED)
+
+
+def given_up_in_words(plan: "Plan", file: Path, results: str, options: Mapping[str, object]) -> list[str]:
+    """Return which trials are not tried any more, and the command that tries them again."""
+    from lrsym.sweep.planning.plan import MAX_FAILED_RUNS
+
+    if not plan.given_up:
+        return []
+    listed = ", ".join(f"{n} {status}" for status, n in sorted(plan.given_up.items()))
+    again = command_line("sweep", file, results, {**options, "retry": sorted(plan.given_up)})
+    return [f"given up after {MAX_FAILED_RUNS} runs or more: {listed}; try them again: {again}"]
+
+
+def _nothing_pending(plan: "Plan", part: "Part", results: str) -> str:
+    if plan.trials:
+        given_up = plan.given_up.total()
+        return f"{'' if given_up else 'all '}{plan.trials - given_up} trials are in {results}"
+    if part.retry:
+        return f"no trial is {' or '.join(part.retry)} in {results}"
+    return "has no trials: there are fewer packs than shards" + (", or --where leaves none" if part.where else "")
 
 
 def run_as_data(outcome: "Outcome", choice: "Choice", *, device: str) -> dict[str, object]:

@@ -32,10 +32,11 @@ from lrsym.sweep.execution.task import Task, TrainTask
 from lrsym.sweep.pilot.choice import Choice, choose_packing
 from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.planning.packing import PackList
-from lrsym.sweep.planning.plan import Plan, make_plan
+from lrsym.sweep.planning.plan import NO_FAILURES, Plan, make_plan
 from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.spec.sweep_file import Sweep
 from lrsym.sweep.workers.processes import STOP_SIGNALS
+from lrsym.vocabulary import FAILED_STATUSES
 
 
 class Engine(Protocol):
@@ -80,9 +81,11 @@ def with_cluster_gpus(settings: Settings) -> Settings:
 
 def plan_sweep(sweep: Sweep, store: Store, settings: Settings, *, part: Part = WHOLE) -> Plan:
     """Return the plan of `part` of `sweep` against `store`, in packs of the default size."""
+    statuses = store.statuses(stop_rule=sweep.stop)
+    any_failed = not {*FAILED_STATUSES}.isdisjoint(statuses.values())
     return make_plan(
         sweep,
-        store.statuses(stop_rule=sweep.stop),
+        statuses,
         workers=settings.max_workers,
         device=settings.device,
         pack_size=settings.pack_size,
@@ -90,6 +93,8 @@ def plan_sweep(sweep: Sweep, store: Store, settings: Settings, *, part: Part = W
         stop=GRID_RULES.get(sweep.stop or ""),
         chosen=part.places(sweep),
         limit=part.limit,
+        retry=part.retry,
+        failures=store.failures() if any_failed else NO_FAILURES,
     )
 
 
@@ -166,7 +171,10 @@ def run(
     )  # fmt: skip
     packs = SharedPacks(given, lease, store, on_elsewhere=shown.update, say=shown.say)
     with _stop_signals() as received:
-        queue = MeteredQueue(packs, recorder=task, listeners=listeners, stopped=lambda: bool(received), limit=limit)
+        queue = MeteredQueue(
+            packs, recorder=task, listeners=listeners, stopped=lambda: bool(received), limit=limit,
+            failures=plan.failures, say=shown.say,
+        )  # fmt: skip
         try:
             with shown, lease:
                 load_engine(settings.engine)(queue, task, workers=plan.workers)

@@ -23,6 +23,17 @@ MISTAKES = {
     "a condition that is a number": (lambda root: lrsym.plot_phase(SWEEP, results=root, where=3), "where must be a"),
     "a threshold in words": (lambda root: lrsym.plot_phase(SWEEP, results=root, threshold="0.9"), "threshold must be"),
     "a query that is a number": (lambda root: lrsym.query(root, 3), "sql must be a text"),
+    "a shard that is a number": (lambda root: lrsym.plan(SWEEP, root, shard=3), "shard must be a text, got 3"),
+    "a shard beyond the last": (lambda root: lrsym.run_sweep(SWEEP, root, shard="4/3"), "^shard must be I/N"),
+    "a shard of a status": (lambda root: lrsym.status(SWEEP, root, shard="x"), "^shard must be I/N"),
+    "statuses that are numbers": (lambda root: lrsym.plan(SWEEP, root, retry=[3]), "retry must be a text, or a list"),
+    "a status that is a result": (lambda root: lrsym.plan(SWEEP, root, retry="done"), "^retry must be one of"),
+    "a sample in words": (lambda root: lrsym.verify(SWEEP, root, sample="3"), "sample must be a whole number"),
+    "an empty sample": (lambda root: lrsym.verify(SWEEP, root, sample=0), "sample must be a number from 1 on, got 0"),
+    "a tolerance above 1": (
+        lambda root: lrsym.verify(SWEEP, root, tolerance=2),
+        "tolerance must be a number from 0 to 1",
+    ),
     "claims that are a number": (lambda root: lrsym.claims(3, root), "file must be the name of a file"),
 }
 

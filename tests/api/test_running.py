@@ -158,3 +158,16 @@ def test_refining_trains_no_more_than_its_budget(tmp_path):
     assert boundary is not None
     assert sweep.trials_frame(tmp_path).collect().height == 4
     assert isinstance(sweep.trials_frame(tmp_path), pl.LazyFrame)
+
+
+def test_shards_are_planned_apart_and_together_are_all_of_a_sweep(tmp_path):
+    sweep = sweep_of(replicates=5)
+    planned = [lrsym.plan(sweep, tmp_path, workers=1, no_pilot=True, shard=f"{i}/3").plan.new for i in (1, 2, 3)]
+    assert (sum(planned), max(planned) - min(planned) <= 2) == (10, True)
+    assert [lrsym.status(sweep, tmp_path, shard=f"{i}/3").trials for i in (1, 2, 3)] == planned
+
+
+def test_what_was_trained_is_given_again(ran):
+    folder, _ = ran
+    rows = lrsym.verify(sweep_of(replicates=2), folder / "r", workers=1)
+    assert rows["agreement"].to_list() == ["identical"] * 4

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from lrsym.results.store.store import Store
 from lrsym.sweep import driver
 from lrsym.sweep.driver import Outcome
+from lrsym.sweep.execution.rows import status_rows
+from lrsym.sweep.planning.plan import MAX_FAILED_RUNS
 from lrsym.sweep.planning.settings import has_driver
 from lrsym.sweep.search import run as search_run
-from tests.running import lrsym, lrsym_errors
+from lrsym.sweep.spec.sweep_file import load
+from tests.running import assert_complete_and_single, finish, lrsym, lrsym_errors, start_sweep
 from tests.small_trials import write_sweep
 
 
@@ -227,9 +231,80 @@ def test_a_part_of_a_sweep_is_trained_and_the_command_that_goes_on_names_it(tmp_
     assert "leaves none of the 8 trials" in lrsym("sweep", *words, "--where", "seed = 77", code=2)
 
 
-@pytest.mark.parametrize("option", [("--where", "seed = 0"), ("--limit", 1)])
+@pytest.mark.parametrize(
+    "option", [("--where", "seed = 0"), ("--limit", 1), ("--shard", "1/2"), ("--retry", "crashed")]
+)
 def test_a_search_has_no_parts(tmp_path, option):
     path = write_sweep(tmp_path, steps=5)
     space = '[search]\nbudget = 6\nmaximise = "unseen_order"\n[search.space]'
     path.write_text(path.read_text().replace("[grid]", space))
     assert f"{option[0]} is for grids" in lrsym("sweep", path, *option, code=2)
+
+
+def test_the_shards_of_a_sweep_are_planned_apart_and_together_are_all_of_it(tmp_path):
+    path = write_sweep(tmp_path, steps=5)
+    words = (path, "--results", tmp_path / "r", "--workers", 1, "--no-pilot")
+    plans = [json.loads(lrsym("plan", *words, "--shard", f"{i}/3", "--json")) for i in (1, 2, 3)]
+    assert sum(plan["new"] for plan in plans) == 8
+    assert all(0 < plan["new"] < 8 for plan in plans)
+    text = lrsym("plan", *words, "--shard", "2/3")
+    assert text.startswith("small, shard 2/3: ")
+    assert "--shard 2/3" in text.splitlines()[-1]
+    status = [lrsym("status", path, "--results", tmp_path / "r", "--shard", f"{i}/3") for i in (1, 2, 3)]
+    assert [f"small, shard {i}/3: {plans[i - 1]['new']} trials" in status[i - 1] for i in (1, 2, 3)] == [True] * 3
+    empty = lrsym("sweep", *words, "--shard", "9/9")
+    assert empty == "small, shard 9/9: has no trials: there are fewer packs than shards\n"
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize("verb", ["sweep", "plan", "status"])
+def test_what_is_no_shard_is_one_line_and_nothing_is_written(tmp_path, verb):
+    words = (verb, write_sweep(tmp_path, steps=5), "--results", tmp_path / "r", "--shard", "0/3")
+    assert lrsym(*words, code=2).startswith('error: --shard must be I/N with I from 1 to N, got "0/3"')
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.slow
+def test_shards_that_run_at_the_same_time_train_every_trial_once(tmp_path):
+    path, results = write_sweep(tmp_path, steps=300, seeds=5), tmp_path / "r"
+    running = [start_sweep(path, results, "--shard", f"{i}/3", "--no-pilot", "--json") for i in (1, 2, 3)]
+    ended = [finish(process) for process in running]
+    assert [code for code, _, _ in ended] == [0, 0, 0], ended
+    reports = [json.loads(out) for _, out, _ in ended]
+    assert sum(report["statuses"]["done"] for report in reports) == 10
+    assert [report["elsewhere"] for report in reports] == [0, 0, 0]
+    assert_complete_and_single(results, 10)
+
+
+def given_up(tmp_path):
+    path, store = write_sweep(tmp_path, steps=5), Store(tmp_path / "r")
+    trials = load(path).trials
+    done = status_rows(trials[:5], status="done", message=None, run_id="r")
+    failed = status_rows(trials[5:], status="timeout", message="slow", run_id="r", attempts=[MAX_FAILED_RUNS] * 3)
+    store.write("done", done)
+    store.write("failed", failed)
+    return path, ("--results", tmp_path / "r")
+
+
+def test_trials_that_are_given_up_are_told_by_every_verb_and_a_sweep_that_leaves_them_exits_with_1(tmp_path):
+    path, words = given_up(tmp_path)
+    again = f"given up after {MAX_FAILED_RUNS} runs or more: 3 timeout; try them again: lrsym sweep {path}"
+    text = lrsym("sweep", path, *words, "--workers", 1, code=1)
+    assert "small: 5 trials are in" in text
+    assert f"{again} --workers 1 --retry timeout --results {tmp_path / 'r'}" in text
+    assert "5 done, 0 failed before, 3 given up" in (planned := lrsym("plan", path, *words))
+    assert again in planned
+    assert f"3 given up after {MAX_FAILED_RUNS} runs or more" in lrsym("status", path, *words)
+    assert json.loads(lrsym("status", path, *words, "--json"))["given_up"] == 3
+
+
+def test_what_is_given_up_is_planned_where_it_is_asked_for(tmp_path):
+    path, words = given_up(tmp_path)
+    text = lrsym("plan", path, *words, "--retry", "timeout")
+    assert "3 trials = 0 new, 0 done, 3 failed before" in text
+    assert "--retry timeout" in text.splitlines()[-1]
+    assert "no trial is crashed or out_of_memory" in lrsym(
+        "sweep", path, *words, "--retry", "crashed", "--retry", "out_of_memory"
+    )
+    refused = lrsym("sweep", path, *words, "--retry", "done", code=2)
+    assert 'error: --retry must be one of out_of_memory, timeout, crashed, got "done"' in refused

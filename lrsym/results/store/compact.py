@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from lrsym.results.store.filesystem import FileSystem, Stamp
+from lrsym.results.store.index import FILE as INDEX
 from lrsym.results.store.part_file import list_parts, part_file, part_name
 from lrsym.results.store.schema import TABLES
 
@@ -65,6 +66,7 @@ def compact(store: "Store") -> int:
         raise
     if not all(files.exists(part_file(name, part)) for name in written if name not in _ALONE):
         return 0  # merged further already, or taken for what a killed compaction left
+    files.delete(INDEX)  # of parts that are gone; a few of them are read as fast without
     return _delete(files, old)
 
 

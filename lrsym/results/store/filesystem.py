@@ -108,8 +108,11 @@ class LocalFolder:
 
     def stamps(self, folder: str, *, suffix: str = "") -> dict[str, Stamp]:
         """Return the files that `list` gives, in its order, each with a stamp that differs once it is written again."""
-        found = ((name, self.stamp(name)) for name in self.list(folder, suffix=suffix))
-        return {name: stamp for name, stamp in found if stamp is not None}
+        found = dict[str, Stamp]()
+        for entry in self._entries(folder, suffix):
+            with contextlib.suppress(FileNotFoundError):  # it has just gone
+                found[f"{folder}/{entry.name}"] = _stamp(entry.stat())
+        return {name: found[name] for name in sorted(found)}
 
     def stamp(self, name: str) -> Stamp | None:
         """Return the stamp of a file: when it was written, its size, its number; None where there is none."""
@@ -117,7 +120,7 @@ class LocalFolder:
             found = os.stat(self._root / name)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        return _stamp(found)
 
     def tail(self, name: str, *, size: int) -> tuple[int, bytes]:
         """Return the size of a file and its last `size` bytes. Raises FileNotFoundError where there is none."""
@@ -128,16 +131,24 @@ class LocalFolder:
     def list(self, folder: str, *, suffix: str = "") -> list[str]:
         """Return the sorted names of the files in `folder` that end in `suffix`, without folders, hidden files and
         names that are no text."""
+        return sorted(f"{folder}/{entry.name}" for entry in self._entries(folder, suffix))
+
+    def _entries(self, folder: str, suffix: str) -> "list[os.DirEntry[str]]":
+        """Return the files that `list` gives, in any order."""
         try:
             with os.scandir(self._root / folder) as entries:
-                files = [entry.name for entry in entries if entry.name.endswith(suffix) and entry.is_file()]
+                files = [entry for entry in entries if entry.name.endswith(suffix) and entry.is_file()]
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(f"{folder}/{name}" for name in files if not name.startswith(".") and _is_text(name))
+        return [entry for entry in files if not entry.name.startswith(".") and _is_text(entry.name)]
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> "list[Result]":
         """Return what `function`, which reads a file, gives for each of `items`."""
         return [function(item) for item in items]
+
+
+def _stamp(told: os.stat_result) -> Stamp:
+    return told.st_mtime_ns, told.st_size, told.st_ino
 
 
 def _is_text(name: str) -> bool:

@@ -9,7 +9,7 @@ sweep gives to its parts, and with the columns that tell rows of its table apart
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Literal
@@ -73,15 +73,15 @@ def part_name(file: str) -> str:
 
 def list_parts(files: FileSystem, table: str) -> Listing:
     """Return the parts of `table`. Raises UsageError for a part that a newer lrsym has written."""
-    listing, stamps = Listing(), files.stamps(table, suffix=SUFFIX)
-    new = [file for file, stamp in stamps.items() if _seen.get(files.uri(file), (None,))[0] != stamp]
+    listing, stamps, root = Listing(), files.stamps(table, suffix=SUFFIX), files.uri()
+    new = [file for file, stamp in stamps.items() if _seen.get(f"{root}/{file}", (None,))[0] != stamp]
 
     def judge(file: str) -> Verdict:
         return _judge(files, file, table)
 
     verdicts = dict(zip(new, files.map(judge, new), strict=True))
     for file, stamp in stamps.items():
-        place = files.uri(file)
+        place = f"{root}/{file}"
         verdict: Verdict = verdicts[file] if file in verdicts else _seen[place][1]
         if not (isinstance(verdict, Damage) and verdict.may_pass):
             _seen[place] = stamp, verdict
@@ -92,6 +92,13 @@ def list_parts(files: FileSystem, table: str) -> Listing:
         else:
             listing.foreign.append(file)
     return listing
+
+
+def remember_parts(files: FileSystem, stamps: Mapping[str, Stamp]) -> None:
+    """Take it that files are parts as long as they have these stamps."""
+    root = files.uri()
+    for file, stamp in stamps.items():
+        _seen.setdefault(f"{root}/{file}", (stamp, "part"))
 
 
 def is_named_as_part(file: str) -> bool:

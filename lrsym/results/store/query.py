@@ -11,6 +11,9 @@ from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.store import load, read_again
 from lrsym.toml_source import suggest
 
+_READERS = re.compile(r"\bread_\w+", re.IGNORECASE)
+"""Functions of polars' SQL that read any file or address: a claims file may be another's."""
+
 
 def query(root: str, sql: str, *, trial_ids: Sequence[str] | None = None) -> pl.DataFrame:
     """Return what `sql`, a SELECT in polars' dialect, gives over the tables of the store at `root`.
@@ -24,6 +27,11 @@ def query(root: str, sql: str, *, trial_ids: Sequence[str] | None = None) -> pl.
 
 def query_tables(sql: str, tables: Mapping[str, pl.DataFrame | pl.LazyFrame]) -> pl.DataFrame:
     """Return what `sql` gives over `tables`; UsageError as `query`."""
+    if found := _READERS.search(sql):
+        raise UsageError(
+            f"query asks the tables of the results alone, got {found[0]}, which reads another file; "
+            f"tables are {', '.join(tables)}"
+        )
     try:
         frame = pl.SQLContext(tables, eager=True).execute(sql)
     except pl.exceptions.PolarsError as error:

@@ -145,6 +145,12 @@ def _trial_columns() -> tuple[Column, ...]:
         Column("run_id", _TEXT, "", "The run that trained it: key of table runs."),
         Column("finished_at", _TIME, "UTC", "When the pack was written."),
         Column(
+            "attempts",
+            _INT,
+            "runs",
+            "Runs that have tried the trial in vain, this one included; null for results, and in rows of before.",
+        ),
+        Column(
             "path",
             _TEXT,
             "",

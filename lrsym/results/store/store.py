@@ -22,11 +22,12 @@ import pyarrow as pa
 from lrsym.config.axes import axes
 from lrsym.results.store.digest import part_bytes
 from lrsym.results.store.filesystem import Stamp, open_filesystem
+from lrsym.results.store.index import OUTCOME, read_outcomes
 from lrsym.results.store.mechanism_path import paths, with_paths
 from lrsym.results.store.part_file import list_parts, part_file, require_no_damage, warn_of_damage
 from lrsym.results.store.place import refuse_inner_folder
 from lrsym.results.store.schema import TABLES
-from lrsym.vocabulary import FINAL_STATUSES, GRID_STOP_RULES
+from lrsym.vocabulary import FAILED_STATUSES, FINAL_STATUSES, GRID_STOP_RULES
 
 Result = TypeVar("Result")
 
@@ -118,11 +119,8 @@ class Store:
     def run_statuses(self, run_id: str) -> Counter[str]:
         """Return how many trials a run left in the store in which status; of its attempts at one the best counts."""
 
-        def read() -> pl.DataFrame:
-            own = self._rows("trials", self._list("trials")).filter(pl.col("run_id") == run_id)
-            return _best_attempts(own).select("status").collect()
-
-        return Counter(read_again(read)["status"].drop_nulls())
+        own = self._all_outcomes().lazy().filter(pl.col("run_id") == run_id)
+        return Counter(_best_attempts(own).select("status").collect()["status"].drop_nulls())
 
     def trial_parts(self) -> dict[str, Stamp]:
         """Return the parts of the table `trials`, each with a stamp that differs once it is written again."""
@@ -132,15 +130,34 @@ class Store:
         """Return the status by trial_id of every trial in the store, or in `parts`; those that `stop_rule` stopped
         are done. Raises FileNotFoundError where a part given has been merged."""
         status = pl.when(stopped_by(stop_rule)).then(pl.lit("done")).otherwise("status").alias("status")
-
-        def read() -> pl.DataFrame:
-            rows = self._rows("trials", self._list("trials") if parts is None else parts)
-            attempts = rows.select("trial_id", "status", "stop_rule", "finished_at").drop_nulls("status")
-            return _best_last(attempts).select("trial_id", status).collect()
-
-        frame = read() if parts is not None else read_again(read)
+        rows = self._all_outcomes() if parts is None else self._read_outcomes(parts)
+        frame = _best_last(rows.lazy().drop_nulls("status")).select("trial_id", status).collect()
         # Of several attempts a dict keeps the last. Interned: a million trials share five strings.
         return dict(zip(frame["trial_id"], map(sys.intern, frame["status"]), strict=True))
+
+    def outcomes(self) -> pl.DataFrame:
+        """Return how every trial in the store ended, one attempt for each, in the columns index.OUTCOME."""
+        return _best_attempts(self._all_outcomes().lazy()).drop("file").collect()
+
+    def _all_outcomes(self) -> pl.DataFrame:
+        """Return how every attempt ended, in the order of their parts."""
+
+        def list_trials() -> dict[str, Stamp]:
+            listing = list_parts(self.files, "trials")
+            warn_of_damage(self.files, listing.damaged)
+            return listing.parts
+
+        return read_again(lambda: read_outcomes(self.files, list_trials, self._read_outcomes))
+
+    def _read_outcomes(self, parts: Iterable[str]) -> pl.DataFrame:
+        rows = self._rows("trials", parts).with_columns(file="trials/" + pl.col("part"))
+        return rows.select("file", *OUTCOME).collect()
+
+    def failures(self) -> dict[str, int]:
+        """Return how many runs have tried a trial in vain, by trial_id, whatever came of it since."""
+        failed = self._all_outcomes().filter(pl.col("status").is_in(FAILED_STATUSES))
+        counted = failed.group_by("trial_id").agg(pl.col("attempts").fill_null(1).max())
+        return dict(counted.iter_rows())
 
     def compact(self) -> int:
         """Merge the part files of every table into one; return how many were merged. Safe beside a sweep.

@@ -1,12 +1,13 @@
 """A queue that adds up what its packs take, and hands out no more of them once a limit is reached."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from lrsym.sweep.execution.events import PackEvent
 from lrsym.sweep.execution.pack_source import PackSource
 from lrsym.sweep.execution.queue import Listener, PackQueue, Recorder
 from lrsym.sweep.planning.pack import Pack
+from lrsym.sweep.planning.plan import NO_FAILURES
 
 
 class MeteredQueue(PackQueue):
@@ -24,9 +25,11 @@ class MeteredQueue(PackQueue):
         listeners: Sequence[Listener] = (),
         stopped: Callable[[], bool] = bool,
         limit: float = float("inf"),
+        failures: Mapping[str, int] = NO_FAILURES,
+        say: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(source, recorder=recorder, listeners=listeners, stopped=stopped)
+        super().__init__(source, recorder=recorder, listeners=listeners, stopped=stopped, failures=failures, say=say)
         self._limit, self._clock, self._counted, self._until = limit, clock, 0.0, clock()
 
     def next(self) -> Pack | None:
@@ -47,6 +50,11 @@ class MeteredQueue(PackQueue):
         """Take in that the worker of a pack died."""
         self.worker_seconds()
         super().on_death(pack_id, reason, out_of_memory=out_of_memory)
+
+    def give_back(self, pack_id: str, why: str) -> None:
+        """Take in that a pack is to be tried elsewhere."""
+        self.worker_seconds()
+        super().give_back(pack_id, why)
 
     def worker_seconds(self) -> float:
         """Return the seconds that packs have taken workers up to now."""

@@ -4,7 +4,7 @@ Engines only start workers, hand out what `next` gives, and pass on what they re
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import Protocol
@@ -14,9 +14,15 @@ from lrsym.sweep.execution.events import Failure, PackEvent, text_of
 from lrsym.sweep.execution.pack_source import PackSource
 from lrsym.sweep.planning.pack import Pack, Program
 from lrsym.sweep.planning.packing import even_lengths
+from lrsym.sweep.planning.plan import NO_FAILURES
+from lrsym.vocabulary import FAILED_STATUSES
 
 MAX_RETRIES = 2
 """How often a pack is tried again after its worker died or left."""
+
+MAX_CRASHED_ALONE = 8
+"""After so many trials of a program in a row that crashed alone while no pack of it gave results, no trial is to blame:
+packs of it that crash are not halved any more."""
 
 Listener = Callable[[Pack, PackEvent], None]
 
@@ -24,8 +30,11 @@ Listener = Callable[[Pack, PackEvent], None]
 class Recorder(Protocol):
     """What the queue asks of the store, in the driver. Both may raise OSError."""
 
-    def record_failure(self, pack: Pack, failure: Failure) -> Counter[str]:
-        """Write the rows of a pack that gave no result; return how its trials ended."""
+    def record_failure(self, pack: Pack, failure: Failure, attempts: Sequence[int]) -> Counter[str]:
+        """Write the rows of a pack that gave no result; return how its trials ended.
+
+        `attempts` are the runs that have tried each of its trials in vain, this one included.
+        """
         ...
 
     def discard_checkpoint(self, pack: Pack) -> None:
@@ -36,11 +45,11 @@ class Recorder(Protocol):
 class PackQueue:
     """The packs of a source, with how often each was tried.
 
-    A pack whose worker dies or leaves is tried MAX_RETRIES times again. One that still loses its worker, or is too
-    large for the memory, is halved until the trial to blame is alone; only that one is recorded as failed. The size
-    that was too large is remembered: waiting packs of the same program are split before they fail, too. `listeners`
-    get each event that counts; `stopped` tells whether the run is to end. Raises UsageError where rows cannot be
-    written.
+    A pack whose worker dies or leaves is tried MAX_RETRIES times again. One that still loses its worker, crashes, or is
+    too large for the memory, is halved until the trial to blame is alone; only that one is recorded as failed, and with
+    it how many runs have tried it, by `failures` before this one. The size that was too large is remembered: waiting
+    packs of the same program are split before they fail, too. `listeners` get each event that counts, `say` what a
+    reader should know; `stopped` tells whether the run is to end. Raises UsageError where rows cannot be written.
     """
 
     def __init__(
@@ -50,12 +59,15 @@ class PackQueue:
         recorder: Recorder,
         listeners: Sequence[Listener] = (),
         stopped: Callable[[], bool] = bool,
+        failures: Mapping[str, int] = NO_FAILURES,
+        say: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._source, self._stopped = source, stopped
+        self._source, self._stopped, self._failures, self._say = source, stopped, failures, say
         self._split: deque[Pack] = deque()
         self._again: deque[Pack] = deque()
         self._fitting: dict[Program, int] = {}
         self._deaths: dict[str, int] = {}
+        self._crashed_alone: Counter[Program] = Counter()
         self._training: dict[str, Pack] = {}
         self._recorder, self._listeners = recorder, listeners
 
@@ -110,7 +122,7 @@ class PackQueue:
             if event.failure.ends_worker:
                 self._on_lost_worker(pack, event.failure)
             else:
-                self._fail(pack, event.failure, splits=event.failure.status == "out_of_memory")
+                self._fail(pack, event.failure)
             return
         self._notify(pack, event)
 
@@ -122,6 +134,12 @@ class PackQueue:
         if (pack := self._training.get(pack_id)) is not None:
             self._on_lost_worker(pack, Failure("out_of_memory" if out_of_memory else "crashed", reason))
 
+    def give_back(self, pack_id: str, why: str) -> None:
+        """Try a pack elsewhere that a worker cannot train or write where it is; it is not held against the pack."""
+        if (pack := self._training.get(pack_id)) is not None:
+            self._say(why)
+            self._try_again(pack, [pack])
+
     def _on_lost_worker(self, pack: Pack, failure: Failure) -> None:
         """Try a pack again that left no worker to go on with; one that is too large for the memory not as it is."""
         tries = self._deaths[pack.id] = self._deaths.get(pack.id, 0) + 1
@@ -130,33 +148,54 @@ class PackQueue:
             self._try_again(pack, [pack])
             return
         hint = "; the system may have run out of memory" if "killed by SIGKILL" in failure.message else ""
-        self._fail(pack, replace(failure, message=f"{failure.message}, {tries} times{hint}"), splits=True)
+        self._fail(pack, replace(failure, message=f"{failure.message}, {tries} times{hint}"))
 
-    def _fail(self, pack: Pack, failure: Failure, *, splits: bool) -> None:
+    def _fail(self, pack: Pack, failure: Failure) -> None:
         try:
             if failure.status != "timeout":  # the checkpoint may be the cause
                 self._recorder.discard_checkpoint(pack)
-            if splits and len(pack) > 1:
-                if failure.status == "out_of_memory":
-                    fitting = self._fitting.get(pack.program, len(pack))
-                    self._fitting[pack.program] = min(fitting, len(pack.halves()[0]))
-                # A half that loses its worker once more is halved again.
-                self._deaths |= {half.id: max(self._deaths.get(pack.id, 0) - 1, 0) for half in pack.halves()}
-                self._try_again(pack, pack.halves())
+            if len(pack) > 1 and self._may_have_good_trials(pack, failure):
+                self._halve(pack, failure)
                 return
-            statuses = self._recorder.record_failure(pack, failure)
+            attempts = [self._failures.get(trial_id, 0) + 1 for trial_id in pack.trial_ids]
+            statuses = self._recorder.record_failure(pack, failure, attempts)
         except OSError as error:
             raise _unwritable(text_of(error)) from error
         self._notify(pack, PackEvent(pack.id, 1.0, statuses))
+
+    def _may_have_good_trials(self, pack: Pack, failure: Failure) -> bool:
+        if failure.status == "crashed":
+            return self._crashed_alone[pack.program] < MAX_CRASHED_ALONE
+        return failure.status == "out_of_memory"
+
+    def _halve(self, pack: Pack, failure: Failure) -> None:
+        """Try the halves of a pack: of one that was too large behind the others, of one that crashed at once, so that
+        the others are not all tried before it turns out that no trial is to blame."""
+        halves, is_too_large = pack.halves(), failure.status == "out_of_memory"
+        if is_too_large:
+            fitting = self._fitting.get(pack.program, len(pack))
+            self._fitting[pack.program] = min(fitting, len(halves[0]))
+        # A half that loses its worker once more is halved again.
+        self._deaths |= {half.id: max(self._deaths.get(pack.id, 0) - 1, 0) for half in halves}
+        self._try_again(pack, halves if is_too_large else ())
+        if not is_too_large:
+            self._split.extendleft(reversed(halves))
 
     def _try_again(self, pack: Pack, packs: Sequence[Pack]) -> None:
         del self._training[pack.id]
         self._again += packs
         self._notify(pack, PackEvent(pack.id, 0.0))
 
+    def _count_crash(self, pack: Pack, statuses: Counter[str]) -> None:
+        if not statuses.keys() <= {*FAILED_STATUSES}:
+            self._crashed_alone.pop(pack.program, None)
+        elif len(pack) == 1 and "crashed" in statuses:
+            self._crashed_alone[pack.program] += 1
+
     def _notify(self, pack: Pack, event: PackEvent) -> None:
         if event.statuses is not None:
             del self._training[pack.id]
+            self._count_crash(pack, event.statuses)
             try:
                 self._source.on_end(pack, event.statuses)
             except OSError as error:

@@ -174,10 +174,14 @@ class PackRows:
                     }  # fmt: skip
 
 
-def status_rows(trials: Sequence[Trial], *, status: str, message: str | None, run_id: str) -> dict[str, pa.Table]:
-    """Return the rows of a pack of which nothing but a status is known."""
+def status_rows(
+    trials: Sequence[Trial], *, status: str, message: str | None, run_id: str, attempts: Iterable[int] | None = None
+) -> dict[str, pa.Table]:
+    """Return the rows of a pack of which nothing but a status is known, and of each trial its `attempts`."""
     shared = {**_provenance(trials, seconds=None, run_id=run_id), "status": status, "message": message}
-    return {"trials": TABLES["trials"].build({**axis_values(t), **shared} for t in trials)}
+    counts = [None] * len(trials) if attempts is None else attempts
+    rows = ({**axis_values(t), **shared, "attempts": n} for t, n in zip(trials, counts, strict=True))
+    return {"trials": TABLES["trials"].build(rows)}
 
 
 def _provenance(trials: Sequence[Trial], *, seconds: float | None, run_id: str) -> dict[str, object]:

@@ -5,15 +5,19 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from lrsym.results.store.store import Store, load, load_trials, stopped_by
+from lrsym.results.store.store import Store, load, stopped_by
 from lrsym.sweep.execution.checkpoint import list_checkpoints
+from lrsym.sweep.execution.part import WHOLE, Part
 from lrsym.sweep.execution.running import Running, running
+from lrsym.sweep.planning.plan import MAX_FAILED_RUNS
 from lrsym.sweep.planning.settings import units_per_worker
 from lrsym.sweep.spec.sweep_file import Sweep
-from lrsym.vocabulary import FINAL_STATUSES
+from lrsym.vocabulary import FAILED_STATUSES, FINAL_STATUSES
 
 MAX_MESSAGES = 5
 """Distinct messages that a status holds: a sweep that fails mostly fails in one or two ways."""
+
+_GIVEN_UP = pl.col("status").is_in(FAILED_STATUSES) & (pl.col("attempts") >= MAX_FAILED_RUNS)
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class SweepStatus:
     """Where a sweep stands; `checkpointed` trials, `completed` 0..1 of their steps, are among the unfinished ones.
 
     `stopped` counts the trials that were ended early by the rule that ended them. `running` says who trains unfinished
-    ones now. `core_hours` and `gpu_hours` are what its finished and stopped trials took.
+    ones now; `given_up` failed ones are tried no more. `core_hours` and `gpu_hours` are what its finished and stopped
+    trials took.
     """
 
     trials: int
@@ -43,19 +48,20 @@ class SweepStatus:
     core_hours: float = 0.0
     gpu_hours: float = 0.0
     running: Running = field(default_factory=Running)
+    given_up: int = 0
 
 
-def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
-    """Return where `sweep` stands in the store at `root`, which need not exist yet.
+def sweep_status(sweep: Sweep, root: str, *, part: Part = WHOLE) -> SweepStatus:
+    """Return where `part` of `sweep` stands in the store at `root`, which need not exist yet.
 
     Trials that the sweep's own stop rule has ended are finished. `statuses` counts the trials with a row by their
     status, `missing` those without one. `completed` is the mean over the `checkpointed` trials, 0 where there are
     none. `messages` are the most frequent ones, at most MAX_MESSAGES.
     """
-    places = {trial_id: place for place, trial_id in enumerate(sweep.trial_ids())}
-    trial_ids = places.keys()
-    columns = ("trial_id", "status", "stop_rule", "message", "seconds", "run_id", "finished_at")
-    rows = load_trials(root, trial_ids=trial_ids).select(columns).collect()
+    ids, chosen = sweep.trial_ids(), part.places(sweep)
+    places = {ids[place]: place for place in (range(len(ids)) if chosen is None else chosen)}
+    trial_ids, store = places.keys(), Store(str(root))
+    rows = store.outcomes().filter(pl.col("trial_id").is_in(pl.Series([*trial_ids], dtype=pl.String).implode()))
     statuses = dict(rows.group_by("status").len().sort("status").iter_rows())
     finished = pl.col("status").is_in(FINAL_STATUSES) | stopped_by(sweep.stop)
     unfinished = trial_ids - {*rows.filter(finished)["trial_id"]}
@@ -73,7 +79,8 @@ def sweep_status(sweep: Sweep, root: str) -> SweepStatus:
         messages=_most_frequent_messages(rows),
         core_hours=hours["cpu"],
         gpu_hours=hours["cuda"],
-        running=running(rows, unfinished, Store(root), n_steps=lambda trial_id: sweep.trials[places[trial_id]].n_steps),
+        running=running(rows, unfinished, store, n_steps=lambda trial_id: sweep.trials[places[trial_id]].n_steps),
+        given_up=rows.filter(_GIVEN_UP).height,
     )
 
 

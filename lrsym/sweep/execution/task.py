@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
@@ -146,12 +146,14 @@ class TrainTask:
         live.remove()
         return Counter(trained.tables["trials"]["status"].to_pylist())
 
-    def record_failure(self, pack: Pack, failure: Failure) -> Counter[str]:
+    def record_failure(self, pack: Pack, failure: Failure, attempts: Sequence[int]) -> Counter[str]:
         """Write the rows of a pack that gave no result, in a part of their own that never replaces a result."""
         store = Store(self.root, must_exist=self.must_exist)
         if finished := store.part_statuses(pack.part):
             return finished
-        rows = status_rows(pack.trials, status=failure.status, message=failure.message, run_id=self.run_id)
+        rows = status_rows(
+            pack.trials, status=failure.status, message=failure.message, run_id=self.run_id, attempts=attempts
+        )
         store.write(f"{pack.id}-failed", rows)
         LiveFile(store.files, pack).remove()
         return Counter({failure.status: len(pack)})

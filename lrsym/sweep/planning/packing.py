@@ -92,6 +92,10 @@ class PackList(Sequence[Pack]):
         yield from ((pack.trials[0], len(pack), pack.remaining) for pack in self.started)
         yield from ((group.example, cut.stop - cut.start, 1.0) for group, cut in self._cuts)
 
+    def places(self) -> Iterator[Sequence[int]]:
+        """Yield the places of the trials of each pack without a checkpoint, in order."""
+        yield from (group.places[cut] for group, cut in self._cuts)
+
     def examples(self, group: ShapeGroup, n: int) -> tuple[Trial, ...]:
         """Return at most `n` trials of `group`, from its middle on: a grid begins with its smallest data sets."""
         middle = len(group.places) // 2

@@ -101,8 +101,10 @@ class MadeUpTask:
             raise OSError(28, "No space left on device", "some/file")
         return None
 
-    def record_failure(self, pack, failure):
-        rows = status_rows(pack.trials, status=failure.status, message=failure.message, run_id=self.run_id)
+    def record_failure(self, pack, failure, attempts):
+        rows = status_rows(
+            pack.trials, status=failure.status, message=failure.message, run_id=self.run_id, attempts=attempts
+        )
         Store(self.root).write(f"{pack.id}-failed", rows)
         return Counter({failure.status: len(pack)})
 

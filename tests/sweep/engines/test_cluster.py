@@ -4,6 +4,8 @@ import logging
 import re
 import shlex
 import signal
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +104,7 @@ def test_a_sweep_that_loses_a_node_has_every_row_exactly_once(tmp_path: Path, mo
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     from lrsym.sweep.engines.ray_tune.engine import run_ray
 
-    base = {k: v for k, v in SMALL.items() if k != "scenes.layouts_per_pair"} | {"optim.steps": 1500}
-    file = tmp_path / "lost_node.toml"
-    file.write_text(SWEEP.format(base="\n".join(f'"{key}" = {value}' for key, value in base.items())))
-    sweep, store = load(file), Store(tmp_path / "results")
-    plan = make_plan(sweep, {}, workers=2, device="cpu", pack_size=1)
+    (sweep, plan), store = small_plan(tmp_path, steps=1500), Store(tmp_path / "results")
     task, finished = TrainTask(store.root, "run", "cpu", threads=1), set[str]()
 
     with _Cluster() as cluster:
@@ -124,6 +122,76 @@ def test_a_sweep_that_loses_a_node_has_every_row_exactly_once(tmp_path: Path, mo
     assert on_disk["status"].to_list() == ["done"] * 8
     assert set(on_disk["trial_id"]) == {trial.trial_id for trial in sweep.trials}
     assert finished == {pack.id for pack in plan.packs}
+
+
+@pytest.fixture
+def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Two homes in which ~/results is the same folder, mounted as it were, and the driver's, which has it, too."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    share, found = tmp_path / "share", []
+    share.mkdir()
+    for name in ("driver", "one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results").symlink_to(share)
+        found.append(tmp_path / name)
+    monkeypatch.setenv("HOME", str(found[0]))
+    return found[1:]
+
+
+def small_plan(tmp_path: Path, *, steps: int) -> tuple[Any, Any]:
+    """A sweep of 8 trials, and its plan in packs of one."""
+    base = {k: v for k, v in SMALL.items() if k != "scenes.layouts_per_pair"} | {"optim.steps": steps}
+    file = tmp_path / "lost_node.toml"
+    file.write_text(SWEEP.format(base="\n".join(f'"{key}" = {value}' for key, value in base.items())))
+    sweep = load(file)
+    return sweep, make_plan(sweep, {}, workers=2, device="cpu", pack_size=1)
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_where_a_share_vanishes_on_one_node_its_packs_are_trained_on_another(tmp_path: Path, homes: list[Path]):
+    from lrsym.sweep.engines.ray_tune.engine import run_ray
+
+    sweep, plan = small_plan(tmp_path, steps=1500)
+    task, finished, said = TrainTask("~/results", "run", "cpu", threads=1), Counter[str](), list[str]()
+
+    def listen(pack: Pack, event: PackEvent) -> None:
+        if event.statuses:
+            finished.update([pack.id])
+        if len(finished) == 2 and (homes[1] / "results").is_symlink():
+            (homes[1] / "results").unlink()
+
+    with _Cluster(homes=homes):
+        queue = PackQueue(PlannedPacks(plan.packs), recorder=task, listeners=[listen], say=said.append)
+        run_ray(queue, task, workers=2)
+    assert queue.finished
+    assert len(said) == 1
+    assert "does not see the results folder (it is not there): its pack is trained elsewhere" in said[0]
+    on_disk = pl.read_parquet(tmp_path / "share/trials/*.parquet")
+    assert on_disk["status"].to_list() == ["done"] * 8
+    assert set(on_disk["trial_id"]) == {*sweep.trial_ids()}
+    assert finished == Counter(pack.id for pack in plan.packs)
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_where_no_node_with_room_sees_the_results_the_run_ends_with_their_names(
+    tmp_path: Path, homes: list[Path], monkeypatch: pytest.MonkeyPatch
+):
+    from lrsym.sweep.engines.ray_tune import slots
+    from lrsym.sweep.engines.ray_tune.engine import run_ray
+
+    monkeypatch.setattr(slots, "UNSEEN_SECONDS", 3.0)
+    for home in homes:
+        (home / "results").unlink()
+    _, plan = small_plan(tmp_path, steps=10)
+    task = TrainTask("~/results", "run", "cpu", threads=1)
+    with (
+        _Cluster(homes=homes),
+        pytest.raises(UsageError, match=r"no node .* sees the results folder \(node .*not there"),
+    ):
+        run_ray(PackQueue(PlannedPacks(plan.packs), recorder=task), task, workers=2)
+    assert not (tmp_path / "share/trials").exists()
 
 
 @pytest.mark.slow
@@ -172,9 +240,9 @@ def test_a_cluster_without_a_gpu_is_refused_where_one_is_asked_for(monkeypatch: 
 
 
 class _Cluster:
-    """A head without CPUs and two workers with one each, and so many GPUs, on this machine."""
+    """A head without CPUs and two workers with one each, and so many GPUs, on this machine; each with a home."""
 
-    def __init__(self, *, gpus: int = 0, connects: bool = True) -> None:
+    def __init__(self, *, gpus: int = 0, connects: bool = True, homes: Sequence[Path | None] = (None, None)) -> None:
         from ray.cluster_utils import Cluster
 
         # A dead node refuses its checks at once, and five in a row declare it dead; a slow one has its usual time.
@@ -182,7 +250,10 @@ class _Cluster:
         head = {"num_cpus": 0, "include_dashboard": False, "_system_config": quick}
         self.lost, self._connects = False, connects
         self._cluster = Cluster(initialize_head=True, head_node_args=head)
-        self._nodes = [self._cluster.add_node(num_cpus=1, num_gpus=gpus) for _ in range(2)]
+        self._nodes = [
+            self._cluster.add_node(num_cpus=1, num_gpus=gpus, env_vars={"HOME": str(home)} if home else None)
+            for home in homes
+        ]
         self.address: str = self._cluster.address
 
     def replace_a_busy_node(self) -> None:

@@ -84,6 +84,16 @@ def test_of_a_pack_that_kills_its_worker_each_time_only_the_trial_to_blame_ends_
     assert tries(tmp_path) == 1 + (MAX_RETRIES + 1) + 2  # the other pack; the whole, its halves
 
 
+def test_of_a_pack_that_crashes_only_the_trial_to_blame_ends_as_crashed(tmp_path, engine):
+    process = drive(engine, tmp_path, trials=8, pack=8, workers=1, behaviour={2: "faulty"})
+    assert report_of(process)["statuses"] == {"done": 7, "crashed": 1}
+    odd = {seed: (row["status"], row["attempts"]) for seed, row in rows(tmp_path).items() if row["status"] != "done"}
+    assert odd == {2: ("crashed", 1)}
+    assert tries(tmp_path) == 1 + 2 + 2 + 2  # the pack, and the halves of the one to blame down to one trial
+    assert report_of(drive(engine, tmp_path, trials=8, behaviour={2: "faulty"}))["statuses"] == {"crashed": 1}
+    assert rows(tmp_path)[2]["attempts"] == 2
+
+
 def test_a_pack_that_is_too_large_for_the_memory_is_halved_until_it_fits(tmp_path, engine):
     process = drive(engine, tmp_path, trials=4, pack=4, behaviour={3: "memory"})
     assert report_of(process)["statuses"] == {"done": 4}

@@ -16,7 +16,7 @@ A, B, C, D = PACKS
 class Ignored:
     """What a queue writes to the store is not looked at here."""
 
-    def record_failure(self, pack, failure):
+    def record_failure(self, pack, failure, attempts):
         return Counter({failure.status: len(pack)})
 
     def discard_checkpoint(self, pack):

@@ -18,12 +18,13 @@ class MadeUpRecorder:
     """Keeps in memory what it is asked to write."""
 
     def __init__(self):
-        self.failures, self.discarded, self.broken = [], [], False
+        self.failures, self.attempts, self.discarded, self.broken = [], {}, [], False
 
-    def record_failure(self, pack, failure):
+    def record_failure(self, pack, failure, attempts):
         if self.broken:
             raise OSError(28, "No space left", "file")
         self.failures.append((pack, failure))
+        self.attempts[pack.id] = [*attempts]
         return Counter({failure.status: len(pack)})
 
     def discard_checkpoint(self, pack):
@@ -247,13 +248,71 @@ def test_a_pack_too_large_for_its_gpu_is_halved_at_once_and_one_trial_is_tried_a
     assert queue.next() == OTHER
 
 
-@pytest.mark.parametrize(("status", "discarded"), [("crashed", [PACK]), ("timeout", [])])
+@pytest.mark.parametrize(("status", "discarded"), [("crashed", [OTHER]), ("timeout", [])])
 def test_a_failure_is_recorded_and_its_checkpoint_goes_unless_time_was_short(queue, recorder, heard, status, discarded):
-    queue.next()
-    queue.on_event(PackEvent(PACK.id, 1.0, failure=Failure(status, "why")))
-    assert recorder.failures == [(PACK, Failure(status, "why"))]
+    queue.next(), queue.next()
+    queue.on_event(PackEvent(OTHER.id, 1.0, failure=Failure(status, "why")))
+    assert recorder.failures == [(OTHER, Failure(status, "why"))]
     assert recorder.discarded == discarded
-    assert heard == [(PACK, PackEvent(PACK.id, 1.0, Counter({status: 4})))]
+    assert heard == [(OTHER, PackEvent(OTHER.id, 1.0, Counter({status: 1})))]
+
+
+def crash(queue, pack, guilty):
+    """Let a pack end as it does where some of its trials make it crash."""
+    failure = Failure("crashed", "why") if {*pack.trial_ids} & guilty else None
+    queue.on_event(PackEvent(pack.id, 1.0, failure=failure) if failure else done(pack))
+
+
+def run_out(queue, guilty):
+    """Run a queue to its end, a pack at a time; return the packs in the order in which they were tried."""
+    tried = []
+    while (pack := queue.next()) is not None:
+        tried.append(pack)
+        crash(queue, pack, guilty)
+    assert queue.finished
+    return tried
+
+
+@pytest.mark.parametrize("places", [[0], [5], [0, 7], [2, 3, 4]])
+def test_of_a_pack_that_crashes_the_trials_to_blame_are_alone_in_the_end_and_the_others_are_trained(recorder, places):
+    (pack,) = packs_of(8)
+    guilty, ended = {pack.trial_ids[place] for place in places}, []
+    note = lambda part, event: ended.extend((t, *event.statuses) for t in part.trial_ids if event.statuses)  # noqa: E731
+    tried = run_out(PackQueue(PlannedPacks([pack]), recorder=recorder, listeners=[note]), guilty)
+    assert sorted(ended) == sorted((t, "crashed" if t in guilty else "done") for t in pack.trial_ids)
+    assert {t for failed, _ in recorder.failures for t in failed.trial_ids} == guilty
+    assert all(len(failed) == 1 for failed, _ in recorder.failures)
+    assert len(tried) <= 1 + 2 * 3 * len(guilty)  # a path of halves for each, and what it leaves beside it
+
+
+def test_the_halves_of_a_pack_that_crashed_come_before_packs_that_wait(recorder):
+    first, second = packs_of(4, 4)
+    tried = run_out(PackQueue(PlannedPacks([first, second]), recorder=recorder), {first.trial_ids[3]})
+    assert [len(pack) for pack in tried] == [4, 2, 2, 1, 1, 4]
+
+
+def test_where_every_trial_crashes_packs_are_not_halved_for_ever(recorder):
+    packs = packs_of(*[8] * 20)
+    everything = {trial_id for pack in packs for trial_id in pack.trial_ids}
+    tried = run_out(PackQueue(PlannedPacks(packs), recorder=recorder), everything)
+    assert len(tried) == 15 + 19  # the first one down to its trials, the others as they are
+    assert {t for failed, _ in recorder.failures for t in failed.trial_ids} == everything
+
+
+def test_a_pack_that_gives_results_says_that_trials_are_to_blame_again(recorder):
+    bad, good, half = packs_of(8, 2, 2)
+    guilty = {*bad.trial_ids, half.trial_ids[0]}
+    run_out(PackQueue(PlannedPacks([bad, good, half]), recorder=recorder), guilty)
+    assert {t for failed, _ in recorder.failures for t in failed.trial_ids} == guilty
+    assert all(len(failed) == 1 for failed, _ in recorder.failures)
+
+
+def test_a_failure_is_recorded_with_how_many_runs_have_tried_each_trial(recorder):
+    (pack,) = packs_of(2)
+    queue = PackQueue(PlannedPacks([pack]), recorder=recorder, failures={pack.trial_ids[1]: 3})
+    queue.next()
+    queue.on_event(PackEvent(pack.id, 1.0, failure=Failure("timeout", "why")))
+    assert recorder.attempts == {pack.id: [1, 4]}
 
 
 def test_rows_that_cannot_be_written_end_the_run_wherever_it_is_noticed(queue, recorder):
@@ -262,4 +321,4 @@ def test_rows_that_cannot_be_written_end_the_run_wherever_it_is_noticed(queue, r
         queue.on_event(PackEvent(PACK.id, 1.0, store_error="disk full"))
     recorder.broken = True
     with pytest.raises(UsageError, match="No space left"):
-        queue.on_event(PackEvent(PACK.id, 1.0, failure=Failure("crashed", "why")))
+        queue.on_event(PackEvent(PACK.id, 1.0, failure=Failure("timeout", "why")))

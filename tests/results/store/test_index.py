@@ -1,0 +1,139 @@
+"""The index of the table trials: what it spares, and that no reader can tell whether it is there."""
+
+import os
+
+import polars as pl
+import pytest
+
+from lrsym.results.store import index as index_module
+from lrsym.results.store.digest import part_bytes
+from lrsym.results.store.index import FILE, OUTCOME
+from lrsym.results.store.store import Store, load_trials
+from lrsym.sweep.execution.rows import status_rows
+from tests.small_trials import small
+
+TRIALS = [small(seed=seed) for seed in range(8)]
+
+
+@pytest.fixture(autouse=True)
+def eager(monkeypatch):
+    """Every part that is not in the index makes it anew, however young it is."""
+    monkeypatch.setattr(index_module, "MIN_NEW_PARTS", 1)
+    monkeypatch.setattr(index_module, "RACY_SECONDS", -1)
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store(request, tmp_path):
+    """A store with several attempts at some trials."""
+    place = str(tmp_path / "r") if request.param == "folder" else request.getfixturevalue("s3").url
+    store = Store(place)
+    write(store, "a", TRIALS[:3], "crashed", [1, 2, 3])
+    write(store, "b", TRIALS[1:5], "done")
+    write(store, "c", TRIALS[2:3], "timeout", [4])
+    return store
+
+
+def write(store, part, trials, status, attempts=None):
+    store.write(part, status_rows(trials, status=status, message=f"{part} says", run_id=part, attempts=attempts))
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The parts of which rows are read, from now on."""
+    found, read = [], Store._read_outcomes
+
+    def spy(self, parts):
+        found.extend(sorted(parts))
+        return read(self, parts)
+
+    monkeypatch.setattr(Store, "_read_outcomes", spy)
+    return found
+
+
+def by_table(store):
+    return load_trials(store.files.uri()).select(OUTCOME).sort("trial_id").collect()
+
+
+def by_index(store):
+    return store.outcomes().select(OUTCOME).sort("trial_id")
+
+
+def test_parts_are_opened_once_and_then_only_those_that_are_new(store, opened):
+    expected = by_table(store)
+    assert by_index(store).equals(expected)
+    assert opened == ["trials/a.parquet", "trials/b.parquet", "trials/c.parquet"]
+    opened.clear()
+    assert by_index(Store(store.files.uri())).equals(expected)
+    assert opened == []
+    write(store, "d", TRIALS[6:], "done")
+    assert by_index(store).equals(by_table(store))
+    assert opened == ["trials/d.parquet"]
+
+
+def test_a_part_that_is_written_again_or_removed_is_noticed(store, opened):
+    by_index(store)
+    opened.clear()
+    write(store, "b", TRIALS[1:6], "diverged")
+    store.files.delete("trials/c.parquet")
+    assert by_index(store).equals(by_table(store))
+    assert opened == ["trials/b.parquet"]
+    assert store.statuses() == dict(by_table(store).select("trial_id", "status").iter_rows())
+    assert store.failures() == {TRIALS[i].trial_id: i + 1 for i in range(3)}
+
+
+@pytest.mark.parametrize("content", [b"", b"no parquet", "another"])
+def test_an_index_that_is_none_is_passed_by(store, opened, content):
+    by_index(store)
+    other = part_bytes(pl.DataFrame({"file": ["trials/a.parquet"]}).to_arrow())
+    store.files.put(FILE, other if content == "another" else content)
+    opened.clear()
+    assert by_index(store).equals(by_table(store))
+    assert len(opened) == 3
+
+
+def test_an_index_in_which_a_bit_has_changed_is_passed_by(store, opened):
+    by_index(store)
+    content = bytearray(store.files.get(FILE))
+    content[len(content) // 2] ^= 1
+    store.files.put(FILE, bytes(content))
+    opened.clear()
+    assert by_index(store).equals(by_table(store))
+    assert len(opened) == 3
+
+
+def test_compacting_removes_it(store):
+    by_index(store)
+    assert store.compact() > 0
+    assert not store.files.exists(FILE)
+    assert by_index(store).equals(by_table(store))
+
+
+def test_few_new_parts_write_nothing_nor_do_readers_who_may_not(store, monkeypatch):
+    monkeypatch.setattr(index_module, "MIN_NEW_PARTS", 4)
+    by_index(store)
+    assert not store.files.exists(FILE)
+    monkeypatch.setattr(index_module, "MIN_NEW_PARTS", 1)
+
+    def refuse(self, name, content):
+        raise PermissionError(13, "Permission denied", name)
+
+    monkeypatch.setattr(type(store.files), "put", refuse)
+    assert by_index(store).equals(by_table(store))
+    assert not store.files.exists(FILE)
+
+
+def test_a_part_that_was_written_just_now_stays_out_of_it(tmp_path, monkeypatch, opened):
+    monkeypatch.setattr(index_module, "RACY_SECONDS", 10)
+    store = Store(str(tmp_path))
+    write(store, "a", TRIALS[:2], "done")
+    write(store, "b", TRIALS[2:4], "done")
+    os.utime(tmp_path / "trials/a.parquet", (1e9, 1e9))
+    by_index(store)
+    opened.clear()
+    by_index(store)
+    assert opened == ["trials/b.parquet"]
+
+
+def test_an_empty_store_has_no_outcomes(tmp_path):
+    assert Store(str(tmp_path)).outcomes().is_empty()
+    assert Store(str(tmp_path)).statuses() == {}
