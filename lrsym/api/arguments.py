@@ -79,7 +79,7 @@ def _check(name: str, value: object, *, several: bool) -> None:
         wanted = "a number"
     elif name in ("budget", "limit") and not (number and isinstance(value, int)):
         wanted = "a whole number"
-    elif name == "file" and not isinstance(value, str | os.PathLike):
+    elif name in ("file", "path", "claims") and not isinstance(value, str | os.PathLike):
         wanted = "the name of a file"
     elif name == "trial_ids" and (isinstance(value, str) or not isinstance(value, Iterable)):
         wanted = "a list of ids"
