@@ -25,30 +25,37 @@ Rows = Sweep | Search | str | Path | pl.DataFrame | pl.LazyFrame
 
 @with_one_error
 def plot_phase(
-    trials: Rows,
+    trials: Rows | Sequence[AnySweep],
     *,
     metric: str = PHASE_METRIC,
     x: str | None = None,
     y: str | None = None,
     facet: str | None = None,
     threshold: float = PHASE_THRESHOLD,
+    minus: bool = False,
     prefer: Sequence[str] = (),
     results: str | Path = "results",
     where: str | None = None,
 ) -> Chart:
     """Return, left, the mean of `metric` in each cell, right its phase at `threshold`; a row of panels a facet value.
 
-    `trials` are rows of that table, or a sweep, whose rows are read from the folder `results`; `where` keeps those for
-    which this SQL condition holds. Axes not given are the first varied ones. Raise UsageError where there is nothing
-    to draw, or more than a picture has room for.
+    `trials` are rows of that table, a sweep, whose rows are read from the folder `results`, or a list of sweeps, which
+    are drawn side by side on one scale; `minus` draws the first of two minus the second, paired by seed. A metric that
+    is no accuracy, such as steps_to_unseen_order or seconds, is drawn as its median, without phases. `where` keeps the
+    trials for which this SQL condition holds. Axes not given are the first varied ones. Raise UsageError where there is
+    nothing to draw, or more than a picture has room for.
     """
-    options: dict[str, Any] = {"metric": metric, "x": x, "y": y, "facet": facet, "threshold": threshold}
+    options: dict[str, Any] = {"metric": metric, "x": x, "y": y, "facet": facet}
     if not 0 < threshold <= 1:
         raise UsageError(f"threshold must be above 0 and at most 1, got {threshold:g}; the usual is {PHASE_THRESHOLD}")
+    options |= {} if minus else {"threshold": threshold}
     if isinstance(trials, pl.DataFrame | pl.LazyFrame):
+        if minus:
+            raise UsageError("minus takes two sweeps, got rows; give a list of two sweeps")
+        draw.check_phase_metric(metric)
         return phase_diagram.plot_phase(_chosen(_collected(trials), where), prefer=prefer, **options)
-    grid, root = _stored(trials, results)
-    return draw.draw("phase", grid, root, where=where, **options)
+    grids, root = _several(trials, results)
+    return draw.draw_phases(grids, root, minus=minus, where=where, **options)
 
 
 @with_one_error
@@ -73,11 +80,8 @@ def plot_line(
     options: dict[str, Any] = {"metric": metric, "x": x, "color": color, "facet": facet, "band": band}
     if isinstance(trials, pl.DataFrame | pl.LazyFrame):
         return lines.plot_line(_chosen(_collected(trials), where), prefer=prefer, **options)
-    sweeps: Sequence[Any] = trials if isinstance(trials, list | tuple) else [trials]
-    if not sweeps:
-        raise UsageError("trials must be rows, a sweep or a list of sweeps, got an empty list; name a sweep")
-    stored = [_stored(sweep, results) for sweep in sweeps]
-    return draw.draw_lines([grid for grid, _ in stored], stored[0][1], where=where, **options)
+    grids, root = _several(trials, results)
+    return draw.draw_lines(grids, root, where=where, **options)
 
 
 @with_one_error
@@ -217,6 +221,15 @@ def _draw(
         if rows.is_empty():
             raise UsageError(f"the {chosen.height} trials have no rows of the table {table} in {root}; check results")
     return plot(rows, **options)
+
+
+def _several(trials: AnySweep | Sequence[AnySweep], results: str | Path) -> tuple[list[Sweep], str]:
+    """Return one sweep or a list of them as `_stored` does."""
+    sweeps: Sequence[Any] = trials if isinstance(trials, list | tuple) else [trials]
+    if not sweeps:
+        raise UsageError("trials must be rows, a sweep or a list of sweeps, got an empty list; name a sweep")
+    stored = [_stored(sweep, results) for sweep in sweeps]
+    return [grid for grid, _ in stored], stored[0][1]
 
 
 def _stored(sweep: AnySweep, results: str | Path) -> tuple[Sweep, str]:

@@ -26,10 +26,14 @@ AxisY = Annotated[str | None, typer.Option(help="Axis upwards; by default the se
 
 @plot_app.command("phase")
 def plot_phase(
-    file: File,
+    files: Annotated[
+        list[Path], typer.Argument(help="Sweep files (TOML); several are drawn side by side.", metavar="FILE...")
+    ],
     set_: Set = None,
     results: Results = RESULTS,
-    metric: Annotated[str, typer.Option(help="Outcome that is drawn: <split>_<metric>.")] = PHASE_METRIC,
+    metric: Annotated[
+        str, typer.Option(help="What is drawn: <split>_<metric>, or a column of numbers such as seconds.")
+    ] = PHASE_METRIC,
     x: AxisX = None,
     y: AxisY = None,
     facet: Annotated[str | None, typer.Option(help="Axis with one row of panels for each value.")] = None,
@@ -40,21 +44,31 @@ def plot_phase(
     level: Annotated[
         float, typer.Option(help="With --refined: accuracy at which the boundary runs.")
     ] = PHASE_THRESHOLD,
+    minus: Annotated[
+        bool, typer.Option("--minus", help="Of two files: the first minus the second in each cell, paired by seed.")
+    ] = False,
     where: Where = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
-    """Mean of a metric and phase of every cell, or the boundary of a refinement."""
+    """Mean of a metric and phase of every cell, of one sweep or several, or the boundary of a refinement."""
+    from lrsym.results.plots.draw import draw_phases
+
     if refined:
+        if len(files) > 1 or minus:
+            raise UsageError("--refined draws one sweep; leave out the others and --minus, or leave out --refined")
         options = {"metric": metric, "x": x, "y": y, "facet": facet, "level": level}
-        _draw_boundary(file, set_, results, where, options, out=out, as_json=json)
+        _draw_boundary(files[0], set_, results, where, options, out=out, as_json=json)
         return
     if not 0 < threshold <= 1:
         raise UsageError(
             f"--threshold must be above 0 and at most 1, got {threshold:g}; the usual one is {PHASE_THRESHOLD:g}"
         )
-    options = {"metric": metric, "x": x, "y": y, "facet": facet, "threshold": threshold}
-    _draw("phase", file, set_, results, where, options, name=f"phase-{metric}", out=out, as_json=json)
+    options = {"metric": metric, "x": x, "y": y, "facet": facet, **({} if minus else {"threshold": threshold})}
+    sweeps = [load_sweep(file, results, set_) for file in files]
+    chart = draw_phases(sweeps, results, minus=minus, where=where, **options)
+    named, name = "-".join(sweep.name for sweep in sweeps), f"phase-{'minus-' if minus else ''}{metric}"
+    _save(chart, named, results, where, options, changes=sweeps[0].changes, name=name, out=out, as_json=json)
 
 
 @plot_app.command("line")

@@ -7,7 +7,7 @@ import altair as alt
 import polars as pl
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.metrics import as_metrics
+from lrsym.results.analysis.metrics import as_metrics, metric_columns
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.plots import theme
 from lrsym.results.plots.ablations import plot_ablation
@@ -16,11 +16,12 @@ from lrsym.results.plots.curves import plot_curves
 from lrsym.results.plots.lines import SWEEP, plot_line
 from lrsym.results.plots.mechanism_map import plot_mechanism
 from lrsym.results.plots.phase_diagram import plot_phase
+from lrsym.results.plots.phase_minus import plot_minus
 from lrsym.results.plots.profiles import plot_profile
 from lrsym.results.store.query import filter_trials
 from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.store import load
-from lrsym.vocabulary import METRICS, PHASE_METRIC, PICTURES, by_name
+from lrsym.vocabulary import METRICS, PHASE_METRIC, PICTURES, by_name, is_accuracy
 
 _DRAW: Mapping[str, Callable[..., theme.Chart]] = by_name(
     [kind for kind in PICTURES if kind != "search"],
@@ -73,8 +74,8 @@ def draw(kind: str, sweep: Sweep, root: str, *, where: str | None = None, **opti
     if rows.is_empty() or (kind == "ablation" and {*rows["term"]} == {"none"}):
         raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, table, where=where)}")
     if table == "trials":
-        options["prefer"] = [key.rpartition(".")[2] for key in sweep.varied]
-    notes = [*([] if where is None else [f"Only trials with {where}."]), *_missing(sweep, root=root)]
+        options["prefer"] = _preferred(sweep)
+    notes = _notes(sweep, root=root, where=where)
     if table != "trials":  # such a picture says it itself
         notes += theme.stopped_early(read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where))
     return _with_notes(_DRAW[kind](rows, **options), notes)
@@ -85,21 +86,61 @@ def draw_lines(sweeps: Sequence[Sweep], root: str, *, where: str | None = None, 
 
     Raises as `draw`.
     """
+    as_metrics(options.get("metric", PHASE_METRIC))
+    return _draw_several("line", sweeps, root, where=where, **options)
+
+
+def draw_phases(
+    sweeps: Sequence[Sweep], root: str, *, minus: bool = False, where: str | None = None, **options: Any
+) -> theme.Chart:
+    """Return the phase diagrams of `sweeps` side by side on one scale, or the first `minus` the second, paired.
+
+    `options` are those of `plot_phase`, with `minus` of `plot_minus`. Raises as `draw`, and for `minus` without two.
+    """
+    check_phase_metric(options.get("metric", PHASE_METRIC))
+    if not minus:
+        return _draw_several("phase", sweeps, root, where=where, **options)
+    if len(sweeps) != 2:
+        raise UsageError(f"--minus takes two sweeps, the first minus the second, got {len(sweeps)}; name two files")
+    left, right = (_rows_of(sweep, root, where=where) for sweep in sweeps)
+    names = (sweeps[0].name, sweeps[1].name)
+    chart = plot_minus(left, right, names=names, prefer=_preferred(sweeps[0]), **options)
+    return _with_notes(chart, _notes(*sweeps, root=root, where=where))
+
+
+def check_phase_metric(metric: str) -> None:
+    """Raise UsageError unless `metric` is what a phase diagram can show: an accuracy, or another column of numbers."""
+    if not is_accuracy(metric) and metric not in metric_columns():
+        split_and_metric(metric)
+
+
+def _draw_several(
+    kind: str, sweeps: Sequence[Sweep], root: str, *, where: str | None = None, **options: Any
+) -> theme.Chart:
     if len(sweeps) == 1:
-        return draw("line", sweeps[0], root, where=where, **options)
+        return draw(kind, sweeps[0], root, where=where, **options)
     names = [sweep.name for sweep in sweeps]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"sweeps side by side must differ in their names, got {twice} twice; leave one out")
-    as_metrics(options.get("metric", PHASE_METRIC))
-    tables = []
-    for sweep in sweeps:
-        rows = read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where)
-        if rows.is_empty():
-            raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, 'trials', where=where)}")
-        tables.append(rows.with_columns(pl.lit(sweep.name).alias(SWEEP)))
-    prefer = [key.rpartition(".")[2] for key in sweeps[0].varied]
-    notes = [*([] if where is None else [f"Only trials with {where}."]), *_missing(*sweeps, root=root)]
-    return _with_notes(plot_line(pl.concat(tables), prefer=prefer, **options), notes)
+    tables = [_rows_of(sweep, root, where=where).with_columns(pl.lit(sweep.name).alias(SWEEP)) for sweep in sweeps]
+    chart = _DRAW[kind](pl.concat(tables), prefer=_preferred(sweeps[0]), **options)
+    return _with_notes(chart, _notes(*sweeps, root=root, where=where))
+
+
+def _rows_of(sweep: Sweep, root: str, *, where: str | None) -> pl.DataFrame:
+    rows = read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where)
+    if rows.is_empty():
+        raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, 'trials', where=where)}")
+    return rows
+
+
+def _preferred(sweep: Sweep) -> list[str]:
+    return [key.rpartition(".")[2] for key in sweep.varied]
+
+
+def _notes(*sweeps: Sweep, root: str, where: str | None) -> list[str]:
+    """Return which trials are shown, and how many of the sweeps are missing, as sentences."""
+    return [*([] if where is None else [f"Only trials with {where}."]), *_missing(*sweeps, root=root)]
 
 
 def draw_boundary(
@@ -109,17 +150,10 @@ def draw_boundary(
 
     `options` are those of `plot_boundary`. Raises as `draw`.
     """
-    rows = read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where)
-    if rows.is_empty():
-        raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, 'trials', where=where)}")
-    prefer = [key.rpartition(".")[2] for key in sweep.varied]
+    rows = _rows_of(sweep, root, where=where)
     chosen = cells if where is None else filter_trials(cells, where)
-    notes = [
-        *theme.stopped_early(rows),
-        *([] if where is None else [f"Only trials with {where}."]),
-        *_missing(sweep, root=root),
-    ]
-    return _with_notes(plot_boundary(rows, cells=chosen, prefer=prefer, **options), notes)
+    notes = [*theme.stopped_early(rows), *_notes(sweep, root=root, where=where)]
+    return _with_notes(plot_boundary(rows, cells=chosen, prefer=_preferred(sweep), **options), notes)
 
 
 def _missing(*sweeps: Sweep, root: str) -> list[str]:
@@ -146,7 +180,7 @@ def check_picture(kind: str, *, where: str | None = None, metric: str | None = N
     if where is not None:
         filter_trials(TABLES["trials"].empty, where)
     if kind == "phase" and metric is not None:
-        split_and_metric(metric)
+        check_phase_metric(metric)
     if kind == "line" and metric is not None:
         as_metrics(metric)
     if kind == "curves" and metric is not None and metric not in (*METRICS, "loss"):
