@@ -1,15 +1,15 @@
 """Draw from Python: a picture of a sweep, or of rows that a query or `run_sweep` gave."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_sweep, as_trained_folder, with_one_error
+from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_sweep, as_trained_folder, check_sides, with_one_error
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame
-from lrsym.results.plots import ablations, boundary_map, curves, draw, lines, mechanism_map, phase_diagram, profiles
+from lrsym.results.plots import ablations, boundary_map, cost, curves, draw, lines, mechanism_map, phase_diagram, profiles
 from lrsym.results.plots import save as files
 from lrsym.results.plots.theme import Chart
 from lrsym.results.store.query import filter_trials
@@ -143,6 +143,50 @@ def plot_profile(trials: Rows, *, results: str | Path = "results", where: str | 
     `plot_phase`.
     """
     return _draw("profile", profiles.plot_profile, trials, results, where)
+
+
+@with_one_error
+def plot_contrast(
+    trials: Rows,
+    *,
+    of: Mapping[str, Any],
+    against: Mapping[str, Any],
+    metric: str | Sequence[str] = PHASE_METRIC,
+    by: str | None = None,
+    results: str | Path = "results",
+    where: str | None = None,
+) -> Chart:
+    """Return the differences that `contrast` gives with these arguments, each with its interval, a panel a metric."""
+    from lrsym.results.analysis import contrasts
+    from lrsym.results.analysis.metrics import as_metrics
+    from lrsym.results.plots import contrast
+
+    check_sides(of=of, against=against)
+    if not isinstance(trials, pl.DataFrame | pl.LazyFrame):
+        grid, root = _stored(trials, results)
+        return draw.draw_contrast(grid, root, of=of, against=against, metric=metric, by=by, where=where)
+    rows = _chosen(_collected(trials), where)
+    found = contrasts.contrast(rows, of=of, against=against, metrics=as_metrics(metric), by=by)
+    return contrast.plot_contrast(found, of=contrasts.in_words(of), against=contrasts.in_words(against), by=by)
+
+
+@with_one_error
+def plot_cost(
+    trials: Rows,
+    *,
+    by: str | None = None,
+    prefer: Sequence[str] = (),
+    results: str | Path = "results",
+    where: str | None = None,
+) -> Chart:
+    """Return where the hours of `trials` went by outcome, and what one trial takes, along the axis `by`.
+
+    `trials`, `results`, `where`, an axis that is not given and errors as of `plot_phase`.
+    """
+    if isinstance(trials, pl.DataFrame | pl.LazyFrame):
+        return cost.plot_cost(_chosen(_collected(trials), where), by=by, prefer=prefer)
+    grid, root = _stored(trials, results)
+    return draw.draw("cost", grid, root, where=where, by=by)
 
 
 @with_one_error

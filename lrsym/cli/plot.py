@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lrsym.cli.contrast import Against, By, Metric, Of, parse_values
 from lrsym.cli.options import RESULTS, File, Json, Results, Set, Where, load_search, load_sweep
 from lrsym.cli.output import Output, output_path
 from lrsym.errors import UsageError
@@ -159,6 +160,44 @@ def plot_profile(
 ) -> None:
     """What each head adds to the logit along the pixels, term by term, for one cell."""
     _draw("profile", file, set_, results, where, {}, name="profile", out=out, as_json=json)
+
+
+@plot_app.command("cost")
+def plot_cost(
+    file: File,
+    set_: Set = None,
+    results: Results = RESULTS,
+    by: Annotated[str | None, typer.Option(help="Axis; by default the first one that the sweep varies.")] = None,
+    where: Where = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Where the hours went, by outcome, and what one trial takes, along an axis."""
+    _draw("cost", file, set_, results, where, {"by": by}, name="cost", out=out, as_json=json)
+
+
+@plot_app.command("contrast")
+def plot_contrast(
+    file: File,
+    of: Of,
+    against: Against,
+    metric: Metric = PHASE_METRIC,
+    by: By = None,
+    set_: Set = None,
+    results: Results = RESULTS,
+    where: Where = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """How far metrics differ between two values of an axis, paired by seed, each with its interval."""
+    from lrsym.results.analysis.metrics import as_metrics
+    from lrsym.results.plots.draw import draw_contrast
+
+    sides = {"of": parse_values("--of", of), "against": parse_values("--against", against)}
+    name, sweep = f"contrast-{'-'.join(as_metrics(metric))}", load_sweep(file, results, set_)
+    chart = draw_contrast(sweep, results, **sides, metric=metric, by=by, where=where)
+    options = {"of": " ".join(of), "against": " ".join(against), "by": by}
+    _save(chart, sweep.name, results, where, options, changes=sweep.changes, name=name, out=out, as_json=json)
 
 
 @plot_app.command("search")

@@ -31,6 +31,11 @@ from tests.small_trials import write_sweep
         (["curves"], "small-curves-order"),
         (["ablation"], "small-ablation-unseen"),
         (["mechanism", "--where", "path is not null"], "small-mechanism-path-is-not-null"),
+        (["cost"], "small-cost"),
+        (
+            ["contrast", "--of", "layouts_per_pair=4", "--against", "layouts_per_pair=1"],
+            "small-contrast-unseen_order-of-layouts_per_pair-eq-4-against-layouts_per_pair-eq-1",
+        ),
         (["profile", "--where", "layouts_per_pair = 4"], "small-profile-layouts_per_pair-eq-4"),
     ],
 )

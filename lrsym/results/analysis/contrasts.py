@@ -63,7 +63,7 @@ def contrast(
     _check_sides(of, against, by)
     sides = [_side(table, values, option) for values, option in ((of, "--of"), (against, "--against"))]
     if sides[0].equals(sides[1]):
-        raise UsageError(f"--of and --against must differ, got {_named(of)} in both; write another value")
+        raise UsageError(f"--of and --against must differ, got {in_words(of)} in both; write another value")
     groups = axis_groups(pl.concat(sides), first=[*of])
     paired_by = [axis for axis in groups if axis not in of]
     paired_by += [by] if by and by not in paired_by else []
@@ -126,7 +126,7 @@ def _side(table: pl.DataFrame, values: Mapping[str, Any], option: str) -> pl.Dat
             raise UsageError(f"{option}: no trial has {axis} = {_text(value)};{hint} values: {', '.join(known)}")
         chosen = chosen.filter(pl.col(axis).eq_missing(found[0]))
     if chosen.is_empty():
-        raise UsageError(f"{option}: no trial has {_named(values)} together; see what there is with lrsym query")
+        raise UsageError(f"{option}: no trial has {in_words(values)} together; see what there is with lrsym query")
     return chosen
 
 
@@ -151,7 +151,8 @@ def _equal(one: Any, other: Any) -> bool:
     return abs(one - other) <= 1e-9 * abs(one) if numbers else one == other
 
 
-def _named(values: Mapping[str, Any]) -> str:
+def in_words(values: Mapping[str, Any]) -> str:
+    """Return axes with their values, as a text: `layouts_per_pair = 20`."""
     return ", ".join(f"{axis} = {_text(value)}" for axis, value in values.items())
 
 
@@ -219,7 +220,7 @@ def _no_pair(
     why = f"; they share no value of {', '.join(apart)}" if apart else ""
     remedy = "train what is missing" + (", or name these axes too in --of and --against" if apart else "")
     return UsageError(
-        f"no trial with {_named(of)} has a partner with {_named(against)} that agrees in seed and all other axes{why}; "
+        f"no trial with {in_words(of)} has a partner with {in_words(against)} that agrees in seed and all other axes{why}; "
         f"{remedy}"
     )
 

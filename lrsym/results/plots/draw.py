@@ -7,11 +7,14 @@ import altair as alt
 import polars as pl
 
 from lrsym.errors import UsageError
+from lrsym.results.analysis.contrasts import contrast, in_words
 from lrsym.results.analysis.metrics import as_metrics, metric_columns
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.plots import theme
 from lrsym.results.plots.ablations import plot_ablation
 from lrsym.results.plots.boundary_map import plot_boundary
+from lrsym.results.plots.contrast import plot_contrast
+from lrsym.results.plots.cost import plot_cost
 from lrsym.results.plots.curves import plot_curves
 from lrsym.results.plots.lines import SWEEP, plot_line
 from lrsym.results.plots.mechanism_map import plot_mechanism
@@ -32,6 +35,7 @@ _DRAW: Mapping[str, Callable[..., theme.Chart]] = by_name(
         "ablation": plot_ablation,
         "mechanism": plot_mechanism,
         "profile": plot_profile,
+        "cost": plot_cost,
     },
 )
 """Kinds that are drawn of the trials of a sweep; that of a search is drawn of its suggestions (`search.py`)."""
@@ -141,6 +145,23 @@ def _preferred(sweep: Sweep) -> list[str]:
 def _notes(*sweeps: Sweep, root: str, where: str | None) -> list[str]:
     """Return which trials are shown, and how many of the sweeps are missing, as sentences."""
     return [*([] if where is None else [f"Only trials with {where}."]), *_missing(*sweeps, root=root)]
+
+
+def draw_contrast(
+    sweep: Sweep,
+    root: str,
+    *,
+    of: Mapping[str, Any],
+    against: Mapping[str, Any],
+    metric: str | Sequence[str] = PHASE_METRIC,
+    by: str | None = None,
+    where: str | None = None,
+) -> theme.Chart:
+    """Return the picture of a contrast in `sweep`, with the arguments of `contrast`; raises as it and as `draw`."""
+    metrics, rows = as_metrics(metric), _rows_of(sweep, root, where=where)
+    found = contrast(rows, of=of, against=against, metrics=metrics, by=by)
+    chart = plot_contrast(found, of=in_words(of), against=in_words(against), by=by)
+    return _with_notes(chart, _notes(sweep, root=root, where=where))
 
 
 def draw_boundary(
