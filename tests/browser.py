@@ -18,7 +18,7 @@ FLAGS = (
     "--disable-component-update", "--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-pipe",
 )  # fmt: skip
 
-SECONDS = 60
+SECONDS = 30
 """A page that takes longer hangs."""
 
 KEYS = {"ArrowRight": 39, "ArrowLeft": 37, "ArrowUp": 38, "ArrowDown": 40, "Tab": 9, "Enter": 13}
@@ -75,7 +75,7 @@ class Browser:
         """Load the page at `path` and wait until its script is through."""
         self.resize(width, height)
         self.send("Page.navigate", url=path.as_uri())
-        self.wait("document.body && document.body.dataset.ready === 'yes'")
+        assert self.wait("document.body && document.body.dataset.ready") == "yes", self.problems
 
     def resize(self, width: int, height: int = 900) -> None:
         """Show the page on a screen of so many pixels."""

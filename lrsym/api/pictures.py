@@ -9,7 +9,17 @@ import polars as pl
 from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_sweep, as_trained_folder, check_sides, with_one_error
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame
-from lrsym.results.plots import ablations, boundary_map, cost, curves, draw, lines, mechanism_map, phase_diagram, profiles
+from lrsym.results.plots import (
+    ablations,
+    boundary_map,
+    cost,
+    curves,
+    draw,
+    lines,
+    mechanism_map,
+    phase_diagram,
+    profiles,
+)
 from lrsym.results.plots import save as files
 from lrsym.results.plots.theme import Chart
 from lrsym.results.store.query import filter_trials

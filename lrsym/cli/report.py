@@ -9,7 +9,9 @@ from lrsym.cli.options import RESULTS, Json, Results, Set, load_sweep
 from lrsym.cli.output import Output, command_line, output_path
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
-Files = Annotated[list[Path], typer.Argument(help="Sweep files (TOML); each has a part of the page.", metavar="FILE...")]
+Files = Annotated[
+    list[Path], typer.Argument(help="Sweep files (TOML); each has a part of the page.", metavar="FILE...")
+]
 Metric = Annotated[str, typer.Option(help="Outcome that the maps show first: <split>_<metric>.")]
 Threshold = Annotated[float, typer.Option(help="Accuracy from which a phase counts as reached.")]
 Claims = Annotated[Path | None, typer.Option(help="Claims file (TOML) whose verdicts on these sweeps are shown.")]

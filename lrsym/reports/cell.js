@@ -84,10 +84,12 @@ class CellView {
     place.hidden = empty;
     if (empty) return;
     place.querySelector("figcaption").textContent = panel.title;
-    this.charts[panel.name] ||= vegaEmbed(place.querySelector(".drawing"), this.page.charts[kind].spec, {actions: false, renderer: "svg", mode: "vega-lite"}).then(result => result.view);
-    const view = await this.charts[panel.name], chance = this.page.chance[panel.of];
+    const chance = this.page.chance[panel.of], {spec, rows: names} = this.page.charts[kind];
     const rows = {means: panel.means, seeds: panel.seeds, chance: chance ? [{value: chance}] : []};
-    for (const name of this.page.charts[kind].rows) view.data(name, rows[name]);
+    const datasets = Object.fromEntries(names.map(name => [name, rows[name]]));
+    this.charts[panel.name] ||= vegaEmbed(place.querySelector(".drawing"), {...spec, datasets}, {actions: false, renderer: "svg", mode: "vega-lite"}).then(result => result.view);
+    const view = await this.charts[panel.name];
+    for (const name of names) view.data(name, rows[name]);
     await view.resize().runAsync();
     if (wasHidden) window.dispatchEvent(new Event("resize")); // its place had no width in between
   }

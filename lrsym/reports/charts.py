@@ -80,7 +80,7 @@ def _ablations() -> alt.LayerChart:
         .mark_circle(size=26, color=theme.INK, opacity=0.65)
         .encode(x="value:Q", y=term, tooltip=["seed:N", "term:N", alt.Tooltip("value:Q", format=".3f")])
     )
-    return alt.LayerChart(layer=[bar, reach, dot, _guess("x")], width="container", height=alt.Step(_BAR_STEP))
+    return alt.LayerChart(layer=[bar, reach, dot, _guess("x")], width="container", height=_BAR_STEP * len(ABLATIONS))
 
 
 def _profiles() -> alt.LayerChart:

@@ -116,7 +116,11 @@ class _Reader:
         n_terms = self._rows("ablations", self._example).filter(*wanted).collect()["term"].n_unique()
         shown = [*dict.fromkeys([self._accuracy, *SHOWN_METRICS])]
         numbers = n_terms * (3 * self._n_cells + self.seeded * self._trials.height)
-        for splits, metrics in ((ABLATION_SPLITS, shown), (ABLATION_SPLITS[:1], shown[:2]), (ABLATION_SPLITS[:1], shown[:1])):
+        for splits, metrics in (
+            (ABLATION_SPLITS, shown),
+            (ABLATION_SPLITS[:1], shown[:2]),
+            (ABLATION_SPLITS[:1], shown[:1]),
+        ):
             if len(splits) * len(metrics) * numbers <= MAX_ABLATIONS:
                 break
         else:

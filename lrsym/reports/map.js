@@ -1,6 +1,15 @@
 // The map of a sweep: a button a cell, on a plane of two axes, or in a list where cells do not fill one.
 
 const MAX_LISTED = 300, SPARSE = 4;
+const VIRIDIS = ["#440154", "#482475", "#414487", "#355f8d", "#2a788e", "#21918c", "#22a884", "#44bf70", "#7ad151", "#bddf26", "#fde725"];
+
+// The colour at a share of the scale that the pictures have, by its eleven stops.
+function viridis(share) {
+  const place = share * (VIRIDIS.length - 1), below = Math.min(Math.floor(place), VIRIDIS.length - 2);
+  const [from, to] = VIRIDIS.slice(below, below + 2).map(colour => [1, 3, 5].map(at => parseInt(colour.slice(at, at + 2), 16)));
+  return `rgb(${from.map((one, i) => Math.round(one + (to[i] - one) * (place - below))).join(", ")})`;
+}
+
 const LOSSES = {n_diverged: "diverged", n_failed: "failed", n_missing: "not trained"};
 
 class CellMap {
@@ -138,7 +147,7 @@ class CellMap {
     const mean = this.estimate(cell).mean, chance = this.sweep.means[this.metric].chance;
     if (mean === null) return {background: null, dark: false};
     const share = Math.min(1, Math.max(0, (mean - chance) / (1 - chance)));
-    return {background: vega.scheme("viridis")(share), dark: share < 0.5};
+    return {background: viridis(share), dark: share < 0.5};
   }
 
   legend() {
@@ -146,8 +155,8 @@ class CellMap {
       const about = {phase: this.page.phases, path: this.page.paths}[this.shows];
       return about.map(one => element("div", {}, element("i", {style: `background: ${one.colour}`}), ` ${one.name}: ${one.about}`));
     }
-    const chance = this.sweep.means[this.metric].chance, stops = [...Array(11).keys()].map(i => vega.scheme("viridis")(i / 10));
-    const bar = element("span", {className: "gradient", style: `background: linear-gradient(to right, ${stops.join(", ")})`});
+    const chance = this.sweep.means[this.metric].chance;
+    const bar = element("span", {className: "gradient", style: `background: linear-gradient(to right, ${VIRIDIS.join(", ")})`});
     return [element("div", {}, chance ? `${chance} (chance) ` : "0 ", bar, " 1"), element("div", {textContent: "Red corner: seeds were lost. Grey: no seed has a value."})];
   }
 

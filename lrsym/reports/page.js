@@ -16,6 +16,7 @@ async function start() {
 start().catch(error => {
   const place = document.getElementById("trouble");
   place.hidden = false;
+  document.body.dataset.ready = "no";
   place.textContent = typeof DecompressionStream === "undefined"
     ? "The map and the cells need a browser of 2023 or later; all else stands below."
     : `The map and the cells cannot be shown: ${error.message}`;

@@ -74,7 +74,9 @@ def make_page(
     """
     split_and_metric(metric)
     if not 0 < threshold <= 1:
-        raise UsageError(f"--threshold must be above 0 and at most 1, got {threshold:g}; the usual is {PHASE_THRESHOLD:g}")
+        raise UsageError(
+            f"--threshold must be above 0 and at most 1, got {threshold:g}; the usual is {PHASE_THRESHOLD:g}"
+        )
     names = [sweep.name for sweep in sweeps]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"sweeps on one page must differ in their names, got {twice} twice; leave one out")

@@ -21,7 +21,9 @@ def test_the_mean_of_a_cell_has_the_interval_of_its_seeds(partly):
     frame = cell_means(trials, metrics=["unseen_order"])
     expected = estimate_mean([accuracy(trial) for trial in found.trials[3:6]], interval="logit")
     row = frame.filter(cell=1).row(0, named=True)
-    assert (row["n"], row["mean"], row["low"], row["high"]) == pytest.approx((3, expected.mean, expected.low, expected.high))
+    assert (row["n"], row["mean"], row["low"], row["high"]) == pytest.approx(
+        (3, expected.mean, expected.low, expected.high)
+    )
 
 
 def test_what_became_of_the_seeds_of_every_planned_cell_is_counted(partly):

@@ -21,7 +21,11 @@ def made(tmp_path_factory):
     """The page of a sweep of which three trials are missing, one diverged and two crashed."""
     root = tmp_path_factory.mktemp("made")
     found = sweep(question=f"is {HOSTILE} read?")
-    lost = {found.trials[0].trial_id: "diverged", found.trials[1].trial_id: "crashed", found.trials[2].trial_id: "crashed"}
+    lost = {
+        found.trials[0].trial_id: "diverged",
+        found.trials[1].trial_id: "crashed",
+        found.trials[2].trial_id: "crashed",
+    }
     write(
         root, found.trials[:9], status=lambda trial: lost.get(trial.trial_id, "done"),
         message=lambda trial: HOSTILE if lost.get(trial.trial_id) == "crashed" else None,

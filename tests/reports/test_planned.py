@@ -20,12 +20,18 @@ def test_axes_come_in_the_order_of_the_file_and_their_values_ascend():
     planned = Planned.of(sweep(labels=(11, 5), layouts=(20, 3)))
     assert planned.axes == ("n_pair_labels", "layouts_per_pair")
     assert planned.values("n_pair_labels") == ["5", "11"]
-    assert [planned.values("n_pair_labels")[place] for place in planned.places("n_pair_labels")] == ["11", "11", "5", "5"]
+    assert [planned.values("n_pair_labels")[place] for place in planned.places("n_pair_labels")] == [
+        "11",
+        "11",
+        "5",
+        "5",
+    ]
 
 
 def test_axes_that_move_together_are_one_and_the_follower_is_in_the_name():
     found = parse(
-        'name = "zipped"\n[[zip]]\n"optim.learning_rate" = [0.001, 0.01]\n"optim.weight_decay" = [0.0, 0.1]\n', source="z"
+        'name = "zipped"\n[[zip]]\n"optim.learning_rate" = [0.001, 0.01]\n"optim.weight_decay" = [0.0, 0.1]\n',
+        source="z",
     )
     planned = Planned.of(found)
     assert (planned.axes, planned.followers) == (("learning_rate",), ("weight_decay",))
@@ -39,5 +45,5 @@ def test_a_sweep_of_one_cell_has_one_without_axes():
 
 
 def test_a_preset_that_varies_is_seen_in_the_axes_that_it_sets():
-    found = parse('name = "presets"\n[grid]\n"model.preset" = ["simple", "full"]\n', source="p")
+    found = parse('name = "presets"\n[grid]\n"model.preset" = ["simplified", "full"]\n', source="p")
     assert len({*Planned.of(found).names()}) == 2

@@ -52,7 +52,9 @@ def write(root, found, *, n_steps=20):
     }
     for name, frame in tables.items():
         table = TABLES[name]
-        whole = frame.match_to_schema(table.written, missing_columns="insert", integer_cast="upcast", float_cast="upcast")
+        whole = frame.match_to_schema(
+            table.written, missing_columns="insert", integer_cast="upcast", float_cast="upcast"
+        )
         tables[name] = whole.to_arrow().cast(table.arrow)
     Store(str(root)).write("part", tables)
 

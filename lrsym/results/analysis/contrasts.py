@@ -77,7 +77,9 @@ def contrast(
     if all(row["p"] is None for row in rows):
         raise _one_seed(rows, pairs)
     schema = {"metric": pl.String} | ({by: table.schema[by]} if by else {}) | _NUMBERS
-    return Contrast(pl.DataFrame(_with_holm(rows), schema=schema), paired_by, [f for axis in of for f in groups.get(axis, [])])
+    return Contrast(
+        pl.DataFrame(_with_holm(rows), schema=schema), paired_by, [f for axis in of for f in groups.get(axis, [])]
+    )
 
 
 def differences(left: Frame, right: Frame, *, by: Sequence[str], metric: str) -> pl.DataFrame:

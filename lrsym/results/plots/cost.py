@@ -12,7 +12,9 @@ from lrsym.results.analysis.varied_axes import choose_axes
 from lrsym.results.plots import theme
 from lrsym.vocabulary import by_name
 
-OUTCOME_COLOURS = by_name(OUTCOMES, {"done": "#2f7fc1", "stopped": "#8ec6ea", "diverged": "#e8894a", "failed": "#c1121f"})
+OUTCOME_COLOURS = by_name(
+    OUTCOMES, {"done": "#2f7fc1", "stopped": "#8ec6ea", "diverged": "#e8894a", "failed": "#c1121f"}
+)
 
 MAX_VALUES = 40
 """Values of an axis that can be told apart."""

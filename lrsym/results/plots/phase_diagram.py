@@ -110,10 +110,7 @@ def _panels(grid: PhaseGrid, metric: str, threshold: float, names: Sequence[str]
             f"room for {MAX_ROWS} rows of panels and {MAX_SWEEPS} sweeps; choose another --facet, keep fewer values "
             "with --where, or draw fewer sweeps"
         )
-    kinds = (
-        (f"{metric}, mean over seeds", _mean(metric)),
-        ("phase", _phase(metric, threshold)),
-    )
+    kinds = ((f"{metric}, mean over seeds", _mean(metric)), ("phase", _phase(metric, threshold)))
     panels = []
     for heading, cells in rows:
         for what, shown in kinds:

@@ -51,7 +51,12 @@ def plot_numbers(
             "fewer values with --where, or draw fewer sweeps"
         )
     panels = [
-        panel(grid, cells.filter(pl.col(SWEEP) == name), shown, heading=f"{name}: {heading}" if name else heading.rstrip(": "))
+        panel(
+            grid,
+            cells.filter(pl.col(SWEEP) == name),
+            shown,
+            heading=f"{name}: {heading}" if name else heading.rstrip(": "),
+        )
         for heading, cells in rows
         for name in names
     ]

@@ -32,7 +32,9 @@ def test_a_dot_is_full_where_the_interval_leaves_out_zero():
 
 def test_the_heading_says_what_is_compared_how_and_what_was_left_out():
     frame = grid().with_columns(
-        status=pl.when((pl.col("seed") == 0) & (pl.col("n_pair_labels") == 5)).then(pl.lit("crashed")).otherwise("status")
+        status=pl.when((pl.col("seed") == 0) & (pl.col("n_pair_labels") == 5))
+        .then(pl.lit("crashed"))
+        .otherwise("status")
     )
     _, chart = drawn(frame)
     assert chart.to_dict()["title"]["text"] == "layouts_per_pair = 20 minus layouts_per_pair = 5"

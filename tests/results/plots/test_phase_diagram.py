@@ -221,4 +221,7 @@ def test_sweeps_side_by_side_have_one_scale_and_the_same_places(side_by_side):
     colours = [marks(panel, "rect")[0]["encoding"]["color"] for panel in means]
     assert colours[0]["scale"] == colours[1]["scale"]
     assert [colour["legend"] is None for colour in colours] == [True, False]
-    assert [[row["n_heads"] for row in rows(side_by_side, marks(panel, "rect")[0])] for panel in means] == [[1, 2], [2, 4]]
+    assert [[row["n_heads"] for row in rows(side_by_side, marks(panel, "rect")[0])] for panel in means] == [
+        [1, 2],
+        [2, 4],
+    ]

@@ -69,7 +69,9 @@ def test_one_pair_has_a_difference_without_an_interval():
 def test_sweeps_without_a_common_cell_are_refused_with_the_remedy():
     left, _ = two(gap=pl.lit(0.1), heads=(8, 16))
     _, right = two(gap=pl.lit(0.1))
-    with pytest.raises(UsageError, match=r"no trial of new has a partner in old that agrees in seed, n_heads: 16 trials"):
+    with pytest.raises(
+        UsageError, match=r"no trial of new has a partner in old that agrees in seed, n_heads: 16 trials"
+    ):
         drawn(left, right)
 
 
