@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Sweep", "Trial", "UsageError", "__version__", "best", "claims", "contrast", "load", "load_sweep",
-    "load_trials", "load_weights", "plan", "plot_ablation", "plot_boundary", "plot_contrast", "plot_cost", "plot_curves",
-    "plot_line", "plot_mechanism", "plot_phase", "plot_profile", "plot_search", "query", "refine", "report",
-    "run_sweep", "save", "seeds_until", "status",
+    "load_trials", "load_weights", "plan", "plot_ablation", "plot_boundary", "plot_contrast", "plot_cost",
+    "plot_curves", "plot_line", "plot_mechanism", "plot_phase", "plot_profile", "plot_search", "query", "refine",
+    "report", "run_sweep", "save", "seeds_until", "status",
 ]  # fmt: skip
 
 _SOURCES = {

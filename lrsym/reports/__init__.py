@@ -1,1 +1,1 @@
-"""Sweeps on one page: what was asked, what became of it, and every cell to be looked into. Knows no torch and no Ray."""
+"""Sweeps on one page: question, state, and every cell to be looked into. Knows no torch and no Ray."""

@@ -72,6 +72,13 @@ class CellView {
     };
   }
 
+  // What the colours of splits mean, of those that a panel has.
+  key(panel) {
+    const there = new Set(panel.name === "curves" ? panel.means.map(row => row.split) : []);
+    return Object.entries(this.page.splits).filter(([split]) => there.has(split))
+      .map(([split, colour]) => element("span", {className: "split"}, element("i", {style: `background: ${colour}`}), ` ${split}`));
+  }
+
   async chart(kind, panel) {
     let place = this.part(kind).querySelector(`[data-chart="${panel.name}"]`);
     const empty = !panel.means.length && !panel.seeds.length;
@@ -83,7 +90,7 @@ class CellView {
     const wasHidden = place.hidden;
     place.hidden = empty;
     if (empty) return;
-    place.querySelector("figcaption").textContent = panel.title;
+    place.querySelector("figcaption").replaceChildren(panel.title, ...this.key(panel));
     const chance = this.page.chance[panel.of], {spec, rows: names} = this.page.charts[kind];
     const rows = {means: panel.means, seeds: panel.seeds, chance: chance ? [{value: chance}] : []};
     const datasets = Object.fromEntries(names.map(name => [name, rows[name]]));

@@ -35,11 +35,7 @@ def _rows(name: str) -> alt.Chart:
 def _curves() -> alt.LayerChart:
     """Return accuracies by step: a colour a split, the mean in the range of the seeds, a thin line a seed."""
     x = alt.X("step:Q", title="optimiser steps").scale(type="log", nice=False).axis(format="~s", tickCount=5)
-    colour = (
-        alt.Color("split:N", title=None)
-        .scale(domain=[*SPLITS], range=[*SPLIT_COLOURS.values()])
-        .legend(orient="top", columns=3, symbolType="stroke", symbolStrokeWidth=4, symbolOpacity=1)
-    )
+    colour = alt.Color("split:N", title=None).scale(domain=[*SPLITS], range=[*SPLIT_COLOURS.values()]).legend(None)
     scale = alt.Scale(domain=[0, 1], nice=False)
     numbers = [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "lowest", "highest")]
     mean = (

@@ -1,10 +1,9 @@
-"""Plot data of one cell at a time: learning curves, ablations and profiles of all cells, as much as a page has room for.
+"""Plot data of one cell at a time: learning curves, ablations and profiles, as much as a page has room for.
 
 Every seed has its own series up to MAX_SEEDED trials; above there is what the seeds of a cell say together. What would
 still be too much is thinned, or left out, and the page says so.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
@@ -32,9 +31,9 @@ ABLATION_SPLITS, NESTED = ("unseen", "seen"), ("train", "seen", "unseen")
 class Details:
     """Frames of every cell, each sorted by cell, and `left_out`, sentences that say what is not in them.
 
-    `curves`: cell, metric, split, step, mean, lowest, highest, n; `seed_curves`: cell, seed, metric, split, step, value.
-    `ablations`: cell, split, term, metric, mean, lowest, highest, n; `seed_ablations`: cell, seed, split, term, metric,
-    value. `profiles`: cell, seed, term, head, pixel, value [logit]. None where they are left out.
+    `curves`: cell, metric, split, step, mean, lowest, highest, n; `seed_curves`: cell, seed, metric, split, step,
+    value. `ablations`: cell, split, term, metric, mean, lowest, highest, n; `seed_ablations`: cell, seed, split, term,
+    metric, value. `profiles`: cell, seed, term, head, pixel, value [logit]. None where they are left out.
     """
 
     curves: pl.DataFrame | None = None
@@ -78,27 +77,26 @@ class _Reader:
         """Return curves and seed_curves."""
         wanted = (pl.col("metric").is_in([*METRICS]), pl.col("value").is_finite())
         example = self._rows("curves", self._example).filter(*wanted).collect()
-        steps, every = example["step"].unique().sort().to_list(), example.select("metric", "split").unique()
+        n_steps, every = example["step"].n_unique(), example.select("metric", "split").unique()
         ours = every.filter(metric=self._accuracy)
         nested = ours.filter(pl.col("split").is_in(NESTED))
-        few, three = _few(steps), f"{self._accuracy} on {', '.join(NESTED)}"
+        few, three = min(n_steps, FEW_STEPS), f"{self._accuracy} on {', '.join(NESTED)}"
         width = 3 if self._trials.height > self._n_cells else 1  # of one seed lowest and highest say nothing more
         numbers = width * self._n_cells + self.seeded * self._trials.height
-        for series, at, what in (
-            (every, steps, ""),
-            (ours, steps, f"Curves are those of {self._accuracy}"),
-            (nested, steps, f"Curves are those of {three}"),
-            (nested, few, f"Curves are those of {three} at {len(few)} steps"),
-        ):
-            if series.height * len(at) * numbers <= MAX_CURVES:
-                break
-        else:
+        choices = (
+            (every, n_steps, ""),
+            (ours, n_steps, f"Curves are those of {self._accuracy}"),
+            (nested, n_steps, f"Curves are those of {three}"),
+            (nested, few, f"Curves are those of {three} at {few} steps"),
+        )
+        fitting = [choice for choice in choices if choice[0].height * choice[1] * numbers <= MAX_CURVES]
+        if not fitting:
             self._leave_out("curves", "curves")
             return {}
-        if what:
-            self.left_out.append(f"{what}: more do not fit on a page.")
+        series, at, what = fitting[0]
+        self.left_out += [f"{what}: more do not fit on a page."] if what else []
         rows = self._rows("curves").filter(*wanted).join(series.lazy(), on=["metric", "split"], how="semi")
-        rows = rows if at == steps else rows.filter(pl.col("step").is_in(at))
+        rows = rows if at == n_steps else rows.filter(_is_one_of(at, "step"))
         means = [
             curves(rows, metric=name, by=[CELL]).with_columns(metric=pl.lit(name))
             for name in METRICS
@@ -116,16 +114,12 @@ class _Reader:
         n_terms = self._rows("ablations", self._example).filter(*wanted).collect()["term"].n_unique()
         shown = [*dict.fromkeys([self._accuracy, *SHOWN_METRICS])]
         numbers = n_terms * (3 * self._n_cells + self.seeded * self._trials.height)
-        for splits, metrics in (
-            (ABLATION_SPLITS, shown),
-            (ABLATION_SPLITS[:1], shown[:2]),
-            (ABLATION_SPLITS[:1], shown[:1]),
-        ):
-            if len(splits) * len(metrics) * numbers <= MAX_ABLATIONS:
-                break
-        else:
+        choices = [(ABLATION_SPLITS, shown), (ABLATION_SPLITS[:1], shown[:2]), (ABLATION_SPLITS[:1], shown[:1])]
+        fitting = [choice for choice in choices if len(choice[0]) * len(choice[1]) * numbers <= MAX_ABLATIONS]
+        if not fitting:
             self._leave_out("ablations", "ablation")
             return {}
+        splits, metrics = fitting[0]
         if splits != ABLATION_SPLITS:
             kept = f"{' and '.join(metrics)} on {splits[0]}"
             self.left_out.append(f"Ablations are those of {kept}: more do not fit on a page.")
@@ -161,9 +155,10 @@ class _Reader:
         )
 
 
-def _few(steps: Iterable[int]) -> list[int]:
-    """Return at most FEW_STEPS of `steps`, which ascend, evenly by rank, the first and the last among them."""
-    ordered = [*steps]
-    if len(ordered) <= FEW_STEPS:
-        return ordered
-    return [ordered[round(i * (len(ordered) - 1) / (FEW_STEPS - 1))] for i in range(FEW_STEPS)]
+def _is_one_of(n: int, column: str) -> pl.Expr:
+    """Return whether a row has one of `n` values of `column` that lie evenly by rank among those of its cell.
+
+    The first and the last are among them.
+    """
+    rank = pl.col(column).rank("dense").over(CELL).cast(pl.Int64) - 1
+    return rank * (n - 1) % rank.max().over(CELL).clip(1) < n - 1

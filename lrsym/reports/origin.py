@@ -13,7 +13,7 @@ SOURCE = ("commit", "dirty", "lrsym_version", "trainer_version", "torch", "pytho
 
 
 def failures(trials: pl.DataFrame) -> pl.DataFrame:
-    """Return a row for each status and message of `trials` that diverged or failed: those, n, and a trial_id, n first."""
+    """Return a row for each status and message of `trials` that diverged or failed, most first: n and a trial_id."""
     lost = trials.filter(pl.col("status").is_in(["diverged", *FAILED_STATUSES]))
     grouped = lost.group_by("status", "message").agg(n=pl.len(), trial_id=pl.col("trial_id").min())
     return grouped.sort(["n", "status", "message"], descending=[True, False, False]).head(MAX_FAILURES)

@@ -17,6 +17,7 @@ from lrsym.reports.planned import Planned
 from lrsym.reports.verdicts import Verdict, read_verdicts
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.pages.render import render
+from lrsym.results.plots.curves import SPLIT_COLOURS
 from lrsym.results.plots.draw import read_trials
 from lrsym.results.plots.mechanism_map import PATH_COLOURS
 from lrsym.results.plots.phase_diagram import PHASE_COLOURS
@@ -85,6 +86,7 @@ def make_page(
     data = {
         "charts": specifications(),
         "chance": CHANCE,
+        "splits": SPLIT_COLOURS,
         "phases": [{"name": n, "about": about, "colour": PHASE_COLOURS[n]} for n, about in PHASES.items()],
         "paths": [{"name": n, "about": about, "colour": PATH_COLOURS[n]} for n, about in PATHS.items()],
         "sweeps": [

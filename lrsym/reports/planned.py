@@ -49,6 +49,8 @@ class Planned:
     def names(self) -> list[str]:
         """Return what each cell is called: its axes and their followers with their values."""
         shown = self.cells.select(*self.axes, *self.followers)
+        if not shown.columns:
+            return ["the one cell"] * self.cells.height
         return [theme.format_cell(row) for row in shown.iter_rows(named=True)]
 
 

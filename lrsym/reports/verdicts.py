@@ -38,7 +38,7 @@ class Verdict:
 
 
 def read_verdicts(path: Path, sweeps: Sequence[Sweep], root: str) -> dict[str, list[Verdict]]:
-    """Return the verdicts of the claims file at `path` on each of `sweeps`, by name, on the rows of the store at `root`.
+    """Return the verdicts of the claims file at `path` on each of `sweeps`, by name, by the store at `root`.
 
     Raises UsageError for a mistake in the file, and where none of its claims is asked of these sweeps.
     """

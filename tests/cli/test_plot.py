@@ -217,5 +217,5 @@ def test_a_map_that_cannot_be_drawn_is_told_in_one_line_with_the_remedy(trained,
 def test_from_python_two_sweeps_are_a_list(trained, other):
     chart = package.plot_phase([trained[0], other], minus=True, results=trained[1])
     assert chart.to_dict()["title"]["text"] == "unseen_order: small minus other"
-    with pytest.raises(package.UsageError, match="^minus takes two sweeps, got rows"):
+    with pytest.raises(package.UsageError, match=r"^minus takes two sweeps, got rows"):
         package.plot_phase(package.load_trials(trained[1]), minus=True)

@@ -13,8 +13,9 @@ from lrsym.vocabulary import ABLATIONS
 
 STEPS = (10, 20, 40)
 RUN = {
-    "run_id": "r", "sweep": "made_up", "engine": "local", "device": "cpu", "threads": 1, "workers": 2, "commit": "c" * 40,
-    "dirty": False, "lrsym_version": "0.1.0", "trainer_version": 1, "torch": "2.13.0", "python": "3.11.2",
+    "run_id": "r", "sweep": "made_up", "engine": "local", "device": "cpu", "threads": 1, "workers": 2,
+    "commit": "c" * 40, "dirty": False, "lrsym_version": "0.1.0",
+    "trainer_version": 1, "torch": "2.13.0", "python": "3.11.2",
     "hardware": "a processor", "host": "a-machine-of-ours",
 }  # fmt: skip
 

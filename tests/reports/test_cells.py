@@ -9,7 +9,7 @@ from tests.reports.made_up import accuracy, read, sweep, value, write
 
 @pytest.fixture
 def partly(tmp_path):
-    """A sweep of 4 cells and 3 seeds: of the first cell one seed diverged and one crashed; of the last none is there."""
+    """A sweep of 4 cells and 3 seeds: in the first one seed diverged and one crashed, the last is missing."""
     found = sweep()
     lost = {found.trials[1].trial_id: "diverged", found.trials[2].trial_id: "crashed"}
     write(tmp_path, found.trials[:9], status=lambda trial: lost.get(trial.trial_id, "done"))

@@ -1,5 +1,6 @@
 """What a page shows of single cells, and what it leaves out where there is too much."""
 
+import polars as pl
 import pytest
 
 from lrsym.reports import details
@@ -61,10 +62,14 @@ def test_curves_that_do_not_fit_are_thinned_or_left_out_and_told(tmp_path, monke
     assert [text for text in shown.left_out if told and text.startswith(told)] or told is None
 
 
-def test_thinned_steps_keep_both_ends():
-    steps = details._few(range(0, 1000, 10))
-    assert (len(steps), steps[0], steps[-1]) == (FEW_STEPS, 0, 990)
-    assert details._few([1, 5]) == [1, 5]
+@pytest.mark.parametrize("n", [1, 2, FEW_STEPS, FEW_STEPS + 1, 20, 100])
+def test_thinned_steps_of_each_cell_are_few_and_keep_both_ends(n):
+    frame = pl.DataFrame({"cell": [0] * n + [1] * n, "step": [*range(n), *range(1000, 1000 + 3 * n, 3)]})
+    kept = frame.filter(details._is_one_of(FEW_STEPS, "step"))
+    for cell, last in ((0, n - 1), (1, 1000 + 3 * (n - 1))):
+        steps = kept.filter(cell=cell)["step"]
+        assert len(steps) == min(n, FEW_STEPS)
+        assert (steps.min(), steps.max()) == (frame.filter(cell=cell)["step"].min(), last)
 
 
 def test_trials_without_any_detail_leave_empty_frames(tmp_path):

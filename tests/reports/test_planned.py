@@ -41,7 +41,7 @@ def test_axes_that_move_together_are_one_and_the_follower_is_in_the_name():
 def test_a_sweep_of_one_cell_has_one_without_axes():
     planned = Planned.of(load(ROOT / "sweeps/recipe.toml"))
     assert planned.axes == ()
-    assert planned.cells.height == 1
+    assert planned.names() == ["the one cell"]
 
 
 def test_a_preset_that_varies_is_seen_in_the_axes_that_it_sets():

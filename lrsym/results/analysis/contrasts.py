@@ -222,8 +222,8 @@ def _no_pair(
     why = f"; they share no value of {', '.join(apart)}" if apart else ""
     remedy = "train what is missing" + (", or name these axes too in --of and --against" if apart else "")
     return UsageError(
-        f"no trial with {in_words(of)} has a partner with {in_words(against)} that agrees in seed and all other axes{why}; "
-        f"{remedy}"
+        f"no trial with {in_words(of)} has a partner with {in_words(against)} that agrees in seed and all other "
+        f"axes{why}; {remedy}"
     )
 
 

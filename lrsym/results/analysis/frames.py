@@ -33,8 +33,8 @@ def ablations(frame: Frame, *, split: str = "unseen", by: Sequence[str] = ()) ->
 def profiles(frame: Frame, *, by: Sequence[str] = ()) -> pl.DataFrame:
     """Return a row for each of `by`, seed, position-key term, head and pixel: those columns and value [logit].
 
-    `frame` is the table `terms` with the columns `by` and seed joined to it. Of the vision encoder, or the decoder; pixels
-    count from 1, and [CLS], which stands before them in the one and behind them in the other, is left out.
+    `frame` is the table `terms` with the columns `by` and seed joined to it. Of the vision encoder, or the decoder;
+    pixels count from 1, and [CLS], which stands before them in the one and behind them in the other, is left out.
     """
     profile = pl.col("profile")
     after_cls, before_cls = profile.list.slice(1), profile.list.head(profile.list.len() - 1)

@@ -79,7 +79,7 @@ def _explain(found: Contrast) -> list[str]:
     correction = " holm: its p after Holm's correction for all lines." if frame.height > 1 else ""
     return [
         f"Paired by {', '.join(['seed', *found.paired_by])}{cells}.",
-        f"Dot: mean difference, full where the 95 % interval over seeds (line) leaves out 0. p: paired t test.{correction}",
+        f"Dot: mean difference, full where its 95 % interval (line) leaves out 0. p: paired t test.{correction}",
         *([f"Also different between the two: {', '.join(found.followers)}."] if found.followers else []),
         *([f"Left out, of a line at most: {lost}."] if lost else []),
     ]

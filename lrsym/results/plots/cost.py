@@ -42,7 +42,7 @@ def plot_cost(trials: Frame, *, by: str | None = None, prefer: Sequence[str] = (
         alt.concat(*panels, columns=2, spacing=30),
         title=f"What {table.height:,} trials took: {hours['hours'].sum():.3g} hours of a worker",
         subtitle=[
-            "Left: hours of a worker, the wall time of packs shared out among their members, by what came of the trials.",
+            "Left: hours of a worker, wall time of packs shared out among their members, by what came of trials.",
             "Right: seconds of one done trial, median and lowest to highest.",
         ],
         width=2 * _WIDTH,

@@ -1,4 +1,4 @@
-"""The phase diagram: for each cell of two axes the mean of a metric and, beside it, the phase; of one sweep or several."""
+"""The phase diagram: for each cell the mean of a metric and, beside it, the phase; of one sweep or several."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -50,8 +50,8 @@ def plot_minus(
     if known.is_empty():
         lost = ", ".join(f"{frame[name].sum()} {what}" for name, what in LEFT_OUT.items() if frame[name].sum())
         raise UsageError(
-            f"no trial of {names[0]} has a partner in {names[1]} that agrees in seed, {' and '.join(by)}: {lost}; choose "
-            "sweeps that share cells and seeds"
+            f"no trial of {names[0]} has a partner in {names[1]} that agrees in seed, {' and '.join(by)}: {lost}; "
+            "choose sweeps that share cells and seeds"
         )
     grid = PhaseGrid(with_texts(frame, x, y, _texts), x, y, facet, cell_width=_CELL_WIDTH)
     rows, most = grid.rows(), float(str(known["estimate"].abs().max()))

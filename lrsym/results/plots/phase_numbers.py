@@ -47,8 +47,8 @@ def plot_numbers(
     shown, rows = _shown(metric, medians), grid.rows()
     if len(rows) * len(names) > MAX_PANELS:
         raise UsageError(
-            f"{len(rows) * len(names)} panels to draw, a picture has room for {MAX_PANELS}; choose another --facet, keep "
-            "fewer values with --where, or draw fewer sweeps"
+            f"{len(rows) * len(names)} panels to draw, a picture has room for {MAX_PANELS}; choose another --facet, "
+            "keep fewer values with --where, or draw fewer sweeps"
         )
     panels = [
         panel(
