@@ -63,10 +63,10 @@ class CellView {
   panels(cell, accuracy) {
     const ablated = this.ablations.values("metric"), metric = ablated.includes(accuracy) ? accuracy : ablated[0];
     return {
-      curves: [{name: "curves", title: accuracy, of: accuracy, means: this.curves.unroll(cell, {metric: accuracy}), seeds: this.seed_curves.unroll(cell, {metric: accuracy})}],
+      curves: [{name: "curves", title: accuracy, of: accuracy, means: this.curves.unrollMeans(cell, {metric: accuracy}), seeds: this.seed_curves.unroll(cell, {metric: accuracy})}],
       ablations: this.ablations.values("split").sort().reverse().map(split => ({
         name: `ablations-${split}`, title: `${metric} on ${split}`, of: metric,
-        means: this.ablations.unroll(cell, {metric, split}), seeds: this.seed_ablations.unroll(cell, {metric, split}),
+        means: this.ablations.unrollMeans(cell, {metric, split}), seeds: this.seed_ablations.unroll(cell, {metric, split}),
       })),
       profiles: this.profiles.values("term").map(term => ({name: `profiles-${term}`, title: term, means: [], seeds: this.profiles.unroll(cell, {term})})),
     };

@@ -32,6 +32,11 @@ class Table {
     return rows;
   }
 
+  // As below, with ends where the seeds of a cell, of which there is one, have none of their own.
+  unrollMeans(cell, wanted) {
+    return this.unroll(cell, wanted).map(row => ({lowest: row.mean, highest: row.mean, ...row}));
+  }
+
   // Objects for what the rows of a cell hold in their lists, of the rows whose columns are as `wanted`.
   unroll(cell, wanted) {
     const names = Object.keys(this.columns), found = [];

@@ -93,6 +93,7 @@ class CellMap {
     const size = (x ? x.values.length : 1) * (y ? y.values.length : 1);
     if (!cells.includes(this.cell)) this.cell = cells.length ? cells[0] : this.cell;
     this.part("map").replaceChildren(size > SPARSE * cells.length + 20 ? this.list() : this.grid(cells, x, y));
+    this.part("titles").textContent = [y && `Upward: ${y.title}.`, x && `Across: ${x.title}.`].filter(Boolean).join(" ");
     this.part("about").textContent = this.sweep.means[this.metric].about;
     this.part("legend").replaceChildren(...this.legend());
     this.mark();
@@ -110,10 +111,7 @@ class CellMap {
       body.append(line);
     }
     const ends = x ? x.values.map(text => element("th", {scope: "col", textContent: text})) : [];
-    const table = element("table", {className: "plane"}, body, element("tfoot", {}, element("tr", {}, element("th"), ...ends)));
-    const titles = [y && `upward: ${y.title}`, x && `across: ${x.title}`].filter(Boolean).join("; ");
-    table.prepend(element("caption", {textContent: titles}));
-    return table;
+    return element("table", {className: "plane"}, body, element("tfoot", {}, element("tr", {}, element("th"), ...ends)));
   }
 
   list() {
@@ -171,7 +169,14 @@ class CellMap {
       const chosen = Number(button.dataset.cell) === this.cell;
       button.setAttribute("aria-pressed", chosen);
       button.tabIndex = chosen ? 0 : -1;
+      if (chosen) this.reveal(button);
     }
+  }
+
+  // Scroll the map sideways, and nothing else, until the button is in sight.
+  reveal(button) {
+    const place = this.part("map"), [own, all] = [button, place].map(one => one.getBoundingClientRect());
+    if (own.left < all.left + own.width || own.right > all.right) place.scrollLeft += own.left - all.left - all.width / 2;
   }
 
   move(event) {

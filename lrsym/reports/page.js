@@ -2,8 +2,11 @@
 
 async function start() {
   const page = await unpack(document.getElementById("data").textContent);
-  for (const [number, sweep] of page.sweeps.entries()) {
-    const place = document.getElementById(`sweep-${number}`);
+  for (const place of document.querySelectorAll("article")) {
+    const sweep = await unpack(place.querySelector('[data-carries="map"]').textContent);
+    for (const part of place.querySelectorAll("script[data-carries]")) {
+      if (part.dataset.carries !== "map") sweep[part.dataset.carries] = await unpack(part.textContent);
+    }
     const view = new CellView(place.querySelector(".chosen"), page, sweep);
     const map = new CellMap(place.querySelector(".map"), page, sweep, cell => view.show(cell, map));
     await view.show(map.cell, map);

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from lrsym.errors import UsageError
 from lrsym.reports import origin
 from lrsym.reports.charts import specifications
 from lrsym.reports.details import Details, read_details
-from lrsym.reports.payload import MAX_TRIALS, encode, sweep_payload
+from lrsym.reports.fitting import fit
+from lrsym.reports.payload import encode, essential, sweep_parts
 from lrsym.reports.planned import Planned
 from lrsym.reports.verdicts import Verdict, read_verdicts
 from lrsym.results.analysis.phases import split_and_metric
@@ -40,14 +42,6 @@ class SweepReport:
     sources: pl.DataFrame
     seconds: dict[str, float] | None
     verdicts: tuple[Verdict, ...] = ()
-
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """What does not fit on the page, in sentences."""
-        if self.trials.height <= MAX_TRIALS:
-            return self.details.left_out
-        rows = f"The rows of {self.trials.height:,} trials do not fit on a page: ask for them with lrsym query."
-        return (rows, *self.details.left_out)
 
 
 @dataclass(frozen=True)
@@ -89,17 +83,19 @@ def make_page(
         "splits": SPLIT_COLOURS,
         "phases": [{"name": n, "about": about, "colour": PHASE_COLOURS[n]} for n, about in PHASES.items()],
         "paths": [{"name": n, "about": about, "colour": PATH_COLOURS[n]} for n, about in PATHS.items()],
-        "sweeps": [
-            sweep_payload(
-                one.planned, one.trials, one.details, metric=metric, threshold=threshold, seeds=one.sweep.seeds
-            )
+    }
+    parts, left_out = fit(
+        [
+            sweep_parts(one.planned, one.trials, one.details, metric=metric, threshold=threshold, seeds=one.sweep.seeds)
             for one in reports
         ],
-    }
+        [partial(essential, planned=one.planned, metric=metric) for one in reports],
+    )
+    told = [[*one.details.left_out, *texts] for one, texts in zip(reports, left_out, strict=True)]
     html = render(
         "reports/page.html",
         title=f"Sweep {names[0]}" if len(names) == 1 else f"Sweeps {', '.join(names)}",
-        sections=[_section(one, root) for one in reports],
+        sections=[_section(*one, root) for one in zip(reports, parts, told, strict=True)],
         claims=claims and str(claims),
         metric=metric,
         threshold=threshold,
@@ -110,7 +106,7 @@ def make_page(
         vega=_vega(),
         data=encode(data),
     )
-    return Page(html, tuple(f"{one.sweep.name}: {text}" for one in reports for text in one.left_out))
+    return Page(html, tuple(f"{name}: {text}" for name, texts in zip(names, told, strict=True) for text in texts))
 
 
 def _read(sweep: Sweep, root: str, metric: str, verdicts: tuple[Verdict, ...]) -> SweepReport:
@@ -129,8 +125,8 @@ def _read(sweep: Sweep, root: str, metric: str, verdicts: tuple[Verdict, ...]) -
     )
 
 
-def _section(report: SweepReport, root: str) -> dict[str, Any]:
-    """Return what the template says of one sweep."""
+def _section(report: SweepReport, parts: dict[str, str], left_out: list[str], root: str) -> dict[str, Any]:
+    """Return what the template says of one sweep, which carries `parts`."""
     sweep, status = report.sweep, report.status
     file = Path(sweep.source)
     counts = {**status.statuses, "missing": status.missing}
@@ -147,8 +143,8 @@ def _section(report: SweepReport, root: str) -> dict[str, Any]:
         "failures": report.failures.to_dicts(),
         "sources": report.sources.to_dicts(),
         "verdicts": report.verdicts,
-        "left_out": report.left_out,
-        "has_rows": report.trials.height <= MAX_TRIALS,
+        "left_out": left_out,
+        "parts": parts,
         "train": sweep.command("sweep", root),
         "changes": sweep.changes,
         "file": file.name if file.is_file() else "",

@@ -11,14 +11,12 @@ import polars as pl
 from lrsym.reports.cells import COUNTS, cell_counts, cell_means, cell_phases, map_metrics
 from lrsym.reports.details import Details
 from lrsym.reports.planned import CELL, Planned
+from lrsym.results.analysis.phases import NESTED
 from lrsym.results.plots import theme
 from lrsym.vocabulary import CHANCE, METRICS, PATHS, PHASES, SPLITS
 
 DIGITS, DRAWN_DIGITS = 6, 4
 """Significant digits of trials, and of what is only drawn; the store has all of them."""
-
-MAX_TRIALS = 100_000
-"""Trials whose rows a page carries."""
 
 _LEVEL = 6
 """Of compression: the highest takes three times as long for a hundredth."""
@@ -30,10 +28,33 @@ def encode(value: Any) -> str:
     return base64.b64encode(gzip.compress(text.encode(), _LEVEL, mtime=0)).decode()
 
 
-def sweep_payload(
+def sweep_parts(
     planned: Planned, trials: pl.DataFrame, details: Details, *, metric: str, threshold: float, seeds: range
 ) -> dict[str, Any]:
-    """Return what the views of one sweep show; `trials` are its rows with the column cell."""
+    """Return what the views of one sweep show, by part; `trials` are its rows with the column cell."""
+    return {
+        "map": _map(planned, trials, metric=metric, threshold=threshold, seeds=seeds),
+        "trials": _unrepeated(trials.sort(CELL, "seed")),
+        "curves": _series(details.curves, by=("metric", "split")),
+        "seed_curves": _series(details.seed_curves, by=("seed", "metric", "split")),
+        "ablations": _series(details.ablations, by=("split", "metric")),
+        "seed_ablations": _series(details.seed_ablations, by=("seed", "split", "metric")),
+        "profiles": _series(details.profiles, by=("term", "seed", "head")),
+    }
+
+
+def essential(trials: dict[str, list[Any]], planned: Planned, *, metric: str) -> dict[str, list[Any]]:
+    """Return the columns of the part `trials` that the table of seeds shows, and the axes that vary."""
+    accuracy = metric.partition("_")[2]
+    kept = {
+        "trial_id", CELL, "seed", "status", "message", "stop_rule", *planned.axes, *planned.followers, metric,
+        *(f"{split}_{accuracy}" for split in NESTED), f"steps_to_{metric}", "path", "seconds",
+    }  # fmt: skip
+    return {name: column for name, column in trials.items() if name in kept}
+
+
+def _map(planned: Planned, trials: pl.DataFrame, *, metric: str, threshold: float, seeds: range) -> dict[str, Any]:
+    """Return what the map of the cells shows."""
     counts = cell_counts(trials, planned, replicates=len(seeds))
     means = cell_means(trials, metrics=map_metrics(trials, metric=metric, n_cells=planned.cells.height))
     by_metric = means.partition_by("metric", as_dict=True, include_key=False, maintain_order=True)
@@ -53,12 +74,6 @@ def sweep_payload(
             for accuracy in METRICS
             if any(name.endswith(f"_{accuracy}") for (name,) in by_metric)
         },
-        "trials": _unrepeated(trials.sort(CELL, "seed")) if trials.height <= MAX_TRIALS else None,
-        "curves": _series(details.curves, by=("metric", "split")),
-        "seed_curves": _series(details.seed_curves, by=("seed", "metric", "split")),
-        "ablations": _series(details.ablations, by=("split", "metric")),
-        "seed_ablations": _series(details.seed_ablations, by=("seed", "split", "metric")),
-        "profiles": _series(details.profiles, by=("term", "seed", "head")),
     }
 
 
@@ -99,6 +114,8 @@ def _series(frame: pl.DataFrame | None, *, by: Sequence[str]) -> dict[str, list[
     """
     if frame is None:
         return None
+    if "n" in frame.columns and frame["n"].max() == 1:
+        frame = frame.drop("lowest", "highest")  # of one seed they say nothing more
     along = [name for name in frame.columns if name not in (CELL, *by)]
     grouped = _rounded(frame, digits=DRAWN_DIGITS).group_by(CELL, *by, maintain_order=True).agg(along)
     return grouped.sort(CELL, maintain_order=True).to_dict(as_series=False)

@@ -66,7 +66,7 @@ def test_python_writes_the_same_page(trained, tmp_path):
     page = package.report(path, tmp_path / "page.html", results=results)
     made = lrsym("report", path, "--results", results, "--out", tmp_path / "other.html")
     other = Path(made.splitlines()[-1]).read_text()
-    command = f"\n\nlrsym report {path} --results {results}"
+    command = f"\nlrsym report {path} --results {results}"
     assert page.read_text() == other.replace(command, "")
 
 

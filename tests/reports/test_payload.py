@@ -6,9 +6,8 @@ import json
 
 import pytest
 
-from lrsym.reports import payload
 from lrsym.reports.details import read_details
-from lrsym.reports.payload import encode, sweep_payload
+from lrsym.reports.payload import encode, essential, sweep_parts
 from tests.reports.made_up import STEPS, accuracy, read, sweep, write
 
 
@@ -19,7 +18,7 @@ def carried(tmp_path):
     write(tmp_path, found.trials[:9], message=lambda trial: "</script>" if trial.seed else None)
     planned, trials = read(tmp_path, found)
     shown = read_details(str(tmp_path), trials, accuracy="order")
-    return found, sweep_payload(planned, trials, shown, metric="unseen_order", threshold=0.9, seeds=found.seeds)
+    return found, sweep_parts(planned, trials, shown, metric="unseen_order", threshold=0.9, seeds=found.seeds)
 
 
 def test_what_is_carried_comes_out_as_it_went_in_and_has_no_letter_that_html_knows():
@@ -35,6 +34,7 @@ def test_the_same_rows_make_the_same_page(carried):
 
 def test_every_planned_cell_has_its_place_and_its_name(carried):
     _, data = carried
+    data = data["map"]
     across, upward = data["axes"]
     assert (across["name"], across["values"], across["at"]) == ("n_pair_labels", ["5", "8"], [0, 0, 1, 1])
     assert upward["at"] == [0, 1, 0, 1]
@@ -66,10 +66,10 @@ def test_rows_of_trials_are_whole_but_for_what_no_row_has(carried):
     assert "stop_rule" not in trials
 
 
-def test_rows_of_too_many_trials_are_not_carried(carried, monkeypatch, tmp_path):
-    found, _ = carried
-    monkeypatch.setattr(payload, "MAX_TRIALS", 8)
-    planned, trials = read(tmp_path, found)
-    shown = read_details(str(tmp_path), trials, accuracy="order")
-    data = sweep_payload(planned, trials, shown, metric="unseen_order", threshold=0.9, seeds=found.seeds)
-    assert data["trials"] is None
+def test_the_columns_that_the_page_shows_are_the_essential_ones(carried, tmp_path):
+    found, data = carried
+    kept = essential(data["trials"], read(tmp_path, found)[0], metric="unseen_order")
+    assert {*kept} == {
+        "trial_id", "cell", "seed", "status", "message", "n_pair_labels", "layouts_per_pair", "train_order",
+        "seen_order", "unseen_order", "path", "seconds",
+    }  # fmt: skip

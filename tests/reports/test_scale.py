@@ -19,7 +19,11 @@ SCENES = 900
 """Scenes of a split: accuracies are whole multiples of one of them."""
 
 
-def write(root, found, *, n_steps=20):
+STEPS = sorted({int(step) for step in np.geomspace(1, 3000, 20)})
+"""Of evaluations."""
+
+
+def write(root, found):
     """Rows of every trial with accuracies at random, as many different ones as there would be."""
     rng = np.random.default_rng(0)
     rows = pl.DataFrame([axis_values(trial) for trial in found.trials], infer_schema_length=None)
@@ -31,7 +35,7 @@ def write(root, found, *, n_steps=20):
     names = [f"{split}_{metric}" for split in ("train", "single", "seen", "unseen", "half") for metric in METRICS]
     rows = rows.with_columns(
         *(pl.Series(name, accuracies(n)) for name in names),
-        *(pl.Series(f"steps_to_{name}", rng.integers(1, 3000, n)) for name in names),
+        *(pl.Series(f"steps_to_{name}", rng.choice(STEPS, n)) for name in names),
         pl.Series("seconds", rng.uniform(1, 9, n)),
         status=pl.lit("done"),
         run_id=pl.lit("r"),
@@ -44,9 +48,8 @@ def write(root, found, *, n_steps=20):
             frame = frame.join(pl.DataFrame({name: column}), how="cross")
         return frame.with_columns(value=pl.Series(accuracies(frame.height)))
 
-    steps = sorted({int(step) for step in np.geomspace(1, 3000, n_steps)})
     tables = {
-        "curves": crossed(step=steps, split=["train", "seen", "unseen"], metric=["order"]),
+        "curves": crossed(step=STEPS, split=["train", "seen", "unseen"], metric=["order"]),
         "ablations": crossed(term=[*ABLATIONS], split=["unseen"], metric=["order"]),
         "trials": rows,
     }

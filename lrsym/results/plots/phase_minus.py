@@ -19,7 +19,8 @@ from lrsym.vocabulary import PHASE_METRIC
 
 _CELL_WIDTH = 96  # pixels: of an interval with its signs
 _MINUS = "\u2212"
-_COUNTS = {"n_unpaired": "unpaired", "n_diverged": "diverged", "n_failed": "failed", "n_without": "without value"}
+_LOST = {"n_diverged": "diverged", "n_failed": "failed", "n_without": "without value"}
+"""What became of pairs that have no difference, by the column that counts them."""
 
 
 def plot_minus(
@@ -36,7 +37,8 @@ def plot_minus(
     """Return `metric` in `left` minus that in `right`, rows of two sweeps called `names`, a panel a facet value.
 
     Axes as of `plot_phase`, chosen from `left`. Trials are paired by seed within a cell. A frame marks cells whose 95 %
-    interval leaves out 0. Raises UsageError where no cell has a pair.
+    interval leaves out 0; cells of one sweep alone are left out, and counted. Raises UsageError where no cell has a
+    pair.
     """
     if len(as_metrics(metric)) > 1:
         raise UsageError(f"a map shows one metric, got {metric}; leave out all but one")
@@ -53,7 +55,8 @@ def plot_minus(
             f"no trial of {names[0]} has a partner in {names[1]} that agrees in seed, {' and '.join(by)}: {lost}; "
             "choose sweeps that share cells and seeds"
         )
-    grid = PhaseGrid(with_texts(frame, x, y, _texts), x, y, facet, cell_width=_CELL_WIDTH)
+    shared = frame.filter(pl.sum_horizontal("n_pairs", *_LOST) > 0)
+    grid = PhaseGrid(with_texts(shared, x, y, _texts), x, y, facet, cell_width=_CELL_WIDTH)
     rows, most = grid.rows(), float(str(known["estimate"].abs().max()))
     if len(rows) > MAX_PANELS:
         raise UsageError(
@@ -105,7 +108,7 @@ def _shown(metric: str, most: float) -> Shown:
     tooltip = [
         *(alt.Tooltip(f"{name}:Q", format="+.3~g") for name in ("estimate", "low", "high")),
         *(alt.Tooltip(f"{name}:Q", format=".3~g") for name in ("n", "p", "holm")),
-        *(alt.Tooltip(f"{name}:Q", title=what) for name, what in _COUNTS.items()),
+        *(alt.Tooltip(f"{name}:Q", title=what) for name, what in _LOST.items()),
     ]
     dark = (alt.datum.estimate > 0.75 * most) | (alt.datum.estimate < -0.75 * most)
     return Shown("estimate", colour, tooltip, dark=dark, framed=~_holds_zero())
@@ -116,7 +119,7 @@ def _texts(cell: dict[str, Any]) -> dict[str, str]:
     interval = "" if low is None else f"[{_signed(low)}, {_signed(high)}]"
     count = f"n={n}" if interval or not n else f"n={n}, no interval"
     return {
-        "absence": "no pair",
+        "absence": "\n".join(f"{cell[name]} {what}" for name, what in _LOST.items() if cell[name]),
         "estimate_text": "" if cell["estimate"] is None else _signed(cell["estimate"]),
         "estimate_below": "\n".join(text for text in (interval, count) if text),
     }

@@ -45,11 +45,11 @@ def test_colours_are_as_far_on_both_sides_of_zero():
     assert low == -high < 0
 
 
-def test_a_cell_without_a_partner_is_hatched_and_told():
+def test_a_cell_of_one_sweep_alone_is_left_out_and_told():
     left, _ = two(gap=pl.lit(0.1), heads=(1, 2, 4))
     _, right = two(gap=pl.lit(0.1))
     chart = drawn(left, right)
-    assert texts(chart.to_dict(), "absence") == ["no pair"]
+    assert marks(chart.to_dict(), "rect")[0]["encoding"]["x"]["scale"]["domain"] == ["1", "2"]
     assert "Left out: 4 trials without a partner on the other side." in subtitle(chart)
 
 
@@ -58,6 +58,12 @@ def test_pairs_in_which_a_trial_diverged_are_left_out_and_told():
     chart = drawn(lose(left, "diverged", pl.col("seed") == 0, pl.col("n_heads") == 1), right)
     assert texts(chart.to_dict(), "estimate_below")[0].endswith("n=3")
     assert "1 pairs in which a trial diverged" in subtitle(chart)
+
+
+def test_a_cell_that_lost_all_pairs_is_hatched_and_says_how():
+    left, right = two(gap=pl.lit(0.1))
+    spec = drawn(left, lose(right, "crashed", pl.col("n_heads") == 2)).to_dict()
+    assert texts(spec, "absence") == ["4 failed"]
 
 
 def test_one_pair_has_a_difference_without_an_interval():
