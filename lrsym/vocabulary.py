@@ -232,6 +232,7 @@ PICTURES = {
     "ablation": "ablations",
     "mechanism": "trials",
     "profile": "terms",
+    "cost": "trials",
     "search": "suggestions",
 }
 """Kinds of pictures, as the verbs of `lrsym plot`, each with the table that it is drawn from; `search` is of searches

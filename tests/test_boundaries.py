@@ -69,6 +69,7 @@ ROOMS = {
         ("import lrsym.results.plots.draw, lrsym.results.store.store", {*TABLES, "altair"}),
         ("import lrsym.claims.page, lrsym.claims.judging", {*TABLES, "altair"}),
         ("import lrsym.explain.page, lrsym.results.store.lookup", {*TABLES, "altair"}),
+        ("import lrsym.reports.page; import lrsym; lrsym.report", {*TABLES, "altair"}),
         ("import lrsym; lrsym.load_trials('results/reference'); lrsym.plot_phase, lrsym.save", {*TABLES, "altair"}),
     ],
     "command line": [("import lrsym.cli.app", {"typer"})],

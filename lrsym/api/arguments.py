@@ -4,7 +4,7 @@ import functools
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -94,7 +94,7 @@ def _check(name: str, value: object, *, several: bool) -> None:
         wanted = "a number"
     elif name in ("budget", "limit", "sample") and not (number and isinstance(value, int)):
         wanted = "a whole number"
-    elif name == "file" and not isinstance(value, str | os.PathLike):
+    elif name in ("file", "path", "claims") and not isinstance(value, str | os.PathLike):
         wanted = "the name of a file"
     elif name == "trial_ids" and (isinstance(value, str) or not isinstance(value, Iterable)):
         wanted = "a list of ids"
@@ -142,6 +142,15 @@ def as_folder(results: str | Path) -> str:
         named = "an empty text" if isinstance(results, str) else type(results).__name__
         raise UsageError(f'results must be the name of a folder, such as "results", got {named}')
     return str(results)
+
+
+def check_sides(**sides: object) -> None:
+    """Raise UsageError unless each side of a contrast maps axes to values."""
+    for name, side in sides.items():
+        if not isinstance(side, Mapping):
+            raise UsageError(
+                f'{name} must map axes to values, got {side!r}; write for example {{"layouts_per_pair": 20}}'
+            )
 
 
 def as_trained_folder(results: str | Path) -> str:

@@ -1,15 +1,25 @@
 """Draw from Python: a picture of a sweep, or of rows that a query or `run_sweep` gave."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_sweep, as_trained_folder, with_one_error
+from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_sweep, as_trained_folder, check_sides, with_one_error
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame
-from lrsym.results.plots import ablations, boundary_map, curves, draw, lines, mechanism_map, phase_diagram, profiles
+from lrsym.results.plots import (
+    ablations,
+    boundary_map,
+    cost,
+    curves,
+    draw,
+    lines,
+    mechanism_map,
+    phase_diagram,
+    profiles,
+)
 from lrsym.results.plots import save as files
 from lrsym.results.plots.theme import Chart
 from lrsym.results.store.query import filter_trials
@@ -25,30 +35,37 @@ Rows = Sweep | Search | str | Path | pl.DataFrame | pl.LazyFrame
 
 @with_one_error
 def plot_phase(
-    trials: Rows,
+    trials: Rows | Sequence[AnySweep],
     *,
     metric: str = PHASE_METRIC,
     x: str | None = None,
     y: str | None = None,
     facet: str | None = None,
     threshold: float = PHASE_THRESHOLD,
+    minus: bool = False,
     prefer: Sequence[str] = (),
     results: str | Path = "results",
     where: str | None = None,
 ) -> Chart:
     """Return, left, the mean of `metric` in each cell, right its phase at `threshold`; a row of panels a facet value.
 
-    `trials` are rows of that table, or a sweep, whose rows are read from the folder `results`; `where` keeps those for
-    which this SQL condition holds. Axes not given are the first varied ones. Raise UsageError where there is nothing
-    to draw, or more than a picture has room for.
+    `trials` are rows of that table, a sweep, whose rows are read from the folder `results`, or a list of sweeps, which
+    are drawn side by side on one scale; `minus` draws the first of two minus the second, paired by seed. A metric that
+    is no accuracy, such as steps_to_unseen_order or seconds, is drawn as its median, without phases. `where` keeps the
+    trials for which this SQL condition holds. Axes not given are the first varied ones. Raise UsageError where there is
+    nothing to draw, or more than a picture has room for.
     """
-    options: dict[str, Any] = {"metric": metric, "x": x, "y": y, "facet": facet, "threshold": threshold}
+    options: dict[str, Any] = {"metric": metric, "x": x, "y": y, "facet": facet}
     if not 0 < threshold <= 1:
         raise UsageError(f"threshold must be above 0 and at most 1, got {threshold:g}; the usual is {PHASE_THRESHOLD}")
+    options |= {} if minus else {"threshold": threshold}
     if isinstance(trials, pl.DataFrame | pl.LazyFrame):
+        if minus:
+            raise UsageError("minus takes two sweeps, got rows; give a list of two sweeps")
+        draw.check_phase_metric(metric)
         return phase_diagram.plot_phase(_chosen(_collected(trials), where), prefer=prefer, **options)
-    grid, root = _stored(trials, results)
-    return draw.draw("phase", grid, root, where=where, **options)
+    grids, root = _several(trials, results)
+    return draw.draw_phases(grids, root, minus=minus, where=where, **options)
 
 
 @with_one_error
@@ -73,11 +90,8 @@ def plot_line(
     options: dict[str, Any] = {"metric": metric, "x": x, "color": color, "facet": facet, "band": band}
     if isinstance(trials, pl.DataFrame | pl.LazyFrame):
         return lines.plot_line(_chosen(_collected(trials), where), prefer=prefer, **options)
-    sweeps: Sequence[Any] = trials if isinstance(trials, list | tuple) else [trials]
-    if not sweeps:
-        raise UsageError("trials must be rows, a sweep or a list of sweeps, got an empty list; name a sweep")
-    stored = [_stored(sweep, results) for sweep in sweeps]
-    return draw.draw_lines([grid for grid, _ in stored], stored[0][1], where=where, **options)
+    grids, root = _several(trials, results)
+    return draw.draw_lines(grids, root, where=where, **options)
 
 
 @with_one_error
@@ -139,6 +153,50 @@ def plot_profile(trials: Rows, *, results: str | Path = "results", where: str | 
     `plot_phase`.
     """
     return _draw("profile", profiles.plot_profile, trials, results, where)
+
+
+@with_one_error
+def plot_contrast(
+    trials: Rows,
+    *,
+    of: Mapping[str, Any],
+    against: Mapping[str, Any],
+    metric: str | Sequence[str] = PHASE_METRIC,
+    by: str | None = None,
+    results: str | Path = "results",
+    where: str | None = None,
+) -> Chart:
+    """Return the differences that `contrast` gives with these arguments, each with its interval, a panel a metric."""
+    from lrsym.results.analysis import contrasts
+    from lrsym.results.analysis.metrics import as_metrics
+    from lrsym.results.plots import contrast
+
+    check_sides(of=of, against=against)
+    if not isinstance(trials, pl.DataFrame | pl.LazyFrame):
+        grid, root = _stored(trials, results)
+        return draw.draw_contrast(grid, root, of=of, against=against, metric=metric, by=by, where=where)
+    rows = _chosen(_collected(trials), where)
+    found = contrasts.contrast(rows, of=of, against=against, metrics=as_metrics(metric), by=by)
+    return contrast.plot_contrast(found, of=contrasts.in_words(of), against=contrasts.in_words(against), by=by)
+
+
+@with_one_error
+def plot_cost(
+    trials: Rows,
+    *,
+    by: str | None = None,
+    prefer: Sequence[str] = (),
+    results: str | Path = "results",
+    where: str | None = None,
+) -> Chart:
+    """Return where the hours of `trials` went by outcome, and what one trial takes, along the axis `by`.
+
+    `trials`, `results`, `where`, an axis that is not given and errors as of `plot_phase`.
+    """
+    if isinstance(trials, pl.DataFrame | pl.LazyFrame):
+        return cost.plot_cost(_chosen(_collected(trials), where), by=by, prefer=prefer)
+    grid, root = _stored(trials, results)
+    return draw.draw("cost", grid, root, where=where, by=by)
 
 
 @with_one_error
@@ -217,6 +275,15 @@ def _draw(
         if rows.is_empty():
             raise UsageError(f"the {chosen.height} trials have no rows of the table {table} in {root}; check results")
     return plot(rows, **options)
+
+
+def _several(trials: AnySweep | Sequence[AnySweep], results: str | Path) -> tuple[list[Sweep], str]:
+    """Return one sweep or a list of them as `_stored` does."""
+    sweeps: Sequence[Any] = trials if isinstance(trials, list | tuple) else [trials]
+    if not sweeps:
+        raise UsageError("trials must be rows, a sweep or a list of sweeps, got an empty list; name a sweep")
+    stored = [_stored(sweep, results) for sweep in sweeps]
+    return [grid for grid, _ in stored], stored[0][1]
 
 
 def _stored(sweep: AnySweep, results: str | Path) -> tuple[Sweep, str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_sweep, as_trained_folder, with_one_error
+from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_sweep, as_trained_folder, check_sides, with_one_error
 from lrsym.errors import UsageError
 from lrsym.results.store.schema import TABLES
 from lrsym.sweep.spec.search import Objective, Search
@@ -127,11 +127,7 @@ def contrast(
     from lrsym.results.analysis import contrasts
     from lrsym.results.analysis.metrics import as_metrics
 
-    for name, side in (("of", of), ("against", against)):
-        if not isinstance(side, Mapping):
-            raise UsageError(
-                f'{name} must map axes to values, got {side!r}; write for example {{"layouts_per_pair": 20}}'
-            )
+    check_sides(of=of, against=against)
     metrics, rows = as_metrics(metric), _trials(trials, results, where)
     return contrasts.contrast(rows, of=of, against=against, metrics=metrics, by=by).frame
 

@@ -26,6 +26,7 @@ from lrsym.cli.plot import plot_app
 from lrsym.cli.query import query
 from lrsym.cli.reference import axes, columns
 from lrsym.cli.refine import refine
+from lrsym.cli.report import report
 from lrsym.cli.status import status
 from lrsym.cli.store import compact
 from lrsym.cli.streams import drop_rest, prepare_streams
@@ -39,7 +40,7 @@ app = typer.Typer(
 )
 VERBS = {
     "Daily use": (new, plan, sweep, status, watch, refine),
-    "Reading": (plot_app, query, contrast, best, claims, explain),
+    "Reading": (plot_app, report, query, contrast, best, claims, explain),
     "Upkeep": (check, verify, compact, diff, merge, forget, axes, columns, doctor),
 }
 """The verbs as the help shows them."""

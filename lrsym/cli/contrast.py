@@ -41,7 +41,7 @@ def contrast(
     from lrsym.results.analysis.metrics import as_metrics
     from lrsym.results.plots.draw import read_trials
 
-    sides = _parse_values("--of", of), _parse_values("--against", against)
+    sides = parse_values("--of", of), parse_values("--against", against)
     metrics, sweep = as_metrics(metric), load_sweep(file, results, set_)
     trials = read_trials(sweep, results, where=where)
     found = contrasts.contrast(trials, of=sides[0], against=sides[1], metrics=metrics, by=by)
@@ -49,11 +49,11 @@ def contrast(
         "sweep": sweep.name, "of": sides[0], "against": sides[1], "where": where,
         "paired_by": ["seed", *found.paired_by], "moves_with": found.followers, "contrasts": found.frame.to_dicts(),
     }  # fmt: skip
-    named = " minus ".join(", ".join(f"{axis} = {value}" for axis, value in side.items()) for side in sides)
+    named = " minus ".join(map(contrasts.in_words, sides))
     Output(as_json=json).result(data, [f"{sweep.name}: {named}", *_in_words(found, by=by)])
 
 
-def _parse_values(option: str, words: Sequence[str]) -> dict[str, str]:
+def parse_values(option: str, words: Sequence[str]) -> dict[str, str]:
     """Return the texts after `option`, each as AXIS=VALUE, by axis; the section of a key may stand before the axis."""
     values: dict[str, str] = {}
     for word in words:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lrsym.cli.contrast import Against, By, Metric, Of, parse_values
 from lrsym.cli.options import RESULTS, File, Json, Results, Set, Where, load_search, load_sweep
 from lrsym.cli.output import Output, output_path
 from lrsym.errors import UsageError
@@ -26,10 +27,14 @@ AxisY = Annotated[str | None, typer.Option(help="Axis upwards; by default the se
 
 @plot_app.command("phase")
 def plot_phase(
-    file: File,
+    files: Annotated[
+        list[Path], typer.Argument(help="Sweep files (TOML); several are drawn side by side.", metavar="FILE...")
+    ],
     set_: Set = None,
     results: Results = RESULTS,
-    metric: Annotated[str, typer.Option(help="Outcome that is drawn: <split>_<metric>.")] = PHASE_METRIC,
+    metric: Annotated[
+        str, typer.Option(help="What is drawn: <split>_<metric>, or a column of numbers such as seconds.")
+    ] = PHASE_METRIC,
     x: AxisX = None,
     y: AxisY = None,
     facet: Annotated[str | None, typer.Option(help="Axis with one row of panels for each value.")] = None,
@@ -40,21 +45,31 @@ def plot_phase(
     level: Annotated[
         float, typer.Option(help="With --refined: accuracy at which the boundary runs.")
     ] = PHASE_THRESHOLD,
+    minus: Annotated[
+        bool, typer.Option("--minus", help="Of two files: the first minus the second in each cell, paired by seed.")
+    ] = False,
     where: Where = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
-    """Mean of a metric and phase of every cell, or the boundary of a refinement."""
+    """Mean of a metric and phase of every cell, of one sweep or several, or the boundary of a refinement."""
+    from lrsym.results.plots.draw import draw_phases
+
     if refined:
+        if len(files) > 1 or minus:
+            raise UsageError("--refined draws one sweep; leave out the others and --minus, or leave out --refined")
         options = {"metric": metric, "x": x, "y": y, "facet": facet, "level": level}
-        _draw_boundary(file, set_, results, where, options, out=out, as_json=json)
+        _draw_boundary(files[0], set_, results, where, options, out=out, as_json=json)
         return
     if not 0 < threshold <= 1:
         raise UsageError(
             f"--threshold must be above 0 and at most 1, got {threshold:g}; the usual one is {PHASE_THRESHOLD:g}"
         )
-    options = {"metric": metric, "x": x, "y": y, "facet": facet, "threshold": threshold}
-    _draw("phase", file, set_, results, where, options, name=f"phase-{metric}", out=out, as_json=json)
+    options = {"metric": metric, "x": x, "y": y, "facet": facet, **({} if minus else {"threshold": threshold})}
+    sweeps = [load_sweep(file, results, set_) for file in files]
+    chart = draw_phases(sweeps, results, minus=minus, where=where, **options)
+    named, name = "-".join(sweep.name for sweep in sweeps), f"phase-{'minus-' if minus else ''}{metric}"
+    _save(chart, named, results, where, options, changes=sweeps[0].changes, name=name, out=out, as_json=json)
 
 
 @plot_app.command("line")
@@ -145,6 +160,44 @@ def plot_profile(
 ) -> None:
     """What each head adds to the logit along the pixels, term by term, for one cell."""
     _draw("profile", file, set_, results, where, {}, name="profile", out=out, as_json=json)
+
+
+@plot_app.command("cost")
+def plot_cost(
+    file: File,
+    set_: Set = None,
+    results: Results = RESULTS,
+    by: Annotated[str | None, typer.Option(help="Axis; by default the first one that the sweep varies.")] = None,
+    where: Where = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Where the hours went, by outcome, and what one trial takes, along an axis."""
+    _draw("cost", file, set_, results, where, {"by": by}, name="cost", out=out, as_json=json)
+
+
+@plot_app.command("contrast")
+def plot_contrast(
+    file: File,
+    of: Of,
+    against: Against,
+    metric: Metric = PHASE_METRIC,
+    by: By = None,
+    set_: Set = None,
+    results: Results = RESULTS,
+    where: Where = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """How far metrics differ between two values of an axis, paired by seed, each with its interval."""
+    from lrsym.results.analysis.metrics import as_metrics
+    from lrsym.results.plots.draw import draw_contrast
+
+    sides = {"of": parse_values("--of", of), "against": parse_values("--against", against)}
+    name, sweep = f"contrast-{'-'.join(as_metrics(metric))}", load_sweep(file, results, set_)
+    chart = draw_contrast(sweep, results, **sides, metric=metric, by=by, where=where)
+    options = {"of": " ".join(of), "against": " ".join(against), "by": by}
+    _save(chart, sweep.name, results, where, options, changes=sweep.changes, name=name, out=out, as_json=json)
 
 
 @plot_app.command("search")

@@ -6,6 +6,7 @@ from pathlib import Path
 import altair as alt
 import pytest
 
+import lrsym as package
 from lrsym.cli.options import load_sweep
 from lrsym.results.plots import save
 from lrsym.results.plots.draw import draw
@@ -21,6 +22,7 @@ from tests.small_trials import write_sweep
     [
         (["phase"], "small-phase-unseen_order"),
         (["phase", "--metric", "seen_global"], "small-phase-seen_global"),
+        (["phase", "--metric", "seconds"], "small-phase-seconds"),
         (["line", "--where", "seed < 9"], "small-line-unseen_order-seed-lt-9"),
         (
             ["line", "--metric", "seen_inset,unseen_inset", "--x", "layouts_per_pair", "--band", "range"],
@@ -29,6 +31,11 @@ from tests.small_trials import write_sweep
         (["curves"], "small-curves-order"),
         (["ablation"], "small-ablation-unseen"),
         (["mechanism", "--where", "path is not null"], "small-mechanism-path-is-not-null"),
+        (["cost"], "small-cost"),
+        (
+            ["contrast", "--of", "layouts_per_pair=4", "--against", "layouts_per_pair=1"],
+            "small-contrast-unseen_order-of-layouts_per_pair-eq-4-against-layouts_per_pair-eq-1",
+        ),
         (["profile", "--where", "layouts_per_pair = 4"], "small-profile-layouts_per_pair-eq-4"),
     ],
 )
@@ -173,3 +180,42 @@ def test_lines_of_two_sweeps_are_one_picture_with_both_names(trained, tmp_path):
 def test_an_axis_that_is_none_is_told_with_the_nearest(trained):
     text = lrsym("plot", "phase", trained[0], "--results", trained[1], "--x", "layout_per_pair", code=2)
     assert "got layout_per_pair; did you mean layouts_per_pair?" in text
+
+
+@pytest.fixture
+def other(trained, tmp_path):
+    """The file of a sweep of another name that has the trials of the trained one."""
+    path = tmp_path / "other.toml"
+    path.write_text(trained[0].read_text().replace('name = "small"', 'name = "other"'))
+    return path
+
+
+@pytest.mark.usefixtures("unrendered")
+@pytest.mark.parametrize(
+    ("words", "name"), [([], "small-other-phase-unseen_order"), (["--minus"], "small-other-phase-minus-unseen_order")]
+)
+def test_phases_of_two_sweeps_are_one_picture_with_both_names(trained, other, words, name):
+    report = json.loads(lrsym("plot", "phase", trained[0], other, "--results", trained[1], *words, "--json"))
+    assert Path(report["pictures"][0]).name == f"{name}.html"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--minus"], "--minus takes two sweeps, the first minus the second, got 1; name two files"),
+        (["--metric", "unseen_ordr"], "metric must be a split and a metric"),
+        (["--metric", "steps_to_half_order", "--where", "seed = 99"], "no trial of small in"),
+        (["--refined", "--minus"], "--refined draws one sweep"),
+    ],
+)
+def test_a_map_that_cannot_be_drawn_is_told_in_one_line_with_the_remedy(trained, words, message):
+    text = lrsym("plot", "phase", trained[0], "--results", trained[1], *words, code=2)
+    assert message in text
+    assert len(text.strip().splitlines()) == 1
+
+
+def test_from_python_two_sweeps_are_a_list(trained, other):
+    chart = package.plot_phase([trained[0], other], minus=True, results=trained[1])
+    assert chart.to_dict()["title"]["text"] == "unseen_order: small minus other"
+    with pytest.raises(package.UsageError, match=r"^minus takes two sweeps, got rows"):
+        package.plot_phase(package.load_trials(trained[1]), minus=True)

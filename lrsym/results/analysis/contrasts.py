@@ -28,6 +28,14 @@ LEFT_OUT = {
 """What is not in a contrast, by the column that counts it."""
 
 
+_NUMBERS: dict[str, Any] = {
+    **dict.fromkeys(("estimate", "low", "high"), pl.Float64),
+    "n": pl.Int64,
+    **dict.fromkeys(("p", "holm"), pl.Float64),
+    **dict.fromkeys(("n_pairs", "fewest_cells", "most_cells", *LEFT_OUT), pl.Int64),
+}
+
+
 @dataclass(frozen=True)
 class Contrast:
     """The rows of a contrast, the axes besides seed that pairs agree in, and those that move with the contrasted ones.
@@ -55,7 +63,7 @@ def contrast(
     _check_sides(of, against, by)
     sides = [_side(table, values, option) for values, option in ((of, "--of"), (against, "--against"))]
     if sides[0].equals(sides[1]):
-        raise UsageError(f"--of and --against must differ, got {_named(of)} in both; write another value")
+        raise UsageError(f"--of and --against must differ, got {in_words(of)} in both; write another value")
     groups = axis_groups(pl.concat(sides), first=[*of])
     paired_by = [axis for axis in groups if axis not in of]
     paired_by += [by] if by and by not in paired_by else []
@@ -66,18 +74,31 @@ def contrast(
     if not pairs["paired"].any():
         raise _no_pair(sides, of, against, paired_by)
     rows = [row for metric in metrics for row in _rows(pairs, metric, by=by)]
-    known = [row["p"] for row in rows if row["p"] is not None]
-    if not known:
+    if all(row["p"] is None for row in rows):
         raise _one_seed(rows, pairs)
-    corrected = iter(holm(known))
-    for row in rows:
-        row["holm"] = None if row["p"] is None else next(corrected)
-    schema: dict[str, Any] = {"metric": pl.String}
-    schema |= {by: table.schema[by]} if by else {}
-    schema |= dict.fromkeys(("estimate", "low", "high"), pl.Float64) | {"n": pl.Int64}
-    schema |= dict.fromkeys(("p", "holm"), pl.Float64)
-    schema |= dict.fromkeys(("n_pairs", "fewest_cells", "most_cells", *LEFT_OUT), pl.Int64)
-    return Contrast(pl.DataFrame(rows, schema=schema), paired_by, [f for axis in of for f in groups.get(axis, [])])
+    schema = {"metric": pl.String} | ({by: table.schema[by]} if by else {}) | _NUMBERS
+    return Contrast(
+        pl.DataFrame(_with_holm(rows), schema=schema), paired_by, [f for axis in of for f in groups.get(axis, [])]
+    )
+
+
+def differences(left: Frame, right: Frame, *, by: Sequence[str], metric: str) -> pl.DataFrame:
+    """Return, for each combination of the axes `by`, how far `metric` lies in `left` above `right`, paired by seed.
+
+    Both are rows of the table trials in which trials that agree in `by` differ in their seed alone. The rows ascend
+    and have the columns `by` and those of `Contrast.frame` behind them; holm corrects for all of them.
+    """
+    sides = [side.lazy().collect() for side in (left, right)]
+    pairs = _pairs(*sides, key=[*by, "seed"], metrics=[metric])
+    parts = pairs.partition_by(by, maintain_order=True)
+    rows = [{**{axis: part[axis][0] for axis in by}, **_row(part, metric)} for part in parts]
+    return pl.DataFrame(_with_holm(rows), schema={axis: sides[0].schema[axis] for axis in by} | _NUMBERS)
+
+
+def _with_holm(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return `rows` with the levels p after Holm's correction for all of them."""
+    corrected = iter(holm([row["p"] for row in rows if row["p"] is not None]))
+    return [{**row, "holm": None if row["p"] is None else next(corrected)} for row in rows]
 
 
 def _check_sides(of: Mapping[str, Any], against: Mapping[str, Any], by: str | None) -> None:
@@ -107,7 +128,7 @@ def _side(table: pl.DataFrame, values: Mapping[str, Any], option: str) -> pl.Dat
             raise UsageError(f"{option}: no trial has {axis} = {_text(value)};{hint} values: {', '.join(known)}")
         chosen = chosen.filter(pl.col(axis).eq_missing(found[0]))
     if chosen.is_empty():
-        raise UsageError(f"{option}: no trial has {_named(values)} together; see what there is with lrsym query")
+        raise UsageError(f"{option}: no trial has {in_words(values)} together; see what there is with lrsym query")
     return chosen
 
 
@@ -132,7 +153,8 @@ def _equal(one: Any, other: Any) -> bool:
     return abs(one - other) <= 1e-9 * abs(one) if numbers else one == other
 
 
-def _named(values: Mapping[str, Any]) -> str:
+def in_words(values: Mapping[str, Any]) -> str:
+    """Return axes with their values, as a text: `layouts_per_pair = 20`."""
     return ", ".join(f"{axis} = {_text(value)}" for axis, value in values.items())
 
 
@@ -200,8 +222,8 @@ def _no_pair(
     why = f"; they share no value of {', '.join(apart)}" if apart else ""
     remedy = "train what is missing" + (", or name these axes too in --of and --against" if apart else "")
     return UsageError(
-        f"no trial with {_named(of)} has a partner with {_named(against)} that agrees in seed and all other axes{why}; "
-        f"{remedy}"
+        f"no trial with {in_words(of)} has a partner with {in_words(against)} that agrees in seed and all other "
+        f"axes{why}; {remedy}"
     )
 
 

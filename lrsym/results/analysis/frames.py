@@ -30,11 +30,11 @@ def ablations(frame: Frame, *, split: str = "unseen", by: Sequence[str] = ()) ->
     return mean_and_range(table, by=[*by, "term", "metric"]).with_columns(pl.col("term").cast(pl.String))
 
 
-def profiles(frame: Frame) -> pl.DataFrame:
-    """Return one row for each seed, position-key term, head and pixel: seed, term, head, pixel, value [logit].
+def profiles(frame: Frame, *, by: Sequence[str] = ()) -> pl.DataFrame:
+    """Return a row for each of `by`, seed, position-key term, head and pixel: those columns and value [logit].
 
-    `frame` is the table `terms` with the column seed joined to it. Of the vision encoder, or of the decoder; pixels
-    count from 1, and [CLS], which stands before them in the one and behind them in the other, is left out.
+    `frame` is the table `terms` with the columns `by` and seed joined to it. Of the vision encoder, or the decoder;
+    pixels count from 1, and [CLS], which stands before them in the one and behind them in the other, is left out.
     """
     profile = pl.col("profile")
     after_cls, before_cls = profile.list.slice(1), profile.list.head(profile.list.len() - 1)
@@ -42,10 +42,10 @@ def profiles(frame: Frame) -> pl.DataFrame:
         frame.lazy()
         .filter(pl.col("encoder").is_in(["vision", "decoder"]), pl.col("term").is_in(PROFILE_TERMS))
         .with_columns(value=pl.when(pl.col("encoder") == "decoder").then(before_cls).otherwise(after_cls))
-        .select("seed", pl.col("term").cast(pl.Enum(PROFILE_TERMS)), "head", "value")
+        .select(*by, "seed", pl.col("term").cast(pl.Enum(PROFILE_TERMS)), "head", "value")
         .with_columns(pixel=pl.int_ranges(1, pl.col("value").list.len() + 1))
         .explode("pixel", "value")
-        .sort("seed", "term", "head", "pixel")
-        .select("seed", pl.col("term").cast(pl.String), "head", "pixel", pl.col("value").cast(pl.Float64))
+        .sort(*by, "seed", "term", "head", "pixel")
+        .select(*by, "seed", pl.col("term").cast(pl.String), "head", "pixel", pl.col("value").cast(pl.Float64))
         .collect()
     )

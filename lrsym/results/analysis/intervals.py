@@ -13,6 +13,7 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from lrsym.errors import UsageError
 from lrsym.vocabulary import INTERVALS, by_name, is_accuracy
@@ -86,13 +87,11 @@ def has_value_apart(values: Iterable[float], *, at_least: float = 0.0) -> bool:
     Such a value is one that is rarely seen: how often is left to chance, so an interval from few values has not the
     cover that it is named for.
     """
-    from scipy import stats
-
     ordered = sorted(values)
     n = len(ordered)
     if n < 3 or ordered[0] == ordered[-1]:
         return False
-    mean, quantile = math.fsum(ordered) / n, float(stats.t.isf(APART_LEVEL / (2 * n), n - 2))
+    mean, quantile = math.fsum(ordered) / n, _t_quantile(1 - APART_LEVEL / (2 * n), n - 2)
     critical = (n - 1) / n**0.5 * (quantile**2 / (n - 2 + quantile**2)) ** 0.5
     away = max(mean - ordered[0], ordered[-1] - mean)
     return away >= at_least and away > critical * statistics.stdev(ordered)
@@ -183,6 +182,14 @@ def _student(values: Sequence[float]) -> Bounds:
     return float(low), float(high)
 
 
+@cache
+def _t_quantile(probability: float, freedom: int) -> float:
+    """Return the quantile of Student's distribution; scipy takes most of the time of an interval for it."""
+    from scipy import stats
+
+    return float(stats.t.ppf(probability, freedom))
+
+
 def _logit(share: float) -> float:
     """Return the log odds of `share`, infinite from its ends on."""
     if not 0 < share < 1:
@@ -197,10 +204,10 @@ def _logit_spread(values: Sequence[float]) -> float:
 
 
 def _student_of_logits(values: Sequence[float]) -> Bounds:
-    from scipy import special, stats
+    from scipy import special
 
     centre = _logit(math.fsum(values) / len(values))
-    reach = stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * _logit_spread(values) / len(values) ** 0.5
+    reach = _t_quantile((1 + CONFIDENCE) / 2, len(values) - 1) * _logit_spread(values) / len(values) ** 0.5
     return float(special.expit(centre - reach)), float(special.expit(centre + reach))
 
 

@@ -10,7 +10,7 @@ from lrsym.vocabulary import METRICS, PHASE_METRIC, PHASE_THRESHOLD, PHASES, SPL
 ROUNDING = 1e-9
 """Lets a mean of exactly the threshold survive the rounding of its sum."""
 
-_NESTED = ("train", "seen", "unseen")
+NESTED = ("train", "seen", "unseen")
 """The splits that decide the phase, in the order in which they are asked."""
 
 
@@ -51,15 +51,16 @@ def phases(
     check_axes(by)
     check_single_cells(table, by=by)
     frame = summarise(table, by=by, metric=metric)
-    means = table.group_by(by).agg(replicate_value(f"{split}_{accuracy}").mean().alias(split) for split in _NESTED)
+    means = table.group_by(by).agg(replicate_value(f"{split}_{accuracy}").mean().alias(split) for split in NESTED)
     frame = frame.join(means, on=by, how="left", nulls_equal=True, maintain_order="left")
-    return frame.with_columns(phase=_phase(threshold))
+    return frame.with_columns(phase=phase_of_means(threshold))
 
 
-def _phase(threshold: float) -> pl.Expr:
+def phase_of_means(threshold: float) -> pl.Expr:
+    """Return the phase, at `threshold`, of a row with the means train, seen and unseen; null where train is."""
     phase = {name: pl.lit(name) for name in PHASES}
     # A comparison with null is null, which `when` takes as false: an accuracy that does not exist reaches nothing.
-    reached = {split: pl.col(split) >= threshold - ROUNDING for split in _NESTED}
+    reached = {split: pl.col(split) >= threshold - ROUNDING for split in NESTED}
     shown = pl.when(pl.col("seen").is_null()).then(reached["unseen"]).otherwise(reached["seen"])
     return (
         pl.when(pl.col("train").is_null())

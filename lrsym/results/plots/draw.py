@@ -7,22 +7,26 @@ import altair as alt
 import polars as pl
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.metrics import as_metrics
+from lrsym.results.analysis.contrasts import contrast, in_words
+from lrsym.results.analysis.metrics import as_metrics, metric_columns
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.plots import theme
 from lrsym.results.plots.ablations import plot_ablation
 from lrsym.results.plots.boundary_map import plot_boundary
+from lrsym.results.plots.contrast import plot_contrast
+from lrsym.results.plots.cost import plot_cost
 from lrsym.results.plots.curves import plot_curves
 from lrsym.results.plots.lines import SWEEP, plot_line
 from lrsym.results.plots.mechanism_map import plot_mechanism
 from lrsym.results.plots.phase_diagram import plot_phase
+from lrsym.results.plots.phase_minus import plot_minus
 from lrsym.results.plots.profiles import plot_profile
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.live import LiveRows, read_live
 from lrsym.results.store.query import filter_trials
 from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.store import load
-from lrsym.vocabulary import METRICS, PHASE_METRIC, PICTURES, TRAINING, by_name
+from lrsym.vocabulary import METRICS, PHASE_METRIC, PICTURES, TRAINING, by_name, is_accuracy
 
 _DRAW: Mapping[str, Callable[..., theme.Chart]] = by_name(
     [kind for kind in PICTURES if kind != "search"],
@@ -33,6 +37,7 @@ _DRAW: Mapping[str, Callable[..., theme.Chart]] = by_name(
         "ablation": plot_ablation,
         "mechanism": plot_mechanism,
         "profile": plot_profile,
+        "cost": plot_cost,
     },
 )
 """Kinds that are drawn of the trials of a sweep; that of a search is drawn of its suggestions (`search.py`)."""
@@ -79,9 +84,8 @@ def draw(
     if rows.is_empty() or (kind == "ablation" and {*rows["term"]} == {"none"}):
         raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, table, where=where)}")
     if table == "trials":
-        options["prefer"] = [key.rpartition(".")[2] for key in sweep.varied]
-    notes = [*([] if where is None else [f"Only trials with {where}."]), *_missing(sweep, root=root)]
-    notes += _in_training(so_far)
+        options["prefer"] = _preferred(sweep)
+    notes = _notes(sweep, root=root, where=where) + _in_training(so_far)
     if table != "trials":  # such a picture says it itself
         notes += theme.stopped_early(read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where))
     return _with_notes(_DRAW[kind](rows, **options), notes)
@@ -92,21 +96,78 @@ def draw_lines(sweeps: Sequence[Sweep], root: str, *, where: str | None = None, 
 
     Raises as `draw`.
     """
+    as_metrics(options.get("metric", PHASE_METRIC))
+    return _draw_several("line", sweeps, root, where=where, **options)
+
+
+def draw_phases(
+    sweeps: Sequence[Sweep], root: str, *, minus: bool = False, where: str | None = None, **options: Any
+) -> theme.Chart:
+    """Return the phase diagrams of `sweeps` side by side on one scale, or the first `minus` the second, paired.
+
+    `options` are those of `plot_phase`, with `minus` of `plot_minus`. Raises as `draw`, and for `minus` without two.
+    """
+    check_phase_metric(options.get("metric", PHASE_METRIC))
+    if not minus:
+        return _draw_several("phase", sweeps, root, where=where, **options)
+    if len(sweeps) != 2:
+        raise UsageError(f"--minus takes two sweeps, the first minus the second, got {len(sweeps)}; name two files")
+    left, right = (_rows_of(sweep, root, where=where) for sweep in sweeps)
+    names = (sweeps[0].name, sweeps[1].name)
+    chart = plot_minus(left, right, names=names, prefer=_preferred(sweeps[0]), **options)
+    return _with_notes(chart, _notes(*sweeps, root=root, where=where))
+
+
+def check_phase_metric(metric: str) -> None:
+    """Raise UsageError unless `metric` is what a phase diagram can show: an accuracy, or another column of numbers."""
+    if not is_accuracy(metric) and metric not in metric_columns():
+        split_and_metric(metric)
+
+
+def _draw_several(
+    kind: str, sweeps: Sequence[Sweep], root: str, *, where: str | None = None, **options: Any
+) -> theme.Chart:
     if len(sweeps) == 1:
-        return draw("line", sweeps[0], root, where=where, **options)
+        return draw(kind, sweeps[0], root, where=where, **options)
     names = [sweep.name for sweep in sweeps]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"sweeps side by side must differ in their names, got {twice} twice; leave one out")
-    as_metrics(options.get("metric", PHASE_METRIC))
-    tables = []
-    for sweep in sweeps:
-        rows = read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where)
-        if rows.is_empty():
-            raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, 'trials', where=where)}")
-        tables.append(rows.with_columns(pl.lit(sweep.name).alias(SWEEP)))
-    prefer = [key.rpartition(".")[2] for key in sweeps[0].varied]
-    notes = [*([] if where is None else [f"Only trials with {where}."]), *_missing(*sweeps, root=root)]
-    return _with_notes(plot_line(pl.concat(tables), prefer=prefer, **options), notes)
+    tables = [_rows_of(sweep, root, where=where).with_columns(pl.lit(sweep.name).alias(SWEEP)) for sweep in sweeps]
+    chart = _DRAW[kind](pl.concat(tables), prefer=_preferred(sweeps[0]), **options)
+    return _with_notes(chart, _notes(*sweeps, root=root, where=where))
+
+
+def _rows_of(sweep: Sweep, root: str, *, where: str | None) -> pl.DataFrame:
+    rows = read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where)
+    if rows.is_empty():
+        raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, 'trials', where=where)}")
+    return rows
+
+
+def _preferred(sweep: Sweep) -> list[str]:
+    return [key.rpartition(".")[2] for key in sweep.varied]
+
+
+def _notes(*sweeps: Sweep, root: str, where: str | None) -> list[str]:
+    """Return which trials are shown, and how many of the sweeps are missing, as sentences."""
+    return [*([] if where is None else [f"Only trials with {where}."]), *_missing(*sweeps, root=root)]
+
+
+def draw_contrast(
+    sweep: Sweep,
+    root: str,
+    *,
+    of: Mapping[str, Any],
+    against: Mapping[str, Any],
+    metric: str | Sequence[str] = PHASE_METRIC,
+    by: str | None = None,
+    where: str | None = None,
+) -> theme.Chart:
+    """Return the picture of a contrast in `sweep`, with the arguments of `contrast`; raises as it and as `draw`."""
+    metrics, rows = as_metrics(metric), _rows_of(sweep, root, where=where)
+    found = contrast(rows, of=of, against=against, metrics=metrics, by=by)
+    chart = plot_contrast(found, of=in_words(of), against=in_words(against), by=by)
+    return _with_notes(chart, _notes(sweep, root=root, where=where))
 
 
 def draw_boundary(
@@ -116,17 +177,10 @@ def draw_boundary(
 
     `options` are those of `plot_boundary`. Raises as `draw`.
     """
-    rows = read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where)
-    if rows.is_empty():
-        raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, 'trials', where=where)}")
-    prefer = [key.rpartition(".")[2] for key in sweep.varied]
+    rows = _rows_of(sweep, root, where=where)
     chosen = cells if where is None else filter_trials(cells, where)
-    notes = [
-        *theme.stopped_early(rows),
-        *([] if where is None else [f"Only trials with {where}."]),
-        *_missing(sweep, root=root),
-    ]
-    return _with_notes(plot_boundary(rows, cells=chosen, prefer=prefer, **options), notes)
+    notes = [*theme.stopped_early(rows), *_notes(sweep, root=root, where=where)]
+    return _with_notes(plot_boundary(rows, cells=chosen, prefer=_preferred(sweep), **options), notes)
 
 
 def _missing(*sweeps: Sweep, root: str) -> list[str]:
@@ -164,7 +218,7 @@ def check_picture(kind: str, *, where: str | None = None, metric: str | None = N
     if where is not None:
         filter_trials(TABLES["trials"].empty, where)
     if kind == "phase" and metric is not None:
-        split_and_metric(metric)
+        check_phase_metric(metric)
     if kind == "line" and metric is not None:
         as_metrics(metric)
     if kind == "curves" and metric is not None and metric not in (*METRICS, "loss"):

@@ -1,4 +1,4 @@
-"""The phase diagram: for each cell of two axes the mean of a metric and, beside it, the phase."""
+"""The phase diagram: for each cell the mean of a metric and, beside it, the phase; of one sweep or several."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,8 +12,21 @@ from lrsym.results.analysis.aggregate import Frame, has_outcome
 from lrsym.results.analysis.phases import phases, split_and_metric
 from lrsym.results.analysis.varied_axes import axis_groups, choose_axes
 from lrsym.results.plots import theme
-from lrsym.results.plots.phase_grid import LINE_HEIGHT, PhaseGrid, with_texts
-from lrsym.vocabulary import FAILED_STATUSES, METRICS, PHASE_METRIC, PHASE_THRESHOLD, PHASES, SPLITS, by_name
+from lrsym.results.plots.lines import SWEEP
+from lrsym.results.plots.phase_grid import PhaseGrid, losses, with_texts
+from lrsym.results.plots.phase_numbers import plot_numbers
+from lrsym.results.plots.phase_panel import Shown, panel
+from lrsym.vocabulary import (
+    CHANCE,
+    FAILED_STATUSES,
+    METRICS,
+    PHASE_METRIC,
+    PHASE_THRESHOLD,
+    PHASES,
+    SPLITS,
+    by_name,
+    is_accuracy,
+)
 
 PHASE_COLOURS = by_name(
     PHASES,
@@ -26,13 +39,18 @@ PHASE_COLOURS = by_name(
 )
 """Told apart by lightness as well as by hue, for readers who do not see all hues."""
 
-MAX_FACETS = 6
-"""Rows of panels that fit on a screen or a page."""
+_SHORT_NAMES = by_name(
+    PHASES,
+    {
+        "confusion": "confusion",
+        "memorisation": "memorised",
+        "layout generalisation": "layouts",
+        "relational generalisation": "relational",
+    },
+)
 
-_CELL_WIDTH, _NUMBER_HEIGHT, _CORNER = 72, 19, 12  # pixels
-
-_POINT_SIZE = 4
-"""The size at which Vega draws one unit of a symbol's path as one pixel."""
+MAX_ROWS, MAX_SWEEPS = 6, 4
+"""Rows of panels, and panels side by side, that fit on a screen or a page."""
 
 
 def plot_phase(
@@ -47,137 +65,130 @@ def plot_phase(
 ) -> theme.Chart:
     """Return, left, the mean of `metric` in each cell, right its phase at `threshold`; a row of panels a facet value.
 
-    `trials` is the table of that name; axes not given are the first varied ones, those in `prefer` before others.
-    Cells that lost trials carry a red corner and the loss in words; those that lost all of them are hatched. Raises
-    UsageError if more axes vary than a picture has room for, or if `metric` has no value to draw.
+    `trials` is the table of that name; axes not given are the first varied ones, those in `prefer` before others. With
+    a column `sweep` each sweep has a column of panels, means above phases, on one scale. A metric that is no accuracy,
+    such as steps_to_unseen_order or seconds, is drawn as `plot_numbers` does, without phases. Cells that lost trials
+    carry a red corner and the loss in words; those that lost all of them are hatched. Raises UsageError if more axes
+    vary than a picture has room for, or if `metric` has no value to draw.
     """
-    split, accuracy = split_and_metric(metric)
     trials = trials.lazy().collect()
     if trials.is_empty():
         raise UsageError("there are no trials to draw; train a sweep first, or load the folder that has its rows")
-    x, y, facet = choose_axes(trials, x=x, y=y, facet=facet, prefer=prefer)
-    frame = phases(trials, x=x, y=y, metric=metric, threshold=threshold, facet=facet)
+    sweeps = trials.partition_by(SWEEP, maintain_order=True) if SWEEP in trials.columns else [trials]
+    x, y, facet = choose_axes(sweeps[0], x=x, y=y, facet=facet, prefer=prefer)
+    if not is_accuracy(metric):
+        return plot_numbers(sweeps, metric=metric, x=x, y=y, facet=facet, explain=_explain(trials, [x, y, facet]))
+    split, accuracy = split_and_metric(metric)
+    frames = [phases(one, x=x, y=y, metric=metric, threshold=threshold, facet=facet) for one in sweeps]
+    frame = pl.concat(
+        one.with_columns(pl.lit(name).alias(SWEEP)) for one, name in zip(frames, _names(sweeps), strict=True)
+    )
     if not frame.select(pl.sum_horizontal("n", "n_failed", "n_diverged", "n_censored").sum()).item():
         raise UsageError(f"no trial has a value of {metric}; choose another --metric, such as {PHASE_METRIC}")
-    grid = PhaseGrid(with_texts(frame, x, y), x, y, facet, metric, threshold)
-    shown = [axis for axis in (x, y, facet) if axis is not None]
+    grid = PhaseGrid(with_texts(frame, x, y, _texts), x, y, facet)
+    columns = max(2, len(sweeps))
     return theme.finish(
-        alt.concat(*_panels(grid), columns=2, spacing=36).resolve_scale(color="independent"),
+        alt.concat(*_panels(grid, metric, threshold, _names(sweeps)), columns=columns, spacing=36).resolve_scale(
+            color="independent"
+        ),
         title=f"{accuracy} accuracy on {split} by " + " and ".join(theme.axis_title(axis) for axis in (x, y) if axis),
-        subtitle=[f"{split}: {SPLITS[split]}.", f"{accuracy}: {METRICS[accuracy]}.", *_explain(trials, shown)],
-        width=2 * _CELL_WIDTH * len(grid.x_labels),
+        subtitle=[f"{split}: {SPLITS[split]}.", f"{accuracy}: {METRICS[accuracy]}.", *_explain(trials, [x, y, facet])],
+        width=columns * grid.width,
     )
 
 
-def _panels(grid: PhaseGrid) -> list[alt.LayerChart]:
-    """Return two panels for each facet value; the last two carry the legends of all."""
-    rows, headings = [grid.cells], [""]
-    if grid.facet:
-        rows = grid.cells.sort(grid.facet, nulls_last=True).partition_by(grid.facet, maintain_order=True)
-        headings = [f"{grid.facet} = {value}: " for value in theme.format_values(grid.cells[grid.facet])]
-    if len(rows) > MAX_FACETS:
+def _names(sweeps: Sequence[pl.DataFrame]) -> list[str]:
+    return [one[SWEEP][0] for one in sweeps] if len(sweeps) > 1 else [""]
+
+
+def _panels(grid: PhaseGrid, metric: str, threshold: float, names: Sequence[str]) -> list[alt.LayerChart]:
+    """Return the panels of each facet value and sweep; the last of each kind carries the legend of all."""
+    rows = grid.rows()
+    if len(rows) * min(2, len(names)) > MAX_ROWS or len(names) > MAX_SWEEPS:
         raise UsageError(
-            f"{grid.facet} has {len(rows)} values, a picture has room for {MAX_FACETS} rows of panels; "
-            "choose another --facet, or keep fewer values with --where"
+            f"{len(rows)} values of {grid.facet} and {len(names)} sweep{'s' * (len(names) > 1)} to draw, a picture has "
+            f"room for {MAX_ROWS} rows of panels and {MAX_SWEEPS} sweeps; choose another --facet, keep fewer values "
+            "with --where, or draw fewer sweeps"
         )
+    kinds = ((f"{metric}, mean over seeds", _mean(metric)), ("phase", _phase(metric, threshold)))
     panels = []
-    for cells, heading in zip(rows, headings, strict=True):
-        for shows, what, colour in (
-            ("mean", f"{grid.column}, mean over seeds", _mean_colour(grid)),
-            ("phase", "phase", _phase_colour(grid)),
-        ):
-            colour = colour if heading == headings[-1] else colour.legend(None)
-            panels.append(_panel(grid, cells, shows=shows, colour=colour, heading=heading + what))
+    for heading, cells in rows:
+        for what, shown in kinds:
+            for name in names:
+                last = heading == rows[-1][0] and name == names[-1]
+                own = cells if not name else cells.filter(pl.col(SWEEP) == name)
+                title = f"{name}: {heading}{what}" if name else heading + what
+                panels.append(panel(grid, own, shown if last else _without_legend(shown), heading=title))
     return panels
 
 
-def _mean_colour(grid: PhaseGrid) -> alt.Color:
-    low = grid.chance
-    return (
+def _without_legend(shown: Shown) -> Shown:
+    return Shown(shown.name, shown.colour.legend(None), shown.tooltip, shown.dark, shown.font_size)
+
+
+def _texts(cell: dict[str, Any]) -> dict[str, str]:
+    mean, n, loss = cell["mean"], cell["n"], losses(cell)
+    spread = f"{cell['lowest']:.2f}{theme.EN_DASH}{cell['highest']:.2f}" if n > 1 else ""
+    return {
+        "absence": loss or "no value",
+        "mean_text": "" if mean is None else f"{mean:.2f}",
+        "mean_below": "\n".join(text for text in (spread, f"n={n}", loss) if text),
+        "phase_text": _SHORT_NAMES.get(cell["phase"], ""),
+        "phase_below": "\n".join(text for text in (f"n={n}" if n else "", loss) if text),
+    }
+
+
+def _tooltip(metric: str) -> list[alt.Tooltip]:
+    accuracy = split_and_metric(metric)[1]
+    return [
+        *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "sd", "lowest", "highest")),
+        *(alt.Tooltip(f"{name}:Q") for name in ("n", "n_diverged", "n_failed", "n_stopped")),
+        *(alt.Tooltip(f"{s}:Q", title=f"{s}_{accuracy}", format=".3f") for s in ("train", "seen", "unseen")),
+        alt.Tooltip("phase:N"),
+    ]
+
+
+def _mean(metric: str) -> Shown:
+    low = CHANCE.get(split_and_metric(metric)[1], 0.0)
+    colour = (
         alt.Color("mean:Q")
         .scale(scheme="viridis", domain=[low, 1], clamp=True)
         .legend(
             orient="bottom",
             direction="horizontal",
-            title=f"{grid.column}, mean over seeds" + (f"; {low:g} is chance" if low else ""),
+            title=f"{metric}, mean over seeds" + (f"; {low:g} is chance" if low else ""),
             gradientLength=260,
             gradientThickness=14,
             format=".1f",
         )
     )
+    # Light text on the dark end of viridis only.
+    return Shown("mean", colour, _tooltip(metric), dark=alt.datum.mean < low + 0.5 * (1 - low))
 
 
-def _phase_colour(grid: PhaseGrid) -> alt.Color:
+def _phase(metric: str, threshold: float) -> Shown:
     cases = "".join(f"datum.value == '{name}' ? '{name}: {sentence}' : " for name, sentence in PHASES.items())
-    return (
+    colour = (
         alt.Color("phase:N")
         .scale(domain=[*PHASES], range=[*PHASE_COLOURS.values()])
         .legend(
             orient="bottom",
             columns=1,
-            title=f"phase, by {grid.metric} accuracy with threshold {grid.threshold:g}",
+            title=f"phase, by {split_and_metric(metric)[1]} accuracy with threshold {threshold:g}",
             labelExpr=f"{cases}datum.label",
             symbolType="square",
             symbolSize=220,
             symbolStrokeWidth=0,
         )
     )
+    return Shown("phase", colour, _tooltip(metric), font_size=12)
 
 
-def _panel(grid: PhaseGrid, cells: pl.DataFrame, *, shows: str, colour: alt.Color, heading: str) -> alt.LayerChart:
-    """Return the cells, coloured by column `shows`, with the texts that go with it, and with marks for lost trials."""
-    width, height = _CELL_WIDTH, grid.cell_height
-    here, lost = pl.col(shows).is_not_null(), pl.col("loss") != ""
-    below = max(len(text.splitlines()) for text in grid.cells[f"{shows}_below"])
-    top = -(_NUMBER_HEIGHT + below * LINE_HEIGHT) / 2
-    big: dict[str, Any] = {"fontSize": 15 if shows == "mean" else 12, "fontWeight": "bold"}
-    small: dict[str, Any] = {"fontSize": 11, "lineBreak": "\n", "lineHeight": LINE_HEIGHT}
-    symbol: dict[str, Any] = {"size": _POINT_SIZE, "opacity": 1}
-
-    def chart(condition: pl.Expr) -> alt.Chart:
-        return _chart(grid, cells.filter(condition))
-
-    # Light text on the dark end of viridis only.
-    dark = alt.datum.mean < grid.chance + 0.5 * (1 - grid.chance)
-    ink = theme.text_colour(dark) if shows == "mean" else alt.value(theme.INK)
-    return alt.LayerChart(
-        layer=[
-            chart(here).mark_rect(stroke="white", strokeWidth=2).encode(colour),
-            chart(~here).mark_point(shape=_hatching(width - 4, height - 4), color=theme.FAINT, filled=False, **symbol),
-            chart(lost).mark_point(
-                shape=_corner(width - 2, height - 2, size=_CORNER), color=theme.ALARM, filled=True, **symbol
-            ),
-            chart(here).mark_text(dy=top, baseline="top", **big).encode(color=ink, text=f"{shows}_text:N"),
-            chart(here)
-            .mark_text(dy=top + _NUMBER_HEIGHT, baseline="top", **small)
-            .encode(color=ink, text=f"{shows}_below:N"),
-            chart(~here).mark_text(dy=-4, fontWeight="bold", color=theme.INK, **small).encode(text="absence:N"),
-        ],
-        width=width * len(grid.x_labels),
-        height=height * len(grid.y_labels),
-        title=alt.TitleParams(heading, fontSize=15, offset=8),
-    )
-
-
-def _chart(grid: PhaseGrid, cells: pl.DataFrame) -> alt.Chart:
-    axes = [axis for axis in (grid.x, grid.y, grid.facet) if axis is not None]
-    tooltip = [
-        *(alt.Tooltip(f"{axis}:N") for axis in axes),
-        *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "sd", "lowest", "highest")),
-        *(alt.Tooltip(f"{name}:Q") for name in ("n", "n_diverged", "n_failed", "n_stopped")),
-        *(alt.Tooltip(f"{s}:Q", title=f"{s}_{grid.metric}", format=".3f") for s in ("train", "seen", "unseen")),
-        alt.Tooltip("phase:N"),
-    ]
-    x = alt.X("column:N", title=theme.axis_title(grid.x)).scale(domain=grid.x_labels, padding=0)
-    y = alt.Y("line:N", title=grid.y_title).scale(domain=grid.y_labels, padding=0)
-    return alt.Chart(theme.inline(cells)).encode(
-        x.axis(labelAngle=0, grid=False), y.axis(ticks=False, grid=False), tooltip=tooltip
-    )
-
-
-def _explain(trials: pl.DataFrame, shown: Sequence[str]) -> list[str]:
+def _explain(trials: pl.DataFrame, shown: Sequence[str | None]) -> list[str]:
     """Return sentences: how many trials there are, how many were lost, which axes move with a shown one."""
-    seeds = trials.group_by(shown).len()["len"].unique().sort().to_list()
+    axes_shown = [axis for axis in shown if axis is not None]
+    by = [*axes_shown, *([SWEEP] if SWEEP in trials.columns else [])]
+    seeds = trials.group_by(by).len()["len"].unique().sort().to_list()
     count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     noun = "seed" if seeds[-1] == 1 else "seeds"
     diverged = trials.filter(pl.col("status") == "diverged").height
@@ -185,22 +196,9 @@ def _explain(trials: pl.DataFrame, shown: Sequence[str]) -> list[str]:
     cut = trials.filter(pl.col("status") == "stopped", ~has_outcome()).height
     lost = f"; {diverged} diverged, {failed} failed, {cut} cut short (red corner; hatched where a cell lost all seeds)"
     derived = {axis.name for axis in axes() if axis.derived}
-    groups = axis_groups(trials, first=shown)
+    groups = axis_groups(trials, first=axes_shown)
     return [
         f"{trials.height} trials, {count} {noun} in each cell{lost if diverged + failed + cut else ''}.",
         *theme.stopped_early(trials),
-        *(f"{f} moves with {axis}." for axis in shown for f in groups.get(axis, []) if f not in derived),
+        *(f"{f} moves with {axis}." for axis in axes_shown for f in groups.get(axis, []) if f not in derived),
     ]
-
-
-def _corner(width: float, height: float, *, size: float) -> str:
-    """Return the path of a triangle in the upper right corner of a rectangle around the origin."""
-    return f"M{width / 2},{-height / 2}h{-size}l{size},{size}Z"
-
-
-def _hatching(width: float, height: float) -> str:
-    """Return the path of diagonals, clipped to a rectangle around the origin."""
-    x, y, apart = width / 2, height / 2, 8
-    shifts = range(int(-x - y) + apart, int(x + y), apart)
-    ends = [(max(-x, shift - y), min(x, shift + y), shift) for shift in shifts]
-    return "".join(f"M{a:.1f},{s - a:.1f}L{b:.1f},{s - b:.1f}" for a, b, s in ends)

@@ -1,29 +1,20 @@
 """The cells of a phase diagram: their texts, their places and the room they need."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.plots import theme
-from lrsym.vocabulary import CHANCE, PHASES, by_name
 
-CELL_HEIGHT, LINE_HEIGHT = 54, 13
+CELL_WIDTH, CELL_HEIGHT, LINE_HEIGHT = 72, 54, 13
 """Pixels of a cell with a number and two small lines, and of each small line more."""
 
 _MIN_PANEL_HEIGHT, _TITLE_CHARACTER = 156, 8
 """Pixels of a panel that holds half a title of y, and of a letter of it."""
 
-_SHORT_NAMES = by_name(
-    PHASES,
-    {
-        "confusion": "confusion",
-        "memorisation": "memorised",
-        "layout generalisation": "layouts",
-        "relational generalisation": "relational",
-    },
-)
+_LOSSES = {"n_diverged": "diverged", "n_failed": "failed", "n_censored": "cut short"}
 
 
 @dataclass(frozen=True)
@@ -34,19 +25,12 @@ class PhaseGrid:
     x: str
     y: str | None
     facet: str | None
-    column: str
-    """The accuracy that is drawn, such as `unseen_order`."""
-    threshold: float
+    cell_width: int = CELL_WIDTH
 
     @property
-    def metric(self) -> str:
-        """The metric of `column`, such as `order`."""
-        return split_and_metric(self.column)[1]
-
-    @property
-    def chance(self) -> float:
-        """The accuracy of guessing, 0 where it depends on the sweep."""
-        return CHANCE.get(self.metric, 0.0)
+    def axes(self) -> list[str]:
+        """The axes that are shown."""
+        return [axis for axis in (self.x, self.y, self.facet) if axis is not None]
 
     @property
     def x_labels(self) -> list[str]:
@@ -57,6 +41,11 @@ class PhaseGrid:
     def y_labels(self) -> list[str]:
         """The values of y as text, top to bottom."""
         return theme.format_values(self.cells[self.y])[::-1] if self.y else [""]
+
+    @property
+    def width(self) -> int:
+        """Pixels of a panel."""
+        return self.cell_width * len(self.x_labels)
 
     @property
     def cell_height(self) -> int:
@@ -71,27 +60,33 @@ class PhaseGrid:
         short = title and len(self.y_labels) * self.cell_height < len(title) * _TITLE_CHARACTER
         return title.replace(" (", "\n(").splitlines() if title and short else title
 
-
-def with_texts(frame: pl.DataFrame, x: str, y: str | None) -> pl.DataFrame:
-    """Return `frame` with a column for each text of its cells, and with its axes as text."""
-    texts = [
-        {"column": theme.format_value(cell[x]), "line": theme.format_value(cell[y]) if y else "", **_cell_texts(cell)}
-        for cell in frame.iter_rows(named=True)
-    ]
-    return frame.hstack(pl.DataFrame(texts))
+    def rows(self) -> list[tuple[str, pl.DataFrame]]:
+        """Return the cells of each value of `facet`, ascending, with what to write in front of their headings."""
+        if not self.facet:
+            return [("", self.cells)]
+        parts = self.cells.sort(self.facet, nulls_last=True).partition_by(self.facet, maintain_order=True)
+        return [(f"{self.facet} = {theme.format_value(part[self.facet][0])}: ", part) for part in parts]
 
 
-def _cell_texts(cell: dict[str, Any]) -> dict[str, str]:
-    mean, n = cell["mean"], cell["n"]
-    lost = {"diverged": cell["n_diverged"], "failed": cell["n_failed"], "cut short": cell["n_censored"]}
-    losses = [f"{n} {what}" for what, n in lost.items() if n]
-    loss = "\n".join(losses)
-    spread = f"{cell['lowest']:.2f}{theme.EN_DASH}{cell['highest']:.2f}" if n > 1 else ""
-    return {
-        "loss": loss,
-        "absence": loss or "no value",
-        "mean_text": "" if mean is None else f"{mean:.2f}",
-        "mean_below": "\n".join(text for text in (spread, f"n={n}", loss) if text),
-        "phase_text": _SHORT_NAMES.get(cell["phase"], ""),
-        "phase_below": "\n".join(text for text in (f"n={n}" if n else "", loss) if text),
-    }
+def with_texts(
+    frame: pl.DataFrame, x: str, y: str | None, texts: Callable[[dict[str, Any]], dict[str, str]]
+) -> pl.DataFrame:
+    """Return `frame` with its axes as text, what each cell lost in column loss, and the `texts` of each cell."""
+    return frame.hstack(
+        pl.DataFrame(
+            [
+                {
+                    "column": theme.format_value(cell[x]),
+                    "line": theme.format_value(cell[y]) if y else "",
+                    "loss": losses(cell),
+                    **texts(cell),
+                }
+                for cell in frame.iter_rows(named=True)
+            ]
+        )
+    )
+
+
+def losses(cell: dict[str, Any]) -> str:
+    """Return what became of the seeds of a cell that have no outcome, a line for each way."""
+    return "\n".join(f"{cell[name]} {what}" for name, what in _LOSSES.items() if cell.get(name))

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.contrasts import contrast
+from lrsym.results.analysis.contrasts import contrast, differences
 
 LAYOUTS = {"of": {"layouts_per_pair": 20}, "against": {"layouts_per_pair": 5}}
 
@@ -196,3 +196,11 @@ def test_where_all_diverged_there_is_no_contrast():
 def test_the_same_trial_twice_is_refused():
     with pytest.raises(UsageError, match="agree in seed and all axes; give each trial once"):
         contrast(pl.concat([grid(), grid()]), **LAYOUTS, metrics=["unseen_order"])
+
+
+def test_differences_by_cell_of_two_tables_are_the_contrast_by_that_axis():
+    frame = grid()
+    sides = (frame.filter(layouts_per_pair=m).drop("layouts_per_pair") for m in (20, 5))
+    found = differences(*sides, by=["n_pair_labels"], metric="unseen_order")
+    expected = contrast(frame, **LAYOUTS, metrics=["unseen_order"], by="n_pair_labels").frame
+    assert found.to_dicts() == expected.drop("metric").to_dicts()

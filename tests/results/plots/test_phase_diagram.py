@@ -195,3 +195,33 @@ def test_trials_that_a_search_stopped_are_lost_to_the_mean_and_decided_ones_are_
 
 def test_a_picture_of_trials_that_ran_to_their_end_says_nothing_of_stopping(two_cells):
     assert "stopped" not in subtitle(two_cells)
+
+
+@pytest.fixture(scope="module")
+def side_by_side():
+    """The diagram of two sweeps, of which the second has a value of the axis that the first has not."""
+    first = trials(n_heads=[1, 2]).with_columns(sweep=pl.lit("first"))
+    return drawn(pl.concat([first, trials(n_heads=[2, 4], accuracy=0.95).with_columns(sweep=pl.lit("second"))]))
+
+
+def test_sweeps_stand_side_by_side_means_above_phases(side_by_side):
+    picture = side_by_side["vconcat"][0]
+    assert picture["columns"] == 2
+    assert [panel["title"]["text"] for panel in picture["concat"]] == [
+        "first: unseen_order, mean over seeds",
+        "second: unseen_order, mean over seeds",
+        "first: phase",
+        "second: phase",
+    ]
+
+
+def test_sweeps_side_by_side_have_one_scale_and_the_same_places(side_by_side):
+    assert domains(side_by_side, "x") == [["1", "2", "4"]] * 4
+    means = side_by_side["vconcat"][0]["concat"][:2]
+    colours = [marks(panel, "rect")[0]["encoding"]["color"] for panel in means]
+    assert colours[0]["scale"] == colours[1]["scale"]
+    assert [colour["legend"] is None for colour in colours] == [True, False]
+    assert [[row["n_heads"] for row in rows(side_by_side, marks(panel, "rect")[0])] for panel in means] == [
+        [1, 2],
+        [2, 4],
+    ]

@@ -1,0 +1,160 @@
+"""The page of one or several sweeps: one HTML document that needs no network, with every cell to be looked into."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from lrsym.errors import UsageError
+from lrsym.reports import origin
+from lrsym.reports.charts import specifications
+from lrsym.reports.details import Details, read_details
+from lrsym.reports.fitting import fit
+from lrsym.reports.payload import encode, essential, sweep_parts
+from lrsym.reports.planned import Planned
+from lrsym.reports.verdicts import Verdict, read_verdicts
+from lrsym.results.analysis.phases import split_and_metric
+from lrsym.results.pages.render import render
+from lrsym.results.plots.curves import SPLIT_COLOURS
+from lrsym.results.plots.draw import read_trials
+from lrsym.results.plots.mechanism_map import PATH_COLOURS
+from lrsym.results.plots.phase_diagram import PHASE_COLOURS
+from lrsym.sweep.execution.sweep_status import SweepStatus, sweep_status
+from lrsym.sweep.planning.cost import two_digits
+from lrsym.sweep.spec.sweep import Sweep
+from lrsym.vocabulary import CHANCE, PATHS, PHASE_METRIC, PHASE_THRESHOLD, PHASES
+
+
+@dataclass(frozen=True)
+class SweepReport:
+    """What the page says of one sweep; `trials` are its rows with the column cell."""
+
+    sweep: Sweep
+    planned: Planned
+    trials: pl.DataFrame
+    status: SweepStatus
+    details: Details
+    failures: pl.DataFrame
+    sources: pl.DataFrame
+    seconds: dict[str, float] | None
+    verdicts: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page as HTML, and what does not fit on it, in sentences."""
+
+    html: str
+    left_out: tuple[str, ...]
+
+
+def make_page(
+    sweeps: Sequence[Sweep],
+    root: str,
+    *,
+    metric: str = PHASE_METRIC,
+    threshold: float = PHASE_THRESHOLD,
+    claims: Path | None = None,
+    command: str = "",
+) -> Page:
+    """Return the page of `sweeps` on the rows of the store at `root`; `command` makes it again.
+
+    `metric` is the accuracy that its maps show first, `threshold` that of the phases; with `claims`, a claims file, its
+    verdicts on these sweeps stand there too. Raises UsageError for a metric that is none, for sweeps of one name, for
+    a sweep without rows and as `read_verdicts`.
+    """
+    split_and_metric(metric)
+    if not 0 < threshold <= 1:
+        raise UsageError(
+            f"--threshold must be above 0 and at most 1, got {threshold:g}; the usual is {PHASE_THRESHOLD:g}"
+        )
+    names = [sweep.name for sweep in sweeps]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"sweeps on one page must differ in their names, got {twice} twice; leave one out")
+    verdicts = {} if claims is None else read_verdicts(claims, sweeps, root)
+    reports = [_read(sweep, root, metric, tuple(verdicts.get(sweep.name, ()))) for sweep in sweeps]
+    data = {
+        "charts": specifications(),
+        "chance": CHANCE,
+        "splits": SPLIT_COLOURS,
+        "phases": [{"name": n, "about": about, "colour": PHASE_COLOURS[n]} for n, about in PHASES.items()],
+        "paths": [{"name": n, "about": about, "colour": PATH_COLOURS[n]} for n, about in PATHS.items()],
+    }
+    parts, left_out = fit(
+        [
+            sweep_parts(one.planned, one.trials, one.details, metric=metric, threshold=threshold, seeds=one.sweep.seeds)
+            for one in reports
+        ],
+        [partial(essential, planned=one.planned, metric=metric) for one in reports],
+    )
+    told = [[*one.details.left_out, *texts] for one, texts in zip(reports, left_out, strict=True)]
+    html = render(
+        "reports/page.html",
+        title=f"Sweep {names[0]}" if len(names) == 1 else f"Sweeps {', '.join(names)}",
+        sections=[_section(*one, root) for one in zip(reports, parts, told, strict=True)],
+        claims=claims and str(claims),
+        metric=metric,
+        threshold=threshold,
+        results=root,
+        command=command,
+        version=version("lrsym"),
+        number=two_digits,
+        vega=_vega(),
+        data=encode(data),
+    )
+    return Page(html, tuple(f"{name}: {text}" for name, texts in zip(names, told, strict=True) for text in texts))
+
+
+def _read(sweep: Sweep, root: str, metric: str, verdicts: tuple[Verdict, ...]) -> SweepReport:
+    planned = Planned.of(sweep)
+    trials = read_trials(sweep, root).join(planned.trials, on="trial_id")
+    return SweepReport(
+        sweep=sweep,
+        planned=planned,
+        trials=trials,
+        status=sweep_status(sweep, root),
+        details=read_details(root, trials, accuracy=split_and_metric(metric)[1]),
+        failures=origin.failures(trials),
+        sources=origin.sources(root, trials),
+        seconds=origin.seconds(trials),
+        verdicts=verdicts,
+    )
+
+
+def _section(report: SweepReport, parts: dict[str, str], left_out: list[str], root: str) -> dict[str, Any]:
+    """Return what the template says of one sweep, which carries `parts`."""
+    sweep, status = report.sweep, report.status
+    file = Path(sweep.source)
+    counts = {**status.statuses, "missing": status.missing}
+    return {
+        "name": sweep.name,
+        "question": sweep.head.question,
+        "cost": sweep.head.cost,
+        "n_cells": len(sweep.cells),
+        "replicates": sweep.replicates,
+        "status": status,
+        "counts": {name: n for name, n in counts.items() if n},
+        "stopped": status.stopped,
+        "seconds": report.seconds,
+        "failures": report.failures.to_dicts(),
+        "sources": report.sources.to_dicts(),
+        "verdicts": report.verdicts,
+        "left_out": left_out,
+        "parts": parts,
+        "train": sweep.command("sweep", root),
+        "changes": sweep.changes,
+        "file": file.name if file.is_file() else "",
+        "text": file.read_text(errors="replace") if file.is_file() else "",
+    }
+
+
+def _vega() -> str:
+    """Return the scripts that draw, to stand in the page; a text in them that would end a script is broken up."""
+    import vl_convert
+
+    scripts = vl_convert.javascript_bundle()  # pyright: ignore[reportCallIssue]  its default is not declared
+    return scripts.replace("</script", "<\\/script")

@@ -1,0 +1,93 @@
+"""The picture of cost: where the hours of a sweep went, and what one trial takes, along an axis."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import polars as pl
+
+from lrsym.errors import UsageError
+from lrsym.results.analysis.aggregate import Frame
+from lrsym.results.analysis.costs import OUTCOMES, hours_by_outcome, seconds_of_trials
+from lrsym.results.analysis.varied_axes import choose_axes
+from lrsym.results.plots import theme
+from lrsym.vocabulary import by_name
+
+OUTCOME_COLOURS = by_name(
+    OUTCOMES, {"done": "#2f7fc1", "stopped": "#8ec6ea", "diverged": "#e8894a", "failed": "#c1121f"}
+)
+
+MAX_VALUES = 40
+"""Values of an axis that can be told apart."""
+
+_WIDTH, _STEP = 330, 26  # pixels
+
+
+def plot_cost(trials: Frame, *, by: str | None = None, prefer: Sequence[str] = ()) -> theme.Chart:
+    """Return, left, the hours that each value of the axis `by` took, by outcome; right, the seconds of one done trial.
+
+    `trials` is the table of that name; `by` is the first varied axis where it is not given, of `prefer` before others.
+    Raises UsageError where no trial tells its seconds, and for more values than can be read.
+    """
+    table = trials.lazy().collect()
+    if not table["seconds"].count():
+        raise UsageError(f"none of {table.height} trials tells its seconds; choose others with --where")
+    axis = choose_axes(table, x=by, prefer=prefer)[0]
+    hours, seconds = hours_by_outcome(table, by=axis), seconds_of_trials(table, by=axis)
+    values = theme.format_values(table[axis])[::-1]
+    theme.check_limit("values", len(values), limit=MAX_VALUES, varied=[axis])
+    panels = [_hours(_named(hours, axis), axis, values)]
+    if not seconds.is_empty():
+        panels.append(_seconds(_named(seconds, axis), values))
+    return theme.finish(
+        alt.concat(*panels, columns=2, spacing=30),
+        title=f"What {table.height:,} trials took: {hours['hours'].sum():.3g} hours of a worker",
+        subtitle=[
+            "Left: hours of a worker, wall time of packs shared out among their members, by what came of trials.",
+            "Right: seconds of one done trial, median and lowest to highest.",
+        ],
+        width=2 * _WIDTH,
+    )
+
+
+def _named(frame: pl.DataFrame, axis: str) -> pl.DataFrame:
+    return frame.with_columns(pl.Series("value", [theme.format_value(value) for value in frame[axis]], dtype=pl.String))
+
+
+def _hours(rows: pl.DataFrame, axis: str, values: list[str]) -> alt.Chart:
+    y = alt.Y("value:N", title=theme.axis_title(axis)).scale(domain=values).axis(ticks=False, grid=False)
+    there = [outcome for outcome in OUTCOMES if outcome in {*rows["outcome"]}]
+    colour = (
+        alt.Color("outcome:N", title=None)
+        .scale(domain=there, range=[OUTCOME_COLOURS[name] for name in there])
+        .legend(orient="bottom", symbolType="square")
+    )
+    return (
+        alt.Chart(theme.inline(rows))
+        .mark_bar()
+        .encode(
+            alt.X("sum(hours):Q", title="hours").axis(grid=True, tickCount=5),
+            y,
+            colour,
+            alt.Order("outcome:N"),
+            tooltip=["value:N", "outcome:N", alt.Tooltip("hours:Q", format=".3~g"), alt.Tooltip("n:Q", title="trials")],
+        )
+        .properties(width=_WIDTH, height=_STEP * max(2, len(values)))
+    )
+
+
+def _seconds(rows: pl.DataFrame, values: list[str]) -> alt.LayerChart:
+    y = alt.Y("value:N", title=None).scale(domain=values).axis(ticks=False, grid=False, labels=False)
+    base = alt.Chart(theme.inline(rows)).encode(y)
+    numbers = [alt.Tooltip(f"{name}:Q", format=".3~g") for name in ("median", "lowest", "highest")]
+    dot = base.mark_point(filled=True, size=60, opacity=1, color=theme.LINE)
+    return alt.LayerChart(
+        layer=[
+            base.mark_rule(strokeWidth=2.5, color=theme.LINE).encode(x="lowest:Q", x2="highest:Q"),
+            dot.encode(
+                alt.X("median:Q", title="seconds of a trial").scale(zero=True).axis(grid=True, tickCount=5),
+                tooltip=["value:N", "n:Q", *numbers],
+            ),
+        ],
+        width=_WIDTH,
+        height=_STEP * max(2, len(values)),
+    )
