@@ -21,6 +21,10 @@ plot_app = typer.Typer(no_args_is_help=True, help="Draw what is in the store: HT
 Out = Annotated[
     Path | None, typer.Option(help="Path of the picture without its ending; by default RESULTS/plots/SWEEP-...")
 ]
+Live = Annotated[
+    bool,
+    typer.Option("--live", help="Draw trials in training, too, as they were last evaluated, where one sweep runs."),
+]
 AxisX = Annotated[str | None, typer.Option(help="Axis to the right; by default the first one that the sweep varies.")]
 AxisY = Annotated[str | None, typer.Option(help="Axis upwards; by default the second one that the sweep varies.")]
 
@@ -48,6 +52,7 @@ def plot_phase(
     minus: Annotated[
         bool, typer.Option("--minus", help="Of two files: the first minus the second in each cell, paired by seed.")
     ] = False,
+    live: Live = False,
     where: Where = None,
     out: Out = None,
     json: Json = False,
@@ -56,8 +61,8 @@ def plot_phase(
     from lrsym.results.plots.draw import draw_phases
 
     if refined:
-        if len(files) > 1 or minus:
-            raise UsageError("--refined draws one sweep; leave out the others and --minus, or leave out --refined")
+        if len(files) > 1 or minus or live:
+            raise UsageError("--refined draws one sweep; leave out others, --minus and --live, or leave out --refined")
         options = {"metric": metric, "x": x, "y": y, "facet": facet, "level": level}
         _draw_boundary(files[0], set_, results, where, options, out=out, as_json=json)
         return
@@ -67,7 +72,7 @@ def plot_phase(
         )
     options = {"metric": metric, "x": x, "y": y, "facet": facet, **({} if minus else {"threshold": threshold})}
     sweeps = [load_sweep(file, results, set_) for file in files]
-    chart = draw_phases(sweeps, results, minus=minus, where=where, **options)
+    chart = draw_phases(sweeps, results, minus=minus, where=where, live=live, **options)
     named, name = "-".join(sweep.name for sweep in sweeps), f"phase-{'minus-' if minus else ''}{metric}"
     _save(chart, named, results, where, options, changes=sweeps[0].changes, name=name, out=out, as_json=json)
 
@@ -90,6 +95,7 @@ def plot_line(
     band: Annotated[
         str, typer.Option(help="interval (95 % of the mean) or range (lowest to highest seed).")
     ] = "interval",
+    live: Live = False,
     where: Where = None,
     out: Out = None,
     json: Json = False,
@@ -101,7 +107,7 @@ def plot_line(
     options = {"metric": metric, "x": x, "color": color, "facet": facet, "band": band}
     name = f"line-{'-'.join(as_metrics(metric))}"
     sweeps = [load_sweep(file, results, set_) for file in files]
-    chart = draw_lines(sweeps, results, where=where, **options)
+    chart = draw_lines(sweeps, results, where=where, live=live, **options)
     named, changes = "-".join(sweep.name for sweep in sweeps), sweeps[0].changes
     options["band"] = None if band == "interval" else band
     _save(chart, named, results, where, options, changes=changes, name=name, out=out, as_json=json)
@@ -114,12 +120,13 @@ def plot_curves(
     results: Results = RESULTS,
     metric: Annotated[str, typer.Option(help="order, inset, global, labelset or loss.")] = "order",
     color: Annotated[str | None, typer.Option(help="Axis shown by colour instead of by panels.")] = None,
+    live: Live = False,
     where: Where = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
     """Learning curves of every split, over steps."""
-    options = {"metric": metric, "color": color}
+    options = {"metric": metric, "color": color, **({"live": True} if live else {})}
     _draw("curves", file, set_, results, where, options, name=f"curves-{metric}", out=out, as_json=json)
 
 

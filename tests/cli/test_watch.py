@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +84,23 @@ def test_the_page_shows_state_and_pictures_and_ends_with_ctrl_c(under_way):
     assert "1 trial is still in training, drawn as last evaluated, at step 3." in json.dumps(state["pictures"]["phase"])
     assert state["pictures"]["curves"]["spec"] is None
     assert (code, errors) == (130, "")
+
+
+@pytest.mark.parametrize("kind", ["phase", "line", "curves"])
+def test_a_picture_shows_trials_in_training_where_it_is_asked_to(under_way, kind):
+    path, results = under_way
+    curves = [
+        {"trial_id": load(path).trials[1].trial_id, "step": 3, "split": "unseen", "metric": "order", "value": 0.5}
+    ]
+    row = {**axis_values(load(path).trials[1]), "status": "training", "trained_steps": 3, "unseen_order": 0.5}
+    write_live(Store(str(results)).files, "q", trials=[row], curves=curves)
+    found = json.loads(lrsym("plot", kind, path, "--results", results, "--live", "--json"))["pictures"]
+    drawn = next(file for file in found if file.endswith(".vl.json"))
+    assert "1 trial is still in training, drawn as last evaluated, at step 3." in Path(drawn).read_text()
+
+
+@pytest.mark.parametrize("words", [("{path}", "{path}"), ("{path}", "{path}", "--minus"), ("{path}", "--refined")])
+def test_live_is_of_one_sweep(under_way, words):
+    path, results = under_way
+    words = (word.format(path=path) for word in words)
+    assert "--live" in lrsym("plot", "phase", *words, "--results", results, "--live", code=2)

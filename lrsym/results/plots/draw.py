@@ -112,6 +112,8 @@ def draw_phases(
         return _draw_several("phase", sweeps, root, where=where, **options)
     if len(sweeps) != 2:
         raise UsageError(f"--minus takes two sweeps, the first minus the second, got {len(sweeps)}; name two files")
+    if options.pop("live", False):
+        raise UsageError("--live shows one sweep while it runs, not a difference; leave it or --minus out")
     left, right = (_rows_of(sweep, root, where=where) for sweep in sweeps)
     names = (sweeps[0].name, sweeps[1].name)
     chart = plot_minus(left, right, names=names, prefer=_preferred(sweeps[0]), **options)
@@ -129,6 +131,8 @@ def _draw_several(
 ) -> theme.Chart:
     if len(sweeps) == 1:
         return draw(kind, sweeps[0], root, where=where, **options)
+    if options.pop("live", False):
+        raise UsageError(f"--live shows one sweep while it runs, got {len(sweeps)}; name one, or leave it out")
     names = [sweep.name for sweep in sweeps]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"sweeps side by side must differ in their names, got {twice} twice; leave one out")
