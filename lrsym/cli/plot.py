@@ -1,7 +1,11 @@
 """The verbs of `lrsym plot`: a picture of a sweep, saved in three forms."""
 
+import importlib.metadata
 import re
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +14,7 @@ import typer
 from lrsym.cli.contrast import Against, By, Metric, Of, parse_values
 from lrsym.cli.options import RESULTS, File, Json, Results, Set, Where, load_search, load_sweep
 from lrsym.cli.output import Output, output_path
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, printable
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
 if TYPE_CHECKING:
@@ -272,6 +276,7 @@ def _save(
     as_json: bool,
 ) -> None:
     from lrsym.results.plots.save import picture_name, save
+    from lrsym.results.plots.theme import sign
 
     if out is not None:
         out = out.with_name(re.sub(r"\.(html|png|vl\.json)$", "", out.name))
@@ -279,5 +284,15 @@ def _save(
     given = {k: v for k, v in (options or {}).items() if k not in ("metric", "split") and v != PHASE_THRESHOLD}
     full = picture_name(sweep, name, options=given, where=where, changes=changes)
     stem = output_path(out, full, folder="plots", results=results, suffix="")
-    paths = [str(path) for path in save(chart, stem)]
+    paths = [str(path) for path in save(sign(chart, _origin()), stem)]
     Output(as_json=as_json).result({"sweep": sweep, "pictures": paths}, paths)
+
+
+def _origin() -> list[str]:
+    """Return the command that draws the picture, and by which lrsym and when it was drawn."""
+    from lrsym.sweep.execution.provenance import PACKAGE, git_state
+
+    commit, dirty = git_state(PACKAGE)
+    source = "" if commit is None else f", commit {commit[:10]}{' with changes' if dirty else ''}"
+    drawn = f"drawn {datetime.now(UTC):%Y-%m-%d} by lrsym {importlib.metadata.version('lrsym')}{source}"
+    return [printable(shlex.join(["lrsym", *sys.argv[1:]])), drawn]

@@ -1,5 +1,6 @@
 """`lrsym plot` as a user meets it: pictures and their names, and why there is none."""
 
+import importlib.metadata
 import json
 from pathlib import Path
 
@@ -219,3 +220,12 @@ def test_from_python_two_sweeps_are_a_list(trained, other):
     assert chart.to_dict()["title"]["text"] == "unseen_order: small minus other"
     with pytest.raises(package.UsageError, match=r"^minus takes two sweeps, got rows"):
         package.plot_phase(package.load_trials(trained[1]), minus=True)
+
+
+def test_a_picture_says_by_which_command_and_which_lrsym_it_was_drawn(trained):
+    path, results = trained
+    words = ("plot", "phase", path, "--results", results, "--where", "seed < 3", "--json")
+    drawn = next(file for file in json.loads(lrsym(*words))["pictures"] if file.endswith(".vl.json"))
+    text = "".join(json.loads(Path(drawn).read_text())["vconcat"][-1]["mark"]["text"]).replace(" ", "")
+    assert f"lrsym plot phase {path} --results {results} --where 'seed < 3' --json".replace(" ", "") in text
+    assert f"bylrsym{importlib.metadata.version('lrsym')}" in text

@@ -1,6 +1,7 @@
 """Write pictures: HTML that needs no network, PNG, SVG and Vega-Lite JSON, each complete or not at all."""
 
 import hashlib
+import html
 import io
 import json
 import re
@@ -51,8 +52,18 @@ def as_html(chart: Chart) -> bytes:
     head, marker, rest = chart.to_html(inline=True).rpartition("const spec = ")
     spec, end, tail = rest.partition("\n")
     assert marker, "altair writes its pages otherwise"
+    head = head.replace("<html>", '<html lang="en">', 1).replace(
+        "<head>", f"<head>\n  <title>{_title(chart)}</title>", 1
+    )
     # Else a text with </script> in it would end the script. Outside of texts JSON has no such letter.
     return "".join((head, marker, spec.replace("<", "\\u003c"), end, tail)).encode()
+
+
+def _title(chart: Chart) -> str:
+    """Return the title of `chart` on one line, escaped; that of a picture where it has none."""
+    title = chart.title.text if isinstance(chart.title, alt.TitleParams) else chart.title
+    lines = title if isinstance(title, list) else [title]
+    return html.escape(" ".join(line for line in lines if isinstance(line, str))) or "lrsym"
 
 
 def as_svg(chart: Chart) -> str:

@@ -42,6 +42,9 @@ _TITLE_CHARACTER = 10.0
 MIN_HEADING_CHARACTERS = 64
 """Lines of the heading get at least as long, so that a narrow picture keeps a low heading."""
 
+_SIGNATURE_CHARACTERS = 110
+"""Lines that say where a picture comes from get as long."""
+
 FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 
 THEME: dict[str, Any] = {
@@ -143,6 +146,19 @@ def finish(chart: Chart, *, title: str, subtitle: list[str], width: int) -> Char
     # The heading is set apart from titles that panels of the chart may have of their own.
     column = alt.vconcat(chart).resolve_scale(color="independent", shape="independent")
     return column.properties(title=alt.TitleParams(title_lines if len(title_lines) > 1 else title, subtitle=lines))
+
+
+def sign(chart: Chart, lines: list[str]) -> Chart:
+    """Return `chart`, which `finish` has made, with small lines below it that say where it comes from."""
+    assert isinstance(chart, alt.VConcatChart)
+    wrapped = [piece for line in lines for piece in textwrap.wrap(line, _SIGNATURE_CHARACTERS)]
+    text = alt.Chart(alt.InlineData(values=[{}])).mark_text(
+        align="left", baseline="top", color=MUTED, fontSize=10, lineHeight=13, text=wrapped
+    )
+    signature = text.encode(x=alt.value(0), y=alt.value(0)).properties(width=1, height=13 * len(wrapped))
+    signed = chart.copy(deep=False)
+    signed.vconcat = [*chart.vconcat, signature]
+    return signed
 
 
 def dashed_rule(colour: str) -> alt.Chart:

@@ -91,3 +91,11 @@ def test_pictures_of_different_trials_have_names_that_differ_and_are_safe():
     names = {picture_name("small", "phase", where=where) for where in conditions}
     assert len(names) == len(conditions)
     assert all(re.fullmatch(r"small-phase[A-Za-z0-9_.-]*", name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"), [("a < b", "a &lt; b"), (alt.TitleParams(["two", "lines"]), "two lines"), ("", "lrsym")]
+)
+def test_the_page_is_named_after_the_picture(tmp_path, title, shown):
+    page = save(chart().properties(title=title), tmp_path / "picture")[0].read_text()
+    assert f"<title>{shown}</title>" in page

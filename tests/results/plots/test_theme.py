@@ -4,7 +4,7 @@ import altair as alt
 import pytest
 
 from lrsym.config.axes import axes
-from lrsym.results.plots.theme import axis_title, finish, format_value
+from lrsym.results.plots.theme import axis_title, finish, format_value, sign
 
 
 def chart(subtitle=()):
@@ -30,3 +30,12 @@ def test_long_lines_of_the_heading_are_wrapped_and_keep_every_word():
     lines = chart(subtitle=[" ".join(words)]).to_dict()["title"]["subtitle"]
     assert max(map(len, lines)) <= 64
     assert " ".join(lines).split() == words
+
+
+def test_a_signature_stands_below_the_picture_and_leaves_the_picture_as_it_was():
+    unsigned = chart()
+    before = unsigned.to_dict()
+    signed = sign(unsigned, ["lrsym plot phase " + "a" * 40 + " " + "b" * 80, "drawn today"]).to_dict()
+    assert signed["vconcat"][-1]["mark"]["text"] == ["lrsym plot phase " + "a" * 40, "b" * 80, "drawn today"]
+    assert len(signed["vconcat"]) == len(before["vconcat"]) + 1
+    assert len(unsigned.to_dict()["vconcat"]) == len(before["vconcat"])
