@@ -104,12 +104,14 @@ class Task:
         tools = folder / ".venv/bin"
         tools.mkdir(parents=True)
         (tools / "activate").write_text(f'PATH="{tools}:$PATH"\n')
-        for name, text in (("lrsym", FAKE_LRSYM), ("scontrol", FAKE_SCONTROL)):
+        end = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + left))
+        squeue = f'#!/bin/bash\necho "$@" > "$NOTES/squeue"; echo {end}\n'
+        for name, text in (("lrsym", FAKE_LRSYM), ("scontrol", FAKE_SCONTROL), ("squeue", squeue)):
             (tools / name).write_text(text)
             (tools / name).chmod(stat.S_IRWXU)
         environment = {
             **os.environ, "NOTES": str(folder), "SLURM_CPUS_PER_TASK": "4", "SLURM_ARRAY_TASK_ID": "3",
-            "SLURM_ARRAY_JOB_ID": "77", "SLURM_JOB_END_TIME": str(int(time.time()) + left),
+            "SLURM_ARRAY_JOB_ID": "77", "SLURM_JOB_ID": "80",
             "SLURM_RESTART_COUNT": str(restarts), "ENDS": str(ends),
         }  # fmt: skip
         words = ["bash", str(FOLDER / "slurm.sbatch"), "sweeps/a b.toml", "/shared/r"]

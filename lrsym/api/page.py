@@ -35,5 +35,5 @@ def report(
     if file.suffix != ".html":
         raise UsageError(f"path must end in .html, got {file}; write for example {file.stem}.html")
     grids = [as_grid(sweep, root) for sweep in listed]
-    page = make_page(grids, root, metric=metric, threshold=threshold, claims=claims and Path(claims))
+    page = make_page(grids, root, metric=metric, threshold=threshold, claims=None if claims is None else Path(claims))
     return write_file(file, page.html.encode())

@@ -34,7 +34,7 @@ class CellView {
       apart ? "One seed lies apart from the others, so the interval may miss the mean." : "",
       phase ? `Phase: ${phase.name}.` : "",
       paths.length ? `Paths: ${paths.map(([name, count]) => `${count} ${name}`).join(", ")}.` : "",
-      map.losses(cell).length ? `Lost: ${map.losses(cell).join(", ")}.` : "",
+      map.losses(cell).length ? `Without: ${map.losses(cell).join(", ")}.` : "",
     ].filter(Boolean).join(" ");
   }
 

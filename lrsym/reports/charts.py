@@ -99,4 +99,4 @@ def _profiles() -> alt.LayerChart:
 def _guess(channel: str) -> alt.Chart:
     """Return a dashed rule at the accuracy of guessing."""
     rule = _rows(CHANCE).mark_rule(color=theme.ALARM, strokeDash=[5, 4], strokeWidth=1.5)
-    return rule.encode(**{channel: alt.X("value:Q") if channel == "x" else alt.Y("value:Q")})
+    return rule.encode(alt.X("value:Q") if channel == "x" else alt.Y("value:Q"))

@@ -49,6 +49,8 @@ class CellMap {
     return most ? this.page.paths[counts.indexOf(most)] : null;
   }
 
+  hasLost(cell) { return this.sweep.counts.n_diverged[cell] + this.sweep.counts.n_failed[cell] > 0; }
+
   losses(cell) {
     return Object.entries(LOSSES).filter(([name]) => this.sweep.counts[name][cell]).map(([name, what]) => `${this.sweep.counts[name][cell]} ${what}`);
   }
@@ -129,7 +131,7 @@ class CellMap {
     const interval = low === null ? "" : ` [${show(low)}, ${show(high)}]`;
     const told = [`${this.metric} ${show(mean)}${interval}`, counted(n, "seed"), ...losses, ...(named ? [named.name] : [])].join(", ");
     const button = element("button", {
-      type: "button", title: told, tabIndex: -1, className: `cell${losses.length ? " lost" : ""}${background ? "" : " empty"}${dark ? " dark" : ""}`,
+      type: "button", title: told, tabIndex: -1, className: `cell${this.hasLost(cell) ? " lost" : ""}${background ? "" : " empty"}${dark ? " dark" : ""}`,
       "aria-label": `${this.sweep.cells[cell]}: ${told}`, "data-cell": cell, "data-row": row, "data-column": column,
     }, element("b", {textContent: text}), element("small", {textContent: mean === null && losses.length ? losses.join(", ") : `n=${n}`}));
     if (background) button.style.background = background;
@@ -155,7 +157,7 @@ class CellMap {
     }
     const chance = this.sweep.means[this.metric].chance;
     const bar = element("span", {className: "gradient", style: `background: linear-gradient(to right, ${VIRIDIS.join(", ")})`});
-    return [element("div", {}, chance ? `${chance} (chance) ` : "0 ", bar, " 1"), element("div", {textContent: "Red corner: seeds were lost. Grey: no seed has a value."})];
+    return [element("div", {}, chance ? `${chance} (chance) ` : "0 ", bar, " 1"), element("div", {textContent: "Red corner: seeds diverged or failed. Grey: no seed has a value."})];
   }
 
   select(cell) {

@@ -10,7 +10,6 @@ of Statistics 1979); Grubbs (Technometrics 1969) for a value apart.
 
 import bisect
 import math
-import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -94,7 +93,7 @@ def has_value_apart(values: Iterable[float], *, at_least: float = 0.0) -> bool:
     mean, quantile = math.fsum(ordered) / n, _t_quantile(1 - APART_LEVEL / (2 * n), n - 2)
     critical = (n - 1) / n**0.5 * (quantile**2 / (n - 2 + quantile**2)) ** 0.5
     away = max(mean - ordered[0], ordered[-1] - mean)
-    return away >= at_least and away > critical * statistics.stdev(ordered)
+    return away >= at_least and away > critical * _deviation(ordered)
 
 
 def holm(levels: Sequence[float]) -> list[float]:
@@ -138,7 +137,7 @@ def n_to_leave_out(values: Iterable[float], bound: float, *, interval: str = "t"
     elif interval == "logit":
         away, spread = abs(_logit(mean) - _logit(bound)), _logit_spread(ordered)
     else:
-        spread = statistics.stdev(ordered)
+        spread = _deviation(ordered)
 
     def leaves_out(n: int) -> bool:
         quantile = (1 + CONFIDENCE) / 2
@@ -159,7 +158,7 @@ def n_for_half_width(values: Iterable[float], half_width: float, *, interval: st
     from scipy import special, stats
 
     mean, quantile = math.fsum(ordered) / len(ordered), (1 + CONFIDENCE) / 2
-    spread = _logit_spread(ordered) if interval == "logit" else statistics.stdev(ordered)
+    spread = _logit_spread(ordered) if interval == "logit" else _deviation(ordered)
 
     def is_narrow(n: int) -> bool:
         if interval == "wilson":
@@ -182,6 +181,13 @@ def _student(values: Sequence[float]) -> Bounds:
     return float(low), float(high)
 
 
+def _deviation(values: Iterable[float]) -> float:
+    """Return the sample standard deviation of two or more values; that of `statistics` is exact, and slow for it."""
+    values = [*values]
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
 @cache
 def _t_quantile(probability: float, freedom: int) -> float:
     """Return the quantile of Student's distribution; scipy takes most of the time of an interval for it."""
@@ -200,7 +206,7 @@ def _logit(share: float) -> float:
 def _logit_spread(values: Sequence[float]) -> float:
     """Return the standard deviation of the logits of `values`, 0 and 1 moved by half a scene."""
     half = 0.5 / SCENES
-    return statistics.stdev(_logit(min(max(value, half), 1 - half)) for value in values)
+    return _deviation(_logit(min(max(value, half), 1 - half)) for value in values)
 
 
 def _student_of_logits(values: Sequence[float]) -> Bounds:

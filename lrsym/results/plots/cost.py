@@ -35,7 +35,7 @@ def plot_cost(trials: Frame, *, by: str | None = None, prefer: Sequence[str] = (
     hours, seconds = hours_by_outcome(table, by=axis), seconds_of_trials(table, by=axis)
     values = theme.format_values(table[axis])[::-1]
     theme.check_limit("values", len(values), limit=MAX_VALUES, varied=[axis])
-    panels = [_hours(_named(hours, axis), axis, values)]
+    panels: list[alt.Chart | alt.LayerChart] = [_hours(_named(hours, axis), axis, values)]
     if not seconds.is_empty():
         panels.append(_seconds(_named(seconds, axis), values))
     return theme.finish(

@@ -72,7 +72,7 @@ def _load(files: FileSystem) -> pl.DataFrame:
         if stamp is not None and (found := _loaded.get(place)) is not None and found[0] == stamp:
             return found[1]
         if stamp is not None and is_as_written(content := files.get(FILE)):
-            frame = pl.DataFrame(pq.read_table(pa.BufferReader(content)))
+            frame = pl.DataFrame(pq.ParquetFile(pa.BufferReader(content)).read())
             if frame.schema == _SCHEMA:
                 _loaded[place] = stamp, frame
                 return frame
