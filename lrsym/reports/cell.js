@@ -79,6 +79,13 @@ class CellView {
       .map(([split, colour]) => element("span", {className: "split"}, element("i", {style: `background: ${colour}`}), ` ${split}`));
   }
 
+  // The chart of a kind and the names of its rows, without the layers of seeds where the page has none.
+  specification(kind) {
+    const {spec, rows} = this.page.charts[kind], seeds = this[{curves: "seed_curves", ablations: "seed_ablations"}[kind] || kind];
+    const absent = seeds.length ? null : "seeds";
+    return {spec: {...spec, layer: spec.layer.filter(layer => layer.data.name !== absent)}, names: rows.filter(name => name !== absent)};
+  }
+
   async chart(kind, panel) {
     let place = this.part(kind).querySelector(`[data-chart="${panel.name}"]`);
     const empty = !panel.means.length && !panel.seeds.length;
@@ -91,7 +98,7 @@ class CellView {
     place.hidden = empty;
     if (empty) return;
     place.querySelector("figcaption").replaceChildren(panel.title, ...this.key(panel));
-    const chance = this.page.chance[panel.of], {spec, rows: names} = this.page.charts[kind];
+    const chance = this.page.chance[panel.of], {spec, names} = this.specification(kind);
     const rows = {means: panel.means, seeds: panel.seeds, chance: chance ? [{value: chance}] : []};
     const datasets = Object.fromEntries(names.map(name => [name, rows[name]]));
     this.charts[panel.name] ||= vegaEmbed(place.querySelector(".drawing"), {...spec, datasets}, {actions: false, renderer: "svg", mode: "vega-lite"}).then(result => result.view);

@@ -4,12 +4,14 @@ import csv
 
 import pytest
 
+from lrsym.reports.details import MAX_SEEDED
 from lrsym.reports.page import make_page
 from lrsym.results.store.store import load_trials
 from lrsym.sweep.spec.sweep_file import load
 from tests.browser import BINARY, Browser
 from tests.committed import REFERENCE
 from tests.pages import ROOT
+from tests.reports import made_up
 
 pytestmark = [
     pytest.mark.slow,
@@ -113,6 +115,20 @@ def test_it_is_as_wide_as_a_phone_and_its_buttons_can_be_hit(browser):
     sizes = "[...document.querySelectorAll('.map button, select')].map(one => one.getBoundingClientRect().height)"
     assert min(driver.evaluate(sizes)) >= 40
     assert driver.evaluate("document.querySelector('[data-chart=curves] svg').getBoundingClientRect().right") <= 390
+
+
+def test_above_so_many_trials_there_are_means_and_no_complaint(browser, tmp_path):
+    found = made_up.sweep(labels=range(5, 25), layouts=range(1, 22), seeds=5)
+    assert len(found) > MAX_SEEDED
+    made_up.write(tmp_path / "r", found.trials)
+    path = tmp_path / "page.html"
+    path.write_text(make_page([found], str(tmp_path / "r")).html)
+    driver, _ = browser
+    driver.problems.clear()
+    driver.open(path)
+    assert driver.evaluate("document.querySelectorAll('.chosen figure svg').length") == 2
+    assert driver.evaluate("document.querySelectorAll('.map .cell').length") == 20 * 21
+    assert driver.problems == []
 
 
 def test_the_rows_can_be_saved(page, browser):
