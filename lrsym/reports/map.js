@@ -1,6 +1,6 @@
 // The map of a sweep: a button a cell, on a plane of two axes, or in a list where cells do not fill one.
 
-const MAX_LISTED = 300, SPARSE = 4;
+const MAX_LISTED = 300, MAX_SPARSE = 40, SPARSE = 1.5;
 const VIRIDIS = ["#440154", "#482475", "#414487", "#355f8d", "#2a788e", "#21918c", "#22a884", "#44bf70", "#7ad151", "#bddf26", "#fde725"];
 
 // The colour at a share of the scale that the pictures have, by its eleven stops.
@@ -94,8 +94,10 @@ class CellMap {
     const [x, y] = this.plane.map(name => this.axis(name));
     const size = (x ? x.values.length : 1) * (y ? y.values.length : 1);
     if (!cells.includes(this.cell)) this.cell = cells.length ? cells[0] : this.cell;
-    this.part("map").replaceChildren(size > SPARSE * cells.length + 20 ? this.list() : this.grid(cells, x, y));
-    this.part("titles").textContent = [y && `Upward: ${y.title}.`, x && `Across: ${x.title}.`].filter(Boolean).join(" ");
+    const sparse = size > MAX_SPARSE && size > SPARSE * cells.length;
+    const titles = sparse ? ["Cells from the best on: they do not fill a plane of two axes."] : [y && `Upward: ${y.title}.`, x && `Across: ${x.title}.`];
+    this.part("map").replaceChildren(sparse ? this.list() : this.grid(cells, x, y));
+    this.part("titles").textContent = titles.filter(Boolean).join(" ");
     this.part("about").textContent = this.sweep.means[this.metric].about;
     this.part("legend").replaceChildren(...this.legend());
     this.mark();
@@ -120,8 +122,8 @@ class CellMap {
     const value = cell => this.estimate(cell).mean ?? -1;
     const cells = [...this.sweep.cells.keys()].sort((a, b) => value(b) - value(a));
     const shown = cells.slice(0, MAX_LISTED).map((cell, row) => element("li", {}, this.button(cell, -row, 0), element("span", {textContent: this.sweep.cells[cell]})));
-    const more = cells.length > MAX_LISTED ? ` The best ${MAX_LISTED} of ${cells.length.toLocaleString("en")}.` : "";
-    return element("div", {}, element("p", {className: "muted", textContent: `Cells from the best on; they do not fill a plane of two axes.${more}`}), element("ol", {className: "list"}, ...shown));
+    const more = cells.length > MAX_LISTED ? `The best ${MAX_LISTED} of ${cells.length.toLocaleString("en")}.` : "";
+    return element("div", {}, element("ol", {className: "list"}, ...shown), element("p", {className: "muted", textContent: more}));
   }
 
   button(cell, row, column) {

@@ -20,9 +20,9 @@ RUN = {
 }  # fmt: skip
 
 
-def sweep(*, labels=(5, 8), layouts=(1, 20), seeds=3, name="made_up", question="does it read?"):
+def sweep(*, labels=(5, 8), layouts=(1, 20), seeds=3, name="made_up", question="does it read?", grid=""):
     head = f"# Question: {question}\n# Cost: nothing\n# Command: lrsym sweep made_up.toml\n"
-    grid = f'[grid]\n"scenes.n_pair_labels" = {[*labels]}\n"scenes.layouts_per_pair" = {[*layouts]}\n'
+    grid = grid or f'[grid]\n"scenes.n_pair_labels" = {[*labels]}\n"scenes.layouts_per_pair" = {[*layouts]}\n'
     return parse(f'{head}name = "{name}"\nreplicates = {seeds}\n[base]\n"model.d_model" = 16\n{grid}', source="no.toml")
 
 

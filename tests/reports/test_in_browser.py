@@ -131,6 +131,27 @@ def test_above_so_many_trials_there_are_means_and_no_complaint(browser, tmp_path
     assert driver.problems == []
 
 
+def test_cells_that_fill_no_plane_are_a_list_from_the_best_on(browser, tmp_path):
+    layouts = [*range(1, 42)]
+    labels = [5 + n % 9 for n in layouts]
+    grid = f'[[zip]]\n"scenes.n_pair_labels" = {labels}\n"scenes.layouts_per_pair" = {layouts}\n'
+    found = made_up.sweep(grid=grid, seeds=1)
+    made_up.write(tmp_path / "r", found.trials)
+    path = tmp_path / "page.html"
+    path.write_text(make_page([found], str(tmp_path / "r")).html)
+    driver, _ = browser
+    driver.open(path)
+    means = driver.evaluate("[...document.querySelectorAll('.map li b')].map(one => Number(one.textContent))")
+    assert len(means) == 41
+    assert means == sorted(means, reverse=True)
+    shown = driver.evaluate(SHOWN)
+    driver.click(".map li:nth-child(3) button")
+    driver.wait(f"{SHOWN} !== {shown!r}")
+    driver.press("ArrowUp")
+    second = "document.querySelector('.map li:nth-child(2) button').getAttribute('aria-pressed') === 'true'"
+    assert driver.wait(second)
+
+
 def test_the_rows_can_be_saved(page, browser):
     page.click('#sweep-0 [data-part="download"]')
     file = browser[1].parent / "labels_by_layouts.csv"
