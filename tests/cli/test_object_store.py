@@ -62,11 +62,12 @@ def test_pictures_and_pages_are_files_in_the_folder_plots_of_the_reader(copied, 
     before = open_filesystem(url).names()
     drawn = json.loads(lrsym("plot", "curves", path, "--results", url, "--json"))["pictures"]
     judged = json.loads(lrsym("claims", claims_file(tmp_path), "--results", url, "--json"))["page"]
-    assert [*drawn, judged] == [
+    reported = json.loads(lrsym("report", path, "--results", url, "--json"))["page"]
+    assert [*drawn, judged, reported] == [
         "plots/small-curves-order.html", "plots/small-curves-order.png", "plots/small-curves-order.vl.json",
-        "plots/small.html",
+        "plots/small.html", "plots/small-report.html",
     ]  # fmt: skip
-    assert all((tmp_path / name).stat().st_size for name in [*drawn, judged])
+    assert all((tmp_path / name).stat().st_size for name in [*drawn, judged, reported])
     assert open_filesystem(url).names() == before
 
 
