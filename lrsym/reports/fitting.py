@@ -34,7 +34,7 @@ def fit(
     `sweeps` are those of `sweep_parts`; None is left out. `shorten` gives fewer columns of the part trials of each.
     """
     parts = [{name: encode(value) for name, value in one.items() if value is not None} for one in sweeps]
-    told: list[list[str]] = [[] for _ in sweeps]
+    told = [[ORDER["trials"]] if one["trials"] is None else [] for one in sweeps]
     for name, sentence in ORDER.items():
         for number, own in enumerate(parts):
             if sum(len(letters) for one in parts for letters in one.values()) <= limit:

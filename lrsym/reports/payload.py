@@ -18,6 +18,9 @@ from lrsym.vocabulary import CHANCE, METRICS, PATHS, PHASES, SPLITS
 DIGITS, DRAWN_DIGITS = 6, 4
 """Significant digits of trials, and of what is only drawn; the store has all of them."""
 
+MAX_TRIALS = 150_000
+"""Trials whose rows are encoded at all: of more they could not be small enough, and would take gigabytes on the way."""
+
 _LEVEL = 6
 """Of compression: the highest takes three times as long for a hundredth."""
 
@@ -34,7 +37,7 @@ def sweep_parts(
     """Return what the views of one sweep show, by part; `trials` are its rows with the column cell."""
     return {
         "map": _map(planned, trials, metric=metric, threshold=threshold, seeds=seeds),
-        "trials": _unrepeated(trials.sort(CELL, "seed")),
+        "trials": _unrepeated(trials.sort(CELL, "seed")) if trials.height <= MAX_TRIALS else None,
         "curves": _series(details.curves, by=("metric", "split")),
         "seed_curves": _series(details.seed_curves, by=("seed", "metric", "split")),
         "ablations": _series(details.ablations, by=("split", "metric")),

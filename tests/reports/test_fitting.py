@@ -55,6 +55,12 @@ def test_the_least_is_left_out_in_order_and_told(share, kept, told):
     assert size(parts) <= share * whole or kept == {"map"}
 
 
+def test_rows_that_were_too_many_from_the_start_are_told():
+    (parts,), told = fitted({**PARTS, "trials": None}, limit=10**9)
+    assert "trials" not in parts
+    assert told == [[ORDER["trials"]]]
+
+
 def test_of_two_sweeps_the_second_keeps_what_has_room():
     whole = size(fitted(PARTS, PARTS, limit=10**9)[0])
     (first, second), told = fitted(PARTS, PARTS, limit=0.95 * whole)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from lrsym.reports import payload
 from lrsym.reports.details import read_details
 from lrsym.reports.payload import encode, essential, sweep_parts
 from tests.reports.made_up import STEPS, accuracy, read, sweep, write
@@ -64,6 +65,15 @@ def test_rows_of_trials_are_whole_but_for_what_no_row_has(carried):
     assert trials["d_model"] == [16]  # the same in every row
     assert trials["finished_at"][0].startswith("2026-01-02")
     assert "stop_rule" not in trials
+
+
+def test_rows_of_too_many_trials_are_not_encoded(carried, monkeypatch, tmp_path):
+    found, _ = carried
+    monkeypatch.setattr(payload, "MAX_TRIALS", 8)
+    planned, trials = read(tmp_path, found)
+    shown = read_details(str(tmp_path), trials, accuracy="order")
+    data = sweep_parts(planned, trials, shown, metric="unseen_order", threshold=0.9, seeds=found.seeds)
+    assert data["trials"] is None
 
 
 def test_the_columns_that_the_page_shows_are_the_essential_ones(carried, tmp_path):
