@@ -140,7 +140,9 @@ FAILED_STATUSES = ("out_of_memory", "timeout", "crashed")
 AGREEMENTS = {
     "identical": "every value of its curves is the same to the last digit",
     "within tolerance": "it ended alike, and its last accuracies differ by no more than the tolerance",
-    "drifted": "it ended in another way, or an accuracy differs by more",
+    "grown apart": "it began alike and differs by more at its end, on another device, hardware or torch, or in another "
+    "pack size: rounding does that, and one trial cannot tell it from a change",
+    "drifted": "it ended in another way, or differs by more and rounding is no excuse",
     "failed": "this time it did not get to an end",
 }
 """How a trial that was trained again compares with its rows."""

@@ -43,7 +43,8 @@ def test_trials_that_give_their_rows_again_are_told_by_environment_with_code_0(t
     words = ("verify", trained[0], "--results", trained[1], "--sample", 8)
     text = lrsym(*words)
     assert text.startswith(
-        "small: 8 of 8 finished trials trained again: 8 identical, 0 within tolerance, 0 drifted, 0 failed (0.05)\n"
+        "small: 8 of 8 finished trials trained again: 8 identical, 0 within tolerance, 0 grown apart, "
+        "0 drifted, 0 failed (0.05)\n"
     )
     assert "pack_size" in text
     report = json.loads(lrsym(*words, "--json"))

@@ -17,52 +17,61 @@ _KEY = ["trial_id", "step", "split", "metric"]
 
 _ENDED = ("done", "stopped")
 
+ROUNDING = ("device", "hardware", "pack_size", "torch")
+"""What decides in which order sums are taken: where one of them changed, values differ by rounding, and grow apart."""
+
+MAX_EARLY_LOSS = 1e-3
+"""How far, as a share, losses may differ at the first evaluation by rounding: 1e-5 after 60 steps, and some room."""
+
 
 def compare(before: str | os.PathLike[str], after: str | os.PathLike[str], *, tolerance: float) -> pl.DataFrame:
     """Return a row for each trial of the store at `after`, trained again, against its rows in the store at `before`.
 
     `agreement` is a key of AGREEMENTS. `first` and `last` are the largest differences of an accuracy at the first and
-    at the last evaluation that both have, 0..1, null where nothing can be compared; `metric`, `value_before` and
-    `value_after` those of the largest at the last one, `step` where that is. `status_before` and `status_after` are how
-    it ended; what is in ENVIRONMENT says where, each with _before and _after.
+    at the last evaluation that both have, 0..1, `first_loss` that of the loss at the first, as a share of it, `bias`
+    the mean of all accuracies at the last, now minus before; null where nothing can be compared. `metric`,
+    `value_before` and `value_after` are those of the largest difference at the last one, `step` where that is.
+    `status_before` and `status_after` are how it ended; what is in ENVIRONMENT says where, with _before and _after.
     """
     again = _trials(after)
     ids = again["trial_id"]
     pairs = _trials(before, ids).join(again, on="trial_id", suffix="_after", maintain_order="left")
     pairs = pairs.rename({name: f"{name}_before" for name in ("status", "trained_steps", *ENVIRONMENT)})
-    points = _points(before, after, ids)
-    differences = points.with_columns(difference=(pl.col("value") - pl.col("value_after")).abs())
-    accuracies = differences.filter(pl.col("metric").is_in([*METRICS]))
-    of_trial = [
-        differences.group_by("trial_id").agg(any_difference=pl.col("difference").max() > 0),
-        accuracies.filter(pl.col("step") == pl.col("step").min().over("trial_id"))
-        .group_by("trial_id")
-        .agg(first=pl.col("difference").max()),
-        accuracies.filter(pl.col("step") == pl.col("step").max().over("trial_id"))
-        .sort("difference", descending=True, maintain_order=True)
-        .group_by("trial_id", maintain_order=True)
-        .first()
-        .select(
-            "trial_id",
-            "step",
-            metric=pl.col("split") + "_" + pl.col("metric"),
-            value_before="value",
-            value_after="value_after",
-            last="difference",
-        ),
-    ]
-    for frame in of_trial:
+    for frame in _differences(_points(before, after, ids)):
         pairs = pairs.join(frame, on="trial_id", how="left", maintain_order="left")
     return pairs.with_columns(agreement=_agreement(tolerance)).select(
-        "trial_id", "agreement", "first", "last", "step", "metric", "value_before", "value_after", "status_before",
-        "status_after", *(f"{name}_{when}" for name in ENVIRONMENT for when in ("before", "after")),
+        "trial_id", "agreement", "first", "first_loss", "last", "bias", "step", "metric", "value_before", "value_after",
+        "status_before", "status_after", *(f"{name}_{when}" for name in ENVIRONMENT for when in ("before", "after")),
     )  # fmt: skip
+
+
+def _differences(points: pl.DataFrame) -> list[pl.DataFrame]:
+    """Return frames with a row for each trial: whether any value differs, how far the first ones do, and the last."""
+    points = points.with_columns(difference=(pl.col("value") - pl.col("value_after")).abs())
+    is_first = pl.col("step") == pl.col("step").min().over("trial_id")
+    is_last = pl.col("step") == pl.col("step").max().over("trial_id")
+    accuracies = points.filter(pl.col("metric").is_in([*METRICS]))
+    losses = points.filter(pl.col("metric") == "loss").filter(is_first)
+    last = accuracies.filter(is_last).sort("difference", descending=True, maintain_order=True)
+    return [
+        points.group_by("trial_id").agg(any_difference=pl.col("difference").max() > 0),
+        accuracies.filter(is_first).group_by("trial_id").agg(first=pl.col("difference").max()),
+        losses.select("trial_id", first_loss=pl.col("difference") / pl.col("value").abs()),
+        last.group_by("trial_id", maintain_order=True).agg(
+            pl.col("step", "value_after").first(),
+            value_before=pl.col("value").first(),
+            metric=(pl.col("split") + "_" + pl.col("metric")).first(),
+            last=pl.col("difference").first(),
+            bias=(pl.col("value_after") - pl.col("value")).mean(),
+        ),
+    ]
 
 
 def environments(compared: pl.DataFrame) -> pl.DataFrame:
     """Return a row for each pair of environments of `compared`: what changed between them, and how many trials agree.
 
-    A value that changed reads "before -> after"; first and last are the largest differences.
+    A value that changed reads "before -> after"; first, first_loss and last are the largest differences, bias is the
+    mean over the trials: rounding, however far it grew, moves single trials and not their mean.
     """
 
     def told(name: str) -> pl.Expr:
@@ -71,7 +80,7 @@ def environments(compared: pl.DataFrame) -> pl.DataFrame:
 
     counts = [(pl.col("agreement") == name).sum().alias(name.replace(" ", "_")) for name in AGREEMENTS]
     by = compared.with_columns(told(name) for name in ENVIRONMENT).group_by(*ENVIRONMENT, maintain_order=True)
-    return by.agg(pl.len().alias("n"), *counts, pl.col("first").max(), pl.col("last").max())
+    return by.agg(pl.len().alias("n"), *counts, pl.col("first", "first_loss", "last").max(), pl.col("bias").mean())
 
 
 def _agreement(tolerance: float) -> pl.Expr:
@@ -80,16 +89,19 @@ def _agreement(tolerance: float) -> pl.Expr:
     same_end = (before == after) | (before.is_in(_ENDED) & after.is_in(_ENDED))
     same_length = (before != after) | (pl.col("trained_steps_before") == pl.col("trained_steps_after"))
     unchanged = ~pl.col("any_difference").fill_null(value=False)
-    close = pl.col("last").fill_null(0.0) <= tolerance
+    changes = [pl.col(f"{name}_before").ne_missing(pl.col(f"{name}_after")) for name in ROUNDING]
+    began_alike = (pl.col("first").fill_null(0.0) <= tolerance) & (
+        pl.col("first_loss").fill_null(0.0) <= MAX_EARLY_LOSS
+    )
     return (
         pl.when(after.is_in(FAILED_STATUSES))
         .then(pl.lit("failed"))
-        .when(~same_end)
-        .then(pl.lit("drifted"))
-        .when(unchanged & same_length)
+        .when(same_end & same_length & unchanged)
         .then(pl.lit("identical"))
-        .when(close)
+        .when(same_end & (pl.col("last").fill_null(0.0) <= tolerance))
         .then(pl.lit("within tolerance"))
+        .when(same_end & began_alike & pl.any_horizontal(changes))
+        .then(pl.lit("grown apart"))
         .otherwise(pl.lit("drifted"))
     )
 

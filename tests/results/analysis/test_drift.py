@@ -97,6 +97,15 @@ def test_without_curves_the_last_accuracies_are_compared(tmp_path):
     assert rows[1]["last"] == pytest.approx(0.3)
 
 
+def test_where_rounding_may_differ_a_trial_that_began_alike_has_grown_apart_and_any_other_drifted(tmp_path):
+    curves = {seed: [0.5, 0.7, 0.9] for seed in range(3)}
+    again = {0: [0.5 + 1e-6, 0.7, 0.5], 1: [0.5 + 1e-3, 0.7, 0.5], 2: [0.5, 0.7, 0.9]}
+    rows = compared(tmp_path, curves, again, pack_size=1)
+    assert [row["agreement"] for row in rows.values()] == ["grown apart", "drifted", "identical"]
+    assert rows[0]["first_loss"] == pytest.approx(2e-6)
+    assert rows[0]["bias"] == pytest.approx(-0.4)
+
+
 def test_environments_say_what_changed_and_count_every_kind_of_agreement(tmp_path):
     first = write(tmp_path / "before", {0: [0.5, 0.7, 0.9], 1: [0.5, 0.7, 0.9]}, pack_size=8, torch="2.12.0")
     second = write(tmp_path / "after", {0: [0.5, 0.7, 0.9], 1: [0.6, 0.7, 0.2]}, run="s", pack_size=1, device="cuda")
@@ -104,6 +113,6 @@ def test_environments_say_what_changed_and_count_every_kind_of_agreement(tmp_pat
     assert (row["device"], row["pack_size"], row["torch"]) == ("cpu -> cuda", "8 -> 1", "2.12.0 -> 2.13.0")
     assert (row["hardware"], row["lrsym"]) == ("a chip", "0.1.0")
     assert {name: row[name.replace(" ", "_")] for name in AGREEMENTS} == {
-        "identical": 1, "within tolerance": 0, "drifted": 1, "failed": 0,
+        "identical": 1, "within tolerance": 0, "grown apart": 0, "drifted": 1, "failed": 0,
     }  # fmt: skip
     assert (row["n"], row["first"], row["last"]) == (2, pytest.approx(0.1), pytest.approx(0.7))
