@@ -14,7 +14,7 @@ from lrsym.reports import origin
 from lrsym.reports.charts import specifications
 from lrsym.reports.details import Details, read_details
 from lrsym.reports.fitting import fit
-from lrsym.reports.payload import encode, essential, sweep_parts
+from lrsym.reports.payload import MAX_TRIALS, encode, essential, sweep_parts
 from lrsym.reports.planned import Planned
 from lrsym.reports.verdicts import Verdict, read_verdicts
 from lrsym.results.analysis.phases import split_and_metric
@@ -23,10 +23,14 @@ from lrsym.results.plots.curves import SPLIT_COLOURS
 from lrsym.results.plots.draw import read_trials
 from lrsym.results.plots.mechanism_map import PATH_COLOURS
 from lrsym.results.plots.phase_diagram import PHASE_COLOURS
+from lrsym.results.store.store import load
 from lrsym.sweep.execution.sweep_status import SweepStatus, sweep_status
 from lrsym.sweep.planning.cost import two_digits
 from lrsym.sweep.spec.sweep import Sweep
-from lrsym.vocabulary import CHANCE, PATHS, PHASE_METRIC, PHASE_THRESHOLD, PHASES
+from lrsym.vocabulary import CHANCE, METRICS, PATHS, PHASE_METRIC, PHASE_THRESHOLD, PHASES, SPLITS
+
+COUNTED = ("trial_id", "seed", "status", "message", "stop_rule", "run_id", "finished_at", "seconds", "path")
+"""Columns that a page is made of besides accuracies and rows."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ def make_page(
 
 def _read(sweep: Sweep, root: str, metric: str, verdicts: tuple[Verdict, ...]) -> SweepReport:
     planned = Planned.of(sweep)
-    trials = read_trials(sweep, root).join(planned.trials, on="trial_id")
+    trials = _read_rows(sweep, root).join(planned.trials, on="trial_id")
     return SweepReport(
         sweep=sweep,
         planned=planned,
@@ -123,6 +127,16 @@ def _read(sweep: Sweep, root: str, metric: str, verdicts: tuple[Verdict, ...]) -
         seconds=origin.seconds(trials),
         verdicts=verdicts,
     )
+
+
+def _read_rows(sweep: Sweep, root: str) -> pl.DataFrame:
+    """Return the rows of `sweep`; of very many trials only the columns that are counted, as no row is carried."""
+    if len(sweep) > MAX_TRIALS:
+        accuracies = [f"{split}_{metric}" for split in SPLITS for metric in METRICS]
+        counted = load(root, "trials", trial_ids=sweep.trial_ids()).select(*COUNTED, *accuracies).collect()
+        if not counted.is_empty():
+            return counted
+    return read_trials(sweep, root)
 
 
 def _section(report: SweepReport, parts: dict[str, str], left_out: list[str], root: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from lrsym.errors import UsageError
+from lrsym.reports import page, payload
 from lrsym.reports.page import make_page
 from tests.reports.made_up import RUN, sweep, write
 
@@ -60,6 +61,19 @@ def test_the_page_fetches_nothing_and_forbids_it(made):
     own = re.sub(r"<script.*?</script>", "", made, flags=re.DOTALL)
     assert not re.findall(r'(?:src|href)="(?!#)[^"]*"|@import|url\(', own)
     assert "default-src 'none'" in made
+
+
+def test_of_very_many_trials_the_page_says_the_same_but_carries_no_rows(tmp_path, monkeypatch):
+    found = sweep()
+    write(tmp_path, found.trials[:9])
+    few = make_page([found], str(tmp_path))
+    monkeypatch.setattr(payload, "MAX_TRIALS", 8)
+    monkeypatch.setattr(page, "MAX_TRIALS", 8)
+    many = make_page([found], str(tmp_path))
+    carried = [dict(re.findall(r'data-carries="(\w+)">([^<]*)<', one.html)) for one in (few, many)]
+    assert carried[0].keys() - carried[1].keys() == {"trials"}
+    assert all(carried[0][name] == letters for name, letters in carried[1].items())
+    assert "The rows of trials do not fit on a page" in text_of(many.html)
 
 
 def test_two_sweeps_have_a_part_each(tmp_path):
