@@ -16,9 +16,11 @@ if TYPE_CHECKING:
         plot_curves,
         plot_line,
         plot_mechanism,
+        plot_onset,
         plot_phase,
         plot_profile,
         plot_search,
+        plot_symmetry,
         save,
     )
     from lrsym.api.reading import best, claims, contrast, load, load_trials, query, seeds_until, status
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Sweep", "Trial", "UsageError", "__version__", "best", "claims", "contrast", "load", "load_sweep",
     "load_trials", "load_weights", "plan", "plot_ablation", "plot_boundary", "plot_contrast", "plot_cost",
-    "plot_curves", "plot_line", "plot_mechanism", "plot_phase", "plot_profile", "plot_search", "query", "refine",
-    "report", "run_sweep", "save", "seeds_until", "status", "verify",
+    "plot_curves", "plot_line", "plot_mechanism", "plot_onset", "plot_phase", "plot_profile", "plot_search",
+    "plot_symmetry", "query", "refine", "report", "run_sweep", "save", "seeds_until", "status", "verify",
 ]  # fmt: skip
 
 _SOURCES = {

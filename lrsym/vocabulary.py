@@ -71,8 +71,22 @@ ABLATIONS = {
     "EE+PE+BE": CONTENT_KEY,
     "EP+VP": ("EP", "VP"),
     "EP+PP+BP+VP": (*POSITION_KEY, "VP"),
+    "mean VP": ("mean VP",),
 }
 """What is left out at inference, by the name in column `term` of the table `ablations`."""
+
+VALUE_TERMS = {
+    "VP": "position in the values",
+    "mean VP": "position in the values, the mean over all positions in its place",
+}
+"""What can be left out of the values, or of them made the same for all keys."""
+
+TEXT_ABLATIONS = {name: ABLATIONS[name] for name in ("EP", "PP", "BP", "EP+PP+BP", "VP")}
+"""What is left out of the text encoder, by the name in column `term` of the table `text_ablations`. Without VP besides
+EP+PP+BP one block takes a caption for its swap, and rounding decides."""
+
+ABLATED_SIDES = {"text": "the text encoder alone", "both": "both encoders"}
+"""Where it is left out, by the name in column `encoder` of that table."""
 
 PATHS = {
     "value": "through the values: at chance without VP, ordered without EP+PP+BP",
@@ -227,12 +241,20 @@ INTERVALS = {
 }
 """How the 95 % interval of an estimate over replicates is taken."""
 
+TESTS = {
+    "range": "the whole 95 % interval must lie in the claimed range",
+    "equivalence": "two one-sided tests of 5 % must put the mean in the claimed range: so does its 90 % interval",
+}
+"""When a claimed range is supported; it is refuted when the whole 95 % interval lies outside."""
+
 PICTURES = {
     "phase": "trials",
     "line": "trials",
     "curves": "curves",
     "ablation": "ablations",
     "mechanism": "trials",
+    "onset": "ablation_curves",
+    "symmetry": "trials",
     "profile": "terms",
     "cost": "trials",
     "search": "suggestions",

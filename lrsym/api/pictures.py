@@ -17,8 +17,10 @@ from lrsym.results.plots import (
     draw,
     lines,
     mechanism_map,
+    onset,
     phase_diagram,
     profiles,
+    symmetry,
 )
 from lrsym.results.plots import save as files
 from lrsym.results.plots.theme import Chart
@@ -146,6 +148,40 @@ def plot_mechanism(
 
 
 @with_one_error
+def plot_onset(trials: Rows, *, results: str | Path = "results", where: str | None = None) -> Chart:
+    """Return when order on unseen pairs, attention by side and path come along training, a row of panels a cell.
+
+    `trials` are a sweep or rows of that table, with `eval.mechanism = "points"`; what they have along training is read
+    from the folder `results`. Raise UsageError as `plot_phase`.
+    """
+    return _draw("onset", onset.plot_onset, trials, results, where)
+
+
+@with_one_error
+def plot_symmetry(
+    trials: Rows,
+    *,
+    x: str | None = None,
+    color: str | None = None,
+    prefer: Sequence[str] = (),
+    results: str | Path = "results",
+    where: str | None = None,
+) -> Chart:
+    """Return the moments over seeds of the slope of the position-key terms along `x`, a colour for each size `color`.
+
+    `trials` are a sweep or rows of that table; their terms are read from the folder `results`. `where`, the axes and
+    errors as of `plot_phase`.
+    """
+    options: dict[str, Any] = {"x": x, "color": color}
+    if isinstance(trials, pl.DataFrame | pl.LazyFrame):
+        rows = _chosen(_collected(trials), where)
+        terms = load(as_trained_folder(results), "terms", trial_ids=rows["trial_id"])
+        return symmetry.plot_symmetry(rows, beside=terms, prefer=prefer, **options)
+    grid, root = _stored(trials, results)
+    return draw.draw("symmetry", grid, root, where=where, **options)
+
+
+@with_one_error
 def plot_profile(trials: Rows, *, results: str | Path = "results", where: str | None = None) -> Chart:
     """Return what each head adds to the logit along the pixels, term by term, for trials of one cell.
 
@@ -265,7 +301,7 @@ def _draw(
         grid, root = _stored(trials, results)
         return draw.draw(kind, grid, root, where=where, **options)
     rows = _collected(trials)
-    table = draw.PICTURES[kind]
+    table, second = draw.PICTURES[kind], draw.BESIDE.get(kind)
     if _is_of_trials(rows):
         chosen = _chosen(rows, where)
         columns = [name for name in axis_columns() if name in chosen.columns]
@@ -274,6 +310,10 @@ def _draw(
         rows = load(root, table, trial_ids=chosen["trial_id"]).join(axes, on="trial_id").collect()
         if rows.is_empty():
             raise UsageError(f"the {chosen.height} trials have no rows of the table {table} in {root}; check results")
+        if second:
+            options["beside"] = load(root, second, trial_ids=chosen["trial_id"])
+    elif second:
+        raise UsageError(f"it is drawn of the tables {table} and {second}; give a sweep, or rows of the table trials")
     return plot(rows, **options)
 
 

@@ -65,7 +65,7 @@ def _panel(arms: Sequence[JudgedArm], number: int) -> alt.LayerChart:
 
 
 def _row(place: int, arm: str, judged: JudgedPart) -> dict[str, Any]:
-    estimate = judged.estimate
+    estimate = judged.inner or judged.estimate
     text = f"{format_estimate(judged)} \u00b7 n = {estimate.n}" + (" \u00b7 too few" if judged.too_few else "")
     return {
         "arm": arm, "place": place + _MEAN_AT, "value": estimate.mean, "low": estimate.low, "high": estimate.high,

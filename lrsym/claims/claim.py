@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from lrsym.toml_source import Rule
-from lrsym.vocabulary import INTERVALS, PICTURES
+from lrsym.vocabulary import INTERVALS, PICTURES, TESTS
 
 SAFE_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 SAFE_NAME_RULE = "letters, digits, _ and -, the first a letter or digit, at most 64"
@@ -38,6 +38,9 @@ class Part(Table):
         Field(strict=False),
         Rule("a list of two finite numbers, the lower first", "write for accuracies bounds = [0, 1]"),
     ] = None
+    test: Annotated[
+        str, Rule(f"one of {', '.join(TESTS)}", 'leave it out, or write test = "equivalence" for a claim of no effect')
+    ] = "range"
     requires: Annotated[
         str | None,
         Field(pattern=_TEXT),

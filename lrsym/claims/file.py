@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from lrsym.claims.claim import SAFE_NAME, SAFE_NAME_RULE, Claim, Part, Picture, Table
 from lrsym.errors import UsageError
 from lrsym.toml_source import Rule, TomlSource, read_source, read_toml, rule_of, show, suggest
-from lrsym.vocabulary import INTERVALS, PICTURES
+from lrsym.vocabulary import INTERVALS, PICTURES, TESTS
 
 MIN_BOOTSTRAP_N = 20
 """Of fewer values a nominal 95 % bootstrap interval holds the mean clearly less often: 87 % for 5 normal ones."""
@@ -97,6 +97,7 @@ def _check_claim(where: TomlSource, path: str, claim: Claim) -> None:
         raise where.error(f"{path}.minimum_n", f"{rule}, got {claim.minimum_n}; raise it or use interval t")
     _check_distinct(where, f"{path}.part", "name", [part.name for part in claim.part])
     for number, part in enumerate(claim.part):
+        _check_choice(where, f"{path}.part.{number}", "test", part.test, tuple(TESTS))
         _check_range(where, f"{path}.part.{number}", part)
     if claim.picture is not None:
         _check_choice(where, f"{path}.picture", "kind", claim.picture.kind, tuple(PICTURES))
@@ -112,6 +113,9 @@ def _check_range(where: TomlSource, path: str, part: Part) -> None:
     if part.at_least is None and part.at_most is None:
         message = f"part {show(part.name)} asserts nothing; give it at_least, at_most or both"
         raise where.error(path, message)
+    if part.test == "equivalence" and (part.at_least is None or part.at_most is None):
+        message = f"test equivalence needs a margin on both sides, at_least and at_most, of part {show(part.name)}"
+        raise where.error(f"{path}.test", f"{message}; give both, or leave test out")
     if part.at_least is not None and part.at_most is not None and part.at_least > part.at_most:
         message = f"at_least must not be above at_most, got {part.at_least:g} and {part.at_most:g}; exchange them"
         raise where.error(f"{path}.at_least", message)

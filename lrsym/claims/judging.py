@@ -15,6 +15,7 @@ from lrsym.claims.file import ClaimsFile
 from lrsym.claims.ledger import Entry, Ledger, is_after_rows, newest_row
 from lrsym.claims.tables import Tables, holds, query_error, query_values, read_tables
 from lrsym.claims.verdict import (
+    INNER_CONFIDENCE,
     UNDECIDED,
     UNTESTABLE,
     Tolerance,
@@ -59,6 +60,7 @@ class JudgedPart:
     as far as the ledger shows; None where the file has no ledger. `n_to_decide` is how many replicates would
     decide what is undecided, going by those that there are. `out_of_bounds` tells whether the interval leaves the
     bounds of the part, and so decides nothing.
+    `inner` has the 90 % interval of a part that asks for equivalence, None of others.
     """
 
     part: Part
@@ -74,6 +76,7 @@ class JudgedPart:
     after_rows: bool | None = None
     n_to_decide: int | None = None
     out_of_bounds: bool = False
+    inner: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -219,13 +222,17 @@ def _judge_part(file: ClaimsFile, claim: Claim, number: int, results: SweepResul
         values, dropped = query_values(part.estimate, results.tables)
         _check_bounds(part, values)
         estimate = estimate_mean(values, interval=claim.interval)
+        inner = None
+        if part.test != "range":
+            inner = estimate_mean(values, interval=claim.interval, confidence=INNER_CONFIDENCE[part.test])
     except UsageError as error:
         raise query_error(file, claim, number, error) from None
     claimed = {"at_least": part.at_least, "at_most": part.at_most}
-    verdict = judge_estimate(estimate, **claimed, minimum_n=claim.minimum_n, bounds=part.bounds)
+    verdict = judge_estimate(estimate, **claimed, minimum_n=claim.minimum_n, bounds=part.bounds, inner=inner)
+    how = {**claimed, "interval": claim.interval, "test": part.test}
     outside = leaves_bounds(estimate, part.bounds)
     ask = verdict == UNDECIDED and not outside
-    needed = n_to_decide(values, estimate.mean, **claimed, interval=claim.interval) if ask else None
+    needed = n_to_decide(values, estimate.mean, **how) if ask else None
     return JudgedPart(
         part=part,
         values=tuple(sorted(values)),
@@ -233,8 +240,9 @@ def _judge_part(file: ClaimsFile, claim: Claim, number: int, results: SweepResul
         estimate=estimate,
         too_few=estimate.n < claim.minimum_n,
         verdict=verdict if _testable(file, claim, number, results) else UNTESTABLE,
-        tolerance=tolerance_of(estimate, **claimed),
-        level=None if outside else level_of(values, estimate.mean, **claimed, interval=claim.interval),
+        tolerance=tolerance_of(estimate, **claimed, inner=inner),
+        level=None if outside else level_of(values, estimate.mean, **how),
+        inner=inner,
         n_to_decide=needed and max(needed, claim.minimum_n),
         out_of_bounds=outside,
     )

@@ -7,26 +7,30 @@ from typing import Any
 
 from lrsym.claims.claim import Claim, Part
 from lrsym.claims.judging import JudgedArm, JudgedClaim, JudgedPart, SweepResults
-from lrsym.claims.verdict import UNTESTABLE
+from lrsym.claims.verdict import INNER_CONFIDENCE, UNTESTABLE
 
 
 def format_range(part: Part) -> str:
-    """Return the range that `part` asserts."""
+    """Return the range that `part` asserts, and how it is tested if that is not the rule."""
     if part.at_least is None or part.at_most is None:
         return f"at most {part.at_most:g}" if part.at_least is None else f"at least {part.at_least:g}"
-    return f"{part.at_least:g} to {part.at_most:g}"
+    return f"{part.at_least:g} to {part.at_most:g}" + (" (equivalence)" if part.test == "equivalence" else "")
 
 
 def format_estimate(judged: JudgedPart) -> str:
-    """Return the estimate with its interval, as `0.617 [0.571, 0.664]`: three digits of the largest of them."""
-    estimate = judged.estimate
+    """Return the estimate with its interval, as `0.617 [0.571, 0.664]`: three digits of the largest of them.
+
+    Of a part that asks for equivalence it is the interval that must lie in the range, which tells its confidence.
+    """
+    estimate = judged.inner or judged.estimate
+    kind = f", {round(100 * INNER_CONFIDENCE[judged.part.test])} %" if judged.inner else ""
     if estimate.mean is None:
         return "no values"
     numbers = [x for x in (estimate.mean, estimate.low, estimate.high) if x is not None]
     largest = max(map(abs, numbers))
     decimals = max(0, 2 - math.floor(math.log10(largest))) if largest else 0
     mean, *ends = (f"{x:.{decimals}f}" for x in numbers)
-    return f"{mean} [{', '.join(ends)}]" if ends else mean
+    return f"{mean} [{', '.join(ends)}{kind}]" if ends else mean
 
 
 def describe_shortage(claim: Claim, judged: JudgedPart) -> str:
@@ -132,6 +136,7 @@ def _part_data(judged: JudgedPart) -> dict[str, Any]:
     part, estimate = judged.part, judged.estimate
     return {
         "name": part.name, "sql": part.estimate, "at_least": part.at_least, "at_most": part.at_most,
+        "test": part.test, "equivalence_interval": judged.inner and [judged.inner.low, judged.inner.high],
         "requires": part.requires, "verdict": judged.verdict, "p": judged.level, "holm": judged.holm,
         "tolerance": judged.tolerance and asdict(judged.tolerance), "too_few": judged.too_few, "n": estimate.n,
         "bounds": part.bounds, "out_of_bounds": judged.out_of_bounds,

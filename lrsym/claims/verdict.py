@@ -3,6 +3,10 @@
 A number is *supported* when its whole interval lies in [at_least, at_most], ends included, *refuted* when it lies
 wholly outside, else *undecided*. An absent end is infinitely far away. Where a part's precondition fails it is
 *untestable*, whatever its number.
+
+A part may ask for equivalence instead, that the mean lies between two margins: it is supported when two one-sided tests
+of 5 % each reject that it lies beyond them, which is when its 90 % interval lies in the range; refuted as others.
+Source: Schuirmann (Journal of Pharmacokinetics and Biopharmaceutics 1987).
 """
 
 import math
@@ -10,9 +14,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lrsym.results.analysis.intervals import CONFIDENCE, Estimate, level_at, n_to_leave_out
+from lrsym.vocabulary import TESTS, by_name
 
 SUPPORTED, REFUTED, UNDECIDED, UNTESTABLE = "supported", "refuted", "undecided", "untestable"
 """Names of `lrsym.vocabulary` (VERDICTS)."""
+
+INNER_CONFIDENCE = by_name(TESTS, {"range": CONFIDENCE, "equivalence": 2 * CONFIDENCE - 1})
+"""Confidence of the interval that must lie in the range, by the kind of test."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +42,13 @@ def judge_estimate(
     at_most: float | None,
     minimum_n: int,
     bounds: tuple[float, float] | None = None,
+    inner: Estimate | None = None,
 ) -> str:
-    """Return the verdict on a claimed range; undecided below `minimum_n`, or where the interval leaves `bounds`."""
-    tolerance = tolerance_of(estimate, at_least=at_least, at_most=at_most)
+    """Return the verdict on a claimed range; undecided below `minimum_n`, or where the interval leaves `bounds`.
+
+    `inner` has the interval that must lie in the range for a support, by default that of `estimate`.
+    """
+    tolerance = tolerance_of(estimate, at_least=at_least, at_most=at_most, inner=inner)
     if estimate.n < minimum_n or tolerance is None or leaves_bounds(estimate, bounds):
         return UNDECIDED
     if tolerance.supported <= 0:
@@ -51,24 +63,33 @@ def leaves_bounds(estimate: Estimate, bounds: tuple[float, float] | None) -> boo
     return estimate.low < bounds[0] or estimate.high > bounds[1]
 
 
-def tolerance_of(estimate: Estimate, *, at_least: float | None, at_most: float | None) -> Tolerance | None:
-    """Return the tolerance of a claimed range; None where there is no interval."""
-    if estimate.low is None or estimate.high is None:
+def tolerance_of(
+    estimate: Estimate, *, at_least: float | None, at_most: float | None, inner: Estimate | None = None
+) -> Tolerance | None:
+    """Return the tolerance of a claimed range; None where there is no interval. `inner` as in `judge_estimate`."""
+    inner = inner or estimate
+    if estimate.low is None or estimate.high is None or inner.low is None or inner.high is None:
         return None
     floor, ceiling = _ends(at_least, at_most)
     refuted = max(floor - estimate.high, estimate.low - ceiling)
     return Tolerance(
-        supported=max(floor - estimate.low, estimate.high - ceiling),
+        supported=max(floor - inner.low, inner.high - ceiling),
         refuted=refuted if -refuted <= (ceiling - floor) / 2 else None,
     )
 
 
 def level_of(
-    values: Sequence[float], mean: float | None, *, at_least: float | None, at_most: float | None, interval: str
+    values: Sequence[float],
+    mean: float | None,
+    *,
+    at_least: float | None,
+    at_most: float | None,
+    interval: str,
+    test: str = "range",
 ) -> float | None:
-    """Return the smallest level at which the interval lies wholly in a claimed range, or wholly outside.
+    """Return the smallest level at which a test of TESTS finds the mean in a claimed range, or outside.
 
-    Which of the two, the mean decides. A verdict of 95 % is one with a level of at most 0.05. Ends belong to the range,
+    Which of the two, the mean decides. A verdict is one with a level of at most 0.05. Ends belong to the range,
     so one that no interval of these values can cross is no danger: that of equal values, 0 or 1 of a share.
     """
     if mean is None or level_at(values, math.inf, interval=interval) is None:
@@ -77,12 +98,19 @@ def level_of(
     if not floor <= mean <= ceiling:
         return level_at(values, floor if mean < floor else ceiling, interval=interval)
     fixed = {mean} if min(values) == max(values) and interval != "wilson" else {0, 1} if interval == "wilson" else set()
+    sides = 1 if test == "equivalence" else 2
     crossed = [end for end in (floor, ceiling) if math.isfinite(end) and end not in fixed]
-    return max((level_at(values, end, interval=interval) or 0.0 for end in crossed), default=0.0)
+    return max(((level_at(values, end, interval=interval) or 0.0) * sides / 2 for end in crossed), default=0.0)
 
 
 def n_to_decide(
-    values: Sequence[float], mean: float | None, *, at_least: float | None, at_most: float | None, interval: str
+    values: Sequence[float],
+    mean: float | None,
+    *,
+    at_least: float | None,
+    at_most: float | None,
+    interval: str,
+    test: str = "range",
 ) -> int | None:
     """Return how many values with today's mean and spread would decide; None where no reachable number would."""
     if mean is None or len(values) < 2:
@@ -90,8 +118,12 @@ def n_to_decide(
     if min(values) == max(values) and interval != "wilson":  # an interval of one point, whatever it touches
         return 2
     floor, ceiling = _ends(at_least, at_most)
-    ends = [floor, ceiling] if floor <= mean <= ceiling else [floor if mean < floor else ceiling]
-    needed = [n_to_leave_out(values, end, interval=interval) for end in ends if math.isfinite(end)]
+    inside = floor <= mean <= ceiling
+    ends = [floor, ceiling] if inside else [floor if mean < floor else ceiling]
+    confidence = INNER_CONFIDENCE[test] if inside else CONFIDENCE
+    needed = [
+        n_to_leave_out(values, end, interval=interval, confidence=confidence) for end in ends if math.isfinite(end)
+    ]
     known = [n for n in needed if n is not None]
     return max(known, default=None) if len(known) == len(needed) else None
 

@@ -165,6 +165,32 @@ def plot_mechanism(
     _draw("mechanism", file, set_, results, where, options, name="mechanism", out=out, as_json=json)
 
 
+@plot_app.command("onset")
+def plot_onset(
+    file: File, set_: Set = None, results: Results = RESULTS, where: Where = None, out: Out = None, json: Json = False
+) -> None:
+    """When order, attention by side and path come along training, in trials with eval.mechanism = "points"."""
+    _draw("onset", file, set_, results, where, {}, name="onset", out=out, as_json=json)
+
+
+@plot_app.command("symmetry")
+def plot_symmetry(
+    file: File,
+    set_: Set = None,
+    results: Results = RESULTS,
+    x: AxisX = None,
+    color: Annotated[
+        str | None, typer.Option(help="Axis that is the size; by default the second one that the sweep varies.")
+    ] = None,
+    where: Where = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Sign, size and fluctuations of the slope of each seed along an axis: is it a phase transition?"""
+    options = {"x": x, "color": color}
+    _draw("symmetry", file, set_, results, where, options, name="symmetry", out=out, as_json=json)
+
+
 @plot_app.command("profile")
 def plot_profile(
     file: File, set_: Set = None, results: Results = RESULTS, where: Where = None, out: Out = None, json: Json = False

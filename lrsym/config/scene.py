@@ -16,6 +16,10 @@ MAX_TRIPLE_SCENES = 20_000_000
 """Bounds the scenes of three objects. All of them are shuffled for each trial: so many take three seconds and half a
 GB."""
 
+HALF_LAYOUTS = 6
+"""Number of layouts of each half-seen pair: with the paper's 15 and 5 labels the split is as large as the unseen
+pairs."""
+
 
 class SceneConfig(ConfigSection):
     """Which scenes there are, and which of them are trained on."""
@@ -96,6 +100,23 @@ class SceneConfig(ConfigSection):
     n_objects: int = axis_field(
         2, "objects", "paper", "Objects of the scenes that are no single-object scenes.", neutral=2, ge=2, le=3
     )
+    label_captions: bool = axis_field(
+        False,
+        "",
+        "ours",
+        "Train scenes of several objects with the caption of each of their labels alone as well.",
+        per_member=True,
+        neutral=False,
+    )
+    heldout_partners: int = axis_field(
+        0,
+        "scenes",
+        "ours",
+        "Training scenes of each held-out label beside a pair label, with the caption of the held-out label alone.",
+        per_member=True,
+        neutral=0,
+        ge=0,
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -157,6 +178,21 @@ class SceneConfig(ConfigSection):
             )
         return self
 
+    @model_validator(mode="after")
+    def _rules_of_partners(self) -> Self:
+        if self.heldout_partners and self.n_objects > 2:
+            raise ValueError(
+                f"heldout_partners are scenes of two objects, got n_objects {self.n_objects}; lower it, or leave "
+                "heldout_partners out"
+            )
+        if self.heldout_partners > (most := 2 * self.n_pair_labels * max(0, self.n_layouts - HALF_LAYOUTS)):
+            raise ValueError(
+                f"heldout_partners must be 0..{most} for {self.n_pair_labels} pair labels and {self.n_layouts} layouts,"
+                f" of which {HALF_LAYOUTS} are kept for half-seen pairs, got {self.heldout_partners}; lower it or "
+                "raise n_positions"
+            )
+        return self
+
     @property
     def _n_used(self) -> int:
         return self.n_pair_labels + self.n_heldout_labels
@@ -188,7 +224,10 @@ class SceneConfig(ConfigSection):
         the layout, the mean over layouts counts.
         """
         true = mean_true(self.n_positions, self.n_rows, self.n_objects, self.captions)
-        return self.n_labels * self.positions_per_label + round(self.n_trained_pairs * self.layouts_per_pair * true)
+        of_each = true + self.n_objects * self.label_captions
+        partners = self.n_heldout_labels * self.heldout_partners
+        singles = self.n_labels * self.positions_per_label + partners
+        return singles + round(self.n_trained_pairs * self.layouts_per_pair * of_each)
 
     @property
     def n_trained_pairs(self) -> int:

@@ -67,6 +67,14 @@ class OptimConfig(ConfigSection):
     replacement: bool = axis_field(
         True, "", "recipe", "Draw batches with replacement; without, each epoch is one shuffled pass.", per_member=True
     )
+    multi_positive: bool = axis_field(
+        False,
+        "",
+        "ours (CLIP: false)",
+        "Whether captions that are true of a scene beside its own are left out of the loss, not called false; no "
+        "decoder has a use for it.",
+        neutral=False,
+    )
     temperature: float = axis_field(
         0.07, "", "CLIP", "Temperature at the start; learned, logit scale at most 100.", per_member=True, gt=0
     )
@@ -97,6 +105,13 @@ class EvalConfig(ConfigSection):
         "log", "", "ours", "Spacing of the evaluations: log from 1 % of the steps to the last, or linear."
     )
     points: int = axis_field(20, "evaluations", "ours", "Evaluations along a learning curve.", ge=1, le=1000)
+    mechanism: Literal["last", "points"] = axis_field(
+        "last",
+        "",
+        "ours",
+        "When ablations, terms and measures are taken: after the last step, or at every evaluation besides.",
+        neutral="last",
+    )
     threshold: float = axis_field(
         0.9, "", "ours", "Accuracy that counts as reached in steps-to-threshold.", per_member=True, gt=0, le=1
     )

@@ -110,22 +110,25 @@ def evaluate(
     *,
     splits: Collection[str] = tuple(SPLITS),
     left_out: Collection[str] = (),
+    text_left_out: Collection[str] = (),
     max_chunk_numbers: int | None = None,
     max_table_numbers: int = MAX_TABLE_NUMBERS,
 ) -> Accuracies:
     """Return the accuracies of every member of `model`, row i on the scenes of member i of `data`.
 
-    Terms named in `left_out` (vocabulary.ABLATIONS) are missing from what sees the image. The last two bound memory, by
-    default by MAX_CHUNK_NUMBERS of the device. Raises ValueError where a term does not exist, or a member has no data.
+    Terms named in `left_out` (vocabulary.ABLATIONS) are missing from what sees the image, those in `text_left_out` from
+    the text encoder. The last two bound memory, by default by MAX_CHUNK_NUMBERS of the device. Raises ValueError where
+    a term does not exist, or a member has no data.
     """
     if len(model) != len(data.trials):
         raise ValueError(f"evaluate needs the data of the model's {len(model)} trials, got those of {len(data.trials)}")
     bounds = {"max_chunk_numbers": max_chunk_numbers, "max_table_numbers": max_table_numbers}
+    without = {"left_out": left_out, "text_left_out": text_left_out}
     values = [
         torch.stack(
             [_mean_credit(score, data, candidates, split=s, members=members, chunk=chunk) for s in splits], dim=1
         )
-        for members, score, chunk in each_scorer(model, data, left_out=left_out, **bounds)
+        for members, score, chunk in each_scorer(model, data, **without, **bounds)
     ]
     return Accuracies(torch.cat(values), tuple(splits))
 
@@ -135,6 +138,7 @@ def each_scorer(
     data: PackData,
     *,
     left_out: Collection[str] = (),
+    text_left_out: Collection[str] = (),
     max_chunk_numbers: int | None = None,
     max_table_numbers: int = MAX_TABLE_NUMBERS,
 ) -> Iterator[tuple[slice, "Scorer", int]]:
@@ -143,7 +147,7 @@ def each_scorer(
     together = max(1, max_table_numbers // _table_numbers(model.shape.vision, len(data.captions)))
     for first in range(0, len(model), together):
         members = slice(first, first + together)
-        score, numbers_per_scene = _scorer(model[members], data, left_out=left_out)
+        score, numbers_per_scene = _scorer(model[members], data, left_out=left_out, text_left_out=text_left_out)
         yield members, score, max(1, max_chunk_numbers // (numbers_per_scene * len(model[members])))
 
 
@@ -167,7 +171,9 @@ Scorer = Callable[[Int[Tensor, "trial scene"]], Float[Tensor, "trial scene capti
 """From numbers of scenes of each member."""
 
 
-def _scorer(model: PackModel, data: PackData, *, left_out: Collection[str]) -> tuple[Scorer, int]:
+def _scorer(
+    model: PackModel, data: PackData, *, left_out: Collection[str], text_left_out: Collection[str]
+) -> tuple[Scorer, int]:
     """Return what scores scenes against every caption, higher is better, and the numbers it holds for each scene.
 
     A score is the product of the image embedding and the caption's direction (the cosine but for a factor that all
@@ -181,7 +187,7 @@ def _scorer(model: PackModel, data: PackData, *, left_out: Collection[str]) -> t
             lambda number: tree.scores(decoder, vision, data.scenes[number], scale=scale, left_out=left_out),
             max(wide, tree.n_query_key_pairs * vision.n_heads),
         )
-    text, _ = encode(weights["text"], model.shape.text, data.captions, scale=scale)
+    text, _ = encode(weights["text"], model.shape.text, data.captions, scale=scale, left_out=text_left_out)
     directions = torch.nn.functional.normalize(text, dim=2).mT
     project = scene_projector(weights["vision"], vision, directions, scale=scale, left_out=left_out)
     single = vision.is_single_block

@@ -10,10 +10,12 @@ from tests.fitted import train
 from tests.pages import ROOT
 from tests.small_trials import SMALL
 
+BASE = {**SMALL, "eval.mechanism": "points"}
+
 
 @pytest.fixture(scope="module")
 def sweep():
-    return lrsym.Sweep.grid("mine", base=SMALL, grid={"optim.weight_decay": [0.01, 0.02]}, replicates=2)
+    return lrsym.Sweep.grid("mine", base=BASE, grid={"optim.weight_decay": [0.01, 0.02]}, replicates=2)
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,8 @@ def charts(sweep, results):
         lrsym.plot_profile(one, results=results), lrsym.plot_mechanism(rows),
         lrsym.plot_mechanism(sweep, results=results, x="weight_decay", where="seed = 0"),
         lrsym.plot_line(rows, metric=["seen_order", "unseen_order"]), lrsym.plot_line([sweep], results=results),
+        lrsym.plot_onset(one, results=results), lrsym.plot_onset(sweep, results=results, where="seed = 0"),
+        lrsym.plot_symmetry(rows, results=results), lrsym.plot_symmetry(sweep, results=results, x="weight_decay"),
     ]  # fmt: skip
 
 
@@ -86,7 +90,7 @@ def test_every_table_loads(results, sweep):
 
 
 def test_the_status_counts_what_is_there_and_what_is_missing(results):
-    wider = lrsym.Sweep.grid("mine", base=SMALL, grid={"optim.weight_decay": [0.01, 0.02]}, replicates=3)
+    wider = lrsym.Sweep.grid("mine", base=BASE, grid={"optim.weight_decay": [0.01, 0.02]}, replicates=3)
     found = lrsym.status(wider, results)
     assert (found.statuses, found.missing) == ({"done": 4}, 2)
 

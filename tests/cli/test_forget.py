@@ -72,7 +72,7 @@ def test_a_condition_chooses_trials_and_the_others_keep_all_they_have(copied):
 
 def test_trials_without_rows_are_chosen_by_their_axes(copied):
     path, results = copied
-    for table in ("trials", "curves", "ablations", "terms", "confusions", "runs"):
+    for table in ("trials", "curves", "ablations", "text_ablations", "terms", "confusions", "runs"):
         shutil.rmtree(results / table, ignore_errors=True)
     (results / "trials").mkdir()
     told = json.loads(lrsym("forget", path, "--results", results, "--where", "seed = 3", "--json", "--yes"))

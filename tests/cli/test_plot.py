@@ -38,6 +38,7 @@ from tests.small_trials import write_sweep
             "small-contrast-unseen_order-of-layouts_per_pair-eq-4-against-layouts_per_pair-eq-1",
         ),
         (["profile", "--where", "layouts_per_pair = 4"], "small-profile-layouts_per_pair-eq-4"),
+        (["symmetry", "--x", "layouts_per_pair"], "small-symmetry-x-layouts_per_pair"),
     ],
 )
 def test_plots_are_saved_as_html_png_and_vega_lite(trained, tmp_path, words, name):
@@ -112,6 +113,30 @@ def normalised(tmp_path_factory):
     path.write_text(path.read_text().replace("[base]", '[base]\n"model.layer_norm" = "pre"'))
     train(folder / "r", load(path).trials[:4])
     return path, folder / "r"
+
+
+@pytest.fixture(scope="module")
+def along_training(tmp_path_factory):
+    """A sweep with the mechanism at every evaluation, trained."""
+    folder = tmp_path_factory.mktemp("along")
+    path = write_sweep(folder, steps=5)
+    path.write_text(path.read_text().replace("[base]", '[base]\n"eval.mechanism" = "points"'))
+    train(folder / "r", load(path).trials)
+    return path, folder / "r"
+
+
+def test_the_onset_of_a_sweep_is_drawn_and_saved_under_its_name(along_training):
+    path, results = along_training
+    words = ("plot", "onset", path, "--results", results, "--where", "layouts_per_pair = 4", "--json")
+    pictures = [Path(p) for p in json.loads(lrsym(*words))["pictures"]]
+    assert pictures[0].name == "small-onset-layouts_per_pair-eq-4.html"
+    assert all(p.stat().st_size > 1000 for p in pictures)
+
+
+def test_the_onset_of_a_sweep_that_did_not_ask_for_it_says_how_to_ask(trained):
+    text = lrsym("plot", "onset", trained[0], "--results", trained[1], code=2)
+    assert 'the mechanism along training is told of trials with eval.mechanism = "points"' in text
+    assert len(text.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize("kind", ["ablation", "mechanism", "profile"])

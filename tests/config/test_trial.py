@@ -48,7 +48,8 @@ NEUTRAL = {
     "model.layer_norm": "none", "model.dropout": 0.0, "model.positions": "learned", "model.init_bias_gain": 0.0,
     "model.init_distribution": "normal", "model.init_scaling": "fan_in", "optim.decay_biases": True,
     "optim.decay_temperature": False, "model.cls_position": True, "model.projection_bias": False,
-    "model.attention_dropout": 0.0,
+    "model.attention_dropout": 0.0, "eval.mechanism": "last", "scenes.label_captions": False,
+    "scenes.heldout_partners": 0, "optim.multi_positive": False,
 }  # fmt: skip
 
 # Axes whose other values gave other rows before.
@@ -76,6 +77,8 @@ SOME_VALUES: dict[str, st.SearchStrategy[Any]] = {
     "optim.learning_rate": st.floats(0, 1, exclude_min=True), "optim.weight_decay": st.integers(0, 3) | st.just(-0.0),
     "optim.epochs": st.none() | st.integers(1, 5), "optim.replacement": st.booleans(),
     "optim.decay_biases": st.booleans(), "optim.decay_temperature": st.booleans(),
+    "optim.multi_positive": st.booleans(), "scenes.label_captions": st.booleans(),
+    "scenes.heldout_partners": st.integers(0, 2), "eval.mechanism": st.sampled_from(["last", "points"]),
     "eval.schedule": st.sampled_from(["log", "linear"]), "seed": st.integers(0, 2**63 - 1),
 }  # fmt: skip
 
@@ -191,6 +194,17 @@ def test_values_rebuild_the_trial():
         (
             {"scenes.n_objects": 3, "scenes.n_rows": 8, "scenes.n_positions": 8},
             "284,979,240|scenes, more than 20,000,000",
+        ),
+        ({"scenes.n_objects": 3, "scenes.heldout_partners": 1}, "scenes of two objects, got n_objects 3; lower it"),
+        ({"scenes.heldout_partners": 1171}, "must be 0..1170 for 15 pair labels and 45 layouts, of which 6 are kept"),
+        (
+            {
+                "scenes.n_positions": 4,
+                "scenes.positions_per_label": 1,
+                "scenes.layouts_per_pair": 1,
+                "scenes.heldout_partners": 1,
+            },
+            "must be 0..0 .* raise n_positions",
         ),
         ({"scenes.n_labels": 19}, "n_pair_labels \\+ n_heldout_labels = 20"),
         ({"model.kind": "autoregressive", "model.vision_blocks": 2}, "must be 1 with kind autoregressive"),

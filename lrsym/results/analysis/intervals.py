@@ -51,8 +51,8 @@ class Estimate:
     high: float | None = None
 
 
-def estimate_mean(values: Iterable[float], *, interval: str = "t") -> Estimate:
-    """Return the mean of `values` with its interval, by the method of that name in `INTERVALS`.
+def estimate_mean(values: Iterable[float], *, interval: str = "t", confidence: float = CONFIDENCE) -> Estimate:
+    """Return the mean of `values` with its interval, by the method of that name in `INTERVALS`, of that `confidence`.
 
     Wilson estimates the share of values that are 1, logit the mean of accuracies. Equal values have an interval of one
     point, but for Wilson; one value alone has none. The order of `values` does not matter. Raises UsageError where
@@ -71,7 +71,7 @@ def estimate_mean(values: Iterable[float], *, interval: str = "t") -> Estimate:
     if ordered[0] == ordered[-1] and interval != "wilson":
         mean = low = high = ordered[0]
         return Estimate(n, mean, low, high) if n > 1 else Estimate(n, mean)
-    low, high = _METHODS[interval](ordered)
+    low, high = _METHODS[interval](ordered, confidence)
     return Estimate(n, math.fsum(ordered) / n, low, high)
 
 
@@ -119,8 +119,10 @@ def level_at(values: Iterable[float], bound: float, *, interval: str = "t") -> f
     return _LEVELS[interval](ordered, bound)
 
 
-def n_to_leave_out(values: Iterable[float], bound: float, *, interval: str = "t") -> int | None:
-    """Return the number of values with today's mean and spread whose 95 % interval leaves out `bound`.
+def n_to_leave_out(
+    values: Iterable[float], bound: float, *, interval: str = "t", confidence: float = CONFIDENCE
+) -> int | None:
+    """Return the number of values with today's mean and spread whose interval of `confidence` leaves out `bound`.
 
     None where it is beyond MAX_N, as where the mean is `bound`, and where fewer than two values tell no spread. The
     bootstrap is asked as Student is: they agree where there are many values.
@@ -140,7 +142,7 @@ def n_to_leave_out(values: Iterable[float], bound: float, *, interval: str = "t"
         spread = _deviation(ordered)
 
     def leaves_out(n: int) -> bool:
-        quantile = (1 + CONFIDENCE) / 2
+        quantile = (1 + confidence) / 2
         widths = stats.norm.ppf(quantile) if freedom is None else stats.t.ppf(quantile, n - freedom)
         return away > widths * spread / n**0.5
 
@@ -173,11 +175,11 @@ def n_for_half_width(values: Iterable[float], half_width: float, *, interval: st
     return bisect.bisect_left(range(MAX_N + 1), True, lo=2, key=is_narrow) if is_narrow(MAX_N) else None
 
 
-def _student(values: Sequence[float]) -> Bounds:
+def _student(values: Sequence[float], confidence: float) -> Bounds:
     from scipy import stats
 
     mean, error = math.fsum(values) / len(values), float(stats.sem(values))
-    low, high = stats.t.interval(CONFIDENCE, len(values) - 1, loc=mean, scale=error)
+    low, high = stats.t.interval(confidence, len(values) - 1, loc=mean, scale=error)
     return float(low), float(high)
 
 
@@ -209,30 +211,30 @@ def _logit_spread(values: Sequence[float]) -> float:
     return _deviation(_logit(min(max(value, half), 1 - half)) for value in values)
 
 
-def _student_of_logits(values: Sequence[float]) -> Bounds:
+def _student_of_logits(values: Sequence[float], confidence: float) -> Bounds:
     from scipy import special
 
     centre = _logit(math.fsum(values) / len(values))
-    reach = _t_quantile((1 + CONFIDENCE) / 2, len(values) - 1) * _logit_spread(values) / len(values) ** 0.5
+    reach = _t_quantile((1 + confidence) / 2, len(values) - 1) * _logit_spread(values) / len(values) ** 0.5
     return float(special.expit(centre - reach)), float(special.expit(centre + reach))
 
 
-def _bootstrap(values: Sequence[float]) -> Bounds:
+def _bootstrap(values: Sequence[float], confidence: float) -> Bounds:
     import numpy as np
     from scipy import stats
 
     bounds = stats.bootstrap(
         (np.array(values),), np.mean, n_resamples=_RESAMPLES, batch=_RESAMPLES_AT_A_TIME, vectorized=True,
-        confidence_level=CONFIDENCE, method="BCa", rng=np.random.default_rng(_SEED),
+        confidence_level=confidence, method="BCa", rng=np.random.default_rng(_SEED),
     ).confidence_interval  # fmt: skip
     return float(bounds.low), float(bounds.high)
 
 
-def _wilson(values: Sequence[float]) -> Bounds:
+def _wilson(values: Sequence[float], confidence: float) -> Bounds:
     from scipy import stats
 
     ones = stats.binomtest(round(sum(values)), len(values))
-    bounds = ones.proportion_ci(confidence_level=CONFIDENCE, method="wilson")
+    bounds = ones.proportion_ci(confidence_level=confidence, method="wilson")
     return float(bounds.low), float(bounds.high)
 
 
@@ -285,6 +287,6 @@ _LEVELS: dict[str, Callable[[Sequence[float], float], float]] = by_name(
     {"t": _student_level, "logit": _student_of_logits_level, "bootstrap": _bootstrap_level, "wilson": _wilson_level},
 )
 
-_METHODS: dict[str, Callable[[Sequence[float]], Bounds]] = by_name(
+_METHODS: dict[str, Callable[[Sequence[float], float], Bounds]] = by_name(
     INTERVALS, {"t": _student, "logit": _student_of_logits, "bootstrap": _bootstrap, "wilson": _wilson}
 )

@@ -86,7 +86,7 @@ def _panel(rows: list[dict[str, Any]], metric: str, hue: str, hues: list[str]) -
     if metric in METRICS:
         lowest = 0.0 if chance is None else min(chance - 0.1, *(row["lowest"] for row in rows))
         y = y.scale(domain=[lowest, 1], nice=False)
-    ticks = _log_ticks([row["step"] for row in rows])
+    ticks = theme.log_ticks([row["step"] for row in rows])
     base = alt.Chart().encode(
         alt.X("step:Q", title="optimiser steps").scale(type="log", nice=False).axis(format="~s", values=ticks),
         _colour(hue, hues),
@@ -106,9 +106,3 @@ def _colour(hue: str, hues: list[str]) -> alt.Color:
         return theme.axis_colour("hue:N", hue, hues)
     colour = alt.Color("hue:N", title=None).scale(domain=hues, range=[SPLIT_COLOURS[name] for name in hues])
     return colour.legend(symbolType="stroke", symbolStrokeWidth=4, symbolOpacity=1)
-
-
-def _log_ticks(steps: list[int]) -> list[int]:
-    """Return each power of ten and its threefold within the range of `steps`."""
-    marks = [digit * 10**power for power in range(len(str(max(steps)))) for digit in (1, 3)]
-    return [mark for mark in marks if min(steps) <= mark <= max(steps)]

@@ -18,13 +18,15 @@ from lrsym.results.plots.cost import plot_cost
 from lrsym.results.plots.curves import plot_curves
 from lrsym.results.plots.lines import SWEEP, plot_line
 from lrsym.results.plots.mechanism_map import plot_mechanism
+from lrsym.results.plots.onset import plot_onset
 from lrsym.results.plots.phase_diagram import plot_phase
 from lrsym.results.plots.phase_minus import plot_minus
 from lrsym.results.plots.profiles import plot_profile
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.live import LiveRows, read_live
+from lrsym.results.plots.symmetry import plot_symmetry
 from lrsym.results.store.query import filter_trials
-from lrsym.results.store.schema import TABLES, axis_columns
+from lrsym.results.store.schema import ALONG_TRAINING, TABLES, axis_columns
 from lrsym.results.store.store import load
 from lrsym.vocabulary import METRICS, PHASE_METRIC, PICTURES, TRAINING, by_name, is_accuracy
 
@@ -36,11 +38,16 @@ _DRAW: Mapping[str, Callable[..., theme.Chart]] = by_name(
         "curves": plot_curves,
         "ablation": plot_ablation,
         "mechanism": plot_mechanism,
+        "onset": plot_onset,
+        "symmetry": plot_symmetry,
         "profile": plot_profile,
         "cost": plot_cost,
     },
 )
 """Kinds that are drawn of the trials of a sweep; that of a search is drawn of its suggestions (`search.py`)."""
+
+BESIDE = {"onset": "measure_curves", "symmetry": "terms"}
+"""A second table that a kind of picture takes, as its argument `beside`."""
 
 
 class Sweep(Protocol):
@@ -83,6 +90,8 @@ def draw(
     rows = read_rows(root, table, trial_ids=sweep.trial_ids(), where=where, live=so_far)
     if rows.is_empty() or (kind == "ablation" and {*rows["term"]} == {"none"}):
         raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, table, where=where)}")
+    if second := BESIDE.get(kind):
+        options["beside"] = read_rows(root, second, trial_ids=sweep.trial_ids(), where=where)
     if table == "trials":
         options["prefer"] = _preferred(sweep)
     notes = _notes(sweep, root=root, where=where) + _in_training(so_far)
@@ -271,6 +280,11 @@ def _why_nothing(sweep: Sweep, root: str, table: str, *, where: str | None) -> s
     chosen = trained if where is None else filter_trials(trained, where)
     if chosen.is_empty():
         return f"no trial of {sweep.name} in {root} where {where}; leave --where out"
+    if table in ALONG_TRAINING.values():
+        return (
+            f"the {chosen.height} trials of {sweep.name} have no {table}: the mechanism along training is told of "
+            'trials with eval.mechanism = "points"; ask for it in the sweep file, as sweeps/onset.toml does'
+        )
     if table in ("ablations", "terms"):
         return (
             f"the {chosen.height} trials of {sweep.name} have no {table}: there are terms where the first block reads "

@@ -173,6 +173,14 @@ def axis_colour(field: str, axis: str, values: list[str]) -> alt.Color:
     return colour.legend(symbolType="stroke", symbolStrokeWidth=4, symbolOpacity=1)
 
 
+def log_ticks(steps: Sequence[int]) -> list[int]:
+    """Return each power of ten and its threefold within the range of `steps`; none of no steps."""
+    if not steps:
+        return []
+    marks = [digit * 10**power for power in range(len(str(max(steps)))) for digit in (1, 3)]
+    return [mark for mark in marks if min(steps) <= mark <= max(steps)]
+
+
 def text_colour(dark: Any) -> Any:
     """Return the colour of a text: white where the condition `dark` holds of what is behind it, else ink."""
     return alt.when(dark).then(alt.value("white")).otherwise(alt.value(INK))

@@ -6,7 +6,7 @@ The thresholds ORDERED and AT_CHANCE lie where few trials do; EP and PP share th
 against each other (docs/mechanisms.md counts both).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -21,13 +21,13 @@ _DOMINANCE = 2
 """How many times the loss of the other of EP and PP the loss of one must be for it to be called the path."""
 
 
-def paths(ablations: pl.LazyFrame) -> pl.LazyFrame:
-    """Return trial_id and path of the trials in `ablations`, rows of that table; null where a term is missing."""
+def paths(ablations: pl.LazyFrame, *, by: Sequence[str] = ("trial_id",)) -> pl.LazyFrame:
+    """Return path for each combination of `by` in `ablations`, rows of that table; null where a term is missing."""
     value = pl.col("value")
     order = {term: value.filter(pl.col("term") == term).first() for term in _LEFT_OUT}
     asked = (pl.col("split") == "unseen", pl.col("metric") == "order", pl.col("term").is_in(_LEFT_OUT))
-    by_trial = ablations.filter(*asked, value.is_finite()).group_by("trial_id").agg(**order)
-    return by_trial.select("trial_id", path=_path())
+    by_trial = ablations.filter(*asked, value.is_finite()).group_by(by).agg(**order)
+    return by_trial.select(*by, path=_path())
 
 
 def with_paths(trials: pl.LazyFrame, read: Callable[[pl.Series], pl.DataFrame]) -> pl.LazyFrame:

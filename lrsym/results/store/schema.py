@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from lrsym.config.axes import Axis, axes
 from lrsym.vocabulary import (
+    ABLATED_SIDES,
     AT_CHANCE,
     MEASURES,
     METRICS,
@@ -25,6 +26,7 @@ from lrsym.vocabulary import (
     STATUSES,
     STOP_RULES,
     SUGGESTION_STATES,
+    TEXT_ABLATIONS,
     WINNERS,
 )
 
@@ -110,6 +112,7 @@ _TRIAL_ID = Column(
 )
 _SPLIT = Column("split", _TEXT, "", f"One of {', '.join(SPLITS)}.")
 _METRIC = Column("metric", _TEXT, "", f"One of {', '.join(METRICS)}.")
+_STEP = Column("step", _INT, "steps", "Optimiser steps taken before this evaluation.")
 
 
 def _axis_column(axis: Axis) -> Column:
@@ -170,6 +173,13 @@ def _trial_columns() -> tuple[Column, ...]:
     )
 
 
+def _along_training(table: Table, name: str) -> Table:
+    """Return the table of the rows that `table` has, at every evaluation of a trial."""
+    trial_id, *others = table.columns
+    sentence = f"The table {table.name} along training: its rows at every evaluation, where eval.mechanism is points."
+    return Table(name, sentence, ("trial_id", "step", *table.key[1:]), (trial_id, _STEP, *others))
+
+
 TABLES = {
     table.name: table
     for table in (
@@ -180,7 +190,7 @@ TABLES = {
             ("trial_id", "step", "split", "metric"),
             (
                 _TRIAL_ID,
-                Column("step", _INT, "steps", "Optimiser steps taken before this evaluation."),
+                _STEP,
                 _SPLIT,
                 Column("metric", _TEXT, "", f"One of {', '.join(METRICS)}; loss (of the batch) on split train."),
                 Column("value", _FLOAT, "0..1 or nats", "The accuracy or loss."),
@@ -196,8 +206,25 @@ TABLES = {
                     "term",
                     _TEXT,
                     "",
-                    "What was left out of the first block of the vision encoder or decoder; none is the baseline.",
+                    "What was left out of the first block of the vision encoder or decoder; none is the baseline. "
+                    "`mean VP`: VP, with its mean over all positions in its place.",
                 ),
+                _SPLIT,
+                _METRIC,
+                Column("value", _FLOAT, "0..1", "The accuracy."),
+            ),
+        ),
+        Table(
+            "text_ablations",
+            "Accuracies at the end of training with terms left out of the text encoder at inference. What is left out "
+            "of the image side alone stands in the table ablations.",
+            ("trial_id", "encoder", "term", "split", "metric"),
+            (
+                _TRIAL_ID,
+                Column(
+                    "encoder", _TEXT, "", "; ".join(f"`{name}`: {what}" for name, what in ABLATED_SIDES.items()) + "."
+                ),
+                Column("term", _TEXT, "", f"What was left out of the first block, one of {', '.join(TEXT_ABLATIONS)}."),
                 _SPLIT,
                 _METRIC,
                 Column("value", _FLOAT, "0..1", "The accuracy."),
@@ -341,6 +368,11 @@ TABLES = {
         ),
     )
 }
+
+ALONG_TRAINING = {"ablations": "ablation_curves", "terms": "term_curves", "measures": "measure_curves"}
+"""Tables of the end of training, each with the table of the same along training."""
+
+TABLES |= {name: _along_training(TABLES[table], name) for table, name in ALONG_TRAINING.items()}
 
 
 def axis_columns() -> tuple[str, ...]:

@@ -10,18 +10,14 @@ import pyarrow as pa
 from lrsym.config.trial import Trial
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.trial_row import axis_values
+from lrsym.sweep.execution.mechanism_rows import MechanismAlong, Row
 from lrsym.vocabulary import TRAINING
 
 if TYPE_CHECKING:
     from lrsym.testbed.evaluation import Accuracies
-    from lrsym.testbed.mechanism.confusions import Shares
-    from lrsym.testbed.mechanism.measures import Measure
-    from lrsym.testbed.mechanism.mechanism import Profile
     from lrsym.testbed.training.training import Snapshot
 
-Rows = list[dict[str, object]]
-
-_MECHANISM = ("ablations", "terms", "measures", "confusions")
+_MECHANISM = ("ablations", "text_ablations", "terms", "measures", "confusions")
 
 _STATE = ("losses", "diverged_at", "stopped_at", "mechanism")
 """Fields that are plain values; points are not, and what is not here is given."""
@@ -33,7 +29,8 @@ class PackRows:
 
     Members are numbers of `trials`. `points[i]` and `losses[i]` hold the accuracies and the loss of member i at each
     evaluation before it diverged or was stopped, the first ones of its evaluation steps; `diverged_at` and `stopped_at`
-    the step at which it did, 0 for never. `stop_rule` names what stops members.
+    the step at which it did, 0 for never. `stop_rule` names what stops members. `mechanism` holds rows of the end of
+    training by table, `along` those of every evaluation.
     """
 
     trials: Sequence[Trial]
@@ -42,7 +39,8 @@ class PackRows:
     losses: list[list[float]] = field(init=False)
     diverged_at: list[int] = field(init=False)
     stopped_at: list[int] = field(init=False)
-    mechanism: dict[str, Rows] = field(init=False)
+    mechanism: dict[str, list[Row]] = field(init=False)
+    along: MechanismAlong = field(init=False, default_factory=MechanismAlong)
 
     def __post_init__(self) -> None:
         self.points, self.losses = [[] for _ in self.trials], [[] for _ in self.trials]
@@ -73,50 +71,22 @@ class PackRows:
         for member in members:
             self.stopped_at[member] = step
 
-    def add_mechanism(
-        self,
-        members: Sequence[int],
-        ablations: "Iterable[tuple[str, Accuracies]]",
-        profiles: "Iterable[Iterable[Profile]]",
-        measures: "Iterable[Iterable[Measure]]",
-        confusions: "Iterable[Shares]",
-    ) -> None:
-        """Add ablations, and for each of `members` its profiles, measures and confusions, when its training ends."""
-        trials = [self.trials[member] for member in members]
-        for term, accuracies in ablations:
-            for trial, metrics in zip(trials, accuracies.members(), strict=True):
-                self.mechanism["ablations"] += [
-                    {"trial_id": trial.trial_id, "term": term, "split": split, "metric": metric, "value": value}
-                    for (split, metric), value in metrics.items()
-                    if value is not None
-                ]
-        for trial, of_member in zip(trials, profiles, strict=True):
-            self.mechanism["terms"] += [
-                {
-                    "trial_id": trial.trial_id, "encoder": p.encoder, "head": p.head, "term": p.term, "query": p.query,
-                    "profile": p.values.tolist(), "slope": p.slope, "monotonicity": p.monotonicity,
-                    "ramp": p.ramp,
-                }
-                for p in of_member
-            ]  # fmt: skip
-        for trial, of_member in zip(trials, measures, strict=True):
-            self.mechanism["measures"] += [{"trial_id": trial.trial_id, **vars(m)} for m in of_member]
-        for trial, of_member in zip(trials, confusions, strict=True):
-            self.mechanism["confusions"] += [
-                {"trial_id": trial.trial_id, "split": split, "winner": winner, "share": share}
-                for (split, winner), share in of_member.items()
-            ]
+    def add_mechanism(self, rows: Mapping[str, Iterable[Row]]) -> None:
+        """Add the rows of the mechanism, by table, of members whose training ends."""
+        for table, found in rows.items():
+            self.mechanism[table] += found
 
     def state(self) -> dict[str, Any]:
         """Return what has come in up to now, as plain values."""
         points = [[[[*key, value] for key, value in point.items()] for point in curve] for curve in self.points]
-        return {name: getattr(self, name) for name in _STATE} | {"points": points}
+        return {name: getattr(self, name) for name in _STATE} | {"points": points, "along": self.along.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take on what `state` gave."""
         for name in _STATE:
             setattr(self, name, state[name])
         self.mechanism = {name: self.mechanism.get(name, []) for name in _MECHANISM}
+        self.along.restore(state.get("along", {}))
         self.points = [
             [{(split, metric): value for split, metric, value in point} for point in curve] for curve in state["points"]
         ]
@@ -129,9 +99,9 @@ class PackRows:
             for member, trial in enumerate(self.trials)
         ]
         named = {"trials": rows, "curves": [*self._curves()], **self.mechanism}
-        return {name: TABLES[name].build(rows) for name, rows in named.items()}
+        return {name: TABLES[name].build(rows) for name, rows in named.items()} | self.along.tables()
 
-    def so_far(self, step: int) -> tuple[Rows, Rows]:
+    def so_far(self, step: int) -> tuple[list[Row], list[Row]]:
         """Return rows of trials and of curves after `step` steps of all; members that train on have that status."""
         trials = [
             {**axis_values(trial), **self._reached(member), **self._outcome(member, step=step)}

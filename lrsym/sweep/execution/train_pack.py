@@ -12,13 +12,21 @@ from torch import Tensor
 from lrsym.config.trial import Trial
 from lrsym.sweep.execution.checkpoint import CheckpointFile
 from lrsym.sweep.execution.live_rows import LiveFile
+from lrsym.sweep.execution.mechanism_rows import (
+    Row,
+    ablation_rows,
+    confusion_rows,
+    measure_rows,
+    term_rows,
+    text_ablation_rows,
+)
 from lrsym.sweep.execution.rows import PackRows
 from lrsym.sweep.planning.stop_rule import StopRule
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Accuracies, Candidates, evaluate
 from lrsym.testbed.mechanism.confusions import confusions
 from lrsym.testbed.mechanism.measures import measures
-from lrsym.testbed.mechanism.mechanism import ablations, profiles
+from lrsym.testbed.mechanism.mechanism import ablations, profiles, text_ablations
 from lrsym.testbed.training.training import Snapshot, Training
 from lrsym.vocabulary import GRID_STOP_RULES
 
@@ -67,6 +75,7 @@ def run_pack(
     training = Training(trials, evaluator.data, device=device, start=saved.state if saved else None)
     saved = None  # its tensors are copied and then not needed any more
     evaluation_steps = {*training.evaluation_steps}
+    along_training = training.mechanism_at == "points"
     while training.step < n_steps:
         training.advance()
         if training.step in evaluation_steps:
@@ -75,6 +84,8 @@ def run_pack(
             rows.add_points(snapshot, evaluator.accuracies(snapshot))
             if live and training.step < n_steps:
                 live.write_if_due(partial(rows.so_far, training.step))
+            if along_training and training.step < n_steps:
+                rows.along.add(snapshot.step, evaluator.mechanism(snapshot.select(rows.training)))
             if stop and training.step < n_steps:
                 _stop_members(stop, rows, snapshot, evaluator)
                 if not rows.training:
@@ -86,7 +97,9 @@ def run_pack(
             raise PackTimeoutError(f"at step {training.step} of {n_steps}")
     assert snapshot is not None  # the last step is always evaluated
     done = snapshot.select(rows.training)
-    _add_mechanism(rows, done, evaluator)
+    mechanism = _add_mechanism(rows, done, evaluator)
+    if along_training:
+        rows.along.add(done.step, mechanism)
     return TrainedPack(rows.tables(seconds=before + time.monotonic() - started, run_id=run_id), done)
 
 
@@ -110,6 +123,31 @@ class _Evaluator:
         here = self.select(snapshot.members)
         return evaluate(snapshot.model, here.data, here.candidates)
 
+    @torch.no_grad()
+    def mechanism(self, snapshot: Snapshot) -> dict[str, list[Row]]:
+        """Return ablations, terms and measures as rows by table."""
+        if not snapshot.members:
+            return {"ablations": [], "terms": [], "measures": []}
+        model, here = snapshot.model, self.select(snapshot.members)
+        trials, on_host = here.data.trials, model.map(Tensor.cpu)
+        return {
+            "ablations": [*ablation_rows(trials, ablations(model, here.data, here.candidates))],
+            "terms": [*term_rows(trials, profiles(model))],
+            "measures": [*measure_rows(trials, measures(on_host, here.data))],
+        }
+
+    @torch.no_grad()
+    def of_the_end(self, snapshot: Snapshot) -> dict[str, list[Row]]:
+        """Return what is told of the end of training alone, as rows by table."""
+        if not snapshot.members:
+            return {}
+        model, here = snapshot.model, self.select(snapshot.members)
+        trials, arguments = here.data.trials, (model, here.data, here.candidates)
+        return {
+            "text_ablations": [*text_ablation_rows(trials, text_ablations(*arguments))],
+            "confusions": [*confusion_rows(trials, confusions(*arguments))],
+        }
+
 
 def _stop_members(stop: StopRule, rows: PackRows, snapshot: Snapshot, evaluator: _Evaluator) -> None:
     """End the members that `stop` names; those whose accuracies are outcomes get the rows of the mechanism."""
@@ -123,19 +161,11 @@ def _stop_members(stop: StopRule, rows: PackRows, snapshot: Snapshot, evaluator:
         _add_mechanism(rows, snapshot.select(members), evaluator)
 
 
-@torch.no_grad()
-def _add_mechanism(rows: PackRows, snapshot: Snapshot, evaluator: _Evaluator) -> None:
-    if not snapshot.members:
-        return
-    model, here = snapshot.model, evaluator.select(snapshot.members)
-    on_host = model.map(Tensor.cpu)
-    rows.add_mechanism(
-        snapshot.members,
-        ablations(model, here.data, here.candidates),
-        profiles(model),
-        measures(on_host, here.data),
-        confusions(model, here.data, here.candidates),
-    )
+def _add_mechanism(rows: PackRows, snapshot: Snapshot, evaluator: _Evaluator) -> dict[str, list[Row]]:
+    """Add the mechanism of members whose training ends, and return its rows by table."""
+    found = evaluator.mechanism(snapshot)
+    rows.add_mechanism({**found, **evaluator.of_the_end(snapshot)})
+    return found
 
 
 def _without_ended(training: Training, members: Sequence[int]) -> Training:

@@ -7,6 +7,9 @@ SECONDS_PER_WORK, SECONDS_PER_TRIAL_STEP, SECONDS_PER_PACK_STEP, SECONDS_PER_TRI
 """Rough costs on one core (docs/benchmarks.md): of a unit of `work`; of a step besides, for a trial and for its pack;
 of the evaluations and rows of a trial."""
 
+SECONDS_PER_MECHANISM = 0.1
+"""The same of one evaluation of a trial with all its ablations and measures."""
+
 DENSE_TOKEN_COST, CAPTION_WORDS = 0.6, 4
 """Cost of a token in a block without tables, against an encoder that has them; words of a caption."""
 
@@ -20,6 +23,8 @@ def rough_seconds(trial: Trial, n_trials: int) -> float:
     """Return the seconds that a pack of `n_trials` like `trial` may take on a core, right to a factor of three."""
     steps = trial.n_steps
     per_trial = SECONDS_PER_TRIAL + SECONDS_PER_TRIAL_STEP * steps
+    if trial.eval.mechanism == "points":
+        per_trial += SECONDS_PER_MECHANISM * len(trial.evaluation_steps)
     return SECONDS_PER_WORK * work(trial, n_trials) + SECONDS_PER_PACK_STEP * steps + per_trial * n_trials
 
 

@@ -11,16 +11,12 @@ from itertools import permutations
 import numpy as np
 from jaxtyping import Int
 
-from lrsym.config.scene import SceneConfig
+from lrsym.config.scene import HALF_LAYOUTS, SceneConfig
 from lrsym.testbed.data import scenes as sc
 from lrsym.testbed.data.streams import stream
 
 Groups = Int[np.ndarray, "n object"]
 """Ordered groups of different labels: pairs, or triples."""
-
-HALF_LAYOUTS = 6
-"""Number of layouts of each half-seen pair: with the paper's 15 and 5 labels the split is as large as the
-unseen pairs."""
 
 MAX_SPLIT = 10_000
 """Scenes of a validation set of three objects or of grids, of which larger ones are sampled. One row of two objects is
@@ -106,13 +102,37 @@ def _unseen(scenes: SceneConfig) -> sc.Numbers:
     return sc.group_scene(scenes, groups[:, None], np.arange(scenes.n_layouts)[None]).ravel()
 
 
+def partner_scenes(scenes: SceneConfig, *, seed: int) -> Int[np.ndarray, "label scene"]:
+    """Return for each held-out label its scenes beside a pair label that are trained, none of them half-seen ones.
+
+    For one seed more partners contain fewer.
+    """
+    if not scenes.heldout_partners:
+        return np.zeros((scenes.n_heldout_labels, 0), dtype=np.int64)
+    groups, order = _half_seen(scenes, seed)
+    rng = stream(seed, "scenes/partners")
+    first = scenes.n_pair_labels + 1
+    of_labels = []
+    for label in range(first, first + scenes.n_heldout_labels):
+        mine = (groups == label).any(axis=1)
+        numbers = sc.group_scene(scenes, groups[mine][:, None], order[mine, HALF_LAYOUTS:])
+        of_labels.append(rng.permutation(numbers.ravel())[: scenes.heldout_partners])
+    return np.array(of_labels, dtype=np.int64).reshape(scenes.n_heldout_labels, scenes.heldout_partners)
+
+
 def _draw_half_seen(scenes: SceneConfig, seed: int) -> sc.Numbers:
+    groups, order = _half_seen(scenes, seed)
+    return sc.group_scene(scenes, groups[:, None], order[:, :HALF_LAYOUTS]).ravel()
+
+
+def _half_seen(scenes: SceneConfig, seed: int) -> tuple[Groups, Int[np.ndarray, "n layout"]]:
+    """Return the groups of labels of both kinds, and for each its layouts in an order drawn at random."""
     last = scenes.n_pair_labels + scenes.n_heldout_labels
     groups = _ordered_groups(range(1, last + 1), scenes.n_objects)
     in_pairs = (groups <= scenes.n_pair_labels).sum(axis=1)
     groups = groups[(in_pairs > 0) & (in_pairs < scenes.n_objects)]
     order = _shuffled_rows(stream(seed, "scenes/half"), len(groups), scenes.n_layouts)
-    return sc.group_scene(scenes, groups[:, None], order[:, :HALF_LAYOUTS]).ravel()
+    return groups, order
 
 
 def _sample(split: str, numbers: sc.Numbers, seed: int, *, max_size: int) -> sc.Numbers:

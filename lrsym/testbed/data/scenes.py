@@ -154,6 +154,15 @@ def scene_captions(scenes: SceneConfig, number: Numbers) -> Int[np.ndarray, "n t
     return captions
 
 
+def label_captions(scenes: SceneConfig, number: Numbers) -> Int[np.ndarray, "n object"]:
+    """Return the captions of each label of a scene of several objects alone; -1 where there is one, which has it."""
+    several = has_several_objects(scenes, number)
+    captions = np.full((len(number), scenes.n_objects), -1, dtype=np.int64)
+    group = (number[several] - n_single_scenes(scenes)) // scenes.n_layouts
+    captions[several] = group_labels(scenes, group) - 1
+    return captions
+
+
 def caption_relation(scenes: SceneConfig, caption: Numbers) -> Numbers:
     """Return the index into `relations` of what each caption says; -1 where it names one label."""
     return (caption - scenes.n_labels) // n_pairs(scenes) if scenes.n_labels > 1 else np.full_like(caption, -1)

@@ -19,7 +19,7 @@ from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.model.parameters import Weights
 from lrsym.testbed.model.scores import QUERY_COMPONENTS, score_tables
 from lrsym.testbed.model.shape import EncoderShape
-from lrsym.vocabulary import ABLATIONS, CONTENT_KEY, POSITION_KEY
+from lrsym.vocabulary import ABLATED_SIDES, ABLATIONS, CONTENT_KEY, POSITION_KEY, TEXT_ABLATIONS, by_name
 
 ABLATION_SPLITS = ("unseen", "seen")
 
@@ -46,6 +46,23 @@ def ablations(model: PackModel, data: PackData, candidates: Candidates) -> Itera
     for term, left_out in ABLATIONS.items():
         if {*left_out} <= {*model.shape.vision.ablatable_terms}:
             yield term, evaluate(model, data, candidates, splits=ABLATION_SPLITS, left_out=left_out)
+
+
+def text_ablations(model: PackModel, data: PackData, candidates: Candidates) -> Iterator[tuple[str, str, Accuracies]]:
+    """Yield encoder and term of each of vocabulary.TEXT_ABLATIONS, and accuracies on unseen and seen pairs without it.
+
+    The encoder is one of vocabulary.ABLATED_SIDES. A decoder has no text encoder: nothing is yielded of it, nor of
+    terms that an encoder does not have.
+    """
+    if model.shape.autoregressive:
+        return
+    vision, text = ({*shape.ablatable_terms} for shape in (model.shape.vision, model.shape.text))
+    for term, left_out in TEXT_ABLATIONS.items():
+        sides = by_name(ABLATED_SIDES, {"text": (), "both": left_out})
+        for encoder, of_vision in sides.items():
+            if {*left_out} <= text and {*of_vision} <= vision:
+                without = {"left_out": of_vision, "text_left_out": left_out}
+                yield encoder, term, evaluate(model, data, candidates, splits=ABLATION_SPLITS, **without)
 
 
 def profiles(model: PackModel) -> list[list[Profile]]:

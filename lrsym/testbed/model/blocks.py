@@ -80,8 +80,10 @@ def encode_blocks(
         source = _sublayer_input(x, shape)
         if application == 0 and shape.has_terms and drop is None:
             logits = _term_logits(weights, shape, tokens, scale, left_out, rows, read)
-            if "VP" in left_out:
+            if {"VP", "mean VP"} & {*left_out}:
                 source = source - weights["position"][:, None, rows.positions]
+            if "mean VP" in left_out:
+                source = source + weights["position"].mean(dim=1)[:, None, None]
             values = heads(linear(source, block["value_weight"], block["value_bias"]), shape)
         else:
             rotated = shape.rotary and not (application == 0 and "R" in left_out)

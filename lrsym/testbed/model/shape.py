@@ -18,7 +18,7 @@ from lrsym.config.model import ModelConfig
 from lrsym.config.scene import SceneConfig
 from lrsym.config.trial import Trial
 from lrsym.testbed.data import scenes as sc
-from lrsym.vocabulary import ROTARY_TERM, SCORE_TERMS
+from lrsym.vocabulary import ROTARY_TERM, SCORE_TERMS, VALUE_TERMS
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class EncoderShape:
     @property
     def ablatable_terms(self) -> tuple[str, ...]:
         """The terms that can be left out of the first block."""
-        return (*SCORE_TERMS, "VP") if self.has_terms else (*ROTARY_TERM,) if self.rotary else ()
+        return (*SCORE_TERMS, *VALUE_TERMS) if self.has_terms else (*ROTARY_TERM,) if self.rotary else ()
 
     @property
     def is_single_block(self) -> bool:

@@ -64,8 +64,11 @@ class Tables:
         values = torch.bmm(rows, w["value_weight"])
         values[:, : shape.n_tokens] += w["value_bias"][:, None]
         values = values.unflatten(2, (h, shape.head_width)).transpose(1, 2).contiguous()
+        of_positions = values[:, :, shape.n_tokens :]
         if "VP" in left_out:
-            values[:, :, shape.n_tokens :] = 0
+            of_positions.zero_()
+        elif "mean VP" in left_out:
+            of_positions.copy_(of_positions.mean(dim=2, keepdim=True).expand_as(of_positions))
         output = w["output_weight"].unflatten(1, (h, shape.head_width))
         if left_out:
             logits = torch.cat(sum_terms(score_tables(w, shape, scale), left_out), dim=2)

@@ -3,14 +3,15 @@
     loss = (CE over captions of each image + CE over images of each caption) / 2,   logits = exp(log_scale) cos(u, v)
 
 A caption that occurs n times in a batch is one column of the logits that counts n times: log n is added to it, and
-what it pulls from the images is multiplied by n. The loss knows neither encoders nor trials.
+what it pulls from the images is multiplied by n. The loss knows neither encoders nor trials. The form
+that leaves out what is true beside an image's own caption is ours.
 """
 
 from math import log
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -100,6 +101,31 @@ def loss_and_gradients(
     d_image = d_u.addcmul_(u, along_u / scale**2, value=-1).mul_(to_image / (2 * batch))
     d_text = d_v.addcmul_(v, along_v, value=-1).mul_(to_text / (2 * batch))
     return loss, d_image, d_text, along_u.sum(dim=(1, 2)) / (2 * batch)
+
+
+def multi_positive_loss(
+    image: Float[Tensor, "trial batch width"],
+    text: Float[Tensor, "trial column width"],
+    log_scale: Float[Tensor, " trial"],
+    columns: Int[Tensor, "trial batch"] | None = None,
+    *,
+    is_true: Bool[Tensor, "trial batch column"],
+) -> Float[Tensor, " trial"]:
+    """Return the mean loss of each trial's batch, in nats; no caption that is true of an image is a wrong answer.
+
+    As `contrastive_loss`, but an image competes for its own caption with the captions that are false of it, a caption
+    with the images that it is false of. `is_true` says which are true; each image's own must be.
+    """
+    if columns is None:
+        columns = torch.arange(image.shape[1], device=image.device).expand(len(image), -1)
+    times = torch.zeros_like(text[:, :, 0]).scatter_add_(1, columns, torch.ones_like(image[:, :, 0]))
+    logits = cosine(image, text) * log_scale.exp()[:, None, None]
+    matching = logits.gather(2, columns[:, :, None])[:, :, 0]
+    wrong = logits.masked_fill(is_true, _ABSENT)
+    of_image = (wrong + times.log().clamp(min=_ABSENT)[:, None]).logsumexp(dim=2)
+    of_caption = wrong.logsumexp(dim=1).gather(1, columns)
+    against = torch.logaddexp(of_image, matching) + torch.logaddexp(of_caption, matching)
+    return (against / 2 - matching).mean(dim=1)
 
 
 def _width(n_columns: int) -> int:

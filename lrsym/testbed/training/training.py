@@ -19,7 +19,7 @@ from lrsym.testbed.model.drop import Drop
 from lrsym.testbed.model.encoder import encode
 from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.model.parameters import POSITION, trained_positions
-from lrsym.testbed.training.contrastive import MAX_LOG_SCALE, contrastive_loss
+from lrsym.testbed.training.contrastive import MAX_LOG_SCALE, contrastive_loss, multi_positive_loss
 from lrsym.testbed.training.cuda_graph import CudaGraph
 from lrsym.testbed.training.dropout import Dropout
 from lrsym.testbed.training.optim import AdamW
@@ -69,6 +69,7 @@ class State:
 class Training:
     """A pack in training: `advance` takes a step, `snapshot` is what it has come to, `state` is enough to go on from.
 
+    `evaluation_steps` and `mechanism_at` say when it is evaluated, and when its mechanism is.
     `members` are those in training, by their numbers in `trials`: all, but for a `start` that has fewer. Raises
     ValueError when the trials do not share a static shape.
     """
@@ -83,6 +84,7 @@ class Training:
         self.step, self._data, self._device = 0, data, device
         self.n_steps = agreed("number of steps", trials, lambda trial: trial.n_steps)
         self.evaluation_steps = agreed("evaluation steps", trials, lambda trial: trial.evaluation_steps)
+        self.mechanism_at = agreed("mechanism", trials, lambda trial: trial.eval.mechanism)
         batch_size = agreed("batch size", trials, lambda trial: trial.optim.batch_size)
         self._model = PackModel.initial(trials, device=device)
         self._parameters = [weight.requires_grad_() for weight in self._model.parameters()]
@@ -187,4 +189,7 @@ def batch_loss(
         # Fewer captions in all than in a batch: each is encoded once. (Under dropout every example has its own.)
         columns, captions = data.column.gather(1, captions), data.trained
     text, _ = encode(weights["text"], shape.text, data.captions[captions], scale=scale, drop=drop)
-    return contrastive_loss(image, text, weights["loss"]["log_scale"], columns)
+    log_scale = weights["loss"]["log_scale"]
+    if data.multi_positive:
+        return multi_positive_loss(image, text, log_scale, columns, is_true=data.is_true(batch, captions))
+    return contrastive_loss(image, text, log_scale, columns)

@@ -57,6 +57,7 @@ def test_only_the_trials_of_the_sweep_that_meet_the_condition_are_drawn_and_the_
         ("ablation", ("a11",), None, "the 1 trials of small have no ablations: .*layer_norm none or post"),
         ("profile", ("a11",), None, "the 1 trials of small have no terms"),
         ("curves", ("a11",), None, "no curves of small in .*lrsym status small.toml --results"),
+        ("onset", ("a11",), None, "the 1 trials of small have no ablation_curves: .*eval.mechanism = .points."),
     ],
 )
 def test_where_there_is_nothing_to_draw_the_message_says_why_and_what_to_do(store, kind, ids, where, why):
@@ -106,7 +107,7 @@ def test_a_picture_that_no_rows_could_make_is_refused_without_rows(kind, options
 
 
 def test_every_kind_of_picture_of_a_grid_can_be_checked():
-    assert [check_picture(kind, where="seed = 0") for kind in PICTURES if kind != "search"] == [None] * 7
+    assert [check_picture(kind, where="seed = 0") for kind in PICTURES if kind != "search"] == [None] * 9
 
 
 def test_a_picture_of_curves_says_how_many_trials_were_stopped_early(store):

@@ -10,7 +10,7 @@ from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load, load_trials
 from lrsym.sweep.execution import train_pack
 from lrsym.sweep.execution.train_pack import run_pack
-from lrsym.vocabulary import ABLATIONS, METRICS, SPLITS
+from lrsym.vocabulary import ABLATED_SIDES, ABLATIONS, METRICS, SPLITS, TEXT_ABLATIONS
 from tests.fitted import CPU, train
 from tests.small_trials import pack_of, small
 
@@ -78,6 +78,9 @@ def test_ablations_and_terms_hold_every_term_for_every_trial(rows):
     assert set(rows["ablations"]["term"]) == set(ABLATIONS) - {"R"}  # R has its meaning with rotary positions
     assert set(rows["ablations"]["split"]) == {"seen", "unseen"}
     assert rows["terms"].group_by("trial_id").len()["len"].to_list() == [2 * 3 * 8] * 2
+    of_text = rows["text_ablations"]
+    assert {*of_text["encoder"]} == {*ABLATED_SIDES}
+    assert {*of_text["term"]} == {*TEXT_ABLATIONS}
 
 
 def test_rows_are_the_same_alone_and_in_a_pack(rows):

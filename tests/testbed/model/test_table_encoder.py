@@ -101,7 +101,7 @@ IMAGES = {
 }
 
 
-@pytest.mark.parametrize("left_out", [(), ("VP",), ("EP", "PE")])
+@pytest.mark.parametrize("left_out", [(), ("VP",), ("mean VP",), ("EP", "PE")])
 @pytest.mark.parametrize("images", IMAGES)
 def test_what_an_evaluation_projects_on_directions_is_the_embedding_times_them(images, left_out):
     trials = [small(seed=seed, **IMAGES[images]) for seed in range(3)]

@@ -4,12 +4,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from lrsym.testbed.data import scenes as sc
 from lrsym.testbed.data.batches import batches
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.model.pack_model import PackModel
 from tests.fitted import CPU, Fitted
 from tests.small_trials import small
-from tests.textbook import through_blocks
+from tests.textbook import through_blocks, true_sentences
 
 ENCODERS = {
     "tables": {},
@@ -25,6 +26,14 @@ AXES = {
     "a bias of the projection": {"model__projection_bias": True, "model__init_bias_gain": 1.0},
     "biases do not decay": {"optim__decay_biases": False, "model__init_bias_gain": 1.0},
     "the temperature decays": {"optim__decay_temperature": True},
+    "captions of one label": {"scenes__label_captions": True},
+    "partners of held-out labels": {"scenes__heldout_partners": 3},
+    "true captions are not wrong": {"optim__multi_positive": True},
+    "nor where each is encoded once": {"optim__multi_positive": True, "optim__batch_size": 20},
+    "both relations, none of them wrong": {
+        "optim__multi_positive": True, "scenes__captions": "both", "scenes__label_captions": True,
+        "scenes__heldout_partners": 2,
+    },
     "all of them": {
         **PYTORCH, "model__cls_position": False, "model__projection_bias": True, "optim__decay_biases": False,
         "optim__decay_temperature": True,
@@ -56,17 +65,31 @@ def textbook(trial, data):
     for step, batch in enumerate(batches([trial], data.training_sets, device=CPU), start=1):
         for group in optimiser.param_groups:
             group["lr"] = trial.optim.learning_rate * min(1, step / trial.optim.warmup_steps)
-        scenes, captions = data.scenes[batch[0]], data.captions[data.captions_of[batch[0], 0]]
+        scenes, numbers = data.examples(batch[0])
+        captions = data.captions[numbers]
         u, v = (
             F.normalize(embedded(named(weights, shape.name), shape, tokens, trial), dim=-1)
             for shape, tokens in zip(model.shape.encoders, (scenes, captions), strict=True)
         )
         logits, target = weights["loss.log_scale"].exp() * u @ v.T, torch.arange(len(scenes))
+        if trial.optim.multi_positive:
+            logits = logits.masked_fill(true_beside_its_own(trial.scenes, scenes, numbers), -torch.inf)
         optimiser.zero_grad()
         ((F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2).backward()
         optimiser.step()
         if step == trial.n_steps:
             return {name: weight.detach() for name, weight in weights.items()}
+
+
+def true_beside_its_own(config, scenes, numbers):
+    """Which captions of a batch are true of which of its scenes, each scene's own example left out."""
+    said = [sc.caption_text(config, int(number)) for number in numbers]
+    found = torch.zeros(len(scenes), len(scenes), dtype=torch.bool)
+    for i, row in enumerate(scenes.numpy()):
+        true = true_sentences(config, row) | {f"{label} is in the image" for label in row[1:] if label}
+        for j, text in enumerate(said):
+            found[i, j] = i != j and text in true
+    return found
 
 
 def named(weights, encoder):
@@ -87,7 +110,8 @@ def test_a_trial_trains_as_plain_modules_train_with_torch_adamw(axes, encoder):
 
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_members_of_one_pack_may_differ_in_all_of_these_axes(encoder):
-    axes = [kind for name, kind in AXES.items() if "projection" not in name and name != "all of them"]
+    shared = ("model__projection_bias", "optim__multi_positive", "scenes__captions")
+    axes = [kind for kind in AXES.values() if not {*kind} & {*shared}]
     trials = [small(seed=6, optim__weight_decay=2.0, **{**ENCODERS[encoder], **kind}) for kind in axes]
     for member, trial in zip(Fitted(trials).model.members(), trials, strict=True):
         wanted = textbook(trial, PackData.of([trial], device=CPU))

@@ -1,0 +1,97 @@
+"""The picture of left-right symmetry: four panels, what the heading says of sizes, and what is refused."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from lrsym.errors import UsageError
+from lrsym.results.plots.symmetry import plot_symmetry
+from tests.charts import marks, panels, rows, subtitle
+
+COVERAGE = (0.1, 0.2, 0.5)
+
+
+def tables(sizes=(5, 10), *, n=6, coverage=COVERAGE, orders=0.9):
+    """Trials that break the symmetry and order from coverage 0.2 on, and their terms."""
+    rng, trials, terms = np.random.default_rng(0), [], []
+    for size in sizes:
+        for x in coverage:
+            for seed in range(n):
+                name, broken = f"{size}-{x}-{seed}", x >= 0.2
+                trials.append(
+                    {"trial_id": name, "status": "done", "stop_rule": None, "seed": seed, "n_pair_labels": size,
+                     "coverage": x, "unseen_order": orders if broken else 0.5}
+                )  # fmt: skip
+                m = float(rng.choice([-2.0, 2.0]) if broken else rng.normal())
+                terms.append({"trial_id": name, "encoder": "vision", "head": 0, "term": "EP+PP+BP", "slope": m})
+    return pl.DataFrame(trials, schema_overrides={"stop_rule": pl.String}), pl.DataFrame(terms)
+
+
+def draw(*tables, **options):
+    trials, terms = tables
+    return plot_symmetry(trials, beside=terms, **{"x": "coverage", "color": "n_pair_labels", **options})
+
+
+def test_each_moment_has_a_panel_with_a_line_for_each_size():
+    chart = draw(*tables())
+    assert [panel["title"]["text"] for panel in panels(chart)] == [
+        "share of seeds with m above 0", "|m|, mean over seeds (logit/pixel)", "susceptibility of |m|",
+        "Binder's cumulant U",
+    ]  # fmt: skip
+    spec = chart.to_dict()
+    (line,) = marks(panels(chart)[3], "line")
+    found = {(row["hue"], row["coverage"]): row["binder"] for row in rows(spec, line)}
+    assert {*found} == {(size, x) for size in ("5", "10") for x in COVERAGE}
+    assert found["10", 0.5] == pytest.approx(2 / 3)
+
+
+def test_the_heading_says_where_sizes_cross_and_which_model_is_preferred():
+    text = subtitle(draw(*tables()))
+    assert "U of the larger size is the higher one from coverage on: 5 and 10" in text
+    assert "AIC of" in text
+    assert "Preferred: neither: no difference between sizes." in text  # both order from the same coverage on
+    assert "6 seeds in each cell" in text
+
+
+def test_one_size_is_drawn_without_a_word_on_sizes():
+    trials, terms = tables(sizes=(5,))
+    text = subtitle(plot_symmetry(trials, beside=terms, x="coverage"))
+    assert "AIC" not in text
+    assert "times the variance" not in text
+
+
+def test_trials_without_terms_are_counted():
+    trials, terms = tables()
+    text = subtitle(draw(trials, terms.filter(pl.col("trial_id") != "5-0.1-0")))
+    assert "1 of 36 trials have none." in text
+
+
+def test_an_axis_of_words_is_drawn_side_by_side():
+    trials, terms = tables(sizes=(5,), coverage=(0.2, 0.5))
+    words = trials.with_columns(
+        pair_orders=pl.when(pl.col("coverage") < 0.3).then(pl.lit("one")).otherwise(pl.lit("both")),
+        coverage=pl.lit(1.0),
+    )
+    chart = plot_symmetry(words, beside=terms, x="pair_orders")
+    (line,) = marks(panels(chart)[0], "line")
+    assert line["encoding"]["x"]["type"] == "nominal"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"x": "nope"}, "cells differ in axes other than seed, got nope"),
+        ({"x": "coverage", "color": "coverage"}, "axes of a picture must differ"),
+        ({"x": "n_labels", "color": "n_heads"}, r"these axes vary: n_pair_labels \(2 values.*--x, --color"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_with_the_remedy(options, message):
+    trials, terms = tables()
+    with pytest.raises(UsageError, match=message):
+        draw(trials.with_columns(n_labels=pl.lit(20), n_heads=pl.lit(4)), terms, **options)
+
+
+def test_without_any_slope_the_remedy_is_told():
+    trials, terms = tables()
+    with pytest.raises(UsageError, match=r"none of 36 trials has a slope.*layer_norm none or post"):
+        draw(trials, terms.clear())
