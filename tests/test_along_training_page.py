@@ -133,3 +133,49 @@ def claims():
 
 def test_ranges_were_registered_before_the_rows_were_trained():
     assert [part["after_rows"] for arm in claims().values() for part in arm["parts"]] == [False] * 3
+
+
+def signs(sweep):
+    """How many seeds of a sweep of the reference have m above 0, and how many there are."""
+    found = slopes(load(ROOT / "results/reference", "terms", trial_ids=ids(sweep)))
+    return (found["m"] > 0).sum(), found.height
+
+
+def sentences():
+    leads, told = who_leads(seeds().filter(init_position_std=0.02)), claims()
+    of_values = seeds().filter(init_position_std=1.0)
+    recipe, fresh = signs("recipe"), signs("recipe_fresh_seeds")
+    deltas = dict(models().select("model", "delta").rows())
+    few, many = crossings(trials(), x="coverage", size="n_pair_labels").sort("size").to_dicts()
+    assert [told[name]["verdict"] for name in ("O1", "O2", "O3")] == ["undecided", "supported", "undecided"]
+    assert models()["model"].to_list()[:2] == ["moves", "sharpens"]
+    assert many["share"] == 0
+    settled = of_values.filter(path="pp")["path_at"].max()
+    assert of_values.filter(path="value")["path_at"].min() > settled
+    return [
+        f"in {leads['neither']} of 20 seeds both have their onset at the same evaluation, in {leads['attention']} "
+        f"attention is first, in {leads['order']} order",
+        f"first evaluation at which either is above {ORDERED}",
+        f"up to step {settled:,} on PP",
+        f"One of {of_values.height} seeds is on it",
+        "changes order by less than 0.02",
+        f"above 0 in {recipe[0]} of {recipe[1]} seeds, in its fresh seeds in {fresh[0]} of {fresh[1]}",
+        f"is worse by {deltas['sharpens']:.0f} in AIC",
+        f"those of 6 and 10 labels do in {few['share']:.0%} of resamples".replace("%", " %"),
+        f"the share of seeds that order unseen pairs, above {ORDERED}",
+    ]
+
+
+def test_a_sentence_says_what_the_rows_say():
+    page = pages.text(PAGE)
+    assert not [sentence for sentence in sentences() if sentence not in page]
+    assert of_paths(0.02) == {"ep": 20}
+    assert of_paths(1.0)["value"] == 1
+
+
+def of_paths(start):
+    return dict(seeds().filter(init_position_std=start).group_by("path").len().iter_rows())
+
+
+def test_no_figure_of_the_page_is_left_unchecked():
+    assert pages.unchecked(PAGE, sentences=sentences(), settings=("0.5",)) == []

@@ -22,9 +22,9 @@ from lrsym.results.plots.onset import plot_onset
 from lrsym.results.plots.phase_diagram import plot_phase
 from lrsym.results.plots.phase_minus import plot_minus
 from lrsym.results.plots.profiles import plot_profile
+from lrsym.results.plots.symmetry import plot_symmetry
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.live import LiveRows, read_live
-from lrsym.results.plots.symmetry import plot_symmetry
 from lrsym.results.store.query import filter_trials
 from lrsym.results.store.schema import ALONG_TRAINING, TABLES, axis_columns
 from lrsym.results.store.store import load

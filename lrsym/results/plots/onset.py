@@ -50,10 +50,11 @@ def plot_onset(ablations: Frame, *, beside: Frame) -> theme.Chart:
     named = last.select(varied).unique().sort(varied).to_dicts() if varied else [{}]
     theme.check_limit("cells", len(named), limit=MAX_CELLS, varied=varied)
     colour = _colour({*along["path"], *along["now"]})
+    span = min(found["step"]), max(found["step"])
     panels = [
         panel
         for cell in named
-        for panel in _row(_of(along, cell), _of(last, cell), colour, heading=theme.format_cell(cell))
+        for panel in _row(_of(along, cell), _of(last, cell), colour, span, heading=theme.format_cell(cell))
     ]
     return theme.finish(
         alt.concat(*panels, columns=4, spacing=_SPACING).resolve_scale(color="shared"),
@@ -90,13 +91,13 @@ def _explain(last: pl.DataFrame) -> list[str]:
 
 
 def _row(
-    along: pl.DataFrame, last: pl.DataFrame, colour: alt.Color, *, heading: str
+    along: pl.DataFrame, last: pl.DataFrame, colour: alt.Color, span: tuple[int, int], *, heading: str
 ) -> list[alt.Chart | alt.LayerChart]:
     """Return the panels of one cell."""
     names = ["order", "attention", "paths", "onset of both"]
     headings = [f"{name}, {heading}" if heading and not place else name for place, name in enumerate(names)]
     panels = [
-        _lines(along, "order", colour), _lines(along, "attention", colour), _paths(along, colour), _both(last, colour)
+        _lines(along, "order", colour), _lines(along, "attention", colour), _paths(along, colour), _both(last, colour, span)
     ]  # fmt: skip
     return [
         panel.properties(width=_WIDTH, height=_HEIGHT, title=alt.TitleParams(name, fontSize=14, offset=8))
@@ -141,18 +142,18 @@ def _paths(along: pl.DataFrame, colour: alt.Color) -> alt.Chart:
     )
 
 
-def _both(last: pl.DataFrame, colour: alt.Color) -> alt.LayerChart:
+def _both(last: pl.DataFrame, colour: alt.Color, span: tuple[int, int]) -> alt.LayerChart:
     """Return the onset of order over that of attention, a dot for each pair of steps, as large as it has seeds."""
     reached = last.drop_nulls(["attention_at", "order_at"])
     seeds = pl.col("seed").sort().cast(pl.String).str.join(", ")
     dots = reached.group_by("path", "attention_at", "order_at").agg(n=pl.len(), seeds=seeds)
-    steps = pl.concat([reached["attention_at"], reached["order_at"]])
-    ends = [0.8 * float(min(steps)), 1.25 * float(max(steps))] if len(steps) else [1.0, 10.0]
+    ends = [0.8 * span[0], 1.25 * span[1]]
     scale: dict[str, Any] = {"type": "log", "domain": ends, "nice": False}
+    ticks = _ticks(pl.Series(span))
     diagonal = alt.Chart(alt.InlineData(values=[{"attention_at": end, "order_at": end} for end in ends]))
     x, y = (
-        alt.X("attention_at:Q", title="attention from step").scale(**scale).axis(**_ticks(steps)),
-        alt.Y("order_at:Q", title="order from step").scale(**scale).axis(**_ticks(steps)),
+        alt.X("attention_at:Q", title="attention from step").scale(**scale).axis(**ticks),
+        alt.Y("order_at:Q", title="order from step").scale(**scale).axis(**ticks),
     )
     layers = [
         diagonal.mark_line(color=theme.MUTED, strokeDash=[5, 4]).encode(x, y),

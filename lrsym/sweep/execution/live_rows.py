@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from lrsym.results.store.filesystem import FileSystem
 from lrsym.results.store.live import live_file, write_live
+from lrsym.sweep.execution.mechanism_rows import Row
 from lrsym.sweep.execution.pace import Pace
-from lrsym.sweep.execution.rows import Rows
 from lrsym.sweep.planning.pack import Pack
 
 INTERVAL_SECONDS = 5.0
@@ -23,7 +23,7 @@ class LiveFile:
         self._files, self._pack = files, pack
         self._pace = pace or Pace(interval=INTERVAL_SECONDS, max_overhead=MAX_OVERHEAD)
 
-    def write_if_due(self, so_far: Callable[[], tuple[Rows, Rows]]) -> None:
+    def write_if_due(self, so_far: Callable[[], tuple[list[Row], list[Row]]]) -> None:
         """Write the rows of trials and curves that `so_far` gives, which is called only then. What fails is dropped."""
 
         def write() -> None:

@@ -75,17 +75,11 @@ def run_pack(
     training = Training(trials, evaluator.data, device=device, start=saved.state if saved else None)
     saved = None  # its tensors are copied and then not needed any more
     evaluation_steps = {*training.evaluation_steps}
-    along_training = training.mechanism_at == "points"
     while training.step < n_steps:
         training.advance()
         if training.step in evaluation_steps:
             report(training.step / n_steps)  # before the evaluation: a pack that is trained has met its time
-            snapshot = training.snapshot()
-            rows.add_points(snapshot, evaluator.accuracies(snapshot))
-            if live and training.step < n_steps:
-                live.write_if_due(partial(rows.so_far, training.step))
-            if along_training and training.step < n_steps:
-                rows.along.add(snapshot.step, evaluator.mechanism(snapshot.select(rows.training)))
+            snapshot = _evaluate(training, rows, evaluator, live=live)
             if stop and training.step < n_steps:
                 _stop_members(stop, rows, snapshot, evaluator)
                 if not rows.training:
@@ -98,7 +92,7 @@ def run_pack(
     assert snapshot is not None  # the last step is always evaluated
     done = snapshot.select(rows.training)
     mechanism = _add_mechanism(rows, done, evaluator)
-    if along_training:
+    if training.mechanism_at == "points":
         rows.along.add(done.step, mechanism)
     return TrainedPack(rows.tables(seconds=before + time.monotonic() - started, run_id=run_id), done)
 
@@ -147,6 +141,18 @@ class _Evaluator:
             "text_ablations": [*text_ablation_rows(trials, text_ablations(*arguments))],
             "confusions": [*confusion_rows(trials, confusions(*arguments))],
         }
+
+
+def _evaluate(training: Training, rows: PackRows, evaluator: _Evaluator, *, live: LiveFile | None) -> Snapshot:
+    """Add what this evaluation gives, and return the pack as it is; the last one's mechanism is left to the end."""
+    snapshot = training.snapshot()
+    rows.add_points(snapshot, evaluator.accuracies(snapshot))
+    if training.step < training.n_steps:
+        if live:
+            live.write_if_due(partial(rows.so_far, training.step))
+        if training.mechanism_at == "points":
+            rows.along.add(snapshot.step, evaluator.mechanism(snapshot.select(rows.training)))
+    return snapshot
 
 
 def _stop_members(stop: StopRule, rows: PackRows, snapshot: Snapshot, evaluator: _Evaluator) -> None:
