@@ -97,8 +97,11 @@ def _row(
     names = ["order", "attention", "paths", "onset of both"]
     headings = [f"{name}, {heading}" if heading and not place else name for place, name in enumerate(names)]
     panels = [
-        _lines(along, "order", colour), _lines(along, "attention", colour), _paths(along, colour), _both(last, colour, span)
-    ]  # fmt: skip
+        _lines(along, "order", colour),
+        _lines(along, "attention", colour),
+        _paths(along, colour),
+        _both(last, colour, span),
+    ]
     return [
         panel.properties(width=_WIDTH, height=_HEIGHT, title=alt.TitleParams(name, fontSize=14, offset=8))
         for panel, name in zip(panels, headings, strict=True)
