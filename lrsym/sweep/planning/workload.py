@@ -7,7 +7,7 @@ SECONDS_PER_WORK, SECONDS_PER_TRIAL_STEP, SECONDS_PER_PACK_STEP, SECONDS_PER_TRI
 """Rough costs on one core (docs/benchmarks.md): of a unit of `work`; of a step besides, for a trial and for its pack;
 of the evaluations and rows of a trial."""
 
-SECONDS_PER_MECHANISM = 0.1
+SECONDS_PER_MECHANISM = 0.25
 """The same of one evaluation of a trial with all its ablations and measures."""
 
 DENSE_TOKEN_COST, CAPTION_WORDS = 0.6, 4
