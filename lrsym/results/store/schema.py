@@ -216,8 +216,8 @@ TABLES = {
         ),
         Table(
             "text_ablations",
-            "Accuracies on unseen pairs at the end of training with terms left out of the text encoder. What is left out of "
-            "the image side alone stands in the table ablations.",
+            "Accuracies on unseen pairs at the end of training with terms left out of the text encoder. What is left "
+            "out of the image side alone stands in the table ablations.",
             ("trial_id", "encoder", "term", "split", "metric"),
             (
                 _TRIAL_ID,

@@ -24,7 +24,7 @@ from lrsym.vocabulary import ABLATED_SIDES, ABLATIONS, CONTENT_KEY, POSITION_KEY
 ABLATION_SPLITS = ("unseen", "seen")
 
 TEXT_ABLATION_SPLITS = ("unseen",)
-"""Seen pairs have eight times the scenes, and say little here: a trial takes seconds, and these ten more evaluations."""
+"""Seen pairs have eight times the scenes, and a trial takes seconds: ten more evaluations of them would be felt."""
 
 
 @dataclass(frozen=True)
