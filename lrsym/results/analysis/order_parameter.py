@@ -5,10 +5,10 @@
     chi     N (<m^2> - <|m|>^2), the susceptibility, N the size of the system
     U       1 - <m^4> / (3 <m^2>^2), Binder's cumulant
 
-Scenes and captions of pairs are the same seen in a mirror, if the words of a caption change places as well, so m may have
-either sign; captions of one label, which name it first, are all that could tell left from right. U is 2/3 where m is of one size and either
-sign, 0 where it is normal around 0 (2 / (n + 2) in the mean of n seeds), and negative where few seeds break the
-symmetry and the others do not.
+Scenes and captions of pairs are the same seen in a mirror, if the words of a caption change places as well, so m may
+have either sign; captions of one label, which name it first, are all that could tell left from right. U is 2/3 where m
+is of one size and either sign, 0 where it is normal around 0 (2 / (n + 2) in the mean of n seeds), and negative where
+few seeds break the symmetry and the others do not.
 
 Source: Binder (Zeitschrift für Physik B 1981). What the size of the system is, is ours: an axis, such as n_pair_labels.
 """
