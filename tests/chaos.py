@@ -170,8 +170,7 @@ class Chaos:
         allowed = CODES | ({2} if self._store_failed else set())
         if code not in allowed or "Traceback" in text:
             self.report.faults.append(f"the command ended with code {code}: {text.strip()[-1000:]}")
-        if code != 2:  # else the store may fail the next one, too
-            self._store_failed = False
+        self._store_failed &= code != 0  # until then the store may fail the next one, too
 
     def compare(self, expected: str, results: str) -> None:
         """Note what differs between the rows of two places."""

@@ -10,6 +10,8 @@ from lrsym.cli.output import Output, as_text
 from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from lrsym.sweep.verify import Sample, Verification
 
 MAX_LISTED = 10
@@ -78,7 +80,7 @@ def _in_words(drawn: "Sample", found: "Verification", tolerance: float) -> list[
     listed = ", ".join(f"{counts[name]} {name}" for name in AGREEMENTS)
     lines = [f"{drawn.sweep}: {n} of {drawn.finished} finished trials trained again: {listed} ({tolerance:g})"]
     if n:
-        lines.append(as_text(environments(found.compared)))
+        lines.append(as_text(_table(environments(found.compared))))
     odd = found.compared.filter(found.compared["agreement"].is_in(["drifted", "failed"]))
     lines += [_row_in_words(row) for row in odd.head(MAX_LISTED).iter_rows(named=True)]
     if odd.height > MAX_LISTED:
@@ -86,6 +88,18 @@ def _in_words(drawn: "Sample", found: "Verification", tolerance: float) -> list[
     if found.outcome.interrupted:
         lines.append(f"stopped with {drawn.packs.n_trials - n} trials left")
     return lines
+
+
+def _table(frame: "pl.DataFrame") -> "pl.DataFrame":
+    """Return the environments to print: of what stayed as it was the device and the pack size alone."""
+    import polars as pl
+
+    from lrsym.results.analysis.drift import ENVIRONMENT
+
+    same = [name for name in ENVIRONMENT if not frame[name].str.contains(" -> ", literal=True).any()]
+    kept = frame.drop([name for name in same if name not in ("device", "pack_size")], "first")
+    rounded = kept.with_columns(pl.col("early_loss").round_sig_figs(2), pl.col("last", "bias").round(4))
+    return rounded.rename({"within_tolerance": "within", "grown_apart": "apart"})
 
 
 def _row_in_words(row: dict[str, object]) -> str:

@@ -20,16 +20,19 @@ _ENDED = ("done", "stopped")
 ROUNDING = ("device", "hardware", "pack_size", "torch")
 """What decides in which order sums are taken: where one of them changed, values differ by rounding, and grow apart."""
 
-MAX_EARLY_LOSS = 1e-3
-"""How far, as a share, losses may differ at the first evaluation by rounding: 1e-5 after 60 steps, and some room."""
+EARLY_STEPS = 60
+"""Up to here, and at the first evaluation wherever that is, rounding has not grown yet."""
+
+MAX_EARLY_LOSS = 1e-4
+"""How far, as a share, losses may differ by rounding up to then: 1e-5 in every kind of model, and some room."""
 
 
 def compare(before: str | os.PathLike[str], after: str | os.PathLike[str], *, tolerance: float) -> pl.DataFrame:
     """Return a row for each trial of the store at `after`, trained again, against its rows in the store at `before`.
 
     `agreement` is a key of AGREEMENTS. `first` and `last` are the largest differences of an accuracy at the first and
-    at the last evaluation that both have, 0..1, `first_loss` that of the loss at the first, as a share of it, `bias`
-    the mean of all accuracies at the last, now minus before; null where nothing can be compared. `metric`,
+    at the last evaluation that both have, 0..1, `early_loss` that of the loss up to EARLY_STEPS, as a share of it,
+    `bias` the mean of all accuracies at the last, now minus before; null where nothing can be compared. `metric`,
     `value_before` and `value_after` are those of the largest difference at the last one, `step` where that is.
     `status_before` and `status_after` are how it ended; what is in ENVIRONMENT says where, with _before and _after.
     """
@@ -40,7 +43,7 @@ def compare(before: str | os.PathLike[str], after: str | os.PathLike[str], *, to
     for frame in _differences(_points(before, after, ids)):
         pairs = pairs.join(frame, on="trial_id", how="left", maintain_order="left")
     return pairs.with_columns(agreement=_agreement(tolerance)).select(
-        "trial_id", "agreement", "first", "first_loss", "last", "bias", "step", "metric", "value_before", "value_after",
+        "trial_id", "agreement", "first", "early_loss", "last", "bias", "step", "metric", "value_before", "value_after",
         "status_before", "status_after", *(f"{name}_{when}" for name in ENVIRONMENT for when in ("before", "after")),
     )  # fmt: skip
 
@@ -51,12 +54,13 @@ def _differences(points: pl.DataFrame) -> list[pl.DataFrame]:
     is_first = pl.col("step") == pl.col("step").min().over("trial_id")
     is_last = pl.col("step") == pl.col("step").max().over("trial_id")
     accuracies = points.filter(pl.col("metric").is_in([*METRICS]))
-    losses = points.filter(pl.col("metric") == "loss").filter(is_first)
+    is_early = is_first | (pl.col("step") <= EARLY_STEPS)
+    losses = points.filter(pl.col("metric") == "loss").filter(is_early)
     last = accuracies.filter(is_last).sort("difference", descending=True, maintain_order=True)
     return [
         points.group_by("trial_id").agg(any_difference=pl.col("difference").max() > 0),
         accuracies.filter(is_first).group_by("trial_id").agg(first=pl.col("difference").max()),
-        losses.select("trial_id", first_loss=pl.col("difference") / pl.col("value").abs()),
+        losses.group_by("trial_id").agg(early_loss=(pl.col("difference") / pl.col("value").abs()).max()),
         last.group_by("trial_id", maintain_order=True).agg(
             pl.col("step", "value_after").first(),
             value_before=pl.col("value").first(),
@@ -70,7 +74,7 @@ def _differences(points: pl.DataFrame) -> list[pl.DataFrame]:
 def environments(compared: pl.DataFrame) -> pl.DataFrame:
     """Return a row for each pair of environments of `compared`: what changed between them, and how many trials agree.
 
-    A value that changed reads "before -> after"; first, first_loss and last are the largest differences, bias is the
+    A value that changed reads "before -> after"; first, early_loss and last are the largest differences, bias is the
     mean over the trials: rounding, however far it grew, moves single trials and not their mean.
     """
 
@@ -80,7 +84,7 @@ def environments(compared: pl.DataFrame) -> pl.DataFrame:
 
     counts = [(pl.col("agreement") == name).sum().alias(name.replace(" ", "_")) for name in AGREEMENTS]
     by = compared.with_columns(told(name) for name in ENVIRONMENT).group_by(*ENVIRONMENT, maintain_order=True)
-    return by.agg(pl.len().alias("n"), *counts, pl.col("first", "first_loss", "last").max(), pl.col("bias").mean())
+    return by.agg(pl.len().alias("n"), *counts, pl.col("first", "early_loss", "last").max(), pl.col("bias").mean())
 
 
 def _agreement(tolerance: float) -> pl.Expr:
@@ -91,7 +95,7 @@ def _agreement(tolerance: float) -> pl.Expr:
     unchanged = ~pl.col("any_difference").fill_null(value=False)
     changes = [pl.col(f"{name}_before").ne_missing(pl.col(f"{name}_after")) for name in ROUNDING]
     began_alike = (pl.col("first").fill_null(0.0) <= tolerance) & (
-        pl.col("first_loss").fill_null(0.0) <= MAX_EARLY_LOSS
+        pl.col("early_loss").fill_null(0.0) <= MAX_EARLY_LOSS
     )
     return (
         pl.when(after.is_in(FAILED_STATUSES))

@@ -14,20 +14,22 @@ from tests.small_trials import small
 STEPS = (2, 4, 6)
 
 
-def write(root, curves, *, run="r", pack_size=2, device="cpu", torch="2.13.0", ends=None, with_curves=True):
+def write(
+    root, curves, *, run="r", pack_size=2, device="cpu", torch="2.13.0", ends=None, with_curves=True, steps=STEPS
+):
     """A store of trials by seed, each with the accuracies of its curve; `ends` says of some how they ended."""
     store, rows, points = Store(root), [], []
     for seed, values in curves.items():
         trial = small(seed=seed)
-        steps = STEPS[: len(values)]
+        at = steps[: len(values)]
         row = {
-            **axis_values(trial), "status": "done", "trained_steps": steps[-1] if steps else 0, "pack_size": pack_size,
+            **axis_values(trial), "status": "done", "trained_steps": at[-1] if at else 0, "pack_size": pack_size,
             "run_id": run, "finished_at": datetime(2026, 1, 1, tzinfo=UTC), **(ends or {}).get(seed, {}),
         }  # fmt: skip
         if values and row["status"] != "diverged":
             row["unseen_order"] = values[-1]
         rows.append(row)
-        for step, value in zip(steps, values, strict=True):
+        for step, value in zip(at, values, strict=True):
             point = {"trial_id": trial.trial_id, "step": step}
             points.append({**point, "split": "unseen", "metric": "order", "value": value})
             points.append({**point, "split": "train", "metric": "loss", "value": 10 * (1 - value)})
@@ -100,9 +102,9 @@ def test_without_curves_the_last_accuracies_are_compared(tmp_path):
 def test_where_rounding_may_differ_a_trial_that_began_alike_has_grown_apart_and_any_other_drifted(tmp_path):
     curves = {seed: [0.5, 0.7, 0.9] for seed in range(3)}
     again = {0: [0.5 + 1e-6, 0.7, 0.5], 1: [0.5 + 1e-3, 0.7, 0.5], 2: [0.5, 0.7, 0.9]}
-    rows = compared(tmp_path, curves, again, pack_size=1)
+    rows = compared(tmp_path, curves, again, pack_size=1, steps=(2, 70, 80), of_before={"steps": (2, 70, 80)})
     assert [row["agreement"] for row in rows.values()] == ["grown apart", "drifted", "identical"]
-    assert rows[0]["first_loss"] == pytest.approx(2e-6)
+    assert rows[0]["early_loss"] == pytest.approx(2e-6)
     assert rows[0]["bias"] == pytest.approx(-0.4)
 
 

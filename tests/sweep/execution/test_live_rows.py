@@ -53,7 +53,7 @@ def test_nothing_is_left_of_it_once_the_pack_has_rows(tmp_path, timeout):
     task = TrainTask(root, "r", "cpu", 1, timeout)
     outcome = task(pack, lambda completed: None)
     if timeout is not None:
-        task.record_failure(pack, outcome, [1, 1])
+        task.record_failure(pack, outcome, [1] * len(pack))
     assert Store(root).files.list("live") == []
     assert load(root, "trials").collect().height == 2
 
