@@ -1,7 +1,7 @@
 """The verbs of `lrsym plot`: a picture of a sweep, saved in three forms."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
