@@ -1,24 +1,15 @@
 """The verbs of `lrsym plot`: a picture of a sweep, saved in three forms."""
 
-import importlib.metadata
-import re
-import shlex
-import sys
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from lrsym.cli.contrast import Against, By, Metric, Of, parse_values
 from lrsym.cli.options import RESULTS, File, Json, Results, Set, Where, load_search, load_sweep
-from lrsym.cli.output import Output, output_path
-from lrsym.errors import UsageError, printable
+from lrsym.cli.picture import draw_refined, draw_sweep, save_picture
+from lrsym.errors import UsageError
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
-
-if TYPE_CHECKING:
-    from lrsym.results.plots.theme import Chart
 
 plot_app = typer.Typer(no_args_is_help=True, help="Draw what is in the store: HTML, PNG and Vega-Lite JSON.")
 
@@ -68,7 +59,7 @@ def plot_phase(
         if len(files) > 1 or minus or live:
             raise UsageError("--refined draws one sweep; leave out others, --minus and --live, or leave out --refined")
         options = {"metric": metric, "x": x, "y": y, "facet": facet, "level": level}
-        _draw_boundary(files[0], set_, results, where, options, out=out, as_json=json)
+        draw_refined(files[0], set_, results, where, options, out=out, as_json=json)
         return
     if not 0 < threshold <= 1:
         raise UsageError(
@@ -78,7 +69,7 @@ def plot_phase(
     sweeps = [load_sweep(file, results, set_) for file in files]
     chart = draw_phases(sweeps, results, minus=minus, where=where, live=live, **options)
     named, name = "-".join(sweep.name for sweep in sweeps), f"phase-{'minus-' if minus else ''}{metric}"
-    _save(chart, named, results, where, options, changes=sweeps[0].changes, name=name, out=out, as_json=json)
+    save_picture(chart, named, results, where, options, changes=sweeps[0].changes, name=name, out=out, as_json=json)
 
 
 @plot_app.command("line")
@@ -114,7 +105,7 @@ def plot_line(
     chart = draw_lines(sweeps, results, where=where, live=live, **options)
     named, changes = "-".join(sweep.name for sweep in sweeps), sweeps[0].changes
     options["band"] = None if band == "interval" else band
-    _save(chart, named, results, where, options, changes=changes, name=name, out=out, as_json=json)
+    save_picture(chart, named, results, where, options, changes=changes, name=name, out=out, as_json=json)
 
 
 @plot_app.command("curves")
@@ -131,7 +122,7 @@ def plot_curves(
 ) -> None:
     """Learning curves of every split, over steps."""
     options = {"metric": metric, "color": color, **({"live": True} if live else {})}
-    _draw("curves", file, set_, results, where, options, name=f"curves-{metric}", out=out, as_json=json)
+    draw_sweep("curves", file, set_, results, where, options, name=f"curves-{metric}", out=out, as_json=json)
 
 
 @plot_app.command("ablation")
@@ -145,7 +136,9 @@ def plot_ablation(
     json: Json = False,
 ) -> None:
     """Accuracies with each score term left out at inference."""
-    _draw("ablation", file, set_, results, where, {"split": split}, name=f"ablation-{split}", out=out, as_json=json)
+    draw_sweep(
+        "ablation", file, set_, results, where, {"split": split}, name=f"ablation-{split}", out=out, as_json=json
+    )
 
 
 @plot_app.command("mechanism")
@@ -162,7 +155,7 @@ def plot_mechanism(
 ) -> None:
     """By which path each cell's seeds read order on unseen pairs: through the scores or the values."""
     options = {"x": x, "y": y, "facet": facet}
-    _draw("mechanism", file, set_, results, where, options, name="mechanism", out=out, as_json=json)
+    draw_sweep("mechanism", file, set_, results, where, options, name="mechanism", out=out, as_json=json)
 
 
 @plot_app.command("onset")
@@ -170,7 +163,7 @@ def plot_onset(
     file: File, set_: Set = None, results: Results = RESULTS, where: Where = None, out: Out = None, json: Json = False
 ) -> None:
     """When order, attention by side and path come along training, in trials with eval.mechanism = "points"."""
-    _draw("onset", file, set_, results, where, {}, name="onset", out=out, as_json=json)
+    draw_sweep("onset", file, set_, results, where, {}, name="onset", out=out, as_json=json)
 
 
 @plot_app.command("symmetry")
@@ -188,7 +181,7 @@ def plot_symmetry(
 ) -> None:
     """Sign, size and fluctuations of the slope of each seed along an axis: is it a phase transition?"""
     options = {"x": x, "color": color}
-    _draw("symmetry", file, set_, results, where, options, name="symmetry", out=out, as_json=json)
+    draw_sweep("symmetry", file, set_, results, where, options, name="symmetry", out=out, as_json=json)
 
 
 @plot_app.command("profile")
@@ -196,7 +189,7 @@ def plot_profile(
     file: File, set_: Set = None, results: Results = RESULTS, where: Where = None, out: Out = None, json: Json = False
 ) -> None:
     """What each head adds to the logit along the pixels, term by term, for one cell."""
-    _draw("profile", file, set_, results, where, {}, name="profile", out=out, as_json=json)
+    draw_sweep("profile", file, set_, results, where, {}, name="profile", out=out, as_json=json)
 
 
 @plot_app.command("cost")
@@ -210,7 +203,7 @@ def plot_cost(
     json: Json = False,
 ) -> None:
     """Where the hours went, by outcome, and what one trial takes, along an axis."""
-    _draw("cost", file, set_, results, where, {"by": by}, name="cost", out=out, as_json=json)
+    draw_sweep("cost", file, set_, results, where, {"by": by}, name="cost", out=out, as_json=json)
 
 
 @plot_app.command("contrast")
@@ -234,7 +227,7 @@ def plot_contrast(
     name, sweep = f"contrast-{'-'.join(as_metrics(metric))}", load_sweep(file, results, set_)
     chart = draw_contrast(sweep, results, **sides, metric=metric, by=by, where=where)
     options = {"of": " ".join(of), "against": " ".join(against), "by": by}
-    _save(chart, sweep.name, results, where, options, changes=sweep.changes, name=name, out=out, as_json=json)
+    save_picture(chart, sweep.name, results, where, options, changes=sweep.changes, name=name, out=out, as_json=json)
 
 
 @plot_app.command("search")
@@ -246,79 +239,4 @@ def plot_search(file: File, set_: Set = None, results: Results = RESULTS, out: O
 
     search = load_search(file, set_)
     chart = picture.plot_search(search_frames(search, Store(results)), name=search.name)
-    _save(chart, search.name, results, changes=search.source.changes, name="search", out=out, as_json=json)
-
-
-def _draw(
-    kind: str,
-    file: Path,
-    changes: list[str] | None,
-    results: str,
-    where: str | None,
-    options: dict[str, Any],
-    *,
-    name: str,
-    out: Path | None,
-    as_json: bool,
-) -> None:
-    """Draw the sweep in `file`, save the picture and print its paths; `name` tells it from others of the sweep."""
-    from lrsym.results.plots.draw import draw
-
-    sweep = load_sweep(file, results, changes)
-    chart = draw(kind, sweep, results, where=where, **options)
-    _save(chart, sweep.name, results, where, options, changes=sweep.changes, name=name, out=out, as_json=as_json)
-
-
-def _draw_boundary(
-    file: Path,
-    changes: list[str] | None,
-    results: str,
-    where: str | None,
-    options: dict[str, Any],
-    *,
-    out: Path | None,
-    as_json: bool,
-) -> None:
-    from lrsym.results.analysis.boundary import check_level
-    from lrsym.results.plots.draw import draw_boundary
-    from lrsym.sweep.search.refine import cell_table
-
-    check_level(options["level"])
-    sweep, name = load_sweep(file, results, changes), f"phase-{options['metric']}-refined"
-    chart = draw_boundary(sweep, results, cells=cell_table(sweep), where=where, **options)
-    _save(chart, sweep.name, results, where, options, changes=sweep.changes, name=name, out=out, as_json=as_json)
-
-
-def _save(
-    chart: "Chart",
-    sweep: str,
-    results: str,
-    where: str | None = None,
-    options: Mapping[str, Any] | None = None,
-    *,
-    changes: Sequence[str],
-    name: str,
-    out: Path | None,
-    as_json: bool,
-) -> None:
-    from lrsym.results.plots.save import picture_name, save
-    from lrsym.results.plots.theme import sign
-
-    if out is not None:
-        out = out.with_name(re.sub(r"\.(html|png|vl\.json)$", "", out.name))
-    # What `name` has already, and what is as without the option, is not in the name once more.
-    given = {k: v for k, v in (options or {}).items() if k not in ("metric", "split") and v != PHASE_THRESHOLD}
-    full = picture_name(sweep, name, options=given, where=where, changes=changes)
-    stem = output_path(out, full, folder="plots", results=results, suffix="")
-    paths = [str(path) for path in save(sign(chart, _origin()), stem)]
-    Output(as_json=as_json).result({"sweep": sweep, "pictures": paths}, paths)
-
-
-def _origin() -> list[str]:
-    """Return the command that draws the picture, and by which lrsym and when it was drawn."""
-    from lrsym.sweep.execution.provenance import PACKAGE, git_state
-
-    commit, dirty = git_state(PACKAGE)
-    source = "" if commit is None else f", commit {commit[:10]}{' with changes' if dirty else ''}"
-    drawn = f"drawn {datetime.now(UTC):%Y-%m-%d} by lrsym {importlib.metadata.version('lrsym')}{source}"
-    return [printable(shlex.join(["lrsym", *sys.argv[1:]])), drawn]
+    save_picture(chart, search.name, results, changes=search.source.changes, name="search", out=out, as_json=json)

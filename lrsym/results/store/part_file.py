@@ -19,7 +19,8 @@ import polars as pl
 from lrsym.errors import DamagedPartWarning, ObjectStoreError, UsageError, first_line
 from lrsym.results.store.filesystem import FileSystem, Stamp
 from lrsym.results.store.object_access import storage_options
-from lrsym.results.store.schema import PART_KEY, SCHEMA_VERSION, TABLE_KEY, TABLES, VERSION_KEY
+from lrsym.results.store.schema import TABLES
+from lrsym.results.store.table import PART_KEY, SCHEMA_VERSION, TABLE_KEY, VERSION_KEY
 from lrsym.vocabulary import STOP_RULES
 
 SUFFIX = ".parquet"

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lrsym.results.store.schema import TABLES, array
+from lrsym.results.store.schema import TABLES
+from lrsym.results.store.table import array
 from lrsym.sweep.pilot.measurement import DiskUsage
 
 TRIAL_SHARE_OF_FILE = 1 / 7

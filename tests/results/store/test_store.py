@@ -10,8 +10,9 @@ import pytest
 
 from lrsym.errors import UsageError
 from lrsym.results.store.filesystem import LocalFolder
-from lrsym.results.store.schema import SCHEMA_VERSION, TABLES, array
+from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import STALE_SECONDS, Store, load, load_trials
+from lrsym.results.store.table import SCHEMA_VERSION, array
 
 PACK = "0123456789abcdef" * 2
 """A name that a pack gives to its part."""
