@@ -13,8 +13,9 @@ from lrsym.config.trial import TRAINER_VERSION
 from lrsym.errors import DamagedPartWarning, UsageError
 from lrsym.results.store.filesystem import LocalFolder
 from lrsym.results.store.part_file import list_parts
-from lrsym.results.store.schema import SCHEMA_VERSION, TABLES
+from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
+from lrsym.results.store.table import SCHEMA_VERSION
 from lrsym.sweep.execution.lease import live_claims
 from lrsym.sweep.execution.provenance import PACKAGE, git_state, hardware
 from lrsym.sweep.planning.settings import available_cores, has_driver, has_gpu

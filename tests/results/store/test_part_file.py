@@ -10,8 +10,9 @@ import pytest
 
 from lrsym.errors import DamagedPartWarning, UsageError
 from lrsym.results.store.part_file import list_parts
-from lrsym.results.store.schema import SCHEMA_VERSION, TABLES
+from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load
+from lrsym.results.store.table import SCHEMA_VERSION
 from lrsym.vocabulary import STOP_RULES
 
 PACK, OTHER = "0123456789abcdef" * 2, "fedcba9876543210" * 2
