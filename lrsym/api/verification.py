@@ -36,7 +36,7 @@ def verify(
 
     require_main_process("verify")
     for name, value, least, most in (("sample", sample, 1, None), ("tolerance", tolerance, 0, 1)):
-        if isinstance(value, bool) or value < least or (most is not None and value > most):
+        if isinstance(value, bool) or not value >= least or (most is not None and value > most):
             bounds = f"from {least} on" if most is None else f"from {least} to {most}"
             raise UsageError(f"{name} must be a number {bounds}, got {value!r}")
     root = as_trained_folder(results)

@@ -1,13 +1,15 @@
 """The verbs `lrsym diff` and `lrsym merge`: what two results folders have in common, and taking one into another."""
 
+import itertools
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from lrsym.cli.environments import environments_in_words
 from lrsym.cli.options import RESULTS, Json, Results, load_sweep
-from lrsym.cli.output import Output, as_text
+from lrsym.cli.output import Output
 from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def diff(first: Folder, second: Folder, sweep: OfSweep = None, tolerance: Tolera
     lines = [
         f"{len(found.only_first)} trials are in {first} alone, {len(found.only_second)} in {second} alone, "
         f"{found.both.height} in both",
-        *_agreement_in_words(found),
+        *_agreement_in_words(found, first, second),
     ]
     Output(as_json=json).result(data, lines)
 
@@ -59,6 +61,7 @@ def merge(
     """Take the trials of other results folders into this one: rows, runs and weights; nothing is removed there."""
     from lrsym.results.store.merge import take_trials
     from lrsym.results.store.store import Store
+    from lrsym.sweep.execution.forget import refuse_held
 
     _check_tolerance(tolerance)
     side = _side(prefer)
@@ -67,16 +70,18 @@ def merge(
             raise UsageError(f"a folder cannot be merged into itself, got {source} twice; name another with --results")
     taken: list[dict[str, Any]] = []
     lines: list[str] = []
-    overlaps = {source: _overlap(results, source, sweep, tolerance, first_may_lack=True) for source in sources}
-    for source, found in overlaps.items():
-        if found.conflicts.height and side is None:
-            raise UsageError(_conflict(source, results, found))
+    if side is None:
+        for here, source in itertools.combinations([results, *sources], 2):
+            found = _overlap(here, source, sweep, tolerance, first_may_lack=here == results)
+            if found.conflicts.height:
+                raise UsageError(_conflict(source, here, found))
     for source in sources:
         found = _overlap(results, source, sweep, tolerance, first_may_lack=True)  # others may have been taken since
         replaced = [*found.better_in_second]
         if side == "there":
             replaced += found.conflicts["trial_id"].to_list()
         origin, target = Store(source), Store(results)
+        refuse_held(target.files, frozenset(replaced), "replaced")
         weights = take_trials(origin, target, found.only_second) if found.only_second else 0
         weights += take_trials(origin, target, replaced, replace=True) if replaced else 0
         kept = found.both.height - len(replaced)
@@ -102,31 +107,33 @@ def _overlap(
     from lrsym.results.analysis.overlap import overlap
     from lrsym.results.store.filesystem import open_filesystem
     from lrsym.results.store.place import require_results
+    from lrsym.results.store.store import read_again
 
     for root in (first, second):
         if not (root == first and first_may_lack and not open_filesystem(root).exists()):
             require_results(root, remedy="name a folder that has some")
-    ids = None if sweep is None else load_sweep(sweep, first, None).trial_ids()
-    return overlap(first, second, tolerance=tolerance, trial_ids=ids)
+    # What a search has chosen is in the second, from which trials are taken.
+    ids = None if sweep is None else load_sweep(sweep, second, None).trial_ids()
+    return read_again(lambda: overlap(first, second, tolerance=tolerance, trial_ids=ids))
 
 
-def _agreement_in_words(found: "Overlap") -> list[str]:
-    from lrsym.results.analysis.drift import environments
+def _agreement_in_words(found: "Overlap", first: str, second: str) -> list[str]:
     from lrsym.vocabulary import AGREEMENTS
 
     if found.both.is_empty():
         return []
     lines = ["of both: " + ", ".join(f"{found.counts[name]} {name}" for name in AGREEMENTS if name != "failed")]
-    lines.append(as_text(environments(found.both)))
+    lines += environments_in_words(found.both)
     odd = found.conflicts
-    lines += [_row_in_words(row) for row in odd.head(MAX_LISTED).iter_rows(named=True)]
+    lines += [_row_in_words(row, first, second) for row in odd.head(MAX_LISTED).iter_rows(named=True)]
     return lines + ([f"  and {odd.height - MAX_LISTED} more"] if odd.height > MAX_LISTED else [])
 
 
-def _row_in_words(row: dict[str, Any]) -> str:
+def _row_in_words(row: dict[str, Any], first: str, second: str) -> str:
     if row["status_before"] != row["status_after"]:
-        return f"  {row['trial_id']}: {row['status_before']} there, {row['status_after']} here"
-    return f"  {row['trial_id']}: {row['metric']} {row['value_before']:.4f} and {row['value_after']:.4f}"
+        return f"  {row['trial_id']}: {row['status_before']} in {first}, {row['status_after']} in {second}"
+    values = f"{row['value_before']:.4f} in {first}, {row['value_after']:.4f} in {second}"
+    return f"  {row['trial_id']}: {row['metric']} {values}"
 
 
 def _conflict(source: str, results: str, found: "Overlap") -> str:

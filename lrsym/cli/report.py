@@ -1,5 +1,6 @@
 """The verb `lrsym report`: sweeps on one page that works offline."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -40,8 +41,9 @@ def report(
         "threshold": None if threshold == PHASE_THRESHOLD else threshold,
         "claims": claims,
     }
-    words = " ".join(["report", *map(str, files[:-1])])
-    command = command_line(words, files[-1], results, {"set": set_, **given})
+    first, *others = files
+    command = command_line("report", first, results, {"set": set_, **given})
+    command = command.replace(shlex.quote(str(first)), shlex.join(map(str, files)), 1) if others else command
     page = make_page(sweeps, results, metric=metric, threshold=threshold, claims=claims, command=command)
     options = {**given, "claims": claims and claims.stem}
     name = picture_name("-".join(sweep.name for sweep in sweeps), "report", options=options, changes=sweeps[0].changes)

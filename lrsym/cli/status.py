@@ -38,7 +38,7 @@ def status(
     if watch:
         repeat(lambda: look(file, set_, results, shard=shard, diagram=True), every=every)
         return
-    name, data, lines, _ = _ask(file, set_, results, shard)
+    name, data, lines, _ = _ask_again(file, set_, results, shard)
     Output(as_json=json).result({"sweep": name, "shard": shard, **data}, lines)
 
 
@@ -46,8 +46,17 @@ def look(
     file: Path, changes: list[str] | None, results: str, *, shard: str | None = None, diagram: bool = False
 ) -> tuple[list[str], bool]:
     """Return in words how far a sweep or a search is, and whether it is over: all has ended and nobody trains."""
-    _, _, lines, over = _ask(file, changes, results, shard)
+    _, _, lines, over = _ask_again(file, changes, results, shard)
     return [*lines, *(diagram_in_words(file, changes, results) if diagram else [])], over
+
+
+def _ask_again(
+    file: Path, changes: list[str] | None, results: str, shard: str | None
+) -> tuple[str, dict[str, Any], list[str], bool]:
+    """Return what `_ask` does, from the beginning where parts were merged meanwhile."""
+    from lrsym.results.store.store import read_again
+
+    return read_again(lambda: _ask(file, changes, results, shard))
 
 
 def _ask(

@@ -4,14 +4,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lrsym.cli.environments import environments_in_words
 from lrsym.cli.errors import FAILED, stopped_code
 from lrsym.cli.options import RESULTS, Device, File, Json, Quiet, Results, Set, Where, Workers, load_sweep, resolve
-from lrsym.cli.output import Output, as_text
+from lrsym.cli.output import Output
 from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from lrsym.sweep.verify import Sample, Verification
 
 MAX_LISTED = 10
@@ -73,14 +72,12 @@ def _as_data(drawn: "Sample", found: "Verification", tolerance: float) -> dict[s
 
 
 def _in_words(drawn: "Sample", found: "Verification", tolerance: float) -> list[str]:
-    from lrsym.results.analysis.drift import environments
     from lrsym.vocabulary import AGREEMENTS
 
     n, counts = found.compared.height, found.counts
     listed = ", ".join(f"{counts[name]} {name}" for name in AGREEMENTS)
     lines = [f"{drawn.sweep}: {n} of {drawn.finished} finished trials trained again: {listed} ({tolerance:g})"]
-    if n:
-        lines.append(as_text(_table(environments(found.compared))))
+    lines += environments_in_words(found.compared)
     odd = found.compared.filter(found.compared["agreement"].is_in(["drifted", "failed"]))
     lines += [_row_in_words(row) for row in odd.head(MAX_LISTED).iter_rows(named=True)]
     if odd.height > MAX_LISTED:
@@ -90,22 +87,8 @@ def _in_words(drawn: "Sample", found: "Verification", tolerance: float) -> list[
     return lines
 
 
-def _table(frame: "pl.DataFrame") -> "pl.DataFrame":
-    """Return the environments to print: of what stayed as it was the device and the pack size alone."""
-    import polars as pl
-
-    from lrsym.results.analysis.drift import ENVIRONMENT
-
-    same = [name for name in ENVIRONMENT if not frame[name].str.contains(" -> ", literal=True).any()]
-    kept = frame.drop([name for name in same if name not in ("device", "pack_size")], "first")
-    rounded = kept.with_columns(pl.col("early_loss").round_sig_figs(2), pl.col("last", "bias").round(4))
-    return rounded.rename({"within_tolerance": "within", "grown_apart": "apart"})
-
-
 def _row_in_words(row: dict[str, object]) -> str:
     if row["status_before"] != row["status_after"]:
         return f"  {row['trial_id']}: {row['status_before']} before, {row['status_after']} now"
-    if row["metric"] is None:
-        return f"  {row['trial_id']}: {row['status_after']} at another step"
     values = f"{row['value_before']:.4f} before, {row['value_after']:.4f} now"
     return f"  {row['trial_id']}: {row['metric']} {values}, at step {row['step']}"

@@ -100,6 +100,7 @@ def test_claims_are_judged_on_the_committed_rows():
     assert judged.claim.id == "GAUGE"
 
 
+@pytest.mark.slow
 def test_a_chart_carries_no_config_and_can_stand_beside_and_below_another(charts):
     for chart in charts:
         assert chart.config is alt.Undefined

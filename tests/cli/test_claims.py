@@ -226,7 +226,10 @@ def test_a_mistake_in_a_sweep_is_passed_on_with_both_lines(tmp_path):
         ('kind = "curves"\nmetric = "accuracy"', "metric must be one of"),
         ('kind = "phase"\nmetric = "order"', "metric must be a split and a metric"),
         ('kind = "ablation"\nwhere = "nope = 3"', "no condition on the table trials"),
-        ('kind = "bars"', "kind must be one of phase, line, curves, ablation, mechanism, profile"),
+        (
+            'kind = "bars"',
+            "kind must be one of phase, line, curves, ablation, mechanism, onset, symmetry, profile, cost",
+        ),
     ],
 )
 def test_a_picture_that_no_rows_could_make_is_told_before_training(tmp_path, picture, expected):
@@ -273,7 +276,7 @@ def test_claims_about_a_search_are_refused_at_their_line(tmp_path):
 def test_a_claim_has_no_picture_of_a_search(tmp_path):
     path = claims_file(tmp_path, body='[claim.picture]\nkind = "search"')
     text = lrsym("claims", path, "--results", tmp_path / "r", code=2)
-    kinds = "phase, line, curves, ablation, mechanism, profile"
+    kinds = "phase, line, curves, ablation, mechanism, onset, symmetry, profile, cost"
     assert f"claim C1: kind must be a picture of a grid, {kinds}, got search" in text
 
 

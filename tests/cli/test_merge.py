@@ -1,6 +1,7 @@
 """`lrsym diff` and `lrsym merge` as a user meets them: no conflict is resolved in silence, and nothing is lost."""
 
 import json
+import re
 import shutil
 
 import polars as pl
@@ -8,7 +9,11 @@ import pytest
 
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load_trials
+from lrsym.sweep.execution.lease import Lease
+from lrsym.sweep.execution.rows import status_rows
+from lrsym.sweep.spec.sweep_file import load
 from tests.running import lrsym
+from tests.small_trials import pack_of
 
 
 @pytest.fixture
@@ -50,7 +55,7 @@ def test_diff_counts_what_is_in_one_alone_and_what_agrees(two):
     assert (told["counts"], told["conflicts"]) == ({"identical": 4}, [])
     text = lrsym("diff", one, other)
     assert f"2 trials are in {one} alone, 2 in {other} alone, 4 in both" in text
-    assert "of both: 4 identical, 0 within tolerance, 0 drifted" in text
+    assert "of both: 4 identical, 0 within tolerance, 0 grown apart, 0 drifted" in text
 
 
 def test_merge_takes_what_is_missing_and_leaves_the_source_as_it_was(two):
@@ -77,7 +82,9 @@ def test_other_results_of_a_trial_are_told_and_nothing_is_taken_until_a_side_is_
     assert text.startswith(f"error: 2 trials have other results in {other} than in {one}, and nothing is taken")
     assert f"lrsym diff {one} {other}" in text
     assert sorted(file.name for file in one.rglob("*")) == before
-    assert "2 drifted" in lrsym("diff", one, other)
+    text = lrsym("diff", one, other)
+    assert "2 drifted" in text
+    assert re.search(rf": \w+ [\d.]+ in {one}, [\d.]+ in {other}", text)
 
 
 @pytest.mark.parametrize("side", ["here", "there"])
@@ -89,6 +96,43 @@ def test_the_side_that_is_chosen_is_in_the_result(two, side):
     rows = load_trials(one).collect()
     assert rows.height == 8
     assert rows.filter(seed=2).sort("trial_id")["unseen_order"].to_list() == wanted.to_list()
+
+
+def test_sources_that_disagree_with_each_other_are_told_before_anything_is_taken(two, tmp_path):
+    _, one, other = two
+    change(other, seed=2)
+    text = lrsym("merge", one, other, "--results", tmp_path / "all", code=2)
+    assert f"2 trials have other results in {other} than in {one}, and nothing is taken" in text
+    assert not (tmp_path / "all").exists()
+
+
+def test_what_is_in_training_is_not_replaced(two):
+    path, one, other = two
+    change(other, seed=2)
+    with Lease(Store(str(one)).files, "run") as lease:
+        lease.claim(load(path).trial_ids())
+        assert "can be replaced while nobody trains them" in lrsym(
+            "merge", other, "--results", one, "--prefer", "there", code=2
+        )
+
+
+def test_a_failure_that_was_taken_is_tried_again_by_the_next_sweep(two, tmp_path):
+    path, _, other = two
+    failed = load(path).trials[0]
+    lrsym("forget", path, "--results", other, "--where", "seed = 0", "--yes")
+    rows = status_rows([failed], status="crashed", message="why", run_id="r")
+    Store(str(other)).write(f"{pack_of(failed).id}-failed", rows)
+    lrsym("merge", other, "--results", tmp_path / "all")
+    done = json.loads(lrsym("sweep", path, "--results", tmp_path / "all", "--pack", 1, "--workers", 1, "--json"))
+    assert done["statuses"] == {"done": 4}
+    assert json.loads(lrsym("status", path, "--results", tmp_path / "all", "--json"))["statuses"] == {"done": 8}
+
+
+def test_a_search_goes_on_where_it_was_taken_to(searched, tmp_path):
+    path, results = searched
+    lrsym("merge", results, "--results", tmp_path / "all", "--sweep", path)
+    before, after = (lrsym("status", path, "--results", root) for root in (results, tmp_path / "all"))
+    assert after.replace(str(tmp_path / "all"), str(results)) == before
 
 
 @pytest.mark.parametrize(

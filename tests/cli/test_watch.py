@@ -81,7 +81,9 @@ def test_the_page_shows_state_and_pictures_and_ends_with_ctrl_c(under_way):
     assert "<h1>small</h1>" in page
     assert "8 trials: 1 done, 7 missing" in state["lines"][0]
     assert not state["over"]
-    assert "1 trial is still in training, drawn as last evaluated, at step 3." in json.dumps(state["pictures"]["phase"])
+    assert "1 trial is not at the end of training, drawn as last evaluated, at step 3." in json.dumps(
+        state["pictures"]["phase"]
+    )
     assert state["pictures"]["curves"]["spec"] is None
     assert (code, errors) == (130, "")
 
@@ -96,7 +98,7 @@ def test_a_picture_shows_trials_in_training_where_it_is_asked_to(under_way, kind
     write_live(Store(str(results)).files, "q", trials=[row], curves=curves)
     found = json.loads(lrsym("plot", kind, path, "--results", results, "--live", "--json"))["pictures"]
     drawn = next(file for file in found if file.endswith(".vl.json"))
-    assert "1 trial is still in training, drawn as last evaluated, at step 3." in Path(drawn).read_text()
+    assert "1 trial is not at the end of training, drawn as last evaluated, at step 3." in Path(drawn).read_text()
 
 
 @pytest.mark.parametrize("words", [("{path}", "{path}"), ("{path}", "{path}", "--minus"), ("{path}", "--refined")])

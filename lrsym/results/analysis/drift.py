@@ -1,6 +1,7 @@
 """How far trials that were trained twice differ, by where and how they were trained."""
 
 import os
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -27,8 +28,16 @@ MAX_EARLY_LOSS = 1e-4
 """How far, as a share, losses may differ by rounding up to then: 1e-5 in every kind of model, and some room."""
 
 
-def compare(before: str | os.PathLike[str], after: str | os.PathLike[str], *, tolerance: float) -> pl.DataFrame:
+def compare(
+    before: str | os.PathLike[str],
+    after: str | os.PathLike[str],
+    *,
+    tolerance: float,
+    trial_ids: Sequence[str] | None = None,
+) -> pl.DataFrame:
     """Return a row for each trial of the store at `after`, trained again, against its rows in the store at `before`.
+
+    Of `trial_ids` alone where given.
 
     `agreement` is a key of AGREEMENTS. `first` and `last` are the largest differences of an accuracy at the first and
     at the last evaluation that both have, 0..1, `early_loss` that of the loss up to EARLY_STEPS, as a share of it,
@@ -36,7 +45,7 @@ def compare(before: str | os.PathLike[str], after: str | os.PathLike[str], *, to
     `value_before` and `value_after` are those of the largest difference at the last one, `step` where that is.
     `status_before` and `status_after` are how it ended; what is in ENVIRONMENT says where, with _before and _after.
     """
-    again = _trials(after)
+    again = _trials(after, None if trial_ids is None else pl.Series(trial_ids, dtype=pl.String))
     ids = again["trial_id"]
     pairs = _trials(before, ids).join(again, on="trial_id", suffix="_after", maintain_order="left")
     pairs = pairs.rename({name: f"{name}_before" for name in ("status", "trained_steps", *ENVIRONMENT)})

@@ -10,6 +10,9 @@ from lrsym.results.analysis.drift import compare
 from lrsym.results.store.store import load_trials
 from lrsym.vocabulary import FINAL_STATUSES
 
+CHUNK = 5_000
+"""Trials whose curves are in memory at a time."""
+
 
 @dataclass(frozen=True)
 class Overlap:
@@ -26,18 +29,23 @@ class Overlap:
 
     @property
     def better_in_second(self) -> list[str]:
-        """Trials that have a result in the second folder, and in the first none that is final."""
-        final = (~_is_final("before")) & _is_final("after")
-        return self.both.filter(final)["trial_id"].to_list()
+        """Trials whose result in the second folder is nearer to final than in the first."""
+        return self.both.filter(_rank("before") < _rank("after"))["trial_id"].to_list()
 
     @property
     def conflicts(self) -> pl.DataFrame:
         """Rows of trials with a result in both that is not the same."""
-        return self.both.filter(_is_final("before"), _is_final("after"), pl.col("agreement") == "drifted")
+        other = pl.col("agreement").is_in(["drifted", "grown apart"])
+        return self.both.filter(_rank("before") == _FINAL, _rank("after") == _FINAL, other)
 
 
-def _is_final(when: str) -> pl.Expr:
-    return pl.col(f"status_{when}").is_in(FINAL_STATUSES)
+_STOPPED, _FINAL = 1, 2
+
+
+def _rank(when: str) -> pl.Expr:
+    """Return how near to final a result is: a failure, one of a training that was stopped, one of a whole training."""
+    status = pl.col(f"status_{when}")
+    return pl.when(status.is_in(FINAL_STATUSES)).then(_FINAL).when(status == "stopped").then(_STOPPED).otherwise(0)
 
 
 def overlap(first: str, second: str, *, tolerance: float, trial_ids: Iterable[str] | None = None) -> Overlap:
@@ -49,7 +57,7 @@ def overlap(first: str, second: str, *, tolerance: float, trial_ids: Iterable[st
     one, two = (
         {*load_trials(root, trial_ids=ids).select("trial_id").collect()["trial_id"]} for root in (first, second)
     )
-    both = compare(first, second, tolerance=tolerance)
-    if ids is not None:
-        both = both.filter(pl.col("trial_id").is_in(one & two))
-    return Overlap(tuple(sorted(one - two)), tuple(sorted(two - one)), both)
+    common = sorted(one & two)
+    chunks = [common[start : start + CHUNK] for start in range(0, len(common), CHUNK)] or [[]]
+    both = [compare(first, second, tolerance=tolerance, trial_ids=chunk) for chunk in chunks]
+    return Overlap(tuple(sorted(one - two)), tuple(sorted(two - one)), pl.concat(both, how="vertical_relaxed"))

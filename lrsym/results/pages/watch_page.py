@@ -2,6 +2,9 @@
 
 import errno
 import json
+import math
+import threading
+import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,6 +43,7 @@ class WatchServer(ThreadingHTTPServer):
         port: int,
     ) -> None:
         self._state, self._title, self._pictures, self._seconds = state, title, pictures, seconds
+        self._lock, self._looked, self._last = threading.Lock(), -math.inf, b""
         try:
             super().__init__((HOST, port), _Handler)
         except OSError as error:
@@ -62,8 +66,11 @@ class WatchServer(ThreadingHTTPServer):
         ).encode()
 
     def state(self) -> bytes:
-        """Return what the page shows now, as JSON."""
-        return json.dumps(self._state(), default=str).encode()
+        """Return what the page shows now, as JSON: for every page that asks at about the same time the same look."""
+        with self._lock:
+            if time.monotonic() - self._looked > self._seconds / 2:
+                self._last, self._looked = json.dumps(self._state(), default=str).encode(), time.monotonic()
+            return self._last
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: the browser has gone."""

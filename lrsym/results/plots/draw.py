@@ -27,7 +27,7 @@ from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.live import LiveRows, read_live
 from lrsym.results.store.query import filter_trials
 from lrsym.results.store.schema import ALONG_TRAINING, TABLES, axis_columns
-from lrsym.results.store.store import load
+from lrsym.results.store.store import load, read_again
 from lrsym.vocabulary import METRICS, PHASE_METRIC, PICTURES, TRAINING, by_name, is_accuracy
 
 _DRAW: Mapping[str, Callable[..., theme.Chart]] = by_name(
@@ -94,7 +94,7 @@ def draw(
         options["beside"] = read_rows(root, second, trial_ids=sweep.trial_ids(), where=where)
     if table == "trials":
         options["prefer"] = _preferred(sweep)
-    notes = _notes(sweep, root=root, where=where) + _in_training(so_far)
+    notes = _notes(sweep, root=root, where=where) + _in_training(so_far, rows["trial_id"])
     if table != "trials":  # such a picture says it itself
         notes += theme.stopped_early(read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where))
     return _with_notes(_DRAW[kind](rows, **options), notes)
@@ -201,20 +201,22 @@ def _missing(*sweeps: Sweep, root: str) -> list[str]:
     sentences = []
     for sweep in sweeps:
         ids, name = sweep.trial_ids(), "The sweep" if len(sweeps) == 1 else sweep.name
-        trained = load(root, "trials", trial_ids=ids).select(pl.len()).collect().item()
+        trained = read_again(lambda ids=ids: load(root, "trials", trial_ids=ids).select(pl.len()).collect().item())
         sentences += [] if trained == len(ids) else [f"{name} has {len(ids):,} trials, {trained:,} are there."]
     return sentences
 
 
-def _in_training(live: LiveRows | None) -> list[str]:
-    """Return how many trials are drawn that are not at their end, as a sentence; none where all are."""
-    if live is None or live.training.is_empty():
+def _in_training(live: LiveRows | None, shown: pl.Series) -> list[str]:
+    """Return how many of the trials `shown` are not at their end, as a sentence; none where all are."""
+    if live is None:
         return []
-    steps = live.training["trained_steps"]
+    steps = live.training.filter(pl.col("trial_id").is_in(shown.unique().implode()))["trained_steps"]
+    if steps.is_empty():
+        return []
     fewest, most = steps.min(), steps.max()
     at = f"step {fewest}" if fewest == most else f"steps {fewest} to {most}"
-    trials = "1 trial is" if live.training.height == 1 else f"{live.training.height:,} trials are"
-    return [f"{trials} still in training, drawn as last evaluated, at {at}."]
+    trials = "1 trial is" if len(steps) == 1 else f"{len(steps):,} trials are"
+    return [f"{trials} not at the end of training, drawn as last evaluated, at {at}."]
 
 
 def _with_notes(chart: theme.Chart, notes: list[str]) -> theme.Chart:
@@ -245,6 +247,12 @@ def read_rows(
 
     Rows of `live` stand in for those of trials that are not at their end, as if they were done.
     """
+    return read_again(lambda: _read_rows(root, table, trial_ids=trial_ids, where=where, live=live))
+
+
+def _read_rows(
+    root: str, table: str, *, trial_ids: Sequence[str], where: str | None, live: LiveRows | None
+) -> pl.DataFrame:
     trials = load(root, "trials", trial_ids=trial_ids)
     if live is not None:
         here = live.trials.with_columns(pl.col("status").replace(TRAINING, "done")).lazy()
@@ -256,7 +264,7 @@ def read_rows(
     axes = trials.select("trial_id", *axis_columns())
     rows = load(root, table, trial_ids=trial_ids)
     if live is not None and table == "curves":
-        rows = pl.concat([rows, live.curves.lazy()])
+        rows = pl.concat([rows.join(live.trials.lazy(), on="trial_id", how="anti"), live.curves.lazy()])
     return rows.join(axes, on="trial_id").collect()
 
 

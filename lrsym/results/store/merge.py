@@ -20,22 +20,30 @@ _OF_TRIALS = [name for name in TABLES if name not in ("runs", "suggestions")]
 def take_trials(source: Store, target: Store, trial_ids: Sequence[str], *, replace: bool = False) -> int:
     """Write what `source` has of `trial_ids` to `target`; return how many weights files came with them.
 
-    With `replace` the rows that `target` has of them go before. Killed on the way, the same call goes on. Raises
-    OSError.
+    What searches know of them comes too. With `replace` what `target` has of them goes before. Killed on the way, the
+    same call goes on. Raises OSError.
     """
     target.prove_writable()
-    n_weights = _take_weights(
-        source, target, {*trial_ids}
-    )  # before the rows: of a trial that is finished they are there
+    if replace:
+        for trial_id in trial_ids:
+            target.files.delete(_weights(trial_id))
+    n_weights = _take_weights(source, target, trial_ids)  # first: of a trial that is finished they are there
     _take_runs(source, target, trial_ids)
-    for start in range(0, len(trial_ids), CHUNK):
-        ids = sorted(trial_ids)[start : start + CHUNK]
+    _take_suggestions(source, target, trial_ids)
+    ordered = sorted(trial_ids)
+    for start in range(0, len(ordered), CHUNK):
+        ids = ordered[start : start + CHUNK]
         if replace:
             remove_rows(target, ids)
         frames = {table: read_again(partial(_read, source, table, ids)) for table in _OF_TRIALS}
         tables = {name: _written(name, rows) for name, rows in frames.items() if name == "trials" or rows.height}
-        target.write(hashlib.sha256("".join(ids).encode()).hexdigest()[:32], tables)
+        target.write(_part("trials", ids), tables)
     return n_weights
+
+
+def _part(what: str, names: Sequence[str]) -> str:
+    """Return a name for a part, which is that of no pack: those are made of their trials alone."""
+    return hashlib.sha256("".join(["merged ", what, *names]).encode()).hexdigest()[:32]
 
 
 def _read(source: Store, table: str, trial_ids: Sequence[str]) -> pl.DataFrame:
@@ -44,16 +52,36 @@ def _read(source: Store, table: str, trial_ids: Sequence[str]) -> pl.DataFrame:
 
 def _take_runs(source: Store, target: Store, trial_ids: Sequence[str]) -> None:
     """Write the rows of the runs that trained them, each as the run itself would."""
-    trained = load(source.root, "trials", trial_ids=trial_ids).select("run_id").unique()
-    runs = read_again(lambda: load(source.root, "runs").join(trained, on="run_id", how="semi").collect())
-    for run in runs.iter_slices(1):
+
+    def read() -> pl.DataFrame:
+        trained = load(source.root, "trials", trial_ids=trial_ids).select("run_id").unique()
+        return load(source.root, "runs").join(trained, on="run_id", how="semi").collect()
+
+    for run in read_again(read).iter_slices(1):
         if not target.has_run(run["run_id"].item()):
             target.write(f"run-{run['run_id'].item()}", {"runs": _written("runs", run)})
 
 
-def _take_weights(source: Store, target: Store, trial_ids: set[str]) -> int:
-    names = source.files.list("weights", suffix=".safetensors")
-    wanted = [name for name in names if name.rpartition("/")[2].removesuffix(".safetensors") in trial_ids]
+def _take_suggestions(source: Store, target: Store, trial_ids: Sequence[str]) -> None:
+    """Write all that the searches have asked for which chose any of the trials: so they go on where they were."""
+
+    def read() -> pl.DataFrame:
+        chose = load(source.root, "suggestions", trial_ids=trial_ids).select("search").unique()
+        return load(source.root, "suggestions").join(chose, on="search", how="semi").collect()
+
+    rows = read_again(read)
+    if rows.height:
+        searches = sorted(rows["search"].unique())
+        target.write(_part("suggestions", searches), {"suggestions": _written("suggestions", rows)})
+
+
+def _weights(trial_id: str) -> str:
+    return f"weights/{trial_id}.safetensors"
+
+
+def _take_weights(source: Store, target: Store, trial_ids: Sequence[str]) -> int:
+    there = {*source.files.list("weights", suffix=".safetensors")}
+    wanted = sorted(there & {_weights(trial_id) for trial_id in trial_ids})
     for name in wanted:
         target.files.put(name, source.files.get(name))
     return len(wanted)

@@ -7,7 +7,19 @@ from lrsym.results.store.filesystem import FileSystem, LocalFolder, open_filesys
 from lrsym.results.store.part_file import SUFFIX
 from lrsym.results.store.schema import TABLES
 
-_INNER = (*TABLES, "weights", "checkpoints", "leases", "live", "logs", "quarantine", "plots", "explain", "claims")
+_INNER = (
+    *TABLES,
+    "weights",
+    "checkpoints",
+    "leases",
+    "live",
+    "logs",
+    "quarantine",
+    "plots",
+    "reports",
+    "explain",
+    "claims",
+)
 """Folders that lie in a results folder."""
 
 

@@ -33,6 +33,7 @@ def run_local(queue: PackQueue, task: Task, *, workers: int) -> None:
         while not queue.finished:
             queue.require_running()
             while pool.has_room and (pack := queue.next()) is not None:
+                trained.discard(pack.id)
                 pool.assign(pack)
             if queue.finished:  # a source may find out when it is asked that it has no more
                 break

@@ -59,7 +59,7 @@ def find_traces(sweep: Sweep, store: Store, *, where: str | None = None) -> Trac
         chosen = filter_trials(pl.concat([rows, _frame(axes)], how="diagonal"), where)
         rows, without = chosen.drop_nulls("status"), {*chosen.filter(pl.col("status").is_null())["trial_id"]}
     wanted = frozenset(places if where is None else {*rows["trial_id"], *without})
-    _refuse_held(store.files, wanted, live_claims(store.files).values())
+    refuse_held(store.files, wanted, "forgotten")
     concerned = {name: ids for name, ids in checkpoints.items() if not wanted.isdisjoint(ids)}
     return Traces(
         trial_ids=wanted,
@@ -80,18 +80,19 @@ def forget(traces: Traces, store: Store, *, search: str | None = None, alone: st
     """
     with Lease(store.files, f"forget-{uuid.uuid4().hex[:16]}", alone=alone) as lease:
         if lease.claim(traces.trial_ids) != traces.trial_ids:
-            _refuse_held(store.files, traces.trial_ids, lease.others())
+            refuse_held(store.files, traces.trial_ids, "forgotten", claims=lease.others())
             raise UsageError("another sweep wanted the same trials at the same moment; run the same command again")
         remove_rows(store, traces.trial_ids, search=search)
         for name in (*traces.checkpoints, *traces.weights):
             store.files.delete(name)
 
 
-def _refuse_held(files: FileSystem, wanted: frozenset[str], claims: Iterable[Claim]) -> None:
-    for claim in claims:
+def refuse_held(files: FileSystem, wanted: frozenset[str], what: str, *, claims: Iterable[Claim] | None = None) -> None:
+    """Raise UsageError where another process has any of the `wanted` trials, to be `what`, in training."""
+    for claim in live_claims(files).values() if claims is None else claims:
         if n := len(wanted & claim.trial_ids):
             raise UsageError(
-                f"trials can be forgotten while nobody trains them, {n} of these are in training in {files.root} by "
+                f"trials can be {what} while nobody trains them, {n} of these are in training in {files.root} by "
                 f"{claim.holder}; wait for it or stop it"
             )
 

@@ -10,7 +10,7 @@ import polars as pl
 from lrsym.results.store.live import read_live
 from lrsym.results.store.store import Store
 from lrsym.sweep.execution.lease import live_claims
-from lrsym.vocabulary import FINAL_STATUSES, PHASE_METRIC
+from lrsym.vocabulary import PHASE_METRIC
 
 MIN_PACKS = 2
 """Packs that must have ended before their rate means anything."""
@@ -45,12 +45,20 @@ class Running:
     left: TimeLeft | None = None
 
 
-def running(rows: pl.DataFrame, unfinished: Collection[str], store: Store, *, n_steps: Callable[[str], int]) -> Running:
-    """Return who trains `unfinished` trials, of a sweep with these `rows` of the table trials.
+def running(
+    finished: pl.DataFrame,
+    unfinished: Collection[str],
+    store: Store,
+    *,
+    n_steps: Callable[[str], int],
+    n_given_up: int = 0,
+) -> Running:
+    """Return who trains `unfinished` trials, `n_given_up` of which wait for nobody, of a sweep with `finished` others.
 
-    `rows` have trial_id, status, run_id, finished_at; `n_steps` gives what a trial is trained for.
+    Of those the columns run_id and finished_at count; `n_steps` gives what a trial is trained for.
     """
-    held = {claim: claim.trial_ids & {*unfinished} for claim in live_claims(store.files).values()}
+    open_ = frozenset(unfinished)
+    held = {claim: claim.trial_ids & open_ for claim in live_claims(store.files).values()}
     held = {claim: ids for claim, ids in held.items() if ids}
     if not held:
         return Running()
@@ -61,8 +69,8 @@ def running(rows: pl.DataFrame, unfinished: Collection[str], store: Store, *, n_
     live = read_live(store.files, ids).training
     reached = [step / n_steps(i) for i, step in live.select("trial_id", "trained_steps").iter_rows()]
     order = live[PHASE_METRIC].mean()
-    ended = rows.filter(pl.col("run_id").is_in(runs["run_id"].implode()), pl.col("status").is_in(FINAL_STATUSES))
-    rate, left = _rate(ended, since, n_left=len(unfinished) - sum(reached), in_training=sum(reached))
+    ended = finished.filter(pl.col("run_id").is_in(runs["run_id"].implode()))
+    rate, left = _rate(ended, since, n_left=len(open_) - n_given_up - sum(reached), in_training=sum(reached))
     return Running(
         trials=len(ids),
         trainers=tuple(sorted({str(claim.holder) for claim in held})),

@@ -68,7 +68,7 @@ def sweep_status(sweep: Sweep, root: str, *, part: Part = WHOLE) -> SweepStatus:
     started = list_checkpoints(root, stop_rule=sweep.stop)
     checkpoints = [(len(pack), fraction) for pack, fraction in started if unfinished.issuperset(pack)]
     hours = _hours_by_device(rows, root)
-    checkpointed = sum(n for n, _ in checkpoints)
+    checkpointed, given_up = sum(n for n, _ in checkpoints), rows.filter(_GIVEN_UP).height
     return SweepStatus(
         trials=len(trial_ids),
         statuses=statuses,
@@ -79,8 +79,14 @@ def sweep_status(sweep: Sweep, root: str, *, part: Part = WHOLE) -> SweepStatus:
         messages=_most_frequent_messages(rows),
         core_hours=hours["cpu"],
         gpu_hours=hours["cuda"],
-        running=running(rows, unfinished, store, n_steps=lambda trial_id: sweep.trials[places[trial_id]].n_steps),
-        given_up=rows.filter(_GIVEN_UP).height,
+        running=running(
+            rows.filter(finished),
+            unfinished,
+            store,
+            n_steps=lambda trial_id: sweep.trials[places[trial_id]].n_steps,
+            n_given_up=given_up,
+        ),
+        given_up=given_up,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
+from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.store import Store
 from lrsym.sweep.execution.checkpoint import CheckpointFile
 from lrsym.sweep.execution.events import Failure, PackEvent, text_of
@@ -159,5 +160,6 @@ class TrainTask:
         return Counter({failure.status: len(pack)})
 
     def discard_checkpoint(self, pack: Pack) -> None:
-        """Remove the checkpoint of `pack`."""
+        """Remove the checkpoint of `pack`, and what it has shown."""
         CheckpointFile(self.root, pack).remove()
+        LiveFile(open_filesystem(self.root), pack).remove()

@@ -33,3 +33,10 @@ def test_more_axes_than_there_is_room_for_are_refused():
     varied = [rows.with_columns(n_heads=heads, d_model=width) for heads in (1, 2) for width in (8, 16)]
     with pytest.raises(UsageError, match="may hold several seeds but nothing else"):
         text_diagram(pl.concat(varied))
+
+
+def test_an_axis_that_is_absent_in_some_cells_has_a_column():
+    rows = cells((5, 1, 0, 0.5), (8, 1, 0, 0.9)).with_columns(steps=pl.Series([None, 100]))
+    assert "n_pair_labels 5" in text_diagram(rows.drop("steps")).columns
+    only = rows.with_columns(n_pair_labels=5)
+    assert {*text_diagram(only).columns} == {"metric", "steps absent", "steps 100"}

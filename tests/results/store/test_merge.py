@@ -1,13 +1,17 @@
 """Taking trials of one results folder into another."""
 
+import itertools
+import shutil
+
 import polars as pl
 import pytest
 
 from lrsym.results.store.merge import take_trials
+from lrsym.results.store.part_file import part_name
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load, load_trials
 from tests.fitted import train
-from tests.small_trials import small
+from tests.small_trials import pack_of, small
 
 TRIALS = [small(seed=seed, optim__steps=4, eval__points=2) for seed in range(3)]
 IDS = sorted(trial.trial_id for trial in TRIALS)
@@ -76,3 +80,18 @@ def test_what_was_taken_is_compacted_and_checked_like_any_part(source, tmp_path)
     target.compact()
     assert rows(target.root, "terms").equals(rows(source.root, "terms"))
     target.require_no_damage()
+
+
+def test_weights_of_a_result_that_is_replaced_go_with_it(source, tmp_path):
+    target, bare = Store(str(tmp_path / "t")), Store(str(tmp_path / "b"))
+    take_trials(source, target, IDS)
+    shutil.copytree(source.root, bare.root, ignore=shutil.ignore_patterns("weights"))
+    take_trials(bare, target, IDS[:1], replace=True)
+    assert target.files.list("weights") == [f"weights/{trial_id}.safetensors" for trial_id in IDS[1:]]
+
+
+def test_a_merged_part_has_the_name_of_no_pack(source, tmp_path):
+    target = Store(str(tmp_path / "t"))
+    take_trials(source, target, IDS)
+    packs = [pack_of(*of) for n in range(1, 4) for of in itertools.permutations(TRIALS, n)]
+    assert {pack.id for pack in packs}.isdisjoint(part_name(file) for file in target.files.list("trials"))

@@ -77,3 +77,10 @@ def test_it_is_written_no_more_often_than_it_may(tmp_path):
         now[0] = max(now[0], float(second))
         pace.do_if_due(act)
     assert calls == [5, 56, 107, 158]  # what takes half a second is due after fifty more
+
+
+def test_a_pack_that_is_split_shows_nothing_any_more(tmp_path):
+    root, pack = str(tmp_path / "r"), pack_of(*PACK)
+    LiveFile(open_filesystem(root), pack, pace=always()).write_if_due(lambda: ([], []))
+    TrainTask(root, "r", "cpu", 1).discard_checkpoint(pack)
+    assert Store(root).files.list("live") == []

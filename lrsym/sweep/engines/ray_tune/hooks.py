@@ -139,6 +139,7 @@ class QueueCallback(tune.Callback):
         """Pass on the death of a worker; called by Tune when it ends a trial."""
         if trial.trial_id in self._left:  # that is known, and its pack may be in training again
             return
+        self._left.add(trial.trial_id)  # nor is it watched any more
         error = trial.get_pickled_error()
         reason = f"worker died ({type(error).__name__})" if error else "worker did not start"
         out_of_memory = isinstance(error, OutOfMemoryError) or "low on memory" in str(error)
