@@ -144,6 +144,16 @@ def as_folder(results: str | Path) -> str:
     return str(results)
 
 
+def as_file(path: str | Path) -> Path:
+    """Return the path of a file to write. Raise UsageError for no name, and for a folder."""
+    if not isinstance(path, str | os.PathLike) or not str(path).strip():
+        named = "an empty text" if isinstance(path, str) else type(path).__name__
+        raise UsageError(f'path must be the name of a file, such as "picture.html", got {named}')
+    if str(path).endswith("/") or Path(path).is_dir():
+        raise UsageError(f"path must be the name of a file, {path} is a folder; write for example {path}/picture.html")
+    return Path(path)
+
+
 def check_sides(**sides: object) -> None:
     """Raise UsageError unless each side of a contrast maps axes to values."""
     for name, side in sides.items():

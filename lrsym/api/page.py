@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_trained_folder, with_one_error
+from lrsym.api.arguments import AnySweep, as_file, as_grid, as_trained_folder, with_one_error
 from lrsym.errors import UsageError
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
@@ -31,7 +31,7 @@ def report(
     listed: Sequence[Any] = sweeps if isinstance(sweeps, list | tuple) else [sweeps]
     if not listed:
         raise UsageError("sweeps must be a sweep or a list of sweeps, got an empty list; name a sweep")
-    root, file = as_trained_folder(results), Path(as_folder(path))
+    root, file = as_trained_folder(results), as_file(path)
     if file.suffix != ".html":
         raise UsageError(f"path must end in .html, got {file}; write for example {file.stem}.html")
     grids = [as_grid(sweep, root) for sweep in listed]

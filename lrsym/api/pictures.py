@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_sweep, as_trained_folder, check_sides, with_one_error
+from lrsym.api.arguments import AnySweep, as_file, as_grid, as_sweep, as_trained_folder, check_sides, with_one_error
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame
 from lrsym.results.plots import (
@@ -290,7 +290,7 @@ def save(chart: Chart, path: str | Path) -> list[Path]:
     HTML works without a network. Return the paths. Raise UsageError for another suffix, for what is no chart, and
     where it cannot be written.
     """
-    return files.save_as(chart, Path(as_folder(path)))
+    return files.save_as(chart, as_file(path))
 
 
 def _draw(

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lrsym.cli.errors import FAILED, stopped_code
-from lrsym.cli.options import RESULTS, Device, Engine, Json, MaxCoreHours, MaxGpuHours, Pack, Results, Workers, resolve
+from lrsym.cli.options import (
+    RESULTS,
+    Device,
+    Engine,
+    Json,
+    MaxCoreHours,
+    MaxGpuHours,
+    Pack,
+    Results,
+    Workers,
+    parse_out,
+    resolve,
+)
 from lrsym.cli.output import Output, command_line, fitting_pack, message, output_path
 from lrsym.errors import UsageError
 
@@ -23,7 +35,10 @@ Ids = Annotated[
 ]
 Run = Annotated[bool, typer.Option("--run", help="First train what the sweeps of these claims lack.")]
 Out = Annotated[
-    Path | None, typer.Option(help="HTML file to write, or its folder; by default RESULTS/claims/NAME.html.")
+    Path | None,
+    typer.Option(
+        parser=parse_out, metavar="PATH", help="HTML file to write, or its folder; by default RESULTS/claims/NAME.html."
+    ),
 ]
 Register = Annotated[
     bool,

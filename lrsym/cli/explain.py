@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lrsym.cli.options import RESULTS, Device, Json, Results, resolve
+from lrsym.cli.options import RESULTS, Device, Json, Results, parse_out, resolve
 from lrsym.cli.output import Output, message, output_path
 
 if TYPE_CHECKING:
@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 TrialId = Annotated[str, typer.Argument(help="A trial_id of the store, or its first digits.", show_default=False)]
 Page = Annotated[
-    Path | None, typer.Option(help="HTML file to write, or its folder; by default RESULTS/explain/TRIAL_ID.html.")
+    Path | None,
+    typer.Option(
+        parser=parse_out,
+        metavar="PATH",
+        help="HTML file to write, or its folder; by default RESULTS/explain/TRIAL_ID.html.",
+    ),
 ]
 
 

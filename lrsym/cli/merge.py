@@ -70,6 +70,8 @@ def merge(
             raise UsageError(f"a folder cannot be merged into itself, got {source} twice; name another with --results")
     taken: list[dict[str, Any]] = []
     lines: list[str] = []
+    for source in sources:
+        _require_sound(source)
     if side is None:
         for here, source in itertools.combinations([results, *sources], 2):
             found = _overlap(here, source, sweep, tolerance, first_may_lack=here == results)
@@ -99,6 +101,21 @@ def merge(
             f"{weights} weights files"
         )
     Output(as_json=json).result({"results": results, "taken": taken}, lines)
+
+
+def _require_sound(source: str) -> None:
+    """Raise UsageError where a table of `source` is not as it was written: merged, nobody could tell any more."""
+    from lrsym.results.store.check import check_parts
+    from lrsym.results.store.store import Store
+
+    files = Store(source).files
+    _, faults = check_parts(files)
+    if faults:
+        look = shlex.join(["lrsym", "check", "--results", source])
+        raise UsageError(
+            f"{len(faults)} files of {source} are not as they were written, such as {files.root}/{faults[0].file}, and "
+            f"nothing is taken; see all of them, and set them aside: {look} --repair"
+        )
 
 
 def _overlap(

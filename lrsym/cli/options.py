@@ -117,6 +117,15 @@ SaveWeights = Annotated[
 ]
 
 
+def parse_out(text: str) -> Path:
+    """Return the path after --out. Raises BadParameter where it is empty, or a folder that is not there."""
+    if not text.strip():
+        raise typer.BadParameter("must name a file or a folder; leave it out for the usual place")
+    if text.endswith("/") and not Path(text).is_dir():
+        raise typer.BadParameter("must name a file or a folder, and there is no such folder; make it first")
+    return Path(text)
+
+
 def load_sweep(file: Path, results: str, changes: Sequence[str] | None = None) -> "Sweep":
     """Return the sweep in `file` with `changes`; of a search, the cells that it has chosen in the folder `results`."""
     from lrsym.sweep.spec.search import Search

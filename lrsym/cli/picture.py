@@ -29,12 +29,13 @@ def draw_sweep(
     name: str,
     out: Path | None,
     as_json: bool,
+    live: bool = False,
 ) -> None:
     """Draw the sweep in `file`, save the picture and print its paths; `name` tells it from others of the sweep."""
     from lrsym.results.plots.draw import draw
 
     sweep = load_sweep(file, results, changes)
-    chart = draw(kind, sweep, results, where=where, **options)
+    chart = draw(kind, sweep, results, where=where, live=live, **options)
     save_picture(chart, sweep.name, results, where, options, changes=sweep.changes, name=name, out=out, as_json=as_json)
 
 

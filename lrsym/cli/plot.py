@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lrsym.cli.contrast import Against, By, Metric, Of, parse_values
-from lrsym.cli.options import RESULTS, File, Json, Results, Set, Where, load_search, load_sweep
+from lrsym.cli.options import RESULTS, File, Json, Results, Set, Where, load_search, load_sweep, parse_out
 from lrsym.cli.picture import draw_refined, draw_sweep, save_picture
 from lrsym.errors import UsageError
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
@@ -14,7 +14,12 @@ from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 plot_app = typer.Typer(no_args_is_help=True, help="Draw what is in the store: HTML, PNG and Vega-Lite JSON.")
 
 Out = Annotated[
-    Path | None, typer.Option(help="Path of the picture without its ending; by default RESULTS/plots/SWEEP-...")
+    Path | None,
+    typer.Option(
+        parser=parse_out,
+        metavar="PATH",
+        help="Path of the picture without its ending; by default RESULTS/plots/SWEEP-...",
+    ),
 ]
 Live = Annotated[
     bool,
@@ -68,7 +73,10 @@ def plot_phase(
     options = {"metric": metric, "x": x, "y": y, "facet": facet, **({} if minus else {"threshold": threshold})}
     sweeps = [load_sweep(file, results, set_) for file in files]
     chart = draw_phases(sweeps, results, minus=minus, where=where, live=live, **options)
-    named, name = "-".join(sweep.name for sweep in sweeps), f"phase-{'minus-' if minus else ''}{metric}"
+    named, name = (
+        "-".join(sweep.name for sweep in sweeps),
+        f"phase-{'minus-' if minus else ''}{metric}{'-live' if live else ''}",
+    )
     save_picture(chart, named, results, where, options, changes=sweeps[0].changes, name=name, out=out, as_json=json)
 
 
@@ -100,7 +108,7 @@ def plot_line(
     from lrsym.results.plots.draw import draw_lines
 
     options = {"metric": metric, "x": x, "color": color, "facet": facet, "band": band}
-    name = f"line-{'-'.join(as_metrics(metric))}"
+    name = f"line-{'-'.join(as_metrics(metric))}{'-live' if live else ''}"
     sweeps = [load_sweep(file, results, set_) for file in files]
     chart = draw_lines(sweeps, results, where=where, live=live, **options)
     named, changes = "-".join(sweep.name for sweep in sweeps), sweeps[0].changes
@@ -121,8 +129,9 @@ def plot_curves(
     json: Json = False,
 ) -> None:
     """Learning curves of every split, over steps."""
-    options = {"metric": metric, "color": color, **({"live": True} if live else {})}
-    draw_sweep("curves", file, set_, results, where, options, name=f"curves-{metric}", out=out, as_json=json)
+    options = {"metric": metric, "color": color}
+    name = f"curves-{metric}{'-live' if live else ''}"
+    draw_sweep("curves", file, set_, results, where, options, name=name, out=out, as_json=json, live=live)
 
 
 @plot_app.command("ablation")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lrsym.cli.options import RESULTS, Json, Results, Set, load_sweep
+from lrsym.cli.options import RESULTS, Json, Results, Set, load_sweep, parse_out
 from lrsym.cli.output import Output, command_line, output_path
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
@@ -17,7 +17,12 @@ Metric = Annotated[str, typer.Option(help="Outcome that the maps show first: <sp
 Threshold = Annotated[float, typer.Option(help="Accuracy from which a phase counts as reached.")]
 Claims = Annotated[Path | None, typer.Option(help="Claims file (TOML) whose verdicts on these sweeps are shown.")]
 Out = Annotated[
-    Path | None, typer.Option(help="HTML file to write, or its folder; by default RESULTS/reports/SWEEP-report.html.")
+    Path | None,
+    typer.Option(
+        parser=parse_out,
+        metavar="PATH",
+        help="HTML file to write, or its folder; by default RESULTS/reports/SWEEP-report.html.",
+    ),
 ]
 
 

@@ -28,15 +28,17 @@ def status(
     results: Results = RESULTS,
     shard: Shard = None,
     watch: Watch = False,
-    every: Every = 5.0,
+    every: Every = None,
     json: Json = False,
 ) -> None:
     """Show how far a sweep or a search is: trials by status, hours taken, what went wrong, the best of a search."""
-    check_every(every)
+    seconds = check_every(every)
+    if every is not None and not watch:
+        raise UsageError(f"--every is for --watch, got {every:g} without it; add --watch, or leave it out")
     if watch and json:
         raise UsageError("--watch is for a reader, and --json for a program; leave one of them out")
     if watch:
-        repeat(lambda: look(file, set_, results, shard=shard, diagram=True), every=every)
+        repeat(lambda: look(file, set_, results, shard=shard, diagram=True), every=seconds)
         return
     name, data, lines, _ = _ask_again(file, set_, results, shard)
     Output(as_json=json).result({"sweep": name, "shard": shard, **data}, lines)

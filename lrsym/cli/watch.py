@@ -11,6 +11,7 @@ import typer
 
 from lrsym.cli.options import RESULTS, File, Results, Set, load_sweep
 from lrsym.cli.output import as_text, message
+from lrsym.cli.streams import drop_rest
 from lrsym.errors import UsageError
 from lrsym.vocabulary import PHASE_METRIC
 
@@ -22,17 +23,17 @@ MAX_DIAGRAM_ROWS = 24
 Port = Annotated[
     int, typer.Option(min=0, max=65535, help="Port of the page on this machine; 0, the default, is any that is free.")
 ]
-Every = Annotated[float, typer.Option(help="Seconds between two looks.")]
+Every = Annotated[float | None, typer.Option(help="Seconds between two looks, by default 5.", show_default=False)]
 
 PICTURES = {"phase": f"Mean of {PHASE_METRIC} and phase, so far", "curves": "Learning curves, so far"}
 
 
-def watch(file: File, set_: Set = None, results: Results = RESULTS, port: Port = 0, every: Every = 5.0) -> None:
+def watch(file: File, set_: Set = None, results: Results = RESULTS, port: Port = 0, every: Every = None) -> None:
     """Show a sweep while it runs on a page of this machine, with its phase diagram and curves filling up."""
     from lrsym.results.pages.watch_page import WatchServer
 
-    check_every(every)
-    name = load_sweep(file, results, set_).name
+    seconds = check_every(every)
+    name = ", ".join([load_sweep(file, results, set_).name, *(set_ or [])])
 
     def state() -> dict[str, Any]:
         from lrsym.cli.status import look
@@ -41,7 +42,7 @@ def watch(file: File, set_: Set = None, results: Results = RESULTS, port: Port =
         pictures = {kind: _picture(kind, sweep, results) for kind in PICTURES}
         return {"lines": lines, "over": over, "pictures": pictures, "at": f"{datetime.now(UTC):%H:%M:%S} UTC"}
 
-    with WatchServer(state, title=name, pictures=PICTURES, seconds=every, port=port) as server:
+    with WatchServer(state, title=name, pictures=PICTURES, seconds=seconds, port=port) as server:
         message(f"{name} is shown at {server.address} until Ctrl-C")
         server.serve_forever()
 
@@ -61,17 +62,23 @@ def repeat(look: Callable[[], tuple[Sequence[str], bool]], *, every: float) -> N
     while True:
         lines, over = look()
         clear = "\x1b[H\x1b[2J" if sys.stdout.isatty() else ""
-        typer.echo(clear + "\n".join(lines))
+        try:
+            print(clear + "\n".join(lines), flush=True)
+        except OSError:  # its reader has seen enough
+            drop_rest(sys.stdout)
+            return
         if over:
             return
-        sys.stdout.flush()
         time.sleep(every)
 
 
-def check_every(every: float) -> None:
-    """Raise UsageError unless `every` is a number of seconds to wait."""
+def check_every(every: float | None) -> float:
+    """Return the seconds to wait; raises UsageError unless `every` is a number of them."""
+    if every is None:
+        return 5.0
     if not 0.1 <= every <= 86_400:
         raise UsageError(f"--every must be from 0.1 to 86,400 seconds, got {every:g}; write for example --every 5")
+    return every
 
 
 def diagram_in_words(file: Path, changes: list[str] | None, results: str) -> list[str]:

@@ -67,7 +67,8 @@ def draw_sample(
     finished = rows if where is None else filter_trials(rows, where)
     if finished.is_empty():
         which = "" if where is None else f" where {where}"
-        raise UsageError(f"{sweep.name} has no finished trials{which} in {store.root}; train it first: lrsym sweep")
+        remedy = f"train it first: {sweep.command('sweep', store.root)}" if where is None else "leave --where out"
+        raise UsageError(f"{sweep.name} has no finished trials{which} in {store.root}; {remedy}")
     order = random.Random(seed).sample(range(finished.height), min(n, finished.height))
     drawn = finished[order]
     packs = _cut(drawn, pack_size) if pack_size else _packs_of(store, drawn, n)

@@ -5,12 +5,15 @@ import re
 import shutil
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.execution.lease import Lease
 from lrsym.sweep.execution.rows import status_rows
+from lrsym.sweep.execution.traceback_log import logged_failure
 from lrsym.sweep.spec.sweep_file import load
 from tests.running import lrsym
 from tests.small_trials import pack_of
@@ -133,6 +136,29 @@ def test_a_search_goes_on_where_it_was_taken_to(searched, tmp_path):
     lrsym("merge", results, "--results", tmp_path / "all", "--sweep", path)
     before, after = (lrsym("status", path, "--results", root) for root in (results, tmp_path / "all"))
     assert after.replace(str(tmp_path / "all"), str(results)) == before
+
+
+def test_tables_that_are_not_as_they_were_written_are_not_taken(two):
+    _, one, other = two
+    file = next((other / "curves").glob("*.parquet"))
+    frame = pl.read_parquet(file)
+    table = pq.read_table(file)
+    pq.write_table(table.set_column(4, "value", pa.array([0.5] * frame.height)).cast(table.schema), file)
+    text = lrsym("merge", other, "--results", one, code=2)
+    assert f"1 files of {other} are not as they were written, such as {file}, and nothing is taken" in text
+    assert load_trials(one).collect().height == 6
+
+
+def test_the_traceback_of_a_crash_comes_with_it(two, tmp_path):
+    path, _, other = two
+    lrsym("forget", path, "--results", other, "--where", "seed = 0", "--yes")
+    failure = logged_failure(ValueError("a bug"), str(other))
+    rows = status_rows(load(path).trials[:1], status="crashed", message=failure.message, run_id="r")
+    Store(str(other)).write("0" * 32, rows)
+    lrsym("merge", other, "--results", tmp_path / "all")
+    assert [log.read_bytes() for log in (tmp_path / "all/logs").iterdir()] == [
+        log.read_bytes() for log in (other / "logs").iterdir()
+    ]
 
 
 @pytest.mark.parametrize(

@@ -254,3 +254,24 @@ def test_a_picture_says_by_which_command_and_which_lrsym_it_was_drawn(trained):
     text = "".join(json.loads(Path(drawn).read_text())["vconcat"][-1]["mark"]["text"]).replace(" ", "")
     assert f"lrsym plot phase {path} --results {results} --where 'seed < 3' --json".replace(" ", "") in text
     assert f"bylrsym{importlib.metadata.version('lrsym')}" in text
+
+
+@pytest.mark.parametrize("verb", [("plot", "phase"), ("plot", "curves"), ("report",)])
+@pytest.mark.parametrize(("out", "message"), [("", "must name a file or a folder"), ("{}/new/", "no such folder")])
+def test_an_empty_path_and_a_folder_that_is_not_there_are_refused_and_nothing_is_written(
+    trained, tmp_path, monkeypatch, verb, out, message
+):
+    monkeypatch.chdir(tmp_path)
+    text = lrsym(*verb, trained[0], "--results", trained[1], "--out", out.format(tmp_path), code=2)
+    assert "'--out'" in text
+    assert message in text
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("path", ["", "{}", "{}/"])
+def test_a_picture_from_python_is_a_file_and_no_folder(trained, tmp_path, path):
+    chart = package.plot_phase(trained[0], results=trained[1])
+    with pytest.raises(package.UsageError, match="path must be the name of a file"):
+        package.save(chart, path.format(tmp_path))
+    assert not [*tmp_path.iterdir()]
+    assert not tmp_path.with_suffix(".html").exists()

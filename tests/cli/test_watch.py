@@ -57,6 +57,7 @@ def test_status_tells_how_far_those_in_training_are(under_way):
     [
         (("status", "--watch", "--json"), "leave one of them out"),
         (("status", "--every", "0"), "--every must be from 0.1"),
+        (("status", "--every", "3"), "--every is for --watch, got 3 without it"),
         (("watch", "--every", "nan"), "--every must be from 0.1"),
         (("watch", "--port", "70000"), "70000"),
     ],
@@ -97,7 +98,7 @@ def test_a_picture_shows_trials_in_training_where_it_is_asked_to(under_way, kind
     row = {**axis_values(load(path).trials[1]), "status": "training", "trained_steps": 3, "unseen_order": 0.5}
     write_live(Store(str(results)).files, "q", trials=[row], curves=curves)
     found = json.loads(lrsym("plot", kind, path, "--results", results, "--live", "--json"))["pictures"]
-    drawn = next(file for file in found if file.endswith(".vl.json"))
+    drawn = next(file for file in found if file.endswith("-live.vl.json"))
     assert "1 trial is not at the end of training, drawn as last evaluated, at step 3." in Path(drawn).read_text()
 
 

@@ -78,9 +78,9 @@ def crossings(slopes: pl.DataFrame, *, x: str, size: str) -> pl.DataFrame:
     """Return a row for each two neighbouring sizes: size, next_size, at, at_low, at_high, share.
 
     `slopes` has a row for each trial, with m and seed: cells share their seeds, so these are drawn together, and seeds
-    that not every cell has are left out. at is the value of `x` above which U of the larger size stays the higher one, between two values by their logarithm; null
-    where it never does, or always. The interval is that of the bootstrap over seeds, share how many of its samples have
-    a crossing.
+    that not every cell has are left out. at is the value of `x` above which U of the larger size stays the higher one,
+    between two values by their logarithm; null where it never does, or always. The interval is that of the bootstrap
+    over seeds, share how many of its samples have a crossing.
     """
     n_cells = slopes.select(pl.struct(size, x).n_unique()).item()
     complete = slopes.group_by("seed").len().filter(pl.col("len") == n_cells)["seed"]

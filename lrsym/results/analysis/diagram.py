@@ -21,11 +21,11 @@ def text_diagram(trials: pl.DataFrame, *, metric: str = PHASE_METRIC, prefer: Se
     cells = summarise(trials, by=[*by, x], metric=metric)
     mean = pl.col("mean").map_elements(lambda value: f"{value:.2f}", return_dtype=pl.String)
     text = pl.when(pl.col("n") > 0).then(pl.format("{} ({})", mean, "n")).otherwise(pl.lit("-"))
-    cells = cells.select(
-        *by, pl.format(f"{x} {{}}", pl.col(x).cast(pl.String).fill_null("absent")).alias("column"), text=text
-    )
+    name = pl.format(f"{x} {{}}", pl.col(x).cast(pl.String).fill_null("absent")).alias("column")
+    order = cells.select(x, name).unique().sort(x)
+    cells = cells.select(*by, name, text=text)
     if not by:
         cells, by = cells.with_columns(pl.lit(metric).alias("metric")), ["metric"]
-    columns = cells["column"].unique(maintain_order=True)
+    columns = order["column"].unique(maintain_order=True)
     rows = cells.pivot("column", on_columns=columns, index=by, values="text")
     return rows.sort(by).with_columns(pl.col(columns.to_list()).fill_null("-"))

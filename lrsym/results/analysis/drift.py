@@ -107,7 +107,7 @@ def _agreement(tolerance: float) -> pl.Expr:
         pl.col("early_loss").fill_null(0.0) <= MAX_EARLY_LOSS
     )
     return (
-        pl.when(after.is_in(FAILED_STATUSES))
+        pl.when(after.is_in(FAILED_STATUSES) | before.is_in(FAILED_STATUSES))
         .then(pl.lit("failed"))
         .when(same_end & same_length & unchanged)
         .then(pl.lit("identical"))

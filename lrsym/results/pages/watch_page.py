@@ -81,7 +81,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         # Else a page of somewhere else, whose name leads here, could read the results.
-        if self.headers.get("Host") not in {f"{name}:{self.server.server_port}" for name in (HOST, "localhost")}:
+        port = self.server.server_port
+        ours = {f"{name}:{port}" for name in (HOST, "localhost")} | ({HOST, "localhost"} if port == 80 else set())
+        if self.headers.get("Host") not in ours:
             self.send_error(403)
         elif self.path == "/":
             self._answer("text/html; charset=utf-8", self.server.page)

@@ -1,7 +1,9 @@
 """Taking trials of one results folder into another: rows of every table, their runs, their weights."""
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import polars as pl
@@ -13,6 +15,8 @@ from lrsym.results.store.store import Store, load, read_again
 
 CHUNK = 10_000
 """Trials whose rows are in memory at a time, and in a part."""
+
+_LOG = re.compile(r"logs/[0-9a-f]{12}\.txt")
 
 _OF_TRIALS = [name for name in TABLES if name not in ("runs", "suggestions")]
 
@@ -37,6 +41,7 @@ def take_trials(source: Store, target: Store, trial_ids: Sequence[str], *, repla
             remove_rows(target, ids)
         frames = {table: read_again(partial(_read, source, table, ids)) for table in _OF_TRIALS}
         tables = {name: _written(name, rows) for name, rows in frames.items() if name == "trials" or rows.height}
+        _take_logs(source, target, frames["trials"]["message"].drop_nulls())
         target.write(_part("trials", ids), tables)
     return n_weights
 
@@ -73,6 +78,13 @@ def _take_suggestions(source: Store, target: Store, trial_ids: Sequence[str]) ->
     if rows.height:
         searches = sorted(rows["search"].unique())
         target.write(_part("suggestions", searches), {"suggestions": _written("suggestions", rows)})
+
+
+def _take_logs(source: Store, target: Store, messages: Iterable[str]) -> None:
+    """Copy the tracebacks that messages of trials name."""
+    for name in {found[0] for message in messages if (found := _LOG.search(message))}:
+        with contextlib.suppress(FileNotFoundError):  # somebody has tidied up
+            target.files.put(name, source.files.get(name))
 
 
 def _weights(trial_id: str) -> str:

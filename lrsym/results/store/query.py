@@ -53,16 +53,26 @@ def filter_trials(trials: pl.DataFrame, where: str) -> pl.DataFrame:
         return trials.filter(pl.sql_expr(where))
     except pl.exceptions.PolarsError as error:
         why, columns, hint = first_line(error), ", ".join(axis_columns()), _column_hint(error)
+        if (name := _missing_column(error)) in TABLES["trials"].empty.columns:
+            raise UsageError(
+                f"where {where!r} asks for {name}, which is known of trained trials alone; choose those to be trained "
+                "by axes, which `lrsym axes` lists"
+            ) from None
         raise UsageError(
             f"where {where!r} is no condition on the table trials: {why}; {hint}axes are {columns}"
         ) from None
 
 
+def _missing_column(error: Exception) -> str:
+    """Return the column that `error` says is not there, empty where it is about something else."""
+    found = re.search(r"""column (?:named )?["']?([A-Za-z_]\w*)|"(\w+)" not found""", first_line(error))
+    return (found[1] or found[2]) if found else ""
+
+
 def _column_hint(error: Exception) -> str:
     """Return `did you mean ...? ` where `error` is about a column that a table nearly has, else nothing."""
-    missing = re.search(r"""column (?:named )?["']?([A-Za-z_]\w*)|"(\w+)" not found""", first_line(error))
     known = dict.fromkeys(column.name for table in TABLES.values() for column in table.columns)
-    hint = suggest(missing[1] or missing[2], known) if missing else ""
+    hint = suggest(name, known) if (name := _missing_column(error)) else ""
     return f"{hint} " if hint else ""
 
 
