@@ -48,7 +48,7 @@ def test_the_whole_is_every_trial(sweep, tmp_path):
     ("part", "said"),
     [
         ({"where": "layout_per_pair = 4"}, "did you mean layouts_per_pair"),
-        ({"where": "unseen_order > 0.5"}, "known of trained trials alone"),  # an outcome, which nothing has before it is trained
+        ({"where": "unseen_order > 0.5"}, "known of trained trials alone"),  # an outcome
         ({"where": "seed ="}, "is no condition"),
         ({"where": "seed = 77"}, "leaves none of the 8 trials of small; widen it"),
         ({"limit": 0}, "--limit must be a number of trials from 1 on, got 0"),
