@@ -16,6 +16,7 @@ from lrsym.cli.claims import claims
 from lrsym.cli.contrast import contrast
 from lrsym.cli.doctor import doctor
 from lrsym.cli.errors import as_sentence
+from lrsym.cli.examples import EXAMPLES
 from lrsym.cli.explain import explain
 from lrsym.cli.forget import forget
 from lrsym.cli.merge import diff, merge
@@ -50,7 +51,9 @@ for group, verbs in VERBS.items():
         if isinstance(verb, typer.Typer):
             app.add_typer(verb, name="plot", rich_help_panel=group)
         else:
-            app.command(rich_help_panel=group)(verb)
+            app.command(rich_help_panel=group, epilog=f"Example: {EXAMPLES[verb.__name__]}")(verb)
+for picture in plot_app.registered_commands:
+    picture.epilog = f"Example: {EXAMPLES[f'plot {picture.name}']}"
 
 
 def _print_version(value: bool) -> None:

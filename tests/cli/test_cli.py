@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 from lrsym.cli.app import VERBS, app
 from lrsym.cli.errors import as_sentence
+from lrsym.cli.examples import EXAMPLES
 from lrsym.errors import UsageError
 from tests.pages import ROOT
 from tests.running import lrsym, lrsym_errors
@@ -41,6 +43,22 @@ def test_every_verb_explains_itself_by_the_short_option_too(words):
     short, long = (CliRunner().invoke(app, [*words, option]) for option in ("-h", "--help"))
     assert (short.exit_code, short.output) == (0, long.output)
     assert "Usage" in short.output
+
+
+def verbs(command, *words):
+    """Every verb with the words that it is called by."""
+    for name, verb in command.commands.items():
+        yield from verbs(verb, *words, name) if hasattr(verb, "commands") else [((*words, name), verb)]
+
+
+@pytest.mark.parametrize(("words", "verb"), [pytest.param(*of, id=" ".join(of[0])) for of in verbs(get_command(app))])
+def test_the_help_of_a_verb_ends_with_an_example_that_it_takes(words, verb):
+    example = EXAMPLES[" ".join(words)]
+    assert verb.epilog == f"Example: {example}"
+    asked = shlex.split(example)
+    assert asked[: 1 + len(words)] == ["lrsym", *words]
+    verb.make_context(" ".join(words), asked[1 + len(words) :]).close()  # refuses what it does not know
+    assert all((ROOT / word).exists() for word in asked if word.startswith(("sweeps/", "claims/")))
 
 
 def test_the_version_is_that_of_the_package():
