@@ -91,7 +91,7 @@ def test_what_wins_on_unseen_pairs_is_the_caption_of_one_of_the_two_labels():
     with torch.enable_grad():
         *_, snapshot = fit(trials, data, device=CPU)
     numbers = torch.stack([torch.from_numpy(splits["unseen"]) for splits in data.splits])
-    score, _ = _scorer(snapshot.model, data, left_out=())
+    score, _ = _scorer(snapshot.model, data, left_out=(), text_left_out=())
     winners, right = score(numbers).argmax(dim=2), data.captions_of[numbers][:, :, 0]
     swapped = torch.from_numpy(sc.swap(trials[0].scenes, np.arange(len(data.captions))))
     single = swapped[winners] == winners
