@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from lrsym.cli.environments import environments_in_words
-from lrsym.cli.options import RESULTS, Json, Results, load_sweep
+from lrsym.cli.options import RESULTS, Json, Results, Tolerance, check_tolerance, load_sweep
 from lrsym.cli.output import Output
 from lrsym.errors import UsageError
 
@@ -23,7 +23,6 @@ Sources = Annotated[
     list[str], typer.Argument(metavar="SOURCE...", help="Results folders to take rows from.", show_default=False)
 ]
 OfSweep = Annotated[Path | None, typer.Option("--sweep", help="Only trials of this sweep file.", show_default=False)]
-Tolerance = Annotated[float, typer.Option(help="How far last accuracies of one trial may differ, 0..1.")]
 Prefer = Annotated[
     str | None,
     typer.Option(
@@ -34,10 +33,9 @@ Prefer = Annotated[
 ]
 
 
-def diff(first: Folder, second: Folder, sweep: OfSweep = None, tolerance: Tolerance = 0.05, json: Json = False) -> None:
+def diff(first: Folder, second: Folder, sweep: OfSweep = None, tolerance: Tolerance = None, json: Json = False) -> None:
     """Compare two results folders: trials of one alone, and whether those of both have the same results."""
-    _check_tolerance(tolerance)
-    found = _overlap(first, second, sweep, tolerance)
+    found = _overlap(first, second, sweep, check_tolerance(tolerance))
     data = {
         "only_first": len(found.only_first), "only_second": len(found.only_second), "both": found.both.height,
         "counts": dict(found.counts), "conflicts": found.conflicts.to_dicts(),
@@ -55,7 +53,7 @@ def merge(
     results: Results = RESULTS,
     sweep: OfSweep = None,
     prefer: Prefer = None,
-    tolerance: Tolerance = 0.05,
+    tolerance: Tolerance = None,
     json: Json = False,
 ) -> None:
     """Take the trials of other results folders into this one: rows, runs and weights; nothing is removed there."""
@@ -63,8 +61,7 @@ def merge(
     from lrsym.results.store.store import Store
     from lrsym.sweep.execution.forget import refuse_held
 
-    _check_tolerance(tolerance)
-    side = _side(prefer)
+    side, limit = _side(prefer), check_tolerance(tolerance)
     for source in sources:
         if Store(source).files.uri() == Store(results).files.uri():
             raise UsageError(f"a folder cannot be merged into itself, got {source} twice; name another with --results")
@@ -74,11 +71,11 @@ def merge(
         _require_sound(source)
     if side is None:
         for here, source in itertools.combinations([results, *sources], 2):
-            found = _overlap(here, source, sweep, tolerance, first_may_lack=here == results)
+            found = _overlap(here, source, sweep, limit, first_may_lack=here == results)
             if found.conflicts.height:
                 raise UsageError(_conflict(source, here, found))
     for source in sources:
-        found = _overlap(results, source, sweep, tolerance, first_may_lack=True)  # others may have been taken since
+        found = _overlap(results, source, sweep, limit, first_may_lack=True)  # others may have been taken since
         replaced = [*found.better_in_second]
         if side == "there":
             replaced += found.conflicts["trial_id"].to_list()
@@ -164,8 +161,3 @@ def _side(prefer: str | None) -> Literal["here", "there"] | None:
     if prefer is None or prefer == "here" or prefer == "there":
         return prefer
     raise UsageError(f"--prefer must be here or there, got {prefer}; leave it out to be told of conflicts")
-
-
-def _check_tolerance(tolerance: float) -> None:
-    if not 0 <= tolerance <= 1:
-        raise UsageError(f"--tolerance must be a difference of accuracies, 0 to 1, got {tolerance:g}; try 0.05")

@@ -92,6 +92,10 @@ Timeout = Annotated[
     float | None,
     typer.Option(help="Seconds after which a pack is stopped and its trials count as failed; by default never."),
 ]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(help="How far last accuracies of a trial may differ, 0..1; by default 0.05.", show_default=False),
+]
 Budget = Annotated[
     str | None,
     typer.Option(help="Cells that a search trains in all, in place of the file's budget; a larger one goes on."),
@@ -115,6 +119,16 @@ SaveWeights = Annotated[
         "not trained again for it: lrsym explain does that, one by one.",
     ),
 ]
+
+
+def check_tolerance(tolerance: float | None) -> float:
+    """Return how far last accuracies may differ, by default DEFAULT_TOLERANCE; raises UsageError for no such number."""
+    from lrsym.results.analysis.drift import DEFAULT_TOLERANCE
+
+    limit = DEFAULT_TOLERANCE if tolerance is None else tolerance
+    if not 0 <= limit <= 1:
+        raise UsageError(f"--tolerance must be a difference of accuracies, 0 to 1, got {limit}; try --tolerance 0.05")
+    return limit
 
 
 def parse_out(text: str) -> Path:

@@ -38,13 +38,13 @@ def status(
     if watch and json:
         raise UsageError("--watch is for a reader, and --json for a program; leave one of them out")
     if watch:
-        repeat(lambda: look(file, set_, results, shard=shard, diagram=True), every=seconds)
+        repeat(lambda: progress_in_words(file, set_, results, shard=shard, diagram=True), every=seconds)
         return
     name, data, lines, _ = _ask_again(file, set_, results, shard)
     Output(as_json=json).result({"sweep": name, "shard": shard, **data}, lines)
 
 
-def look(
+def progress_in_words(
     file: Path, changes: list[str] | None, results: str, *, shard: str | None = None, diagram: bool = False
 ) -> tuple[list[str], bool]:
     """Return in words how far a sweep or a search is, and whether it is over: all has ended and nobody trains."""

@@ -6,7 +6,21 @@ import typer
 
 from lrsym.cli.environments import environments_in_words
 from lrsym.cli.errors import FAILED, stopped_code
-from lrsym.cli.options import RESULTS, Device, File, Json, Quiet, Results, Set, Where, Workers, load_sweep, resolve
+from lrsym.cli.options import (
+    RESULTS,
+    Device,
+    File,
+    Json,
+    Quiet,
+    Results,
+    Set,
+    Tolerance,
+    Where,
+    Workers,
+    check_tolerance,
+    load_sweep,
+    resolve,
+)
 from lrsym.cli.output import Output
 from lrsym.errors import UsageError
 
@@ -18,9 +32,6 @@ MAX_LISTED = 10
 
 SampleSize = Annotated[int, typer.Option("--sample", help="Trials to train again, drawn at random, in whole packs.")]
 Seed = Annotated[int, typer.Option(help="Draws another sample.")]
-Tolerance = Annotated[
-    float | None, typer.Option(help="How far last accuracies may differ, 0..1; by default 0.05.", show_default=False)
-]
 Pack = Annotated[
     str, typer.Option("--pack", help="Number of trials to train together; auto is the packs that they were trained in.")
 ]
@@ -41,15 +52,12 @@ def verify(
     json: Json = False,
 ) -> None:
     """Train some finished trials again, in a folder of their own, and say whether they give their rows again."""
-    from lrsym.results.analysis.drift import DEFAULT_TOLERANCE
     from lrsym.results.store.store import Store
     from lrsym.sweep import verify as verifying
 
     if sample < 1:
         raise UsageError(f"--sample must be a number of trials from 1 on, got {sample}; write for example --sample 20")
-    limit = DEFAULT_TOLERANCE if tolerance is None else tolerance
-    if not 0 <= limit <= 1:
-        raise UsageError(f"--tolerance must be a difference of accuracies, 0 to 1, got {limit}; try --tolerance 0.05")
+    limit = check_tolerance(tolerance)
     sweep, store, output = load_sweep(file, results, set_), Store(results), Output(as_json=json, quiet=quiet)
     settings = resolve(engine="local", device=device, workers=workers, pack=pack, pilot=False)
     drawn = verifying.draw_sample(sweep, store, n=sample, seed=seed, where=where, pack_size=settings.pack_size)

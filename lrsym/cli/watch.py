@@ -36,9 +36,9 @@ def watch(file: File, set_: Set = None, results: Results = RESULTS, port: Port =
     name = ", ".join([load_sweep(file, results, set_).name, *(set_ or [])])
 
     def state() -> dict[str, Any]:
-        from lrsym.cli.status import look
+        from lrsym.cli.status import progress_in_words
 
-        sweep, (lines, over) = load_sweep(file, results, set_), look(file, set_, results)
+        sweep, (lines, over) = load_sweep(file, results, set_), progress_in_words(file, set_, results)
         pictures = {kind: _picture(kind, sweep, results) for kind in PICTURES}
         return {"lines": lines, "over": over, "pictures": pictures, "at": f"{datetime.now(UTC):%H:%M:%S} UTC"}
 
@@ -57,10 +57,10 @@ def _picture(kind: str, sweep: "Sweep", results: str) -> dict[str, Any]:
         return {"spec": None, "words": str(error)}
 
 
-def repeat(look: Callable[[], tuple[Sequence[str], bool]], *, every: float) -> None:
-    """Print what `look` gives every so many seconds, on a terminal in place of the last, until it says it is over."""
+def repeat(ask: Callable[[], tuple[Sequence[str], bool]], *, every: float) -> None:
+    """Print what `ask` gives every so many seconds, on a terminal in place of the last, until it says it is over."""
     while True:
-        lines, over = look()
+        lines, over = ask()
         clear = "\x1b[H\x1b[2J" if sys.stdout.isatty() else ""
         try:
             print(clear + "\n".join(lines), flush=True)

@@ -108,7 +108,7 @@ def test_fewer_replicates_decide_than_for_a_range():
 TEXT = FILE.where.text.replace("at_most = 0.6", 'at_most = 0.6\ntest = "equivalence"')
 
 
-def test_a_part_of_a_file_is_judged_by_the_test_it_asks_for_and_tells_its_interval(store):  # noqa: F811
+def test_a_part_of_a_file_is_judged_by_the_test_it_asks_for_and_tells_its_interval(store):  # noqa: F811  the fixture
     file = parse(TEXT, source="claims.toml")
     results = read_results(store, sweep="one", trial_ids=[f"a{i}" for i in range(6)])
     judged_claim = judge_claim(file, file.claims[0], {"one": results})

@@ -87,12 +87,12 @@ def environments(compared: pl.DataFrame) -> pl.DataFrame:
     mean over the trials: rounding, however far it grew, moves single trials and not their mean.
     """
 
-    def told(name: str) -> pl.Expr:
+    def change(name: str) -> pl.Expr:
         old, new = (pl.col(f"{name}_{when}").cast(pl.String).fill_null("?") for when in ("before", "after"))
         return pl.when(old == new).then(new).otherwise(old + " -> " + new).alias(name)
 
     counts = [(pl.col("agreement") == name).sum().alias(name.replace(" ", "_")) for name in AGREEMENTS]
-    by = compared.with_columns(told(name) for name in ENVIRONMENT).group_by(*ENVIRONMENT, maintain_order=True)
+    by = compared.with_columns(change(name) for name in ENVIRONMENT).group_by(*ENVIRONMENT, maintain_order=True)
     return by.agg(pl.len().alias("n"), *counts, pl.col("first", "early_loss", "last").max(), pl.col("bias").mean())
 
 

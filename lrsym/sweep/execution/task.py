@@ -107,7 +107,7 @@ class TrainTask:
 
     def for_worker(self, number: int) -> Self:
         """Return the task with the worker's device; what takes seconds to import is imported before the first pack."""
-        import lrsym.sweep.execution.train_pack  # noqa: F401
+        import lrsym.sweep.execution.train_pack  # noqa: F401  the first pack has it loaded
 
         return replace(self, device=select_device(self.device, number))
 
