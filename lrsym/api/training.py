@@ -94,9 +94,9 @@ def run_sweep(
 
     As `lrsym sweep`, with its options; a search goes on until its budget is spent. With `where`, an SQL condition on
     axes, `limit`, `shard`, such as "3/8", or `retry`, statuses of failures, it trains that part of a grid; the rows are
-    those of all of it. Progress is shown where standard
-    error is a terminal. Trials that failed, or are left, are told by a warning. Raise UsageError for what the user can
-    put right; after Ctrl-C, KeyboardInterrupt, with finished packs kept: the same call goes on.
+    those of all of it. Progress is shown where standard error is a terminal. Trials that failed, or are left, are told
+    by a warning. Raise UsageError for what the user can put right; after Ctrl-C, KeyboardInterrupt, with finished packs
+    kept: the same call goes on.
     """
     require_main_process("run_sweep")
     found, store = as_sweep(sweep), Store(as_folder(results))
