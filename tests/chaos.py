@@ -87,12 +87,12 @@ class Chaos:
         return start_sweep(self._path, results, "--pack", "1", "--no-pilot", "--quiet", "--engine", self._engine)
 
     def round(self, results: str, n_events: int) -> None:
-        """Run the command until it ends well, with at most `n_events` events on the way."""
+        """Run the command until it ends well and undisturbed, with at most `n_events` events on the way."""
         self.report.rounds += 1
         left = n_events
         for _ in range(MAX_STARTS):
             self.report.starts += 1
-            process = self.start(results)
+            process, before = self.start(results), left
             while process.poll() is None and left > 0:
                 if self._wait(process):
                     self._disturb(process, results)
@@ -103,7 +103,7 @@ class Chaos:
                     self._wait(process)
             out, err = process.communicate()
             self._check_end(process.returncode, out + err)
-            if process.returncode == 0:
+            if process.returncode == 0 and left == before:
                 return
         self.report.faults.append(f"no end after {MAX_STARTS} starts")
 

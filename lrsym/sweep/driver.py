@@ -20,7 +20,7 @@ from lrsym.results.store.store import Store
 from lrsym.sweep.execution.checkpoint import list_checkpoints, remove_stale_checkpoints
 from lrsym.sweep.execution.events import PackEvent
 from lrsym.sweep.execution.grid_stop_rules import GRID_RULES
-from lrsym.sweep.execution.lease import Lease, require_alone
+from lrsym.sweep.execution.lease import Lease, remove_stale_leases, require_alone
 from lrsym.sweep.execution.metered_queue import MeteredQueue
 from lrsym.sweep.execution.pack_source import PackSource, PlannedPacks
 from lrsym.sweep.execution.part import WHOLE, Part
@@ -114,7 +114,7 @@ def plan_and_choose(
 
     With `want_cost` nothing is going to be written, and a pilot runs for short sweeps too. Otherwise raises OSError,
     before any pilot, where rows could not be written; not with a limit of hours, which may turn out too low, and then
-    nothing must be written. `on_message` gets a line before a pilot runs, and a warning where it fails.
+    nothing must be written. Where nothing is left to train, what killed runs left behind is removed. `on_message` gets a line before a pilot runs, and a warning where it fails.
     """
     if not want_cost:
         store.require_no_damage()
@@ -123,6 +123,9 @@ def plan_and_choose(
         plan = plan.sample(n_trials)
     if plan.pending and not want_cost and settings.max_hours is None:
         store.prove_writable()
+    if not plan.pending and not want_cost:
+        with contextlib.suppress(OSError):  # a store that others may only read
+            clear_leftovers(store)
     with _stop_signals() as received:
         try:
             choice = choose_packing(plan, settings, want_cost=want_cost, on_message=on_message)
@@ -133,6 +136,14 @@ def plan_and_choose(
     if choice.warning:
         on_message(f"warning: {choice.warning}")
     return choice
+
+
+def clear_leftovers(store: Store) -> None:
+    """Remove what killed runs left behind and nobody needs any more. Raises OSError."""
+    store.remove_stale_temp_files()
+    remove_stale_checkpoints(store)
+    remove_stale_live(store.files)
+    remove_stale_leases(store.files)
 
 
 def run(
@@ -155,9 +166,7 @@ def run(
     """
     store.require_no_damage()
     started_at, run_id = datetime.now(UTC), uuid.uuid4().hex[:16]
-    store.remove_stale_temp_files()
-    remove_stale_checkpoints(store)
-    remove_stale_live(store.files)
+    clear_leftovers(store)
     given = source or PlannedPacks(plan.packs)
     require_alone(store.files, given.alone)
     row = run_row(plan, settings, run_id=run_id, started_at=started_at)

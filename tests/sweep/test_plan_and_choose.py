@@ -1,12 +1,15 @@
 """Planning a sweep and choosing its packs in one call, as the verbs and a notebook do."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from lrsym.results.store.live import write_live
 from lrsym.results.store.store import Store
 from lrsym.sweep.driver import plan_and_choose
 from lrsym.sweep.execution.grid_stop_rules import Decided
+from lrsym.sweep.execution.lease import Holder
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.spec.sweep_file import load
@@ -49,3 +52,22 @@ def test_a_folder_that_cannot_be_made_is_an_error_before_training(sweep, tmp_pat
     (tmp_path / "file").write_text("a file where a folder must be")
     with pytest.raises(OSError, match="file"):
         chosen(sweep, tmp_path / "file" / "r", want_cost=False)
+
+
+@pytest.mark.parametrize("n_done", [7, 8])
+def test_what_a_run_left_behind_that_was_killed_after_its_last_row_goes_when_nothing_is_left_to_train(
+    sweep, tmp_path, n_done
+):
+    store = Store(tmp_path / "r")
+    store.write("a", status_rows(sweep.trials[:n_done], status="diverged", message="loss is nan", run_id="r"))
+    gone, alive = replace(Holder.this_process(), pid=2**22 + 1), Holder.this_process()
+    for name, holder in (("gone", gone), ("alive", alive)):
+        claim = {"run_id": name, "holder": vars(holder), "heartbeat": 9e9, "alone": None, "trial_ids": []}
+        store.files.put(f"leases/{name}.json", json.dumps(claim).encode())
+    write_live(store.files, "p", trials=[], curves=[])
+    chosen(sweep, store.root, want_cost=True)
+    assert len(store.files.list("leases")) == 2
+    chosen(sweep, store.root, want_cost=False)
+    left = ["leases/alive.json"] if n_done == 8 else ["leases/alive.json", "leases/gone.json"]
+    assert store.files.list("leases") == left
+    assert store.files.list("live") == ([] if n_done == 8 else ["live/p.parquet"])

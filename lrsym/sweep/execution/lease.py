@@ -94,6 +94,14 @@ def live_claims(files: FileSystem) -> dict[str, Claim]:
     return {name: claim for name, claim in read_claims(files).items() if not claim.is_stale()}
 
 
+def remove_stale_leases(files: FileSystem) -> None:
+    """Remove the leases that nobody holds any more, as killed drivers leave them, as far as they can be removed."""
+    for name, claim in read_claims(files).items():
+        if claim.is_stale():
+            with contextlib.suppress(OSError):  # that of somebody else
+                files.delete(name)
+
+
 def require_alone(files: FileSystem, alone: str | None, *, claims: Iterable[Claim] | None = None) -> None:
     """Raise UsageError where another process does what is to be done by one at a time."""
     for claim in live_claims(files).values() if claims is None else claims:
