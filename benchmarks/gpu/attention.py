@@ -8,7 +8,7 @@ from benchmarks.gpu.clock import milliseconds
 from benchmarks.gpu.inside import prepared, step_alone, weights
 from benchmarks.gpu.setting import BATCH_SIZES, Setting
 from benchmarks.gpu.steps import WARM_UP
-from lrsym.testbed.model import table_encoder
+from lrsym.testbed.model import table_attention
 
 
 def attention(setting: Setting) -> None:
@@ -16,9 +16,9 @@ def attention(setting: Setting) -> None:
     size = 2 if setting.quick else 256
     for batch in (8,) if setting.quick else BATCH_SIZES:
         reached: dict[str, list[Tensor]] = {}
-        variants = {"in torch": lambda *_: None, "in a kernel": table_encoder._kernels}
+        variants = {"in torch": lambda *_: None, "in a kernel": table_attention.kernels_for}
         for variant, kernels in variants.items():
-            with patch.object(table_encoder, "_kernels", kernels):
+            with patch.object(table_attention, "kernels_for", kernels):
                 training = prepared({"optim.batch_size": batch}, size, setting.device)
                 for _ in range(WARM_UP):
                     training.advance()

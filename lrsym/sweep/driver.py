@@ -114,7 +114,8 @@ def plan_and_choose(
 
     With `want_cost` nothing is going to be written, and a pilot runs for short sweeps too. Otherwise raises OSError,
     before any pilot, where rows could not be written; not with a limit of hours, which may turn out too low, and then
-    nothing must be written. Where nothing is left to train, what killed runs left behind is removed. `on_message` gets a line before a pilot runs, and a warning where it fails.
+    nothing must be written. Where nothing is left to train, what killed runs left behind is removed. `on_message` gets
+    a line before a pilot runs, and a warning where it fails.
     """
     if not want_cost:
         store.require_no_damage()

@@ -5,90 +5,24 @@ Writers, readers and the documentation page are held to this module by tests.
 
 import pyarrow as pa
 
-from lrsym.config.axes import Axis, axes
-from lrsym.results.store.table import Column, Table
+from lrsym.config.axes import axes
+from lrsym.results.store.table import FLOAT, INT, TEXT, TIME, Column, Table
+from lrsym.results.store.trial_columns import TRIAL_ID, trial_columns
 from lrsym.vocabulary import (
     ABLATED_SIDES,
-    AT_CHANCE,
     MEASURES,
     METRICS,
-    ORDERED,
     ORIGINS,
-    PATHS,
     SCORE_TERMS,
     SPLITS,
-    STATUSES,
-    STOP_RULES,
     SUGGESTION_STATES,
     TEXT_ABLATIONS,
     WINNERS,
 )
 
-_TEXT, _INT, _FLOAT, _TIME = pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", tz="UTC")
-_TRIAL_ID = Column(
-    "trial_id", _TEXT, "", "Identity of the trial: a hash of its configuration and the trainer's version."
-)
-_SPLIT = Column("split", _TEXT, "", f"One of {', '.join(SPLITS)}.")
-_METRIC = Column("metric", _TEXT, "", f"One of {', '.join(METRICS)}.")
-_STEP = Column("step", _INT, "steps", "Optimiser steps taken before this evaluation.")
-
-
-def _axis_column(axis: Axis) -> Column:
-    types = {int: _INT, float: _FLOAT, str: _TEXT, bool: pa.bool_()}
-    return Column(axis.name, types[axis.type], axis.unit, axis.sentence)
-
-
-def _trial_columns() -> tuple[Column, ...]:
-    pairs = [(s, m) for s in SPLITS for m in METRICS]
-    accuracies = [Column(f"{s}_{m}", _FLOAT, "0..1", f"On {SPLITS[s]}: {METRICS[m]}.") for s, m in pairs]
-    reached = [
-        Column(
-            f"steps_to_{s}_{m}", _INT, "steps", f"First evaluated step with {s}_{m} at the threshold; null if never."
-        )
-        for s, m in pairs
-    ]
-    return (
-        _TRIAL_ID,
-        *(_axis_column(axis) for axis in axes()),
-        Column("status", _TEXT, "", f"One of {', '.join(STATUSES)}."),
-        Column("message", _TEXT, "", "What went wrong, or when and why the trial was stopped; null for done trials."),
-        Column("stop_rule", _TEXT, "", f"What stopped the trial, one of {', '.join(STOP_RULES)}; null for others."),
-        *accuracies,
-        *reached,
-        Column(
-            "trained_steps",
-            _INT,
-            "steps",
-            "Optimiser steps taken; fewer than asked where the trial diverged or was stopped.",
-        ),
-        Column("seconds", _FLOAT, "s", "Wall time of the pack, evaluation included, divided by its members."),
-        Column("pack_size", _INT, "trials", "Members of the pack the trial was trained in."),
-        Column("run_id", _TEXT, "", "The run that trained it: key of table runs."),
-        Column("finished_at", _TIME, "UTC", "When the pack was written."),
-        Column(
-            "attempts",
-            _INT,
-            "runs",
-            "Runs that have tried the trial in vain, this one included; null for results, and in rows of before.",
-        ),
-        Column(
-            "path",
-            _TEXT,
-            "",
-            "How the image tells order on unseen pairs: "
-            + "; ".join(f"`{name}`: {sentence}" for name, sentence in PATHS.items())
-            + f". Ordered is above {ORDERED}, at chance below {AT_CHANCE}. Derived from the table ablations when it is "
-            "read; null where the trial has none of these.",
-            derived=True,
-        ),
-        Column(
-            "decay_times",
-            _FLOAT,
-            "",
-            "trained_steps x learning_rate x weight_decay: how often AdamW's decay could take weights to 1/e. Derived.",
-            derived=True,
-        ),
-    )
+_SPLIT = Column("split", TEXT, "", f"One of {', '.join(SPLITS)}.")
+_METRIC = Column("metric", TEXT, "", f"One of {', '.join(METRICS)}.")
+_STEP = Column("step", INT, "steps", "Optimiser steps taken before this evaluation.")
 
 
 def _along_training(table: Table, name: str) -> Table:
@@ -101,17 +35,17 @@ def _along_training(table: Table, name: str) -> Table:
 TABLES = {
     table.name: table
     for table in (
-        Table("trials", "One row for each trial: its axes, its outcome, its cost.", ("trial_id",), _trial_columns()),
+        Table("trials", "One row for each trial: its axes, its outcome, its cost.", ("trial_id",), trial_columns()),
         Table(
             "curves",
             "Learning curves.",
             ("trial_id", "step", "split", "metric"),
             (
-                _TRIAL_ID,
+                TRIAL_ID,
                 _STEP,
                 _SPLIT,
-                Column("metric", _TEXT, "", f"One of {', '.join(METRICS)}; loss (of the batch) on split train."),
-                Column("value", _FLOAT, "0..1 or nats", "The accuracy or loss."),
+                Column("metric", TEXT, "", f"One of {', '.join(METRICS)}; loss (of the batch) on split train."),
+                Column("value", FLOAT, "0..1 or nats", "The accuracy or loss."),
             ),
         ),
         Table(
@@ -119,17 +53,17 @@ TABLES = {
             "Accuracies at the end of training with score or value terms left out at inference.",
             ("trial_id", "term", "split", "metric"),
             (
-                _TRIAL_ID,
+                TRIAL_ID,
                 Column(
                     "term",
-                    _TEXT,
+                    TEXT,
                     "",
                     "What was left out of the first block of the vision encoder or decoder; none is the baseline. "
                     "`mean VP`: VP, with its mean over all positions in its place.",
                 ),
                 _SPLIT,
                 _METRIC,
-                Column("value", _FLOAT, "0..1", "The accuracy."),
+                Column("value", FLOAT, "0..1", "The accuracy."),
             ),
         ),
         Table(
@@ -138,14 +72,14 @@ TABLES = {
             "out of the image side alone stands in the table ablations.",
             ("trial_id", "encoder", "term", "split", "metric"),
             (
-                _TRIAL_ID,
+                TRIAL_ID,
                 Column(
-                    "encoder", _TEXT, "", "; ".join(f"`{name}`: {what}" for name, what in ABLATED_SIDES.items()) + "."
+                    "encoder", TEXT, "", "; ".join(f"`{name}`: {what}" for name, what in ABLATED_SIDES.items()) + "."
                 ),
-                Column("term", _TEXT, "", f"What was left out of the first block, one of {', '.join(TEXT_ABLATIONS)}."),
+                Column("term", TEXT, "", f"What was left out of the first block, one of {', '.join(TEXT_ABLATIONS)}."),
                 _SPLIT,
                 _METRIC,
-                Column("value", _FLOAT, "0..1", "The accuracy."),
+                Column("value", FLOAT, "0..1", "The accuracy."),
             ),
         ),
         Table(
@@ -153,18 +87,18 @@ TABLES = {
             "Profiles of the score terms along the keys, for the query that is read out ([CLS] or [EOT]).",
             ("trial_id", "encoder", "head", "term"),
             (
-                _TRIAL_ID,
-                Column("encoder", _TEXT, "", "vision or text; decoder where kind is autoregressive."),
-                Column("head", _INT, "", "Attention head, from 0."),
+                TRIAL_ID,
+                Column("encoder", TEXT, "", "vision or text; decoder where kind is autoregressive."),
+                Column("head", INT, "", "Attention head, from 0."),
                 Column(
                     "term",
-                    _TEXT,
+                    TEXT,
                     "",
                     f"One of {', '.join(SCORE_TERMS)}, or the sums EP+PP+BP and EE+PE+BE; R with rotary positions.",
                 ),
                 Column(
                     "query",
-                    _INT,
+                    INT,
                     "position",
                     "Position of the read-out token: 0 for [CLS], 3 for [EOT]; in a decoder [CLS] follows the pixels.",
                 ),
@@ -177,20 +111,20 @@ TABLES = {
                 ),
                 Column(
                     "slope",
-                    _FLOAT,
+                    FLOAT,
                     "logit/pixel",
                     "Least-squares slope of the profile over the pixels, on a grid of its means over rows "
                     "(captions above: over columns); null for token profiles and for text.",
                 ),
                 Column(
                     "monotonicity",
-                    _FLOAT,
+                    FLOAT,
                     "-1..1",
                     "Kendall's tau between pixel and profile: 1 rises everywhere, -1 falls; null as slope.",
                 ),
                 Column(
                     "ramp",
-                    _FLOAT,
+                    FLOAT,
                     "0..1",
                     "Share of the profile's variance over the pixels that a straight line explains; null as slope.",
                 ),
@@ -203,12 +137,12 @@ TABLES = {
             + ".",
             ("trial_id", "encoder", "block", "head", "measure"),
             (
-                _TRIAL_ID,
-                Column("encoder", _TEXT, "", "vision, decoder, text, or both for what compares the two."),
-                Column("block", _INT, "", "Block application, from 0; null for what belongs to the whole model."),
-                Column("head", _INT, "", "Attention head, from 0; null as block."),
-                Column("measure", _TEXT, "", "Which number."),
-                Column("value", _FLOAT, "logit or 0..1 or -1..1", "The number; logits for std_ and delta_."),
+                TRIAL_ID,
+                Column("encoder", TEXT, "", "vision, decoder, text, or both for what compares the two."),
+                Column("block", INT, "", "Block application, from 0; null for what belongs to the whole model."),
+                Column("head", INT, "", "Attention head, from 0; null as block."),
+                Column("measure", TEXT, "", "Which number."),
+                Column("value", FLOAT, "logit or 0..1 or -1..1", "The number; logits for std_ and delta_."),
             ),
         ),
         Table(
@@ -216,12 +150,12 @@ TABLES = {
             "What wins at the end of training: on which share of a split's scenes each kind of caption scores highest.",
             ("trial_id", "split", "winner"),
             (
-                _TRIAL_ID,
+                TRIAL_ID,
                 _SPLIT,
                 Column(
-                    "winner", _TEXT, "", "; ".join(f"`{name}`: {sentence}" for name, sentence in WINNERS.items()) + "."
+                    "winner", TEXT, "", "; ".join(f"`{name}`: {sentence}" for name, sentence in WINNERS.items()) + "."
                 ),
-                Column("share", _FLOAT, "0..1", "Share of the scenes of the split; those of a split add up to 1."),
+                Column("share", FLOAT, "0..1", "Share of the scenes of the split; those of a split add up to 1."),
             ),
         ),
         Table(
@@ -230,33 +164,28 @@ TABLES = {
             "these rows.",
             ("search", "number"),
             (
-                Column("search", _TEXT, "", "Identity of the search: what it asks for and how, but not its budget."),
-                Column("sweep", _TEXT, "", "Name of its sweep file."),
+                Column("search", TEXT, "", "Identity of the search: what it asks for and how, but not its budget."),
+                Column("sweep", TEXT, "", "Name of its sweep file."),
                 Column(
-                    "number",
-                    _INT,
-                    "",
-                    "Place in the order of asking, from 0; below 0 for cells that other sweeps left.",
+                    "number", INT, "", "Place in the order of asking, from 0; below 0 for cells that other sweeps left."
                 ),
-                Column("batch", _INT, "", "Suggestions of one batch were asked for together; null below 0."),
-                Column("origin", _TEXT, "", f"One of {', '.join(ORIGINS)}."),
-                Column("state", _TEXT, "", f"One of {', '.join(SUGGESTION_STATES)}."),
-                Column("point", _TEXT, "", "The cell's values on the axes of the search, as JSON by dotted key."),
-                Column("trial_ids", pa.list_(_TEXT), "", "The cell's replicates."),
-                Column(
-                    "asked_point", _TEXT, "", "What the sampler had asked for, where no trial can be it; else null."
-                ),
-                Column("objective", pa.list_(_FLOAT), "", "What was maximised or minimised; null unless complete."),
+                Column("batch", INT, "", "Suggestions of one batch were asked for together; null below 0."),
+                Column("origin", TEXT, "", f"One of {', '.join(ORIGINS)}."),
+                Column("state", TEXT, "", f"One of {', '.join(SUGGESTION_STATES)}."),
+                Column("point", TEXT, "", "The cell's values on the axes of the search, as JSON by dotted key."),
+                Column("trial_ids", pa.list_(TEXT), "", "The cell's replicates."),
+                Column("asked_point", TEXT, "", "What the sampler had asked for, where no trial can be it; else null."),
+                Column("objective", pa.list_(FLOAT), "", "What was maximised or minimised; null unless complete."),
                 Column(
                     "intermediate",
-                    pa.list_(pa.list_(_FLOAT)),
+                    pa.list_(pa.list_(FLOAT)),
                     "0..1",
                     "The objective's accuracy by evaluation, then by replicate; null where no rule stops trials.",
                 ),
-                Column("pending", pa.list_(_INT), "", "Earlier numbers whose outcome the sampler did not know."),
-                Column("budget", _INT, "cells", "Cells that the search was to train when this was asked for."),
-                Column("asked_at", _TIME, "UTC", "When it was chosen."),
-                Column("finished_at", _TIME, "UTC", "When its outcome was known; null while it is running."),
+                Column("pending", pa.list_(INT), "", "Earlier numbers whose outcome the sampler did not know."),
+                Column("budget", INT, "cells", "Cells that the search was to train when this was asked for."),
+                Column("asked_at", TIME, "UTC", "When it was chosen."),
+                Column("finished_at", TIME, "UTC", "When its outcome was known; null while it is running."),
             ),
         ),
         Table(
@@ -264,24 +193,24 @@ TABLES = {
             "One row for each `lrsym sweep`: where the rows came from.",
             ("run_id",),
             (
-                Column("run_id", _TEXT, "", "Identity of the run."),
-                Column("sweep", _TEXT, "", "Name of the sweep."),
-                Column("started_at", _TIME, "UTC", "When the run began."),
-                Column("finished_at", _TIME, "UTC", "When it ended; null while it runs or if it was killed."),
-                Column("engine", _TEXT, "", "local or ray."),
-                Column("workers", _INT, "", "Packs trained at a time."),
-                Column("device", _TEXT, "", "cpu or cuda."),
-                Column("gpus", _INT, "", "GPUs that the workers share; null on a CPU, and in older rows of clusters."),
-                Column("hardware", _TEXT, "", "Processor or accelerator model, as the driver sees it."),
-                Column("threads", _INT, "", "torch threads of each worker."),
-                Column("n_planned", _INT, "trials", "Trials this run set out to train."),
-                Column("lrsym_version", _TEXT, "", "Version of lrsym."),
-                Column("trainer_version", _INT, "", "Version of the trainer, part of every trial_id."),
-                Column("commit", _TEXT, "", "Git commit of lrsym's checkout; null outside one."),
+                Column("run_id", TEXT, "", "Identity of the run."),
+                Column("sweep", TEXT, "", "Name of the sweep."),
+                Column("started_at", TIME, "UTC", "When the run began."),
+                Column("finished_at", TIME, "UTC", "When it ended; null while it runs or if it was killed."),
+                Column("engine", TEXT, "", "local or ray."),
+                Column("workers", INT, "", "Packs trained at a time."),
+                Column("device", TEXT, "", "cpu or cuda."),
+                Column("gpus", INT, "", "GPUs that the workers share; null on a CPU, and in older rows of clusters."),
+                Column("hardware", TEXT, "", "Processor or accelerator model, as the driver sees it."),
+                Column("threads", INT, "", "torch threads of each worker."),
+                Column("n_planned", INT, "trials", "Trials this run set out to train."),
+                Column("lrsym_version", TEXT, "", "Version of lrsym."),
+                Column("trainer_version", INT, "", "Version of the trainer, part of every trial_id."),
+                Column("commit", TEXT, "", "Git commit of lrsym's checkout; null outside one."),
                 Column("dirty", pa.bool_(), "", "Whether that checkout had uncommitted changes."),
-                Column("python", _TEXT, "", "Version of Python."),
-                Column("torch", _TEXT, "", "Version of torch."),
-                Column("host", _TEXT, "", "Name of the driver's machine."),
+                Column("python", TEXT, "", "Version of Python."),
+                Column("torch", TEXT, "", "Version of torch."),
+                Column("host", TEXT, "", "Name of the driver's machine."),
             ),
         ),
     )

@@ -11,6 +11,9 @@ import pyarrow as pa
 
 SCHEMA_VERSION = 1
 
+TEXT, INT, FLOAT, TIME = pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", tz="UTC")
+"""The Arrow types of most columns."""
+
 VERSION_KEY, TABLE_KEY, PART_KEY = "lrsym_schema_version", "lrsym_table", "lrsym_part"
 """Under these keys the metadata of a file hold the schema's version, its table and its part."""
 

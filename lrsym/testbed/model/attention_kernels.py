@@ -1,5 +1,5 @@
 # pyright: basic, reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
-"""What `table_encoder` does between its products, on a GPU in one kernel each way (Triton): gather, softmax, sums.
+"""What `table_attention` does between its products, on a GPU in one kernel each way (Triton): gather, softmax, sums.
 
     forward    attention on every key, and its sum by row: by token and by position
     backward   the gradient of the rows' logits, summed over blocks of examples

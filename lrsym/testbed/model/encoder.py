@@ -16,9 +16,10 @@ from lrsym.testbed.model.blocks import encode_blocks
 from lrsym.testbed.model.drop import Drop
 from lrsym.testbed.model.dropped_block import encode_dropped
 from lrsym.testbed.model.parameters import Weights
+from lrsym.testbed.model.scene_tables import SceneTables
 from lrsym.testbed.model.shape import EncoderShape
 from lrsym.testbed.model.table_block import TRAINED, Tables
-from lrsym.testbed.model.table_encoder import SceneTables, TableEncoder, read_out
+from lrsym.testbed.model.table_encoder import TableEncoder, read_out
 
 Attention = Float[Tensor, "trial batch head query key"]
 SceneProjector = Callable[

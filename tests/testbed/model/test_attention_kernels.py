@@ -1,15 +1,13 @@
 """The attention kernels in Triton's interpreter, held to what torch does in their place, which is held to autograd."""
 
 import os
-from dataclasses import replace
 
 import pytest
 import torch
 
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import Candidates, evaluate
-from lrsym.testbed.model import table_encoder
-from lrsym.testbed.model.table_encoder import read_out
+from lrsym.testbed.model.table_attention import InTorch
 from lrsym.testbed.training.training import batch_loss
 from tests.fitted import CPU, noisy_model
 from tests.small_trials import small
@@ -24,23 +22,20 @@ from lrsym.testbed.model import attention_kernels
 @pytest.mark.parametrize(("batch", "heads"), [(1, 4), (33, 1), (70, 2)])
 @pytest.mark.parametrize("encoder", [0, 1])
 def test_the_kernels_give_what_torch_gives(encoder, batch, heads):
-    tables, shape, tokens, projection, *_ = encoded(encoder, batch, model__d_model=8, model__n_heads=heads)
-    logits, n_rows = tables.logits.detach().float(), tables.rows.shape[1]
-    _, cache = read_out(tables, shape, tokens, projection)
+    tables, shape, tokens, *_ = encoded(encoder, batch, model__d_model=8, model__n_heads=heads)
+    logits = tables.logits.detach().float()
+    in_torch = InTorch(tokens, shape.n_tokens, logits.shape[1])
     attention, by_row = attention_kernels.attend(logits, tokens, shape.n_tokens)
-    wanted = table_encoder._attend(logits, shape, tokens, cache.by)
-    torch.testing.assert_close(attention, wanted)
-    torch.testing.assert_close(by_row, table_encoder._sum_by_row(wanted, tokens, cache.by, shape, n_rows))
+    torch.testing.assert_close((attention, by_row), in_torch.attend(logits))
     alone, none = attention_kernels.attend(logits, tokens, shape.n_tokens, sums=False)
     assert torch.equal(alone, attention)
     assert none.numel() == 0
 
     d_by_row = torch.randn(by_row.permute(0, 3, 1, 2).shape, generator=torch.Generator().manual_seed(1))
     d_by_row = d_by_row.permute(0, 2, 3, 1)  # of strides that are not those of a new tensor
-    in_torch = replace(tables, logits=logits), replace(cache, attention=wanted), shape
     torch.testing.assert_close(
         attention_kernels.logits_gradient(d_by_row, attention, tokens, shape.n_tokens),
-        table_encoder._logits_gradient(d_by_row, *in_torch),
+        in_torch.logits_gradient(d_by_row, in_torch.weights(logits)),
     )
 
 

@@ -7,9 +7,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.model.encoder import encode, scene_projector
+from lrsym.testbed.model.product_orders import HeadsFirst, RowsFirst
 from lrsym.testbed.model.shape import ModelShape
 from lrsym.testbed.model.table_block import TRAINED, Tables
-from lrsym.testbed.model.table_encoder import HeadsFirst, RowsFirst, TableEncoder, read_out
+from lrsym.testbed.model.table_encoder import TableEncoder, read_out
 from lrsym.testbed.training.contrastive import contrastive_loss
 from lrsym.testbed.training.training import batch_loss
 from tests.fitted import CPU, noisy_model
