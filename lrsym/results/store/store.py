@@ -110,9 +110,11 @@ class Store:
             rows = self._rows(table, files[table])
             rows = rows.sort("search", "number", known, "finished_at", "part", nulls_last=False)
             return rows.unique(TABLES[table].key, keep="last", maintain_order=True).drop("part")
-        best = _best_attempts(self._rows("trials", files["trials"]))
+        rows = self._rows("trials", files["trials"], number="row")
+        best = _best_attempts(rows.select("row", "part", *_ATTEMPT))
         if table == "trials":
-            return best.drop("part")
+            # So that a reader of some rows or columns need not have the others read.
+            return rows.join(best.select("row"), on="row", how="semi", maintain_order="left").drop("row", "part")
         attempts = best.select("trial_id", "part")
         return self._rows(table, files[table]).join(attempts, on=["trial_id", "part"], how="semi").drop("part")
 
@@ -182,17 +184,22 @@ class Store:
         warn_of_damage(self.files, listing.damaged)
         return [*listing.parts]
 
-    def _rows(self, table: str, files: Iterable[str]) -> pl.LazyFrame:
-        """Return all rows of these files of `table`, with the file name of their part, in the order of `files`."""
+    def _rows(self, table: str, files: Iterable[str], *, number: str | None = None) -> pl.LazyFrame:
+        """Return all rows of these files of `table`, with the file name of their part, in the order of `files`.
+
+        They are numbered in the column `number` where that is given.
+        """
         schema, sources = TABLES[table].written, [self.files.uri(name) for name in files]
         if not sources:
-            return pl.LazyFrame(schema=schema).with_columns(part=pl.lit(None, dtype=pl.String))
+            none = pl.LazyFrame(schema=schema).with_columns(part=pl.lit(None, dtype=pl.String))
+            return none.with_row_index(number) if number else none
         frame = pl.scan_parquet(
             sources,
             schema=schema,
             missing_columns="insert",
             extra_columns="ignore",
             include_file_paths="part",
+            row_index_name=number,
             glob=False,
             storage_options=self.files.storage_options,
         )
@@ -247,6 +254,10 @@ def _derive(trials: pl.LazyFrame, read_paths: Callable[[pl.Series], pl.DataFrame
     """Return trials with their derived columns; `read_paths` as `with_paths` has it."""
     decay_times = pl.col("trained_steps") * pl.col("learning_rate") * pl.col("weight_decay")
     return with_paths(trials, read_paths).with_columns(decay_times=decay_times)
+
+
+_ATTEMPT = ("trial_id", "status", "stop_rule", "finished_at")
+"""The columns that say which attempt at a trial counts."""
 
 
 def _best_attempts(trials: pl.LazyFrame) -> pl.LazyFrame:
