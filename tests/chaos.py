@@ -174,19 +174,27 @@ class Chaos:
 
     def compare(self, expected: str, results: str) -> None:
         """Note what differs between the rows of two places."""
-        before = {table: rows_of(expected, table) for table in TABLES if table not in ("runs", "suggestions")}
-        ids = load_sweep(self._path).trial_ids()
-        raw = [row for name in Store(results).trial_parts() for row in _raw(results, name)]
-        if sorted(raw) != sorted((trial_id, "done") for trial_id in ids):
-            self.report.faults.append(f"{results}: trials on disk are not each there once and done: {Counter(raw)}")
-        for table, frame in before.items():
-            if not rows_of(results, table).equals(frame):
-                self.report.faults.append(f"{results}: the table {table} differs")
-            self.report.rows += frame.height
-        files = open_filesystem(results)
-        left = [*files.list("leases"), *files.list("checkpoints")]
-        if left:
-            self.report.faults.append(f"{results}: left behind: {left}")
+        rows, faults = compare(self._path, expected, results)
+        self.report.rows += rows
+        self.report.faults += faults
+
+
+def compare(path: Path, expected: str, results: str) -> tuple[int, list[str]]:
+    """Return how many rows of the sweep `path` were compared between two places, and what is wrong in the second."""
+    compared, faults, ids = 0, list[str](), load_sweep(path).trial_ids()
+    raw = [row for name in Store(results).trial_parts() for row in _raw(results, name)]
+    if sorted(raw) != sorted((trial_id, "done") for trial_id in ids):
+        faults.append(f"{results}: trials on disk are not each there once and done: {Counter(raw)}")
+    for table in (name for name in TABLES if name not in ("runs", "suggestions")):
+        frame = rows_of(expected, table)
+        if not rows_of(results, table).equals(frame):
+            faults.append(f"{results}: the table {table} differs")
+        compared += frame.height
+    files = open_filesystem(results)
+    left = [*files.list("leases"), *files.list("checkpoints")]
+    if left:
+        faults.append(f"{results}: left behind: {left}")
+    return compared, faults
 
 
 def rows_of(results: str, table: str) -> pl.DataFrame:

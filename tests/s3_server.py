@@ -1,4 +1,4 @@
-"""`python -m tests.s3_server`: a server on loopback that speaks S3, and misbehaves as it is told.
+"""`python -m tests.s3_server [HOST]`: a server, on loopback if not told, that speaks S3, and misbehaves as it is told.
 
 It prints its port. Objects live in its memory. A POST to /-/ with JSON tells it what to do: answer the next `times`
 requests, or every so many of them, whose method is in `methods` and whose path matches `path` with `status`; let each
@@ -15,6 +15,7 @@ import urllib.request
 from collections import Counter
 from contextlib import contextmanager
 
+LOOPBACK = "127.0.0.1"
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
 
@@ -65,7 +66,7 @@ def main():
             pass
 
     application = Misbehaving(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
+    server = make_server(*sys.argv[1:] or [LOOPBACK], 0, application, threaded=True, request_handler=Quiet)
     print(server.server_port, flush=True)
     server.serve_forever()
 
@@ -73,8 +74,8 @@ def main():
 class S3Server:
     """A server that runs, and the environment in which processes find it."""
 
-    def __init__(self, port):
-        self.endpoint = f"http://127.0.0.1:{port}"
+    def __init__(self, host, port):
+        self.endpoint = f"http://{host}:{port}"
         self.environment = {
             "AWS_ENDPOINT_URL": self.endpoint, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true",
@@ -110,13 +111,13 @@ class S3Server:
 
 
 @contextmanager
-def running():
+def running(host=LOOPBACK):
     """Yield a server in a process of its own, which ends with the context."""
-    words = [sys.executable, "-m", "tests.s3_server"]
+    words = [sys.executable, "-m", "tests.s3_server", host]
     environment = {**os.environ, "MOTO_S3_CUSTOM_ENDPOINTS": ""}
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment)
     try:
-        yield S3Server(int(process.stdout.readline()))
+        yield S3Server(host, int(process.stdout.readline()))
     finally:
         process.kill()
         process.communicate()

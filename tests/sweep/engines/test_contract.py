@@ -68,6 +68,7 @@ def test_every_pack_is_run_once_and_nothing_is_left_behind(tmp_path, engine, tri
     assert not (tmp_path / ".tune").exists()
 
 
+@pytest.mark.usefixtures("ray_stands")
 def test_a_killed_worker_costs_its_pack_one_try(tmp_path, engine):
     process = drive(engine, tmp_path, trials=4, behaviour={2: "kill once"})
     assert report_of(process)["statuses"] == {"done": 4}
@@ -76,6 +77,7 @@ def test_a_killed_worker_costs_its_pack_one_try(tmp_path, engine):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("ray_stands")
 def test_of_a_pack_that_kills_its_worker_each_time_only_the_trial_to_blame_ends_as_crashed(tmp_path, engine):
     process = drive(engine, tmp_path, trials=4, pack=2, behaviour={2: "kill"})
     assert report_of(process)["statuses"] == {"done": 3, "crashed": 1}
@@ -84,6 +86,7 @@ def test_of_a_pack_that_kills_its_worker_each_time_only_the_trial_to_blame_ends_
     assert tries(tmp_path) == 1 + (MAX_RETRIES + 1) + 2  # the other pack; the whole, its halves
 
 
+@pytest.mark.usefixtures("ray_stands")
 def test_of_a_pack_that_crashes_only_the_trial_to_blame_ends_as_crashed(tmp_path, engine):
     process = drive(engine, tmp_path, trials=8, pack=8, workers=1, behaviour={2: "faulty"})
     assert report_of(process)["statuses"] == {"done": 7, "crashed": 1}
@@ -94,6 +97,7 @@ def test_of_a_pack_that_crashes_only_the_trial_to_blame_ends_as_crashed(tmp_path
     assert rows(tmp_path)[2]["attempts"] == 2
 
 
+@pytest.mark.usefixtures("ray_stands")
 def test_a_pack_that_is_too_large_for_the_memory_is_halved_until_it_fits(tmp_path, engine):
     process = drive(engine, tmp_path, trials=4, pack=4, behaviour={3: "memory"})
     assert report_of(process)["statuses"] == {"done": 4}
@@ -101,6 +105,7 @@ def test_a_pack_that_is_too_large_for_the_memory_is_halved_until_it_fits(tmp_pat
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+@pytest.mark.usefixtures("ray_stands")
 def test_where_memory_is_short_every_trial_is_trained_in_packs_that_fit(tmp_path, engine, device):
     everywhere = dict.fromkeys(range(12), "allocate")
     process = drive(engine, tmp_path, trials=12, pack=6, workers=1, behaviour=everywhere, **{"task-device": device})
@@ -111,6 +116,7 @@ def test_where_memory_is_short_every_trial_is_trained_in_packs_that_fit(tmp_path
     assert tries(tmp_path) == 2 + 8  # only a pack of 6 and one of 3 failed: others were split before
 
 
+@pytest.mark.usefixtures("ray_stands")
 def test_an_error_on_a_gpu_costs_its_pack_one_try_and_the_next_packs_nothing(tmp_path, engine):
     behaviour = {1: "fault"}
     process = drive(engine, tmp_path, trials=6, workers=1, behaviour=behaviour, **{"task-device": "cuda:0"})
@@ -119,6 +125,7 @@ def test_an_error_on_a_gpu_costs_its_pack_one_try_and_the_next_packs_nothing(tmp
     assert tries(tmp_path) == 7
 
 
+@pytest.mark.usefixtures("ray_stands")
 def test_on_a_cpu_the_same_worker_goes_on_after_an_error(tmp_path, engine):
     process = drive(engine, tmp_path, trials=3, workers=1, behaviour={0: "fault"})
     assert report_of(process)["statuses"] == {"crashed": 3}
@@ -127,6 +134,7 @@ def test_on_a_cpu_the_same_worker_goes_on_after_an_error(tmp_path, engine):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("ray_stands")
 def test_of_a_pack_that_fails_on_its_gpu_each_time_the_trial_to_blame_ends_with_the_error(tmp_path, engine):
     process = drive(engine, tmp_path, trials=4, pack=2, behaviour={2: "faulty"}, **{"task-device": "cuda:0"})
     assert report_of(process)["statuses"] == {"done": 3, "crashed": 1}
@@ -142,6 +150,7 @@ def test_a_store_that_cannot_be_written_ends_the_run_with_the_reason(tmp_path, e
     assert workers_of(process.pid, engine) == []
 
 
+@pytest.mark.usefixtures("ray_stands")
 def test_a_message_that_cannot_be_shown_is_told_as_far_as_it_can_be(tmp_path, engine):
     process = drive(engine, tmp_path, trials=3, behaviour={0: "unspeakable", 1: "binary"})
     assert report_of(process)["statuses"] == {"done": 1, "crashed": 2}
@@ -210,6 +219,7 @@ def test_a_run_that_waits_for_another_is_stopped_at_once_and_leaves_no_lease(tmp
         assert [path.stem for path in (tmp_path / "leases").iterdir()] == ["other"]
 
 
+@pytest.mark.usefixtures("ray_stands")
 def test_no_pack_begins_once_the_hours_are_spent_and_the_run_ends_well(tmp_path, engine):
     process = drive(engine, tmp_path, trials=6, seconds=0.1, **{"max-core-hours": 1e-6})
     report = report_of(process)

@@ -25,12 +25,14 @@ def test_a_pack_that_does_not_end_in_time_is_stopped_within_two_seconds_and_not_
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("ray_stands")
 def test_a_pack_that_is_trained_has_met_its_time_however_long_its_last_evaluation_takes(tmp_path, engine):
     process = drive(engine, tmp_path, trials=1, workers=1, seconds=4, timeout=1, behaviour={0: "trained"})
     assert report_of(process)["statuses"] == {"done": 1}
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("ray_stands")
 def test_behind_a_pack_that_was_stopped_the_others_are_trained(tmp_path, engine):
     process = drive(engine, tmp_path, trials=5, workers=1, timeout=2, behaviour={0: "freeze", 3: "freeze"})
     assert report_of(process)["statuses"] == {"done": 3, "timeout": 2}
@@ -46,6 +48,7 @@ def test_a_worker_that_stands_still_is_killed_and_its_pack_tried_again(tmp_path,
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("ray_stands")
 def test_a_pack_whose_workers_all_stand_still_ends_as_crashed_with_the_reason(tmp_path, engine):
     process = drive(engine, tmp_path, trials=2, behaviour={1: "freeze"}, silence=2)
     assert report_of(process)["statuses"] == {"done": 1, "crashed": 1}
@@ -54,6 +57,7 @@ def test_a_pack_whose_workers_all_stand_still_ends_as_crashed_with_the_reason(tm
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("ray_stands")
 def test_a_worker_that_is_at_work_for_longer_than_its_signs_are_apart_is_left_alone(tmp_path, engine):
     process = drive(engine, tmp_path, trials=1, workers=1, seconds=9, silence=7)
     assert report_of(process)["statuses"] == {"done": 1}
