@@ -53,7 +53,9 @@ def test_a_link_that_the_site_could_not_follow_is_told(tmp_path, monkeypatch, li
 
 
 def test_what_is_wrong_with_a_built_site_is_told_by_file(tmp_path):
-    (tmp_path / "style.css").write_text("@import 'https://fonts.example/x.css'; a { background: url(data:image/png;a) }")
+    (tmp_path / "style.css").write_text(
+        "@import 'https://fonts.example/x.css'; a { background: url(data:image/png;a) }"
+    )
     (tmp_path / "good.html").write_text('<h1 id="top">Good</h1><a href="https://arxiv.org/abs/1">paper</a>')
     (tmp_path / "bad.html").write_text(
         '<script src="https://cdn.example/x.js"></script><img src="none.png"><a href="good.html#top">t</a>'
@@ -79,7 +81,9 @@ def test_the_page_of_verbs_is_what_the_command_line_says_of_itself():
 def test_the_gallery_has_every_kind_of_picture_and_no_picture_without_its_command():
     assert gallery.PAGE.read_text() == gallery.as_markdown()
     assert {*gallery.FOLDER.iterdir()} == {picture.path for picture in gallery.PICTURES}
-    assert {picture.command.split()[2] for picture in gallery.PICTURES} >= {*PICTURES} - {"search"}  # no search is committed
+    assert {picture.command.split()[2] for picture in gallery.PICTURES} >= {*PICTURES} - {
+        "search"
+    }  # no search is committed
 
 
 def test_the_citation_has_what_its_format_asks_for_and_the_version_of_the_package():
@@ -127,7 +131,9 @@ def test_a_browser_that_reads_the_site_asks_no_other_host_and_a_phone_shows_no_s
 @pytest.mark.slow
 @pytest.mark.parametrize("picture", gallery.PICTURES, ids=lambda picture: picture.name)
 def test_a_picture_of_the_gallery_shows_what_its_command_draws(picture):
-    drawn, shown = (re.findall(r'aria-label="([^"]*)"', svg) for svg in (gallery.draw(picture), picture.path.read_text()))
+    drawn, shown = (
+        re.findall(r'aria-label="([^"]*)"', svg) for svg in (gallery.draw(picture), picture.path.read_text())
+    )
     assert len(drawn) > 5
     assert drawn == shown
 

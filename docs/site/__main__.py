@@ -23,7 +23,9 @@ def build() -> list[str]:
     if done.returncode or "Error" in done.stdout or "Warning" in done.stdout:  # some errors leave its code at 0
         return done.stdout.splitlines()
     built = {path.relative_to(BUILD / "html") for path in (BUILD / "html").rglob("*.html")}
-    lacking = [page for page in layout.pages() if Path(page.replace("README", "index")).with_suffix(".html") not in built]
+    lacking = [
+        page for page in layout.pages() if Path(page.replace("README", "index")).with_suffix(".html") not in built
+    ]
     return [f"{page}: has not been built" for page in lacking] + check.problems(BUILD / "html")
 
 

@@ -12,7 +12,7 @@ from docs.site.layout import ROOT
 WIDTH = "100"
 """Columns of the terminal that answers are printed on."""
 
-_ANSWERED = re.compile(r"^```sh\n(lrsym [^`]*)\n```\n\n```text\n([^`]*)^```$", flags=re.MULTILINE)
+_ANSWERED = re.compile(r"^```sh\n(lrsym [^`]*)\n```\n\n```text\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 
 
 def answered(text: str) -> list[tuple[str, str]]:

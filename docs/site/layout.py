@@ -9,6 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 CONFIG = Path(__file__).with_name("zensical.toml")
 
+ASSETS = ("docs/site/site.css", "docs/site/iframe-worker.js")
+
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)#?([^)\s]*)\)")
 """A link within the project: file and anchor, either of them empty where it has none."""
 
@@ -35,7 +37,7 @@ def lay_out(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     named = pages()
     files = {target for page in named for target in _linked(page, named)}
-    for name in sorted({*named, *files, "docs/site/site.css"}):
+    for name in sorted({*named, *files, *ASSETS}):
         copy = folder / "pages" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, copy)
@@ -50,5 +52,7 @@ def _linked(page: str, named: list[str]) -> Iterator[str]:
         if not path.is_file():
             raise ValueError(f"{page}: a link must lead to a file, got {target}; name a file of that folder")
         if path.suffix == ".md" and name not in named:
-            raise ValueError(f"{page}: {target} is no page of the site; add {name} to nav in {CONFIG.relative_to(ROOT)}")
+            raise ValueError(
+                f"{page}: {target} is no page of the site; add {name} to nav in {CONFIG.relative_to(ROOT)}"
+            )
         yield name

@@ -49,17 +49,18 @@ def as_markdown(answer: Callable[[str], str]) -> str:
         "What `lrsym VERB -h` says of each, its example, and what it answers on the rows that this repository has. Options: `-h`.\n"
         "By use, with exit codes: [command-line.md](command-line.md). `python -m docs.site verbs` writes this page.",
     ]
+    top = get_command(app)
     for use, verbs in VERBS.items():
         parts.append(f"## {use}")
         for verb in verbs:
             names = [n for n in EXAMPLES if n.startswith("plot ")] if verb is VERBS["Reading"][0] else [verb.__name__]
             for name in names:
-                parts += _of_verb(name, answer)
+                parts += _of_verb(top, name, answer)
     return "\n\n".join(parts) + "\n"
 
 
-def _of_verb(name: str, answer: Callable[[str], str]) -> list[str]:
-    command: Any = get_command(app)
+def _of_verb(top: Any, name: str, answer: Callable[[str], str]) -> list[str]:
+    command = top
     for word in name.split():
         command = command.commands[word]
     parts = [f"### `{name}`", " ".join(command.help.split()), f"```sh\n{EXAMPLES[name]}\n```"]
