@@ -24,6 +24,7 @@ from tests.small_trials import SMALL
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+COMMAND = get_command(cli.app)
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "results/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -75,7 +76,7 @@ def is_open(command):
 def test_every_lrsym_command_in_the_documentation_exists_with_its_options_and_files(page):
     for line in commands(page):
         words = [word for word in shlex.split(line)[1:]]
-        command = get_command(cli.app)
+        command = COMMAND
         while words and hasattr(command, "commands") and words[0] in command.commands:
             command = command.commands[words.pop(0)]
         assert not hasattr(command, "commands"), line

@@ -1,7 +1,6 @@
 """The site of the documentation: every page is in it, its links lead somewhere, and it asks no other host."""
 
 import importlib.metadata
-import json
 import re
 import time
 from pathlib import Path

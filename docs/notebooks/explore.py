@@ -23,8 +23,8 @@ def _(mo):
     mo.md("""
     # Explore a sweep
 
-    The committed rows of `sweeps/labels_by_layouts.toml`. Choose a metric and two layout diversities: all that depends on
-    them is computed again.
+    The committed rows of `sweeps/labels_by_layouts.toml`. Choose a metric and two layout diversities: all that depends
+    on them is computed again.
     """)
     return
 

@@ -78,11 +78,8 @@ def _of_page(path: Path, page: _Page, site: Path, read: dict[Path, _Page]) -> It
 def _target(page: Path, url: str, site: Path) -> Path:
     """Return the file that a link of `page` leads to."""
     path = unquote(urlsplit(url).path)
-    if path.startswith("/"):  # of the page that a server shows where there is none
-        target = site / path.lstrip("/")
-    else:
-        target = page.parent / path if path else page
-    target = target.resolve()
+    folder = site if path.startswith("/") else page.parent  # the page that a server shows where there is none
+    target = folder.joinpath(path.lstrip("/")).resolve() if path else page
     return target / "index.html" if target.is_dir() else target
 
 

@@ -48,19 +48,20 @@ PICTURES = (
         "phase-steps",
         "How long it takes",
         f"lrsym plot phase {_LABELS} --metric steps_to_unseen_order",
-        "Any column of numbers: the median over seeds, by ratio. Hatched where half of the seeds or more never get there.",
+        "Any column of numbers: the median over seeds, by ratio. Hatched where half of them or more never get there.",
     ),
     Picture(
         "phase-minus",
         "Two sweeps, one minus the other",
         "lrsym plot phase sweeps/labels_by_layouts.toml sweeps/pytorch_start_layouts.toml --minus "
         f'--where "weight_decay = 0.2" {_REFERENCE}',
-        "Paired by seed: each cell has its difference and the 95 % interval of it, and a frame where that leaves out 0.",
+        "Paired by seed: each cell has its difference with the 95 % interval, and a frame where that leaves out 0.",
     ),
     Picture(
         "line",
         "Means along an axis",
-        f"lrsym plot line {_LABELS} --x n_pair_labels --color layouts_per_pair --metric single_inset,seen_inset,unseen_inset",
+        f"lrsym plot line {_LABELS} --x n_pair_labels --color layouts_per_pair "
+        "--metric single_inset,seen_inset,unseen_inset",
         "The paper's main figure: a panel for each metric, a line for each value of another axis, 95 % bands.",
     ),
     Picture(
@@ -143,8 +144,8 @@ def as_markdown() -> str:
     """Return the page of the gallery."""
     parts = [
         "# Gallery",
-        "Pictures of the committed rows: each takes its command and no training. `python -m docs.site gallery` draws all of\n"
-        "them again, and a test holds every number in them to the rows. `--out NAME` writes HTML, PNG and Vega-Lite JSON.",
+        "Pictures of the committed rows: each takes its command and no training. `python -m docs.site gallery` draws\n"
+        "them again, and a test holds every number in them to the rows.",
     ]
     for picture in PICTURES:
         link = f"![{picture.title}]({picture.path.relative_to(PAGE.parent)})"

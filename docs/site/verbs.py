@@ -18,8 +18,8 @@ ANSWERED = {
     "new": "lrsym new --list",
     "plan": "lrsym plan sweeps/recipe.toml --until 0.005 --metric unseen_order --results results/reference",
     "status": "lrsym status sweeps/labels_by_layouts.toml --results results/reference",
-    "query": 'lrsym query "select n_pair_labels, avg(unseen_order) as mean, count(*) as n from trials group by 1 order by 1" '
-    "--sweep sweeps/labels_by_layouts.toml --results results/reference",
+    "query": 'lrsym query "select n_pair_labels, avg(unseen_order) as mean, count(*) as n from trials group by 1 '
+    'order by 1" --sweep sweeps/labels_by_layouts.toml --results results/reference',
     "contrast": "lrsym contrast sweeps/labels_by_layouts.toml --of layouts_per_pair=20 --against layouts_per_pair=5 "
     "--metric unseen_inset --results results/reference",
     "best": "lrsym best sweeps/labels_by_layouts.toml -n 5 --metric unseen_order --results results/reference",
@@ -30,7 +30,7 @@ ANSWERED = {
     "axes": "lrsym axes decay",
     "columns": "lrsym columns confusions",
 }
-"""What is asked of the committed rows, by verb; a verb that trains, or looks at the machine, answers otherwise each time."""
+"""What is asked of the committed rows, by verb; those that train, or look at the machine, never answer the same."""
 
 PICTURES = {
     "refine": ("The boundary that a refinement has found", "pictures/refine.png"),
@@ -46,8 +46,8 @@ def as_markdown(answer: Callable[[str], str]) -> str:
     """Return the page; `answer` gives what a command prints."""
     parts = [
         "# Every verb",
-        "What `lrsym VERB -h` says of each, its example, and what it answers on the rows that this repository has. Options: `-h`.\n"
-        "By use, with exit codes: [command-line.md](command-line.md). `python -m docs.site verbs` writes this page.",
+        "What `lrsym VERB -h` says of each, its example, and what it answers on the committed rows. Options: `-h`. By\n"
+        "use, with exit codes: [command-line.md](command-line.md). `python -m docs.site verbs` writes this page.",
     ]
     top = get_command(app)
     for use, verbs in VERBS.items():
