@@ -51,7 +51,7 @@ def test_every_cell_of_the_jupyter_notebook_runs_and_shows_its_table_or_picture(
     assert [shows(value) for value in shown[1:-1]] == [True] * (len(shown) - 2)
     asked = shown[-1]
     assert len(asked) == 4
-    assert all(0 <= value <= 1 for _, value in asked)
+    assert max(value for _, value in asked) > 0.8 > min(value for _, value in asked)
     trained = query(names["results"], "select count(*) as n from trials where status = 'done'")
     assert trained["n"].item() == 8
 

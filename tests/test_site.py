@@ -116,12 +116,23 @@ def test_the_site_builds_and_its_search_knows_every_page(built):
 def test_a_browser_that_reads_the_site_asks_no_other_host_and_a_phone_shows_no_sideways_page(built, tmp_path):
     browser = Browser(tmp_path)
     try:
+        browser.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
         for page in ("index.html", "docs/gallery.html", "docs/cookbook.html", "docs/columns.html"):
             browser.resize(390)
             browser.send("Page.navigate", url=(built / page).as_uri())
             browser.wait(f"document.readyState == 'complete' && location.href.endsWith('{page}')")
             assert browser.evaluate("document.documentElement.scrollWidth") <= 390
+            assert browser.evaluate("document.body.dataset.mdColorScheme") == "slate"
+        # Search stands in a shadow tree, beside the page.
+        browser.evaluate("document.querySelector('label[for=__search], button[class*=search]').click()")
+        browser.wait("!!document.activeElement.shadowRoot")
+        browser.send("Input.insertText", text="boundary")
+        found = (
+            "[...document.querySelectorAll('*')].some(e => e.shadowRoot?.textContent.includes('A boundary on three'))"
+        )
+        browser.wait(found)
         assert browser.requests
+        assert browser.problems == []
         assert all(url.startswith(("file:", "data:", "blob:")) for url in browser.requests)
     finally:
         browser.close()

@@ -1,5 +1,6 @@
 import marimo
 
+__generated_with = "0.25.2"
 app = marimo.App(width="medium")
 
 
@@ -108,16 +109,25 @@ def _(Path, lrsym, pl, tempfile):
         "scenes.n_heldout_labels": 3,
         "scenes.positions_per_label": 3,
         "scenes.layouts_per_pair": 5,
-        "model.d_model": 16,
+        "model.d_model": 32,
         "model.n_heads": 2,
+        "model.init_token_std": 0.1,
+        "model.init_position_std": 0.1,
         "optim.batch_size": 32,
+        "optim.warmup_steps": 10,
+        "optim.learning_rate": 3e-3,
     }
     results, told = Path(tempfile.mkdtemp()) / "results", []
     low, high = 20, 400
     for _ in range(2):
         asked = round((low * high) ** 0.5)
         _batch = lrsym.Sweep.grid("asked", base={**tiny, "optim.steps": asked}, replicates=2)
-        _mean = lrsym.run_sweep(_batch, results=results, workers=1).select(pl.mean("train_order")).collect().item()
+        _mean = (
+            lrsym.run_sweep(_batch, results=results, workers=1, no_pilot=True)
+            .select(pl.mean("train_order"))
+            .collect()
+            .item()
+        )
         told.append({"steps": asked, "train_order": _mean})
         low, high = (low, asked) if _mean >= 0.9 else (asked, high)
     pl.DataFrame(told)
