@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import re
+import shlex
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from docs.site import answers, check, gallery, layout, verbs
 from lrsym.cli.examples import EXAMPLES
 from lrsym.vocabulary import PICTURES
 from tests.browser import BINARY, Browser
+from tests.running import lrsym
 from tests.test_documentation import PAGES, name_of
 
 ROOT = layout.ROOT
@@ -150,7 +152,9 @@ def test_a_picture_of_the_gallery_shows_what_its_command_draws(picture):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("verb", verbs.ANSWERED)
-def test_a_verb_answers_as_its_page_says(verb):
+def test_a_verb_answers_as_its_page_says(verb, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", answers.WIDTH)
     command = verbs.ANSWERED[verb]
     stored = dict(answers.answered(verbs.PAGE.read_text()))
-    assert answers.as_blocks(command, answers.run(command)) == answers.as_blocks(command, stored[command])
+    assert answers.as_blocks(command, lrsym(*shlex.split(command)[1:])) == answers.as_blocks(command, stored[command])

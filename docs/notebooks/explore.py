@@ -93,6 +93,17 @@ def _(few, lrsym, many, metric, rows_in, sweep):
 @app.cell
 def _(mo):
     mo.md("""
+    ## Where is the boundary?
+
+    `lrsym refine` finds where an accuracy crosses a level with few trials, and its picture is `lrsym.plot_boundary`:
+    docs/refine.md.
+    """)
+    return
+
+
+@app.cell
+def _(mo):
+    mo.md("""
     ## Ask and tell
 
     After how many steps do tiny trials know the order in their training scenes? Each round asks the middle of what is
