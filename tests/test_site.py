@@ -143,11 +143,16 @@ def test_a_browser_that_reads_the_site_asks_no_other_host_and_a_phone_shows_no_s
 @pytest.mark.slow
 @pytest.mark.parametrize("picture", gallery.PICTURES, ids=lambda picture: picture.name)
 def test_a_picture_of_the_gallery_shows_what_its_command_draws(picture):
-    drawn, shown = (
-        re.findall(r'aria-label="([^"]*)"', svg) for svg in (gallery.draw(picture), picture.path.read_text())
-    )
+    (drawn, values), (shown, kept) = (labels(svg) for svg in (gallery.draw(picture), picture.path.read_text()))
     assert len(drawn) > 5
     assert drawn == shown
+    assert values == pytest.approx(kept, rel=1e-6)  # sums in another order
+
+
+def labels(svg):
+    """What the marks of a picture say of themselves, without their numbers, and these numbers."""
+    texts, number = re.findall(r'aria-label="([^"]*)"', svg), re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
+    return [number.sub("0", text) for text in texts], [float(n) for text in texts for n in number.findall(text)]
 
 
 @pytest.mark.slow

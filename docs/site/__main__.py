@@ -5,6 +5,7 @@ gallery   docs/gallery.md and its pictures, from the committed rows
 answers   the answers below commands of a page: `answers docs/cookbook.md`
 """
 
+import re
 import subprocess
 import sys
 import time
@@ -17,11 +18,15 @@ BUILD = layout.ROOT / "build/docs"
 
 def build() -> list[str]:
     """Build the site into BUILD and return what is wrong with it."""
-    layout.lay_out(BUILD)
+    try:
+        layout.lay_out(BUILD)
+    except ValueError as error:
+        return [str(error)]
     command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean", "-f", str(BUILD / layout.CONFIG.name)]
     done = subprocess.run(command, cwd=BUILD, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode or "Error" in done.stdout or "Warning" in done.stdout:  # some errors leave its code at 0
-        return done.stdout.splitlines()
+    said = re.sub(r"\x1b\[[\d;]*m", "", done.stdout).partition("Traceback")[0]  # which --strict ends with
+    if done.returncode or "Error" in said or "Warning" in said:  # some errors leave its code at 0
+        return said.splitlines()
     built = {path.relative_to(BUILD / "html") for path in (BUILD / "html").rglob("*.html")}
     lacking = [
         page for page in layout.pages() if Path(page.replace("README", "index")).with_suffix(".html") not in built
