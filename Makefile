@@ -1,9 +1,9 @@
-# Five targets: demo, test, lint, bench, clean. Each installs what it needs into .venv.
+# Six targets: demo, test, lint, docs, bench, clean. Each installs what it needs into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 
 demo: $(READY)
 	$(BIN)/lrsym sweep sweeps/demo.toml --workers 2
@@ -19,6 +19,9 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 
+docs: $(READY)
+	$(BIN)/python -m docs.site
+
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 
@@ -29,5 +32,5 @@ clean:
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lrsym needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11 " + "$(MAKECMDGOALS)")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,docs,notebooks]"
 	@touch $@

@@ -40,12 +40,22 @@ store = Store("results")
 for value in values:
     pack = [Trial.from_axes({**SMALL, "model.init_token_mean": value})]
     store.write(f"part-{value}", run_pack(pack, run_id="r", device=CPU).tables)
+others = {"sigmoid": {"model.kind": "sigmoid"}, "diagonal": {"scenes.captions": "diagonal", "scenes.n_rows": 3}}
+kinds = {}
+for name, changes in others.items():
+    pack = [Trial.from_axes({**SMALL, **changes})]
+    kinds[name] = run_pack(pack, run_id="r", device=CPU).tables["trials"].to_pylist()[0]
+try:
+    flat = parse("name = \\"flat\\"\\n[grid]\\n\\"scenes.captions\\" = [\\"diagonal\\"]", source="flat.toml")
+except UsageError as error:
+    flat = str(error)
 curves, ablations = (load("results", name).collect().to_dicts() for name in ("curves", "ablations"))
 columns = ("trial_id", "init_token_mean", "unseen_reciprocal")
 print(json.dumps({
     "file": axes.__file__, "pages": axes.as_markdown() + schema.as_markdown(), "refused": refused, "sweep": values,
     "trials": load_trials("results").select(columns).collect().to_dicts(),
-    "curves": curves, "ablations": ablations,
+    "curves": curves, "ablations": ablations, "flat": flat,
+    "kinds": {name: {key: row[key] for key in ("trial_id", "status", "unseen_order")} for name, row in kinds.items()},
 }))
 """
 
@@ -95,9 +105,9 @@ def values_of(rows, *, trial_id):
     return {(r["step"], r["split"], r["metric"]): r["value"] for r in rows if r["trial_id"] == trial_id}
 
 
-def test_there_are_three_recipes_and_each_has_its_diff():
+def test_there_are_five_recipes_and_each_has_its_diff():
     recipes = re.split(r"^### \d\. ", TEXT, flags=re.MULTILINE)[1:]
-    assert [len(blocks("diff", recipe)) for recipe in recipes] == [1, 1, 1]
+    assert [len(blocks("diff", recipe)) for recipe in recipes] == [1] * 5
 
 
 def test_a_new_axis_has_its_lines_on_both_pages_and_its_values_are_checked(seen):
@@ -131,20 +141,29 @@ def test_a_new_ablation_is_in_its_table(seen):
     assert "EP+PP" in {row["term"] for row in seen["ablations"]}
 
 
+def test_a_new_relation_and_a_new_kind_train_and_are_evaluated_and_older_ids_stay(seen):
+    rows = seen["kinds"]
+    assert {row["status"] for row in rows.values()} == {"done"}
+    assert all(0 <= row["unseen_order"] <= 1 for row in rows.values())
+    assert len({row["trial_id"] for row in [*rows.values(), *seen["trials"]]}) == 4
+    assert seen["flat"].startswith("flat.toml:3: scenes.captions diagonal need an image of several rows, got")
+
+
 @pytest.mark.slow
 def test_the_tests_that_the_recipes_edit_pass(copy):
-    edited = "changing_any_axis or (loop_over_scenes_and_captions and grid) or credit_by_hand"
-    told = python(
-        copy,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
+    edited = (
+        "changing_any_axis or (loop_over_scenes_and_captions and (grid or diagonal)) or credit_by_hand or diagonal or "
+        "(kind4 or kind5 or kind6) or pair and tables"
+    )
+    files = (
         "tests/config/test_trial.py",
         "tests/testbed/test_evaluation.py",
-        "-k",
-        edited,
+        "tests/testbed/data/test_scenes.py",
+        "tests/testbed/mechanism/test_inspection.py",
+        "tests/testbed/training/test_textbook_training.py",
     )
+    told = python(copy, "-m", "pytest", "-v", "-n", "0", "-p", "no:cacheprovider", *files, "-k", edited)
     assert "init_token_mean" in (copy / "tests/config/test_trial.py").read_text()
     assert " passed" in told
+    for new in ("captions[grid, diagonal]", "captions[diagonal]", "first[kind6]", "adamw[each pair for itself-tables]"):
+        assert f"{new} PASSED" in told

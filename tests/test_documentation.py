@@ -11,6 +11,7 @@ from typer.main import get_command
 
 import lrsym as lrsym_package
 from benchmarks import __main__ as benchmarks
+from docs.site import answers
 from lrsym import vocabulary
 from lrsym.cli import app as cli
 from lrsym.config import axes
@@ -23,6 +24,7 @@ from tests.small_trials import SMALL
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+COMMAND = get_command(cli.app)
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "results/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -51,17 +53,30 @@ def blocks(page, *languages):
 
 
 def commands(page):
-    """The `lrsym ...` command lines in code blocks of a page."""
-    found = blocks(page, "", "bash", "sh", "console")
-    lines = [line.strip().removeprefix("$ ") for block in found for line in block.splitlines()]
-    return [line.partition("  #")[0].strip() for line in lines if line.removeprefix("$ ").startswith("lrsym ")]
+    """The `lrsym ...` commands in code blocks of a page; one goes on as long as a quote of it is open."""
+    found = []
+    for block in blocks(page, "", "bash", "sh", "console"):
+        for line in block.splitlines():
+            if found and is_open(found[-1]):
+                found[-1] += f"\n{line}"
+            elif (line := line.strip().removeprefix("$ ")).startswith("lrsym "):
+                found.append(line.partition("  #")[0].strip())
+    return found
+
+
+def is_open(command):
+    try:
+        shlex.split(command)
+    except ValueError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_lrsym_command_in_the_documentation_exists_with_its_options_and_files(page):
     for line in commands(page):
         words = [word for word in shlex.split(line)[1:]]
-        command = get_command(cli.app)
+        command = COMMAND
         while words and hasattr(command, "commands") and words[0] in command.commands:
             command = command.commands[words.pop(0)]
         assert not hasattr(command, "commands"), line
@@ -87,13 +102,19 @@ ON_COMMITTED_ROWS = sorted(
 )
 
 
+ANSWERS = {command: answer for page in PAGES for command, answer in answers.answered(page.read_text())}
+
+
 @pytest.mark.parametrize("line", ON_COMMITTED_ROWS)
-def test_every_query_and_claim_on_the_committed_rows_answers(line, monkeypatch):
+def test_every_query_and_claim_on_the_committed_rows_answers_as_the_page_says(line, monkeypatch):
     words = shlex.split(line)[1:]
-    if words[0] == "claims":
+    if words[0] == "claims" and "--no-page" not in words:
         words.append("--no-page")
     monkeypatch.chdir(ROOT)
-    assert len(lrsym(*words).splitlines()) > 3
+    monkeypatch.setenv("COLUMNS", answers.WIDTH)
+    found = lrsym(*words)
+    assert len(found.splitlines()) > 3
+    assert line not in ANSWERS or answers.as_blocks(line, found) == answers.as_blocks(line, ANSWERS[line])
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +201,8 @@ def test_the_words_of_the_tables_are_those_of_the_vocabulary():
 
 def test_constraints_pin_every_dependency_exactly():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["dev"], *extras["docs"], *extras["notebooks"]]
     pinned = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), flags=re.MULTILINE))
     pinned = {name.lower().replace("_", "-"): version for name, version in pinned.items()}
     assert {re.match(r"[\w-]+", name)[0].lower() for name in wanted} <= set(pinned)

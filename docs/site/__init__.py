@@ -1,0 +1,1 @@
+"""The site of the documentation: the pages of the repository, laid out, built, checked."""
