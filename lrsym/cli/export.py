@@ -67,7 +67,7 @@ def export(
         "to": to, "place": done.place, "trials": chosen.trials.height, "rows": dict(done.rows), "written": done.written,
         "kept": done.kept, "replaced": done.replaced,
     }  # fmt: skip
-    Output(as_json=json).result(data, [_in_words(done), done.place, f"look at it: {done.look}"])
+    Output(as_json=json).result(data, [_in_words(done), done.place, done.look])
 
 
 def _in_words(done: "Exported") -> str:

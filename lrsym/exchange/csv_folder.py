@@ -50,7 +50,7 @@ def export_csv(chosen: Selection, out: Path) -> Exported:
         del known[name]
     _write_manifest(out, {**told, "complete": True, "files": known})
     rows = {name: table.height for name, table in chosen.tables.items()}
-    return Exported(str(out), f"{out}/columns.csv says what each column means", rows, len(contents) - kept, kept)
+    return Exported(str(out), f"what each column means: {out}/columns.csv", rows, len(contents) - kept, kept)
 
 
 def as_csv(rows: pl.DataFrame) -> bytes:

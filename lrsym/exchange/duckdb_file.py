@@ -37,7 +37,7 @@ def export_duckdb(chosen: Selection, out: Path) -> Exported:
             "with --out"
         ) from None
     rows = {name: table.height for name, table in chosen.tables.items()}
-    return Exported(str(out), f"duckdb {out}", rows, len(rows), replaced=replaced)
+    return Exported(str(out), f"look at it: duckdb {out}", rows, len(rows), replaced=replaced)
 
 
 def _replace(database: Any, chosen: Selection, out: Path) -> int:

@@ -10,7 +10,7 @@ from lrsym.errors import UsageError
 class Exported:
     """What was written to `place`: rows by table, or runs; how many were `kept` as they were or `replaced`.
 
-    `look` is the command that shows it.
+    `look` says how it is looked at.
     """
 
     place: str

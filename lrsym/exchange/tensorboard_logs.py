@@ -17,7 +17,7 @@ def export_tensorboard(chosen: Selection, out: Path) -> Exported:
         import tensorboardX  # noqa: F401  asked for before anything is written
     except ImportError as error:
         raise missing("tensorboard", "tensorboardX", error) from None
-    return export_runs(runs(chosen), out, write=_write, look=f"tensorboard --logdir {out}")
+    return export_runs(runs(chosen), out, write=_write, look=f"look at it: tensorboard --logdir {out}")
 
 
 def _write(run: Run, folder: Path) -> Path:

@@ -30,7 +30,7 @@ def export_wandb(chosen: Selection, out: Path) -> Exported:
         return _write(wandb, run, folder)
 
     try:
-        return export_runs(runs(chosen), out, write=write, look=f"wandb sync {out}/offline-run-*")
+        return export_runs(runs(chosen), out, write=write, look=f"upload it: wandb sync {out}/offline-run-*")
     finally:
         wandb.teardown()
 
@@ -45,7 +45,15 @@ def _write(wandb: Any, run: Run, folder: Path) -> Path:
         project=run.experiment,
         config={**run.parameters, **run.tags},
         tags=[status],
-        settings=wandb.Settings(silent=True, console="off", disable_git=True, save_code=False, x_disable_stats=True),
+        settings=wandb.Settings(
+            silent=True,
+            console="off",
+            disable_git=True,
+            save_code=False,
+            x_disable_stats=True,
+            x_disable_machine_info=True,
+            x_save_requirements=False,  # this machine is not where it was trained
+        ),
     )
     for step, values in run.by_step().items():
         tracked.log(values, step=step)

@@ -7,11 +7,15 @@ from lrsym.exchange import mlflow_store
 from lrsym.exchange.mlflow_store import DIGEST_TAG, export_mlflow
 from lrsym.exchange.selection import select
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of MLflow at its own libraries
+
+NEEDS = 'needs mlflow: pip install "lrsym[mlflow]"'
+
 
 @pytest.fixture
 def tracking(tmp_path):
     """The path of a store, and a client of it."""
-    mlflow = pytest.importorskip("mlflow", reason='needs mlflow: pip install "lrsym[mlflow]"')
+    mlflow = pytest.importorskip("mlflow", reason=NEEDS)
     return str(tmp_path / "t/mlflow.db"), mlflow.MlflowClient(f"sqlite:///{tmp_path}/t/mlflow.db")
 
 
@@ -67,7 +71,8 @@ def test_again_no_run_is_doubled_half_of_one_is_written_anew_and_runs_of_others_
 
 
 @pytest.mark.parametrize("there", ["file", "folder"])
-def test_what_is_no_sqlite_file_is_left_as_it_is(made, tracking, tmp_path, there):
+def test_what_is_no_sqlite_file_is_left_as_it_is(made, tmp_path, there):
+    pytest.importorskip("mlflow", reason=NEEDS)
     sweep, root = made
     path = tmp_path / "x.db"
     path.write_text("mine") if there == "file" else path.mkdir()

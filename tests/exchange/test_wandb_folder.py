@@ -1,6 +1,7 @@
-"""Weights & Biases: offline runs, read back with the reader of wandb itself."""
+"""Weights & Biases: offline runs, read back with the records of wandb itself."""
 
 import json
+import struct
 
 import pytest
 
@@ -8,33 +9,33 @@ from lrsym.exchange.selection import select
 from lrsym.exchange.wandb_folder import export_wandb
 
 
-@pytest.fixture
-def records():
-    """A function that gives the records of an offline run."""
-    reason = 'needs wandb: pip install "lrsym[wandb]"'
-    datastore = pytest.importorskip("wandb.sdk.internal.datastore", reason=reason)
+def records(path):
+    """The records of the file of an offline run: a log of 32 KiB blocks, a record in one or several pieces."""
     from wandb.proto.wandb_internal_pb2 import Record
 
-    def read(folder):
-        (path,) = folder.glob("*.wandb")
-        store = datastore.DataStore()
-        store.open_for_scan(str(path))
-        while (data := store.scan_data()) is not None:
-            yield Record.FromString(data)
-
-    return read
+    data, at, pieces = path.read_bytes(), 7, b""  # a head of 7 bytes
+    while at + 7 <= len(data):
+        size, kind = struct.unpack_from("<HB", data, at + 4)
+        pieces += data[at + 7 : at + 7 + size]
+        if kind in (1, 4):  # whole, or the last piece
+            yield Record.FromString(pieces)
+            pieces = b""
+        at += 7 + size
+        if (left := 32768 - at % 32768) < 7:
+            at += left
 
 
 @pytest.mark.slow
-def test_each_trial_is_an_offline_run_that_is_written_once(made, records, tmp_path):
+def test_each_trial_is_an_offline_run_that_is_written_once(made, tmp_path):
+    pytest.importorskip("wandb", reason='needs wandb: pip install "lrsym[wandb]"')
     sweep, root = made
     chosen = select(root, sweep, where="layouts_per_pair = 20")
     done = export_wandb(chosen, tmp_path / "w")
     assert done.written == 4
     trial = sweep.trials[2]
-    (folder,) = (tmp_path / "w").glob(f"offline-run-*-{trial.trial_id}")
+    (path,) = tmp_path.glob(f"w/offline-run-*-{trial.trial_id}/*.wandb")
     history, summary, config, run_id = [], {}, {}, None
-    for record in records(folder):
+    for record in records(path):
         if record.HasField("history"):
             items = {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in record.history.item}
             history.append((items["_step"], items.get("unseen_order")))
