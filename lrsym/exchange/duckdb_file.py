@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lrsym.errors import UsageError, first_line
-from lrsym.exchange.outcome import Exported, missing, taken
+from lrsym.exchange.outcome import Exported, taken, tool
 from lrsym.exchange.selection import Selection
 from lrsym.results.store.schema import TABLES
 
@@ -21,10 +21,7 @@ def export_duckdb(chosen: Selection, out: Path) -> Exported:
 
     Raises UsageError without duckdb, and where `out` is no such file, is in use, or has another's table of a name.
     """
-    try:
-        import duckdb
-    except ImportError as error:
-        raise missing("duckdb", "duckdb", error) from None
+    duckdb = tool("duckdb", to="duckdb")
     if out.is_dir():
         raise taken(out, "is a folder and no DuckDB file")
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lrsym.errors import UsageError, first_line
-from lrsym.exchange.outcome import Exported, missing, taken
+from lrsym.exchange.outcome import Exported, taken, tool
 from lrsym.exchange.run import STATUS_TAG, TRIAL_TAG, Run, runs
 from lrsym.exchange.selection import Selection
 from lrsym.vocabulary import FAILED_STATUSES
@@ -34,17 +34,13 @@ def export_mlflow(chosen: Selection, out: str) -> Exported:
     Raises UsageError without mlflow, and where the store does not take them.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    try:
-        import sqlalchemy  # noqa: F401  of which mlflow-skinny does not tell
-        from mlflow.exceptions import MlflowException
-        from mlflow.tracking import MlflowClient
-    except ImportError as error:
-        raise missing("mlflow", "mlflow-skinny", error) from None
+    mlflow = tool("mlflow", to="mlflow")
+    tool("sqlalchemy", to="mlflow")  # mlflow-skinny does not bring it
     uri = _uri(out)
     try:
         with _quiet():
-            return _export(MlflowClient(uri), chosen, uri)
-    except MlflowException as error:
+            return _export(mlflow.MlflowClient(uri), chosen, uri)
+    except mlflow.MlflowException as error:
         raise UsageError(f"{uri} does not take the runs: {first_line(error)}; name another store with --out") from None
 
 
@@ -54,8 +50,10 @@ def _uri(out: str) -> str:
     path = Path(out).absolute()
     if path.is_dir():
         raise taken(out, "is a folder and no SQLite file")
-    if path.exists() and path.stat().st_size and path.read_bytes()[:6] != b"SQLite":
-        raise taken(out, "is no SQLite file")
+    if path.exists():
+        with path.open("rb") as file:
+            if file.read(6) not in (b"", b"SQLite"):
+                raise taken(out, "is no SQLite file")
     path.parent.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{path}"
 
@@ -67,9 +65,11 @@ def _quiet() -> Iterator[None]:
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.WARNING)
-    yield
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _export(client: Any, chosen: Selection, uri: str) -> Exported:
@@ -111,16 +111,17 @@ def _written(client: Any, experiment_id: str) -> dict[str, list[tuple[str, str |
 
 def _write(client: Any, experiment_id: str, run: Run) -> str:
     """Write a run and return its id; the digest comes last."""
-    from mlflow.entities import Metric, Param
-
+    entities = tool("mlflow.entities", to="mlflow")
     began, ended = _milliseconds(run.started), _milliseconds(run.ended)
     made = client.create_run(experiment_id, start_time=began, tags=dict(run.tags), run_name=run.name)
     run_id = made.info.run_id
-    parameters = [Param(_key(name), str(value)[:MAX_VALUE]) for name, value in run.parameters.items()]
+    parameters = [entities.Param(_key(name), str(value)[:MAX_VALUE]) for name, value in run.parameters.items()]
     for start in range(0, len(parameters), MAX_PARAMETERS):
         client.log_batch(run_id, params=parameters[start : start + MAX_PARAMETERS])
     metrics = [
-        Metric(_key(name), value, ended or 0, step) for name, points in run.series().items() for step, value in points
+        entities.Metric(_key(name), value, ended or 0, step)
+        for name, points in run.series().items()
+        for step, value in points
     ]
     for start in range(0, len(metrics), MAX_METRICS):
         client.log_batch(run_id, metrics=metrics[start : start + MAX_METRICS])

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
 
 from lrsym.errors import UsageError
 
@@ -21,10 +23,13 @@ class Exported:
     replaced: int = 0
 
 
-def missing(target: str, package: str, error: ImportError) -> UsageError:
-    """Return the error for a package that an export needs; `error` says what could not be imported."""
-    name = (error.name or package).partition(".")[0]
-    return UsageError(f'--to {target} needs {name}, which is missing; pip install "lrsym[{target.partition("-")[0]}]"')
+def tool(name: str, *, to: str) -> Any:
+    """Return the module `name`, which the export `to` needs; raises UsageError where it is missing."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        lacking, extra = (error.name or name).partition(".")[0], to.partition("-")[0]
+        raise UsageError(f'--to {to} needs {lacking}, which is missing; pip install "lrsym[{extra}]"') from None
 
 
 def taken(place: object, why: str) -> UsageError:

@@ -5,7 +5,7 @@ They are written with tensorboardX, which Ray Tune brings: TensorBoard itself is
 
 from pathlib import Path
 
-from lrsym.exchange.outcome import Exported, missing
+from lrsym.exchange.outcome import Exported, tool
 from lrsym.exchange.run import STATUS_TAG, Run, runs
 from lrsym.exchange.run_folders import export_runs
 from lrsym.exchange.selection import Selection
@@ -13,27 +13,25 @@ from lrsym.exchange.selection import Selection
 
 def export_tensorboard(chosen: Selection, out: Path) -> Exported:
     """Write a folder of event files for each trial into the folder `out`; raises UsageError as `export_runs`."""
-    try:
-        import tensorboardX  # noqa: F401  asked for before anything is written
-    except ImportError as error:
-        raise missing("tensorboard", "tensorboardX", error) from None
+    tool("tensorboardX", to="tensorboard")  # asked for before anything is written
     return export_runs(runs(chosen), out, write=_write, look=f"look at it: tensorboard --logdir {out}")
 
 
 def _write(run: Run, folder: Path) -> Path:
     from tensorboardX.event_file_writer import EventsWriter
-    from tensorboardX.proto.event_pb2 import Event
-    from tensorboardX.proto.summary_pb2 import Summary
     from tensorboardX.summary import hparams, scalar
+
+    events = tool("tensorboardX.proto.event_pb2", to="tensorboard")
+    summaries = tool("tensorboardX.proto.summary_pb2", to="tensorboard")
 
     made = folder / run.name
     made.mkdir()
     when = 0.0 if run.ended is None else run.ended.timestamp()
     writer = EventsWriter(str(made / "events"))
     for summary in hparams({**run.parameters, "status": run.tags[STATUS_TAG]}, dict.fromkeys(run.series(), 0.0)):
-        writer.write_event(Event(wall_time=when, summary=summary))
+        writer.write_event(events.Event(wall_time=when, summary=summary))
     for step, values in run.by_step().items():
         numbers = [scalar(name, value).value[0] for name, value in values.items()]
-        writer.write_event(Event(wall_time=when, step=step, summary=Summary(value=numbers)))
+        writer.write_event(events.Event(wall_time=when, step=step, summary=summaries.Summary(value=numbers)))
     writer.close()
     return made

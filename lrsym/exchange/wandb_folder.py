@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lrsym.exchange.outcome import Exported, missing
+from lrsym.exchange.outcome import Exported, tool
 from lrsym.exchange.run import STATUS_TAG, Run, runs
 from lrsym.exchange.run_folders import export_runs
 from lrsym.exchange.selection import Selection
@@ -21,10 +21,7 @@ MAX_ID = 64
 def export_wandb(chosen: Selection, out: Path) -> Exported:
     """Write a folder of an offline run for each trial into the folder `out`; raises UsageError as `export_runs`."""
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-    try:
-        import wandb
-    except ImportError as error:
-        raise missing("wandb-offline", "wandb", error) from None
+    wandb = tool("wandb", to="wandb-offline")
 
     def write(run: Run, folder: Path) -> Path:
         return _write(wandb, run, folder)

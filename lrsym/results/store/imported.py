@@ -10,7 +10,7 @@ No table of results has such a name, and `Store` refuses a folder with such a fi
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -41,8 +41,8 @@ class Source:
     tool: str
     address: str
     study: str
-    parameters: tuple[str, ...] = ()
-    metrics: tuple[str, ...] = ()
+    parameters: Sequence[str] = ()
+    metrics: Sequence[str] = ()
     imported_at: str = ""
 
     @property
@@ -69,10 +69,10 @@ def read_sources(files: FileSystem) -> dict[str, Source]:
     """Return what was imported into a folder by the name of its files; empty where nothing was."""
     if not is_imported(files):
         return {}
-    told = json.loads(files.get(MARKER))
-    return {
-        key: Source(**{k: tuple(v) if isinstance(v, list) else v for k, v in of.items()}) for key, of in told.items()
-    }
+    try:
+        return {key: Source(**told) for key, told in json.loads(files.get(MARKER)).items()}
+    except (ValueError, TypeError, AttributeError):
+        raise UsageError(f"{files.root}/{MARKER} is damaged; remove it with the folder, and import again") from None
 
 
 def write_source(root: str, source: Source, trials: pl.DataFrame, curves: pl.DataFrame) -> None:
@@ -132,9 +132,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def column_names(
-    parameters: Mapping[str, Any] | list[str], metrics: list[str]
-) -> tuple[dict[str, str], dict[str, str]]:
+def column_names(parameters: Iterable[str], metrics: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the column of each parameter and of each metric.
 
     It is the name itself; where a column of ours has it, or a metric has it, with `param_` or `metric_` before it.
