@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 OfSweep = Annotated[
     Path | None,
-    typer.Argument(metavar="[FILE]", help="Sweep file (TOML); without one, every trial there is.", show_default=False),
+    typer.Argument(metavar="FILE", help="Sweep file (TOML); without one, every trial there is.", show_default=False),
 ]
 To = Annotated[
     str, typer.Option("--to", metavar="|".join(EXPORTS), help="What to write: " + "; ".join(EXPORTS.values()) + ".")

@@ -98,7 +98,10 @@ def _known(out: Path) -> dict[str, list[str]]:
     if not out.is_dir():
         raise taken(out, "is a file and no folder")
     try:
-        return dict(json.loads((out / MANIFEST).read_text())["files"])
+        known = dict(json.loads((out / MANIFEST).read_text())["files"])
+        if any(Path(name).name != name for name in known):
+            raise ValueError("a name that leaves the folder")
+        return known
     except FileNotFoundError:
         if any(out.iterdir()):
             raise taken(out, "is a folder of other things") from None

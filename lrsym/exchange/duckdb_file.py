@@ -6,6 +6,7 @@ holds stays: `lrsym_export` lists the tables that an export wrote, and another's
 
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from lrsym.errors import UsageError, first_line
@@ -28,13 +29,13 @@ def export_duckdb(chosen: Selection, out: Path) -> Exported:
     try:
         with duckdb.connect(str(out)) as database:
             replaced = _replace(database, chosen, out)
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
         raise UsageError(
-            f"{out} cannot be opened as a DuckDB file: {first_line(error)}; close what has it open, or name another "
+            f"{out} cannot be written as a DuckDB file: {first_line(error)}; close what has it open, or name another "
             "with --out"
         ) from None
     rows = {name: table.height for name, table in chosen.tables.items()}
-    return Exported(str(out), f"look at it: duckdb {out}", rows, len(rows), replaced=replaced)
+    return Exported(str(out), f"look at it: duckdb {quote(str(out))}", rows, len(rows), replaced=replaced)
 
 
 def _replace(database: Any, chosen: Selection, out: Path) -> int:

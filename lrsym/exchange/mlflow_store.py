@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from lrsym.errors import UsageError, first_line
@@ -85,7 +86,7 @@ def _export(client: Any, chosen: Selection, uri: str) -> Exported:
             written, replaced = written + (not old), replaced + bool(old)
         for run_id in {run_id for run_id, _ in old} - {right}:
             client.delete_run(run_id)
-    return Exported(uri, f"look at it: mlflow ui --backend-store-uri {uri}", {}, written, kept, replaced)
+    return Exported(uri, f"look at it: mlflow ui --backend-store-uri {quote(uri)}", {}, written, kept, replaced)
 
 
 def _experiment(client: Any, name: str, uri: str) -> str:

@@ -34,7 +34,8 @@ class Run:
     """One trial.
 
     `metrics` are its last numbers and `curves` lists of (step, value) by name; numbers that are not finite stay as they
-    are. `ended` is when it was finished, `seconds` how long it took; both may be unknown.
+    are. `ended` is when it was finished, `seconds` how long it took; both may be unknown. `varied` names the parameters
+    that a sweep varies, none where no sweep was asked for.
     """
 
     trial_id: str
@@ -46,6 +47,7 @@ class Run:
     tags: Mapping[str, str] = field(default_factory=dict)
     ended: datetime | None = None
     seconds: float | None = None
+    varied: tuple[str, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -87,6 +89,7 @@ def runs(chosen: Selection) -> Iterator[Run]:
             {f"lrsym.{name}": value for name, value in told.items()},
             row["finished_at"],
             row["seconds"],
+            (*chosen.varied, "seed") if chosen.varied else (),
         )
 
 
@@ -114,6 +117,6 @@ def _name(row: Mapping[str, object], chosen: Selection) -> str:
     """Return a name for a reader and for a folder, the same whatever else is exported."""
     trial_id = str(row["trial_id"])
     if not chosen.varied:
-        return re.sub(r"[^\w.=-]+", "-", trial_id)[:MAX_NAME]
+        return re.sub(r"[^\w=-]+", "-", trial_id)[:MAX_NAME]
     values = ",".join(f"{name}={row[name]}" for name in (*chosen.varied, "seed"))
     return re.sub(r"[^\w.,=+-]+", "_", f"{values[:MAX_NAME]}-{trial_id[:8]}")

@@ -61,6 +61,8 @@ def _select(root: str, sweep: Sweep | None, where: str | None) -> Selection:
         rows = load(root, name, trial_ids=ids).collect()
         if name == "runs":
             rows = rows.join(trials.select("run_id").unique(), on="run_id", how="semi")
+        elif name != "suggestions":  # a sweep may have written since the trials were read
+            rows = rows.join(trials.select("trial_id"), on="trial_id", how="semi")
         if rows.height:
             tables[name] = rows.sort(TABLES[name].key)
     ordered = {name: tables[name] for name in TABLES if name in tables}

@@ -6,6 +6,7 @@ The id of a run is that of its trial, so that what is uploaded twice is one run.
 import os
 import re
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from lrsym.exchange.outcome import Exported, tool
@@ -27,7 +28,9 @@ def export_wandb(chosen: Selection, out: Path) -> Exported:
         return _write(wandb, run, folder)
 
     try:
-        return export_runs(runs(chosen), out, write=write, look=f"upload it: wandb sync {out}/offline-run-*")
+        return export_runs(
+            runs(chosen), out, write=write, look=f"upload it: wandb sync {quote(str(out))}/offline-run-*"
+        )
     finally:
         wandb.teardown()
 

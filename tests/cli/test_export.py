@@ -84,3 +84,21 @@ def test_from_python_it_is_a_function_with_the_same_words(root, tmp_path):
         package.export(to=3, results=root)
     with pytest.raises(package.UsageError, match=r"^source must be an Optuna storage"):
         package.import_trials(tmp_path / "typo", tmp_path / "o")
+
+
+def test_results_in_an_object_store_are_exported_here_and_trials_imported_there(s3, tmp_path, monkeypatch):
+    made_up.write(s3.url, made_up.sweep(seeds=1).trials)
+    monkeypatch.chdir(tmp_path)
+    data = json.loads(lrsym("export", "--to", "csv", "--results", s3.url, "--json"))
+    assert data["place"] == "exports/results-csv"
+    assert (tmp_path / "exports/results-csv/trials.csv").exists()
+    place = tmp_path / "exp/train_a"
+    place.mkdir(parents=True)
+    (place / "result.json").write_text('{"loss": 2.0, "training_iteration": 1, "trial_id": "a", "done": true}\n')
+    assert "holds trials that lrsym trained" in lrsym("import", tmp_path / "exp", "--results", s3.url, code=2)
+    lrsym("import", tmp_path / "exp", "--results", f"{s3.url}-of-others")
+    asked = "select loss from trials"
+    assert json.loads(lrsym("query", asked, "--results", f"{s3.url}-of-others", "--json")) == [{"loss": 2.0}]
+    path = write_sweep(tmp_path, steps=5)
+    words = ("--workers", 1, "--results", f"{s3.url}-of-others")
+    assert "imported from other tools" in lrsym("sweep", path, *words, code=2)

@@ -91,6 +91,7 @@ def test_a_table_without_rows_goes_with_the_next_export(made, tmp_path):
         (lambda out: (out / "trials.csv").write_text("mine"), r"trials\.csv was changed since it was exported"),
         (lambda out: (out / MANIFEST).unlink(), "out is a folder of other things"),
         (lambda out: (out / MANIFEST).write_text("{"), "is damaged"),
+        (lambda out: (out / MANIFEST).write_text('{"files": {"../x.csv": []}}'), "is damaged"),
         (lambda out: (out / "runs.csv").unlink() or (out / "runs.csv").mkdir(), r"runs\.csv was changed"),
     ],
 )

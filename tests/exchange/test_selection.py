@@ -6,6 +6,7 @@ import pytest
 from lrsym.errors import UsageError
 from lrsym.exchange.run import runs
 from lrsym.exchange.selection import select
+from lrsym.exchange.tensorboard_logs import export_tensorboard
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from tests.reports import made_up
@@ -77,3 +78,12 @@ def test_a_metric_with_a_curve_is_its_curve_and_one_without_stands_at_the_last_s
     assert series["unseen_order"][-1][1] == run.metrics["unseen_order"]
     assert run.by_step()[10].keys() == {"train_order", "seen_order", "unseen_order"}
     assert (run.ended - run.started).total_seconds() == 2.0
+
+
+@pytest.mark.parametrize("trial_id", ["..", "../../x", "/etc/passwd", "a/b"])
+def test_no_id_of_a_trial_leaves_the_folder_of_an_export(tmp_path, trial_id):
+    rows = [{"trial_id": trial_id, "seed": 0, "status": "done"}]
+    Store(str(tmp_path / "r")).write("part", {"trials": TABLES["trials"].build(rows)})
+    export_tensorboard(select(str(tmp_path / "r")), tmp_path / "out/logs")
+    assert [path.parent for path in tmp_path.rglob("lrsym.json")] == [*(tmp_path / "out/logs").iterdir()]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "r"]
