@@ -21,7 +21,7 @@ def export_tensorboard(chosen: Selection, out: Path) -> Exported:
 
 def _write(run: Run, folder: Path) -> Path:
     from tensorboardX.event_file_writer import EventsWriter
-    from tensorboardX.summary import hparams, scalar
+    from tensorboardX.summary import hparams
 
     events = tool("tensorboardX.proto.event_pb2", to="tensorboard")
     summaries = tool("tensorboardX.proto.summary_pb2", to="tensorboard")
@@ -35,7 +35,7 @@ def _write(run: Run, folder: Path) -> Path:
     for summary in hparams(told, dict.fromkeys(map(_tag, run.series()), 0.0)):
         writer.write_event(events.Event(wall_time=when, summary=summary))
     for step, values in run.by_step().items():
-        numbers = [scalar(_tag(name), value).value[0] for name, value in values.items()]
+        numbers = [summaries.Summary.Value(tag=_tag(name), simple_value=value) for name, value in values.items()]
         writer.write_event(events.Event(wall_time=when, step=step, summary=summaries.Summary(value=numbers)))
     writer.close()
     return made

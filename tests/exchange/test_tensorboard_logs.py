@@ -1,6 +1,7 @@
 """TensorBoard: event files read record by record, and by TensorBoard itself where it is installed."""
 
 import json
+import math
 import struct
 from collections import defaultdict
 
@@ -12,6 +13,8 @@ from lrsym.errors import UsageError
 from lrsym.exchange import tensorboard_logs
 from lrsym.exchange.selection import select
 from lrsym.exchange.tensorboard_logs import export_tensorboard
+from lrsym.results.store.schema import TABLES
+from lrsym.results.store.store import Store
 
 
 def events(folder):
@@ -113,3 +116,16 @@ def test_tensorboard_itself_reads_curves_and_hyperparameters(made, tmp_path):
     found = accumulator.EventAccumulator(str(folder)).Reload()
     assert [(one.step, one.value) for one in found.Scalars("order/train_order")] == [(10, 0.25), (20, 0.5), (40, 1.0)]
     assert "_hparams_/session_start_info" in found.summary_metadata
+
+
+def test_the_loss_of_a_trial_that_diverged_is_there_and_nothing_is_said_of_it(tmp_path, caplog):
+    values = {1: 1.0, 2: math.inf, 3: math.nan}
+    told = {"trial_id": "a" * 32, "split": "train", "metric": "loss"}
+    curves = [{**told, "step": step, "value": value} for step, value in values.items()]
+    trials = [{"trial_id": "a" * 32, "seed": 0, "status": "diverged"}]
+    rows = {"curves": curves, "trials": trials}
+    Store(str(tmp_path / "r")).write("part", {name: TABLES[name].build(of) for name, of in rows.items()})
+    export_tensorboard(select(str(tmp_path / "r")), tmp_path / "logs")
+    curves, _ = scalars(tmp_path / "logs" / ("a" * 32))
+    assert str(curves["train_loss"]) == str([*values.items()])
+    assert not caplog.records
