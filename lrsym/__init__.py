@@ -7,6 +7,7 @@ The names below are the Python interface, docs/python.md lists them. Each is imp
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lrsym.api.exchange import export, import_trials
     from lrsym.api.page import report
     from lrsym.api.pictures import (
         plot_ablation,
@@ -35,10 +36,11 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "Sweep", "Trial", "UsageError", "__version__", "best", "claims", "contrast", "load", "load_sweep",
-    "load_trials", "load_weights", "plan", "plot_ablation", "plot_boundary", "plot_contrast", "plot_cost",
-    "plot_curves", "plot_line", "plot_mechanism", "plot_onset", "plot_phase", "plot_profile", "plot_search",
-    "plot_symmetry", "query", "refine", "report", "run_sweep", "save", "seeds_until", "status", "verify",
+    "Sweep", "Trial", "UsageError", "__version__", "best", "claims", "contrast", "export",
+    "import_trials", "load", "load_sweep", "load_trials", "load_weights", "plan", "plot_ablation", "plot_boundary",
+    "plot_contrast", "plot_cost", "plot_curves", "plot_line", "plot_mechanism", "plot_onset", "plot_phase",
+    "plot_profile", "plot_search", "plot_symmetry", "query", "refine", "report", "run_sweep", "save", "seeds_until",
+    "status", "verify",
 ]  # fmt: skip
 
 _SOURCES = {
@@ -54,6 +56,7 @@ _SOURCES = {
     **{name: f"lrsym.api.training:{name}" for name in ("plan", "refine", "run_sweep")},
     "verify": "lrsym.api.verification:verify",
     "report": "lrsym.api.page:report",
+    **{name: f"lrsym.api.exchange:{name}" for name in ("export", "import_trials")},
     **{name: f"lrsym.api.pictures:{name}" for name in __all__ if name.startswith("plot_") or name == "save"},
 }
 """Module and name there of each public function."""

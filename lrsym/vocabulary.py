@@ -247,6 +247,15 @@ TESTS = {
 }
 """When a claimed range is supported; it is refuted when the whole 95 % interval lies outside."""
 
+EXPORTS = {
+    "csv": "a folder of CSV files, one for each table",
+    "duckdb": "a DuckDB file with the same tables",
+    "mlflow": "runs of an MLflow tracking store",
+    "tensorboard": "event files for TensorBoard",
+    "wandb-offline": "offline runs of Weights & Biases, which `wandb sync` uploads",
+}
+"""What `lrsym export` writes rows as."""
+
 PICTURES = {
     "phase": "trials",
     "line": "trials",

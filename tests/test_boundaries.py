@@ -66,6 +66,7 @@ ROOMS = {
         ("import lrsym.sweep.engines.local, lrsym.sweep.driver, lrsym.sweep.pilot.choice", TABLES),
         ("import lrsym; lrsym.query, lrsym.__version__, dir(lrsym)", TABLES),
         ("import lrsym; lrsym.Sweep.grid('mine'); lrsym.run_sweep; lrsym.best; lrsym.status", TABLES),
+        ("import lrsym.exchange.export, lrsym.exchange.importing, lrsym; lrsym.export, lrsym.import_trials", TABLES),
         ("import lrsym.results.plots.draw, lrsym.results.store.store", {*TABLES, "altair"}),
         ("import lrsym.claims.page, lrsym.claims.judging", {*TABLES, "altair"}),
         ("import lrsym.explain.page, lrsym.results.store.lookup", {*TABLES, "altair"}),

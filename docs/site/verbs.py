@@ -53,7 +53,11 @@ def as_markdown(answer: Callable[[str], str]) -> str:
     for use, verbs in VERBS.items():
         parts.append(f"## {use}")
         for verb in verbs:
-            names = [n for n in EXAMPLES if n.startswith("plot ")] if verb is VERBS["Reading"][0] else [verb.__name__]
+            names = (
+                [n for n in EXAMPLES if n.startswith("plot ")]
+                if verb is VERBS["Reading"][0]
+                else [verb.__name__.rstrip("_")]
+            )
             for name in names:
                 parts += _of_verb(top, name, answer)
     return "\n\n".join(parts) + "\n"

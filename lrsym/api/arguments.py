@@ -62,6 +62,8 @@ def with_one_error(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
 _TEXTS = (
     "metric",
     "where",
+    "study",
+    "to",
     "sql",
     "x",
     "y",

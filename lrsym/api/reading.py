@@ -26,13 +26,18 @@ def load(
 ) -> pl.LazyFrame:
     """Return any table of the folder `results`, only rows of `trial_ids` where given; see docs/columns.md.
 
-    Raise UsageError for a table that does not exist, and where the folder holds no results.
+    Of imported trials these are trials and curves. Raise UsageError for a table that does not exist, and where the
+    folder holds no results.
     """
+    from lrsym.results.store.filesystem import open_filesystem
+    from lrsym.results.store.imported import FOLDERS, is_imported, load_imported
     from lrsym.results.store.store import load
 
     if not isinstance(table, str) or table not in TABLES:
         hint = suggest(str(table), TABLES) or "choose one of them"
         raise UsageError(f"table must be one of {', '.join(TABLES)}, got {show(table)}; {hint}")
+    if trial_ids is None and table in FOLDERS and is_imported(open_filesystem(as_folder(results))):
+        return load_imported(as_folder(results), table)
     try:
         root = as_trained_folder(results)
     except UsageError as error:
@@ -55,9 +60,14 @@ def query(results: str | Path, sql: str, *, trial_ids: Iterable[str] | None = No
     With `trial_ids` the tables hold these trials alone; the table runs stays whole. Raise UsageError where there are
     no results, where polars refuses the query, and for any statement that gives no table.
     """
+    from lrsym.results.store.filesystem import open_filesystem
+    from lrsym.results.store.imported import is_imported
     from lrsym.results.store.query import query
 
-    return query(as_trained_folder(results), sql, trial_ids=None if trial_ids is None else [*trial_ids])
+    root = as_folder(results)
+    if not is_imported(open_filesystem(root)):
+        root = as_trained_folder(results)
+    return query(root, sql, trial_ids=None if trial_ids is None else [*trial_ids])
 
 
 @with_one_error

@@ -18,6 +18,7 @@ from lrsym.cli.doctor import doctor
 from lrsym.cli.errors import as_sentence
 from lrsym.cli.examples import EXAMPLES
 from lrsym.cli.explain import explain
+from lrsym.cli.export import export, import_
 from lrsym.cli.forget import forget
 from lrsym.cli.merge import diff, merge
 from lrsym.cli.new import new
@@ -42,6 +43,7 @@ app = typer.Typer(
 VERBS = {
     "Daily use": (new, plan, sweep, status, watch, refine),
     "Reading": (plot_app, report, query, contrast, best, claims, explain),
+    "Elsewhere": (export, import_),
     "Upkeep": (check, verify, compact, diff, merge, forget, axes, columns, doctor),
 }
 """The verbs as the help shows them."""
@@ -51,7 +53,8 @@ for group, verbs in VERBS.items():
         if isinstance(verb, typer.Typer):
             app.add_typer(verb, name="plot", rich_help_panel=group)
         else:
-            app.command(rich_help_panel=group, epilog=f"Example: {EXAMPLES[verb.__name__]}")(verb)
+            name = verb.__name__.rstrip("_")  # import is a word of Python
+            app.command(name, rich_help_panel=group, epilog=f"Example: {EXAMPLES[name]}")(verb)
 for picture in plot_app.registered_commands:
     picture.epilog = f"Example: {EXAMPLES[f'plot {picture.name}']}"
 

@@ -13,6 +13,8 @@ EXAMPLES = {
     "best": "lrsym best sweeps/rates.toml -n 5",
     "claims": "lrsym claims claims/recipe.toml",
     "explain": "lrsym explain 3f2a9c --out page.html",
+    "export": "lrsym export sweeps/demo.toml --to duckdb",
+    "import": "lrsym import sqlite:///study.db --study mine --results from-optuna",
     "check": "lrsym check --repair",
     "verify": "lrsym verify sweeps/demo.toml --sample 20",
     "compact": "lrsym compact",

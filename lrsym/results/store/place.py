@@ -4,6 +4,7 @@ import os
 
 from lrsym.errors import UsageError
 from lrsym.results.store.filesystem import FileSystem, LocalFolder, open_filesystem
+from lrsym.results.store.imported import refuse_imported
 from lrsym.results.store.part_file import SUFFIX
 from lrsym.results.store.schema import TABLES
 
@@ -17,6 +18,7 @@ _INNER = (
     "quarantine",
     "plots",
     "reports",
+    "exports",
     "explain",
     "claims",
 )
@@ -34,6 +36,7 @@ def require_results(root: str, *, remedy: str = "train a sweep first") -> None:
     """Raise UsageError, with `remedy`, where there is no folder at `root`, or one that holds only other things."""
     files = open_filesystem(root)
     refuse_inner_folder(files.root)
+    refuse_imported(files)
     if not files.exists():
         raise UsageError(f"there are no results in {root}; {remedy}, or name their folder with --results")
     if _has_tables(files):

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from lrsym.errors import UsageError, first_line
+from lrsym.results.store.filesystem import open_filesystem
+from lrsym.results.store.imported import FOLDERS, is_imported, load_imported
 from lrsym.results.store.place import require_results
 from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.store import load, read_again
@@ -18,15 +20,21 @@ _READERS = re.compile(r"\bread_\w+", re.IGNORECASE)
 def query(root: str, sql: str, *, trial_ids: Sequence[str] | None = None) -> pl.DataFrame:
     """Return what `sql`, a SELECT in polars' dialect, gives over the tables of the store at `root`.
 
-    With `trial_ids` the tables hold these trials alone; the table runs stays whole. Raises UsageError where there are
-    no results, where polars refuses the query, and for any statement that gives no table.
+    With `trial_ids` the tables hold these trials alone; the table runs stays whole. Of imported trials there are the
+    tables trials and curves. Raises UsageError where there are no results, where polars refuses the query, and for any
+    statement that gives no table.
     """
+    if trial_ids is None and is_imported(open_filesystem(root)):
+        tables = {name: load_imported(root, name) for name in FOLDERS}
+        return query_tables(sql, tables, columns=", ".join(tables["trials"].collect_schema()))
     require_results(root)
     return read_again(lambda: query_tables(sql, {name: load(root, name, trial_ids=trial_ids) for name in TABLES}))
 
 
-def query_tables(sql: str, tables: Mapping[str, pl.DataFrame | pl.LazyFrame]) -> pl.DataFrame:
-    """Return what `sql` gives over `tables`; UsageError as `query`."""
+def query_tables(
+    sql: str, tables: Mapping[str, pl.DataFrame | pl.LazyFrame], *, columns: str = "lrsym columns"
+) -> pl.DataFrame:
+    """Return what `sql` gives over `tables`; UsageError as `query`, which says that the columns are `columns`."""
     if found := _READERS.search(sql):
         raise UsageError(
             f"query asks the tables of the results alone, got {found[0]}, which reads another file; "
@@ -37,7 +45,7 @@ def query_tables(sql: str, tables: Mapping[str, pl.DataFrame | pl.LazyFrame]) ->
     except pl.exceptions.PolarsError as error:
         raise UsageError(
             f"query failed: {first_line(error)}; {_column_hint(error)}tables are {', '.join(tables)}, their columns: "
-            "lrsym columns"
+            f"{columns}"
         ) from None
     if not frame.width:  # polars answers every statement but SELECT, though there is nothing to change
         raise UsageError("query gave no table; ask with SELECT: results are read here, never changed")

@@ -21,7 +21,8 @@ import pyarrow as pa
 
 from lrsym.config.axes import axes
 from lrsym.results.store.digest import part_bytes
-from lrsym.results.store.filesystem import Stamp, open_filesystem
+from lrsym.results.store.filesystem import LocalFolder, Stamp, open_filesystem
+from lrsym.results.store.imported import refuse_imported
 from lrsym.results.store.index import OUTCOME, read_outcomes
 from lrsym.results.store.mechanism_path import paths, with_paths
 from lrsym.results.store.part_file import list_parts, part_file, require_no_damage, warn_of_damage
@@ -49,9 +50,12 @@ class Store:
         self.files = open_filesystem(root, must_exist=must_exist)
         self.root = self.files.root
         refuse_inner_folder(self.root)
+        if isinstance(self.files, LocalFolder):  # an object store is asked once, before the first write
+            refuse_imported(self.files)
 
     def prove_writable(self) -> None:
         """Make the folder and write a file that vanishes at once. Raises OSError where that cannot be."""
+        refuse_imported(self.files)
         self.files.prove_writable()
 
     def write(self, part: str, tables: Mapping[str, pa.Table]) -> None:
