@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from typing import Any
 
 from lrsym.results.analysis.isotonic import Isotonic, fit_isotonic
@@ -107,6 +108,7 @@ class Line:
             sentences.append(
                 f"not monotone (p {self.monotone_level:.2g}): the share goes up and down, one boundary is not all of it"
             )
+        sentences += self._apart(value)
         counts = self.outcomes.counts
         if len(counts) and counts.min() < counts.max():
             sentences.append(f"{counts.min():.0f} to {counts.max():.0f} seeds in a cell")
@@ -114,6 +116,14 @@ class Line:
             f"{n} {name.removeprefix('n_').replace('without', 'without a value')}" for name, n in self.lost.items() if n
         ]
         return "; ".join(sentences)
+
+    def _apart(self, value: Callable[[float | None], float | None]) -> list[str]:
+        """Return where the monotone line puts the boundary, if that is beyond the interval of the logistic curve."""
+        found, other = self.boundary, self.isotonic_boundary.at
+        if other is None or not any(end is not None for end in (found.low, found.high)):
+            return []
+        low, high = (-inf if found.low is None else found.low), (inf if found.high is None else found.high)
+        return [] if low <= other <= high else [f"the monotone line says {value(other):.3g}: the curve fits badly"]
 
     def _what(self, value: Callable[[float | None], float | None]) -> str:
         places, found, direction = self.outcomes.places, self.boundary, self.direction

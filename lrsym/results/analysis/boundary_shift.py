@@ -99,12 +99,23 @@ class Shift:
         found, (of, against) = self.interval, self.seeds
         if self.missing:
             return self.missing
-        low, high = ("not bounded" if end is None else f"{end:+.2f}" for end in (found.low, found.high))
-        interval = f"({low} to {high})" if self.has_interval else "one seed: no interval"
+        low, high = (None if end is None else f"{end:+.2f}" for end in (found.low, found.high))
+        interval = (
+            f"{low} to {high}"
+            if low and high
+            else f"above {low}"
+            if low
+            else f"below {high}"
+            if high
+            else "not bounded"
+        )
+        if not self.has_interval:
+            interval = "one seed: no interval"
         unit = f" doublings, a factor of {2**found.at:.3g}" if by_ratio and found.at is not None else ""
         paired = "" if of == against else f"; {len(of & against)} of {len(of | against)} seeds on both sides"
-        estimate = "beyond the values" if found.at is None else f"{found.at:+.2f}"
-        return f"{estimate} {interval}{unit}{paired}"
+        if found.at is None:
+            return f"one lies beyond its values: {interval}{paired}"
+        return f"{found.at:+.2f} ({interval}){unit}{paired}"
 
 
 NO_SHIFT = {"estimate": None, "low": None, "high": None, "p": None, "n": 0, "n_shared": 0,

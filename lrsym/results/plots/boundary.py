@@ -90,15 +90,17 @@ def _boundary(found: Boundary, rows: Rows, frame: pl.DataFrame) -> alt.LayerChar
     return alt.LayerChart(
         layer=[
             *([] if len(rows.groups) > 1 else [_cells(found, rows)]),
-            chart(crossed, "at").mark_line(strokeWidth=1.5, opacity=0.5).encode(hue, order="row:Q", detail="run:N"),
-            chart(intervals, "drawn_low").mark_rule(strokeWidth=3).encode(hue, x2="drawn_high:Q"),
-            chart(crossed, "at").mark_point(filled=True, size=90, opacity=1).encode(hue),
+            chart(crossed, "at")
+            .mark_line(strokeWidth=1.5, opacity=0.5)
+            .encode(color=hue, order="row:Q", detail="run:N"),
+            chart(intervals, "drawn_low").mark_rule(strokeWidth=3).encode(color=hue, x2="drawn_high:Q"),
+            chart(crossed, "at").mark_point(filled=True, size=90, opacity=1).encode(color=hue),
             chart(crossed.drop_nulls("isotonic"), "isotonic")
             .mark_point(shape="diamond", size=130, **marks)
-            .encode(hue),
+            .encode(color=hue),
             alt.Chart(theme.inline(frame))
             .mark_text(align="left", dx=8, fontSize=11, lineBreak="\n")
-            .encode(rows.y(), hue, x=alt.value(_WIDTH), text="short:N"),
+            .encode(rows.y(), color=hue, x=alt.value(_WIDTH), text="short:N"),
         ],
         width=_WIDTH,
         height=rows.height,
@@ -120,7 +122,7 @@ def _cells(found: Boundary, rows: Rows) -> alt.Chart:
         alt.Tooltip("n:Q"),
     ]
     squares = alt.Chart(theme.inline(cells)).mark_point(shape="square", filled=True, size=420, opacity=1)
-    colour = alt.Fill("share:Q", scale=scale, legend=legend)
+    colour = alt.Color("share:Q", scale=scale, legend=legend)
     return squares.encode(rows.x(f"{found.x}:Q"), rows.y(), colour, tooltip=tooltip)
 
 

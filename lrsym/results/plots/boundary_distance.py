@@ -26,7 +26,7 @@ def distance_panel(found: Boundary, rows: Rows) -> alt.LayerChart:
         low=pl.col("low").fill_null(-reach), high=pl.col("high").fill_null(reach)
     )
     title = f"distance from {theme.format_value(frame['against'][0])} ({unit_of(found)})"
-    hue, y = rows.hue().legend(None), rows.y().title(None)
+    hue, y = rows.hue(legend=False), rows.y().title(None)
     scale = alt.Scale(domain=[-reach, reach], nice=False)
     tooltip = [
         *(alt.Tooltip(f"{name}:N") for name in ("of", "against", *([found.by] if found.by else []))),
@@ -36,18 +36,18 @@ def distance_panel(found: Boundary, rows: Rows) -> alt.LayerChart:
     ]
 
     def chart(part: pl.DataFrame, column: str) -> alt.Chart:
-        x = alt.X(f"{column}:Q", title=title, scale=scale).axis(grid=True, format="+~g", tickCount=5)
+        x = alt.X(f"{column}:Q", title=title, scale=scale).axis(grid=True, format="+.3~f", tickCount=5)
         return alt.Chart(theme.inline(part)).encode(x, y, tooltip=tooltip)
 
     return alt.LayerChart(
         layer=[
             theme.dashed_rule(theme.MUTED).encode(x=alt.datum(0)),
-            chart(drawn, "low").mark_rule(strokeWidth=2.5).encode(hue, x2="high:Q"),
-            chart(known, "estimate").mark_point(size=80, strokeWidth=2, opacity=1, fill="white").encode(hue),
-            chart(known.filter("apart"), "estimate").mark_point(size=80, filled=True, opacity=1).encode(hue),
+            chart(drawn, "low").mark_rule(strokeWidth=2.5).encode(color=hue, x2="high:Q"),
+            chart(known, "estimate").mark_point(size=80, strokeWidth=2, opacity=1, fill="white").encode(color=hue),
+            chart(known.filter("apart"), "estimate").mark_point(size=80, filled=True, opacity=1).encode(color=hue),
             alt.Chart(theme.inline(frame))
             .mark_text(align="left", dx=8, fontSize=11)
-            .encode(y, hue, x=alt.value(rows.width), text="short:N"),
+            .encode(y, color=hue, x=alt.value(rows.width), text="short:N"),
         ],
         width=rows.width,
         height=rows.height,

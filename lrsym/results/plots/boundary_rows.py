@@ -76,10 +76,12 @@ class Rows:
             )
         )
 
-    def hue(self) -> alt.Color:
-        """Return the colour of a line, with a legend where there are several."""
-        colour = alt.Color("group:N").scale(domain=self.groups, range=COLOURS[: len(self.groups)])
+    def hue(self, *, legend: bool = True) -> Any:
+        """Return the colour of a line, where there are several with a `legend`."""
         if len(self.groups) < 2:
+            return alt.value(COLOURS[0])
+        colour = alt.Color("group:N").scale(domain=self.groups, range=COLOURS[: len(self.groups)])
+        if not legend:
             return colour.legend(None)
         title = "sweep" if self._found.color == SWEEP else theme.axis_title(self._found.color or "")
         return colour.legend(title=title, orient="bottom", symbolType="circle", symbolOpacity=1)
