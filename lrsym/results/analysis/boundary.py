@@ -137,7 +137,7 @@ class Boundary:
                 rows.append({**key, **(Shift(of, against).row(by_ratio=self.by_ratio) if of and against else NO_SHIFT)})
         levels = iter(holm([row["p"] for row in rows if row["p"] is not None]))
         rows = [{**row, "holm": None if row["p"] is None else next(levels)} for row in rows]
-        numbers = dict.fromkeys(("estimate", "low", "high", "p", "holm"), pl.Float64)
+        numbers: dict[str, Any] = dict.fromkeys(("estimate", "low", "high", "p", "holm"), pl.Float64)
         return pl.DataFrame(rows, schema_overrides=numbers, infer_schema_length=None).select(pl.exclude("told"), "told")
 
 

@@ -16,24 +16,24 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
-from scipy import special
 
 from lrsym.results.analysis.outcomes import Outcomes, limit_of
 
-PLACES = 240
+PLACES = 160
 """Places in the span of a line at which the profile is taken; as many lie beyond each of its ends."""
 
 SLOPES = 120
 """Slopes of either sign at which the other profile is taken."""
 
-STEEPEST = 1e4
-"""Slope [logit per smallest distance of two places] that counts as infinite."""
+STEEPEST, INFINITE = 1e4, 30.0
+"""Slopes [logit per smallest distance of two places]: the largest that is tried, and from which on one counts as
+infinite: a place beside the boundary then has a share of 0 or 1 to within a millionth."""
 
 WIDTH = 2 * float(np.log(9))
 """Log odds between shares of 0.1 and 0.9."""
 
-_HALVINGS = 44
-"""Of the stretch in which the best slope, or intercept, is looked for."""
+_HALVINGS = {"slope": 26, "intercept": 44}
+"""Of the stretch in which the best one is looked for: to a millionth of it, and of the smallest distance of places."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,11 @@ class Logistic:
     @cached_property
     def deviances(self) -> Float[np.ndarray, " c"]:
         """The profile over `places`, above the lowest deviance of any curve."""
-        return _profile_places(self.outcomes, self.places, self._smallest)[0] - self.lowest
+        return self._profile[0] - self.lowest
+
+    @cached_property
+    def _profile(self) -> tuple[Float[np.ndarray, " c"], Float[np.ndarray, " c"]]:
+        return _profile_places(self.outcomes, self.places, self._smallest)
 
     @cached_property
     def lowest(self) -> float:
@@ -70,14 +74,13 @@ class Logistic:
     @cached_property
     def _best(self) -> tuple[float, float, float]:
         """The best place, its deviance and its slope, found in ever smaller steps."""
-        places = self.places
-        for _ in range(4):
+        places, (found, slopes) = self.places, self._profile
+        for _ in range(3):
+            best, step = int(found.argmin()), places[1] - places[0]
+            places = np.linspace(places[best] - step, places[best] + step, 41)
             found, slopes = _profile_places(self.outcomes, places, self._smallest)
-            best = int(found.argmin())
-            step = places[1] - places[0]
-            chosen = float(places[best]), float(found[best]), float(slopes[best])
-            places = np.linspace(chosen[0] - step, chosen[0] + step, 41)
-        return chosen
+        best = int(found.argmin())
+        return float(places[best]), float(found[best]), float(slopes[best])
 
     @property
     def centre(self) -> float | None:
@@ -107,7 +110,7 @@ class Logistic:
     def slope(self) -> Interval:
         """The slope with its interval, in log odds per unit of the places; None where it is infinite, as its end is."""
         outcomes = self.outcomes
-        infinite = outcomes.gap is not None or abs(self._best[2]) > STEEPEST / 100 / self._smallest
+        infinite = outcomes.gap is not None or abs(self._best[2]) > INFINITE / self._smallest
         at = None if infinite else self._best[2]
         if len(outcomes.seeds) < 2:
             return Interval(at)
@@ -160,7 +163,7 @@ class Logistic:
             place, slope = self.centre, (STEEPEST if self.rises else -STEEPEST) / self._smallest
         elif deviance >= outcomes.constant_deviance - 1e-9:
             return np.full(len(places), outcomes.hits.sum() / outcomes.counts.sum())
-        return special.expit(slope * (places - place))
+        return _expit(slope * (places - place))
 
 
 def accepted(at: Float[np.ndarray, " at"], deviances: Float[np.ndarray, " at"], limit: float) -> tuple[float, float]:
@@ -190,10 +193,10 @@ def _profile_places(
     away = outcomes.places - places[:, None]
     steepest = np.arcsinh(STEEPEST)
     low, high = np.full(len(places), -steepest), np.full(len(places), steepest)
-    for _ in range(_HALVINGS):
+    for _ in range(_HALVINGS["slope"]):
         middle = (low + high) / 2
         slope = np.sinh(middle)[:, None] / smallest
-        rising = ((outcomes.hits - outcomes.counts * special.expit(slope * away)) * away).sum(axis=1) > 0
+        rising = ((outcomes.hits - outcomes.counts * _expit(slope * away)) * away).sum(axis=1) > 0
         low, high = np.where(rising, middle, low), np.where(rising, high, middle)
     slopes = np.sinh((low + high) / 2) / smallest
     return outcomes.deviance(slopes[:, None] * away), slopes
@@ -203,8 +206,13 @@ def _profile_slopes(outcomes: Outcomes, slopes: Float[np.ndarray, " k"]) -> Floa
     """Return the deviance with each of `slopes`, at the boundary that it is lowest with."""
     rise = slopes[:, None] * outcomes.places
     low, high = rise.min(axis=1) - 40, rise.max(axis=1) + 40
-    for _ in range(2 * _HALVINGS):
+    for _ in range(_HALVINGS["intercept"]):
         middle = (low + high) / 2
-        too_many = (outcomes.hits - outcomes.counts * special.expit(rise - middle[:, None])).sum(axis=1) < 0
+        too_many = (outcomes.hits - outcomes.counts * _expit(rise - middle[:, None])).sum(axis=1) < 0
         low, high = np.where(too_many, middle, low), np.where(too_many, high, middle)
     return outcomes.deviance(rise - ((low + high) / 2)[:, None])
+
+
+def _expit(logits: np.ndarray) -> np.ndarray:
+    """Return the shares with these log odds."""
+    return (1 + np.tanh(logits / 2)) / 2
