@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from lrsym.results.analysis.boundary import trained_boundary
+from lrsym.results.analysis.surface_boundary import trained_boundary
 from lrsym.results.store.store import load_trials
 from lrsym.sweep.search.refine import cell_table
 from lrsym.sweep.spec.sweep_file import load

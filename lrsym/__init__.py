@@ -7,11 +7,11 @@ The names below are the Python interface, docs/python.md lists them. Each is imp
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lrsym.api.boundaries import boundary, phase_probabilities, plot_boundary, plot_probabilities, plot_refined
     from lrsym.api.exchange import export, import_trials
     from lrsym.api.page import report
     from lrsym.api.pictures import (
         plot_ablation,
-        plot_boundary,
         plot_contrast,
         plot_cost,
         plot_curves,
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "Sweep", "Trial", "UsageError", "__version__", "best", "claims", "contrast", "export",
-    "import_trials", "load", "load_sweep", "load_trials", "load_weights", "plan", "plot_ablation", "plot_boundary",
-    "plot_contrast", "plot_cost", "plot_curves", "plot_line", "plot_mechanism", "plot_onset", "plot_phase",
-    "plot_profile", "plot_search", "plot_symmetry", "query", "refine", "report", "run_sweep", "save", "seeds_until",
-    "status", "verify",
+    "Sweep", "Trial", "UsageError", "__version__", "best", "boundary", "claims", "contrast", "export",
+    "import_trials", "load", "load_sweep", "load_trials", "load_weights", "phase_probabilities", "plan",
+    "plot_ablation", "plot_boundary", "plot_contrast", "plot_cost", "plot_curves", "plot_line", "plot_mechanism",
+    "plot_onset", "plot_phase", "plot_probabilities", "plot_profile", "plot_refined", "plot_search", "plot_symmetry",
+    "query", "refine", "report", "run_sweep", "save", "seeds_until", "status", "verify",
 ]  # fmt: skip
 
 _SOURCES = {
@@ -58,6 +58,10 @@ _SOURCES = {
     "report": "lrsym.api.page:report",
     **{name: f"lrsym.api.exchange:{name}" for name in ("export", "import_trials")},
     **{name: f"lrsym.api.pictures:{name}" for name in __all__ if name.startswith("plot_") or name == "save"},
+    **{
+        name: f"lrsym.api.boundaries:{name}"
+        for name in ("boundary", "phase_probabilities", "plot_boundary", "plot_probabilities", "plot_refined")
+    },
 }
 """Module and name there of each public function."""
 

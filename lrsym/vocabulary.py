@@ -219,6 +219,16 @@ PHASES = {
     "relational generalisation": "unseen pairs reach it",
 }
 
+BOUNDARY_DIRECTIONS = {
+    "rises": "from fewer than half of the seeds to more, further along",
+    "falls": "from more to fewer",
+    "above": "at every value more than half of the seeds reach the level",
+    "below": "at every value fewer than half do",
+    "undecided": "about half do, and neither rising nor falling is sure",
+    "unknown": "fewer than two values with an outcome",
+}
+"""How the share of seeds that reach a level goes along an axis; a boundary is where it is a half."""
+
 PHASE_METRIC = "unseen_order"
 """Outcome that a phase diagram draws, and in whose metric phases are counted, if no other is asked for."""
 
@@ -258,6 +268,8 @@ EXPORTS = {
 
 PICTURES = {
     "phase": "trials",
+    "probabilities": "trials",
+    "boundary": "trials",
     "line": "trials",
     "curves": "curves",
     "ablation": "ablations",

@@ -97,7 +97,7 @@ ON_COMMITTED_ROWS = sorted(
         for page in PAGES
         for line in commands(page)
         if line.endswith(("--results results/reference", "--results results/atlas"))
-        and line.split()[1] in ("query", "claims", "contrast")
+        and line.split()[1] in ("query", "claims", "contrast", "boundary")
     }
 )
 

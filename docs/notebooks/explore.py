@@ -95,7 +95,7 @@ def _(mo):
     mo.md("""
     ## Where is the boundary?
 
-    `lrsym refine` finds where an accuracy crosses a level with few trials, and its picture is `lrsym.plot_boundary`:
+    `lrsym refine` finds where an accuracy crosses a level with few trials, and its picture is `lrsym.plot_refined`:
     docs/refine.md.
     """)
     return

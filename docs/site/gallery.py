@@ -58,6 +58,19 @@ PICTURES = (
         "Paired by seed: each cell has its difference with the 95 % interval, and a frame where that leaves out 0.",
     ),
     Picture(
+        "probabilities",
+        "The probability of each phase",
+        f"lrsym plot probabilities {_LABELS}",
+        "Each cell is filled by the phases of its seeds; the commonest has its share and interval "
+        "([boundaries](boundaries.md)).",
+    ),
+    Picture(
+        "boundary",
+        "A boundary",
+        f"lrsym plot boundary {_LABELS} --x n_pair_labels --by layouts_per_pair",
+        "Where along an axis half of the seeds reach 0.9, with intervals ([boundaries](boundaries.md)).",
+    ),
+    Picture(
         "line",
         "Means along an axis",
         f"lrsym plot line {_LABELS} --x n_pair_labels --color layouts_per_pair "

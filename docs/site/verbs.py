@@ -22,6 +22,8 @@ ANSWERED = {
     'order by 1" --sweep sweeps/labels_by_layouts.toml --results results/reference',
     "contrast": "lrsym contrast sweeps/labels_by_layouts.toml --of layouts_per_pair=20 --against layouts_per_pair=5 "
     "--metric unseen_inset --results results/reference",
+    "boundary": "lrsym boundary sweeps/labels_by_layouts.toml --x n_pair_labels --by layouts_per_pair "
+    "--results results/reference",
     "best": "lrsym best sweeps/labels_by_layouts.toml -n 5 --metric unseen_order --results results/reference",
     "claims": "lrsym claims claims/recipe.toml --no-page --results results/reference",
     "check": "lrsym check --results results/reference",

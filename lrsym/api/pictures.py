@@ -6,12 +6,12 @@ from typing import Any
 
 import polars as pl
 
-from lrsym.api.arguments import AnySweep, as_file, as_grid, as_sweep, as_trained_folder, check_sides, with_one_error
+from lrsym.api.arguments import AnySweep, as_file, as_sweep, as_trained_folder, check_sides, with_one_error
+from lrsym.api.rows import Rows, chosen, several_stored, stored
 from lrsym.errors import UsageError
-from lrsym.results.analysis.aggregate import Frame
+from lrsym.results.analysis.phases import check_threshold
 from lrsym.results.plots import (
     ablations,
-    boundary_map,
     cost,
     curves,
     draw,
@@ -24,15 +24,10 @@ from lrsym.results.plots import (
 )
 from lrsym.results.plots import save as files
 from lrsym.results.plots.theme import Chart
-from lrsym.results.store.query import filter_trials
 from lrsym.results.store.schema import axis_columns
 from lrsym.results.store.store import load
 from lrsym.sweep.spec.search import Search
-from lrsym.sweep.spec.sweep import Sweep
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
-
-Rows = Sweep | Search | str | Path | pl.DataFrame | pl.LazyFrame
-"""A sweep, its file, or rows of the table trials."""
 
 
 @with_one_error
@@ -58,15 +53,14 @@ def plot_phase(
     nothing to draw, or more than a picture has room for.
     """
     options: dict[str, Any] = {"metric": metric, "x": x, "y": y, "facet": facet}
-    if not 0 < threshold <= 1:
-        raise UsageError(f"threshold must be above 0 and at most 1, got {threshold:g}; the usual is {PHASE_THRESHOLD}")
+    check_threshold(threshold)
     options |= {} if minus else {"threshold": threshold}
     if isinstance(trials, pl.DataFrame | pl.LazyFrame):
         if minus:
             raise UsageError("minus takes two sweeps, got rows; give a list of two sweeps")
         draw.check_phase_metric(metric)
-        return phase_diagram.plot_phase(_chosen(_collected(trials), where), prefer=prefer, **options)
-    grids, root = _several(trials, results)
+        return phase_diagram.plot_phase(chosen(trials, where), prefer=prefer, **options)
+    grids, root = several_stored(trials, results)
     return draw.draw_phases(grids, root, minus=minus, where=where, **options)
 
 
@@ -91,8 +85,8 @@ def plot_line(
     """
     options: dict[str, Any] = {"metric": metric, "x": x, "color": color, "facet": facet, "band": band}
     if isinstance(trials, pl.DataFrame | pl.LazyFrame):
-        return lines.plot_line(_chosen(_collected(trials), where), prefer=prefer, **options)
-    grids, root = _several(trials, results)
+        return lines.plot_line(chosen(trials, where), prefer=prefer, **options)
+    grids, root = several_stored(trials, results)
     return draw.draw_lines(grids, root, where=where, **options)
 
 
@@ -142,8 +136,8 @@ def plot_mechanism(
     """
     options: dict[str, Any] = {"x": x, "y": y, "facet": facet}
     if isinstance(trials, pl.DataFrame | pl.LazyFrame):
-        return mechanism_map.plot_mechanism(_chosen(_collected(trials), where), prefer=prefer, **options)
-    grid, root = _stored(trials, results)
+        return mechanism_map.plot_mechanism(chosen(trials, where), prefer=prefer, **options)
+    grid, root = stored(trials, results)
     return draw.draw("mechanism", grid, root, where=where, **options)
 
 
@@ -174,10 +168,10 @@ def plot_symmetry(
     """
     options: dict[str, Any] = {"x": x, "color": color}
     if isinstance(trials, pl.DataFrame | pl.LazyFrame):
-        rows = _chosen(_collected(trials), where)
+        rows = chosen(trials, where)
         terms = load(as_trained_folder(results), "terms", trial_ids=rows["trial_id"])
         return symmetry.plot_symmetry(rows, beside=terms, prefer=prefer, **options)
-    grid, root = _stored(trials, results)
+    grid, root = stored(trials, results)
     return draw.draw("symmetry", grid, root, where=where, **options)
 
 
@@ -209,9 +203,9 @@ def plot_contrast(
 
     check_sides(of=of, against=against)
     if not isinstance(trials, pl.DataFrame | pl.LazyFrame):
-        grid, root = _stored(trials, results)
+        grid, root = stored(trials, results)
         return draw.draw_contrast(grid, root, of=of, against=against, metric=metric, by=by, where=where)
-    rows = _chosen(_collected(trials), where)
+    rows = chosen(trials, where)
     found = contrasts.contrast(rows, of=of, against=against, metrics=as_metrics(metric), by=by)
     return contrast.plot_contrast(found, of=contrasts.in_words(of), against=contrasts.in_words(against), by=by)
 
@@ -230,41 +224,9 @@ def plot_cost(
     `trials`, `results`, `where`, an axis that is not given and errors as of `plot_phase`.
     """
     if isinstance(trials, pl.DataFrame | pl.LazyFrame):
-        return cost.plot_cost(_chosen(_collected(trials), where), by=by, prefer=prefer)
-    grid, root = _stored(trials, results)
+        return cost.plot_cost(chosen(trials, where), by=by, prefer=prefer)
+    grid, root = stored(trials, results)
     return draw.draw("cost", grid, root, where=where, by=by)
-
-
-@with_one_error
-def plot_boundary(
-    sweep: Rows,
-    *,
-    metric: str = PHASE_METRIC,
-    level: float = PHASE_THRESHOLD,
-    x: str | None = None,
-    y: str | None = None,
-    facet: str | None = None,
-    results: str | Path = "results",
-    where: str | None = None,
-    cells: Frame | None = None,
-) -> Chart:
-    """Return where `metric` crosses `level` over the cells of a sweep, and what was trained when, as `refine` left it.
-
-    In place of a sweep, rows of the table trials with the axes of all `cells`. Raise UsageError as `plot_phase`.
-    """
-    from lrsym.results.analysis.boundary import check_level
-    from lrsym.sweep.search.refine import cell_table
-
-    check_level(level)
-    options: dict[str, Any] = {"metric": metric, "level": level, "x": x, "y": y, "facet": facet}
-    if isinstance(sweep, pl.DataFrame | pl.LazyFrame):
-        if cells is None:
-            raise UsageError("rows do not say which cells there are to train; give a sweep, or cells= with their axes")
-        return boundary_map.plot_boundary(
-            _chosen(_collected(sweep), where), cells=_chosen(_collected(cells), where), **options
-        )
-    grid, root = _stored(sweep, results)
-    return draw.draw_boundary(grid, root, cells=cell_table(grid), where=where, **options)
 
 
 @with_one_error
@@ -298,49 +260,26 @@ def _draw(
 ) -> Chart:
     """Return a picture of what `trials`, a sweep or rows, have in the table that pictures of `kind` show."""
     if not isinstance(trials, pl.DataFrame | pl.LazyFrame):
-        grid, root = _stored(trials, results)
+        grid, root = stored(trials, results)
         return draw.draw(kind, grid, root, where=where, **options)
-    rows = _collected(trials)
+    rows = trials.lazy().collect()
     table, second = draw.PICTURES[kind], draw.BESIDE.get(kind)
     if _is_of_trials(rows):
-        chosen = _chosen(rows, where)
-        columns = [name for name in axis_columns() if name in chosen.columns]
-        axes = chosen.lazy().select("trial_id", *columns)
+        kept = chosen(rows, where)
+        columns = [name for name in axis_columns() if name in kept.columns]
+        axes = kept.lazy().select("trial_id", *columns)
         root = as_trained_folder(results)
-        rows = load(root, table, trial_ids=chosen["trial_id"]).join(axes, on="trial_id").collect()
+        rows = load(root, table, trial_ids=kept["trial_id"]).join(axes, on="trial_id").collect()
         if rows.is_empty():
-            raise UsageError(f"the {chosen.height} trials have no rows of the table {table} in {root}; check results")
+            raise UsageError(f"the {kept.height} trials have no rows of the table {table} in {root}; check results")
         if second:
-            options["beside"] = load(root, second, trial_ids=chosen["trial_id"])
+            options["beside"] = load(root, second, trial_ids=kept["trial_id"])
     elif second:
         raise UsageError(f"it is drawn of the tables {table} and {second}; give a sweep, or rows of the table trials")
     return plot(rows, **options)
-
-
-def _several(trials: AnySweep | Sequence[AnySweep], results: str | Path) -> tuple[list[Sweep], str]:
-    """Return one sweep or a list of them as `_stored` does."""
-    sweeps: Sequence[Any] = trials if isinstance(trials, list | tuple) else [trials]
-    if not sweeps:
-        raise UsageError("trials must be rows, a sweep or a list of sweeps, got an empty list; name a sweep")
-    stored = [_stored(sweep, results) for sweep in sweeps]
-    return [grid for grid, _ in stored], stored[0][1]
-
-
-def _stored(sweep: AnySweep, results: str | Path) -> tuple[Sweep, str]:
-    """Return a sweep, of a search the cells that it has chosen, and the folder that has rows."""
-    found, root = as_sweep(sweep), as_trained_folder(results)
-    return as_grid(found, root), root
 
 
 def _is_of_trials(rows: pl.DataFrame) -> bool:
     if "trial_id" not in rows.columns:
         raise UsageError("rows must have the column trial_id, as those of lrsym.load_trials; give these, or a sweep")
     return "status" in rows.columns
-
-
-def _collected(rows: Frame) -> pl.DataFrame:
-    return rows.lazy().collect()
-
-
-def _chosen(rows: pl.DataFrame, where: str | None) -> pl.DataFrame:
-    return rows if where is None else filter_trials(rows, where)

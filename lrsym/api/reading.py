@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_sweep, as_trained_folder, check_sides, with_one_error
+from lrsym.api.arguments import AnySweep, as_folder, as_sweep, as_trained_folder, check_sides, with_one_error
+from lrsym.api.rows import trials_of
 from lrsym.errors import UsageError
 from lrsym.results.store.schema import TABLES
 from lrsym.sweep.spec.search import Objective, Search
@@ -138,7 +139,7 @@ def contrast(
     from lrsym.results.analysis.metrics import as_metrics
 
     check_sides(of=of, against=against)
-    metrics, rows = as_metrics(metric), _trials(trials, results, where)
+    metrics, rows = as_metrics(metric), trials_of(trials, results, where)[0]
     return contrasts.contrast(rows, of=of, against=against, metrics=metrics, by=by).frame
 
 
@@ -161,19 +162,8 @@ def seeds_until(
 
     if len(names := as_metrics(metric)) > 1:
         raise UsageError(f"seeds_until is about one metric, got {metric}; leave out all but {names[0]}")
-    return replicates.seeds_until(_trials(trials, results, where), metric=names[0], half_width=until)
-
-
-def _trials(trials: AnySweep | pl.DataFrame | pl.LazyFrame, results: str | Path, where: str | None) -> pl.DataFrame:
-    """Return rows of the table trials, those given or those of a sweep in the folder `results`, that meet `where`."""
-    from lrsym.results.plots.draw import read_trials
-    from lrsym.results.store.query import filter_trials
-
-    if isinstance(trials, pl.DataFrame | pl.LazyFrame):
-        rows = trials.lazy().collect()
-        return rows if where is None else filter_trials(rows, where)
-    root = as_trained_folder(results)
-    return read_trials(as_grid(trials, root), root, where=where)
+    rows, _ = trials_of(trials, results, where)
+    return replicates.seeds_until(rows, metric=names[0], half_width=until)
 
 
 @with_one_error

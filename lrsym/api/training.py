@@ -25,7 +25,7 @@ from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 if TYPE_CHECKING:
     import polars as pl
 
-    from lrsym.results.analysis.boundary import Boundary
+    from lrsym.results.analysis.surface_boundary import SurfaceBoundary
     from lrsym.sweep.planning.settings import Settings
     from lrsym.sweep.search.run import SearchPlan
 
@@ -138,7 +138,7 @@ def refine(
     save_weights: bool = False,
     max_core_hours: float | None = None,
     max_gpu_hours: float | None = None,
-) -> "Boundary | None":
+) -> "SurfaceBoundary | None":
     """Train only those trials of `sweep` that tell where `metric` crosses `level`; return the boundary, None without
     any value. As `lrsym refine`, with its options; errors as `run_sweep`."""
     from lrsym.sweep.search.refine import Refinement, RefinementSource

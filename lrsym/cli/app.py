@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from lrsym.cli.best import best
+from lrsym.cli.boundary import boundary
 from lrsym.cli.check import check
 from lrsym.cli.claims import claims
 from lrsym.cli.contrast import contrast
@@ -42,7 +43,7 @@ app = typer.Typer(
 )
 VERBS = {
     "Daily use": (new, plan, sweep, status, watch, refine),
-    "Reading": (plot_app, report, query, contrast, best, claims, explain),
+    "Reading": (plot_app, report, query, contrast, boundary, best, claims, explain),
     "Elsewhere": (export, import_),
     "Upkeep": (check, verify, compact, diff, merge, forget, axes, columns, doctor),
 }

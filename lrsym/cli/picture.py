@@ -50,13 +50,13 @@ def draw_refined(
     as_json: bool,
 ) -> None:
     """Draw the boundary in the sweep in `file`, as `draw_sweep`."""
-    from lrsym.results.analysis.boundary import check_level
-    from lrsym.results.plots.draw import draw_boundary
+    from lrsym.results.analysis.surface_boundary import check_level
+    from lrsym.results.plots import draw
     from lrsym.sweep.search.refine import cell_table
 
     check_level(options["level"])
     sweep, name = load_sweep(file, results, changes), f"phase-{options['metric']}-refined"
-    chart = draw_boundary(sweep, results, cells=cell_table(sweep), where=where, **options)
+    chart = draw.draw_refined(sweep, results, cells=cell_table(sweep), where=where, **options)
     save_picture(chart, sweep.name, results, where, options, changes=sweep.changes, name=name, out=out, as_json=as_json)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from lrsym.cli import boundary
 from lrsym.cli.contrast import Against, By, Metric, Of, parse_values
 from lrsym.cli.options import RESULTS, File, Json, Results, Set, Where, load_search, load_sweep, parse_out
 from lrsym.cli.picture import draw_refined, draw_sweep, save_picture
@@ -58,6 +59,7 @@ def plot_phase(
     json: Json = False,
 ) -> None:
     """Mean of a metric and phase of every cell, of one sweep or several, or the boundary of a refinement."""
+    from lrsym.results.analysis.phases import check_threshold
     from lrsym.results.plots.draw import draw_phases
 
     if refined:
@@ -66,10 +68,7 @@ def plot_phase(
         options = {"metric": metric, "x": x, "y": y, "facet": facet, "level": level}
         draw_refined(files[0], set_, results, where, options, out=out, as_json=json)
         return
-    if not 0 < threshold <= 1:
-        raise UsageError(
-            f"--threshold must be above 0 and at most 1, got {threshold:g}; the usual one is {PHASE_THRESHOLD:g}"
-        )
+    check_threshold(threshold)
     options = {"metric": metric, "x": x, "y": y, "facet": facet, **({} if minus else {"threshold": threshold})}
     sweeps = [load_sweep(file, results, set_) for file in files]
     chart = draw_phases(sweeps, results, minus=minus, where=where, live=live, **options)
@@ -77,6 +76,53 @@ def plot_phase(
         "-".join(sweep.name for sweep in sweeps),
         f"phase-{'minus-' if minus else ''}{metric}{'-live' if live else ''}",
     )
+    save_picture(chart, named, results, where, options, changes=sweeps[0].changes, name=name, out=out, as_json=json)
+
+
+@plot_app.command("probabilities")
+def plot_probabilities(
+    file: File,
+    set_: Set = None,
+    results: Results = RESULTS,
+    metric: Annotated[str, typer.Option(help="Accuracies that decide the phase: <split>_<metric>.")] = PHASE_METRIC,
+    x: AxisX = None,
+    y: AxisY = None,
+    facet: Annotated[str | None, typer.Option(help="Axis with a panel for each value.")] = None,
+    threshold: Annotated[float, typer.Option(help="Accuracy from which a phase counts as reached.")] = PHASE_THRESHOLD,
+    where: Where = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """How the seeds of each cell fall into the phases, with the interval of the commonest one's probability."""
+    from lrsym.results.analysis.phases import check_threshold
+
+    check_threshold(threshold)
+    options = {"metric": metric, "x": x, "y": y, "facet": facet, "threshold": threshold}
+    name = f"probabilities-{metric}"
+    draw_sweep("probabilities", file, set_, results, where, options, name=name, out=out, as_json=json)
+
+
+@plot_app.command("boundary")
+def plot_boundary(
+    files: boundary.Files,
+    set_: Set = None,
+    results: Results = RESULTS,
+    metric: boundary.Metric = PHASE_METRIC,
+    level: boundary.Level = PHASE_THRESHOLD,
+    x: boundary.Along = None,
+    by: boundary.By = None,
+    color: boundary.Color = None,
+    where: Where = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Where along an axis half of the seeds reach a level, with intervals; of several, how far they lie apart."""
+    from lrsym.results.plots.draw import draw_several
+
+    options = {"metric": metric, "level": level, "x": x, "by": by, "color": color}
+    sweeps = [load_sweep(file, results, set_) for file in files]
+    chart = draw_several("boundary", sweeps, results, where=where, **options)
+    named, name = "-".join(sweep.name for sweep in sweeps), f"boundary-{metric}"
     save_picture(chart, named, results, where, options, changes=sweeps[0].changes, name=name, out=out, as_json=json)
 
 

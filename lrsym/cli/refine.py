@@ -27,7 +27,7 @@ from lrsym.cli.sweep import exit_by, run_as_data, sharing_in_words
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
 if TYPE_CHECKING:
-    from lrsym.results.analysis.boundary import Boundary
+    from lrsym.results.analysis.surface_boundary import SurfaceBoundary
     from lrsym.results.store.store import Store
     from lrsym.sweep.driver import Outcome
     from lrsym.sweep.pilot.choice import Choice
@@ -133,8 +133,8 @@ def _training_in_words(
 
 def _check_scenes(asked: "Refinement") -> None:
     """Raise UsageError before anything is trained if the metric's split is empty in every cell."""
-    from lrsym.results.analysis.boundary import no_value
     from lrsym.results.analysis.phases import split_and_metric
+    from lrsym.results.analysis.surface_boundary import no_value
     from lrsym.testbed.data.datasets import splits
 
     split, seed = split_and_metric(asked.metric)[0], asked.sweep.seeds[0]
@@ -142,7 +142,7 @@ def _check_scenes(asked: "Refinement") -> None:
         raise no_value(asked.metric)
 
 
-def _as_data(boundary: "Boundary | None", asked: "Refinement") -> dict[str, object]:
+def _as_data(boundary: "SurfaceBoundary | None", asked: "Refinement") -> dict[str, object]:
     if boundary is None:
         return {"cells": None, "boundary": None}
     return {
@@ -150,7 +150,7 @@ def _as_data(boundary: "Boundary | None", asked: "Refinement") -> dict[str, obje
     }  # fmt: skip
 
 
-def _in_words(boundary: "Boundary | None", asked: "Refinement", file: Path, results: str) -> list[str]:
+def _in_words(boundary: "SurfaceBoundary | None", asked: "Refinement", file: Path, results: str) -> list[str]:
     """Return how many cells are decided, the boundary with its interval, and the command for the picture."""
     if boundary is None:
         return ["no trial has a value yet"]
@@ -167,8 +167,8 @@ def _in_words(boundary: "Boundary | None", asked: "Refinement", file: Path, resu
     ]
 
 
-def _count(boundary: "Boundary") -> dict[str, int]:
-    from lrsym.results.analysis.boundary import SIDES
+def _count(boundary: "SurfaceBoundary") -> dict[str, int]:
+    from lrsym.results.analysis.surface_boundary import SIDES
 
     sides = boundary.sides()
     return {side: sides.count(side) for side in SIDES}

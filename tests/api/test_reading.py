@@ -54,7 +54,10 @@ READERS = {
         ROOT / "sweeps/demo.toml", of={"n_pair_labels": 15}, against={"n_pair_labels": 5}, results=root
     ),
     "plot_curves": lambda root: lrsym.plot_curves(ROOT / "sweeps/demo.toml", results=root),
+    "boundary": lambda root: lrsym.boundary(ROOT / "sweeps/demo.toml", results=root),
     "plot_boundary": lambda root: lrsym.plot_boundary(ROOT / "sweeps/demo.toml", results=root),
+    "plot_probabilities": lambda root: lrsym.plot_probabilities(ROOT / "sweeps/demo.toml", results=root),
+    "plot_refined": lambda root: lrsym.plot_refined(ROOT / "sweeps/demo.toml", results=root),
     "plot_search": lambda root: lrsym.plot_search(ROOT / "sweeps/rates.toml", results=root),
 }
 
@@ -189,7 +192,10 @@ def test_a_contrast_is_a_frame_of_the_differences_of_paired_trials(results, swee
         (lambda rows: lrsym.plot_phase(rows.head(0)), "there are no trials to draw"),
         (lambda rows: lrsym.plot_phase(5), "sweep must be a Sweep, got int"),
         (lambda rows: lrsym.plot_curves(rows.select("status")), "rows must have the column trial_id"),
-        (lambda rows: lrsym.plot_boundary(rows), "give a sweep, or cells="),
+        (lambda rows: lrsym.boundary(rows, level=0), "level must be above 0 and below 1"),
+        (lambda rows: lrsym.plot_boundary(rows, x="learning_rate"), "learning_rate has one"),
+        (lambda rows: lrsym.phase_probabilities(rows, threshold=0), "threshold must be above 0"),
+        (lambda rows: lrsym.plot_refined(rows), "give a sweep, or cells="),
         (lambda rows: lrsym.plot_search(ROOT / "sweeps/demo.toml"), "this picture is of searches, demo is a grid"),
     ],
 )

@@ -1,7 +1,9 @@
 """What tests of several verbs start from."""
 
+import altair as alt
 import pytest
 
+from lrsym.results.plots import save
 from lrsym.results.store.store import Store
 from lrsym.sweep.spec.sweep_file import load_any
 from tests.cli.test_search import write_search
@@ -26,3 +28,10 @@ def searched(tmp_path_factory):
     path = write_search(folder, budget=5)
     run(load_any(path), Store(folder / "r"))
     return path, folder / "r"
+
+
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Pictures whose HTML and PNG are not rendered: for what is asked of their paths."""
+    monkeypatch.setattr(save, "as_png", lambda chart: b"a picture")
+    monkeypatch.setattr(alt.TopLevelMixin, "to_html", lambda chart, **options: "const spec = {}\n")

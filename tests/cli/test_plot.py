@@ -4,12 +4,10 @@ import importlib.metadata
 import json
 from pathlib import Path
 
-import altair as alt
 import pytest
 
 import lrsym as package
 from lrsym.cli.options import load_sweep
-from lrsym.results.plots import save
 from lrsym.results.plots.draw import draw
 from lrsym.sweep.spec.sweep_file import load
 from tests.charts import subtitle
@@ -47,13 +45,6 @@ def test_plots_are_saved_as_html_png_and_vega_lite(trained, tmp_path, words, nam
     pictures = [Path(p) for p in report["pictures"]]
     assert [p.name for p in pictures] == [f"{name}.html", f"{name}.png", f"{name}.vl.json"]
     assert all(p.parent == results / "plots" and p.stat().st_size > 1000 for p in pictures)
-
-
-@pytest.fixture
-def unrendered(monkeypatch):
-    """Pictures whose HTML and PNG are not rendered: for what is asked of their paths."""
-    monkeypatch.setattr(save, "as_png", lambda chart: b"a picture")
-    monkeypatch.setattr(alt.TopLevelMixin, "to_html", lambda chart, **options: "const spec = {}\n")
 
 
 @pytest.mark.usefixtures("unrendered")

@@ -1,195 +1,231 @@
-"""Where an accuracy crosses a level on the grid of a sweep: each cell above, below or undecided, and the crossings."""
+"""The boundary of an accuracy: where along an axis half of the seeds reach a level, for each value of another axis.
 
-from collections.abc import Iterator
+A seed succeeds where its accuracy is at least the level. Each line, the trials of one value of `by`, is fitted by
+itself: nothing is borrowed from its neighbours, as the surface of a refinement does (`surface_boundary.py`).
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.aggregate import replicate_value
-from lrsym.results.analysis.surface import Surface, Z, fit_surface, to_accuracy, to_logit
-from lrsym.results.analysis.varied_axes import varied_axes
-from lrsym.vocabulary import PHASE_THRESHOLD
+from lrsym.results.analysis.aggregate import Frame, replicate_value
+from lrsym.results.analysis.boundary_line import Line
+from lrsym.results.analysis.boundary_shift import NO_SHIFT, Shift
+from lrsym.results.analysis.class_shares import share
+from lrsym.results.analysis.intervals import holm
+from lrsym.results.analysis.lines import is_geometric
+from lrsym.results.analysis.outcomes import Outcomes
+from lrsym.results.analysis.phases import ROUNDING, split_and_metric
+from lrsym.results.analysis.surface_boundary import check_level
+from lrsym.results.analysis.varied_axes import SWEEP, check_single_cells, choose_axes
+from lrsym.vocabulary import FAILED_STATUSES, PHASE_METRIC, PHASE_THRESHOLD
 
-MAX_AXES = 4
-"""With more axes than that a grid has too few values on each for a surface."""
+_LOST = {"n_diverged": "diverged", "n_failed": "failed", "n_without": "without a value"}
+"""Trials of a line that have no value, by the column that counts them."""
 
-MAX_CELLS = 5000
-"""A surface keeps the covariance of every two cells: 200 MB for so many."""
-
-_ENDS = ("at", "low", "high")
-
-SIDES = {
-    "above": "the 95 % interval of the cell lies above the level",
-    "below": "the 95 % interval of the cell lies below the level",
-    "undecided": "the 95 % interval of the cell holds the level",
-}
-"""What is known of a cell."""
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The cells of a sweep on its varied axes: `values` of each, ascending, and `ranks` [cell, axis] among them."""
-
-    axes: tuple[str, ...]
-    values: tuple[tuple[float, ...], ...]
-    ranks: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.ranks)
-
-    def cell(self, number: int) -> dict[str, float]:
-        """Return the values of a cell by axis."""
-        chosen = zip(self.axes, self.values, self.ranks[number], strict=True)
-        return {axis: values[int(rank)] for axis, values, rank in chosen}
-
-    def value(self, axis: str, rank: float) -> float:
-        """Return the value of `axis` at `rank`; between two of the grid in proportion."""
-        values = self.values[self.axes.index(axis)]
-        return float(np.interp(rank, range(len(values)), values))
-
-
-def make_grid(cells: pl.DataFrame, *, where: str = "the sweep") -> Grid:
-    """Return the grid of `cells`, a row each with axes as columns; axes that move together count as one.
-
-    Raises UsageError, with `where` they come from, unless 1 to MAX_AXES axes vary, in numbers, over MAX_CELLS at most.
-    """
-    axes = varied_axes(cells)
-    if not 1 <= len(axes) <= MAX_AXES:
-        listed = f"{len(axes)} ({', '.join(axes)})" if axes else "none"
-        remedy = "fix some of them under [base]" if axes else "give an axis several values under [grid]"
-        raise UsageError(f"a boundary runs over 1 to {MAX_AXES} axes, {where} varies {listed}; {remedy}")
-    for axis in axes:
-        if not cells.schema[axis].is_numeric() or cells[axis].null_count():
-            raise UsageError(
-                f"a boundary runs over numbers, {where} varies {axis} over {_listed(cells[axis])}; "
-                "fix it under [base], in a file for each of them"
-            )
-    if cells.height > MAX_CELLS:
-        raise UsageError(f"a boundary runs over {MAX_CELLS:,} cells at most, {where} has {cells.height:,}; split it")
-    ranks = cells.select(pl.col(axes).rank("dense").cast(pl.Float64) - 1).to_numpy()
-    return Grid(tuple(axes), tuple(tuple(cells[axis].unique().sort()) for axis in axes), ranks)
+_FITS = ("slope", "width", "isotonic")
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """Where the `surface` over the cells of `grid` crosses an accuracy of `level`."""
+    """Where half of the seeds reach an accuracy `metric` of `level`, along the axis `x`.
 
-    grid: Grid
-    surface: Surface
+    There is a line for each value of `by`, if that is an axis, and of `color`, an axis or the column `sweep`. With
+    `by_ratio` the values of `x` are spaced by ratio: then lines are fitted along their binary logarithm, so that a
+    slope is one per doubling, and a width and a distance of two boundaries are doublings.
+    """
+
+    x: str
+    by: str | None
+    color: str | None
+    metric: str
     level: float
+    by_ratio: bool
+    lines: tuple[Line, ...]
 
     @property
-    def away(self) -> np.ndarray:
-        """How far each cell lies above the level [logit]."""
-        return self.surface.mean - to_logit(self.level)
+    def keys(self) -> list[str]:
+        """The columns that tell lines apart."""
+        return [name for name in (self.color, self.by) if name is not None]
 
     @property
-    def within(self) -> np.ndarray:
-        """Half of the 95 % interval of each cell [logit]."""
-        return Z * self.surface.sd
+    def has_several(self) -> bool:
+        """Whether there are boundaries to compare."""
+        return self.color is not None and len({line.key[self.color] for line in self.lines}) > 1
 
-    def sides(self) -> list[str]:
-        """Return which of SIDES each cell is on."""
-        decided = np.where(self.away > 0, "above", "below")
-        return np.where(abs(self.away) <= self.within, "undecided", decided).tolist()
+    def frame(self) -> pl.DataFrame:
+        """Return a row for each line: `keys`, direction, at, low, high, slope, width, isotonic, and what they rest on.
+
+        direction is one of BOUNDARY_DIRECTIONS. at is the boundary in values of `x`, by the logistic fit, low to high
+        its 95 % interval: an end is null where the interval leaves the values of the line, all three where there is no
+        boundary to tell. slope [logit per unit or doubling of `x`] is null where it is infinite, as its ends are; width
+        is that of the stretch in which the share of seeds goes from 0.1 to 0.9. isotonic is the boundary by the best
+        monotone line. Each has columns with `_low` and `_high`. n and n_seeds count trials and seeds with a value,
+        n_diverged, n_failed and n_without the trials that have none; dispersion is that of `outcomes.py`, monotone_p
+        the level at which outcomes are no noise around a monotone line; told says it in words.
+        """
+        rows = [{**line.key, **self._row(line)} for line in self.lines]
+        numbers = dict.fromkeys([*_ENDS, "dispersion", "monotone_p"], pl.Float64)
+        return pl.DataFrame(rows, schema_overrides=numbers, infer_schema_length=None)
+
+    def _row(self, line: Line) -> dict[str, Any]:
+        place = self._value
+        logistic, isotonic, slope, width = line.boundary, line.isotonic_boundary, line.slope, line.width
+        return {
+            "direction": line.direction,
+            "at": place(logistic.at), "low": place(logistic.low), "high": place(logistic.high),
+            "slope": slope.at, "slope_low": slope.low, "slope_high": slope.high,
+            "width": width.at, "width_low": width.low, "width_high": width.high,
+            "isotonic": place(isotonic.at), "isotonic_low": place(isotonic.low), "isotonic_high": place(isotonic.high),
+            "n": int(line.outcomes.counts.sum()), "n_seeds": len(line.outcomes.seeds), **line.lost,
+            "dispersion": line.dispersion, "monotone_p": line.monotone_level, "told": line.in_words(place),
+        }  # fmt: skip
+
+    def _value(self, place: float | None) -> float | None:
+        """Return the value of `x` at a place of a line."""
+        return None if place is None else float(2**place) if self.by_ratio else float(place)
 
     def cells(self) -> pl.DataFrame:
-        """Return a row for each cell: its axes, mean and 95 % interval low to high (accuracies), and side."""
-        mean, within = self.surface.mean, self.within
-        return pl.DataFrame([self.grid.cell(number) for number in range(len(self.grid))]).with_columns(
-            mean=pl.Series(to_accuracy(mean)),
-            low=pl.Series(to_accuracy(mean - within)),
-            high=pl.Series(to_accuracy(mean + within)),
-            side=pl.Series(self.sides()),
-        )
+        """Return a row for each cell: `keys`, x, n, share of the seeds that reach the level, low, high and fits.
 
-    def crossings(self, *, along: str) -> pl.DataFrame:
-        """Return where the level is crossed along one axis: a row a crossing, for each combination of the others.
-
-        Columns: the other axes; `at` with its 95 % interval `low` to `high`, in values of `along`; `rises`, whether the
-        accuracy does; `undecided`, how many cells of the combination are. An end is null where the interval leaves the
-        grid. A combination that is not crossed has one row, with `at` null and `rises` whether its means are above.
+        low and high are Wilson's 95 % interval; logistic and isotonic are the shares by the two fits, null of a line
+        that has none.
         """
-        axis, rows = self.grid.axes.index(along), []
-        for cells in self._lines(axis):
-            names = {name: value for name, value in self.grid.cell(cells[0]).items() if name != along}
-            away, within = self.away[cells], self.within[cells]
-            known = {"undecided": int((abs(away) <= within).sum())}
-            for *ends, rises in _line_crossings(self.grid.ranks[cells, axis], away, within):
-                values = [None if rank is None else self.grid.value(along, rank) for rank in ends]
-                rows.append({**names, **dict(zip(_ENDS, values, strict=True)), "rises": rises, **known})
-        return pl.DataFrame(rows, schema_overrides=dict.fromkeys(_ENDS, pl.Float64), infer_schema_length=None)
+        rows = []
+        for line in self.lines:
+            outcomes, curves = line.outcomes, line.curves()
+            for i, place in enumerate(outcomes.places):
+                hits, n = int(outcomes.hits[i]), int(outcomes.counts[i])
+                estimate = share(hits, n)
+                known = {"n": n, "share": estimate.mean, "low": estimate.low, "high": estimate.high}
+                rows.append({**line.key, self.x: self._value(place), **known, **{k: v[i] for k, v in curves.items()}})
+        return pl.DataFrame(rows, infer_schema_length=None)
 
-    def _lines(self, axis: int) -> Iterator[list[int]]:
-        """Yield the cells of each combination of the other axes, ascending along `axis`."""
-        ranks = self.grid.ranks
-        others = np.delete(ranks, axis, axis=1)
-        order = np.lexsort((ranks[:, axis], *others.T[::-1]))
-        for _, cells in groupby(order.tolist(), lambda cell: others[cell].tolist()):
-            yield [*cells]
+    def curve(self, line: Line, *, points: int = 121) -> pl.DataFrame:
+        """Return the logistic curve of `line`, its share at close values of x; no row where it has no fit."""
+        places = (
+            np.linspace(line.outcomes.places[0], line.outcomes.places[-1], points) if line.has_fit else np.array([])
+        )
+        shares = line.logistic.shares(places) if line.has_fit else places
+        return pl.DataFrame({self.x: [self._value(place) for place in places], "share": shares.tolist()})
+
+    def differences(self) -> pl.DataFrame:
+        """Return how far the boundary of each value of `color` lies above that of the first, at each value of `by`.
+
+        Columns: of and against, values of `color`; `by`; estimate, low and high (95 % interval) in units, or doublings,
+        of `x`, null where a boundary is not known or an end is not bounded; n, the seeds of both, n_shared those of
+        them that both have; p of no distance and holm, corrected for all rows; told. Raises UsageError without two
+        values of `color`.
+        """
+        if not self.has_several:
+            raise UsageError(
+                "a difference takes two boundaries, got one; name two sweeps, or an axis with --color that tells them "
+                "apart"
+            )
+        lines = {tuple(line.key.values()): line for line in self.lines}
+        groups = list(dict.fromkeys(key[0] for key in lines))
+        rows = []
+        for rest in dict.fromkeys(key[1:] for key in lines):
+            against = lines.get((groups[0], *rest))
+            for group in groups[1:]:
+                of = lines.get((group, *rest))
+                key = {"of": group, "against": groups[0], **dict(zip(self.keys[1:], rest, strict=True))}
+                rows.append({**key, **(Shift(of, against).row(by_ratio=self.by_ratio) if of and against else NO_SHIFT)})
+        levels = iter(holm([row["p"] for row in rows if row["p"] is not None]))
+        rows = [{**row, "holm": None if row["p"] is None else next(levels)} for row in rows]
+        numbers: dict[str, Any] = dict.fromkeys(("estimate", "low", "high", "p", "holm"), pl.Float64)
+        return pl.DataFrame(rows, schema_overrides=numbers, infer_schema_length=None).select(pl.exclude("told"), "told")
 
 
-def trained_boundary(
-    cells: pl.DataFrame, trials: pl.DataFrame, *, metric: str, level: float, where: str = "the sweep"
+_ENDS = ["at", "low", "high", *(f"{fit}{end}" for fit in _FITS for end in ("", "_low", "_high"))]
+
+
+def find_boundary(
+    trials: Frame,
+    *,
+    x: str | None = None,
+    by: str | None = None,
+    color: str | None = None,
+    metric: str = PHASE_METRIC,
+    level: float = PHASE_THRESHOLD,
+    prefer: Sequence[str] = (),
 ) -> Boundary:
-    """Return the boundary of `metric` over `cells` from the rows `trials`; only trials that are done count.
+    """Return the boundary of `metric` at `level` in rows of the table trials.
 
-    Both have the axes as columns. Raises UsageError as `make_grid`, and where no trial has a value.
+    Axes not given are the first varied ones, those in `prefer` before others; with a column `sweep` of several values
+    that is the colour. Raises UsageError for what is no accuracy or no axis, where `x` has no two values, all numbers,
+    where no trial has a value, and where more axes vary.
     """
-    grid = make_grid(cells, where=where)
-    known = trials.with_columns(value=replicate_value(metric)).drop_nulls("value")
-    if known.is_empty():
-        raise no_value(metric)
-    placed = known.join(cells.select(grid.axes).with_row_index("cell"), on=grid.axes, maintain_order="left")
-    return Boundary(grid, fit_surface(grid.ranks, placed["cell"].to_list(), placed["value"].to_list()), level)
+    split_and_metric(metric)
+    check_level(level)
+    table = trials.lazy().collect()
+    if table.is_empty():
+        raise UsageError("there are no trials to read; train a sweep first, or load the folder that has its rows")
+    if metric not in table.columns:
+        raise UsageError(f"the rows have no column {metric}; give rows of the table trials, or leave it out")
+    x, by, color = _choose(table, x=x, by=by, color=color, prefer=prefer)
+    keys = [name for name in (color, by) if name is not None]
+    _check_places(table, x)
+    check_single_cells(table, by=[*keys, x], choices="--x, --by, --color")
+    values = table.with_columns(_value=replicate_value(metric))
+    if not values["_value"].count():
+        lost = ", ".join(f"{n} {what}" for n, what in zip(_lost(values).values(), _LOST.values(), strict=True) if n)
+        raise UsageError(f"no trial has a value of {metric}: of {table.height} {lost}; choose another --metric")
+    by_ratio = is_geometric(table[x].unique().to_list())
+    span = tuple(_places(table[x].unique().sort(), by_ratio)[[0, -1]])
+    parts = (
+        values.sort([*keys, x, "seed"], nulls_last=True).partition_by(keys, maintain_order=True) if keys else [values]
+    )
+    if color == SWEEP:  # sweeps in the order that they are given
+        order = table[SWEEP].unique(maintain_order=True).to_list()
+        parts.sort(key=lambda part: order.index(part[SWEEP][0]))
+    lines = [_line({name: part[name][0] for name in keys}, part, x, level, by_ratio, span) for part in parts]
+    return Boundary(x, by, color, metric, level, by_ratio, tuple(lines))
 
 
-def no_value(metric: str) -> UsageError:
-    """Return the error where no trial has a value of `metric`."""
-    return UsageError(f"no trial has a value of {metric}; choose another --metric, one whose split has scenes")
+def _choose(
+    table: pl.DataFrame, *, x: str | None, by: str | None, color: str | None, prefer: Sequence[str]
+) -> tuple[str, str | None, str | None]:
+    if SWEEP not in table.columns or table[SWEEP].n_unique() < 2:
+        return choose_axes(table, x=x, y=by, facet=color, prefer=prefer)
+    if color is not None:
+        raise UsageError(f"several sweeps are told apart by colour already, got --color {color}; leave it out")
+    x, by, _ = choose_axes(table.filter(pl.col(SWEEP) == table[SWEEP][0]), x=x, y=by, prefer=prefer)
+    return x, by, SWEEP
 
 
-def check_level(level: float) -> None:
-    """Raise UsageError unless `level` is an accuracy strictly between 0 and 1."""
-    if not 0 < level < 1:
-        raise UsageError(f"--level must be above 0 and below 1, got {level:g}; the usual one is {PHASE_THRESHOLD:g}")
+def _check_places(table: pl.DataFrame, x: str) -> None:
+    """Raise UsageError unless the axis has two values or more, all of them numbers."""
+    values = table[x].unique().sort(nulls_last=True).to_list()
+    texts = ", ".join("absent" if value is None else str(value) for value in values[:6])
+    if not table.schema[x].is_numeric() or None in values:
+        raise UsageError(
+            f"a boundary runs along numbers, {x} has {texts}; choose another --x, or such trials by --where"
+        )
+    if len(values) < 2:
+        raise UsageError(f"a boundary takes two values of an axis or more, {x} has one, {texts}; choose another --x")
 
 
-Crossing = tuple[float | None, float | None, float | None, bool]
-"""Rank of a crossing, of both ends of its interval, and whether the line rises there."""
+def _places(values: pl.Series, by_ratio: bool) -> np.ndarray:
+    places = values.cast(pl.Float64).to_numpy()
+    return np.log2(places) if by_ratio else places
 
 
-def _line_crossings(ranks: np.ndarray, away: np.ndarray, within: np.ndarray) -> Iterator[Crossing]:
-    """Yield the crossings of zero by the line `away` over `ranks`, which is known to +- `within`."""
-    found = False
-    for i in range(len(ranks) - 1):
-        if (away[i] >= 0) == (away[i + 1] >= 0):
-            continue
-        found, rises = True, bool(away[i + 1] >= 0)
-        sign = 1 if rises else -1
-        # Before the crossing the far bound is the last to be on the line's first side; behind it, the near one.
-        low = _last_zero(ranks[: i + 2], sign * away[: i + 2] + within[: i + 2])
-        high = _last_zero(ranks[i:][::-1], within[i:][::-1] - sign * away[i:][::-1])
-        yield _zero(ranks[i], ranks[i + 1], away[i], away[i + 1]), low, high, rises
-    if not found:
-        yield None, None, None, bool(away[0] >= 0)
+def _line(
+    key: dict[str, Any], part: pl.DataFrame, x: str, level: float, by_ratio: bool, span: tuple[float, float]
+) -> Line:
+    known = part.drop_nulls("_value")
+    hits = (known["_value"] >= level - ROUNDING).to_list()
+    outcomes = Outcomes.of(_places(known[x], by_ratio).tolist(), known["seed"].to_list(), hits)
+    return Line(key, outcomes, span, _lost(part))
 
 
-def _last_zero(ranks: np.ndarray, bound: np.ndarray) -> float | None:
-    """Return where `bound`, which ends positive, turned so for the last time; None where it always was."""
-    for i in range(len(ranks) - 2, -1, -1):
-        if bound[i] < 0:
-            return _zero(ranks[i], ranks[i + 1], bound[i], bound[i + 1])
-    return None
-
-
-def _zero(a: float, b: float, at_a: float, at_b: float) -> float:
-    """Return where the straight line from `at_a` at a to `at_b` at b is zero."""
-    return float(a + (b - a) * at_a / (at_a - at_b))
-
-
-def _listed(values: pl.Series) -> str:
-    return ", ".join("absent" if value is None else str(value) for value in values.unique().sort(nulls_last=True))
+def _lost(part: pl.DataFrame) -> dict[str, int]:
+    """Return how many trials have no value, by _LOST."""
+    without = part.filter(pl.col("_value").is_null())["status"]
+    diverged, failed = int((without == "diverged").sum()), int(without.is_in(FAILED_STATUSES).sum())
+    return {"n_diverged": diverged, "n_failed": failed, "n_without": len(without) - diverged - failed}

@@ -11,6 +11,9 @@ from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame
 from lrsym.toml_source import suggest
 
+SWEEP = "sweep"
+"""The column that names the sweep of a trial, where several sweeps are read."""
+
 
 def varied_axes(frame: Frame, *, first: Sequence[str] = ()) -> list[str]:
     """Return the axes with more than one value in `frame`, in the order of `axes()`; followers and seed left out."""

@@ -6,8 +6,8 @@ from itertools import pairwise, product
 
 import numpy as np
 
-from lrsym.results.analysis.boundary import Boundary
 from lrsym.results.analysis.surface import Z, to_logit
+from lrsym.results.analysis.surface_boundary import SurfaceBoundary
 
 STEPS = 12
 """Points for each step of the grid: one every few pixels."""
@@ -27,7 +27,7 @@ class Plane:
 
     @classmethod
     def of(
-        cls, boundary: Boundary, *, x: str, y: str | None, sizes: Mapping[str, int], fixed: Mapping[str, float]
+        cls, boundary: SurfaceBoundary, *, x: str, y: str | None, sizes: Mapping[str, int], fixed: Mapping[str, float]
     ) -> "Plane":
         """Return the plane of the axes `x` and `y`, of so many values, half a step beyond them; others are `fixed`."""
         ends = {axis: np.linspace(-0.5, n - 0.5, STEPS * n + 1) for axis, n in sizes.items()}

@@ -10,30 +10,36 @@ from lrsym.errors import UsageError
 from lrsym.results.analysis.contrasts import contrast, in_words
 from lrsym.results.analysis.metrics import as_metrics, metric_columns
 from lrsym.results.analysis.phases import split_and_metric
+from lrsym.results.analysis.varied_axes import SWEEP
 from lrsym.results.plots import theme
 from lrsym.results.plots.ablations import plot_ablation
-from lrsym.results.plots.boundary_map import plot_boundary
+from lrsym.results.plots.boundary import plot_boundary
 from lrsym.results.plots.contrast import plot_contrast
 from lrsym.results.plots.cost import plot_cost
 from lrsym.results.plots.curves import plot_curves
-from lrsym.results.plots.lines import SWEEP, plot_line
+from lrsym.results.plots.lines import plot_line
 from lrsym.results.plots.mechanism_map import plot_mechanism
 from lrsym.results.plots.onset import plot_onset
 from lrsym.results.plots.phase_diagram import plot_phase
 from lrsym.results.plots.phase_minus import plot_minus
+from lrsym.results.plots.phase_probabilities import plot_probabilities
 from lrsym.results.plots.profiles import plot_profile
+from lrsym.results.plots.read_rows import read_rows
+from lrsym.results.plots.refined import plot_refined
 from lrsym.results.plots.symmetry import plot_symmetry
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.live import LiveRows, read_live
 from lrsym.results.store.query import filter_trials
-from lrsym.results.store.schema import ALONG_TRAINING, TABLES, axis_columns
+from lrsym.results.store.schema import ALONG_TRAINING, TABLES
 from lrsym.results.store.store import load, read_again
-from lrsym.vocabulary import METRICS, PHASE_METRIC, PICTURES, TRAINING, by_name, is_accuracy
+from lrsym.vocabulary import METRICS, PHASE_METRIC, PICTURES, by_name, is_accuracy
 
 _DRAW: Mapping[str, Callable[..., theme.Chart]] = by_name(
     [kind for kind in PICTURES if kind != "search"],
     {
         "phase": plot_phase,
+        "probabilities": plot_probabilities,
+        "boundary": plot_boundary,
         "line": plot_line,
         "curves": plot_curves,
         "ablation": plot_ablation,
@@ -93,7 +99,7 @@ def draw(
     if second := BESIDE.get(kind):
         options["beside"] = read_rows(root, second, trial_ids=sweep.trial_ids(), where=where)
     if table == "trials":
-        options["prefer"] = _preferred(sweep)
+        options["prefer"] = preferred(sweep)
     notes = _notes(sweep, root=root, where=where) + _in_training(so_far, rows["trial_id"])
     if table != "trials":  # such a picture says it itself
         notes += theme.stopped_early(read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where))
@@ -106,7 +112,7 @@ def draw_lines(sweeps: Sequence[Sweep], root: str, *, where: str | None = None, 
     Raises as `draw`.
     """
     as_metrics(options.get("metric", PHASE_METRIC))
-    return _draw_several("line", sweeps, root, where=where, **options)
+    return draw_several("line", sweeps, root, where=where, **options)
 
 
 def draw_phases(
@@ -118,14 +124,14 @@ def draw_phases(
     """
     check_phase_metric(options.get("metric", PHASE_METRIC))
     if not minus:
-        return _draw_several("phase", sweeps, root, where=where, **options)
+        return draw_several("phase", sweeps, root, where=where, **options)
     if len(sweeps) != 2:
         raise UsageError(f"--minus takes two sweeps, the first minus the second, got {len(sweeps)}; name two files")
     if options.pop("live", False):
         raise UsageError("--live shows one sweep while it runs, not a difference; leave it or --minus out")
     left, right = (_rows_of(sweep, root, where=where) for sweep in sweeps)
     names = (sweeps[0].name, sweeps[1].name)
-    chart = plot_minus(left, right, names=names, prefer=_preferred(sweeps[0]), **options)
+    chart = plot_minus(left, right, names=names, prefer=preferred(sweeps[0]), **options)
     return _with_notes(chart, _notes(*sweeps, root=root, where=where))
 
 
@@ -135,19 +141,30 @@ def check_phase_metric(metric: str) -> None:
         split_and_metric(metric)
 
 
-def _draw_several(
+def draw_several(
     kind: str, sweeps: Sequence[Sweep], root: str, *, where: str | None = None, **options: Any
 ) -> theme.Chart:
+    """Return the picture of that `kind` of one sweep, or of several whose rows the column `sweep` tells apart.
+
+    Raises as `draw`, and where two have the same name.
+    """
     if len(sweeps) == 1:
         return draw(kind, sweeps[0], root, where=where, **options)
     if options.pop("live", False):
         raise UsageError(f"--live shows one sweep while it runs, got {len(sweeps)}; name one, or leave it out")
+    chart = _DRAW[kind](read_several(sweeps, root, where=where), prefer=preferred(sweeps[0]), **options)
+    return _with_notes(chart, _notes(*sweeps, root=root, where=where))
+
+
+def read_several(sweeps: Sequence[Sweep], root: str, *, where: str | None = None) -> pl.DataFrame:
+    """Return the rows of the trials of `sweeps`, of more than one with a column `sweep`; raises as `draw_several`."""
     names = [sweep.name for sweep in sweeps]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"sweeps side by side must differ in their names, got {twice} twice; leave one out")
-    tables = [_rows_of(sweep, root, where=where).with_columns(pl.lit(sweep.name).alias(SWEEP)) for sweep in sweeps]
-    chart = _DRAW[kind](pl.concat(tables), prefer=_preferred(sweeps[0]), **options)
-    return _with_notes(chart, _notes(*sweeps, root=root, where=where))
+    if len(sweeps) == 1:
+        return read_trials(sweeps[0], root, where=where)
+    tables = [_rows_of(sweep, root, where=where) for sweep in sweeps]
+    return pl.concat(rows.with_columns(pl.lit(name).alias(SWEEP)) for rows, name in zip(tables, names, strict=True))
 
 
 def _rows_of(sweep: Sweep, root: str, *, where: str | None) -> pl.DataFrame:
@@ -157,7 +174,8 @@ def _rows_of(sweep: Sweep, root: str, *, where: str | None) -> pl.DataFrame:
     return rows
 
 
-def _preferred(sweep: Sweep) -> list[str]:
+def preferred(sweep: Sweep) -> list[str]:
+    """Return the axes that a sweep varies, in its order."""
     return [key.rpartition(".")[2] for key in sweep.varied]
 
 
@@ -183,17 +201,17 @@ def draw_contrast(
     return _with_notes(chart, _notes(sweep, root=root, where=where))
 
 
-def draw_boundary(
+def draw_refined(
     sweep: Sweep, root: str, *, cells: pl.DataFrame, where: str | None = None, **options: Any
 ) -> theme.Chart:
     """Return the picture of a boundary over `cells`, those of `sweep`, that meet the SQL condition `where` on axes.
 
-    `options` are those of `plot_boundary`. Raises as `draw`.
+    `options` are those of `plot_refined`. Raises as `draw`.
     """
     rows = _rows_of(sweep, root, where=where)
     chosen = cells if where is None else filter_trials(cells, where)
     notes = [*theme.stopped_early(rows), *_notes(sweep, root=root, where=where)]
-    return _with_notes(plot_boundary(rows, cells=chosen, prefer=_preferred(sweep), **options), notes)
+    return _with_notes(plot_refined(rows, cells=chosen, prefer=preferred(sweep), **options), notes)
 
 
 def _missing(*sweeps: Sweep, root: str) -> list[str]:
@@ -234,38 +252,12 @@ def check_picture(kind: str, *, where: str | None = None, metric: str | None = N
         filter_trials(TABLES["trials"].empty, where)
     if kind == "phase" and metric is not None:
         check_phase_metric(metric)
+    if kind in ("probabilities", "boundary") and metric is not None:
+        split_and_metric(metric)
     if kind == "line" and metric is not None:
         as_metrics(metric)
     if kind == "curves" and metric is not None and metric not in (*METRICS, "loss"):
         raise UsageError(f"metric must be one of {', '.join(METRICS)}, loss, got {metric}; choose one of them")
-
-
-def read_rows(
-    root: str, table: str, *, trial_ids: Sequence[str], where: str | None = None, live: LiveRows | None = None
-) -> pl.DataFrame:
-    """Return the rows of `table` with the axes of their trials, of those among `trial_ids` that meet `where`.
-
-    Rows of `live` stand in for those of trials that are not at their end, as if they were done.
-    """
-    return read_again(lambda: _read_rows(root, table, trial_ids=trial_ids, where=where, live=live))
-
-
-def _read_rows(
-    root: str, table: str, *, trial_ids: Sequence[str], where: str | None, live: LiveRows | None
-) -> pl.DataFrame:
-    trials = load(root, "trials", trial_ids=trial_ids)
-    if live is not None:
-        here = live.trials.with_columns(pl.col("status").replace(TRAINING, "done")).lazy()
-        trials = pl.concat([trials.join(here, on="trial_id", how="anti"), here], how="diagonal")
-    if where is not None:
-        trials = filter_trials(trials.collect(), where).lazy()
-    if table == "trials":
-        return trials.collect()
-    axes = trials.select("trial_id", *axis_columns())
-    rows = load(root, table, trial_ids=trial_ids)
-    if live is not None and table == "curves":
-        rows = pl.concat([rows.join(live.trials.lazy(), on="trial_id", how="anti"), live.curves.lazy()])
-    return rows.join(axes, on="trial_id").collect()
 
 
 def read_trials(sweep: Sweep, root: str, *, where: str | None = None, live: bool = False) -> pl.DataFrame:

@@ -13,12 +13,9 @@ from lrsym.results.analysis.intervals import interval_of
 from lrsym.results.analysis.lines import BANDS, is_geometric, lines
 from lrsym.results.analysis.metrics import as_metrics, metric_columns
 from lrsym.results.analysis.phases import split_and_metric
-from lrsym.results.analysis.varied_axes import check_single_cells, choose_axes
+from lrsym.results.analysis.varied_axes import SWEEP, check_single_cells, choose_axes
 from lrsym.results.plots import theme
 from lrsym.vocabulary import CHANCE, METRICS, PHASE_METRIC, SPLITS, is_accuracy
-
-SWEEP = "sweep"
-"""The column that names the sweep of a trial, where several sweeps are drawn."""
 
 MAX_PANELS, MAX_COLOURS = 12, 12
 """Panels, and colours in one, that a reader can still tell apart."""

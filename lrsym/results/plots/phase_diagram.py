@@ -10,9 +10,8 @@ from lrsym.config.axes import axes
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame, has_outcome
 from lrsym.results.analysis.phases import phases, split_and_metric
-from lrsym.results.analysis.varied_axes import axis_groups, choose_axes
+from lrsym.results.analysis.varied_axes import SWEEP, axis_groups, choose_axes
 from lrsym.results.plots import theme
-from lrsym.results.plots.lines import SWEEP
 from lrsym.results.plots.phase_grid import PhaseGrid, losses, with_texts
 from lrsym.results.plots.phase_numbers import plot_numbers
 from lrsym.results.plots.phase_panel import Shown, panel

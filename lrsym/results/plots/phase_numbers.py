@@ -9,9 +9,8 @@ import polars as pl
 from lrsym.errors import UsageError
 from lrsym.results.analysis.cell_numbers import STEPS_TO, cell_medians
 from lrsym.results.analysis.metrics import as_metrics, metric_columns
-from lrsym.results.analysis.varied_axes import check_single_cells
+from lrsym.results.analysis.varied_axes import SWEEP, check_single_cells
 from lrsym.results.plots import theme
-from lrsym.results.plots.lines import SWEEP
 from lrsym.results.plots.phase_grid import PhaseGrid, losses, with_texts
 from lrsym.results.plots.phase_panel import Shown, panel
 

@@ -10,9 +10,9 @@ import polars as pl
 
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import replicate_value
-from lrsym.results.analysis.boundary import Boundary, Grid, check_level, make_grid, no_value
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.analysis.surface import fit_surface, to_logit
+from lrsym.results.analysis.surface_boundary import Grid, SurfaceBoundary, check_level, make_grid, no_value
 from lrsym.results.store.store import Store, read_again
 from lrsym.results.store.trial_row import axis_values
 from lrsym.sweep.execution.checkpoint import list_checkpoints
@@ -98,7 +98,7 @@ class RefinementSource:
         self._tried: list[int] = []
         """Places of trials with a result, in the order of the sweep, then of those given out."""
         self._ready: deque[Pack] = deque()
-        self._boundary: Boundary | None = None
+        self._boundary: SurfaceBoundary | None = None
         self._n_fitted = 0
         store.require_no_damage()
         require_alone(store.files, self.alone)
@@ -130,13 +130,13 @@ class RefinementSource:
         return max(MIN_BATCH, self.left // MIN_CHOICES)
 
     @property
-    def boundary(self) -> Boundary | None:
+    def boundary(self) -> SurfaceBoundary | None:
         """The boundary by all values so far; None before the first."""
         if self.values and len(self.values) != self._n_fitted:
             places = sorted(self.values)  # in whatever order they came, the same rows give the same surface
             accuracies = [self.values[place] for place in places]
             surface = fit_surface(self._asked.grid.ranks, [*map(self._cell, places)], accuracies)
-            self._n_fitted, self._boundary = len(places), Boundary(self._asked.grid, surface, self._asked.level)
+            self._n_fitted, self._boundary = len(places), SurfaceBoundary(self._asked.grid, surface, self._asked.level)
         return self._boundary
 
     @property

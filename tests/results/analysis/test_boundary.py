@@ -1,174 +1,259 @@
-"""Surfaces and boundaries against what a person can compute, and against rows whose boundary is known."""
+"""Boundaries of made-up seeds: what a person can compute, an oracle, and what is said where there is no boundary."""
+
+import math
 
 import numpy as np
 import polars as pl
 import pytest
+from scipy import optimize, special
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.boundary import Boundary, Grid, make_grid, trained_boundary
-from lrsym.results.analysis.surface import PRIOR_NOISE, Surface, fit_surface, to_accuracy, to_logit
+from lrsym.results.analysis.boundary import find_boundary
+from lrsym.results.analysis.isotonic import Isotonic
+from lrsym.results.analysis.outcomes import Outcomes, dispersion_of, limit_of
+from tests.results.analysis.made_up_successes import LABELS, MIXED, STEP, rows
 
 
-def grid_of(**axes):
-    names = [*axes]
-    rows = pl.DataFrame({name: axes[name] for name in names[:1]})
-    for name in names[1:]:
-        rows = rows.join(pl.DataFrame({name: axes[name]}), how="cross")
-    return make_grid(rows)
+def only_row(trials, **options):
+    (row,) = find_boundary(trials, **options).frame().to_dicts()
+    return row
 
 
-def boundary_of(grid, mean, sd):
-    """A boundary at 0.5, which is a logit of 0, over cells with these logits."""
-    sd = np.broadcast_to(np.array(sd, dtype=float), len(grid))
-    surface = Surface(np.array(mean, dtype=float), np.diag(sd**2), 1.0, lambda at: (at, at))
-    return Boundary(grid, surface, 0.5)
+def outcomes_of(successes, values=LABELS):
+    trials = [(v, s, c == "1") for v, text in zip(values, successes, strict=True) for s, c in enumerate(text)]
+    return Outcomes.of(*zip(*trials, strict=True))
 
 
-def ramp(*, cells=11, seeds=2, noise=0.3, seed=0):
-    """Positions on one axis and replicates of a line that rises by one logit a cell and is 0 at the fifth step."""
-    ranks = np.arange(cells, dtype=float)[:, None]
-    numbers = np.repeat(np.arange(cells), seeds)
-    drawn = np.random.default_rng(seed).normal(size=len(numbers))
-    return ranks, numbers.tolist(), to_accuracy(numbers - 5 + noise * drawn).tolist()
+def test_a_perfect_step_lies_in_the_middle_of_its_gap_and_the_interval_is_the_gap():
+    row = only_row(rows(STEP))
+    assert (row["direction"], row["at"], row["low"], row["high"]) == ("rises", 8, 7, 9)
+    assert (row["slope"], row["slope_high"], row["width"], row["width_low"]) == (None, None, 0, 0)
+    assert 0 < row["width_high"] < 4
+    assert (row["isotonic"], row["isotonic_low"], row["isotonic_high"]) == (8, 7, 9)
+    assert row["told"] == "rises between 7 and 9, in every seed"
 
 
-def test_logits_of_accuracies_are_those_of_fifty_outcomes_with_half_an_outcome_on_either_side():
-    assert to_logit(1.0) == pytest.approx(np.log(50.5 / 0.5))
-    assert to_logit(0.5) == 0
-    assert to_accuracy(to_logit(np.array([0.0, 0.3, 1.0]))) == pytest.approx([0, 0.3, 1])
+def test_a_falling_step_is_the_mirror_image():
+    row = only_row(rows(STEP[::-1]))
+    assert (row["direction"], row["at"], row["low"], row["high"]) == ("falls", 10, 9, 11)
+    assert (row["slope"], row["slope_low"], row["isotonic"]) == (None, None, 10)
 
 
-def test_a_surface_follows_cells_that_were_not_trained():
-    ranks, cells, accuracies = ramp()
-    kept = [i for i, cell in enumerate(cells) if cell not in (4, 7)]
-    surface = fit_surface(ranks, [cells[i] for i in kept], [accuracies[i] for i in kept])
-    assert surface.mean[[4, 7]] == pytest.approx([-1, 2], abs=0.5)
+def test_two_seeds_cannot_tell_the_gap_alone():
+    row = only_row(rows([text[:2] for text in STEP]))
+    assert row["low"] is None or row["low"] < 7
+    assert row["high"] > 9
 
 
-def test_a_cell_that_was_not_trained_is_known_less_well():
-    ranks, cells, accuracies = ramp()
-    kept = [i for i, cell in enumerate(cells) if cell < 7]
-    sd = fit_surface(ranks, [cells[i] for i in kept], [accuracies[i] for i in kept]).sd
-    assert sd[10] > 2 * sd[5]
+def test_the_fit_is_that_of_a_slow_optimiser_and_its_interval_that_of_a_slow_profile():
+    outcomes = outcomes_of(MIXED)
+    limit = limit_of(outcomes.residuals)[1]
 
+    def deviance(c, k):
+        return (
+            -2 * special.xlogy(outcomes.hits, special.expit(k * (outcomes.places - c))).sum()
+            - 2 * special.xlogy(outcomes.counts - outcomes.hits, special.expit(-k * (outcomes.places - c))).sum()
+        )
 
-def test_noise_is_the_variance_within_cells_and_the_guess_where_there_are_no_replicates():
-    ranks, cells, accuracies = ramp(seeds=20, noise=1.0, cells=11)
-    inner = [i for i, cell in enumerate(cells) if 3 <= cell <= 7]  # further out accuracies end at 0 and 1
-    noise = fit_surface(ranks, [cells[i] for i in inner], [accuracies[i] for i in inner]).noise
-    assert noise == pytest.approx(1.0, rel=0.3)
-    assert fit_surface(ranks, [0, 5, 9], [0.1, 0.5, 0.9]).noise == pytest.approx(PRIOR_NOISE**2)
-
-
-def test_the_order_of_trials_does_not_matter():
-    ranks, cells, accuracies = ramp()
-    backwards = fit_surface(ranks, cells[::-1], accuracies[::-1])
-    assert fit_surface(ranks, cells, accuracies).mean == pytest.approx(backwards.mean, abs=1e-6)
-
-
-def test_an_expected_replicate_narrows_as_a_trained_one_does():
-    ranks, cells, accuracies = ramp(seeds=1)
-    known = fit_surface(ranks, cells[:8], accuracies[:8])
-    expected = known.expecting(9)
-    gain = known.covariance[9, 9] / (known.covariance[9, 9] + known.noise)
-    assert expected.sd[9] ** 2 == pytest.approx(known.sd[9] ** 2 * (1 - gain))
-    assert expected.sd[0] <= known.sd[0]
-
-
-def test_far_along_an_axis_nothing_is_taken_for_known_because_it_did_not_vary_nearby():
-    ranks = np.stack(np.meshgrid(np.arange(11), np.arange(7), indexing="ij"), -1).reshape(-1, 2).astype(float)
-    near = np.flatnonzero(ranks[:, 1] <= 2)
-    surface = fit_surface(ranks, near.tolist(), to_accuracy(ranks[near, 0] / 2 - 3).tolist())
-    assert surface.sd[(ranks == [5, 6]).all(axis=1)] > 4 * surface.sd[(ranks == [5, 1]).all(axis=1)]
-
-
-def test_an_island_of_three_by_three_is_no_noise():
-    ranks = np.stack(np.meshgrid(np.arange(11), np.arange(7), indexing="ij"), -1).reshape(-1, 2).astype(float)
-    island = (abs(ranks - [5, 3]) <= 1).all(axis=1)
-    truth = np.where(island, 2.0, -2.0)
-    noise = 0.6 * np.random.default_rng(0).normal(size=len(ranks))
-    surface = fit_surface(ranks, range(len(ranks)), to_accuracy(truth + noise).tolist())
-    assert surface.mean[(ranks == [5, 3]).all(axis=1)] > 0
-
-
-def test_a_cell_is_undecided_where_its_interval_holds_the_level():
-    boundary = boundary_of(grid_of(d_model=[1, 2, 3, 4]), [-2, -1, 1, 2], 1 / 1.96)
-    assert boundary.sides() == ["below", "undecided", "undecided", "above"]
-
-
-def test_a_crossing_lies_where_the_straight_line_between_two_cells_meets_the_level():
-    grid = grid_of(d_model=[10, 20, 40, 80], n_heads=[1, 2])
-    found = boundary_of(grid, [-3, 3, -1, 1, 3, -1, 5, -3], 1e-9).crossings(along="d_model")
-    assert found.select("n_heads", "at", "rises").rows() == [
-        (1, 25.0, True),  # from -1 at 20 to 3 at 40: a quarter of the way
-        (2, 30.0, False),  # from 1 to -1: half
-    ]
-
-
-def test_the_interval_of_a_crossing_ends_where_the_bounds_of_the_surface_cross():
-    found = boundary_of(grid_of(d_model=[0, 10, 20, 30, 40]), [-4, -2, 0.5, 3, 5], 1 / 1.96).crossings(along="d_model")
-    # With half a width of 1 the upper bound crosses between -1 and 1.5, the lower one between -0.5 and 2.
-    (row,) = found.select("at", "low", "high").rows()
-    assert row == pytest.approx((18.0, 14.0, 22.0))
-
-
-def test_a_falling_line_has_the_mirrored_interval():
-    found = boundary_of(grid_of(d_model=[0, 10, 20, 30, 40]), [5, 3, 0.5, -2, -4], 1 / 1.96).crossings(along="d_model")
-    (row,) = found.select("at", "low", "high").rows()
-    assert row == pytest.approx((22.0, 18.0, 26.0))
-
-
-def test_an_interval_that_leaves_the_grid_has_no_end():
-    found = boundary_of(grid_of(d_model=[0, 10, 20]), [-0.5, 0.5, 3], 1 / 1.96).crossings(along="d_model")
-    assert found.select("low", "high").rows() == [(None, pytest.approx(12.0))]
-
-
-def test_a_line_without_a_crossing_says_on_which_side_it_lies_and_how_far_that_is_decided():
-    found = boundary_of(grid_of(d_model=[1, 2, 3]), [2, 3, 0.5], 1 / 1.96).crossings(along="d_model")
-    assert found.select("at", "rises", "undecided").rows() == [(None, True, 1)]
-
-
-def test_only_done_trials_count_for_a_boundary():
-    cells = pl.DataFrame({"d_model": [1, 2, 3, 4]})
-    rows = pl.DataFrame(
-        {"d_model": [1, 2, 3, 4, 4], "status": ["done"] * 4 + ["stopped"], "unseen_order": [0.1, 0.2, 0.3, 0.2, 1.0]}
+    best = optimize.minimize(
+        lambda p: deviance(*p), (8, 1), method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-12}
     )
-    rows = rows.with_columns(stop_rule=pl.lit(None, dtype=pl.String))
-    both = [trained_boundary(cells, frame, metric="unseen_order", level=0.5) for frame in (rows, rows[:4])]
-    assert both[0].surface.mean == pytest.approx(both[1].surface.mean)
+
+    def above(c):
+        return (
+            optimize.minimize_scalar(lambda k: deviance(c, k), bounds=(-20, 20), method="bounded").fun
+            - best.fun
+            - limit
+        )
+
+    row = only_row(rows(MIXED))
+    assert (row["at"], row["slope"]) == pytest.approx(best.x, rel=1e-3)
+    assert row["width"] == pytest.approx(2 * math.log(9) / best.x[1], rel=1e-3)
+    assert row["low"] == pytest.approx(optimize.brentq(above, 5.0, best.x[0]), abs=0.02)
+    assert row["high"] == pytest.approx(optimize.brentq(above, best.x[0], 13.0), abs=0.02)
+    assert row["slope_low"] < row["slope"] < row["slope_high"]
 
 
-def test_axes_that_move_together_are_one():
-    grid = make_grid(pl.DataFrame({"n_heads": [1, 2, 4], "d_model": [16, 32, 64]}))
-    assert len(grid.axes) == 1
+def test_one_value_between_failure_and_success_holds_the_boundary():
+    row = only_row(rows(["00000", "00000", "00101", "11111", "11111"]))
+    assert row["at"] == pytest.approx(9, abs=0.1)
+    assert (row["slope"], row["width"]) == (None, 0)
+    assert 7 < row["low"] < 9 < row["high"] < 11
 
 
-def test_positions_are_ranks_whatever_the_distance_between_values():
-    assert grid_of(learning_rate=[1e-4, 1e-3, 1.0]).ranks.ravel().tolist() == [0, 1, 2]
+def test_values_spaced_by_ratio_are_fitted_along_their_binary_logarithm():
+    found = find_boundary(rows(STEP, values=(1, 2, 4, 8, 16), x="layouts_per_pair"))
+    (row,) = found.frame().to_dicts()
+    assert found.by_ratio
+    assert row["at"] == pytest.approx(math.sqrt(8))  # between 2 and 4
+    assert (row["low"], row["high"]) == pytest.approx((2, 4))
+
+
+def test_an_accuracy_of_exactly_the_level_reaches_it():
+    trials = rows(STEP).with_columns(unseen_order=pl.when(pl.col("unseen_order") > 0.9).then(0.8).otherwise(0.79))
+    assert only_row(trials, level=0.8)["at"] == 8
+
+
+def test_the_monotone_line_pools_neighbours_in_the_wrong_order():
+    outcomes = outcomes_of(["00000", "00110", "00001", "11111", "11111"])
+    line = Isotonic(outcomes, rises=True)
+    assert line.shares.tolist() == pytest.approx([0, 0.3, 0.3, 1, 1])
+    assert line.boundary.at == pytest.approx(9 + 2 * (0.5 - 0.3) / 0.7)
+
+
+def test_a_flat_half_is_left_in_its_middle():
+    outcomes = outcomes_of(["0000", "0011", "1100", "1111", "1111"])
+    assert Isotonic(outcomes, rises=True).boundary.at == pytest.approx(8)
+
+
+def test_seeds_with_thresholds_of_their_own_are_dispersed_and_widen_the_interval():
+    own = [[value > 5 + 2 * seed for seed in range(5)] for value in LABELS]
+    texts = ["".join("01"[success] for success in line) for line in own]
+    rng = np.random.default_rng(0)
+    turned = ["".join(rng.permutation([*text])) for text in texts]  # the same shares, by other seeds
+    apart, alike = only_row(rows(turned)), only_row(rows(texts))
+    assert alike["at"] == pytest.approx(apart["at"])
+    assert alike["dispersion"] > 1.3 > apart["dispersion"]
+    assert (alike["low"] or 0) < apart["low"]
+
+
+def test_the_dispersion_is_one_on_average_if_outcomes_are_independent():
+    rng = np.random.default_rng(0)
+    shares = special.expit(np.linspace(-3, 3, 9))
+    drawn = [
+        Outcomes.of(np.repeat(range(9), 8), np.tile(range(8), 9), (rng.uniform(size=(9, 8)) < shares[:, None]).ravel())
+        for _ in range(400)
+    ]
+    assert np.mean([dispersion_of(one.residuals)[0] for one in drawn]) == pytest.approx(1, abs=0.05)
 
 
 @pytest.mark.parametrize(
-    ("cells", "why"),
+    ("successes", "direction", "told"),
     [
-        ({"d_model": [1]}, "varies none; give an axis several values under [grid]"),
-        ({"kind": ["clip", "autoregressive"]}, "varies kind over autoregressive, clip; fix it under [base]"),
-        ({"replacement": [True, False]}, "varies replacement over False, True"),
-        ({"d_model": [*range(6000)]}, "over 5,000 cells at most, the sweep has 6,000"),
+        (["11111"] * 5, "above", "above from 5 to 13, by the curve"),
+        (["00000"] * 5, "below", "below from 5 to 13, by the curve"),
+        (
+            ["01111", "11111", "11111", "11111", "11111"],
+            "above",
+            "above from 5 to 13, by the curve, a boundary may reach up to 5.47",
+        ),
+        (["01010", "10101", "01010", "10110", "01001"], "undecided", "undecided: the share of seeds neither rises nor"),
+        (
+            ["0....", "0....", "1....", "1....", "1...."],
+            "rises",
+            "rises between 7 and 9, in every seed; one seed: no in",
+        ),
+        (["ddddd", "ddddd", "11111", "ddddd", "ddddd"], "unknown", "one value, 9: no boundary; 20 diverged"),
+        (["000..", "00000", "11111", "1111.", "11c11"], "rises", "3 to 5 seeds in a cell; 1 failed"),
+        (["00000", "11111", "00000", "11111", "11111"], "rises", "not monotone (p 0.00"),
     ],
 )
-def test_a_grid_that_has_no_boundary_is_refused(cells, why):
-    with pytest.raises(UsageError, match=why.replace("[", r"\[")):
-        make_grid(pl.DataFrame(cells))
+def test_what_cannot_be_told_is_said_in_words(successes, direction, told):
+    row = only_row(rows(successes))
+    assert row["direction"] == direction
+    assert told in row["told"]
+    if direction in ("above", "below", "undecided", "unknown"):
+        assert (row["at"], row["slope"], row["width"], row["isotonic"]) == (None, None, None, None)
 
 
-def test_five_axes_are_refused():
-    names = ["d_model", "n_heads", "steps", "batch_size", "n_pair_labels"]
-    rows = np.random.default_rng(0).integers(0, 3, size=(60, 5))
-    with pytest.raises(UsageError, match="over 1 to 4 axes, the sweep varies 5"):
-        make_grid(pl.DataFrame(rows, schema=names, orient="row"))
+def test_one_seed_has_a_boundary_and_no_interval():
+    row = only_row(rows(["0", "0", "1", "1", "1"]))
+    assert (row["at"], row["low"], row["high"], row["isotonic_low"], row["dispersion"]) == (8, None, None, None, None)
 
 
-def test_a_grid_with_holes_keeps_its_cells():
-    grid = make_grid(pl.DataFrame({"d_model": [1, 1, 2], "n_heads": [1, 2, 1]}))
-    assert isinstance(grid, Grid)
-    assert [grid.cell(number) for number in range(3)][2] == {"d_model": 2, "n_heads": 1}
+def test_each_value_of_another_axis_has_a_row_and_each_value_of_a_third_one_a_colour():
+    trials = pl.concat(
+        rows(STEP, by={"layouts_per_pair": layouts, "d_model": width}) for layouts in (1, 5) for width in (64, 32)
+    )
+    found = find_boundary(trials, x="n_pair_labels", by="layouts_per_pair", color="d_model")
+    assert found.frame().select("d_model", "layouts_per_pair").rows() == [(32, 1), (32, 5), (64, 1), (64, 5)]
+
+
+def test_shares_have_wilsons_interval_and_both_fits_beside_them():
+    cells = find_boundary(rows(MIXED)).cells()
+    assert cells["share"].to_list() == [0, 0.2, 0.6, 1, 0.8]
+    assert cells["low"][0] == pytest.approx(0, abs=1e-9)
+    assert cells["isotonic"].to_list() == pytest.approx([0, 0.2, 0.6, 0.9, 0.9])
+    assert cells["logistic"].is_sorted()
+
+
+def two(first, second, **options):
+    """Two boundaries, by the width of the model."""
+    trials = pl.concat([rows(first, by={"d_model": 32}), rows(second, by={"d_model": 64}, **options)])
+    return find_boundary(trials, x="n_pair_labels", color="d_model", by=None)
+
+
+def difference(first, second, **options):
+    (row,) = two(first, second, **options).differences().to_dicts()
+    return row
+
+
+def test_a_difference_is_the_later_boundary_minus_the_first_one():
+    row = difference(STEP, ["00000", *STEP[:-1]])
+    assert (row["of"], row["against"], row["estimate"], row["n_shared"]) == (64, 32, 2, 5)
+    assert (row["low"], row["high"]) == pytest.approx((0, 4))  # from gap to gap
+    assert row["p"] < 0.2
+
+
+def test_the_same_boundary_twice_is_no_difference():
+    row = difference(MIXED, MIXED)
+    assert row["estimate"] == pytest.approx(0)
+    assert row["low"] < 0 < row["high"]
+    assert row["p"] > 0.95
+
+
+def test_shared_seeds_narrow_a_difference():
+    own = ["".join("01"[value > 6 + 2 * (seed % 3)] for seed in range(6)) for value in LABELS]
+    paired, alone = difference(own, own), difference(own, own, seeds=range(6, 12))
+    assert (paired["n"], paired["n_shared"], alone["n"], alone["n_shared"]) == (6, 6, 12, 0)
+    assert paired["high"] - paired["low"] < 0.8 * (alone["high"] - alone["low"])
+    assert "0 of 12 seeds on both sides" in alone["told"]
+
+
+def test_a_difference_from_no_boundary_is_said_in_words():
+    row = difference(STEP, ["11111"] * 5)
+    assert (row["estimate"], row["p"], row["holm"]) == (None, None, None)
+    assert row["told"] == "the other side has no boundary: above"
+
+
+def test_boundaries_that_go_opposite_ways_have_no_difference():
+    assert difference(STEP, STEP[::-1])["told"] == "the first side rises, the other falls"
+
+
+def test_one_boundary_has_no_differences():
+    with pytest.raises(UsageError, match="a difference takes two boundaries, got one; name two sweeps"):
+        find_boundary(rows(STEP)).differences()
+
+
+@pytest.mark.parametrize(
+    ("trials", "options", "message"),
+    [
+        (rows(STEP), {"metric": "unseen"}, "metric must be a split and a metric, such as unseen_order, got unseen"),
+        (rows(STEP), {"metric": "seen_order"}, "the rows have no column seen_order"),
+        (rows(STEP), {"level": 1.0}, "--level must be above 0 and below 1, got 1"),
+        (rows(STEP), {"x": "n_pair_label"}, "got n_pair_label; did you mean n_pair_labels?"),
+        (rows(STEP), {"x": "seed"}, "cells differ in axes other than seed"),
+        (rows(STEP[:1], values=[5]), {}, "two values of an axis or more, n_pair_labels has one, 5; choose another --x"),
+        (rows(["ddddd", "ddccc"], values=[5, 7]), {}, "has a value of unseen_order: of 10 7 diverged, 3 failed"),
+        (rows(STEP).head(0), {}, "there are no trials to read"),
+        (
+            rows(STEP, values=["a", "b", "c", "d", "e"], x="kind"),
+            {"x": "kind"},
+            "a boundary runs along numbers, kind has a, b, c, d, e; choose another --x",
+        ),
+        (
+            pl.concat(rows(STEP, by={"d_model": i, "n_heads": i % 4, "steps": i % 2}) for i in range(1, 9)),
+            {"x": "n_pair_labels", "by": "n_heads", "color": "steps"},
+            "choose others with --x, --by, --color",
+        ),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_its_remedy(trials, options, message):
+    with pytest.raises(UsageError) as found:
+        find_boundary(trials, **options)
+    assert message in str(found.value)
+
+
+def test_axes_that_are_given_twice_are_refused():
+    with pytest.raises(UsageError, match="axes of a picture must differ"):
+        find_boundary(rows(STEP), x="n_pair_labels", by="n_pair_labels")

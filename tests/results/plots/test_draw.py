@@ -107,7 +107,7 @@ def test_a_picture_that_no_rows_could_make_is_refused_without_rows(kind, options
 
 
 def test_every_kind_of_picture_of_a_grid_can_be_checked():
-    assert [check_picture(kind, where="seed = 0") for kind in PICTURES if kind != "search"] == [None] * 9
+    assert [check_picture(kind, where="seed = 0") for kind in PICTURES if kind != "search"] == [None] * 11
 
 
 def test_a_picture_of_curves_says_how_many_trials_were_stopped_early(store):

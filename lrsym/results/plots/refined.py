@@ -10,8 +10,8 @@ import polars as pl
 
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame, replicate_value
-from lrsym.results.analysis.boundary import SIDES, Boundary, trained_boundary
 from lrsym.results.analysis.phases import split_and_metric
+from lrsym.results.analysis.surface_boundary import SIDES, SurfaceBoundary, trained_boundary
 from lrsym.results.analysis.varied_axes import choose_axes
 from lrsym.results.plots import theme
 from lrsym.results.plots.contours import Plane, level_lines, level_strips
@@ -27,10 +27,10 @@ _NEVER = "#f4f5f7"
 
 
 @dataclass(frozen=True)
-class BoundaryMap:
+class RefinedMap:
     """A boundary with its trials, and the axes to the right, upwards and by rows of panels."""
 
-    boundary: Boundary
+    boundary: SurfaceBoundary
     trials: pl.DataFrame
     """Those with a value: their axes and `order`, 1 for the one that ended first."""
     x: str
@@ -71,7 +71,7 @@ class BoundaryMap:
         return Plane.of(self.boundary, x=self.x, y=self.y, sizes=sizes, fixed=fixed)
 
 
-def plot_boundary(
+def plot_refined(
     trials: Frame,
     *,
     cells: pl.DataFrame,
@@ -98,7 +98,7 @@ def plot_boundary(
             f"hold it fixed with --where '{min(extra)} = ...'"
         )
     known = trials.with_columns(value=replicate_value(metric)).drop_nulls("value").sort("finished_at", "trial_id")
-    shown = BoundaryMap(boundary, known.with_row_index("order", offset=1), x, y, facet, metric)
+    shown = RefinedMap(boundary, known.with_row_index("order", offset=1), x, y, facet, metric)
     sides = boundary.sides()
     return theme.finish(
         alt.concat(*_panels(shown), columns=2, spacing=36).resolve_scale(color="independent"),
@@ -114,7 +114,7 @@ def plot_boundary(
     )
 
 
-def _panels(shown: BoundaryMap) -> list[alt.LayerChart]:
+def _panels(shown: RefinedMap) -> list[alt.LayerChart]:
     """Return two panels for each facet value; the last two carry the legends of all."""
     values = sorted({*shown.cells[shown.facet]}) if shown.facet else [None]
     if len(values) > MAX_FACETS:
@@ -142,7 +142,7 @@ def _panels(shown: BoundaryMap) -> list[alt.LayerChart]:
     return panels
 
 
-def _layers(shown: BoundaryMap, layers: list[alt.Chart], heading: str) -> alt.LayerChart:
+def _layers(shown: RefinedMap, layers: list[alt.Chart], heading: str) -> alt.LayerChart:
     grid = shown.boundary.grid
     n_columns, n_rows = (len(grid.values[grid.axes.index(axis)]) if axis else 1 for axis in (shown.x, shown.y))
     return alt.LayerChart(
@@ -151,7 +151,7 @@ def _layers(shown: BoundaryMap, layers: list[alt.Chart], heading: str) -> alt.La
     )  # fmt: skip
 
 
-def _scale(shown: BoundaryMap, axis: str | None) -> tuple[alt.Scale, Any]:
+def _scale(shown: RefinedMap, axis: str | None) -> tuple[alt.Scale, Any]:
     """Return the scale of ranks, half a step beyond the ends, and its labels: the values."""
     if axis is None:
         return alt.Scale(domain=[-0.5, 0.5], nice=False), alt.Axis(labels=False, ticks=False, grid=False, title=None)
@@ -163,14 +163,14 @@ def _scale(shown: BoundaryMap, axis: str | None) -> tuple[alt.Scale, Any]:
     )  # fmt: skip
 
 
-def _place(shown: BoundaryMap, chart: alt.Chart) -> alt.Chart:
+def _place(shown: RefinedMap, chart: alt.Chart) -> alt.Chart:
     (x_scale, x_axis), (y_scale, y_axis) = _scale(shown, shown.x), _scale(shown, shown.y)
     return chart.encode(
         alt.X("x:Q", scale=x_scale, axis=x_axis), alt.Y("y:Q", scale=y_scale, axis=y_axis)
     )  # fmt: skip
 
 
-def _rectangles(shown: BoundaryMap, cells: pl.DataFrame, colour: Any) -> alt.Chart:
+def _rectangles(shown: RefinedMap, cells: pl.DataFrame, colour: Any) -> alt.Chart:
     rank = {"x": pl.col("x_rank") - 0.5, "x2": pl.col("x_rank") + 0.5, "y": pl.col("y_rank") - 0.5}
     frame = cells.with_columns(**rank, y2=pl.col("y_rank") + 0.5)
     axes = [alt.Tooltip(f"{axis}:N") for axis in shown.boundary.grid.axes]
@@ -180,7 +180,7 @@ def _rectangles(shown: BoundaryMap, cells: pl.DataFrame, colour: Any) -> alt.Cha
     return _place(shown, chart).encode(x2="x2:Q", y2="y2:Q", color=colour, tooltip=tooltip)
 
 
-def _mean_colour(shown: BoundaryMap, *, last: bool) -> alt.Color:
+def _mean_colour(shown: RefinedMap, *, last: bool) -> alt.Color:
     title = f"{shown.column}, expected" + (f"; {shown.chance:g} is chance" if shown.chance else "")
     legend = alt.Legend(
         orient="bottom", direction="horizontal", title=title, gradientLength=260, gradientThickness=14, format=".1f"
@@ -189,7 +189,7 @@ def _mean_colour(shown: BoundaryMap, *, last: bool) -> alt.Color:
     return alt.Color("mean:Q", scale=scale, legend=legend if last else None)
 
 
-def _order_colour(shown: BoundaryMap, *, last: bool) -> alt.Color:
+def _order_colour(shown: RefinedMap, *, last: bool) -> alt.Color:
     legend = alt.Legend(
         orient="bottom", direction="horizontal", title="first trained as trial number", gradientLength=260,
         gradientThickness=14, format="d",
@@ -209,7 +209,7 @@ def _line(plane: Plane, colour: str, width: float) -> alt.Chart:
     return line.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
 
 
-def _text(shown: BoundaryMap, cells: pl.DataFrame, column: str) -> list[alt.Chart]:
+def _text(shown: RefinedMap, cells: pl.DataFrame, column: str) -> list[alt.Chart]:
     """Return the text of each cell over a white copy of itself that is wider, so that it reads on any ground."""
     frame = cells.with_columns(x=pl.col("x_rank"), y=pl.col("y_rank"), text=pl.col(column).cast(pl.String))
     base = _place(shown, alt.Chart(theme.inline(frame))).encode(text="text:N")

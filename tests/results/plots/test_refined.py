@@ -8,8 +8,8 @@ import pytest
 
 from lrsym.errors import UsageError
 from lrsym.results.analysis.surface import to_accuracy
-from lrsym.results.plots.boundary_map import plot_boundary
 from lrsym.results.plots.contours import Plane, level_lines, level_strips
+from lrsym.results.plots.refined import plot_refined
 from tests.charts import marks, panels, rows, subtitle
 
 
@@ -59,21 +59,21 @@ def test_the_band_covers_what_is_within_its_interval_of_the_level():
 
 
 def test_the_line_of_a_ramp_stands_upright_between_the_cells_on_its_two_sides():
-    spec = plot_boundary(trained(CELLS, RAMP), cells=CELLS).to_dict()
+    spec = plot_refined(trained(CELLS, RAMP), cells=CELLS).to_dict()
     xs = [row["x"] for layer in marks(spec, "rule") for row in rows(spec, layer)]
     assert np.mean(xs) == pytest.approx(1.5, abs=0.2)  # between 6 and 7, the second and third value
 
 
 def test_the_right_panels_cells_tell_how_many_trials_they_have_and_when_the_first_ended():
     frame = trained(CELLS, RAMP, skip=[3])
-    spec = plot_boundary(frame, cells=CELLS).to_dict()
+    spec = plot_refined(frame, cells=CELLS).to_dict()
     cells = [row for layer in marks(spec, "rect") for row in rows(spec, layer) if row.get("first") is not None]
     assert {row["first"] for row in cells} == {*range(1, 15)}
     assert {row["n"] for row in cells} == {1}
 
 
 def test_cells_that_were_not_trained_are_drawn_by_what_is_expected():
-    spec = plot_boundary(trained(CELLS, RAMP, skip=[3]), cells=CELLS).to_dict()
+    spec = plot_refined(trained(CELLS, RAMP, skip=[3]), cells=CELLS).to_dict()
     shown = [row for layer in marks(spec, "rect") for row in rows(spec, layer) if row.get("mean_text")]
     assert {(row["n_pair_labels"], row["layouts_per_pair"]) for row in shown} == {*CELLS.rows()}
 
@@ -82,22 +82,22 @@ def test_trials_that_are_not_done_are_not_counted():
     frame = trained(CELLS, RAMP).with_columns(
         status=pl.when(pl.col("trial_id") < "05").then(pl.lit("stopped")).otherwise("status")
     )
-    assert "10 trials in 10 of 15 cells" in subtitle(plot_boundary(frame, cells=CELLS))
+    assert "10 trials in 10 of 15 cells" in subtitle(plot_refined(frame, cells=CELLS))
 
 
 def test_a_third_axis_has_a_row_of_panels_for_each_value():
     cells = cells_of(n_pair_labels=[5, 6, 7], layouts_per_pair=[1, 2], d_model=[16, 32])
-    chart = plot_boundary(trained(cells, [labels - 4 for labels, *_ in cells.rows()]), cells=cells)
+    chart = plot_refined(trained(cells, [labels - 4 for labels, *_ in cells.rows()]), cells=cells)
     assert len(panels(chart)) == 4
 
 
 def test_a_fourth_axis_is_refused_with_the_condition_that_holds_it():
     cells = cells_of(n_pair_labels=[5, 6], layouts_per_pair=[1, 2], d_model=[16, 32], steps=[1, 2])
     with pytest.raises(UsageError, match="a boundary is drawn over three axes at most"):
-        plot_boundary(trained(cells, range(16)), cells=cells)
+        plot_refined(trained(cells, range(16)), cells=cells)
 
 
 def test_one_axis_makes_a_row_of_cells():
     cells = cells_of(n_pair_labels=[5, 6, 7, 8])
-    chart = plot_boundary(trained(cells, [0, 1, 3, 4]), cells=cells)
+    chart = plot_refined(trained(cells, [0, 1, 3, 4]), cells=cells)
     assert len(panels(chart)) == 2

@@ -1,0 +1,148 @@
+"""Boundaries and phases from Python: where seeds reach a level, with which probability a cell is in which phase."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from lrsym.api.arguments import AnySweep, with_one_error
+from lrsym.api.rows import Rows, chosen, several_stored, stored, trials_of, trials_of_several
+from lrsym.errors import UsageError
+from lrsym.results.analysis.aggregate import Frame
+from lrsym.results.plots.theme import Chart
+from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
+
+
+@with_one_error
+def boundary(
+    trials: Rows | Sequence[AnySweep],
+    *,
+    x: str | None = None,
+    by: str | None = None,
+    color: str | None = None,
+    metric: str = PHASE_METRIC,
+    level: float = PHASE_THRESHOLD,
+    minus: bool = False,
+    prefer: Sequence[str] = (),
+    results: str | Path = "results",
+    where: str | None = None,
+) -> pl.DataFrame:
+    """Return where along the axis `x` half of the seeds reach `level` in `metric`, a row a value of `by` and `color`.
+
+    `trials` are rows of that table, a sweep, or a list of sweeps, which take the place of `color`; with `minus` the
+    rows are how far each boundary lies from that of the first colour or sweep, paired by seed. Columns:
+    docs/boundaries.md. `results`, `where` and axes that are not given as of `plot_phase`. Raise UsageError for what is
+    no accuracy or no axis of numbers, where more axes vary, and where no trial has a value.
+    """
+    from lrsym.results.analysis.boundary import find_boundary
+
+    rows, first = trials_of_several(trials, results, where)
+    found = find_boundary(rows, x=x, by=by, color=color, metric=metric, level=level, prefer=prefer or first)
+    return found.differences() if minus else found.frame()
+
+
+@with_one_error
+def plot_boundary(
+    trials: Rows | Sequence[AnySweep],
+    *,
+    x: str | None = None,
+    by: str | None = None,
+    color: str | None = None,
+    metric: str = PHASE_METRIC,
+    level: float = PHASE_THRESHOLD,
+    prefer: Sequence[str] = (),
+    results: str | Path = "results",
+    where: str | None = None,
+) -> Chart:
+    """Return the boundary that `boundary` gives with these arguments, of several also how far they lie apart."""
+    from lrsym.results.plots import boundary, draw
+
+    options: dict[str, Any] = {"x": x, "by": by, "color": color, "metric": metric, "level": level}
+    if isinstance(trials, pl.DataFrame | pl.LazyFrame):
+        return boundary.plot_boundary(chosen(trials, where), prefer=prefer, **options)
+    return draw.draw_several("boundary", *several_stored(trials, results), where=where, **options)
+
+
+@with_one_error
+def phase_probabilities(
+    trials: Rows,
+    *,
+    x: str | None = None,
+    y: str | None = None,
+    facet: str | None = None,
+    metric: str = PHASE_METRIC,
+    threshold: float = PHASE_THRESHOLD,
+    prefer: Sequence[str] = (),
+    results: str | Path = "results",
+    where: str | None = None,
+) -> pl.DataFrame:
+    """Return the share of each cell's seeds in each phase, with its 95 % interval (Wilson): a row a cell and phase.
+
+    Columns: the axes, phase, count, n, probability, low, high. `trials`, `results`, `where`, the axes and errors as of
+    `plot_phase`.
+    """
+    from lrsym.results.analysis import class_shares
+    from lrsym.results.analysis.phases import check_threshold
+    from lrsym.results.analysis.varied_axes import choose_axes
+
+    check_threshold(threshold)
+    rows, first = trials_of(trials, results, where)
+    x, y, facet = choose_axes(rows, x=x, y=y, facet=facet, prefer=prefer or first)
+    return class_shares.phase_probabilities(rows, x=x, y=y, facet=facet, metric=metric, threshold=threshold)
+
+
+@with_one_error
+def plot_probabilities(
+    trials: Rows,
+    *,
+    x: str | None = None,
+    y: str | None = None,
+    facet: str | None = None,
+    metric: str = PHASE_METRIC,
+    threshold: float = PHASE_THRESHOLD,
+    prefer: Sequence[str] = (),
+    results: str | Path = "results",
+    where: str | None = None,
+) -> Chart:
+    """Return each cell filled by the shares of its seeds in each phase; arguments as of `phase_probabilities`."""
+    from lrsym.results.analysis.phases import check_threshold
+    from lrsym.results.plots import draw, phase_probabilities
+
+    check_threshold(threshold)
+    options: dict[str, Any] = {"x": x, "y": y, "facet": facet, "metric": metric, "threshold": threshold}
+    if isinstance(trials, pl.DataFrame | pl.LazyFrame):
+        return phase_probabilities.plot_probabilities(chosen(trials, where), prefer=prefer, **options)
+    grid, root = stored(trials, results)
+    return draw.draw("probabilities", grid, root, where=where, **options)
+
+
+@with_one_error
+def plot_refined(
+    sweep: Rows,
+    *,
+    metric: str = PHASE_METRIC,
+    level: float = PHASE_THRESHOLD,
+    x: str | None = None,
+    y: str | None = None,
+    facet: str | None = None,
+    results: str | Path = "results",
+    where: str | None = None,
+    cells: Frame | None = None,
+) -> Chart:
+    """Return where `metric` crosses `level` over the cells of a sweep, and what was trained when, as `refine` left it.
+
+    In place of a sweep, rows of the table trials with the axes of all `cells`. Raise UsageError as `plot_phase`.
+    """
+    from lrsym.results.analysis.surface_boundary import check_level
+    from lrsym.results.plots import draw, refined
+    from lrsym.sweep.search.refine import cell_table
+
+    check_level(level)
+    options: dict[str, Any] = {"metric": metric, "level": level, "x": x, "y": y, "facet": facet}
+    if isinstance(sweep, pl.DataFrame | pl.LazyFrame):
+        if cells is None:
+            raise UsageError("rows do not say which cells there are to train; give a sweep, or cells= with their axes")
+        return refined.plot_refined(chosen(sweep, where), cells=chosen(cells, where), **options)
+    grid, root = stored(sweep, results)
+    return draw.draw_refined(grid, root, cells=cell_table(grid), where=where, **options)

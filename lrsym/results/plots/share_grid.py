@@ -1,0 +1,150 @@
+"""A grid of cells, each filled from below by the shares of its seeds in several classes, such as paths or phases."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise, product
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from lrsym.errors import UsageError
+from lrsym.results.plots import theme
+
+MAX_FACETS = 6
+"""Panels that fit on a screen or a page."""
+
+_GAP = 0.04
+"""Of a cell's side, left free on either side of it."""
+
+_MIN_PANEL_HEIGHT, _MIN_WIDTH = 230, 560
+"""Pixels of a panel whose y has a title, and of all panels side by side, so that the title stands above them."""
+
+
+class ShareGrid:
+    """Panels of `cells`, which have the axes, n, n_trials and by name of a class how many of the seeds are in it.
+
+    `colours` has the classes in their order from below, `legend` what is said of each, `kind` what a class is called;
+    `text` gives the lines written in a cell, `cell` are its pixels. Cells stand at whole numbers, so that a part of one
+    can be filled.
+    """
+
+    def __init__(
+        self,
+        cells: pl.DataFrame,
+        x: str,
+        y: str | None,
+        facet: str | None,
+        *,
+        kind: str,
+        colours: Mapping[str, str],
+        legend: Mapping[str, str],
+        text: Callable[[dict[str, Any]], str],
+        cell: tuple[int, int],
+    ) -> None:
+        self._cells, self._x, self._y, self._facet, self._most = cells, x, y, facet, cells["n"].max()
+        self._kind, self._colours, self._legend, self._text = kind, colours, legend, text
+        self._rows = cells.partition_by(facet, maintain_order=True) if facet else [cells]
+        if len(self._rows) > MAX_FACETS:
+            raise UsageError(
+                f"{facet} has {len(self._rows)} values, a picture has room for {MAX_FACETS} panels; "
+                "choose another --facet, or keep fewer values with --where"
+            )
+        self._columns = 2 if len(self._rows) in (2, 4) else min(3, len(self._rows))
+        self._xs = theme.format_values(cells[x])
+        self._ys = theme.format_values(cells[y])[::-1] if y else [""]
+        self._width = max(cell[0] * len(self._xs), _MIN_WIDTH // self._columns)
+        self._height = max(cell[1] * len(self._ys), _MIN_PANEL_HEIGHT if y else 0)
+
+    @property
+    def width(self) -> int:
+        """Pixels of all panels side by side."""
+        return self._columns * self._width
+
+    def chart(self) -> alt.ConcatChart:
+        """Return the panels, one for each value of the facet."""
+        panels = []
+        for row in self._rows:
+            heading = f"{self._facet} = {theme.format_value(row[self._facet][0])}" if self._facet else ""
+            panels.append(self._panel(row, heading))
+        return alt.concat(*panels, columns=self._columns, spacing=28)
+
+    def _panel(self, cells: pl.DataFrame, heading: str) -> alt.LayerChart:
+        """Return the frames of all places, the parts of the cells that are there, and their texts."""
+        found = [self._place(cell) for cell in cells.iter_rows(named=True)]
+        trained = {(place["x"], place["y"]) for place in found}
+        absent = [self._frame(i, j) for i, j in product(range(len(self._xs)), range(len(self._ys)))]
+        frames = [*found, *(frame for frame in absent if (frame["x"], frame["y"]) not in trained)]
+        names = [axis for axis in (self._x, self._y) if axis]
+        counts = [alt.Tooltip(f"{name}:Q") for name in ("n", *self._colours)]
+        cell = [*(alt.Tooltip(f"{name}:N") for name in names), *counts, alt.Tooltip("n_trials:Q", title="trials")]
+        share = [alt.Tooltip(f"{self._kind}:N"), alt.Tooltip("share:Q", format=".0%"), *cell]
+        colour = (
+            alt.Color(f"{self._kind}:N")
+            .scale(domain=[*self._colours], range=[*self._colours.values()])
+            .legend(
+                title=None,
+                orient="bottom",
+                columns=1,
+                symbolType="square",
+                symbolSize=220,
+                symbolStrokeWidth=0,
+                labelExpr=f"{json.dumps(self._legend)}[datum.value]",
+            )
+        )
+        corners = {"x2": "x2:Q", "y2": "y2:Q"}
+        return alt.LayerChart(
+            layer=[
+                self._chart(frames).mark_rect(fill="white", stroke=theme.FAINT).encode(**corners, tooltip=cell),
+                self._chart([part for place in found for part in self._parts(place)])
+                .mark_rect()
+                .encode(colour, **corners, tooltip=share),
+                self._chart(frames, x="middle", y="top")
+                .mark_text(baseline="top", dy=3, fontSize=11, fontWeight="bold", color=theme.INK, lineBreak="\n")
+                .encode(text="text:N"),
+            ],
+            width=self._width,
+            height=self._height,
+            title=alt.TitleParams(heading, fontSize=15, offset=8),
+        )
+
+    def _frame(self, column: int, line: int) -> dict[str, Any]:
+        """Return the place of a cell, from the left and from above, as that of one that has no trials."""
+        left, top, across = column + _GAP, line + _GAP, 1 - 2 * _GAP
+        middle = {"middle": column + 0.5, "top": top}
+        return {"x": left, "x2": left + across, "y": top + across, "y2": top, **middle, "text": "no trials"}
+
+    def _place(self, cell: dict[str, Any]) -> dict[str, Any]:
+        column = self._xs.index(theme.format_value(cell[self._x]))
+        line = self._ys.index(theme.format_value(cell[self._y])) if self._y else 0
+        return {**cell, **self._frame(column, line), "text": self._text(cell)}
+
+    def _parts(self, place: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the rectangles that fill a cell from below, one for each class that has seeds."""
+        height = place["y2"] - place["y"]
+        ends = pairwise(accumulate((place[name] for name in self._colours), initial=0))
+        for name, (below, above) in zip(self._colours, ends, strict=True):
+            if above > below:
+                edges = {"y": place["y"] + height * below / self._most, "y2": place["y"] + height * above / self._most}
+                yield {**place, **edges, self._kind: name, "share": (above - below) / place["n"]}
+
+    def _chart(self, rows: list[dict[str, Any]], *, x: str = "x", y: str = "y") -> alt.Chart:
+        return alt.Chart(alt.InlineData(values=rows)).encode(
+            alt.X(f"{x}:Q", title=theme.axis_title(self._x))
+            .scale(domain=[0, len(self._xs)], nice=False)
+            .axis(**_between(self._xs)),
+            alt.Y(f"{y}:Q", title=theme.axis_title(self._y) if self._y else None)
+            .scale(domain=[len(self._ys), 0], nice=False)
+            .axis(**_between(self._ys)),
+        )
+
+
+def _between(labels: Sequence[str]) -> dict[str, Any]:
+    """Return the settings of an axis that says `labels` in the middle between whole numbers."""
+    return {
+        "values": [place + 0.5 for place in range(len(labels))],
+        "labelExpr": f"{json.dumps(labels)}[floor(datum.value)]",
+        "grid": False,
+        "ticks": False,
+        "domain": False,
+    }
