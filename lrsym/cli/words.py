@@ -15,7 +15,6 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
     "status": {"--every": "--watch"},
     "query": {"--set": "--sweep"},
     "plot phase": {"--level": "--refined"},
-    "claims": dict.fromkeys(_TRAINING, "--run"),
 }
 """Options of a verb that mean nothing without another, by that other."""
 

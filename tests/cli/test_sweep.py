@@ -63,7 +63,10 @@ def test_a_limit_of_hours_cuts_a_sweep_as_it_cuts_its_plan_and_what_is_left_is_n
     assert plans[0].packs.n_trials == 5
     planned = lrsym("plan", path, "--results", results, *LIMITED).splitlines()
     assert [line for line in planned if "leaves out 3 trials" in line] == text.splitlines()[1:2]
-    assert f"4 trials left out by --max-core-hours 0.0005. Go on: lrsym sweep {path} --workers 1 --max-core-hours 0.0005" in text
+    assert (
+        f"4 trials left out by --max-core-hours 0.0005. Go on: lrsym sweep {path} --workers 1 --max-core-hours 0.0005"
+        in text
+    )
     report = json.loads(lrsym("sweep", path, "--results", results, *LIMITED, "--json"))
     assert (report["pending"], report["left_out"]["trials"], report["core_hours"]) == (4, 3, 0.0006)
 
@@ -207,7 +210,7 @@ def test_what_is_set_holds_for_every_verb_and_stands_in_the_commands_that_they_p
     assert f"lrsym sweep {echoed} --results {results}" in lrsym("plot", "phase", *words, code=2)
     asked = ("query", "select count(*) as n from trials", "--results", results, "--json", "--set", "optim.steps=12")
     assert json.loads(lrsym(*asked, "--sweep", path)) == [{"n": 8}]
-    assert "name it with --sweep" in lrsym(*asked, code=2)
+    assert "--set is for --sweep, got optim.steps=12 without it; add --sweep" in lrsym(*asked, code=2)
     same = (path, "--results", results, "--set", "optim.steps=12")
     assert "optim.steps" in lrsym("plot", "curves", *same)
     assert "8 done" in lrsym("status", *same)
