@@ -105,7 +105,10 @@ def test_the_results_folder_of_the_environment_stands_in_where_none_is_given(tra
         (["query", "select * from terms", "--csv"], "CSV holds no lists"),
         (["plot", "phase", "{file}", "--threshold", "7"], "--threshold must be"),
         (["plot", "ablation", "{file}", "--split", "train"], "among seen, unseen"),
-        (["sweep", "{file}", "--engine", "slurm"], "with --engine local --shard I/N: docs/clusters has the files"),
+        (
+            ["sweep", "{file}", "--engine", "slurm"],
+            "each task of an array trains its share, by --shard I/N: docs/clusters has the files",
+        ),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_line_with_a_remedy_and_code_2(trained, words, message):

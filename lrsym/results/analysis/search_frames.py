@@ -136,7 +136,7 @@ class SearchFrames:
         Optuna, whose it is, advises.
         """
         told = self.suggestions.filter(pl.col("objective").is_not_null(), pl.col("outcome") != "repeated").height
-        lines = []
+        lines, n_meaningful = list[str](), 0
         for words in self.objectives:
             shares = dict(self.importance.filter(objective=words).select("axis", "share").iter_rows())
             if max(shares.values()) - min(shares.values()) < TIED / 100:
@@ -145,9 +145,9 @@ class SearchFrames:
                     "are too few, or alike in it."
                 )
                 continue
-            for group in _tied(shares):
-                lines.append(f"Importance for {words} does not tell {' and '.join(group)} apart.")
-        if told < MIN_CELLS and len(lines) < len(self.objectives):
+            n_meaningful += 1
+            lines += [f"Importance for {words} does not tell {' and '.join(group)} apart." for group in _tied(shares)]
+        if told < MIN_CELLS and n_meaningful:
             best = max(2, math.ceil(told / 10))
             lines.append(f"Importance rests on the best {best} of {told} cells: below {MIN_CELLS} it is mostly chance.")
         return lines

@@ -13,8 +13,8 @@ ENGINES = ("auto", "local", "ray")
 DEVICES = ("auto", "cpu", "cuda")
 
 _ELSEWHERE = (
-    "; under a scheduler such as Slurm each task of an array trains its share, with --engine local --shard I/N: "
-    "docs/clusters has the files to start from"
+    "; under a scheduler such as Slurm each task of an array trains its share, by --shard I/N: docs/clusters has the "
+    "files to start from"
 )
 
 WORKERS_PER_GPU = 3
