@@ -133,7 +133,8 @@ def table_sentence(error: Exception) -> str:
     """Return what a user can do about a table that polars could not read."""
     why = first_line(error)
     if damaged := _unreadable():
-        return f"{', '.join(damaged)} cannot be read: {why}; restore from a copy, or remove what is damaged"
+        remedy = "restore from a copy, or set aside what is damaged with lrsym check --repair"
+        return f"{', '.join(damaged)} cannot be read: {why}; {remedy}"
     return f"a table in the results cannot be read: {why}; move damaged files out of the folder"
 
 
