@@ -216,6 +216,8 @@ def test_values_rebuild_the_trial():
         ({"optim.steps": 5.0}, "got 5.0; write 5"),
         ({"optim.weight_decay": float("nan")}, "got nan; give a finite one"),
         ({"optim.learning_rat": 1.0}, "unknown key .*; did you mean optim.learning_rate?"),
+        ({"optim.batch_size": 10**11}, "optim.batch_size must be a whole number >= 2 and <= 1048576, got 100000000000"),
+        ({"optim.epochs": 10**11, "optim.steps": None}, "optim.epochs must be a whole number >= 1 and <= 1000000, got"),
         ({"optim": 1.0}, "unknown key"),
         ({5: 1.0}, "unknown key 5"),
         ({"seed": 2**63}, "^seed must be a whole number >= 0 and < .*, got a whole number beyond 64 bits"),
