@@ -4,27 +4,18 @@ The names below are the Python interface, docs/python.md lists them. Each is imp
 `import lrsym` costs nothing and reading needs no torch; `load_weights` alone does.
 """
 
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lrsym.api.boundaries import boundary, phase_probabilities, plot_boundary, plot_probabilities, plot_refined
     from lrsym.api.exchange import export, import_trials
+    from lrsym.api.mechanism_pictures import plot_ablation, plot_mechanism, plot_onset, plot_profile, plot_symmetry
     from lrsym.api.page import report
-    from lrsym.api.pictures import (
-        plot_ablation,
-        plot_contrast,
-        plot_cost,
-        plot_curves,
-        plot_line,
-        plot_mechanism,
-        plot_onset,
-        plot_phase,
-        plot_profile,
-        plot_search,
-        plot_symmetry,
-        save,
-    )
+    from lrsym.api.pictures import plot_contrast, plot_cost, plot_curves, plot_line, plot_phase, plot_search, save
     from lrsym.api.reading import best, claims, contrast, load, load_trials, query, seeds_until, status
+    from lrsym.api.reading import trials_frame as trials_frame  # what the methods of that name call
     from lrsym.api.training import plan, refine, run_sweep
     from lrsym.api.verification import verify
     from lrsym.config.trial import Trial
@@ -43,27 +34,26 @@ __all__ = [
     "query", "refine", "report", "run_sweep", "save", "seeds_until", "status", "verify",
 ]  # fmt: skip
 
-_SOURCES = {
+_FUNCTIONS = {
+    "reading": ("best", "claims", "contrast", "load", "load_trials", "query", "seeds_until", "status", "trials_frame"),
+    "training": ("plan", "refine", "run_sweep"),
+    "verification": ("verify",),
+    "page": ("report",),
+    "exchange": ("export", "import_trials"),
+    "boundaries": ("boundary", "phase_probabilities", "plot_boundary", "plot_probabilities", "plot_refined"),
+    "mechanism_pictures": ("plot_ablation", "plot_mechanism", "plot_onset", "plot_profile", "plot_symmetry"),
+    "pictures": ("plot_contrast", "plot_cost", "plot_curves", "plot_line", "plot_phase", "plot_search", "save"),
+}  # fmt: skip
+"""Functions by their module in `lrsym.api`."""
+
+_OTHERS = {
     "Sweep": "lrsym.sweep.spec.sweep:Sweep",
     "Trial": "lrsym.config.trial:Trial",
     "UsageError": "lrsym.errors:UsageError",
     "load_sweep": "lrsym.sweep.spec.sweep_file:load_any",
     "load_weights": "lrsym.sweep.execution.weights:load_weights",
-    **{
-        name: f"lrsym.api.reading:{name}"
-        for name in ("best", "claims", "contrast", "load", "load_trials", "query", "seeds_until", "status")
-    },
-    **{name: f"lrsym.api.training:{name}" for name in ("plan", "refine", "run_sweep")},
-    "verify": "lrsym.api.verification:verify",
-    "report": "lrsym.api.page:report",
-    **{name: f"lrsym.api.exchange:{name}" for name in ("export", "import_trials")},
-    **{name: f"lrsym.api.pictures:{name}" for name in __all__ if name.startswith("plot_") or name == "save"},
-    **{
-        name: f"lrsym.api.boundaries:{name}"
-        for name in ("boundary", "phase_probabilities", "plot_boundary", "plot_probabilities", "plot_refined")
-    },
 }
-"""Module and name there of each public function."""
+"""Module and name there of what is shown as it is."""
 
 
 def __getattr__(name: str) -> Any:
@@ -71,12 +61,21 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("lrsym")
-    if name not in _SOURCES:
-        raise AttributeError(f"module lrsym has no attribute {name!r}")
-    from importlib import import_module
+    return _named(name)
 
-    module, _, attribute = _SOURCES[name].partition(":")
-    return getattr(import_module(module), attribute)
+
+@cache
+def _named(name: str) -> Any:
+    """Return what is shown under `name`. Not kept as an attribute: `claims` is a room as well."""
+    if name in _OTHERS:
+        module, _, attribute = _OTHERS[name].partition(":")
+        return getattr(import_module(module), attribute)
+    for module, names in _FUNCTIONS.items():
+        if name in names:
+            from lrsym.api.arguments import with_one_error
+
+            return with_one_error(getattr(import_module(f"lrsym.api.{module}"), name))
+    raise AttributeError(f"module lrsym has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

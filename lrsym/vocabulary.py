@@ -235,6 +235,10 @@ PHASE_METRIC = "unseen_order"
 PHASE_THRESHOLD = 0.9
 """Accuracy from which a phase counts as reached, if no other is asked for; that of the axis `threshold` by default."""
 
+DEFAULT_TOLERANCE = 0.05
+"""How far an accuracy, 0..1, may differ in a trial that is trained again, if nothing else is asked for: sums in another
+order grow apart in thousands of steps; docs/reading.md has how far."""
+
 VERDICTS = {
     "supported": "the whole interval lies in the claimed range",
     "refuted": "the whole interval lies outside the claimed range",

@@ -1,19 +1,17 @@
-"""What the functions of the interface take: a sweep in several forms, a folder, options of execution, one error."""
+"""What the functions of the interface take: a sweep in several forms, a folder, a file, numbers, and one error."""
 
 import functools
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, get_args, get_type_hints
 
+from lrsym.api.numbers import NUMBERS
 from lrsym.errors import UsageError, first_line
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.sweep import Sweep
-
-if TYPE_CHECKING:
-    from lrsym.sweep.planning.settings import Settings
 
 Asked = ParamSpec("Asked")
 Given = TypeVar("Given")
@@ -21,16 +19,11 @@ Given = TypeVar("Given")
 AnySweep = Sweep | Search | str | Path
 """A sweep or a search, or the path of its file."""
 
-Count = int | str | None
-"""A number, or None or "auto" to have it chosen."""
-
-MAX_COUNT = 999_999
-"""Of workers and of trials in a pack: far beyond any use."""
-
 
 def with_one_error(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
-    """Return `function` so that what a user can put right is a UsageError of one line, in the words of Python."""
-    signature = inspect.signature(function)
+    """Return `function` as `import lrsym` shows it: what a user can put right is a UsageError of one line, in the words
+    of Python, and options that it shares with others stand in its signature one by one."""
+    signature = _whole_signature(function)
 
     @functools.wraps(function)
     def call(*args: Asked.args, **kwargs: Asked.kwargs) -> Given:
@@ -56,7 +49,22 @@ def with_one_error(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
 
             raise UsageError(table_sentence(error)) from None
 
+    call.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]  `inspect` asks for it
     return call
+
+
+def _whole_signature(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature of `function` with the options of a dict in place of `**options: Unpack[Options]`."""
+    signature = inspect.signature(function)
+    *own, last = signature.parameters.values()
+    if last.kind is not inspect.Parameter.VAR_KEYWORD:
+        return signature
+    from lrsym.api.execution import make_settings
+
+    defaults = inspect.signature(make_settings).parameters
+    (options,) = get_args(last.annotation)
+    shared = [defaults[name].replace(annotation=kind) for name, kind in get_type_hints(options).items()]
+    return signature.replace(parameters=[*own, *shared])
 
 
 _TEXTS = (
@@ -77,7 +85,6 @@ _TEXTS = (
     "shard",
     "retry",
 )
-_NUMBERS = ("level", "threshold", "interval", "tolerance")
 
 
 def _check(name: str, value: object, *, several: bool) -> None:
@@ -87,15 +94,13 @@ def _check(name: str, value: object, *, several: bool) -> None:
     """
     if value is None:
         return
-    number, wanted = isinstance(value, int | float) and not isinstance(value, bool), None
-    if name in _TEXTS and several and not _are_texts(value):
+    wanted = None
+    if name in NUMBERS:
+        NUMBERS[name].check(name, value)
+    elif name in _TEXTS and several and not _are_texts(value):
         wanted = "a text, or a list of them"
     elif name in _TEXTS and not several and not isinstance(value, str):
         wanted = "a text"
-    elif name in _NUMBERS and not number:
-        wanted = "a number"
-    elif name in ("budget", "limit", "sample") and not (number and isinstance(value, int)):
-        wanted = "a whole number"
     elif name in ("file", "path", "claims") and not isinstance(value, str | os.PathLike):
         wanted = "the name of a file"
     elif name == "trial_ids" and (isinstance(value, str) or not isinstance(value, Iterable)):
@@ -115,27 +120,43 @@ def in_python(message: str) -> str:
     return named + command + behind
 
 
-def as_sweep(sweep: AnySweep) -> Sweep | Search:
-    """Return the sweep or the search that is given, or that lies in the file of that name."""
+def as_sweep(sweep: AnySweep, changes: Sequence[str] = ()) -> Sweep | Search:
+    """Return the sweep or the search that is given, or that lies in the file of that name, with `changes` to it."""
     if isinstance(sweep, Sweep | Search):
         return sweep
     if isinstance(sweep, str | Path):
         from lrsym.sweep.spec.sweep_file import load_any
 
-        return load_any(sweep)
+        return load_any(sweep, changes=changes)
     made = "make one with lrsym.Sweep.grid or lrsym.Sweep.of, or load one with lrsym.load_sweep"
     raise UsageError(f"sweep must be a Sweep, got {type(sweep).__name__}; {made}")
 
 
-def as_grid(sweep: AnySweep, results: str) -> Sweep:
+def as_grid(sweep: AnySweep, results: str, changes: Sequence[str] = ()) -> Sweep:
     """Return a sweep as it is; of a search, the cells that it has chosen in the folder `results`."""
-    found = as_sweep(sweep)
+    found = as_sweep(sweep, changes)
     if isinstance(found, Sweep):
         return found
     from lrsym.results.store.store import Store
     from lrsym.sweep.search.run import searched_sweep
 
     return searched_sweep(found, Store(results))
+
+
+def as_grids(sweeps: object, results: str, changes: Sequence[str] = ()) -> list[Sweep]:
+    """Return one sweep, or those of a list, as `as_grid`. Raise UsageError that tells what is wrong with each."""
+    listed: Sequence[Any] = sweeps if isinstance(sweeps, list | tuple) else [sweeps]
+    if not listed:
+        raise UsageError("trials must be rows, a sweep or a list of sweeps, got an empty list; name a sweep")
+    found, mistakes = list[Sweep](), list[str]()
+    for sweep in listed:
+        try:
+            found.append(as_grid(sweep, results, changes))
+        except UsageError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise UsageError("\n".join(dict.fromkeys(mistakes)))
+    return found
 
 
 def as_folder(results: str | Path) -> str:
@@ -167,57 +188,13 @@ def check_sides(**sides: object) -> None:
 
 def as_trained_folder(results: str | Path) -> str:
     """Return the name of the results folder. Raise UsageError where nothing has been trained in it."""
+    from lrsym.results.store.filesystem import open_filesystem
+    from lrsym.results.store.place import require_results
     from lrsym.results.store.schema import TABLES
-    from lrsym.results.store.store import Store
 
     root = as_folder(results)
-    store = Store(root)
-    if not store.files.exists():
-        raise UsageError(f"{root}: there is no such folder of results; train a sweep first, or check the path")
-    if not any(store.files.list(table, suffix=".parquet") for table in TABLES):
-        raise UsageError(f"{root}: this folder holds no results; train a sweep first, or name the folder that has them")
+    require_results(root)
+    files = open_filesystem(root)
+    if not any(files.list(table, suffix=".parquet") for table in TABLES):
+        raise UsageError(f"there are no results in {root}; train a sweep first, or name the folder that has some")
     return root
-
-
-def make_settings(
-    *,
-    workers: Count,
-    pack: Count,
-    device: str,
-    engine: str,
-    timeout: float | None = None,
-    no_pilot: bool = False,
-    save_weights: bool = False,
-    max_core_hours: float | None,
-    max_gpu_hours: float | None,
-) -> "Settings":
-    """Return how to execute. Raise UsageError for a value that is not allowed."""
-    from lrsym.sweep.driver import with_cluster_gpus
-    from lrsym.sweep.planning.settings import Settings
-
-    settings = Settings.resolve(
-        engine=engine,
-        device=device,
-        workers=_count("workers", workers, of="packs trained at a time"),
-        pack_size=_count("pack", pack, of="trials"),
-        timeout=_number("timeout", timeout, of="seconds"),
-        save_weights=save_weights,
-        pilot=not no_pilot,
-        max_core_hours=_number("max_core_hours", max_core_hours, of="hours"),
-        max_gpu_hours=_number("max_gpu_hours", max_gpu_hours, of="hours"),
-    )
-    return with_cluster_gpus(settings)
-
-
-def _count(name: str, value: Count, *, of: str) -> int | None:
-    if value is None or value == "auto":
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_COUNT:
-        raise UsageError(f'{name} must be a number of {of} from 1 to {MAX_COUNT:,}, or "auto", got {value!r}')
-    return value
-
-
-def _number(name: str, value: float | None, *, of: str) -> float | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise UsageError(f"{name} must be a number of {of}, got {value!r}; leave it out for no limit")
-    return value

@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from lrsym.api.arguments import AnySweep, with_one_error
-from lrsym.api.rows import Rows, chosen, several_stored, stored, trials_of, trials_of_several
+from lrsym.api.arguments import AnySweep, as_folder, as_grids
+from lrsym.api.drawn import Rows, chosen, draw_any, stored, trials_of
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame
+from lrsym.results.plots import draw, refined
 from lrsym.results.plots.theme import Chart
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
+if TYPE_CHECKING:
+    from lrsym.results.analysis.boundary import Boundary
 
-@with_one_error
+
 def boundary(
     trials: Rows | Sequence[AnySweep],
     *,
@@ -35,14 +38,29 @@ def boundary(
     docs/boundaries.md. `results`, `where` and axes that are not given as of `plot_phase`. Raise UsageError for what is
     no accuracy or no axis of numbers, where more axes vary, and where no trial has a value.
     """
-    from lrsym.results.analysis.boundary import find_boundary
-
-    rows, first = trials_of_several(trials, results, where)
-    found = find_boundary(rows, x=x, by=by, color=color, metric=metric, level=level, prefer=prefer or first)
+    found = boundary_whole(
+        trials, x=x, by=by, color=color, metric=metric, level=level, prefer=prefer, results=results, where=where
+    )
     return found.differences() if minus else found.frame()
 
 
-@with_one_error
+def boundary_whole(
+    trials: Rows | Sequence[AnySweep],
+    *,
+    metric: str,
+    level: float,
+    prefer: Sequence[str] = (),
+    results: str | Path = "results",
+    where: str | None = None,
+    **axes: str | None,
+) -> "Boundary":
+    """Return all that `boundary` knows, with its arguments."""
+    from lrsym.results.analysis.boundary import find_boundary
+
+    rows, first = trials_of(trials, results, where)
+    return find_boundary(rows, metric=metric, level=level, prefer=prefer or first, **axes)
+
+
 def plot_boundary(
     trials: Rows | Sequence[AnySweep],
     *,
@@ -56,15 +74,13 @@ def plot_boundary(
     where: str | None = None,
 ) -> Chart:
     """Return the boundary that `boundary` gives with these arguments, of several also how far they lie apart."""
-    from lrsym.results.plots import boundary, draw
-
     options: dict[str, Any] = {"x": x, "by": by, "color": color, "metric": metric, "level": level}
     if isinstance(trials, pl.DataFrame | pl.LazyFrame):
-        return boundary.plot_boundary(chosen(trials, where), prefer=prefer, **options)
-    return draw.draw_several("boundary", *several_stored(trials, results), where=where, **options)
+        return draw_any("boundary", trials, results, where, prefer=prefer, **options)
+    root = as_folder(results)
+    return draw.draw_several("boundary", as_grids(trials, root), root, where=where, **options)
 
 
-@with_one_error
 def phase_probabilities(
     trials: Rows,
     *,
@@ -83,16 +99,13 @@ def phase_probabilities(
     `plot_phase`.
     """
     from lrsym.results.analysis import class_shares
-    from lrsym.results.analysis.phases import check_threshold
     from lrsym.results.analysis.varied_axes import choose_axes
 
-    check_threshold(threshold)
     rows, first = trials_of(trials, results, where)
     x, y, facet = choose_axes(rows, x=x, y=y, facet=facet, prefer=prefer or first)
     return class_shares.phase_probabilities(rows, x=x, y=y, facet=facet, metric=metric, threshold=threshold)
 
 
-@with_one_error
 def plot_probabilities(
     trials: Rows,
     *,
@@ -106,18 +119,10 @@ def plot_probabilities(
     where: str | None = None,
 ) -> Chart:
     """Return each cell filled by the shares of its seeds in each phase; arguments as of `phase_probabilities`."""
-    from lrsym.results.analysis.phases import check_threshold
-    from lrsym.results.plots import draw, phase_probabilities
-
-    check_threshold(threshold)
     options: dict[str, Any] = {"x": x, "y": y, "facet": facet, "metric": metric, "threshold": threshold}
-    if isinstance(trials, pl.DataFrame | pl.LazyFrame):
-        return phase_probabilities.plot_probabilities(chosen(trials, where), prefer=prefer, **options)
-    grid, root = stored(trials, results)
-    return draw.draw("probabilities", grid, root, where=where, **options)
+    return draw_any("probabilities", trials, results, where, prefer=prefer, **options)
 
 
-@with_one_error
 def plot_refined(
     sweep: Rows,
     *,
@@ -134,11 +139,8 @@ def plot_refined(
 
     In place of a sweep, rows of the table trials with the axes of all `cells`. Raise UsageError as `plot_phase`.
     """
-    from lrsym.results.analysis.surface_boundary import check_level
-    from lrsym.results.plots import draw, refined
     from lrsym.sweep.search.refine import cell_table
 
-    check_level(level)
     options: dict[str, Any] = {"metric": metric, "level": level, "x": x, "y": y, "facet": facet}
     if isinstance(sweep, pl.DataFrame | pl.LazyFrame):
         if cells is None:

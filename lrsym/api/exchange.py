@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lrsym.api.arguments import AnySweep, as_folder, as_grid, with_one_error
+from lrsym.api.arguments import AnySweep, as_folder, as_grid
 from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from lrsym.exchange.trials_of_others import Imported
 
 
-@with_one_error
 def export(
     sweep: AnySweep | None = None,
     out: str | Path | None = None,
@@ -36,7 +35,6 @@ def export(
     return exporting.export(select(root, found, where=where), to, None if out is None else str(out))
 
 
-@with_one_error
 def import_trials(source: str | Path, results: str | Path, *, study: str | None = None) -> "Imported":
     """Take the trials of another tool into the folder `results`, which is theirs alone; return how many.
 

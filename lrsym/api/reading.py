@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from lrsym.api.arguments import AnySweep, as_folder, as_sweep, as_trained_folder, check_sides, with_one_error
-from lrsym.api.rows import trials_of
+from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_sweep, as_trained_folder, check_sides
 from lrsym.errors import UsageError
 from lrsym.results.store.schema import TABLES
 from lrsym.sweep.spec.search import Objective, Search
@@ -16,12 +15,12 @@ from lrsym.vocabulary import PHASE_METRIC
 
 if TYPE_CHECKING:
     from lrsym.claims.judging import JudgedClaim
+    from lrsym.results.analysis.contrasts import Contrast
     from lrsym.sweep.execution.sweep_status import SweepStatus
     from lrsym.sweep.search.best import Best
     from lrsym.sweep.search.search_status import SearchStatus
 
 
-@with_one_error
 def load(
     results: str | Path = "results", table: str = "trials", *, trial_ids: Iterable[str] | None = None
 ) -> pl.LazyFrame:
@@ -54,7 +53,12 @@ def load_trials(results: str | Path = "results", *, trial_ids: Iterable[str] | N
     return load(results, "trials", trial_ids=trial_ids)
 
 
-@with_one_error
+def trials_frame(sweep: AnySweep, results: str | Path = "results") -> pl.LazyFrame:
+    """Return the rows that the folder `results` has of a sweep, or of the cells that a search has chosen; as `load`."""
+    root = as_trained_folder(results)
+    return load(root, "trials", trial_ids=as_grid(sweep, root).trial_ids())
+
+
 def query(results: str | Path, sql: str, *, trial_ids: Iterable[str] | None = None) -> pl.DataFrame:
     """Return what `sql`, a SELECT in polars' dialect, gives over the tables of the folder `results`.
 
@@ -71,7 +75,6 @@ def query(results: str | Path, sql: str, *, trial_ids: Iterable[str] | None = No
     return query(root, sql, trial_ids=None if trial_ids is None else [*trial_ids])
 
 
-@with_one_error
 def status(
     sweep: AnySweep, results: str | Path = "results", *, shard: str | None = None
 ) -> "SweepStatus | SearchStatus":
@@ -91,7 +94,6 @@ def status(
     return sweep_status(found, root, part=part)
 
 
-@with_one_error
 def best(
     sweep: AnySweep, results: str | Path = "results", *, n: int = 5, metric: str | None = None, minimise: bool = False
 ) -> "Best":
@@ -102,23 +104,21 @@ def best(
     from lrsym.results.store.store import Store
     from lrsym.sweep.search.best import best_of_grid, best_of_search
 
-    found, store = as_sweep(sweep), Store(as_trained_folder(results))
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise UsageError(f"n must be a number of cells from 1 on, got {n!r}")
+    found, store = as_sweep(sweep), Store(as_folder(results))
     if isinstance(found, Search):
         if metric is not None or minimise:
             sought = ", ".join(objective.words for objective in found.objectives)
-            given = "minimise" if metric is None else f"metric={metric!r}"
+            given = "--minimise" if metric is None else f"--metric {metric}"
             raise UsageError(f"a search says itself what is sought ({sought}), got {given}; leave it out")
         return best_of_search(found, store, n=n)
     if metric is None:
+        example = found.command("best", store.root, metric=PHASE_METRIC)
         raise UsageError(
-            f'{found.name} is a grid, which seeks nothing by itself; give for example metric="unseen_order"'
+            f"{found.source} is a grid, which seeks nothing by itself, got no --metric; write for example {example}"
         )
     return best_of_grid(found, store, Objective(metric, not minimise), n=n)
 
 
-@with_one_error
 def contrast(
     trials: AnySweep | pl.DataFrame | pl.LazyFrame,
     *,
@@ -135,15 +135,28 @@ def contrast(
     seed and every other axis, and averaged over cells within a seed; low and high are the 95 % interval over seeds, p
     is that of the paired t test, holm after Holm's correction for all rows. Raise UsageError where there is no pair.
     """
+    return contrast_whole(trials, of=of, against=against, metric=metric, by=by, results=results, where=where).frame
+
+
+def contrast_whole(
+    trials: AnySweep | pl.DataFrame | pl.LazyFrame,
+    *,
+    of: Mapping[str, Any],
+    against: Mapping[str, Any],
+    metric: str | Sequence[str],
+    by: str | None,
+    results: str | Path,
+    where: str | None,
+) -> "Contrast":
+    """Return what `contrast` does with what pairs agree in and what moves with the axes."""
     from lrsym.results.analysis import contrasts
     from lrsym.results.analysis.metrics import as_metrics
 
     check_sides(of=of, against=against)
-    metrics, rows = as_metrics(metric), trials_of(trials, results, where)[0]
-    return contrasts.contrast(rows, of=of, against=against, metrics=metrics, by=by).frame
+    metrics, rows = as_metrics(metric), _trials(trials, results, where)
+    return contrasts.contrast(rows, of=of, against=against, metrics=metrics, by=by)
 
 
-@with_one_error
 def seeds_until(
     trials: AnySweep | pl.DataFrame | pl.LazyFrame,
     *,
@@ -161,12 +174,22 @@ def seeds_until(
     from lrsym.results.analysis.metrics import as_metrics
 
     if len(names := as_metrics(metric)) > 1:
-        raise UsageError(f"seeds_until is about one metric, got {metric}; leave out all but {names[0]}")
-    rows, _ = trials_of(trials, results, where)
-    return replicates.seeds_until(rows, metric=names[0], half_width=until)
+        raise UsageError(f"--until is about one metric, got {metric}; leave out all but {names[0]}")
+    return replicates.seeds_until(_trials(trials, results, where), metric=names[0], half_width=until)
 
 
-@with_one_error
+def _trials(trials: AnySweep | pl.DataFrame | pl.LazyFrame, results: str | Path, where: str | None) -> pl.DataFrame:
+    """Return rows of the table trials, those given or those of a sweep in the folder `results`, that meet `where`."""
+    from lrsym.results.plots.sweep_rows import read_trials
+    from lrsym.results.store.query import filter_trials
+
+    if isinstance(trials, pl.DataFrame | pl.LazyFrame):
+        rows = trials.lazy().collect()
+        return rows if where is None else filter_trials(rows, where)
+    root = as_folder(results)
+    return read_trials(as_grid(trials, root), root, where=where)
+
+
 def claims(file: str | Path, results: str | Path = "results", *, ids: Iterable[str] = ()) -> "list[JudgedClaim]":
     """Return what the rows in the folder `results` say about the claims of `file`, all of them or those with `ids`.
 

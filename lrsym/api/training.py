@@ -8,13 +8,14 @@ import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from lrsym.api.arguments import AnySweep, Count, as_folder, as_sweep, make_settings, with_one_error
+from lrsym.api.arguments import AnySweep
+from lrsym.api.execution import Execution, Planning
+from lrsym.api.request import Request
 from lrsym.errors import UsageError
 from lrsym.results.store.store import Store, load_trials
-from lrsym.sweep.driver import Outcome, plan_and_choose, run
-from lrsym.sweep.execution.part import Part
+from lrsym.sweep.driver import Outcome, run
 from lrsym.sweep.execution.progress import Display, failures, retried
 from lrsym.sweep.pilot.choice import Choice
 from lrsym.sweep.pilot.summary import in_words
@@ -33,23 +34,16 @@ show_progress = partial(Display, quiet_seconds=math.inf)
 """What shows the progress of packs: nothing but on a terminal."""
 
 
-@with_one_error
 def plan(
     sweep: AnySweep,
     results: str | Path = "results",
     *,
-    workers: Count = None,
-    pack: Count = None,
-    device: str = "auto",
-    engine: str = "auto",
-    no_pilot: bool = False,
     where: str | None = None,
     limit: int | None = None,
     shard: str | None = None,
     retry: str | Sequence[str] | None = None,
     budget: int | None = None,
-    max_core_hours: float | None = None,
-    max_gpu_hours: float | None = None,
+    **options: Unpack[Planning],
 ) -> "Choice | SearchPlan":
     """Return what `sweep` would train and cost: its `plan` (new, done, failed, pending), pack size, workers, cost.
 
@@ -57,38 +51,20 @@ def plan(
     user can put right.
     """
     require_main_process("plan")
-    found, store = as_sweep(sweep), Store(as_folder(results))
-    cells, part = _budget(budget, found), Part.of(found, where=where, limit=limit, shard=shard, retry=retry)
-    settings = make_settings(
-        workers=workers, pack=pack, device=device, engine=engine, no_pilot=no_pilot, max_core_hours=max_core_hours,
-        max_gpu_hours=max_gpu_hours,
-    )  # fmt: skip
-    if isinstance(found, Sweep):
-        return plan_and_choose(found, store, settings, want_cost=True, part=part, on_message=_say)
-    from lrsym.sweep.search.run import plan_search
-
-    return plan_search(found, store, settings, budget=cells, want_cost=True, on_message=_say)
+    asked = Request.of(sweep, results, where=where, limit=limit, shard=shard, retry=retry, budget=budget, **options)
+    return asked.choose(want_cost=True, on_message=_say)
 
 
-@with_one_error
 def run_sweep(
     sweep: AnySweep,
     results: str | Path = "results",
     *,
-    workers: Count = None,
-    pack: Count = None,
-    device: str = "auto",
-    engine: str = "auto",
-    timeout: float | None = None,
-    no_pilot: bool = False,
-    save_weights: bool = False,
     where: str | None = None,
     limit: int | None = None,
     shard: str | None = None,
     retry: str | Sequence[str] | None = None,
     budget: int | None = None,
-    max_core_hours: float | None = None,
-    max_gpu_hours: float | None = None,
+    **options: Unpack[Execution],
 ) -> "pl.LazyFrame":
     """Train what the folder `results` lacks of `sweep`; return the rows of its trials, as `load_trials`.
 
@@ -99,28 +75,24 @@ def run_sweep(
     kept: the same call goes on.
     """
     require_main_process("run_sweep")
-    found, store = as_sweep(sweep), Store(as_folder(results))
-    cells, part = _budget(budget, found), Part.of(found, where=where, limit=limit, shard=shard, retry=retry)
-    settings = make_settings(
-        workers=workers, pack=pack, device=device, engine=engine, timeout=timeout, no_pilot=no_pilot,
-        save_weights=save_weights, max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
-    )  # fmt: skip
-    if isinstance(found, Search):
-        found = _run_search(found, store, settings, budget=cells)
+    asked = Request.of(sweep, results, where=where, limit=limit, shard=shard, retry=retry, budget=budget, **options)
+    found, choice = asked.sweep, asked.choose(on_message=_say)
+    if not isinstance(choice, Choice):
+        found = _run_search(choice, asked.store, asked.settings)
     else:
-        choice = plan_and_choose(found, store, settings, part=part, on_message=_say)
+        assert isinstance(found, Sweep)
         if choice.plan.pending:
-            _say_choice(choice, settings)
-            _end(found, store, run(choice.plan, store, settings, display=show_progress), settings)
+            _say_choice(choice, asked.settings)
+            outcome = run(choice.plan, asked.store, asked.settings, display=show_progress)
+            _end(found, asked.store, outcome, asked.settings)
         if n := choice.plan.given_up.total():
             statuses = sorted(choice.plan.given_up)
             warnings.warn(
                 f"{n} trials of {found.name} are given up; try them again with retry={statuses}", stacklevel=3
             )
-    return load_trials(store.root, trial_ids=found.trial_ids())
+    return load_trials(asked.store.root, trial_ids=found.trial_ids())
 
 
-@with_one_error
 def refine(
     sweep: AnySweep,
     results: str | Path = "results",
@@ -129,62 +101,34 @@ def refine(
     metric: str = PHASE_METRIC,
     level: float = PHASE_THRESHOLD,
     interval: float | None = None,
-    workers: Count = None,
-    pack: Count = None,
-    device: str = "auto",
-    engine: str = "auto",
-    timeout: float | None = None,
-    no_pilot: bool = False,
-    save_weights: bool = False,
-    max_core_hours: float | None = None,
-    max_gpu_hours: float | None = None,
+    **options: Unpack[Execution],
 ) -> "SurfaceBoundary | None":
     """Train only those trials of `sweep` that tell where `metric` crosses `level`; return the boundary, None without
     any value. As `lrsym refine`, with its options; errors as `run_sweep`."""
-    from lrsym.sweep.search.refine import Refinement, RefinementSource
+    from lrsym.api.refinement import RefinementRequest
 
     require_main_process("refine")
-    found, store = as_sweep(sweep), Store(as_folder(results))
-    if isinstance(found, Search):
-        raise UsageError("a boundary is refined over a grid, got a search; make a sweep with lrsym.Sweep.grid")
-    settings = make_settings(
-        workers=workers, pack=pack, device=device, engine=engine, timeout=timeout, no_pilot=no_pilot,
-        save_weights=save_weights, max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
-    )  # fmt: skip
-    source = RefinementSource(Refinement(found, metric, level, budget, interval), store)
-    if not source.exhausted:
-        choice = plan_and_choose(found, store, settings, n_trials=source.left, on_message=_say)
-        source.pack_size = choice.pack_size if settings.pack_size else min(choice.pack_size, source.largest_batch)
-        _say_choice(choice, settings)
-        outcome = run(choice.plan, store, settings, source=source, display=show_progress)
-        _end(found, store, outcome, settings)
-    return source.boundary
+    given = RefinementRequest.of(
+        sweep, results, budget=budget, metric=metric, level=level, interval=interval, **options
+    )
+    if not given.source.exhausted:
+        outcome, _ = given.train(
+            on_message=_say, on_choice=partial(_say_choice, settings=given.settings), display=show_progress
+        )
+        _end(given.asked.sweep, given.store, outcome, given.settings)
+    return given.source.boundary
 
 
-def _run_search(search: Search, store: Store, settings: "Settings", *, budget: int | None) -> Sweep:
+def _run_search(plan: "SearchPlan", store: Store, settings: "Settings") -> Sweep:
     """Train cells until the budget is spent; return the sweep of all that were chosen."""
-    from lrsym.sweep.search.run import plan_search, require_objective, run_search, searched_sweep
+    from lrsym.sweep.search.run import require_objective, run_search, searched_sweep
 
-    plan = plan_search(search, store, settings, budget=budget, on_message=_say)
     if plan.left:
         _say_choice(plan.choice, settings)
-        _end(search, store, run_search(plan, store, settings, display=show_progress), settings)
+        _end(plan.search, store, run_search(plan, store, settings, display=show_progress), settings)
     else:
-        require_objective(search, store)
-    return searched_sweep(search, store)
-
-
-def _budget(budget: int | None, found: Sweep | Search) -> int | None:
-    from lrsym.sweep.spec.search_table import MAX_BUDGET
-
-    if budget is None:
-        return None
-    if not isinstance(found, Search):
-        raise UsageError(f"budget is for searches, {found.name} is a grid; leave it out")
-    if not 1 <= budget <= MAX_BUDGET:
-        raise UsageError(f"budget must be a number of cells from 1 to {MAX_BUDGET:,}, got {budget!r}")
-    found.check_size(budget)
-    return budget
+        require_objective(plan.search, store)
+    return searched_sweep(plan.search, store)
 
 
 def _end(found: Sweep | Search, store: Store, outcome: Outcome, settings: "Settings") -> None:
@@ -197,7 +141,8 @@ def _end(found: Sweep | Search, store: Store, outcome: Outcome, settings: "Setti
     if n := retried(outcome.statuses):
         why = command("status", source, store.root)
         odd = failures(outcome.statuses).removeprefix(", ")
-        warnings.warn(f"{n} trials of {found.name} failed ({odd}); see why: {why}", stacklevel=4)
+        longer = f"; give them longer than timeout={settings.timeout:g}" if outcome.statuses["timeout"] else ""
+        warnings.warn(f"{n} trials of {found.name} failed ({odd}); see why: {why}{longer}", stacklevel=4)
     elif outcome.pending and isinstance(found, Sweep) and settings.max_hours is not None:
         limit = settings.limit.removeprefix("--").replace("-", "_").replace(" ", "=")
         warnings.warn(f"{outcome.pending} trials of {found.name} are left out by {limit}", stacklevel=4)

@@ -1,19 +1,23 @@
 """Train finished trials again from Python, as `lrsym verify`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lrsym.api.arguments import AnySweep, Count, as_grid, as_trained_folder, make_settings, with_one_error
+from lrsym.api.arguments import AnySweep, as_grid, as_trained_folder
+from lrsym.api.execution import Count, make_settings
 from lrsym.api.training import require_main_process, show_progress
-from lrsym.errors import UsageError
-from lrsym.results.analysis.drift import DEFAULT_TOLERANCE
 from lrsym.results.store.store import Store
+from lrsym.sweep import verify as verifying
+from lrsym.vocabulary import DEFAULT_TOLERANCE
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from lrsym.sweep.execution.progress import Display
+    from lrsym.sweep.planning.packing import PackList
 
-@with_one_error
+
 def verify(
     sweep: AnySweep,
     results: str | Path = "results",
@@ -32,23 +36,32 @@ def verify(
     was trained before and now. Nothing is written to `results`. Raise UsageError where there are no finished trials;
     after Ctrl-C, KeyboardInterrupt.
     """
-    from lrsym.sweep import verify as verifying
-
     require_main_process("verify")
-    for name, value, least, most in (("sample", sample, 1, None), ("tolerance", tolerance, 0, 1)):
-        if isinstance(value, bool) or not value >= least or (most is not None and value > most):
-            bounds = f"from {least} on" if most is None else f"from {least} to {most}"
-            raise UsageError(f"{name} must be a number {bounds}, got {value!r}")
-    root = as_trained_folder(results)
-    settings = make_settings(
-        workers=workers, pack=pack, device=device, engine="local", no_pilot=True, max_core_hours=None,
-        max_gpu_hours=None,
+    _, found = verify_sample(
+        sweep, results, sample=sample, seed=seed, tolerance=tolerance, where=where, workers=workers, pack=pack,
+        device=device, display=show_progress,
     )  # fmt: skip
-    store = Store(root)
-    drawn = verifying.draw_sample(
-        as_grid(sweep, root), store, n=sample, seed=seed, where=where, pack_size=settings.pack_size
-    )
-    found = verifying.verify(drawn, store, settings, tolerance=tolerance, display=show_progress)
     if found.outcome.stopped_by:
         raise KeyboardInterrupt
     return found.compared
+
+
+def verify_sample(
+    sweep: AnySweep,
+    results: str | Path,
+    *,
+    sample: int,
+    seed: int,
+    tolerance: float,
+    where: str | None,
+    workers: Count,
+    pack: Count,
+    device: str,
+    display: "Callable[[PackList], Display]",
+) -> tuple[verifying.Sample, verifying.Verification]:
+    """Return the trials that were drawn, and what training them again gave; arguments and errors as of `verify`."""
+    root = as_trained_folder(results)
+    settings = make_settings(workers=workers, pack=pack, device=device, engine="local", no_pilot=True)
+    grid, store = as_grid(sweep, root), Store(root)
+    drawn = verifying.draw_sample(grid, store, n=sample, seed=seed, where=where, pack_size=settings.pack_size)
+    return drawn, verifying.verify(drawn, store, settings, tolerance=tolerance, display=display)

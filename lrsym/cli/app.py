@@ -36,6 +36,7 @@ from lrsym.cli.streams import drop_rest, prepare_streams
 from lrsym.cli.sweep import sweep
 from lrsym.cli.verify import verify
 from lrsym.cli.watch import watch
+from lrsym.cli.words import Verb
 from lrsym.errors import DamagedPartWarning
 
 app = typer.Typer(
@@ -55,9 +56,9 @@ for group, verbs in VERBS.items():
             app.add_typer(verb, name="plot", rich_help_panel=group)
         else:
             name = verb.__name__.rstrip("_")  # import is a word of Python
-            app.command(name, rich_help_panel=group, epilog=f"Example: {EXAMPLES[name]}")(verb)
+            app.command(name, cls=Verb, rich_help_panel=group, epilog=f"Example: {EXAMPLES[name]}")(verb)
 for picture in plot_app.registered_commands:
-    picture.epilog = f"Example: {EXAMPLES[f'plot {picture.name}']}"
+    picture.cls, picture.epilog = Verb, f"Example: {EXAMPLES[f'plot {picture.name}']}"
 
 
 def _print_version(value: bool) -> None:

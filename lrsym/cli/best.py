@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrsym.cli.options import RESULTS, File, Json, Results, Set, parse_count
+from lrsym.cli.options import RESULTS, File, Json, Results, Set, number
 from lrsym.cli.output import Output, as_text, command_line
-from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
     from lrsym.sweep.search.best import Best, BestCell
 
-Number = Annotated[str, typer.Option("-n", help="Cells to show, at most.")]
+Number = Annotated[int, number("n", "-n", help="Cells to show, at most.")]
 Metric = Annotated[
     str | None,
     typer.Option(help="Of a grid: the column of trials whose mean is maximised; a search says itself what it seeks."),
@@ -29,7 +28,7 @@ Minimise = Annotated[bool, typer.Option("--minimise", help="Of a grid: look for 
 def best(
     file: File,
     set_: Set = None,
-    n: Number = "5",
+    n: Number = 5,
     metric: Metric = None,
     minimise: Minimise = False,
     write: Write = None,
@@ -37,8 +36,11 @@ def best(
     json: Json = False,
 ) -> None:
     """Show the best cells of a search or a grid: mean, 95 % interval, and the lines that train them again."""
-    number = parse_count("-n", n, of="cells")
-    name, best = _ask(file, set_ or [], metric, results, n=number, minimise=minimise)
+    from lrsym.api import reading
+    from lrsym.api.arguments import as_sweep
+
+    found = as_sweep(file, set_ or ())
+    name, best = found.name, reading.best(found, results, n=n, metric=metric, minimise=minimise)
     data, lines = {"sweep": name, **_as_data(best)}, _in_words(name, best)
     if write is None:
         again = command_line(
@@ -63,30 +65,6 @@ def _write_best(path: Path, name: str, best: "Best", results: str) -> None:
     question = f"does the best of {best.n_cells} cells of {name} hold under fresh seeds?"
     text = cell_file(trial, path=path, question=question, replicates=best.replicates, first=best.fresh_seed)
     write_new(path, text)
-
-
-def _ask(
-    file: Path, changes: list[str], metric: str | None, results: str, *, n: int, minimise: bool
-) -> "tuple[str, Best]":
-    """Return the name of the sweep and its best cells. Raises UsageError for options that are not for such a file."""
-    from lrsym.results.store.store import Store
-    from lrsym.sweep.search.best import best_of_grid, best_of_search
-    from lrsym.sweep.spec.search import Objective, Search
-    from lrsym.sweep.spec.sweep_file import load_any
-
-    found, store = load_any(file, changes=changes), Store(results)
-    if isinstance(found, Search):
-        if metric is not None or minimise:
-            sought = ", ".join(objective.words for objective in found.objectives)
-            option = "--minimise" if metric is None else f"--metric {metric}"
-            raise UsageError(f"a search says in its file what is sought ({sought}), got {option}; leave it out")
-        return found.name, best_of_search(found, store, n=n)
-    if metric is None:
-        example = command_line("best", file, results, {"set": changes, "metric": "unseen_order"})
-        raise UsageError(
-            f"{file} is a grid, which seeks nothing by itself, got no --metric; write for example {example}"
-        )
-    return found.name, best_of_grid(found, store, Objective(metric, not minimise), n=n)
 
 
 def _as_data(best: "Best") -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """The verb `lrsym boundary`: where along an axis half of the seeds reach a level, and how far boundaries lie apart."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrsym.cli.options import RESULTS, Json, Results, Set, Where, load_sweep
+from lrsym.cli.options import RESULTS, Json, Options, Results, Set, Where, number, with_options
 from lrsym.cli.output import Output, as_wrapped_table
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
@@ -19,7 +19,7 @@ Files = Annotated[
     typer.Argument(help="Sweep files (TOML); of several each is compared with the first.", metavar="FILE..."),
 ]
 Metric = Annotated[str, typer.Option(help="Accuracy that seeds reach: <split>_<metric>.")]
-Level = Annotated[float, typer.Option(help="Accuracy that a seed must reach to count.")]
+Level = Annotated[float, number("level", help="Accuracy that a seed must reach to count.")]
 Along = Annotated[
     str | None, typer.Option(help="Axis along which the boundary lies; by default the first one that the sweep varies.")
 ]
@@ -28,32 +28,32 @@ By = Annotated[
 ]
 Color = Annotated[str | None, typer.Option(help="Axis whose values are compared with its first one.")]
 
+BOUNDARY: Options = {
+    "metric": (Metric, PHASE_METRIC),
+    "level": (Level, PHASE_THRESHOLD),
+    "x": (Along, None),
+    "by": (By, None),
+    "color": (Color, None),
+}
+"""Which boundary is meant: of the verbs `boundary` and `plot boundary`."""
 
+
+@with_options(BOUNDARY)
 def boundary(
-    files: Files,
-    set_: Set = None,
-    results: Results = RESULTS,
-    metric: Metric = PHASE_METRIC,
-    level: Level = PHASE_THRESHOLD,
-    x: Along = None,
-    by: By = None,
-    color: Color = None,
-    where: Where = None,
-    json: Json = False,
+    files: Files, set_: Set = None, results: Results = RESULTS, where: Where = None, json: Json = False, **options: Any
 ) -> None:
     """Show where along an axis half of the seeds reach a level, for each value of another axis, with intervals."""
-    from lrsym.results.analysis.boundary import find_boundary
-    from lrsym.results.plots.draw import preferred, read_several
+    from lrsym.api.arguments import as_grids
+    from lrsym.api.boundaries import boundary_whole
 
-    sweeps = [load_sweep(file, results, set_) for file in files]
-    trials = read_several(sweeps, results, where=where)
-    found = find_boundary(trials, x=x, by=by, color=color, metric=metric, level=level, prefer=preferred(sweeps[0]))
+    sweeps = as_grids(files, results, set_ or ())
+    found = boundary_whole(sweeps, results=results, where=where, **options)
     frame = found.frame()
     distances = found.differences() if found.has_several else None
     names = [sweep.name for sweep in sweeps]
     data = {
-        "sweeps": names, "metric": metric, "level": level, "x": found.x, "by": found.by, "color": found.color,
-        "by_ratio": found.by_ratio, "where": where, "boundaries": frame.to_dicts(),
+        "sweeps": names, "metric": found.metric, "level": found.level, "x": found.x, "by": found.by,
+        "color": found.color, "by_ratio": found.by_ratio, "where": where, "boundaries": frame.to_dicts(),
         "differences": None if distances is None else distances.to_dicts(),
     }  # fmt: skip
     Output(as_json=json).result(data, [f"{', '.join(names)}: {_about(found)}", *_in_words(found, frame, distances)])

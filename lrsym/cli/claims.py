@@ -2,25 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lrsym.cli.errors import FAILED, stopped_code
-from lrsym.cli.options import (
-    RESULTS,
-    Device,
-    Engine,
-    Json,
-    MaxCoreHours,
-    MaxGpuHours,
-    Pack,
-    Results,
-    Workers,
-    parse_out,
-    resolve,
-)
-from lrsym.cli.output import Output, command_line, fitting_pack, message, output_path
+from lrsym.cli.options import CHOOSING, RESULTS, Json, Results, parse_out, with_options
+from lrsym.cli.output import Output, command_line, lessons, message, output_path
 from lrsym.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,21 +37,17 @@ Register = Annotated[
 NoPage = Annotated[bool, typer.Option("--no-page", help="Write no page.")]
 
 
+@with_options(CHOOSING)
 def claims(
     file: ClaimsPath,
     results: Results = RESULTS,
     claim: Ids = None,
     run: Run = False,
     register: Register = False,
-    workers: Workers = "auto",
-    pack: Pack = "auto",
-    device: Device = "auto",
-    engine: Engine = "auto",
-    max_core_hours: MaxCoreHours = None,
-    max_gpu_hours: MaxGpuHours = None,
     out: Out = None,
     no_page: NoPage = False,
     json: Json = False,
+    **options: Any,
 ) -> None:
     """Whether the tables support or refute the claims of a file, or leave them undecided."""
     from lrsym.claims.check import check
@@ -76,25 +60,15 @@ def claims(
     def train_command(options: Mapping[str, object]) -> str:
         return _command(file, results, ids, options) + " --run"
 
-    if out is not None and no_page:
-        raise UsageError("--out and --no-page exclude each other; choose one")
-    if register and run:
-        raise UsageError("--register and --run exclude each other: register first, then train")
     checked, failed = check(file, ids), 0
     if register:
         _register(checked, results, as_json=json)
         return
-    options = {
-        "workers": workers, "pack": pack, "device": device, "engine": engine, "max-core-hours": max_core_hours,
-        "max-gpu-hours": max_gpu_hours,
-    }  # fmt: skip
     training = None
     if run:
-        settings = resolve(
-            engine=engine, device=device, workers=workers, pack=pack, max_core_hours=max_core_hours,
-            max_gpu_hours=max_gpu_hours,
-        )  # fmt: skip
-        training = _Training(results, settings, lambda fitting: train_command({**options, **fitting}))
+        from lrsym.api.execution import make_settings
+
+        training = _Training(results, make_settings(**options), lambda fitting: train_command({**options, **fitting}))
         failed = sum(train_missing(checked, results, training))
     else:
         require_results(results, remedy="train with --run")
@@ -147,7 +121,7 @@ class _Training:
         message(f"{sweep.name}: training {plan.packs.n_trials} of {plan.trials} trials; {choice.why}")
         outcome = run(plan, store, settings)
         self._hours += outcome.hours
-        self._fitting |= fitting_pack(outcome)
+        self._fitting |= lessons(outcome, {})
         left = f"{outcome.pending} trials of {sweep.name} left"
         ended = f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}"
         message(f"{sweep.name}: {ended}{failures(outcome.statuses)}")
@@ -185,8 +159,8 @@ def _write_page(
     """Write the page; standard error says which pictures do not fit. A page of some claims has a name of its own."""
     from lrsym.claims.page import Section, render_page
     from lrsym.claims.pictures import draw_pictures
-    from lrsym.results.plots.draw import NothingToDrawError
     from lrsym.results.plots.save import write_file
+    from lrsym.results.plots.sweep_rows import NothingToDrawError
 
     file, sections = checked.file, []
     for one in judged:

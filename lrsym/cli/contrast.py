@@ -1,11 +1,12 @@
 """The verb `lrsym contrast`: how far two values of an axis differ, paired by seed and every other axis."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrsym.cli.options import RESULTS, File, Json, Results, Set, Where, load_sweep
+from lrsym.cli.options import RESULTS, File, Json, Options, Results, Set, Where, with_options
 from lrsym.cli.output import Output, as_text
 from lrsym.errors import UsageError
 from lrsym.vocabulary import PHASE_METRIC
@@ -24,33 +25,37 @@ Against = Annotated[
 Metric = Annotated[str, typer.Option(help="Columns of the table trials, with commas between them.")]
 By = Annotated[str | None, typer.Option(help="Axis with one row for each value.")]
 
+CONTRAST: Options = {
+    "of": (Of, inspect.Parameter.empty),
+    "against": (Against, inspect.Parameter.empty),
+    "metric": (Metric, PHASE_METRIC),
+    "by": (By, None),
+}
+"""What is contrasted: of the verbs `contrast` and `plot contrast`."""
 
+
+@with_options(CONTRAST)
 def contrast(
-    file: File,
-    of: Of,
-    against: Against,
-    metric: Metric = PHASE_METRIC,
-    by: By = None,
-    set_: Set = None,
-    results: Results = RESULTS,
-    where: Where = None,
-    json: Json = False,
+    file: File, set_: Set = None, results: Results = RESULTS, where: Where = None, json: Json = False, **options: Any
 ) -> None:
     """Show how far metrics differ between two values of an axis: paired by seed, with the interval over seeds."""
-    from lrsym.results.analysis import contrasts
-    from lrsym.results.analysis.metrics import as_metrics
-    from lrsym.results.plots.draw import read_trials
+    from lrsym.api.arguments import as_grid
+    from lrsym.api.reading import contrast_whole
+    from lrsym.results.analysis.contrasts import in_words
 
-    sides = parse_values("--of", of), parse_values("--against", against)
-    metrics, sweep = as_metrics(metric), load_sweep(file, results, set_)
-    trials = read_trials(sweep, results, where=where)
-    found = contrasts.contrast(trials, of=sides[0], against=sides[1], metrics=metrics, by=by)
+    sides, sweep = parse_sides(options), as_grid(file, results, set_ or ())
+    found = contrast_whole(sweep, **{**options, **sides}, results=results, where=where)
     data = {
-        "sweep": sweep.name, "of": sides[0], "against": sides[1], "where": where,
-        "paired_by": ["seed", *found.paired_by], "moves_with": found.followers, "contrasts": found.frame.to_dicts(),
+        "sweep": sweep.name, **sides, "where": where, "paired_by": ["seed", *found.paired_by],
+        "moves_with": found.followers, "contrasts": found.frame.to_dicts(),
     }  # fmt: skip
-    named = " minus ".join(map(contrasts.in_words, sides))
-    Output(as_json=json).result(data, [f"{sweep.name}: {named}", *_in_words(found, by=by)])
+    named = " minus ".join(map(in_words, sides.values()))
+    Output(as_json=json).result(data, [f"{sweep.name}: {named}", *_in_words(found, by=options["by"])])
+
+
+def parse_sides(options: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return what stands behind --of and --against, each as the texts of values by axis."""
+    return {name: parse_values(f"--{name}", options[name]) for name in ("of", "against")}
 
 
 def parse_values(option: str, words: Sequence[str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lrsym.cli.options import RESULTS, Device, Json, Results, parse_out, resolve
+from lrsym.cli.options import RESULTS, Device, Json, Results, parse_out
 from lrsym.cli.output import Output, message, output_path
 
 if TYPE_CHECKING:
@@ -27,9 +27,10 @@ def explain(
     trial_id: TrialId, results: Results = RESULTS, out: Page = None, device: Device = "auto", json: Json = False
 ) -> None:
     """Write one trial on one page: accuracies, score terms, attention, ablations. Lacking weights, it trains again."""
+    from lrsym.api.execution import make_settings
     from lrsym.results.store.lookup import find_trial
 
-    settings = resolve(engine="local", device=device, workers="1", pack="1")
+    settings = make_settings(engine="local", device=device, workers=1, pack=1)
     trial, row = find_trial(results, trial_id)
 
     from lrsym.explain import compute

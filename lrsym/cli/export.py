@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lrsym.cli.options import RESULTS, Json, Results, Set, Where, load_sweep
+from lrsym.cli.options import RESULTS, Json, Results, Set, Where
 from lrsym.cli.output import Output
 from lrsym.errors import UsageError
 from lrsym.vocabulary import EXPORTS
@@ -52,6 +52,7 @@ def export(
     json: Json = False,
 ) -> None:
     """Write the trials of a sweep, or all, for other tools; again, it writes what has changed and nothing twice."""
+    from lrsym.api.arguments import as_grid
     from lrsym.exchange.export import check_target
     from lrsym.exchange.export import export as write
     from lrsym.exchange.selection import select
@@ -61,7 +62,7 @@ def export(
         raise UsageError("--out must name a file or a folder, got nothing; leave it out for RESULTS/exports")
     if set_ and file is None:
         raise UsageError(f"--set changes a sweep file, got {set_[0]} without one; name the file")
-    chosen = select(results, None if file is None else load_sweep(file, results, set_), where=where)
+    chosen = select(results, None if file is None else as_grid(file, results, set_ or ()), where=where)
     done = write(chosen, to, out)
     data = {
         "to": to, "place": done.place, "trials": chosen.trials.height, "rows": dict(done.rows), "written": done.written,

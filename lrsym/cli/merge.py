@@ -2,18 +2,21 @@
 
 import itertools
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from lrsym.cli.environments import environments_in_words
-from lrsym.cli.options import RESULTS, Json, Results, Tolerance, check_tolerance, load_sweep
+from lrsym.cli.options import RESULTS, Json, Results, Tolerance
 from lrsym.cli.output import Output
 from lrsym.errors import UsageError
+from lrsym.vocabulary import DEFAULT_TOLERANCE
 
 if TYPE_CHECKING:
     from lrsym.results.analysis.overlap import Overlap
+    from lrsym.results.store.store import Store
 
 MAX_LISTED = 10
 """Trials that are told one by one; more of them say no more."""
@@ -33,9 +36,11 @@ Prefer = Annotated[
 ]
 
 
-def diff(first: Folder, second: Folder, sweep: OfSweep = None, tolerance: Tolerance = None, json: Json = False) -> None:
+def diff(
+    first: Folder, second: Folder, sweep: OfSweep = None, tolerance: Tolerance = DEFAULT_TOLERANCE, json: Json = False
+) -> None:
     """Compare two results folders: trials of one alone, and whether those of both have the same results."""
-    found = _overlap(first, second, sweep, check_tolerance(tolerance))
+    found = _overlap(first, second, sweep, tolerance)
     data = {
         "only_first": len(found.only_first), "only_second": len(found.only_second), "both": found.both.height,
         "counts": dict(found.counts), "conflicts": found.conflicts.to_dicts(),
@@ -53,51 +58,73 @@ def merge(
     results: Results = RESULTS,
     sweep: OfSweep = None,
     prefer: Prefer = None,
-    tolerance: Tolerance = None,
+    tolerance: Tolerance = DEFAULT_TOLERANCE,
     json: Json = False,
 ) -> None:
     """Take the trials of other results folders into this one: rows, runs and weights; nothing is removed there."""
+    from lrsym.results.store.store import Store
+
+    side, target = _side(prefer), Store(results)
+    for source in sources:
+        if Store(source).files.uri() == target.files.uri():
+            raise UsageError(f"a folder cannot be merged into itself, got {source} twice; name another with --results")
+    for source in sources:
+        _require_sound(source)
+
+    def compare(here: str, source: str) -> "Overlap":
+        return _overlap(here, source, sweep, tolerance, first_may_lack=here == results)
+
+    compared = {} if side else _without_conflicts(results, sources, compare)
+    taken, changed = list[dict[str, Any]](), set[str]()
+    for source in sources:
+        # What others have brought since is compared anew.
+        found = compared.get(source)
+        if found is None or not changed.isdisjoint([*found.only_second, *found.both["trial_id"]]):
+            found = compare(results, source)
+        replaced = [*found.better_in_second]
+        if side == "there":
+            replaced += found.conflicts["trial_id"].to_list()
+        taken.append(_take(source, target, found, replaced))
+        changed.update(found.only_second, replaced)
+    lines = [
+        f"{one['source']}: {one['new']} trials taken, {one['replaced']} replaced, {one['kept']} that are here kept; "
+        f"{one['weights']} weights files"
+        for one in taken
+    ]
+    Output(as_json=json).result({"results": results, "taken": taken}, lines)
+
+
+def _take(source: str, target: "Store", found: "Overlap", replaced: list[str]) -> dict[str, Any]:
+    """Take what `found` has of `source` alone, and the trials that are `replaced`; return what was done."""
     from lrsym.results.store.merge import take_trials
     from lrsym.results.store.store import Store
     from lrsym.sweep.execution.forget import refuse_held
 
-    side, limit = _side(prefer), check_tolerance(tolerance)
-    for source in sources:
-        if Store(source).files.uri() == Store(results).files.uri():
-            raise UsageError(f"a folder cannot be merged into itself, got {source} twice; name another with --results")
-    taken: list[dict[str, Any]] = []
-    lines: list[str] = []
-    for source in sources:
-        _require_sound(source)
-    if side is None:
-        for here, source in itertools.combinations([results, *sources], 2):
-            found = _overlap(here, source, sweep, limit, first_may_lack=here == results)
-            if found.conflicts.height:
-                raise UsageError(_conflict(source, here, found))
-    for source in sources:
-        found = _overlap(results, source, sweep, limit, first_may_lack=True)  # others may have been taken since
-        replaced = [*found.better_in_second]
-        if side == "there":
-            replaced += found.conflicts["trial_id"].to_list()
-        origin, target = Store(source), Store(results)
-        refuse_held(target.files, frozenset(replaced), "replaced")
-        weights = take_trials(origin, target, found.only_second) if found.only_second else 0
-        weights += take_trials(origin, target, replaced, replace=True) if replaced else 0
-        kept = found.both.height - len(replaced)
-        taken.append(
-            {
-                "source": source,
-                "new": len(found.only_second),
-                "replaced": len(replaced),
-                "kept": kept,
-                "weights": weights,
-            }
-        )
-        lines.append(
-            f"{source}: {len(found.only_second)} trials taken, {len(replaced)} replaced, {kept} that are here kept; "
-            f"{weights} weights files"
-        )
-    Output(as_json=json).result({"results": results, "taken": taken}, lines)
+    refuse_held(target.files, frozenset(replaced), "replaced")
+    origin = Store(source)
+    weights = take_trials(origin, target, found.only_second) if found.only_second else 0
+    weights += take_trials(origin, target, replaced, replace=True) if replaced else 0
+    return {
+        "source": source, "new": len(found.only_second), "replaced": len(replaced),
+        "kept": found.both.height - len(replaced), "weights": weights,
+    }  # fmt: skip
+
+
+def _without_conflicts(
+    results: str, sources: list[str], compare: Callable[[str, str], "Overlap"]
+) -> "dict[str, Overlap]":
+    """Return what each source has in common with `results`. Raises UsageError where any two of the folders disagree."""
+    compared = {
+        (here, source): compare(here, source) for here, source in itertools.combinations([results, *sources], 2)
+    }
+    for (here, source), found in compared.items():
+        if n := found.conflicts.height:
+            look = shlex.join(["lrsym", "diff", here, source])
+            raise UsageError(
+                f"{n} trials have other results in {source} than in {here}, and nothing is taken; see them: {look}; "
+                "then choose --prefer here or --prefer there"
+            )
+    return {source: compared[results, source] for source in sources}
 
 
 def _require_sound(source: str) -> None:
@@ -118,6 +145,7 @@ def _require_sound(source: str) -> None:
 def _overlap(
     first: str, second: str, sweep: Path | None, tolerance: float, *, first_may_lack: bool = False
 ) -> "Overlap":
+    from lrsym.api.arguments import as_grid
     from lrsym.results.analysis.overlap import overlap
     from lrsym.results.store.filesystem import open_filesystem
     from lrsym.results.store.place import require_results
@@ -127,7 +155,7 @@ def _overlap(
         if not (root == first and first_may_lack and not open_filesystem(root).exists()):
             require_results(root, remedy="name a folder that has some")
     # What a search has chosen is in the second, from which trials are taken.
-    ids = None if sweep is None else load_sweep(sweep, second, None).trial_ids()
+    ids = None if sweep is None else as_grid(sweep, second).trial_ids()
     return read_again(lambda: overlap(first, second, tolerance=tolerance, trial_ids=ids))
 
 
@@ -148,13 +176,6 @@ def _row_in_words(row: dict[str, Any], first: str, second: str) -> str:
         return f"  {row['trial_id']}: {row['status_before']} in {first}, {row['status_after']} in {second}"
     values = f"{row['value_before']:.4f} in {first}, {row['value_after']:.4f} in {second}"
     return f"  {row['trial_id']}: {row['metric']} {values}"
-
-
-def _conflict(source: str, results: str, found: "Overlap") -> str:
-    return (
-        f"{found.conflicts.height} trials have other results in {source} than in {results}, and nothing is taken; see "
-        f"them: {shlex.join(['lrsym', 'diff', results, source])}; then choose --prefer here or --prefer there"
-    )
 
 
 def _side(prefer: str | None) -> Literal["here", "there"] | None:

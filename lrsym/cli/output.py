@@ -84,15 +84,23 @@ def message(text: str) -> None:
         typer.echo(printable(text), err=True)
 
 
-def command_line(verb: str, file: Path | None, results: str, options: Mapping[str, object] | None = None) -> str:
-    """Return the command a user would type, quoted for a shell; options that are None, False or auto are left
-    out, a list is an option for each of its values."""
-    named = [] if file is None else [str(file)]
-    words, is_default = ["lrsym", *verb.split(), *named], results == RESULTS and not os.environ.get(RESULTS_VARIABLE)
+def command_line(
+    verb: str, file: Path | Sequence[Path] | None, results: str, options: Mapping[str, object] | None = None
+) -> str:
+    """Return the command a user would type, quoted for a shell, for a file or several.
+
+    `options` are by the names of their arguments; those that are None, False or auto are left out, a list is an option
+    for each of its values.
+    """
+    files = [] if file is None else [file] if isinstance(file, Path) else file
+    words, is_default = ["lrsym", *verb.split(), *map(str, files)], results == RESULTS
+    is_default = is_default and not os.environ.get(RESULTS_VARIABLE)
     for name, value in {**(options or {}), "results": None if is_default else results}.items():
+        option = f"--{name.replace('_', '-')}"
         for one in value if isinstance(value, list | tuple) else [value]:
-            if one not in (None, False, "auto"):
-                words += [f"--{name}"] if one is True else [f"--{name}", str(one)]
+            if one is None or one is False or one == "auto":
+                continue
+            words += [option] if one is True else [option, f"{one:.12g}" if isinstance(one, float) else str(one)]
     return shlex.join(words)
 
 
@@ -101,15 +109,24 @@ def sweep_command(
 ) -> str:
     """Return the command that trains the plan of `choice` with its workers and pack size, so without another pilot.
 
-    After an `outcome` the pack size is the one that fitted into memory, where larger packs did not.
+    After an `outcome` what it teaches stands in place of the options (`lessons`).
     """
     chosen = {"workers": choice.plan.workers, **({} if choice.pilot_seconds is None else {"pack": choice.pack_size})}
-    return command_line("sweep", file, results, {**options, **chosen, **fitting_pack(outcome)})
+    return command_line("sweep", file, results, {**options, **chosen, **lessons(outcome, options)})
 
 
-def fitting_pack(outcome: "Outcome | None") -> dict[str, object]:
-    """Return the option for packs that fit into memory, empty where all did."""
-    return {"pack": outcome.fitting_size} if outcome and outcome.fitting_size else {}
+def lessons(outcome: "Outcome | None", options: Mapping[str, object]) -> dict[str, object]:
+    """Return which of `options` a next run had better change: packs that fit into memory, and more time."""
+    if outcome is None:
+        return {}
+    fitting = {"pack": outcome.fitting_size} if outcome.fitting_size else {}
+    return {**fitting, **more_time(outcome.statuses, options)}
+
+
+def more_time(statuses: Mapping[str, int], options: Mapping[str, object]) -> dict[str, object]:
+    """Return the option that gives trials twice the time, where any of `statuses` is a timeout."""
+    timeout = options.get("timeout")
+    return {"timeout": 2 * timeout} if statuses.get("timeout") and isinstance(timeout, int | float) else {}
 
 
 def output_path(out: Path | None, name: str, *, folder: str, results: str, suffix: str) -> Path:

@@ -1,15 +1,18 @@
-"""Drawing a sweep for the verbs of `lrsym plot`, and saving the picture under a name that says what it shows."""
+"""Drawing sweeps for the verbs of `lrsym plot`, and saving the picture under a name that says what it shows."""
 
 import importlib.metadata
 import re
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from lrsym.cli.options import load_sweep
+import typer
+
+from lrsym.cli.options import RESULTS, Json, Options, Results, Set, Where, parse_out
 from lrsym.cli.output import Output, output_path
 from lrsym.errors import printable
 from lrsym.vocabulary import PHASE_THRESHOLD
@@ -17,76 +20,74 @@ from lrsym.vocabulary import PHASE_THRESHOLD
 if TYPE_CHECKING:
     from lrsym.results.plots.theme import Chart
 
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        parser=parse_out,
+        metavar="PATH",
+        help="Path of the picture without its ending; by default RESULTS/plots/SWEEP-...",
+    ),
+]
 
-def draw_sweep(
-    kind: str,
-    file: Path,
-    changes: list[str] | None,
-    results: str,
-    where: str | None,
+SAVED: Options = {"set_": (Set, None), "results": (Results, RESULTS), "out": (Out, None), "json": (Json, False)}
+"""Of every picture: where its rows are, and where it is written to."""
+
+DRAWN: Options = {"where": (Where, None), **SAVED}
+"""The same of pictures of the trials of sweeps."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the options DRAWN, or SAVED, say."""
+
+    set_: list[str] | None
+    results: str
+    out: Path | None
+    json: bool
+    where: str | None = None
+
+
+def draw_and_save(
+    plot: "Callable[..., Chart]",
+    files: Sequence[Path],
+    place: Place,
     options: dict[str, Any],
     *,
     name: str,
-    out: Path | None,
-    as_json: bool,
-    live: bool = False,
+    named: dict[str, Any] | None = None,
 ) -> None:
-    """Draw the sweep in `file`, save the picture and print its paths; `name` tells it from others of the sweep."""
-    from lrsym.results.plots.draw import draw
+    """Draw the sweeps in `files` by `plot`, a function of the Python interface, and save the picture as `save_picture`.
 
-    sweep = load_sweep(file, results, changes)
-    chart = draw(kind, sweep, results, where=where, live=live, **options)
-    save_picture(chart, sweep.name, results, where, options, changes=sweep.changes, name=name, out=out, as_json=as_json)
+    `named` stand in the name of the picture in place of `options`, where it says them in other words.
+    """
+    from lrsym.api.arguments import as_grids
 
-
-def draw_refined(
-    file: Path,
-    changes: list[str] | None,
-    results: str,
-    where: str | None,
-    options: dict[str, Any],
-    *,
-    out: Path | None,
-    as_json: bool,
-) -> None:
-    """Draw the boundary in the sweep in `file`, as `draw_sweep`."""
-    from lrsym.results.analysis.surface_boundary import check_level
-    from lrsym.results.plots import draw
-    from lrsym.sweep.search.refine import cell_table
-
-    check_level(options["level"])
-    sweep, name = load_sweep(file, results, changes), f"phase-{options['metric']}-refined"
-    chart = draw.draw_refined(sweep, results, cells=cell_table(sweep), where=where, **options)
-    save_picture(chart, sweep.name, results, where, options, changes=sweep.changes, name=name, out=out, as_json=as_json)
+    grids = as_grids([*files], place.results, place.set_ or ())
+    chart = plot(grids[0] if len(grids) == 1 else grids, results=place.results, where=place.where, **options)
+    sweep, told = "-".join(grid.name for grid in grids), options if named is None else named
+    save_picture(chart, sweep, place, told, changes=grids[0].changes, name=name)
 
 
 def save_picture(
-    chart: "Chart",
-    sweep: str,
-    results: str,
-    where: str | None = None,
-    options: Mapping[str, Any] | None = None,
-    *,
-    changes: Sequence[str],
-    name: str,
-    out: Path | None,
-    as_json: bool,
+    chart: "Chart", sweep: str, place: Place, options: dict[str, Any], *, changes: Sequence[str], name: str
 ) -> None:
     """Save the picture of a sweep, signed with its command, and print its paths.
 
-    `name`, the `options`, `where` and `changes` that make it another picture make its name, unless `out` gives one.
+    `name`, the `options`, the condition and `changes` that make it another picture make its name, unless `place` gives
+    one.
     """
     from lrsym.results.plots.save import picture_name, save
     from lrsym.results.plots.theme import sign
 
+    out = place.out
     if out is not None:
         out = out.with_name(re.sub(r"\.(html|png|vl\.json)$", "", out.name))
     # What `name` has already, and what is as without the option, is not in the name once more.
-    given = {k: v for k, v in (options or {}).items() if k not in ("metric", "split") and v != PHASE_THRESHOLD}
-    full = picture_name(sweep, name, options=given, where=where, changes=changes)
-    stem = output_path(out, full, folder="plots", results=results, suffix="")
+    shown = {k: v for k, v in options.items() if k not in ("metric", "split", "live", "minus") and v != PHASE_THRESHOLD}
+    full = picture_name(sweep, name, options=shown, where=place.where, changes=changes)
+    stem = output_path(out, full, folder="plots", results=place.results, suffix="")
     paths = [str(path) for path in save(sign(chart, _origin()), stem)]
-    Output(as_json=as_json).result({"sweep": sweep, "pictures": paths}, paths)
+    Output(as_json=place.json).result({"sweep": sweep, "pictures": paths}, paths)
 
 
 def _origin() -> list[str]:

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from lrsym.cli.options import RESULTS, Json, Results, Set, load_sweep
+from lrsym.cli.options import RESULTS, Json, Results, Set
 from lrsym.cli.output import Output, message
-from lrsym.errors import UsageError
 
 Sql = Annotated[str, typer.Argument(help="A SELECT in Polars SQL over the tables, which `lrsym columns` lists.")]
 OfSweep = Annotated[Path | None, typer.Option("--sweep", help="Keep only the trials of this sweep file.")]
@@ -18,15 +17,13 @@ def query(
     sql: Sql, results: Results = RESULTS, sweep: OfSweep = None, set_: Set = None, json: Json = False, csv: Csv = False
 ) -> None:
     """Ask the tables in SQL."""
-    from lrsym.results.store import query as store_query
+    from lrsym.api import reading
+    from lrsym.api.arguments import as_grid
+    from lrsym.results.store.query import leading_gap
 
-    if json and csv:
-        raise UsageError("--json and --csv exclude each other; choose one")
-    if set_ and sweep is None:
-        raise UsageError(f"--set changes a sweep file, got {set_[0]} without one; name it with --sweep")
-    trial_ids = None if sweep is None else load_sweep(sweep, results, set_).trial_ids()
-    frame = store_query.query(results, sql, trial_ids=trial_ids)
-    if gap := store_query.leading_gap(frame, sql):
+    trial_ids = None if sweep is None else as_grid(sweep, results, set_ or ()).trial_ids()
+    frame = reading.query(results, sql, trial_ids=trial_ids)
+    if gap := leading_gap(frame, sql):
         message(
             f"note: the first row has no {gap}, as trials that diverged or failed have none; leave such rows out "
             f"with where {gap} is not null, or put them last with order by ... nulls last"

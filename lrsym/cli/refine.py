@@ -5,48 +5,31 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrsym.cli.options import (
-    RESULTS,
-    Device,
-    Engine,
-    File,
-    Json,
-    MaxCoreHours,
-    MaxGpuHours,
-    NoPilot,
-    Pack,
-    Results,
-    SaveWeights,
-    Set,
-    Timeout,
-    Workers,
-    resolve,
-)
-from lrsym.cli.output import Output, command_line, fitting_pack, message
-from lrsym.cli.sweep import exit_by, run_as_data, sharing_in_words
+from lrsym.cli.options import EXECUTION, RESULTS, File, Json, Results, Set, number, with_options
+from lrsym.cli.output import Output, command_line, lessons, message
+from lrsym.cli.sweep import exit_by, failed_in_words, run_as_data, sharing_in_words
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
 if TYPE_CHECKING:
     from lrsym.results.analysis.surface_boundary import SurfaceBoundary
-    from lrsym.results.store.store import Store
     from lrsym.sweep.driver import Outcome
-    from lrsym.sweep.pilot.choice import Choice
-    from lrsym.sweep.planning.settings import Settings
-    from lrsym.sweep.search.refine import Refinement, RefinementSource
+    from lrsym.sweep.search.refine import Refinement
 
 MAX_LINES = 12
 """Lines of the boundary that are printed; JSON has all."""
 
 Budget = Annotated[
-    int, typer.Option(help="Trials of the sweep with rows in the end, those that are there before included.")
+    int, number("budget", help="Trials of the sweep with rows in the end, those that are there before included.")
 ]
 Metric = Annotated[str, typer.Option(help="Accuracy whose boundary is looked for: <split>_<metric>.")]
-Level = Annotated[float, typer.Option(help="Accuracy at which the boundary runs.")]
+Level = Annotated[float, number("level", help="Accuracy at which the boundary runs.")]
 Interval = Annotated[
-    float | None, typer.Option(help="End sooner, once at most this share of the cells is undecided: 0.05 is one in 20.")
+    float | None,
+    number("interval", help="End sooner, once at most this share of the cells is undecided: 0.05 is one in 20."),
 ]
 
 
+@with_options(EXECUTION)
 def refine(
     file: File,
     budget: Budget,
@@ -55,59 +38,30 @@ def refine(
     metric: Metric = PHASE_METRIC,
     level: Level = PHASE_THRESHOLD,
     interval: Interval = None,
-    workers: Workers = "auto",
-    pack: Pack = "auto",
-    device: Device = "auto",
-    engine: Engine = "auto",
-    timeout: Timeout = None,
-    no_pilot: NoPilot = False,
-    save_weights: SaveWeights = False,
-    max_core_hours: MaxCoreHours = None,
-    max_gpu_hours: MaxGpuHours = None,
     json: Json = False,
+    **execution: Any,
 ) -> None:
     """Train only those trials of a sweep that tell where an accuracy crosses a level; the same command goes on."""
-    from lrsym.results.store.store import Store
-    from lrsym.sweep.search.refine import Refinement, RefinementSource
-    from lrsym.sweep.spec.sweep_file import load
+    from lrsym.api.refinement import RefinementRequest
+    from lrsym.sweep.pilot.summary import in_words
 
-    options = {
-        "metric": metric, "level": level, "budget": budget, "interval": interval, "workers": workers,
-        "pack": pack, "device": device, "engine": engine, "timeout": timeout, "no-pilot": no_pilot,
-        "save-weights": save_weights, "max-core-hours": max_core_hours, "max-gpu-hours": max_gpu_hours, "set": set_,
-    }  # fmt: skip
-    settings = resolve(
-        engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot,
-        save_weights=save_weights, max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
-    )  # fmt: skip
-    asked = Refinement(load(file, changes=set_ or ()), metric, level, budget, interval)
-    store, output = Store(results), Output(as_json=json)
-    _check_scenes(asked)
-    source = RefinementSource(asked, store)
+    options = {"metric": metric, "level": level, "budget": budget, "interval": interval, **execution}
+    given, output = RefinementRequest.of(file, results, changes=set_ or (), **options), Output(as_json=json)
+    asked, source, device = given.asked, given.source, given.settings.device
     data = {"sweep": asked.sweep.name, "metric": metric, "level": level, "reused": source.n_trials}
     lines, outcome = [f"{asked.sweep.name}: {source.n_trials} trials are there, no other is needed"], None
     if not source.exhausted:
-        outcome, choice = _train(source, asked, store, settings, output)
-        data |= run_as_data(outcome, choice, device=settings.device)
-        again = command_line("refine", file, results, options | fitting_pack(outcome))
+        outcome, choice = given.train(
+            on_message=message, on_choice=lambda choice: output.text(in_words(choice, device=device))
+        )
+        data |= run_as_data(outcome, choice, device=device)
+        options["set"] = set_
+        again = command_line("refine", file, results, options | lessons(outcome, options))
         look = command_line("status", file, results, {"set": set_})
         lines = _training_in_words(outcome, data["reused"], again, look, results, ended=source.exhausted)
     output.result(data | _as_data(source.boundary, asked), lines + _in_words(source.boundary, asked, file, results))
     if outcome:
         exit_by(outcome)
-
-
-def _train(
-    source: "RefinementSource", asked: "Refinement", store: "Store", settings: "Settings", output: Output
-) -> "tuple[Outcome, Choice]":
-    """Train what `source` chooses, in packs and on workers that suit a sample of the trials that are left."""
-    from lrsym.sweep.driver import plan_and_choose, run
-    from lrsym.sweep.pilot.summary import in_words
-
-    choice = plan_and_choose(asked.sweep, store, settings, n_trials=source.left, on_message=message)
-    source.pack_size = choice.pack_size if settings.pack_size else min(choice.pack_size, source.largest_batch)
-    output.text(in_words(choice, device=settings.device))
-    return run(choice.plan, store, settings, source=source), choice
 
 
 def _training_in_words(
@@ -117,7 +71,7 @@ def _training_in_words(
 
     `look` is the command that says why trials failed.
     """
-    from lrsym.sweep.execution.progress import duration, failures, retried
+    from lrsym.sweep.execution.progress import duration, failures
 
     lines = [
         f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}{failures(outcome.statuses)}, "
@@ -125,21 +79,8 @@ def _training_in_words(
         *sharing_in_words(outcome),
     ]
     if outcome.interrupted or not ended:
-        lines.append(f"stopped before the end; finished packs are kept. Go on: {again}")
-    elif retried(outcome.statuses):
-        lines.append(f"see why: {look}; try the failed ones again: {again}")
-    return lines
-
-
-def _check_scenes(asked: "Refinement") -> None:
-    """Raise UsageError before anything is trained if the metric's split is empty in every cell."""
-    from lrsym.results.analysis.phases import split_and_metric
-    from lrsym.results.analysis.surface_boundary import no_value
-    from lrsym.testbed.data.datasets import splits
-
-    split, seed = split_and_metric(asked.metric)[0], asked.sweep.seeds[0]
-    if not any(splits(cell.scenes, seed=seed)[split].size for cell in asked.sweep.cells):
-        raise no_value(asked.metric)
+        return [*lines, f"stopped before the end; finished packs are kept. Go on: {again}"]
+    return lines + failed_in_words(outcome, look, again)
 
 
 def _as_data(boundary: "SurfaceBoundary | None", asked: "Refinement") -> dict[str, object]:

@@ -1,12 +1,11 @@
 """The verb `lrsym report`: sweeps on one page that works offline."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lrsym.cli.options import RESULTS, Json, Results, Set, load_sweep, parse_out
+from lrsym.cli.options import RESULTS, Json, PartWhere, Results, Set, Threshold, parse_out
 from lrsym.cli.output import Output, command_line, output_path
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
@@ -14,7 +13,6 @@ Files = Annotated[
     list[Path], typer.Argument(help="Sweep files (TOML); each has a part of the page.", metavar="FILE...")
 ]
 Metric = Annotated[str, typer.Option(help="Outcome that the maps show first: <split>_<metric>.")]
-Threshold = Annotated[float, typer.Option(help="Accuracy from which a phase counts as reached.")]
 Claims = Annotated[Path | None, typer.Option(help="Claims file (TOML) whose verdicts on these sweeps are shown.")]
 Out = Annotated[
     Path | None,
@@ -33,25 +31,26 @@ def report(
     metric: Metric = PHASE_METRIC,
     threshold: Threshold = PHASE_THRESHOLD,
     claims: Claims = None,
+    where: PartWhere = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
     """Write sweeps on one page to send: state, a map of the cells to click through, failures, cost, origin, data."""
+    from lrsym.api.arguments import as_grids
     from lrsym.reports.page import make_page
     from lrsym.results.plots.save import picture_name, write_file
 
-    sweeps = [load_sweep(file, results, set_) for file in files]
+    sweeps = as_grids(files, results, set_ or ())
     given = {
         "metric": None if metric == PHASE_METRIC else metric,
         "threshold": None if threshold == PHASE_THRESHOLD else threshold,
         "claims": claims,
     }
-    first, *others = files
-    command = command_line("report", first, results, {"set": set_, **given})
-    command = command.replace(shlex.quote(str(first)), shlex.join(map(str, files)), 1) if others else command
-    page = make_page(sweeps, results, metric=metric, threshold=threshold, claims=claims, command=command)
+    command = command_line("report", files, results, {"set": set_, **given, "where": where})
+    page = make_page(sweeps, results, metric=metric, threshold=threshold, claims=claims, where=where, command=command)
     options = {**given, "claims": claims and claims.stem}
-    name = picture_name("-".join(sweep.name for sweep in sweeps), "report", options=options, changes=sweeps[0].changes)
+    named, changes = "-".join(sweep.name for sweep in sweeps), sweeps[0].changes
+    name = picture_name(named, "report", options=options, where=where, changes=changes)
     path = write_file(output_path(out, name, folder="reports", results=results, suffix=".html"), page.html.encode())
     data = {"sweeps": [sweep.name for sweep in sweeps], "page": str(path), "left_out": list(page.left_out)}
     Output(as_json=json).result(data, [*page.left_out, str(path)])

@@ -4,60 +4,41 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lrsym.cli.output import Output, command_line, message, sweep_command
+from lrsym.cli.output import Output, command_line, sweep_command
 
 if TYPE_CHECKING:
-    from lrsym.results.store.store import Store
+    from lrsym.api.request import Request
     from lrsym.sweep.driver import Outcome
-    from lrsym.sweep.planning.settings import Settings
     from lrsym.sweep.search.run import SearchPlan
     from lrsym.sweep.search.search_status import SearchStatus
     from lrsym.sweep.spec.search import Search
 
 
-def show_search_plan(
-    search: "Search",
-    store: "Store",
-    settings: "Settings",
-    output: Output,
-    *,
-    budget: int | None,
-    options: Mapping[str, object],
-) -> None:
+def show_search_plan(plan: "SearchPlan", asked: "Request", output: Output, *, options: Mapping[str, object]) -> None:
     """Print how far a search is, and what is left of it will cost."""
     from lrsym.sweep.pilot.summary import as_data, in_words
-    from lrsym.sweep.search.run import plan_search
 
-    plan = plan_search(search, store, settings, budget=budget, want_cost=True, on_message=message)
-    lines = _plan_in_words(plan)
-    data: dict[str, object] = {"sweep": search.name, **_plan_as_data(plan), "engine": settings.engine}
+    lines, settings = _plan_in_words(plan), asked.settings
+    data: dict[str, object] = {"sweep": plan.search.name, **_plan_as_data(plan), "engine": settings.engine}
     if plan.left:
-        command = sweep_command(Path(search.source.name), store.root, plan.choice, options)
+        command = sweep_command(Path(plan.search.source.name), asked.store.root, plan.choice, options)
         limit = [f"{settings.limit}: no pack begins once they are spent"] if settings.max_hours is not None else []
         lines += [*in_words(plan.choice, device=settings.device), *limit, f"run: {command}"]
         data |= {"command": command, **as_data(plan.choice, device=settings.device)}
     output.result(data, lines)
 
 
-def run_search(
-    search: "Search",
-    store: "Store",
-    settings: "Settings",
-    output: Output,
-    *,
-    budget: int | None,
-    options: Mapping[str, object],
-) -> None:
+def run_search(plan: "SearchPlan", asked: "Request", output: Output, *, options: Mapping[str, object]) -> None:
     """Train cells until the budget is spent, and print what came of it."""
     from lrsym.cli.sweep import exit_by
     from lrsym.sweep.pilot.summary import in_words
     from lrsym.sweep.planning.settings import worker_unit
     from lrsym.sweep.search import run as search_run
 
-    plan = search_run.plan_search(search, store, settings, budget=budget, on_message=output.message)
+    search, store, settings = plan.search, asked.store, asked.settings
     if not plan.left:
         search_run.require_objective(search, store)
-        cells, same = search_run.count_cells(search, store), {"set": options.get("set")}
+        cells, same = search_run.count_cells(search, store), {"set": options["set"]}
         best = command_line("best", Path(search.source.name), store.root, same)
         lines = [f"{search.name}: all {plan.budget} cells are in {store.root}", f"the best: {best}"]
         output.result({"sweep": search.name, "budget": plan.budget, "cells": cells, "statuses": {}}, lines)
@@ -107,10 +88,10 @@ def _outcome_in_words(
     spent: str | None,
 ) -> list[str]:
     """Return what came of a run, with the command that goes on; `spent` is the limit of hours that ended it, if any."""
-    from lrsym.cli.sweep import sharing_in_words
-    from lrsym.sweep.execution.progress import duration, failures, retried
+    from lrsym.cli.sweep import failed_in_words, sharing_in_words
+    from lrsym.sweep.execution.progress import duration, failures
 
-    search, file, same = plan.search, Path(plan.search.source.name), {"set": options.get("set")}
+    search, file, same = plan.search, Path(plan.search.source.name), {"set": options["set"]}
     again = sweep_command(file, results, plan.choice, options, outcome=outcome)
     lines = [
         f"{search.name}: {done['complete'] + done['failed']} of {plan.budget} cells done; "
@@ -120,8 +101,8 @@ def _outcome_in_words(
     ]
     if outcome.interrupted:
         lines.append(f"stopped; finished packs are kept, and the search goes on where it was. Go on: {again}")
-    elif retried(outcome.statuses):
-        lines.append(f"see why: {command_line('status', file, results, same)}; try the failed ones again: {again}")
+    elif failed := failed_in_words(outcome, command_line("status", file, results, same), again):
+        lines += failed
     elif (left := plan.budget - done["complete"] - done["failed"]) > 0:
         lines.append(f"{left} cells left out by {spent}. Go on: {again}" if spent else "the space has no other cells")
     if done["complete"]:

@@ -1,6 +1,5 @@
 """The verb `lrsym status`: how far a sweep or a search is."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,13 +7,15 @@ import typer
 from lrsym.cli.options import RESULTS, File, Json, Results, Set, Shard
 from lrsym.cli.output import Output
 from lrsym.cli.search import search_status_as_data, search_status_in_words
-from lrsym.cli.watch import Every, check_every, diagram_in_words, repeat
-from lrsym.errors import UsageError, printable
+from lrsym.cli.watch import EVERY_SECONDS, Every, diagram_in_words, repeat
+from lrsym.errors import printable
 from lrsym.vocabulary import PHASE_METRIC
 
 if TYPE_CHECKING:
     from lrsym.sweep.execution.running import Running
     from lrsym.sweep.execution.sweep_status import SweepStatus
+    from lrsym.sweep.spec.search import Search
+    from lrsym.sweep.spec.sweep import Sweep
 
 
 Watch = Annotated[
@@ -28,65 +29,56 @@ def status(
     results: Results = RESULTS,
     shard: Shard = None,
     watch: Watch = False,
-    every: Every = None,
+    every: Every = EVERY_SECONDS,
     json: Json = False,
 ) -> None:
     """Show how far a sweep or a search is: trials by status, hours taken, what went wrong, the best of a search."""
-    seconds = check_every(every)
-    if every is not None and not watch:
-        raise UsageError(f"--every is for --watch, got {every:g} without it; add --watch, or leave it out")
-    if watch and json:
-        raise UsageError("--watch is for a reader, and --json for a program; leave one of them out")
+    from lrsym.api.arguments import as_sweep
+
+    found = as_sweep(file, set_ or ())
     if watch:
-        repeat(lambda: progress_in_words(file, set_, results, shard=shard, diagram=True), every=seconds)
+        repeat(lambda: _with_diagram(found, results, shard), every=every)
         return
-    name, data, lines, _ = _ask_again(file, set_, results, shard)
-    Output(as_json=json).result({"sweep": name, "shard": shard, **data}, lines)
+    data, lines, _ = ask_again(found, results, shard)
+    Output(as_json=json).result({"sweep": found.name, "shard": shard, **data}, lines)
 
 
-def progress_in_words(
-    file: Path, changes: list[str] | None, results: str, *, shard: str | None = None, diagram: bool = False
-) -> tuple[list[str], bool]:
-    """Return in words how far a sweep or a search is, and whether it is over: all has ended and nobody trains."""
-    _, _, lines, over = _ask_again(file, changes, results, shard)
-    return [*lines, *(diagram_in_words(file, changes, results) if diagram else [])], over
+def _with_diagram(found: "Sweep | Search", results: str, shard: str | None) -> tuple[list[str], bool]:
+    _, lines, over = ask_again(found, results, shard)
+    return [*lines, *diagram_in_words(found, results)], over
 
 
-def _ask_again(
-    file: Path, changes: list[str] | None, results: str, shard: str | None
-) -> tuple[str, dict[str, Any], list[str], bool]:
-    """Return what `_ask` does, from the beginning where parts were merged meanwhile."""
+def ask_again(
+    found: "Sweep | Search", results: str, shard: str | None = None
+) -> tuple[dict[str, Any], list[str], bool]:
+    """Return how far a sweep or a search is, as data and in words, and whether it is over: all ended, nobody trains.
+
+    It is read from the beginning where parts were merged meanwhile.
+    """
     from lrsym.results.store.store import read_again
 
-    return read_again(lambda: _ask(file, changes, results, shard))
+    return read_again(lambda: _ask(found, results, shard))
 
 
-def _ask(
-    file: Path, changes: list[str] | None, results: str, shard: str | None
-) -> tuple[str, dict[str, Any], list[str], bool]:
-    """Return the name of a sweep or a search, how far it is as data and in words, and whether it is over."""
-    from lrsym.results.store.store import Store
-    from lrsym.sweep.execution.part import Part
-    from lrsym.sweep.execution.sweep_status import sweep_status
+def _ask(found: "Sweep | Search", results: str, shard: str | None) -> tuple[dict[str, Any], list[str], bool]:
+    from lrsym.api.reading import status
+    from lrsym.sweep.execution.sweep_status import SweepStatus
     from lrsym.sweep.spec.search import Search
-    from lrsym.sweep.spec.sweep_file import load_any
 
-    found, left, data, lines = load_any(file, changes=changes or ()), 0, dict[str, Any](), list[str]()
-    part = Part.of(found, shard=shard)
-    if isinstance(found, Search):
-        from lrsym.sweep.search.search_status import search_status
-
-        search = search_status(found, Store(results))
-        report, data = search.trials, search_status_as_data(search)
-        lines = search_status_in_words(found, search, results)
-        left = search.budget - search.cells["complete"] - search.cells["failed"]
+    told = status(found, results, shard=shard)
+    left, data, lines = 0, dict[str, Any](), list[str]()
+    if isinstance(told, SweepStatus):
+        report: SweepStatus | None = told
     else:
-        report = sweep_status(found, results, part=part)
+        assert isinstance(found, Search)
+        report, data, lines = told.trials, search_status_as_data(told), search_status_in_words(found, told, results)
+        left = told.budget - told.cells["complete"] - told.cells["failed"]
     if report is not None:
+        named = found.name if shard is None else f"{found.name}, shard {shard}"
         data |= _as_data(report)
-        lines += _in_words(found.name + part.in_words, report, results)
+        lines += _in_words(named, report, results)
         left += report.missing + report.running.trials
-    return found.name, data, lines, left <= 0
+    return data, lines, left <= 0
 
 
 def _as_data(report: "SweepStatus") -> dict[str, Any]:

@@ -2,104 +2,52 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from lrsym.cli.errors import FAILED, stopped_code
-from lrsym.cli.options import (
-    RESULTS,
-    Budget,
-    Device,
-    Engine,
-    File,
-    Json,
-    Limit,
-    MaxCoreHours,
-    MaxGpuHours,
-    NoPilot,
-    Pack,
-    PartWhere,
-    Quiet,
-    Results,
-    Retry,
-    SaveWeights,
-    Set,
-    Shard,
-    Timeout,
-    Workers,
-    check_budget,
-    resolve,
-)
-from lrsym.cli.output import Output, command_line, sweep_command
+from lrsym.cli.options import EXECUTION, PART, RESULTS, File, Json, Quiet, Results, Set, with_options
+from lrsym.cli.output import Output, command_line, more_time, sweep_command
 from lrsym.cli.search import run_search
 
 if TYPE_CHECKING:
+    from lrsym.api.request import Request
     from lrsym.sweep.driver import Outcome
     from lrsym.sweep.execution.part import Part
     from lrsym.sweep.pilot.choice import Choice
     from lrsym.sweep.planning.plan import Plan
-    from lrsym.sweep.planning.settings import Settings
 
 
+@with_options({**EXECUTION, **PART})
 def sweep(
-    file: File,
-    set_: Set = None,
-    results: Results = RESULTS,
-    workers: Workers = "auto",
-    pack: Pack = "auto",
-    device: Device = "auto",
-    engine: Engine = "auto",
-    timeout: Timeout = None,
-    no_pilot: NoPilot = False,
-    save_weights: SaveWeights = False,
-    where: PartWhere = None,
-    limit: Limit = None,
-    shard: Shard = None,
-    retry: Retry = None,
-    budget: Budget = None,
-    max_core_hours: MaxCoreHours = None,
-    max_gpu_hours: MaxGpuHours = None,
-    quiet: Quiet = False,
-    json: Json = False,
+    file: File, set_: Set = None, results: Results = RESULTS, quiet: Quiet = False, json: Json = False, **options: Any
 ) -> None:
     """Train what is new or failed of a sweep, or go on with a search; after a stop the same command goes on."""
-    from lrsym.results.store.store import Store
-    from lrsym.sweep.driver import plan_and_choose, run
-    from lrsym.sweep.execution.part import Part
+    from lrsym.api.request import Request
+    from lrsym.sweep.driver import run
+    from lrsym.sweep.pilot.choice import Choice
     from lrsym.sweep.pilot.summary import in_words
-    from lrsym.sweep.spec.search import Search
-    from lrsym.sweep.spec.sweep_file import load_any
 
-    options = {
-        "workers": workers, "pack": pack, "device": device, "engine": engine, "timeout": timeout,
-        "no-pilot": no_pilot, "save-weights": save_weights, "budget": budget, "max-core-hours": max_core_hours,
-        "max-gpu-hours": max_gpu_hours, "set": set_, "where": where, "limit": limit, "shard": shard, "retry": retry,
-        "quiet": quiet,
-    }  # fmt: skip
-    sweep, store, output = load_any(file, changes=set_ or ()), Store(results), Output(as_json=json, quiet=quiet)
-    n_cells, part = check_budget(budget, sweep), Part.of(sweep, where=where, limit=limit, shard=shard, retry=retry)
-    settings = resolve(
-        engine=engine, device=device, workers=workers, pack=pack, timeout=timeout, pilot=not no_pilot,
-        save_weights=save_weights, max_core_hours=max_core_hours, max_gpu_hours=max_gpu_hours,
-    )  # fmt: skip
-    if isinstance(sweep, Search):
-        run_search(sweep, store, settings, output, budget=n_cells, options=options)
+    output = Output(as_json=json, quiet=quiet)
+    asked = Request.of(file, results, changes=set_ or (), **options)
+    choice, again = asked.choose(on_message=output.message), {**options, "set": set_, "quiet": quiet}
+    if not isinstance(choice, Choice):
+        run_search(choice, asked, output, options=again)
         return
-    choice = plan_and_choose(sweep, store, settings, want_cost=False, part=part, on_message=output.message)
     plan = choice.plan
     data = {
-        "sweep": sweep.name, "shard": shard, "trials": plan.trials, "reused": plan.done,
+        "sweep": asked.sweep.name, "shard": options["shard"], "trials": plan.trials, "reused": plan.done,
         "given_up": dict(plan.given_up),
     }  # fmt: skip
-    name, given_up = sweep.name + part.in_words, given_up_in_words(plan, file, results, options)
+    name, given_up = asked.sweep.name + asked.part.in_words, given_up_in_words(plan, file, results, again)
     if not plan.pending:
-        output.result(data | {"pending": 0}, [f"{name}: {_nothing_pending(plan, part, results)}", *given_up])
+        output.result(data | {"pending": 0}, [f"{name}: {_nothing_pending(plan, asked.part, results)}", *given_up])
         raise typer.Exit(FAILED if given_up else 0)
-    output.text(in_words(choice, device=settings.device))
-    outcome = run(plan, store, settings, display=output.display)
-    data |= {"engine": settings.engine, **run_as_data(outcome, choice, device=settings.device)}
-    output.result(data, [*_in_words(name, outcome, choice, settings, file, results, options), *given_up])
+    output.text(in_words(choice, device=asked.settings.device))
+    outcome = run(plan, asked.store, asked.settings, display=output.display)
+    data |= {"engine": asked.settings.engine, **run_as_data(outcome, choice, device=asked.settings.device)}
+    output.result(data, [*_in_words(name, outcome, choice, asked, file, results, again), *given_up])
     exit_by(outcome)
     if given_up:
         raise typer.Exit(FAILED)
@@ -122,7 +70,8 @@ def given_up_in_words(plan: "Plan", file: Path, results: str, options: Mapping[s
     if not plan.given_up:
         return []
     listed = ", ".join(f"{n} {status}" for status, n in sorted(plan.given_up.items()))
-    again = command_line("sweep", file, results, {**options, "retry": sorted(plan.given_up)})
+    changed = {"retry": sorted(plan.given_up), **more_time(plan.given_up, options)}
+    again = command_line("sweep", file, results, {**options, **changed})
     return [f"given up after {MAX_FAILED_RUNS} runs or more: {listed}; try them again: {again}"]
 
 
@@ -157,17 +106,27 @@ def sharing_in_words(outcome: "Outcome") -> list[str]:
     return [f"{outcome.elsewhere} trials were trained meanwhile by others: {', '.join(outcome.others)}"]
 
 
+def failed_in_words(outcome: "Outcome", look: str, again: str) -> list[str]:
+    """Return what to do about trials that failed: `look` is the command that says why, `again` tries them again."""
+    from lrsym.sweep.execution.progress import retried
+
+    if not retried(outcome.statuses):
+        return []
+    longer = ", with twice the time" if outcome.statuses["timeout"] else ""
+    return [f"see why: {look}; try the failed ones again{longer}: {again}"]
+
+
 def _in_words(
     name: str,
     outcome: "Outcome",
     choice: "Choice",
-    settings: "Settings",
+    asked: "Request",
     file: Path,
     results: str,
     options: Mapping[str, object],
 ) -> list[str]:
     """Return what was trained, and where something is left, the command that goes on."""
-    from lrsym.sweep.execution.progress import duration, failures, retried
+    from lrsym.sweep.execution.progress import duration, failures
 
     again = sweep_command(file, results, choice, options, outcome=outcome)
     lines = [
@@ -180,9 +139,8 @@ def _in_words(
     if outcome.interrupted:
         kept = "finished packs are kept, others go on from their last checkpoint if they have one"
         lines.append(f"stopped with {outcome.pending} trials left; {kept}. Go on: {again}")
-    elif outcome.pending:
-        lines.append(f"{outcome.pending} trials left out by {settings.limit}. Go on: {again}")
-    if retried(outcome.statuses) and not outcome.interrupted:
-        look = command_line("status", file, results, {"set": options.get("set")})
-        lines.append(f"see why: {look}; try the failed ones again: {again}")
-    return lines
+        return lines
+    if outcome.pending:
+        lines.append(f"{outcome.pending} trials left out by {asked.settings.limit}. Go on: {again}")
+    look = command_line("status", file, results, {"set": options["set"]})
+    return lines + failed_in_words(outcome, look, again)

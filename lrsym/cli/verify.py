@@ -6,23 +6,9 @@ import typer
 
 from lrsym.cli.environments import environments_in_words
 from lrsym.cli.errors import FAILED, stopped_code
-from lrsym.cli.options import (
-    RESULTS,
-    Device,
-    File,
-    Json,
-    Quiet,
-    Results,
-    Set,
-    Tolerance,
-    Where,
-    Workers,
-    check_tolerance,
-    load_sweep,
-    resolve,
-)
+from lrsym.cli.options import RESULTS, Device, File, Json, Quiet, Results, Set, Tolerance, Where, Workers, number
 from lrsym.cli.output import Output
-from lrsym.errors import UsageError
+from lrsym.vocabulary import DEFAULT_TOLERANCE
 
 if TYPE_CHECKING:
     from lrsym.sweep.verify import Sample, Verification
@@ -30,10 +16,10 @@ if TYPE_CHECKING:
 MAX_LISTED = 10
 """Trials that drifted and are told one by one; more of them say no more."""
 
-SampleSize = Annotated[int, typer.Option("--sample", help="Trials to train again, drawn at random, in whole packs.")]
-Seed = Annotated[int, typer.Option(help="Draws another sample.")]
+SampleSize = Annotated[int, number("sample", help="Trials to train again, drawn at random, in whole packs.")]
+Seed = Annotated[int, number("seed", help="Draws another sample.")]
 Pack = Annotated[
-    str, typer.Option("--pack", help="Number of trials to train together; auto is the packs that they were trained in.")
+    str, number("pack", help="Number of trials to train together; auto is the packs that they were trained in.")
 ]
 
 
@@ -43,7 +29,7 @@ def verify(
     results: Results = RESULTS,
     sample: SampleSize = 20,
     seed: Seed = 0,
-    tolerance: Tolerance = None,
+    tolerance: Tolerance = DEFAULT_TOLERANCE,
     where: Where = None,
     workers: Workers = "auto",
     pack: Pack = "auto",
@@ -52,17 +38,15 @@ def verify(
     json: Json = False,
 ) -> None:
     """Train some finished trials again, in a folder of their own, and say whether they give their rows again."""
-    from lrsym.results.store.store import Store
-    from lrsym.sweep import verify as verifying
+    from lrsym.api.arguments import as_grid
+    from lrsym.api.verification import verify_sample
 
-    if sample < 1:
-        raise UsageError(f"--sample must be a number of trials from 1 on, got {sample}; write for example --sample 20")
-    limit = check_tolerance(tolerance)
-    sweep, store, output = load_sweep(file, results, set_), Store(results), Output(as_json=json, quiet=quiet)
-    settings = resolve(engine="local", device=device, workers=workers, pack=pack, pilot=False)
-    drawn = verifying.draw_sample(sweep, store, n=sample, seed=seed, where=where, pack_size=settings.pack_size)
-    found = verifying.verify(drawn, store, settings, tolerance=limit, display=output.display)
-    output.result(_as_data(drawn, found, limit), _in_words(drawn, found, limit))
+    output = Output(as_json=json, quiet=quiet)
+    drawn, found = verify_sample(
+        as_grid(file, results, set_ or ()), results, sample=sample, seed=seed, tolerance=tolerance, where=where,
+        workers=workers, pack=pack, device=device, display=output.display,
+    )  # fmt: skip
+    output.result(_as_data(drawn, found, tolerance), _in_words(drawn, found, tolerance))
     if found.outcome.stopped_by:
         raise typer.Exit(stopped_code(found.outcome.stopped_by))
     if not found.reproduced:

@@ -10,6 +10,9 @@ from lrsym.config.section import ConfigSection, axis_field
 MAX_STEPS = 10**9
 """Bounds counts of steps far beyond any use, so that a typing error does not become an overflow."""
 
+MAX_EPOCHS, MAX_BATCH = 10**6, 2**20
+"""The same of passes over the training set, and of the scenes in a batch."""
+
 
 class OptimConfig(ConfigSection):
     """AdamW, the batches, and how long to train."""
@@ -45,7 +48,7 @@ class OptimConfig(ConfigSection):
         100, "steps", "recipe", "Steps over which the rate rises linearly.", per_member=True, ge=0, le=MAX_STEPS
     )
     batch_size: int = axis_field(
-        256, "scenes", "recipe (paper: 50)", "Scenes, each with its caption, in a batch.", ge=2
+        256, "scenes", "recipe (paper: 50)", "Scenes, each with its caption, in a batch.", ge=2, le=MAX_BATCH
     )
     steps: int | None = axis_field(
         3000,
@@ -63,6 +66,7 @@ class OptimConfig(ConfigSection):
         "Fixed-epoch arm: passes over the training set; steps follow from its size.",
         per_member=True,
         ge=1,
+        le=MAX_EPOCHS,
     )
     replacement: bool = axis_field(
         True, "", "recipe", "Draw batches with replacement; without, each epoch is one shuffled pass.", per_member=True

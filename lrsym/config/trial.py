@@ -6,6 +6,8 @@ from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, Self
 
+from pydantic import ValidationError
+
 from lrsym.config.model import ModelConfig
 from lrsym.config.scene import SceneConfig
 from lrsym.config.section import ConfigSection, Value, axis_field
@@ -30,16 +32,21 @@ class Trial(ConfigSection):
     def from_axes(cls, values: Mapping[str, Any]) -> Self:
         """Return the trial with `values` by dotted key (`"optim.steps"`, `"seed"`), anything else at its default.
 
-        Raises pydantic's ValidationError where a value or a combination is not allowed.
+        Raises UsageError, one line with the key, the rule, the value and the remedy, where one is not allowed.
         """
         nested: dict[str, Any] = {}
         for key, value in values.items():
-            section, dot, name = key.partition(".")
+            section, dot, name = str(key).partition(".")
             if dot:
                 nested.setdefault(section, {})[name] = value
             else:
                 nested[section] = value
-        return cls.model_validate(nested)
+        try:
+            return cls.model_validate(nested)
+        except ValidationError as error:
+            from lrsym.config.messages import refusal
+
+            raise refusal(values, error) from None
 
     def values(self) -> dict[str, Value]:
         """Return every axis by dotted key, in the order of their definition."""

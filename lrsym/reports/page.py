@@ -15,14 +15,15 @@ from lrsym.reports.charts import specifications
 from lrsym.reports.details import Details, read_details
 from lrsym.reports.fitting import fit
 from lrsym.reports.payload import MAX_TRIALS, encode, essential, sweep_parts
-from lrsym.reports.planned import Planned
+from lrsym.reports.planned import Planned, part_of
 from lrsym.reports.verdicts import Verdict, read_verdicts
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.pages.render import render
 from lrsym.results.plots.curves import SPLIT_COLOURS
-from lrsym.results.plots.draw import read_trials
+from lrsym.results.plots.embedding import drawing_scripts
 from lrsym.results.plots.mechanism_map import PATH_COLOURS
 from lrsym.results.plots.phase_diagram import PHASE_COLOURS
+from lrsym.results.plots.sweep_rows import read_trials
 from lrsym.results.store.store import load
 from lrsym.sweep.execution.sweep_status import SweepStatus, sweep_status
 from lrsym.sweep.planning.cost import two_digits
@@ -63,24 +64,23 @@ def make_page(
     metric: str = PHASE_METRIC,
     threshold: float = PHASE_THRESHOLD,
     claims: Path | None = None,
+    where: str | None = None,
     command: str = "",
 ) -> Page:
     """Return the page of `sweeps` on the rows of the store at `root`; `command` makes it again.
 
     `metric` is the accuracy that its maps show first, `threshold` that of the phases; with `claims`, a claims file, its
-    verdicts on these sweeps stand there too. Raises UsageError for a metric that is none, for sweeps of one name, for
-    a sweep without rows and as `read_verdicts`.
+    verdicts on these sweeps stand there too, of all their trials. `where`, an SQL condition on axes, keeps whole cells
+    or seeds. Raises UsageError for a metric that is none, for sweeps of one name, for a sweep without rows, for a
+    condition that keeps others and as `read_verdicts`.
     """
     split_and_metric(metric)
-    if not 0 < threshold <= 1:
-        raise UsageError(
-            f"--threshold must be above 0 and at most 1, got {threshold:g}; the usual is {PHASE_THRESHOLD:g}"
-        )
     names = [sweep.name for sweep in sweeps]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"sweeps on one page must differ in their names, got {twice} twice; leave one out")
     verdicts = {} if claims is None else read_verdicts(claims, sweeps, root)
-    reports = [_read(sweep, root, metric, tuple(verdicts.get(sweep.name, ()))) for sweep in sweeps]
+    parts_of = sweeps if where is None else [part_of(sweep, where) for sweep in sweeps]
+    reports = [_read(sweep, root, metric, tuple(verdicts.get(sweep.name, ()))) for sweep in parts_of]
     data = {
         "charts": specifications(),
         "chance": CHANCE,
@@ -101,13 +101,14 @@ def make_page(
         title=f"Sweep {names[0]}" if len(names) == 1 else f"Sweeps {', '.join(names)}",
         sections=[_section(*one, root) for one in zip(reports, parts, told, strict=True)],
         claims=claims and str(claims),
+        where=where,
         metric=metric,
         threshold=threshold,
         results=root,
         command=command,
         version=version("lrsym"),
         number=two_digits,
-        vega=_vega(),
+        vega=drawing_scripts(),
         data=encode(data),
     )
     return Page(html, tuple(f"{name}: {text}" for name, texts in zip(names, told, strict=True) for text in texts))
@@ -164,11 +165,3 @@ def _section(report: SweepReport, parts: dict[str, str], left_out: list[str], ro
         "file": file.name if file.is_file() else "",
         "text": file.read_text(errors="replace") if file.is_file() else "",
     }
-
-
-def _vega() -> str:
-    """Return the scripts that draw, to stand in the page; a text in them that would end a script is broken up."""
-    import vl_convert
-
-    scripts = vl_convert.javascript_bundle()  # pyright: ignore[reportCallIssue]  its default is not declared
-    return scripts.replace("</script", "<\\/script")

@@ -1,12 +1,14 @@
 """What a sweep planned: its cells by their axes, and the cell of each trial."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
+from lrsym.errors import UsageError
 from lrsym.results.analysis.varied_axes import axis_groups
 from lrsym.results.plots import theme
 from lrsym.results.store.trial_row import axis_values
+from lrsym.sweep.execution.part import Part
 from lrsym.sweep.spec.sweep import Sweep
 
 CELL = "cell"
@@ -63,3 +65,21 @@ def _cell_table(sweep: Sweep) -> pl.DataFrame:
         return frame if keys else pl.DataFrame({"n_pair_labels": [sweep.cells[0].scenes.n_pair_labels]})
     rows = ({**axis_values(cell.trial(sweep.seeds[0])), "seed": None} for cell in sweep.cells)
     return pl.DataFrame(rows, infer_schema_length=None).drop("trial_id", "seed")
+
+
+def part_of(sweep: Sweep, where: str) -> Sweep:
+    """Return the cells and seeds of `sweep` that meet `where`, an SQL condition on axes, as a sweep.
+
+    Raises UsageError for what is no such condition, where none is left, and where cells would differ in their seeds.
+    """
+    places = Part(where=where).places(sweep)
+    assert places is not None
+    cells, seeds = ({place // sweep.replicates for place in places}, {place % sweep.replicates for place in places})
+    first, last = min(seeds), max(seeds)
+    if len(cells) * (last - first + 1) != len(places):
+        raise UsageError(
+            f"--where must keep the same seeds of each cell, one after the other; {where!r} keeps "
+            f"{len(places)} trials of {len(cells)} cells of {sweep.name}; write it of axes alone"
+        )
+    kept = tuple(sweep.cells[number] for number in sorted(cells))
+    return replace(sweep, cells=kept, seeds=sweep.seeds[first : last + 1])

@@ -14,9 +14,12 @@ MISTAKES = {
     "ids in one text": (lambda root: lrsym.load(root, trial_ids="abc"), "trial_ids must be a list of ids, got 'abc'"),
     "ids that are a number": (lambda root: lrsym.load(root, trial_ids=3), "trial_ids must be a list of ids"),
     "a budget in words": (lambda root: lrsym.refine(SWEEP, root, budget="3"), "budget must be a whole number"),
-    "half a trial": (lambda root: lrsym.refine(SWEEP, root, budget=2.5), "budget must be a whole number, got 2.5"),
+    "half a trial": (lambda root: lrsym.refine(SWEEP, root, budget=2.5), "budget must be a whole number .*, got 2.5"),
     "a budget that is true": (lambda root: lrsym.refine(SWEEP, root, budget=True), "budget must be a whole number"),
-    "a level in words": (lambda root: lrsym.refine(SWEEP, root, budget=4, level="x"), "level must be a number"),
+    "a level in words": (
+        lambda root: lrsym.refine(SWEEP, root, budget=4, level="x"),
+        "level must be an accuracy above 0",
+    ),
     "a metric that is a number": (lambda root: lrsym.best(SWEEP, root, metric=3), "metric must be a text"),
     "metrics where one is taken": (lambda root: lrsym.best(SWEEP, root, metric=["seconds"]), "metric must be a text"),
     "metrics that are numbers": (lambda root: lrsym.plot_line(SWEEP, metric=[3], results=root), "or a list of them"),
@@ -28,11 +31,14 @@ MISTAKES = {
     "a shard of a status": (lambda root: lrsym.status(SWEEP, root, shard="x"), "^shard must be I/N"),
     "statuses that are numbers": (lambda root: lrsym.plan(SWEEP, root, retry=[3]), "retry must be a text, or a list"),
     "a status that is a result": (lambda root: lrsym.plan(SWEEP, root, retry="done"), "^retry must be one of"),
-    "a sample in words": (lambda root: lrsym.verify(SWEEP, root, sample="3"), "sample must be a whole number"),
-    "an empty sample": (lambda root: lrsym.verify(SWEEP, root, sample=0), "sample must be a number from 1 on, got 0"),
+    "a sample in words": (lambda root: lrsym.verify(SWEEP, root, sample="3"), "sample must be a number of trials"),
+    "an empty sample": (
+        lambda root: lrsym.verify(SWEEP, root, sample=0),
+        "sample must be a number of trials from 1 to",
+    ),
     "a tolerance above 1": (
         lambda root: lrsym.verify(SWEEP, root, tolerance=2),
-        "tolerance must be a number from 0 to 1",
+        "tolerance must be a difference of accuracies from 0 to 1, got 2",
     ),
     "claims that are a number": (lambda root: lrsym.claims(3, root), "file must be the name of a file"),
 }

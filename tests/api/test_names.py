@@ -1,5 +1,7 @@
 """What `import lrsym` shows."""
 
+import inspect
+
 import pytest
 
 import lrsym
@@ -17,3 +19,13 @@ def test_the_version_is_the_one_of_the_installed_package():
 def test_a_name_that_is_not_there_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'lod_trials'"):
         _ = lrsym.lod_trials  # pyright: ignore[reportAttributeAccessIssue]  misspelt: that is the test
+
+
+@pytest.mark.parametrize("name", ["plan", "run_sweep", "refine"])
+def test_options_of_execution_stand_in_the_signature_one_by_one(name):
+    shown = inspect.signature(getattr(lrsym, name)).parameters
+    assert {"workers", "pack", "device", "engine", "no_pilot", "max_core_hours", "max_gpu_hours"} <= {*shown}
+    assert ("timeout" in shown) == (name != "plan")
+    assert shown["device"].default == "auto"
+    with pytest.raises(TypeError, match="unexpected keyword argument 'wrokers'"):
+        getattr(lrsym, name)("x.toml", wrokers=2, **({"budget": 4} if name == "refine" else {}))

@@ -187,16 +187,19 @@ def test_a_contrast_is_a_frame_of_the_differences_of_paired_trials(results, swee
         (lambda rows: lrsym.contrast(rows, of="steps=9", against={}), "of must map axes to values, got 'steps=9'"),
         (lambda rows: lrsym.plot_phase(rows, metric="unseen"), "unseen"),
         (lambda rows: lrsym.plot_phase(rows, x="nothing"), "nothing"),
-        (lambda rows: lrsym.plot_phase(rows, threshold=2), "threshold must be above 0"),
+        (lambda rows: lrsym.plot_phase(rows, threshold=2), "threshold must be an accuracy above 0"),
         (lambda rows: lrsym.plot_phase(rows, where="no"), "where 'no' is no condition"),
         (lambda rows: lrsym.plot_phase(rows.head(0)), "there are no trials to draw"),
         (lambda rows: lrsym.plot_phase(5), "sweep must be a Sweep, got int"),
         (lambda rows: lrsym.plot_curves(rows.select("status")), "rows must have the column trial_id"),
-        (lambda rows: lrsym.boundary(rows, level=0), "level must be above 0 and below 1"),
+        (lambda rows: lrsym.boundary(rows, level=0), "level must be an accuracy above 0 and below 1"),
         (lambda rows: lrsym.plot_boundary(rows, x="learning_rate"), "learning_rate has one"),
-        (lambda rows: lrsym.phase_probabilities(rows, threshold=0), "threshold must be above 0"),
+        (lambda rows: lrsym.phase_probabilities(rows, threshold=0), "threshold must be an accuracy above 0"),
         (lambda rows: lrsym.plot_refined(rows), "give a sweep, or cells="),
-        (lambda rows: lrsym.plot_search(ROOT / "sweeps/demo.toml"), "this picture is of searches, demo is a grid"),
+        (
+            lambda rows: lrsym.plot_search(ROOT / "sweeps/demo.toml"),
+            r"this picture is of searches, .*demo\.toml has no \[search\]",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_one_line(results, sweep, draw, message):

@@ -78,11 +78,15 @@ def test_a_search_trains_until_its_budget_is_spent(tmp_path):
     rows = lrsym.run_sweep(search, tmp_path, workers=1, pack=2).collect()
     assert rows["status"].to_list() == ["done", "done"]
     assert len(lrsym.best(search, tmp_path).cells) == 2
+    assert search.trials_frame(tmp_path).collect().equals(rows)
     assert "vconcat" in lrsym.plot_search(search, results=tmp_path).to_dict()
 
 
 def test_trials_that_fail_are_told_with_what_shows_why(tmp_path):
-    with pytest.warns(UserWarning, match=r"2 trials of mine failed \(2 timeout\); see why: lrsym\.status"):
+    with pytest.warns(
+        UserWarning,
+        match=r"2 trials of mine failed \(2 timeout\); see why: lrsym\.status.*; give them longer than timeout=1e-09",
+    ):
         rows = lrsym.run_sweep(sweep_of(), tmp_path, workers=1, timeout=1e-9)
     assert rows.collect()["status"].to_list() == ["timeout", "timeout"]
 
@@ -117,14 +121,17 @@ def test_a_process_that_imports_the_script_again_is_told_what_to_add(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"workers": "two"}, 'workers must be a number of packs trained at a time from 1 to 999,999, or "auto", got'),
+        (
+            {"workers": "two"},
+            "workers must be auto or a number of packs trained at a time from 1 to 999,999, got 'two'",
+        ),
         ({"workers": 0}, "workers must be"),
-        ({"pack": True}, "pack must be a number of trials"),
-        ({"timeout": "1"}, "timeout must be a number of seconds, got '1'"),
-        ({"timeout": -1}, "timeout must be positive, got -1"),
+        ({"pack": True}, "pack must be auto or a number of trials"),
+        ({"timeout": "1"}, "timeout must be a number of seconds above 0 .*, got .1."),
+        ({"timeout": -1}, "timeout must be a number of seconds above 0 .*, got -1"),
         ({"engine": "rays"}, "engine must be one of auto, local, ray, got rays"),
         ({"device": "mps"}, "^device must be one of auto, cpu, cuda, got mps.*use device cpu$"),
-        ({"max_core_hours": 0}, "^max_core_hours must be a positive number"),
+        ({"max_core_hours": 0}, "^max_core_hours must be a number of hours above 0"),
         ({"budget": 3}, "budget is for searches, mine is a grid"),
         ({"results": 5}, "results must be the name of a folder.*got int"),
         ({"results": ""}, "results must be the name of a folder.*got an empty text"),

@@ -6,7 +6,7 @@ from lrsym.claims.check import check
 from lrsym.claims.judging import judge_claims, train_missing
 from lrsym.claims.pictures import draw_pictures
 from lrsym.errors import UsageError
-from lrsym.results.plots.draw import NothingToDrawError
+from lrsym.results.plots.sweep_rows import NothingToDrawError
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from tests.small_trials import write_sweep

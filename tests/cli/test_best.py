@@ -71,12 +71,9 @@ def test_a_grid_is_asked_by_a_metric(gridded):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-n", "0"], "-n must be a number of cells from 1 on, got 0"),
-        (["-n", "many"], "-n must be a number of cells from 1 on, got many"),
-        (
-            ["--metric", "unseen_order"],
-            "a search says in its file what is sought (maximise unseen_order), got --metric",
-        ),
+        (["-n", "0"], "-n must be a number of cells from 1 to 1,000,000, got 0"),
+        (["-n", "many"], "-n must be a number of cells from 1 to 1,000,000, got many"),
+        (["--metric", "unseen_order"], "a search says itself what is sought (maximise unseen_order), got --metric"),
         (["--minimise"], "got --minimise; leave it out"),
     ],
 )
@@ -88,7 +85,7 @@ def test_wrong_options_for_a_search_are_one_line(searched, words, message):
 
 def test_a_grid_without_a_metric_is_refused_with_an_example(gridded):
     text = lrsym("best", gridded[0], "--results", gridded[1], code=2)
-    assert f"write for example lrsym best {gridded[0]} --metric unseen_order" in text
+    assert f"got no --metric; write for example lrsym best {gridded[0]} --metric unseen_order" in text
 
 
 def test_a_search_that_has_not_begun_has_no_best_and_a_status_without_error(tmp_path):

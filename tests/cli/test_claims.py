@@ -304,5 +304,5 @@ def test_ranges_are_registered_before_their_rows_and_a_changed_one_shows(tmp_pat
 def test_registering_and_training_in_one_are_refused(tmp_path):
     path = claims_file(tmp_path)
     said = lrsym("claims", path, "--results", tmp_path / "results", "--register", "--run", code=2)
-    assert "--register and --run exclude each other: register first, then train" in said
+    assert "--register and --run exclude each other, got both; leave one of them out" in said
     assert not path.with_suffix(".ledger.json").exists()

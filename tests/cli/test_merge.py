@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from lrsym.results.analysis import overlap
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.execution.lease import Lease
@@ -168,7 +169,10 @@ def test_the_traceback_of_a_crash_comes_with_it(two, tmp_path):
         (("merge", "{nowhere}", "--results", "{one}"), "there are no results in"),
         (("merge", "{one}", "--results", "{one}"), "cannot be merged into itself"),
         (("merge", "{other}", "--results", "{one}", "--prefer", "newer"), "--prefer must be here or there, got newer"),
-        (("diff", "{one}", "{other}", "--tolerance", "2"), "--tolerance must be a difference of accuracies"),
+        (
+            ("diff", "{one}", "{other}", "--tolerance", "2"),
+            "--tolerance must be a difference of accuracies from 0 to 1, got 2; the usual one is 0.05",
+        ),
     ],
 )
 def test_mistakes_are_one_line_and_change_nothing(two, tmp_path, words, message):
@@ -178,3 +182,22 @@ def test_mistakes_are_one_line_and_change_nothing(two, tmp_path, words, message)
     assert message in text
     assert len(text.splitlines()) == 1
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_each_pair_of_folders_is_compared_once_and_again_only_where_another_source_brought_trials(
+    two, tmp_path, monkeypatch
+):
+    _, one, other = two
+    compared, compare = [], overlap.overlap
+
+    def counting(first, second, **options):
+        compared.append((first, second))
+        return compare(first, second, **options)
+
+    monkeypatch.setattr(overlap, "overlap", counting)
+    lrsym("merge", other, "--results", one)
+    assert compared == [(str(one), str(other))]
+    compared.clear()
+    lrsym("merge", one, other, "--results", tmp_path / "all")
+    new = str(tmp_path / "all")
+    assert compared == [(new, str(one)), (new, str(other)), (str(one), str(other)), (new, str(other))]

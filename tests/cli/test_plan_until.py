@@ -32,10 +32,10 @@ def test_a_condition_keeps_cells(trained):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--until", "0"], "--until must be a half-width above 0, got 0"),
+        (["--until", "0"], "--until must be a half-width above 0 and at most 1,000,000,000,000, got 0"),
         (["--until", "0.1", "--metric", "unseen_orders"], "did you mean unseen_order?"),
         (["--until", "0.1", "--metric", "seen_order,unseen_order"], "--until is about one metric"),
-        (["--until", "0.1", "--limit", "3"], "--limit is of trials to train, got 3 with --until"),
+        (["--until", "0.1", "--limit", "3"], "--until and --limit exclude each other"),
         (["--until", "0.1", "--where", "seed = 9"], "no trial of small in"),
         (["--metric", "unseen_order"], "--metric is for --until, got unseen_order without it"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import lrsym as package
-from lrsym.cli.options import load_sweep
+from lrsym.api.arguments import as_grid
 from lrsym.results.plots.draw import draw
 from lrsym.sweep.spec.sweep_file import load
 from tests.charts import subtitle
@@ -157,7 +157,7 @@ def test_the_picture_of_a_search_is_saved_as_the_others_are(searched):
 
 
 def test_pictures_of_sweeps_are_drawn_of_the_cells_that_a_search_has_chosen(searched):
-    sweep = load_sweep(searched[0], str(searched[1]))
+    sweep = as_grid(searched[0], str(searched[1]))
     chart = draw("phase", sweep, str(searched[1]), x="layouts_per_pair", y="learning_rate")
     assert "10 trials, 2 seeds in each cell." in subtitle(chart)
 
@@ -222,7 +222,7 @@ def test_phases_of_two_sweeps_are_one_picture_with_both_names(trained, other, wo
         (["--minus"], "--minus takes two sweeps, the first minus the second, got 1; name two files"),
         (["--metric", "unseen_ordr"], "metric must be a split and a metric"),
         (["--metric", "steps_to_half_order", "--where", "seed = 99"], "no trial of small in"),
-        (["--refined", "--minus"], "--refined draws one sweep"),
+        (["--refined", "--minus"], "--refined and --minus exclude each other, got both; leave one of them out"),
     ],
 )
 def test_a_map_that_cannot_be_drawn_is_told_in_one_line_with_the_remedy(trained, words, message):

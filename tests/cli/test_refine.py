@@ -57,16 +57,17 @@ def test_a_picture_of_a_boundary_has_a_name_of_its_own(refined):
     [
         (["--metric", "unseen_luck"], "metric must be a split and a metric"),
         (["--metric", "uncovered_order"], "no trial has a value of uncovered_order; choose another --metric"),
-        (["--level", "1"], "--level must be above 0 and below 1, got 1"),
-        (["--budget", "0"], "--budget must be at least 4, the trials of a coarse start, got 0"),
+        (["--level", "1"], "--level must be an accuracy above 0 and below 1, got 1"),
+        (["--budget", "0"], "--budget must be a whole number from 1 to 2,000,000, got 0"),
         (["--budget", "3"], "--budget must be at least 4, the trials of a coarse start, got 3"),
-        (["--interval", "-1"], "--interval must be at least 0 and below 1, a share of the cells, got -1"),
-        (["--pack", "0"], "--pack must be auto or a number of trials from 1 on, got 0"),
+        (["--interval", "-1"], "--interval must be a share of the cells from 0 and below 1, got -1"),
+        (["--pack", "0"], "--pack must be auto or a number of trials from 1 to 999,999, got 0"),
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_written(tmp_path, words, why):
     path = write_plane(tmp_path)
-    said = lrsym("refine", path, "--results", tmp_path / "results", "--budget", 8, *words, code=2)
+    budget = [] if "--budget" in words else ["--budget", 8]
+    said = lrsym("refine", path, "--results", tmp_path / "results", *budget, *words, code=2)
     assert why in said
     assert len(said.splitlines()) == 1
     assert not (tmp_path / "results").exists()

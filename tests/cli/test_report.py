@@ -82,3 +82,14 @@ def test_mistakes_in_python_are_one_line(trained, arguments, message):
     sweeps, path = arguments
     with pytest.raises(package.UsageError, match=message):
         package.report(trained[0] if sweeps else sweeps, path, results=trained[1])
+
+
+def test_a_part_of_a_sweep_is_a_page_of_its_own_that_says_so(trained):
+    path, results = trained
+    report = json.loads(lrsym("report", path, "--results", results, "--where", "layouts_per_pair = 4", "--json"))
+    page = Path(report["page"])
+    assert page.name == "small-report-layouts_per_pair-eq-4.html"
+    text = page.read_text()
+    assert "Only trials with <code>layouts_per_pair = 4</code>." in text
+    assert "4 trials: 1 cells, 4 replicates of each." in text
+    assert "--where &#39;layouts_per_pair = 4&#39;" in text

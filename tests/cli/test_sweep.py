@@ -21,10 +21,11 @@ from tests.small_trials import write_sweep
 
 
 @pytest.mark.parametrize(
-    ("statuses", "stopped_by", "code"), [({"timeout": 8}, None, 1), ({"done": 6}, signal.SIGINT, 130)]
+    ("statuses", "stopped_by", "code", "timeout"),
+    [({"timeout": 8}, None, 1, "2e-09"), ({"done": 6}, signal.SIGINT, 130, "1e-09")],
 )
 def test_the_command_that_goes_on_after_failures_and_after_ctrl_c_keeps_every_option(
-    tmp_path, monkeypatch, statuses, stopped_by, code
+    tmp_path, monkeypatch, statuses, stopped_by, code, timeout
 ):
     pending = 8 - sum(statuses.values())
     outcome = Outcome(run_id="r", statuses=Counter(statuses), pending=pending, stopped_by=stopped_by, seconds=1.0)
@@ -32,7 +33,8 @@ def test_the_command_that_goes_on_after_failures_and_after_ctrl_c_keeps_every_op
     path = write_sweep(tmp_path, steps=5)
     words = ("--results", tmp_path / "r", "--workers", 1, "--timeout", 1e-9, "--save-weights")
     text = lrsym("sweep", path, *words, code=code)
-    assert f"lrsym sweep {path} --workers 1 --timeout 1e-09 --save-weights --results {tmp_path / 'r'}" in text
+    assert ("try the failed ones again, with twice the time: " in text) == (stopped_by is None)
+    assert f"lrsym sweep {path} --workers 1 --timeout {timeout} --save-weights --results {tmp_path / 'r'}" in text
 
 
 @pytest.mark.parametrize("given", [(), ("--pack", 8)])
@@ -61,7 +63,10 @@ def test_a_limit_of_hours_cuts_a_sweep_as_it_cuts_its_plan_and_what_is_left_is_n
     assert plans[0].packs.n_trials == 5
     planned = lrsym("plan", path, "--results", results, *LIMITED).splitlines()
     assert [line for line in planned if "leaves out 3 trials" in line] == text.splitlines()[1:2]
-    assert f"4 trials left out by --max-core-hours 0.0005. Go on: lrsym sweep {path} --workers 1 --no-pilot" in text
+    assert (
+        f"4 trials left out by --max-core-hours 0.0005. Go on: lrsym sweep {path} --workers 1 --max-core-hours 0.0005"
+        in text
+    )
     report = json.loads(lrsym("sweep", path, "--results", results, *LIMITED, "--json"))
     assert (report["pending"], report["left_out"]["trials"], report["core_hours"]) == (4, 3, 0.0006)
 
@@ -85,10 +90,10 @@ def test_a_search_that_ends_before_its_budget_says_whether_it_was_the_hours(tmp_
 @pytest.mark.parametrize(
     ("option", "hours", "expected"),
     [
-        ("--max-core-hours", "0", "must be a positive number, got 0.0"),
-        ("--max-core-hours", "-1", "must be a positive number, got -1.0"),
-        ("--max-core-hours", "nan", "must be a positive number, got nan"),
-        ("--max-gpu-hours", "inf", "must be a positive number, got inf"),
+        ("--max-core-hours", "0", "must be a number of hours above 0 and at most 1,000,000,000, got 0; "),
+        ("--max-core-hours", "-1", "got -1; leave it out for no limit"),
+        ("--max-core-hours", "nan", "got nan; leave"),
+        ("--max-gpu-hours", "inf", "got inf; leave"),
         ("--max-gpu-hours", "2", "is not for --device cpu, got 2; use --max-core-hours"),
         ("--max-core-hours", "1e-6", "is less than the smallest pack takes; give at least 8.6e-05 (by a rough rule"),
     ],
@@ -205,7 +210,7 @@ def test_what_is_set_holds_for_every_verb_and_stands_in_the_commands_that_they_p
     assert f"lrsym sweep {echoed} --results {results}" in lrsym("plot", "phase", *words, code=2)
     asked = ("query", "select count(*) as n from trials", "--results", results, "--json", "--set", "optim.steps=12")
     assert json.loads(lrsym(*asked, "--sweep", path)) == [{"n": 8}]
-    assert "name it with --sweep" in lrsym(*asked, code=2)
+    assert "--set is for --sweep, got optim.steps=12 without it; add --sweep" in lrsym(*asked, code=2)
     same = (path, "--results", results, "--set", "optim.steps=12")
     assert "optim.steps" in lrsym("plot", "curves", *same)
     assert "8 done" in lrsym("status", *same)

@@ -71,10 +71,10 @@ def test_drift_is_code_1_with_trial_metric_and_both_values(trained, again):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--sample", 0), "--sample must be a number of trials from 1 on, got 0"),
-        (("--tolerance", 2), "--tolerance must be a difference of accuracies, 0 to 1, got 2.0"),
-        (("--tolerance", "nan"), "--tolerance must be a difference of accuracies, 0 to 1, got nan"),
-        (("--pack", 0), "--pack must be auto or a number of trials from 1 on, got 0"),
+        (("--sample", 0), "--sample must be a number of trials from 1 to 2,000,000, got 0"),
+        (("--tolerance", 2), "--tolerance must be a difference of accuracies from 0 to 1, got 2; the usual"),
+        (("--tolerance", "nan"), "--tolerance must be a difference of accuracies from 0 to 1, got nan"),
+        (("--pack", 0), "--pack must be auto or a number of trials from 1 to 999,999, got 0"),
         (("--where", "seed = 99"), "small has no finished trials where seed = 99"),
     ],
 )

@@ -55,11 +55,11 @@ def test_status_tells_how_far_those_in_training_are(under_way):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("status", "--watch", "--json"), "leave one of them out"),
-        (("status", "--every", "0"), "--every must be from 0.1"),
+        (("status", "--watch", "--json"), "--watch and --json exclude each other, got both; leave one of them out"),
+        (("status", "--every", "0"), "--every must be a number of seconds from 0.1 to 86,400, got"),
         (("status", "--every", "3"), "--every is for --watch, got 3 without it"),
-        (("watch", "--every", "nan"), "--every must be from 0.1"),
-        (("watch", "--port", "70000"), "70000"),
+        (("watch", "--every", "nan"), "--every must be a number of seconds from 0.1 to 86,400, got"),
+        (("watch", "--port", "70000"), "--port must be a port from 0 to 65,535, got 70000; leave it out"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_shown(trained, words, message):

@@ -88,7 +88,6 @@ def test_two_sweeps_have_a_part_each(tmp_path):
     ("options", "message"),
     [
         ({"metric": "order"}, "metric must be a split and a metric"),
-        ({"threshold": 0.0}, "--threshold must be above 0"),
         ({"names": ("made_up", "made_up")}, "must differ in their names, got made_up twice"),
         ({"names": ("made_up", "untrained")}, "no trial of untrained in"),
     ],

@@ -1,6 +1,9 @@
 """What a sweep planned: cells by axis, and the cell of each trial."""
 
-from lrsym.reports.planned import Planned
+import pytest
+
+from lrsym.errors import UsageError
+from lrsym.reports.planned import Planned, part_of
 from lrsym.sweep.spec.sweep_file import load, parse
 from tests.pages import ROOT
 from tests.reports.made_up import sweep
@@ -47,3 +50,32 @@ def test_a_sweep_of_one_cell_has_one_without_axes():
 def test_a_preset_that_varies_is_seen_in_the_axes_that_it_sets():
     found = parse('name = "presets"\n[grid]\n"model.preset" = ["simplified", "full"]\n', source="p")
     assert len({*Planned.of(found).names()}) == 2
+
+
+@pytest.mark.parametrize(
+    ("where", "cells", "seeds"),
+    [
+        ("layouts_per_pair = 20", 2, range(3)),
+        ("seed > 0", 4, range(1, 3)),
+        ("n_pair_labels = 8 and seed < 2 and d_model = 16", 2, range(2)),
+        ("n_pair_labels < 99", 4, range(3)),
+    ],
+)
+def test_a_condition_on_axes_keeps_cells_and_seeds(where, cells, seeds):
+    found = part_of(sweep(), where)
+    assert (len(found.cells), found.seeds) == (cells, seeds)
+    assert {*found.trial_ids()} < {*sweep().trial_ids()} or where == "n_pair_labels < 99"
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("seed = 0 or n_pair_labels = 5", "--where must keep the same seeds of each cell, one after the other"),
+        ("seed <> 1", "--where must keep the same seeds"),
+        ("status = 'done'", "known of trained trials alone"),
+        ("seed = 9", "leaves none of the 12 trials of made_up; widen it"),
+    ],
+)
+def test_what_keeps_no_cells_is_refused(where, message):
+    with pytest.raises(UsageError, match=message):
+        part_of(sweep(), where)

@@ -8,9 +8,6 @@ import polars as pl
 from lrsym.results.store.store import load
 from lrsym.vocabulary import AGREEMENTS, FAILED_STATUSES, METRICS, is_accuracy
 
-DEFAULT_TOLERANCE = 0.05
-"""Of an accuracy, 0..1. Sums in another order grow apart in thousands of steps; docs/reading.md has how far."""
-
 ENVIRONMENT = ("device", "hardware", "pack_size", "torch", "lrsym")
 """Where and how a trial was trained: columns of `environments`."""
 

@@ -30,14 +30,6 @@ def split_and_metric(column: str) -> tuple[str, str]:
     return split, metric
 
 
-def check_threshold(threshold: float) -> None:
-    """Raise UsageError unless `threshold` is an accuracy that can be reached."""
-    if not 0 < threshold <= 1:
-        raise UsageError(
-            f"--threshold must be above 0 and at most 1, got {threshold:g}; the usual one is {PHASE_THRESHOLD:g}"
-        )
-
-
 def phases(
     trials: Frame,
     *,

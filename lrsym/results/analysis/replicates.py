@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame, replicate_value
 from lrsym.results.analysis.intervals import MAX_N, estimate_mean, interval_of, n_for_half_width
 from lrsym.results.analysis.varied_axes import varied_axes
@@ -16,10 +15,7 @@ def seeds_until(trials: Frame, *, metric: str, half_width: float) -> pl.DataFram
     half_width is that of the 95 % interval of the mean of `metric`, n_needed the number of seeds with today's mean and
     spread at which it is at most the one asked for, n_more how many of them are not there yet. Both are null where they
     are beyond MAX_N, and, as is half_width, where fewer than two seeds have a value. seconds are those of one trial.
-    Raises UsageError for a half-width that is none.
     """
-    if isinstance(half_width, bool) or not isinstance(half_width, int | float) or not 0 < half_width < float("inf"):
-        raise UsageError(f"--until must be a half-width above 0, got {half_width}; write for example --until 0.02")
     table, interval = trials.lazy().collect(), interval_of(metric)
     by = varied_axes(table) or ["n_pair_labels"]
     cells = (

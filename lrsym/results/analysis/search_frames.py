@@ -2,13 +2,19 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from lrsym.results.analysis.suggestions import pareto_front
+
+MIN_CELLS = 50
+"""Cells with an objective from which importance says something."""
+
+TIED = 0.01
+"""Shares of importance that differ by less are told as one."""
 
 
 @dataclass(frozen=True)
@@ -123,10 +129,47 @@ class SearchFrames:
         frame = told.select("number", "outcome", pl.col("number").is_in(on_front.implode()).alias("front"), *values)
         return frame.sort("value_1", "number")
 
+    def doubts(self) -> list[str]:
+        """Return where `importance` says nothing, little, or does not tell axes apart, as sentences.
+
+        It is of what sets the best tenth of the cells apart: five of them, so MIN_CELLS in all, are the least that
+        Optuna, whose it is, advises.
+        """
+        told = self.suggestions.filter(pl.col("objective").is_not_null(), pl.col("outcome") != "repeated").height
+        lines, n_meaningful = list[str](), 0
+        for words in self.objectives:
+            shares = dict(self.importance.filter(objective=words).select("axis", "share").iter_rows())
+            if max(shares.values()) - min(shares.values()) < TIED / 100:
+                lines.append(
+                    f"Importance for {words} means nothing: all {len(shares)} axes have one share, as the {told} cells "
+                    "are too few, or alike in it."
+                )
+                continue
+            n_meaningful += 1
+            lines += [f"Importance for {words} does not tell {' and '.join(group)} apart." for group in _tied(shares)]
+        if told < MIN_CELLS and n_meaningful:
+            best = max(2, math.ceil(told / 10))
+            lines.append(f"Importance rests on the best {best} of {told} cells: below {MIN_CELLS} it is mostly chance.")
+        return lines
+
     def _complete(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         """Yield the row and the point of each suggestion with an objective, by number."""
         for row in self.suggestions.filter(pl.col("objective").is_not_null()).sort("number").iter_rows(named=True):
             yield row, json.loads(row["point"])
+
+
+def _tied(shares: Mapping[str, float]) -> Iterator[list[str]]:
+    """Yield the axes that have about the same share, and not next to none, in groups of two or more."""
+    group: list[str] = []
+    for name in sorted(shares, key=lambda name: -shares[name]):
+        if group and shares[group[-1]] - shares[name] >= TIED:
+            if len(group) > 1:
+                yield group
+            group = []
+        if shares[name] >= 5 * TIED:
+            group.append(name)
+    if len(group) > 1:
+        yield group
 
 
 def _text(value: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from lrsym.errors import UsageError
 from lrsym.results.pages.render import render
+from lrsym.results.plots.embedding import drawing_scripts
 
 HOST = "127.0.0.1"
 
@@ -54,15 +55,12 @@ class WatchServer(ThreadingHTTPServer):
     @cached_property
     def page(self) -> bytes:
         """The page, which asks for the state by itself."""
-        import vl_convert
-
-        scripts = vl_convert.javascript_bundle()  # pyright: ignore[reportCallIssue]  its default is not declared
         return render(
             "results/pages/watch.html",
             title=self._title,
             pictures=self._pictures,
             seconds=self._seconds,
-            scripts=scripts.replace("</script", "<\\/script"),
+            scripts=drawing_scripts(),
         ).encode()
 
     def state(self) -> bytes:

@@ -41,7 +41,7 @@ def plot_contrast(found: Contrast, *, of: str, against: str, by: str | None = No
 
 
 def _panel(rows: pl.DataFrame, metric: str, lines: Sequence[str], *, by: str | None) -> alt.LayerChart:
-    y = alt.Y("line:N", title=theme.axis_title(by) if by else None).scale(domain=lines)
+    y = alt.Y("line:N", title=None).scale(domain=lines)
     base = alt.Chart(theme.inline(rows)).encode(y.axis(ticks=False, grid=False))
     numbers = [alt.Tooltip(f"{name}:Q", format="+.3~g") for name in ("estimate", "low", "high")]
     tooltip = [*numbers, "n:Q", "n_pairs:Q", *(alt.Tooltip(f"{name}:Q", format=".3~g") for name in ("p", "holm"))]
@@ -60,7 +60,8 @@ def _panel(rows: pl.DataFrame, metric: str, lines: Sequence[str], *, by: str | N
         ],
         width=_WIDTH,
         height=max(2, len(lines)) * _ROW,
-        title=alt.TitleParams(metric, fontSize=15, offset=8),
+        # What the lines are stands above them: beside a few of them its name has no room.
+        title=alt.TitleParams(metric, fontSize=15, offset=8, subtitle=[f"by {theme.axis_title(by)}"] if by else []),
     )
 
 

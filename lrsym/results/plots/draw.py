@@ -1,7 +1,7 @@
-"""Draw a sweep: read its rows from the store, choose the axes, draw by kind, or say why there is nothing to draw."""
+"""Draw a sweep: choose the rows and axes by the kind of picture, draw, or say why there is nothing to draw."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import altair as alt
 import polars as pl
@@ -24,17 +24,14 @@ from lrsym.results.plots.phase_diagram import plot_phase
 from lrsym.results.plots.phase_minus import plot_minus
 from lrsym.results.plots.phase_probabilities import plot_probabilities
 from lrsym.results.plots.profiles import plot_profile
-from lrsym.results.plots.read_rows import read_rows
 from lrsym.results.plots.refined import plot_refined
+from lrsym.results.plots.sweep_rows import NothingToDrawError, Sweep, SweepRows
 from lrsym.results.plots.symmetry import plot_symmetry
-from lrsym.results.store.filesystem import open_filesystem
-from lrsym.results.store.live import LiveRows, read_live
 from lrsym.results.store.query import filter_trials
-from lrsym.results.store.schema import ALONG_TRAINING, TABLES
-from lrsym.results.store.store import load, read_again
+from lrsym.results.store.schema import TABLES
 from lrsym.vocabulary import METRICS, PHASE_METRIC, PICTURES, by_name, is_accuracy
 
-_DRAW: Mapping[str, Callable[..., theme.Chart]] = by_name(
+PLOTS: Mapping[str, Callable[..., theme.Chart]] = by_name(
     [kind for kind in PICTURES if kind != "search"],
     {
         "phase": plot_phase,
@@ -50,36 +47,10 @@ _DRAW: Mapping[str, Callable[..., theme.Chart]] = by_name(
         "cost": plot_cost,
     },
 )
-"""Kinds that are drawn of the trials of a sweep; that of a search is drawn of its suggestions (`search.py`)."""
+"""What draws the rows of each kind that is of the trials of a sweep; a search is drawn of its suggestions."""
 
 BESIDE = {"onset": "measure_curves", "symmetry": "terms"}
 """A second table that a kind of picture takes, as its argument `beside`."""
-
-
-class Sweep(Protocol):
-    """What a picture needs to know of a sweep."""
-
-    @property
-    def name(self) -> str:
-        """Its name, for messages."""
-        ...
-
-    @property
-    def varied(self) -> Sequence[str]:
-        """The keys of the axes that it varies, in its order, such as `scenes.n_pair_labels`."""
-        ...
-
-    def trial_ids(self) -> list[str]:
-        """Return the identities of its trials."""
-        ...
-
-    def command(self, verb: str, results: str) -> str:
-        """Return what to type for `verb`."""
-        ...
-
-
-class NothingToDrawError(UsageError):
-    """The store has no rows for a picture; the message says why and what to do."""
 
 
 def draw(
@@ -91,19 +62,23 @@ def draw(
     With `live` trials in training are drawn as they were last evaluated, in pictures of the tables trials and curves.
     Raises NothingToDrawError where the store has no rows for it, UsageError where they do not fit into one picture.
     """
+    return draw_rows(kind, SweepRows(sweep, root, where, live), **options)
+
+
+def draw_rows(kind: str, rows: SweepRows, **options: Any) -> theme.Chart:
+    """Return the picture of `rows`; `kind`, `options` and errors as of `draw`."""
     table = PICTURES[kind]
-    so_far = read_live(open_filesystem(root), sweep.trial_ids()) if live else None
-    rows = read_rows(root, table, trial_ids=sweep.trial_ids(), where=where, live=so_far)
-    if rows.is_empty() or (kind == "ablation" and {*rows["term"]} == {"none"}):
-        raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, table, where=where)}")
+    shown = rows.require(table)
+    if kind == "ablation" and {*shown["term"]} == {"none"}:
+        raise NothingToDrawError(f"nothing to draw: {rows.why_nothing(table)}")
     if second := BESIDE.get(kind):
-        options["beside"] = read_rows(root, second, trial_ids=sweep.trial_ids(), where=where)
+        options["beside"] = rows.table(second)
     if table == "trials":
-        options["prefer"] = preferred(sweep)
-    notes = _notes(sweep, root=root, where=where) + _in_training(so_far, rows["trial_id"])
+        options["prefer"] = rows.prefer
+    notes = rows.notes() + rows.in_training(shown["trial_id"])
     if table != "trials":  # such a picture says it itself
-        notes += theme.stopped_early(read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where))
-    return _with_notes(_DRAW[kind](rows, **options), notes)
+        notes += theme.stopped_early(rows.trials)
+    return _with_notes(PLOTS[kind](shown, **options), notes)
 
 
 def draw_lines(sweeps: Sequence[Sweep], root: str, *, where: str | None = None, **options: Any) -> theme.Chart:
@@ -129,10 +104,10 @@ def draw_phases(
         raise UsageError(f"--minus takes two sweeps, the first minus the second, got {len(sweeps)}; name two files")
     if options.pop("live", False):
         raise UsageError("--live shows one sweep while it runs, not a difference; leave it or --minus out")
-    left, right = (_rows_of(sweep, root, where=where) for sweep in sweeps)
+    both = [SweepRows(sweep, root, where) for sweep in sweeps]
+    left, right = (rows.require() for rows in both)
     names = (sweeps[0].name, sweeps[1].name)
-    chart = plot_minus(left, right, names=names, prefer=preferred(sweeps[0]), **options)
-    return _with_notes(chart, _notes(*sweeps, root=root, where=where))
+    return _with_notes(plot_minus(left, right, names=names, prefer=both[0].prefer, **options), _notes(both))
 
 
 def check_phase_metric(metric: str) -> None:
@@ -152,53 +127,53 @@ def draw_several(
         return draw(kind, sweeps[0], root, where=where, **options)
     if options.pop("live", False):
         raise UsageError(f"--live shows one sweep while it runs, got {len(sweeps)}; name one, or leave it out")
-    chart = _DRAW[kind](read_several(sweeps, root, where=where), prefer=preferred(sweeps[0]), **options)
-    return _with_notes(chart, _notes(*sweeps, root=root, where=where))
+    all_rows = _rows_of(sweeps, root, where)
+    return _with_notes(PLOTS[kind](_joined(all_rows), prefer=all_rows[0].prefer, **options), _notes(all_rows))
 
 
-def read_several(sweeps: Sequence[Sweep], root: str, *, where: str | None = None) -> pl.DataFrame:
-    """Return the rows of the trials of `sweeps`, of more than one with a column `sweep`; raises as `draw_several`."""
+def read_several(sweeps: Sequence[Sweep], root: str, *, where: str | None = None) -> tuple[pl.DataFrame, list[str]]:
+    """Return the rows of the trials of `sweeps`, of more than one with a column `sweep`, and the axes to show first.
+
+    Raises as `draw_several`.
+    """
+    all_rows = _rows_of(sweeps, root, where)
+    return all_rows[0].require() if len(sweeps) == 1 else _joined(all_rows), all_rows[0].prefer
+
+
+def _rows_of(sweeps: Sequence[Sweep], root: str, where: str | None) -> list[SweepRows]:
     names = [sweep.name for sweep in sweeps]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"sweeps side by side must differ in their names, got {twice} twice; leave one out")
-    if len(sweeps) == 1:
-        return read_trials(sweeps[0], root, where=where)
-    tables = [_rows_of(sweep, root, where=where) for sweep in sweeps]
-    return pl.concat(rows.with_columns(pl.lit(name).alias(SWEEP)) for rows, name in zip(tables, names, strict=True))
+    return [SweepRows(sweep, root, where) for sweep in sweeps]
 
 
-def _rows_of(sweep: Sweep, root: str, *, where: str | None) -> pl.DataFrame:
-    rows = read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where)
-    if rows.is_empty():
-        raise NothingToDrawError(f"nothing to draw: {_why_nothing(sweep, root, 'trials', where=where)}")
-    return rows
+def _joined(all_rows: Sequence[SweepRows]) -> pl.DataFrame:
+    return pl.concat(rows.require().with_columns(pl.lit(rows.sweep.name).alias(SWEEP)) for rows in all_rows)
 
 
-def preferred(sweep: Sweep) -> list[str]:
-    """Return the axes that a sweep varies, in its order."""
-    return [key.rpartition(".")[2] for key in sweep.varied]
+def _notes(several: Sequence[SweepRows]) -> list[str]:
+    """Return what `SweepRows.notes` does of several sweeps, by their names."""
+    return [*several[0].condition(), *(note for rows in several for note in rows.missing(rows.sweep.name))]
 
 
-def _notes(*sweeps: Sweep, root: str, where: str | None) -> list[str]:
-    """Return which trials are shown, and how many of the sweeps are missing, as sentences."""
-    return [*([] if where is None else [f"Only trials with {where}."]), *_missing(*sweeps, root=root)]
+def draw_contrast(sweep: Sweep, root: str, *, where: str | None = None, **options: Any) -> theme.Chart:
+    """Return the picture of a contrast in `sweep`; `options` are those of `contrast_of_rows`, errors also of `draw`."""
+    rows = SweepRows(sweep, root, where)
+    as_metrics(options.get("metric", PHASE_METRIC))
+    return _with_notes(contrast_of_rows(rows.require(), **options), rows.notes())
 
 
-def draw_contrast(
-    sweep: Sweep,
-    root: str,
+def contrast_of_rows(
+    trials: pl.DataFrame,
     *,
     of: Mapping[str, Any],
     against: Mapping[str, Any],
     metric: str | Sequence[str] = PHASE_METRIC,
     by: str | None = None,
-    where: str | None = None,
 ) -> theme.Chart:
-    """Return the picture of a contrast in `sweep`, with the arguments of `contrast`; raises as it and as `draw`."""
-    metrics, rows = as_metrics(metric), _rows_of(sweep, root, where=where)
-    found = contrast(rows, of=of, against=against, metrics=metrics, by=by)
-    chart = plot_contrast(found, of=in_words(of), against=in_words(against), by=by)
-    return _with_notes(chart, _notes(sweep, root=root, where=where))
+    """Return the picture of a contrast in rows of the table trials, with the arguments of `contrast`; raises as it."""
+    found = contrast(trials, of=of, against=against, metrics=as_metrics(metric), by=by)
+    return plot_contrast(found, of=in_words(of), against=in_words(against), by=by)
 
 
 def draw_refined(
@@ -208,33 +183,11 @@ def draw_refined(
 
     `options` are those of `plot_refined`. Raises as `draw`.
     """
-    rows = _rows_of(sweep, root, where=where)
+    rows = SweepRows(sweep, root, where)
+    trials = rows.require()
     chosen = cells if where is None else filter_trials(cells, where)
-    notes = [*theme.stopped_early(rows), *_notes(sweep, root=root, where=where)]
-    return _with_notes(plot_refined(rows, cells=chosen, prefer=preferred(sweep), **options), notes)
-
-
-def _missing(*sweeps: Sweep, root: str) -> list[str]:
-    """Return how many trials of each sweep have a row, as sentences; none where all have: cells without do not show."""
-    sentences = []
-    for sweep in sweeps:
-        ids, name = sweep.trial_ids(), "The sweep" if len(sweeps) == 1 else sweep.name
-        trained = read_again(lambda ids=ids: load(root, "trials", trial_ids=ids).select(pl.len()).collect().item())
-        sentences += [] if trained == len(ids) else [f"{name} has {len(ids):,} trials, {trained:,} are there."]
-    return sentences
-
-
-def _in_training(live: LiveRows | None, shown: pl.Series) -> list[str]:
-    """Return how many of the trials `shown` are not at their end, as a sentence; none where all are."""
-    if live is None:
-        return []
-    steps = live.training.filter(pl.col("trial_id").is_in(shown.unique().implode()))["trained_steps"]
-    if steps.is_empty():
-        return []
-    fewest, most = steps.min(), steps.max()
-    at = f"step {fewest}" if fewest == most else f"steps {fewest} to {most}"
-    trials = "1 trial is" if len(steps) == 1 else f"{len(steps):,} trials are"
-    return [f"{trials} not at the end of training, drawn as last evaluated, at {at}."]
+    notes = [*theme.stopped_early(trials), *rows.notes()]
+    return _with_notes(plot_refined(trials, cells=chosen, prefer=rows.prefer, **options), notes)
 
 
 def _with_notes(chart: theme.Chart, notes: list[str]) -> theme.Chart:
@@ -246,8 +199,8 @@ def _with_notes(chart: theme.Chart, notes: list[str]) -> theme.Chart:
 
 def check_picture(kind: str, *, where: str | None = None, metric: str | None = None) -> None:
     """Raise UsageError for what could not be drawn of any rows: a wrong condition, a metric that does not exist."""
-    if kind not in _DRAW:
-        raise UsageError(f"kind must be a picture of a grid, {', '.join(_DRAW)}, got {kind}; choose one of them")
+    if kind not in PLOTS:
+        raise UsageError(f"kind must be a picture of a grid, {', '.join(PLOTS)}, got {kind}; choose one of them")
     if where is not None:
         filter_trials(TABLES["trials"].empty, where)
     if kind == "phase" and metric is not None:
@@ -258,36 +211,3 @@ def check_picture(kind: str, *, where: str | None = None, metric: str | None = N
         as_metrics(metric)
     if kind == "curves" and metric is not None and metric not in (*METRICS, "loss"):
         raise UsageError(f"metric must be one of {', '.join(METRICS)}, loss, got {metric}; choose one of them")
-
-
-def read_trials(sweep: Sweep, root: str, *, where: str | None = None, live: bool = False) -> pl.DataFrame:
-    """Return the rows of the trials of `sweep` that meet the SQL condition `where`; UsageError where there is none.
-
-    With `live` those in training are among them, as they were last evaluated.
-    """
-    so_far = read_live(open_filesystem(root), sweep.trial_ids()) if live else None
-    rows = read_rows(root, "trials", trial_ids=sweep.trial_ids(), where=where, live=so_far)
-    if rows.is_empty():
-        raise UsageError(_why_nothing(sweep, root, "trials", where=where))
-    return rows
-
-
-def _why_nothing(sweep: Sweep, root: str, table: str, *, where: str | None) -> str:
-    """Return why the store has no rows of `table`, with the remedy."""
-    trained = read_rows(root, "trials", trial_ids=sweep.trial_ids())
-    if trained.is_empty():
-        return f"no trial of {sweep.name} in {root}; train first: {sweep.command('sweep', root)}"
-    chosen = trained if where is None else filter_trials(trained, where)
-    if chosen.is_empty():
-        return f"no trial of {sweep.name} in {root} where {where}; leave --where out"
-    if table in ALONG_TRAINING.values():
-        return (
-            f"the {chosen.height} trials of {sweep.name} have no {table}: the mechanism along training is told of "
-            'trials with eval.mechanism = "points"; ask for it in the sweep file, as sweeps/onset.toml does'
-        )
-    if table in ("ablations", "terms"):
-        return (
-            f"the {chosen.height} trials of {sweep.name} have no {table}: there are terms where the first block reads "
-            "token + position embeddings itself, with model.layer_norm none or post; rows of older versions lack them"
-        )
-    return f"no {table} of {sweep.name} in {root}; see how the trials ended: {sweep.command('status', root)}"

@@ -1,10 +1,11 @@
 """Charts in a notebook: a renderer of altair whose output has all its scripts, so that it needs no network."""
 
-import json
 import uuid
 from typing import Any
 
 import altair as alt
+
+from lrsym.results.plots.embedding import drawing_scripts, in_script
 
 _PAGE = """<div id="{div}"></div>
 <script>(function () {{
@@ -16,12 +17,10 @@ window.vegaEmbed("#{div}", {spec}, {options}).catch(console.error);
 
 def show_offline(spec: dict[str, Any], **metadata: Any) -> dict[str, str]:
     """Return the chart of `spec` as HTML; `metadata` are options of the renderer, of which `embed_options` counts."""
-    import vl_convert
-
     options = {"mode": "vega-lite", **(metadata.get("embed_options") or {})}
-    texts = [json.dumps(value).replace("</", "<\\/") for value in (spec, options)]
-    scripts = vl_convert.javascript_bundle()  # pyright: ignore[reportCallIssue]  its default is not declared
-    page = _PAGE.format(div=f"lrsym-{uuid.uuid4().hex}", scripts=scripts, spec=texts[0], options=texts[1])
+    page = _PAGE.format(
+        div=f"lrsym-{uuid.uuid4().hex}", scripts=drawing_scripts(), spec=in_script(spec), options=in_script(options)
+    )
     return {"text/html": page}
 
 

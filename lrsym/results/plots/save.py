@@ -11,6 +11,7 @@ from pathlib import Path
 import altair as alt
 
 from lrsym.errors import UsageError
+from lrsym.results.plots.embedding import escaped
 from lrsym.results.plots.theme import Chart
 from lrsym.results.store.atomic import write_atomically
 
@@ -55,8 +56,7 @@ def as_html(chart: Chart) -> bytes:
     head = head.replace("<html>", '<html lang="en">', 1).replace(
         "<head>", f"<head>\n  <title>{_title(chart)}</title>", 1
     )
-    # Else a text with </script> in it would end the script. Outside of texts JSON has no such letter.
-    return "".join((head, marker, spec.replace("<", "\\u003c"), end, tail)).encode()
+    return "".join((head, marker, escaped(spec), end, tail)).encode()
 
 
 def _title(chart: Chart) -> str:

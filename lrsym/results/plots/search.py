@@ -10,7 +10,7 @@ import polars as pl
 
 from lrsym.results.analysis.search_frames import SearchedAxis, SearchFrames
 from lrsym.results.plots import theme
-from lrsym.results.plots.draw import NothingToDrawError
+from lrsym.results.plots.sweep_rows import NothingToDrawError
 from lrsym.vocabulary import SUGGESTION_OUTCOMES, by_name
 
 _SHAPES = by_name(
@@ -76,6 +76,7 @@ def _explain(frames: SearchFrames, counts: Counter[str], shown: Sequence[Searche
     lines.append(f"{line} of the cells trained to the end.")
     if len(frames.axes) > 1:
         lines.append("Importance: share of an axis in what sets the best tenth of the cells apart (PED-ANOVA).")
+        lines += frames.doubts()
     return lines + ([f"The {len(shown)} most important axes; {left_out} more are left out."] if left_out else [])
 
 

@@ -17,12 +17,10 @@ from lrsym.errors import first_line
 from lrsym.results.store.digest import is_as_written
 from lrsym.results.store.filesystem import FileSystem
 from lrsym.results.store.part_file import is_named_as_part, list_parts, part_file, part_name
-from lrsym.results.store.schema import TABLES
+from lrsym.results.store.schema import OF_TRIALS, TABLES
 
 QUARANTINE = "quarantine"
 """Folder of the results that holds what was set aside, under the names that the files had."""
-
-_OF_TRIALS = [name for name, table in TABLES.items() if name != "trials" and "trial_id" in table.key]
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def _read(files: FileSystem, file: str) -> pl.DataFrame | Fault | None:
 def _compare(part: str, read: dict[str, pl.DataFrame], *, has_curves: bool) -> Iterator[Fault]:
     """Yield the tables of a part that hold rows of other trials than its table trials, or lack those of done ones."""
     trials = {*read["trials"]["trial_id"]}
-    for name in _OF_TRIALS:
+    for name in OF_TRIALS:
         if name in read and (others := len({*read[name]["trial_id"]} - trials)):
             yield Fault(part_file(name, part), f"holds rows of {others} trials that the table trials lacks", part)
     done = {*read["trials"].filter(pl.col("status") == "done")["trial_id"]}

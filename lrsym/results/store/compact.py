@@ -16,7 +16,7 @@ import polars as pl
 from lrsym.results.store.filesystem import FileSystem, Stamp
 from lrsym.results.store.index import FILE as INDEX
 from lrsym.results.store.part_file import list_parts, part_file, part_name
-from lrsym.results.store.schema import TABLES
+from lrsym.results.store.schema import OF_TRIALS, TABLES
 
 if TYPE_CHECKING:
     from lrsym.results.store.store import Store
@@ -27,10 +27,8 @@ REWRITING_SECONDS = 60
 ABANDONED_SECONDS = 86400
 """A compaction that has not written `trials` for so long was killed."""
 
-_ALONE = ("runs", "suggestions")
+_ALONE = tuple(name for name in TABLES if name not in OF_TRIALS)
 """Tables whose rows belong to no attempt at a trial."""
-
-_ATTEMPTS = tuple(sorted({*TABLES} - {*_ALONE}, key=lambda table: table != "trials"))
 
 Parts = dict[str, dict[str, Stamp]]
 """Files by table, each with its stamp."""
@@ -42,10 +40,10 @@ def compact(store: "Store") -> int:
     Raises FileNotFoundError, before anything is written, where another process has deleted some meanwhile.
     """
     files = store.files
-    old = {table: list_parts(files, table).parts for table in (*_ATTEMPTS, *_ALONE)}
+    old = {table: list_parts(files, table).parts for table in (*OF_TRIALS, *_ALONE)}
     _remove_left_behind(files, old)
     left = _unfinished(old) | _with_unknown_columns(files, old)
-    for table in _ATTEMPTS:
+    for table in OF_TRIALS:
         old[table] = {name: stamp for name, stamp in old[table].items() if part_name(name) not in left}
     for table in _ALONE:
         unknown = _with_unknown_columns(files, {table: old[table]})
@@ -83,7 +81,7 @@ def _require_unchanged(files: FileSystem, old: Parts) -> None:
 def _remove_left_behind(files: FileSystem, old: Parts) -> None:
     """Delete what compactions wrote that were killed before they wrote `trials`, long ago; nobody reads it."""
     trials = {part_name(name) for name in old["trials"]}
-    for table in _ATTEMPTS[1:]:
+    for table in OF_TRIALS[1:]:
         for name, (written, *_) in old[table].items():
             part = part_name(name)
             if part.startswith("compact-") and part not in trials and time.time() - written / 1e9 > ABANDONED_SECONDS:
@@ -94,7 +92,7 @@ def _unfinished(old: Parts) -> set[str]:
     """Return the parts of packs at work: without trials, or being written anew over those of before."""
     trials = {part_name(name): stamp for name, stamp in old["trials"].items()}
     found = set[str]()
-    for table in _ATTEMPTS[1:]:
+    for table in OF_TRIALS[1:]:
         for name, (written, *_) in old[table].items():
             own = trials.get(part_name(name))
             if own is None or (written > own[0] and time.time() - written / 1e9 < REWRITING_SECONDS):

@@ -14,14 +14,11 @@ import pyarrow.parquet as pq
 from lrsym.errors import UsageError
 from lrsym.results.store.digest import part_bytes
 from lrsym.results.store.part_file import list_parts, part_name
-from lrsym.results.store.schema import TABLES
+from lrsym.results.store.schema import OF_TRIALS
 from lrsym.results.store.store import MAX_READS, Store, read_again
 
 if TYPE_CHECKING:
     from lrsym.results.store.filesystem import FileSystem
-
-_OF_TRIALS = tuple(sorted({*TABLES} - {"runs", "suggestions"}, key=lambda table: (table != "trials", table)))
-"""Tables with rows of trials, in the order in which they lose them."""
 
 _UNKNOWN = {"objective": None, "intermediate": None, "finished_at": None}
 """Columns of a suggestion whose outcome is not known."""
@@ -30,7 +27,7 @@ _UNKNOWN = {"objective": None, "intermediate": None, "finished_at": None}
 def count_rows(store: Store, trial_ids: Iterable[str]) -> dict[str, int]:
     """Return how many rows of these trials each table has, those of every attempt; tables without any are left out."""
     wanted = _wanted(trial_ids)
-    counts = {table: sum(n for _, n in read_again(lambda t=table: _parts(store, t, wanted))) for table in _OF_TRIALS}
+    counts = {table: sum(n for _, n in read_again(lambda t=table: _parts(store, t, wanted))) for table in OF_TRIALS}
     return {table: n for table, n in counts.items() if n}
 
 
@@ -44,7 +41,7 @@ def remove_rows(store: Store, trial_ids: Iterable[str], *, search: str | None = 
     for _ in range(MAX_READS):
         try:
             _take_back_outcomes(store, wanted)
-            found = [(table, name) for table in _OF_TRIALS for name, _ in _parts(store, table, wanted)]
+            found = [(table, name) for table in OF_TRIALS for name, _ in _parts(store, table, wanted)]
             for _, name in found:
                 _rewrite(store.files, name, pl.col("trial_id").is_in(wanted).fill_null(value=False))
             if not found:

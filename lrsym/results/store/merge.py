@@ -10,15 +10,13 @@ import polars as pl
 import pyarrow as pa
 
 from lrsym.results.store.forget import remove_rows
-from lrsym.results.store.schema import TABLES
+from lrsym.results.store.schema import OF_TRIALS, TABLES
 from lrsym.results.store.store import Store, load, read_again
 
 CHUNK = 10_000
 """Trials whose rows are in memory at a time, and in a part."""
 
 _LOG = re.compile(r"logs/[0-9a-f]{12}\.txt")
-
-_OF_TRIALS = [name for name in TABLES if name not in ("runs", "suggestions")]
 
 
 def take_trials(source: Store, target: Store, trial_ids: Sequence[str], *, replace: bool = False) -> int:
@@ -39,7 +37,7 @@ def take_trials(source: Store, target: Store, trial_ids: Sequence[str], *, repla
         ids = ordered[start : start + CHUNK]
         if replace:
             remove_rows(target, ids)
-        frames = {table: read_again(partial(_read, source, table, ids)) for table in _OF_TRIALS}
+        frames = {table: read_again(partial(_read, source, table, ids)) for table in OF_TRIALS}
         tables = {name: _written(name, rows) for name, rows in frames.items() if name == "trials" or rows.height}
         _take_logs(source, target, frames["trials"]["message"].drop_nulls())
         target.write(_part("trials", ids), tables)

@@ -19,7 +19,7 @@ import polars as pl
 from lrsym.errors import DamagedPartWarning, ObjectStoreError, UsageError, first_line
 from lrsym.results.store.filesystem import FileSystem, Stamp
 from lrsym.results.store.object_access import storage_options
-from lrsym.results.store.schema import TABLES
+from lrsym.results.store.schema import OF_TRIALS, TABLES
 from lrsym.results.store.table import PART_KEY, SCHEMA_VERSION, TABLE_KEY, VERSION_KEY
 from lrsym.vocabulary import STOP_RULES
 
@@ -133,7 +133,8 @@ def table_sentence(error: Exception) -> str:
     """Return what a user can do about a table that polars could not read."""
     why = first_line(error)
     if damaged := _unreadable():
-        return f"{', '.join(damaged)} cannot be read: {why}; restore from a copy, or remove what is damaged"
+        remedy = "restore from a copy, or set aside what is damaged with lrsym check --repair"
+        return f"{', '.join(damaged)} cannot be read: {why}; {remedy}"
     return f"a table in the results cannot be read: {why}; move damaged files out of the folder"
 
 
@@ -232,7 +233,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 def _loss(files: FileSystem, damage: Damage) -> str:
     """Return whose rows are lost with a file, as its sisters in the other tables tell."""
     table, part = damage.file.partition("/")[0], part_name(damage.file)
-    if not damage.surely_ours or table in ("runs", "suggestions"):
+    if not damage.surely_ours or table not in OF_TRIALS:
         return ""
     trial_ids = {*chain.from_iterable(_trials_of(files, part, without=table))}
     count = f"{len(trial_ids)} trial{'s' * (len(trial_ids) != 1)}" if trial_ids else "its trials"
@@ -240,8 +241,8 @@ def _loss(files: FileSystem, damage: Damage) -> str:
 
 
 def _trials_of(files: FileSystem, part: str, *, without: str) -> Iterator[list[str]]:
-    for table in TABLES:
-        if table not in (without, "runs", "suggestions") and files.exists(file := part_file(table, part)):
+    for table in OF_TRIALS:
+        if table != without and files.exists(file := part_file(table, part)):
             try:
                 rows = pl.read_parquet(
                     files.uri(file), columns=["trial_id"], glob=False, storage_options=files.storage_options

@@ -221,6 +221,9 @@ ALONG_TRAINING = {"ablations": "ablation_curves", "terms": "term_curves", "measu
 
 TABLES |= {name: _along_training(TABLES[table], name) for table, name in ALONG_TRAINING.items()}
 
+OF_TRIALS = ("trials", *(name for name, table in TABLES.items() if name != "trials" and table.key[0] == "trial_id"))
+"""Tables whose rows belong to trials: `trials` first, which says of which attempt the others are."""
+
 
 def axis_columns() -> tuple[str, ...]:
     """Return the names of the `trials` columns that are axes, the seed included."""

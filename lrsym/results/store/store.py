@@ -27,7 +27,7 @@ from lrsym.results.store.index import OUTCOME, read_outcomes
 from lrsym.results.store.mechanism_path import paths, with_paths
 from lrsym.results.store.part_file import list_parts, part_file, require_no_damage, warn_of_damage
 from lrsym.results.store.place import refuse_inner_folder
-from lrsym.results.store.schema import TABLES
+from lrsym.results.store.schema import OF_TRIALS, TABLES
 from lrsym.vocabulary import FAILED_STATUSES, FINAL_STATUSES, GRID_STOP_RULES
 
 Result = TypeVar("Result")
@@ -251,7 +251,7 @@ def load(root: str | Path, table: str, *, trial_ids: Iterable[str] | None = None
 
 def _has_attempts(table: str) -> bool:
     """Return whether rows of `table` belong to an attempt at a trial."""
-    return table not in ("trials", "runs", "suggestions")
+    return table in OF_TRIALS and table != "trials"
 
 
 def _derive(trials: pl.LazyFrame, read_paths: Callable[[pl.Series], pl.DataFrame]) -> pl.LazyFrame:

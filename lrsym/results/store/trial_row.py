@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from lrsym.config.axes import axes
 from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
@@ -22,7 +20,7 @@ def trial_from_row(values: Mapping[str, Any]) -> Trial:
     """
     try:
         trial = Trial.from_axes({axis.key: values[axis.name] for axis in axes()})
-    except ValidationError:
+    except UsageError:
         trial = None
     if trial is None or trial.trial_id != values["trial_id"]:
         raise UsageError(

@@ -23,7 +23,7 @@ class Part:
     `where` holds on their axes; where `retry` names statuses only those that ended so; of them the first `limit` that
     are not trained.
 
-    Raises UsageError for a limit that is no number of trials, and for a status that is no failure.
+    Raises UsageError for a status that is no failure.
     """
 
     where: str | None = None
@@ -32,8 +32,6 @@ class Part:
     retry: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.limit is not None and (isinstance(self.limit, bool) or self.limit < 1):
-            raise UsageError(f"--limit must be a number of trials from 1 on, got {self.limit}; leave it out for all")
         for status in self.retry:
             if status not in FAILED_STATUSES:
                 raise UsageError(

@@ -12,6 +12,11 @@ from lrsym.errors import UsageError
 ENGINES = ("auto", "local", "ray")
 DEVICES = ("auto", "cpu", "cuda")
 
+_ELSEWHERE = (
+    "; under a scheduler such as Slurm each task of an array trains its share, by --shard I/N: docs/clusters has the "
+    "files to start from"
+)
+
 WORKERS_PER_GPU = 3
 """Workers that share a GPU where their number is not given: while one trains, others draw data, measure and write.
 Assumed, not measured yet."""
@@ -57,15 +62,9 @@ class Settings:
         Engine auto is Ray when RAY_ADDRESS names a cluster, else local, which draws its first plot sooner. One
         thread a worker: the products are small, and two workers beat one with two threads.
         """
-        _check_choice("engine", engine, ENGINES)
+        _check_choice("engine", engine, ENGINES, _ELSEWHERE)
         remedy = "; other accelerators are not supported, and CUDA_VISIBLE_DEVICES chooses among GPUs; use --device cpu"
         _check_choice("device", device, DEVICES, remedy)
-        chosen, none = "to have it chosen", "for no limit"
-        for name, value, without in (
-            ("workers", workers, chosen), ("pack", pack_size, chosen), ("timeout", timeout, none),
-        ):  # fmt: skip
-            if value is not None and not value > 0:
-                raise UsageError(f"--{name} must be positive, got {value}; leave it out {without}")
         if engine == "auto":
             engine = "ray" if os.environ.get("RAY_ADDRESS") else "local"
         if device == "auto":
@@ -187,11 +186,9 @@ def _check_choice(name: str, value: str, allowed: tuple[str, ...], remedy: str =
 
 
 def _max_hours(device: str, *, core: float | None, gpu: float | None) -> float | None:
-    """Return the limit for `device`. Raises UsageError for what is no number of hours, and for the other device's."""
+    """Return the limit for `device`. Raises UsageError for that of the other device."""
     mine = hours_option(device)
     for option, hours in (("--max-core-hours", core), ("--max-gpu-hours", gpu)):
-        if hours is not None and not 0 < hours < math.inf:
-            raise UsageError(f"{option} must be a positive number, got {hours}; leave it out for no limit")
         if hours is not None and option != mine:
             raise UsageError(f"{option} is not for --device {device}, got {hours:g}; use {mine}")
     return core if device == "cpu" else gpu

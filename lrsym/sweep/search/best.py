@@ -7,15 +7,15 @@ from typing import Any
 
 import polars as pl
 
+from lrsym.config.messages import AXES, PRESETS
 from lrsym.config.model import SHORTHANDS
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import replicate_value
-from lrsym.results.analysis.intervals import Estimate, estimate_mean
+from lrsym.results.analysis.intervals import Estimate, estimate_mean, interval_of
 from lrsym.results.analysis.suggestions import candidate_cells, rank_cells
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.search.objective import wrong_column
 from lrsym.sweep.search.suggestions import read_outcomes
-from lrsym.sweep.spec.messages import AXES, PRESETS
 from lrsym.sweep.spec.search import Objective, Search
 from lrsym.sweep.spec.search_space import Point
 from lrsym.sweep.spec.sweep import Sweep, command
@@ -25,9 +25,9 @@ from lrsym.sweep.spec.sweep import Sweep, command
 class BestCell:
     """A cell among the best. `objective` is what the sampler was told; of a grid, the mean of its column.
 
-    `estimates` has the mean over replicates and its 95 % interval for each objective that is a column, None for SQL
-    and for a cell that a rule stopped (n_stopped > 0): that has no final value, and no rank. `n` counts the replicates
-    behind the objective. `point` has its values on the axes of the search, or on those that the grid varies.
+    `estimates` has the mean over replicates and its 95 % interval (`interval_of`) for each objective that is a column,
+    None for SQL and for a cell that a rule stopped (n_stopped > 0): that has no final value, and no rank. `n` counts
+    the replicates behind the objective. `point` has its values on the axes of the search, or on those that vary.
     """
 
     rank: int | None
@@ -158,7 +158,8 @@ def _cell(row: dict[str, Any], point: Point, objectives: Sequence[Objective], tr
 def _estimate(objective: Objective, rows: pl.DataFrame) -> Estimate | None:
     if not objective.is_column:
         return None
-    return estimate_mean(rows.select(replicate_value(objective.sql)).to_series().drop_nulls())
+    values = rows.select(replicate_value(objective.sql)).to_series().drop_nulls()
+    return estimate_mean(values, interval=interval_of(objective.sql))
 
 
 def _axes_of(key: str) -> list[str]:

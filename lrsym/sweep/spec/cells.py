@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, overload
 
 from pydantic import TypeAdapter, ValidationError
 
+from lrsym.config.messages import SECTIONS, section_type, wrong_section
 from lrsym.config.model import ModelConfig
 from lrsym.config.scene import SceneConfig
 from lrsym.config.section import ConfigSection, Form
@@ -15,7 +16,7 @@ from lrsym.config.training import EvalConfig, OptimConfig
 from lrsym.config.trial import Trial, n_steps, trial_ids
 from lrsym.errors import UsageError
 from lrsym.sweep.spec.design import Design
-from lrsym.sweep.spec.messages import SECTIONS, section_type, show_cell, wrong_section
+from lrsym.sweep.spec.messages import show_cell
 from lrsym.toml_source import show
 
 KEPT_SECTIONS, KEPT_CELLS = 2**15, 2**10

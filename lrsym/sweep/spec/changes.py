@@ -5,8 +5,9 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from lrsym.config.messages import AXES, SECTIONS
 from lrsym.errors import UsageError
-from lrsym.sweep.spec.messages import AXES, SECTIONS, TOP_KEYS, table_name, unknown_axis
+from lrsym.sweep.spec.messages import TOP_KEYS, table_name, unknown_axis
 from lrsym.toml_source import TomlSource, show
 
 

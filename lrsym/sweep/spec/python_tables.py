@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lrsym.config.messages import SECTIONS
 from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
 from lrsym.sweep.spec.cells import Cell
-from lrsym.sweep.spec.messages import SECTIONS
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.sweep import MAX_TRIALS, NO_HEAD, Sweep
 from lrsym.sweep.spec.sweep_file import read_document, validate

@@ -6,13 +6,18 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lrsym.errors import UsageError
 from lrsym.sweep.spec.cells import Cell
 from lrsym.sweep.spec.search_space import Choice, SearchSpace
 from lrsym.sweep.spec.sweep import MAX_TRIALS, Head, Sweep
 from lrsym.toml_source import TomlSource
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars as pl
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,15 @@ class Search:
         if (count := budget * self.replicates) > MAX_TRIALS:
             message = f"a search has at most {MAX_TRIALS:,} trials, {budget:,} cells have {count:,}; lower the budget"
             raise self.error("budget", message)
+
+    def trials_frame(self, results: "str | Path" = "results") -> "pl.LazyFrame":
+        """Return the rows that the folder `results` has of the cells that it has chosen, one for each trial.
+
+        Raise UsageError where there is no such folder, and where it has not begun.
+        """
+        import lrsym  # a part of the interface that is reached from here, as a user would
+
+        return lrsym.trials_frame(self, results)
 
     @cached_property
     def key(self) -> str:

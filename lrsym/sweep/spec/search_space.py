@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from lrsym.config.messages import SECTIONS, section_type, wrong_section
 from lrsym.config.section import Value
 from lrsym.sweep.spec.cells import Cell
-from lrsym.sweep.spec.messages import SECTIONS, section_type, wrong_section
 from lrsym.sweep.spec.tables import equal
 from lrsym.toml_source import fits_64_bits
 

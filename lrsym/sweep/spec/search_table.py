@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lrsym.config.messages import AXES, PRESETS, wrong_value
 from lrsym.sweep.spec.design import Design
-from lrsym.sweep.spec.messages import AXES, PRESETS, wrong_value
 from lrsym.sweep.spec.search import Objective
 from lrsym.sweep.spec.search_space import Choice, Interval, SearchSpace, SpaceAxis, is_number
 from lrsym.sweep.spec.tables import check_value, dotted, exclude_values, read_base

@@ -187,11 +187,11 @@ class Sweep:
         """
         import lrsym  # a part of the interface that is reached from here, as a user would
 
-        return lrsym.load_trials(results, trial_ids=self.trial_ids())
+        return lrsym.trials_frame(self, results)
 
-    def command(self, verb: str, results: str) -> str:
-        """Return what to type for `verb`, sweep or status."""
-        return command(verb, self.source, results, changes=self.changes)
+    def command(self, verb: str, results: str, **options: str) -> str:
+        """Return what to type for `verb`, with `options`; as `command`."""
+        return command(verb, self.source, results, changes=self.changes, **options)
 
     @property
     def replicates(self) -> int:
@@ -216,9 +216,11 @@ class Sweep:
         return identify(self.cells, self.seeds)
 
 
-def command(verb: str, source: str, results: str, *, changes: Sequence[str] = ()) -> str:
-    """Return what to type for `verb`, sweep or status: a command line, or a call where `source` is one."""
+def command(verb: str, source: str, results: str, *, changes: Sequence[str] = (), **options: str) -> str:
+    """Return what to type for a verb that takes a sweep: a command line, or a call where `source` is one."""
     if source in ("Sweep.grid", "Sweep.of", "Sweep.search"):
-        return f"lrsym.{'run_sweep' if verb == 'sweep' else verb}(sweep, results={results!r})"
+        given = "".join(f", {name}={value!r}" for name, value in {"results": results, **options}.items())
+        return f"lrsym.{'run_sweep' if verb == 'sweep' else verb}(sweep{given})"
     words = [word for change in changes for word in ("--set", change)]
+    words += [word for name, value in options.items() for word in (f"--{name}", value)]
     return shlex.join(["lrsym", verb, source, *words, "--results", str(results)])

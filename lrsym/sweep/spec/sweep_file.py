@@ -12,10 +12,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lrsym.config.messages import AXES, SECTIONS, hint_by_meaning
 from lrsym.errors import UsageError
 from lrsym.sweep.spec.cells import Cells
 from lrsym.sweep.spec.changes import ChangedSource
-from lrsym.sweep.spec.messages import AXES, SECTIONS, TOP_KEYS, hint_by_meaning, table_name
+from lrsym.sweep.spec.messages import TOP_KEYS, table_name
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.search_table import SearchTable, check_search, read_space
 from lrsym.sweep.spec.sweep import MAX_TRIALS, NO_HEAD, Head, Sweep

@@ -5,18 +5,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from lrsym.config.messages import AXES, PRESETS, SECTIONS, section_type, wrong_value
 from lrsym.config.model import SHORTHANDS
 from lrsym.sweep.spec.design import Design, Factor
-from lrsym.sweep.spec.messages import (
-    AXES,
-    PRESETS,
-    SECTIONS,
-    section_type,
-    show_cell,
-    table_name,
-    unknown_axis,
-    wrong_value,
-)
+from lrsym.sweep.spec.messages import show_cell, table_name, unknown_axis
 from lrsym.toml_source import TomlSource, fits_64_bits, show
 
 

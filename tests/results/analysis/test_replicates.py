@@ -2,7 +2,6 @@
 
 import pytest
 
-from lrsym.errors import UsageError
 from lrsym.results.analysis.intervals import MAX_N, estimate_mean, n_for_half_width
 from lrsym.results.analysis.replicates import SeedsNeeded, seeds_until
 from tests.results.analysis.test_aggregate import trials
@@ -46,9 +45,3 @@ def test_trials_that_diverged_are_no_seeds():
         unseen_order=[0.5, 0.6, 0.0],
     )  # fmt: skip
     assert seeds_until(rows, metric="unseen_order", half_width=0.1)["n"].to_list() == [2]
-
-
-@pytest.mark.parametrize("half_width", [0, -0.1, float("nan"), float("inf"), True, "wide"])
-def test_what_is_no_half_width_is_refused(half_width):
-    with pytest.raises(UsageError, match="--until must be a half-width above 0"):
-        seeds_until(ROWS, metric="unseen_order", half_width=half_width)

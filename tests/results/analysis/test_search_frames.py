@@ -1,8 +1,10 @@
 """Every number that the picture of a search shows, by equality."""
 
 import json
+from dataclasses import replace
 
 import polars as pl
+import pytest
 
 from lrsym.results.analysis.search_frames import SearchedAxis, SearchFrames
 
@@ -98,3 +100,26 @@ def test_the_front_is_of_cells_trained_to_the_end():
         (2, "trained", True, 0.6, 4.0),
         (1, "stopped", False, 0.9, 1.0),
     ]
+
+
+def doubts(shares, *, n=60):
+    told = frames(*[(i, "trained", True, [i / 100], 1e-3, "pre") for i in range(n)])
+    rows = [("unseen_order", axis, share) for axis, share in shares.items()]
+    return replace(told, importance=pl.DataFrame(rows, ["objective", "axis", "share"], orient="row")).doubts()
+
+
+def test_importance_that_is_the_same_for_every_axis_means_nothing():
+    (only,) = doubts({"learning_rate": 0.5, "layer_norm": 0.5})
+    assert only.startswith("Importance for unseen_order means nothing: all 2 axes have one share, as the 60 cells")
+
+
+def test_axes_of_about_one_share_are_not_told_apart_unless_they_have_next_to_none():
+    shares = {"a": 0.005, "b": 0.301, "c": 0.3, "d": 0.2, "e": 0.19, "f": 0.004}
+    assert doubts(shares) == ["Importance for unseen_order does not tell b and c apart."]
+
+
+@pytest.mark.parametrize(("n", "said"), [(49, ["best 5 of 49 cells"]), (7, ["best 2 of 7 cells"]), (50, [])])
+def test_importance_of_few_cells_is_mostly_chance_tied_or_not(n, said):
+    assert len(doubts({"a": 0.5, "b": 0.499}, n=n)) == 1 + len(said)
+    found = doubts({"a": 0.9, "b": 0.1}, n=n)
+    assert [words in line for words, line in zip(said, found, strict=True)] == [True] * len(said)

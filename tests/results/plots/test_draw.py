@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from lrsym.errors import UsageError
-from lrsym.results.plots.draw import NothingToDrawError, check_picture, draw, draw_lines
+from lrsym.results.plots import sweep_rows
+from lrsym.results.plots.draw import check_picture, draw, draw_lines, draw_rows
+from lrsym.results.plots.sweep_rows import NothingToDrawError
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from lrsym.sweep.spec.sweep import command
@@ -131,3 +133,19 @@ def test_a_map_of_mechanisms_says_how_many_trials_of_the_sweep_are_there(store):
     notes = [subtitle(draw("mechanism", sweep(*asked), store, where="n_heads = 1")) for asked in (ids, [*ids, "other"])]
     assert ["The sweep has 5 trials, 4 are there." in note for note in notes] == [False, True]
     assert all("2 trials. Only trials with n_heads = 1." in note for note in notes)
+
+
+def test_rows_are_read_once_however_many_pictures_are_drawn_of_them(store, monkeypatch):
+    read, load = [], sweep_rows.load
+
+    def counting(root, table, **options):
+        read.append(table)
+        return load(root, table, **options)
+
+    point = {"trial_id": "a11", "step": 1, "split": "train", "metric": "order", "value": 0.5}
+    tables = {"trials": TRIALS, "curves": [point]}
+    Store(store).write("part", {name: TABLES[name].build(rows) for name, rows in tables.items()})
+    monkeypatch.setattr(sweep_rows, "load", counting)
+    rows = sweep_rows.SweepRows(ALL, str(store))
+    assert [draw_rows(kind, rows).to_dict()["title"]["text"] for kind in ("phase", "curves", "line")]
+    assert read == ["trials", "curves"]

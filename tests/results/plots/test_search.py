@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from lrsym.results.analysis.search_frames import SearchedAxis, SearchFrames
-from lrsym.results.plots.draw import NothingToDrawError
 from lrsym.results.plots.search import MAX_AXES, plot_search
+from lrsym.results.plots.sweep_rows import NothingToDrawError
 from lrsym.vocabulary import SUGGESTION_OUTCOMES
 from tests.charts import marks, nodes, rows, subtitle
 

@@ -51,7 +51,6 @@ def test_the_whole_is_every_trial(sweep, tmp_path):
         ({"where": "unseen_order > 0.5"}, "known of trained trials alone"),  # an outcome
         ({"where": "seed ="}, "is no condition"),
         ({"where": "seed = 77"}, "leaves none of the 8 trials of small; widen it"),
-        ({"limit": 0}, "--limit must be a number of trials from 1 on, got 0"),
     ],
 )
 def test_what_is_no_part_is_refused(sweep, tmp_path, part, said):

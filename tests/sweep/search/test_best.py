@@ -31,6 +31,10 @@ def store(tmp_path):
     return Store(tmp_path)
 
 
+def logit(shares):
+    return (shares / (1 - shares)).log()
+
+
 def mean(sweep, number):
     seeds = [accuracy(sweep.cells[number].trial(seed)) for seed in sweep.seeds]
     return sum(seeds) / len(seeds)
@@ -45,9 +49,10 @@ def test_the_best_of_a_search_are_its_cells_by_their_mean_with_the_interval_of_t
     assert [cell.objective[0] for cell in best.cells] == pytest.approx(expected)
     assert (best.n_cells, best.n_without, [cell.rank for cell in best.cells]) == (12, 0, [1, 2, 3])
     values = load_trials(store.root, trial_ids=best.cells[0].trial_ids).collect()["unseen_order"]
-    half = 12.7062 * values.std() / 2**0.5  # Student's t for two values
+    half = 12.7062 * logit(values).std() / 2**0.5  # Student's t for two values, on logits as for every accuracy
     (estimate,) = best.cells[0].estimates
-    assert (estimate.low, estimate.high) == pytest.approx((values.mean() - half, values.mean() + half), rel=1e-5)
+    ends = [logit(pl.Series([end]))[0] for end in (estimate.low, estimate.high)]
+    assert ends == pytest.approx([logit(pl.Series([values.mean()]))[0] + sign * half for sign in (-1, 1)], rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["search", "grid"])

@@ -2,8 +2,9 @@
 
 import pytest
 
+from lrsym.config.messages import AXES, MEANINGS
 from lrsym.errors import UsageError
-from lrsym.sweep.spec.messages import AXES, MEANINGS, TOP_KEYS
+from lrsym.sweep.spec.messages import TOP_KEYS
 from lrsym.sweep.spec.search_table import SearchTable
 from lrsym.sweep.spec.sweep_file import Sweep, parse, parse_any
 from lrsym.toml_source import MAX_TOLD, show

@@ -20,15 +20,16 @@ COMMANDS = {
     "bad file": (file(keys="seed = -1"), (), ":6: seed must be a whole number >= 0"),
     "bad objective": (file(sought='maximise = "unseen_ordr"'), (), ":5: maximise must give one number"),
     "empty space": (file(space='"model.n_heads" = [3, 5]'), (), ":7: no trial can be in this space"),
-    "budget 0": (file(), ("--budget", "0"), '--budget must be a number of cells from 1 to 100,000, got "0"; write'),
-    "budget below 0": (file(), ("--budget=-1",), 'got "-1"; write for example --budget 60'),
-    "budget as text": (file(), ("--budget", "x"), 'got "x"; write'),
-    "huge budget": (file(), ("--budget", "9" * 5000), '9..."; write'),
+    "budget 0": (file(), ("--budget", "0"), "--budget must be a whole number from 1 to 2,000,000, got 0; write"),
+    "budget below 0": (file(), ("--budget=-1",), "got -1; write for example 60"),
+    "budget as text": (file(), ("--budget", "x"), "got x; write"),
+    "huge budget": (file(), ("--budget", "9" * 5000), "9... (5000 letters); write"),
+    "budget beyond any": (file(), ("--budget", "100001"), "--budget must be a number of cells from 1 to 100,000, got"),
     "budget times replicates": (
         file(top="replicates = 30"), ("--budget", "99999"), ":4: a search has at most 2,000,000 trials",
     ),
     "budget of a grid": (
-        'name = "s"\n[grid]\noptim.steps = [5, 6]', ("--budget", "5"), "is for searches, ", "has no [search]",
+        'name = "s"\n[grid]\noptim.steps = [5, 6]', ("--budget", "5"), "is for searches, s is a grid; leave it out",
     ),
 }  # fmt: skip
 

@@ -1,0 +1,162 @@
+"""The rows that a picture shows: what the store has of a sweep, read once however many pictures are drawn of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import polars as pl
+
+from lrsym.errors import UsageError
+from lrsym.results.store.filesystem import open_filesystem
+from lrsym.results.store.live import LiveRows, read_live
+from lrsym.results.store.query import filter_trials
+from lrsym.results.store.schema import ALONG_TRAINING, axis_columns
+from lrsym.results.store.store import load, read_again
+from lrsym.vocabulary import TRAINING
+
+
+class Sweep(Protocol):
+    """What a picture needs to know of a sweep."""
+
+    @property
+    def name(self) -> str:
+        """Its name, for messages."""
+        ...
+
+    @property
+    def varied(self) -> Sequence[str]:
+        """The keys of the axes that it varies, in its order, such as `scenes.n_pair_labels`."""
+        ...
+
+    def trial_ids(self) -> list[str]:
+        """Return the identities of its trials."""
+        ...
+
+    def command(self, verb: str, results: str) -> str:
+        """Return what to type for `verb`."""
+        ...
+
+
+class NothingToDrawError(UsageError):
+    """The store has no rows for a picture; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class SweepRows:
+    """Rows of the trials of `sweep` in the store at `root` that meet the SQL condition `where`.
+
+    With `is_live` trials in training are among them, as they were last evaluated. Each table is read when it is first
+    asked for, and then kept.
+    """
+
+    sweep: Sweep
+    root: str
+    where: str | None = None
+    is_live: bool = False
+
+    @property
+    def prefer(self) -> list[str]:
+        """The columns of the axes that the sweep varies, in its order."""
+        return [key.rpartition(".")[2] for key in self.sweep.varied]
+
+    @cached_property
+    def trial_ids(self) -> list[str]:
+        """The identities of all trials of the sweep."""
+        return self.sweep.trial_ids()
+
+    @cached_property
+    def live(self) -> LiveRows | None:
+        """What is known of trials in training, None where it is not asked for."""
+        return read_live(open_filesystem(self.root), self.trial_ids) if self.is_live else None
+
+    @cached_property
+    def stored(self) -> pl.DataFrame:
+        """The rows that the table trials has of the sweep, whatever the condition."""
+        return read_again(lambda: load(self.root, "trials", trial_ids=self.trial_ids).collect())
+
+    @cached_property
+    def trials(self) -> pl.DataFrame:
+        """The rows of trials; those in training stand in, as if they were done, for what is stored of them."""
+        rows = self.stored
+        if self.live is not None:
+            here = self.live.trials.with_columns(pl.col("status").replace(TRAINING, "done"))
+            rows = pl.concat([rows.join(here, on="trial_id", how="anti"), here], how="diagonal")
+        return rows if self.where is None else filter_trials(rows, self.where)
+
+    def table(self, name: str) -> pl.DataFrame:
+        """Return the rows of the table `name` with the axes of their trials; UsageError as `filter_trials`."""
+        return self.trials if name == "trials" else read_again(lambda: self._joined(name))
+
+    def _joined(self, name: str) -> pl.DataFrame:
+        axes = self.trials.select("trial_id", *axis_columns())
+        rows = load(self.root, name, trial_ids=axes["trial_id"])
+        if self.live is not None and name == "curves":
+            here = self.live.curves.lazy().join(axes.lazy(), on="trial_id", how="semi")
+            rows = pl.concat([rows.join(self.live.trials.lazy(), on="trial_id", how="anti"), here])
+        return rows.join(axes.lazy(), on="trial_id").collect()
+
+    def require(self, table: str = "trials") -> pl.DataFrame:
+        """Return the rows of `table`. Raise NothingToDrawError where there are none."""
+        rows = self.table(table)
+        if rows.is_empty():
+            raise NothingToDrawError(f"nothing to draw: {self.why_nothing(table)}")
+        return rows
+
+    def why_nothing(self, table: str) -> str:
+        """Return why there are no rows of `table`, with the remedy."""
+        sweep, root, where = self.sweep, self.root, self.where
+        if self.stored.is_empty():
+            return f"no trial of {sweep.name} in {root}; train first: {sweep.command('sweep', root)}"
+        chosen = self.stored if where is None else filter_trials(self.stored, where)
+        if chosen.is_empty():
+            return f"no trial of {sweep.name} in {root} where {where}; leave --where out"
+        if table in ALONG_TRAINING.values():
+            return (
+                f"the {chosen.height} trials of {sweep.name} have no {table}: the mechanism along training is told of "
+                'trials with eval.mechanism = "points"; ask for it in the sweep file, as sweeps/onset.toml does'
+            )
+        if table in ("ablations", "terms"):
+            return (
+                f"the {chosen.height} trials of {sweep.name} have no {table}: there are terms where the first block "
+                "reads token + position embeddings itself, with model.layer_norm none or post; rows of older versions "
+                "lack them"
+            )
+        return f"no {table} of {sweep.name} in {root}; see how the trials ended: {sweep.command('status', root)}"
+
+    def notes(self) -> list[str]:
+        """Return which trials are shown, and how many of the sweep are missing, as sentences."""
+        return [*self.condition(), *self.missing("The sweep")]
+
+    def condition(self) -> list[str]:
+        """Return which trials are shown, as a sentence; none where all are."""
+        return [] if self.where is None else [f"Only trials with {self.where}."]
+
+    def missing(self, name: str) -> list[str]:
+        """Return how many trials of the sweep, called `name`, have a row; none where all have: cells without do not
+        show."""
+        planned, trained = len(self.trial_ids), self.stored.height
+        return [] if planned == trained else [f"{name} has {planned:,} trials, {trained:,} are there."]
+
+    def in_training(self, shown: pl.Series) -> list[str]:
+        """Return how many of the trials `shown` are not at their end, as a sentence; none where all are."""
+        if self.live is None:
+            return []
+        steps = self.live.training.filter(pl.col("trial_id").is_in(shown.unique().implode()))["trained_steps"]
+        if steps.is_empty():
+            return []
+        fewest, most = steps.min(), steps.max()
+        at = f"step {fewest}" if fewest == most else f"steps {fewest} to {most}"
+        trials = "1 trial is" if len(steps) == 1 else f"{len(steps):,} trials are"
+        return [f"{trials} not at the end of training, drawn as last evaluated, at {at}."]
+
+
+def read_trials(sweep: Sweep, root: str, *, where: str | None = None, live: bool = False) -> pl.DataFrame:
+    """Return the rows of the trials of `sweep` that meet the SQL condition `where`; UsageError where there is none.
+
+    With `live` those in training are among them, as they were last evaluated.
+    """
+    rows = SweepRows(sweep, root, where, live)
+    if rows.trials.is_empty():
+        raise UsageError(rows.why_nothing("trials"))
+    return rows.trials
