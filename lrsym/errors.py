@@ -64,9 +64,17 @@ def _has_no_folder() -> bool:
     return False
 
 
-def first_line(error: Exception) -> str:
-    """Return what went wrong, without the query plan and the list of every column that polars prints behind it."""
-    return str(error).partition("\n")[0].partition("; valid columns")[0]
+MAX_LINE = 500
+"""Characters of what a library says of a mistake."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return what went wrong, without the query plan and the list of every column that polars prints behind it.
+
+    What a library repeats of a very long value is cut.
+    """
+    line = str(error).partition("\n")[0].partition("; valid columns")[0]
+    return line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}..."
 
 
 def printable(text: str) -> str:

@@ -38,16 +38,18 @@ def with_one_error(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
             from lrsym.results.store.object_access import sentence
 
             raise UsageError(in_python(sentence(error))) from None
-        except Exception as error:
-            if "polars" not in type(error).__module__:
+        except BaseException as error:  # a PanicException of polars is no Exception
+            name = type(error).__name__
+            if "polars" not in type(error).__module__ and name != "PanicException":
                 raise
-            if type(error).__name__ == "ColumnNotFoundError":
+            if name == "ColumnNotFoundError":
                 raise UsageError(f"the rows lack a column: {first_line(error)}") from None
-            if type(error).__name__ not in ("ComputeError", "SchemaError"):
-                raise
-            from lrsym.results.store.part_file import table_sentence
+            from lrsym.results.store.part_file import damage_sentence, table_sentence
 
-            raise UsageError(table_sentence(error)) from None
+            said = table_sentence(error) if name in ("ComputeError", "SchemaError") else damage_sentence(error)
+            if said is None:
+                raise
+            raise UsageError(said) from None
 
     call.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]  `inspect` asks for it
     return call

@@ -21,6 +21,10 @@ def read_tables(root: str, trials: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return {name: table.collect() for name, table in tables.items()}
 
 
+MAX_NAMED = 8
+"""Columns of an answer that a message names: `select *` has more than a hundred."""
+
+
 def query_values(sql: str, tables: Tables) -> tuple[list[float], int]:
     """Return the finite numbers in column value of the answer, and how many values are not: null, infinite, NaN.
 
@@ -28,7 +32,7 @@ def query_values(sql: str, tables: Tables) -> tuple[list[float], int]:
     """
     answer = query_tables(sql, tables)
     if "value" not in answer.columns:
-        columns = ", ".join(answer.columns)
+        columns = ", ".join(answer.columns[:MAX_NAMED]) + ", ..." * (len(answer.columns) > MAX_NAMED)
         raise UsageError(f"the answer must have a column value, it has {columns}; write select ... as value")
     value = answer["value"]
     if not (value.dtype.is_numeric() or value.dtype == pl.Boolean):

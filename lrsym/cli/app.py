@@ -86,7 +86,7 @@ def main() -> None:
             stop = SystemExit(app(prog_name="lrsym", standalone_mode=False))
     except SystemExit as left:
         stop = left
-    except Exception as error:
+    except BaseException as error:  # one that polars raises is no Exception
         if (code := _print_sentence(error)) is None:
             raise
         _flush()

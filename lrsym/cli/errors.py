@@ -17,10 +17,16 @@ def stopped_code(number: int) -> int:
     return 128 + number
 
 
-def _table_sentence(error: Exception) -> str:
+def _table_sentence(error: BaseException) -> str:
     from lrsym.results.store.part_file import table_sentence
 
     return table_sentence(error)
+
+
+def _damage_sentence(error: BaseException) -> str | None:
+    from lrsym.results.store.part_file import damage_sentence
+
+    return damage_sentence(error)
 
 
 def _file_sentence(error: OSError) -> str:
@@ -55,15 +61,18 @@ def _given(error: Any) -> str:
     return ""
 
 
-SENTENCES: dict[str, tuple[Callable[[Any], str], int]] = {
+SENTENCES: dict[str, tuple[Callable[[Any], str | None], int]] = {
     "lrsym.errors.UsageError": (str, USAGE),
     "typer._click.exceptions.UsageError": (_option_sentence, USAGE),
     "click.exceptions.UsageError": (_option_sentence, USAGE),  # of older releases of typer
     "builtins.OSError": (_file_sentence, USAGE),
     "polars.exceptions.ComputeError": (_table_sentence, USAGE),
     "polars.exceptions.SchemaError": (_table_sentence, USAGE),
+    "polars.exceptions.PolarsError": (_damage_sentence, USAGE),
+    "pyo3_runtime.PanicException": (_damage_sentence, USAGE),  # of polars, at a bit that has changed
 }
-"""Sentence and exit code by type of exception, which is named in full so that no library is imported for it."""
+"""Sentence and exit code by type of exception, which is named in full so that no library is imported for it. There
+is no sentence where it is nothing that a user can put right."""
 
 
 def as_sentence(error: BaseException) -> tuple[str, int] | None:
@@ -71,5 +80,6 @@ def as_sentence(error: BaseException) -> tuple[str, int] | None:
     for kind in type(error).__mro__:
         if entry := SENTENCES.get(f"{kind.__module__}.{kind.__qualname__}"):
             sentence, code = entry
-            return sentence(error), code
+            said = sentence(error)
+            return None if said is None else (said, code)
     return None

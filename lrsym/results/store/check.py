@@ -10,13 +10,19 @@ from dataclasses import dataclass
 from functools import partial
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lrsym.errors import first_line
-from lrsym.results.store.digest import is_as_written
+from lrsym.results.store.digest import decode_part
 from lrsym.results.store.filesystem import FileSystem
-from lrsym.results.store.part_file import is_named_as_part, list_parts, part_file, part_name
+from lrsym.results.store.part_file import (
+    MAX_NAMED,
+    Damage,
+    is_named_as_part,
+    list_parts,
+    part_file,
+    part_name,
+    require_no_damage,
+)
 from lrsym.results.store.schema import OF_TRIALS, TABLES
 
 QUARANTINE = "quarantine"
@@ -53,19 +59,26 @@ def check_parts(files: FileSystem) -> tuple[int, list[Fault]]:
     return n_files, sorted(faults, key=lambda fault: fault.file)
 
 
+def require_as_written(files: FileSystem, names: Iterable[str]) -> None:
+    """Raise UsageError for parts that are not as they were written: what is made of them would be sound and wrong."""
+    faults = [found for found in files.map(partial(_read, files), names) if isinstance(found, Fault)]
+    require_no_damage(files, [Damage(fault.file, fault.why, surely_ours=True) for fault in faults])
+
+
 def _read(files: FileSystem, file: str) -> pl.DataFrame | Fault | None:
     """Return the columns of a part that are compared, after all of it was decoded; None where it is gone by now."""
     try:
-        content = files.get(file)
-        if is_as_written(content) is False:
-            return Fault(file, "is not as it was written: its SHA-256 is another", part_name(file))
-        table = pq.read_table(pa.BufferReader(content))
-        columns = [name for name in ("trial_id", "status") if name in table.column_names]
+        table = decode_part(files.get(file))
     except FileNotFoundError:  # merged meanwhile
         return None
-    except (OSError, pa.ArrowException) as error:
-        return Fault(file, f"cannot be read: {first_line(error)}", part_name(file))
-    return pl.DataFrame(table.select(columns))
+    except (OSError, ValueError) as error:
+        return Fault(file, first_line(error), part_name(file))
+    known = TABLES[file.partition("/")[0]]
+    if odd := [name for name, kind in pl.Schema(table.schema).items() if known.written.get(name, kind) != kind]:
+        return Fault(file, f"has columns of another type: {', '.join(odd[:MAX_NAMED])}", part_name(file))
+    if lacking := sorted({*known.key} - {*table.column_names}):
+        return Fault(file, f"lacks the columns {', '.join(lacking)}", part_name(file))
+    return pl.DataFrame(table.select([name for name in ("trial_id", "status") if name in table.column_names]))
 
 
 def _compare(part: str, read: dict[str, pl.DataFrame], *, has_curves: bool) -> Iterator[Fault]:

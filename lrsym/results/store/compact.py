@@ -1,21 +1,26 @@
-"""Merging the small files of finished packs, beside sweeps and other compactions.
+"""Merging the small files of finished packs, by generations (generations.py), beside sweeps and other compactions.
 
 Only files are touched that lay there when the tables were listed, `trials` first. A pack writes its row of `trials`
-last, so what belongs to a listed one is complete; parts without it are those of packs at work, and are left. Files are
-deleted in the same order, and only if they are what was read: killed at any moment, some rows are twice on disk, in
-parts that readers tell apart, and none is gone.
+last, so what belongs to a listed one is complete; parts without it are those of packs at work, and are left. So is a
+part that is damaged, or has columns that this version would drop. Each group of parts is merged by itself: written,
+`trials` last, and then what it was made of is deleted in the same order, and only if it is what was read. Killed at any
+moment, some rows are twice on disk, in parts that readers tell apart, and none is gone.
 """
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import polars as pl
+import pyarrow as pa
 
+from lrsym.results.store.digest import decode_part, is_as_written
 from lrsym.results.store.filesystem import FileSystem, Stamp
+from lrsym.results.store.generations import groups
 from lrsym.results.store.index import FILE as INDEX
-from lrsym.results.store.part_file import list_parts, part_file, part_name
+from lrsym.results.store.part_file import Damage, list_parts, part_file, part_name, warn_of_damage
 from lrsym.results.store.schema import OF_TRIALS, TABLES
 
 if TYPE_CHECKING:
@@ -27,6 +32,9 @@ REWRITING_SECONDS = 60
 ABANDONED_SECONDS = 86400
 """A compaction that has not written `trials` for so long was killed."""
 
+MAX_ROUNDS = 20
+"""How often the tables are listed again where parts were merged into small ones, or others merged them meanwhile."""
+
 _ALONE = tuple(name for name in TABLES if name not in OF_TRIALS)
 """Tables whose rows belong to no attempt at a trial."""
 
@@ -34,47 +42,117 @@ Parts = dict[str, dict[str, Stamp]]
 """Files by table, each with its stamp."""
 
 
-def compact(store: "Store") -> int:
-    """Merge the part files of every table; return how many were merged.
+class _LeftError(Exception):
+    """Parts that no merge may take in."""
 
-    Raises FileNotFoundError, before anything is written, where another process has deleted some meanwhile.
-    """
-    files = store.files
-    old = {table: list_parts(files, table).parts for table in (*OF_TRIALS, *_ALONE)}
-    _remove_left_behind(files, old)
-    left = _unfinished(old) | _with_unknown_columns(files, old)
+
+def compact(store: "Store") -> int:
+    """Merge the part files of every table as far as is worth it; return how many were merged."""
+    files, merged, left = store.files, 0, set[str]()
+    for _ in range(MAX_ROUNDS):
+        old = {table: list_parts(files, table).parts for table in (*OF_TRIALS, *_ALONE)}
+        _remove_left_behind(files, old)
+        found = [*_groups(old, left=left | _unfinished(old))]
+        for group in found:
+            try:
+                merged += _merge(store, group)
+            except FileNotFoundError:  # another process has merged or rewritten them: it is looked at again
+                continue
+            except _LeftError as parts:
+                left |= {*parts.args}
+        if not found:
+            break
+    return merged
+
+
+def _groups(old: Parts, *, left: set[str]) -> Iterator[Parts]:
+    """Yield the files that are to be merged into one part: all tables of packs, and the others each by itself."""
+    sizes = Counter[str]()
     for table in OF_TRIALS:
-        old[table] = {name: stamp for name, stamp in old[table].items() if part_name(name) not in left}
+        sizes.update({part_name(file): size for file, (_, size, _) in old[table].items()})
+    oldest_first = sorted(old["trials"], key=lambda file: old["trials"][file])
+    for group in groups({part: sizes[part] for part in map(part_name, oldest_first) if part not in left}):
+        named = {table: [part_file(table, part) for part in group] for table in OF_TRIALS}
+        yield {table: {file: old[table][file] for file in named[table] if file in old[table]} for table in OF_TRIALS}
     for table in _ALONE:
-        unknown = _with_unknown_columns(files, {table: old[table]})
-        old[table] = {name: stamp for name, stamp in old[table].items() if part_name(name) not in unknown}
-    if all(len(parts) <= 1 for parts in old.values()):
-        return 0
-    rows = {name: store.scan_parts(name, old).collect().to_arrow().cast(TABLES[name].arrow) for name in TABLES}
-    _require_unchanged(files, old)
+        free = {file: size for file, (_, size, _) in old[table].items() if part_name(file) not in left}
+        yield from ({table: {file: old[table][file] for file in group}} for group in groups(free))
+
+
+def _merge(store: "Store", old: Parts) -> int:
+    """Merge these files into one part; return how many were merged.
+
+    Raises FileNotFoundError, and leaves everything as it was, where another process has deleted some meanwhile, and
+    _LeftError with the parts that are not to be merged.
+    """
+    from lrsym.results.store.store import choose_rows
+
     # A name of its own: another compaction that took it for a part of its listing would delete half of it.
-    part = f"compact-{uuid.uuid4().hex[:16]}"
-    written = {name: table for name, table in rows.items() if table.num_rows}
-    store.write(part, written)
+    files, part, written = store.files, f"compact-{uuid.uuid4().hex[:16]}", list[str]()
+
+    def write(table: str, rows: pl.DataFrame) -> None:
+        if rows.height:
+            store.write(part, {table: rows.drop("part").to_arrow().cast(TABLES[table].arrow)})
+            written.append(table)
+
     try:
-        _require_unchanged(files, old)
-    except FileNotFoundError:  # nothing is deleted yet, and what has lost rows meanwhile must not have them back
-        for name in sorted(written, key=lambda name: name != "trials"):
-            files.delete(part_file(name, part))
+        first, *others = old
+        rows = _read(store, first, old[first]).lazy()
+        chosen = choose_rows(first, rows, trials=rows if first == "trials" else None).collect()
+        for table in others:
+            attempts = chosen.select("trial_id", "part")
+            write(table, _read(store, table, old[table]).join(attempts, on=["trial_id", "part"], how="semi"))
+        _require_unchanged(files, first, old[first])
+        write(first, chosen)
+        _require_unchanged(files, first, old[first])
+    except (FileNotFoundError, _LeftError):  # nothing is deleted, and what has lost rows meanwhile has them not back
+        for table in reversed(written):
+            files.delete(part_file(table, part))
         raise
-    if not all(files.exists(part_file(name, part)) for name in written if name not in _ALONE):
+    if not all(files.exists(part_file(table, part)) for table in written):
         return 0  # merged further already, or taken for what a killed compaction left
     files.delete(INDEX)  # of parts that are gone; a few of them are read as fast without
     return _delete(files, old)
 
 
-def _require_unchanged(files: FileSystem, old: Parts) -> None:
+def _read(store: "Store", table: str, names: Iterable[str]) -> pl.DataFrame:
+    """Return the rows of these files of `table`, with the file name of their part. Raises as `_merge`."""
+    files, names = store.files, [*names]
+    sound = files.map(lambda name: is_as_written(files.get(name)) is not False, names)
+    if not all(sound):
+        raise _LeftError(*_warned(files, [name for name, right in zip(names, sound, strict=True) if not right]))
+    try:
+        number = "row" if table == "trials" else None
+        return store.rows_of(table, names, number=number, extra_columns="raise").collect()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # one of them is of another kind: of before, or
+        if odd := [name for name in names if not _is_known(files.get(name), TABLES[table].arrow)]:  # of a later lrsym
+            raise _LeftError(*map(part_name, odd)) from None
+        raise
+
+
+def _warned(files: FileSystem, damaged: list[str]) -> list[str]:
+    """Return the parts of these files, of which it is told that they are damaged."""
+    why = "is not as it was written: its SHA-256 is another"
+    warn_of_damage(files, [Damage(name, why, surely_ours=True) for name in damaged])
+    return [*map(part_name, damaged)]
+
+
+def _is_known(content: bytes, known: pa.Schema) -> bool:
+    """Return whether a part can be read, and all of its columns are among those of its table, and of their type."""
+    try:
+        schema = decode_part(content).schema
+    except ValueError:
+        return False
+    return all(field.name in known.names and field.type == known.field(field.name).type for field in schema)
+
+
+def _require_unchanged(files: FileSystem, table: str, old: dict[str, Stamp]) -> None:
     """Raise FileNotFoundError where another process has deleted parts, or written them anew, since they were listed.
 
     Others delete and rewrite trials first: while these are as they were, all that was read beside them was so too.
     """
-    now = {name: stamp for table in ("trials", *_ALONE) for name, stamp in files.stamps(table).items()}
-    if any(now.get(name) != stamp for table in ("trials", *_ALONE) for name, stamp in old[table].items()):
+    now = files.stamps(table)
+    if any(now.get(name) != stamp for name, stamp in old.items()):
         raise FileNotFoundError(f"parts in {files.root} were merged or written anew by another process")
 
 
@@ -100,32 +178,15 @@ def _unfinished(old: Parts) -> set[str]:
     return found
 
 
-def _with_unknown_columns(files: FileSystem, old: Mapping[str, Iterable[str]]) -> set[str]:
-    """Return the parts that have a column in any table that this version would drop."""
-
-    def columns(name: str) -> list[str]:
-        lazy = pl.scan_parquet(files.uri(name), glob=False, storage_options=files.storage_options)
-        return lazy.collect_schema().names()
-
-    found = {table: zip(names, files.map(columns, names), strict=True) for table, names in old.items()}
-    return {
-        part_name(name)
-        for table, named in found.items()
-        for name, there in named
-        if not {*there} <= {*TABLES[table].arrow.names}
-    }
-
-
 def _delete(files: FileSystem, old: Parts) -> int:
     """Delete what was merged and is as it was; of the other tables only where the pack's trials are gone."""
     kept, n = set[str](), 0
-    for table, parts in old.items():
-        free = [name for name in parts if table in _ALONE or part_name(name) not in kept]
+    for _table, parts in old.items():
+        free = [name for name in parts if part_name(name) not in kept]
         as_read = [
             name for name, now in zip(free, files.map(files.stamp, free), strict=True) if now in (parts[name], None)
         ]
         files.map(files.delete, as_read)
         n += len(as_read)
-        if table not in _ALONE:
-            kept |= {part_name(name) for name in parts.keys() - {*as_read}}
+        kept |= {part_name(name) for name in parts.keys() - {*as_read}}
     return n

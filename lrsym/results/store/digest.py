@@ -9,6 +9,8 @@ import hashlib
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lrsym.errors import first_line
+
 _KEY = b"lrsym_sha256"
 _PLACE = b"0" * 64
 
@@ -31,6 +33,16 @@ def is_as_written(content: bytes) -> bool | None:
         return None
     told = content[start : start + len(_PLACE)]
     return hashlib.sha256(_replaced(content, start, _PLACE)).hexdigest().encode() == told
+
+
+def decode_part(content: bytes) -> pa.Table:
+    """Return the rows of a Parquet file. Raises ValueError, saying why, where it is not as it was written."""
+    if is_as_written(content) is False:
+        raise ValueError("is not as it was written: its SHA-256 is another")
+    try:
+        return pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
+    except (OSError, pa.ArrowException) as error:
+        raise ValueError(f"cannot be read: {first_line(error)}") from None
 
 
 def _start(content: bytes) -> int | None:

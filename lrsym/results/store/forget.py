@@ -12,13 +12,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lrsym.errors import UsageError
+from lrsym.results.store.check import require_as_written
 from lrsym.results.store.digest import part_bytes
 from lrsym.results.store.part_file import list_parts, part_name
 from lrsym.results.store.schema import OF_TRIALS
-from lrsym.results.store.store import MAX_READS, Store, read_again
+from lrsym.results.store.store import Store, read_again
 
 if TYPE_CHECKING:
     from lrsym.results.store.filesystem import FileSystem
+
+MAX_ROUNDS = 20
+"""How often the removal begins again where others write the rows anew."""
 
 _UNKNOWN = {"objective": None, "intermediate": None, "finished_at": None}
 """Columns of a suggestion whose outcome is not known."""
@@ -36,10 +40,12 @@ def remove_rows(store: Store, trial_ids: Iterable[str], *, search: str | None = 
 
     Raises UsageError where a part is damaged, or another process writes them again meanwhile.
     """
+    trial_ids = [*trial_ids]
     wanted = _wanted(trial_ids)
     store.require_no_damage()
-    for _ in range(MAX_READS):
+    for _ in range(MAX_ROUNDS):
         try:
+            require_removable(store, trial_ids)
             _take_back_outcomes(store, wanted)
             found = [(table, name) for table in OF_TRIALS for name, _ in _parts(store, table, wanted)]
             for _, name in found:
@@ -58,6 +64,13 @@ def remove_rows(store: Store, trial_ids: Iterable[str], *, search: str | None = 
             _rewrite(store.files, name, pl.col("search") == search)
 
 
+def require_removable(store: Store, trial_ids: Iterable[str]) -> None:
+    """Raise UsageError where a part that the removal of these trials may write anew is not as it was written."""
+    wanted = _wanted(trial_ids)
+    found = [name for table in OF_TRIALS for name, _ in read_again(lambda t=table: _parts(store, t, wanted))]
+    require_as_written(store.files, [*found, *list_parts(store.files, "suggestions").parts])
+
+
 def _wanted(trial_ids: Iterable[str]) -> pl.Series:
     return pl.Series([*trial_ids], dtype=pl.String).implode()
 
@@ -69,7 +82,8 @@ def _parts(store: Store, table: str, wanted: pl.Series) -> list[tuple[str, int]]
         return []
     by_name = {part_name(name): name for name in files}
     rows = pl.scan_parquet(
-        [store.files.uri(name) for name in files], schema={"trial_id": pl.String}, extra_columns="ignore",
+        [store.files.uri(name) for name in files], schema={"trial_id": pl.String},
+        missing_columns="insert", extra_columns="ignore",
         include_file_paths="part", glob=False, storage_options=store.files.storage_options,
     )  # fmt: skip
     counts = rows.filter(pl.col("trial_id").is_in(wanted)).group_by("part").len().collect()

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lrsym.results.store.filesystem import FileSystem
+from lrsym.results.store.foreign_json import parse_json
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import load_trials
 from lrsym.vocabulary import FINAL_STATUSES, TRAINING
@@ -95,8 +96,10 @@ def _read(files: FileSystem, name: str) -> tuple[list[dict[str, object]], pl.Dat
     # Errors of Arrow are ValueErrors.
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError):
         table = pq.read_table(pa.BufferReader(files.get(name)))
-        rows = json.loads((table.schema.metadata or {})[_KEY])
+        rows = parse_json((table.schema.metadata or {})[_KEY])
         TABLES["trials"].build(rows)
+        if not all(isinstance(row["trial_id"], str) and _steps(row) >= 0 for row in rows):
+            return None
         curves = pl.from_arrow(table)
         assert isinstance(curves, pl.DataFrame)
         return rows, curves.match_to_schema(TABLES["curves"].written)

@@ -30,6 +30,9 @@ _TAIL_BYTES = 1 << 16
 
 _MAGIC = b"PAR1"
 
+MAX_NAMED = 5
+"""Files that a sentence names; the others are counted."""
+
 _NAMES = re.compile(
     rf"[0-9a-f]{{32}}(-(failed|{'|'.join(map(re.escape, STOP_RULES))}))?"
     r"|run-[0-9a-f]{16}|compact-[0-9a-f]{16}|search-[0-9a-f]+-[0-9-][0-9]{6,}(-outcome)?|reference"
@@ -120,8 +123,8 @@ def require_no_damage(files: FileSystem, damaged: Iterable[Damage]) -> None:
     ours = [damage for damage in damaged if damage.surely_ours]
     warn_of_damage(files, [damage for damage in damaged if not damage.surely_ours])
     if ours:
-        listed = "; ".join(f"{files.root}/{d.file} {d.why}{_loss(files, d)}" for d in ours[:5])
-        more = f"; and {len(ours) - 5} more" if len(ours) > 5 else ""
+        listed = "; ".join(f"{files.root}/{d.file} {d.why}{_loss(files, d)}" for d in ours[:MAX_NAMED])
+        more = f"; and {len(ours) - MAX_NAMED} more" if len(ours) > MAX_NAMED else ""
         raise UsageError(
             f"{len(ours)} damaged part{'s' * (len(ours) > 1)} in the results: {listed}{more}; restore "
             f"{'them' if len(ours) > 1 else 'it'} from a copy, or set aside what is damaged with lrsym check --repair "
@@ -129,13 +132,19 @@ def require_no_damage(files: FileSystem, damaged: Iterable[Damage]) -> None:
         )
 
 
-def table_sentence(error: Exception) -> str:
+def damage_sentence(error: BaseException) -> str | None:
+    """Return which parts polars could not read, and what a user can do about it; None where it can read them all."""
+    if not (damaged := _unreadable()):
+        return None
+    more = f" and {len(damaged) - MAX_NAMED} more" if len(damaged) > MAX_NAMED else ""
+    named = ", ".join(damaged[:MAX_NAMED]) + more
+    return f"{named} cannot be read: {first_line(error)}; restore from a copy, or set aside with lrsym check --repair"
+
+
+def table_sentence(error: BaseException) -> str:
     """Return what a user can do about a table that polars could not read."""
-    why = first_line(error)
-    if damaged := _unreadable():
-        remedy = "restore from a copy, or set aside what is damaged with lrsym check --repair"
-        return f"{', '.join(damaged)} cannot be read: {why}; {remedy}"
-    return f"a table in the results cannot be read: {why}; move damaged files out of the folder"
+    general = f"a table in the results cannot be read: {first_line(error)}; move damaged files out of the folder"
+    return damage_sentence(error) or general
 
 
 def _unreadable() -> list[str]:
@@ -143,10 +152,13 @@ def _unreadable() -> list[str]:
     found = []
     for file in [file for file, (_, verdict) in _seen.items() if verdict == "part"]:
         try:
-            pl.read_parquet(file, glob=False, storage_options=storage_options(file))
+            pl.scan_parquet(
+                file, schema=TABLES[file.split("/")[-2]].written, missing_columns="insert", extra_columns="ignore",
+                glob=False, storage_options=storage_options(file),
+            ).collect()  # fmt: skip
         except FileNotFoundError:  # merged since
             continue
-        except (OSError, pl.exceptions.PolarsError):
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
             found.append(file)
     return found
 
@@ -248,5 +260,5 @@ def _trials_of(files: FileSystem, part: str, *, without: str) -> Iterator[list[s
                     files.uri(file), columns=["trial_id"], glob=False, storage_options=files.storage_options
                 )
                 yield rows["trial_id"].unique().to_list()
-            except (OSError, pl.exceptions.PolarsError):  # damaged as well
+            except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):  # damaged as well
                 continue

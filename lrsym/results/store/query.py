@@ -8,6 +8,7 @@ import polars as pl
 from lrsym.errors import UsageError, first_line
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.imported import FOLDERS, is_imported, load_imported
+from lrsym.results.store.part_file import damage_sentence
 from lrsym.results.store.place import require_results
 from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.store import load, read_again
@@ -15,6 +16,12 @@ from lrsym.toml_source import suggest
 
 _READERS = re.compile(r"\bread_\w+", re.IGNORECASE)
 """Functions of polars' SQL that read any file or address: a claims file may be another's."""
+
+
+_OF_THE_QUERY = (
+    pl.exceptions.SQLSyntaxError, pl.exceptions.SQLInterfaceError, pl.exceptions.ColumnNotFoundError,
+)  # fmt: skip
+"""Mistakes in a query; what else goes wrong may be a damaged part's fault."""
 
 
 def query(root: str, sql: str, *, trial_ids: Sequence[str] | None = None) -> pl.DataFrame:
@@ -42,7 +49,9 @@ def query_tables(
         )
     try:
         frame = pl.SQLContext(tables, eager=True).execute(sql)
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        if not isinstance(error, _OF_THE_QUERY) and (damage := damage_sentence(error)):
+            raise UsageError(damage) from None
         raise UsageError(
             f"query failed: {first_line(error)}; {_column_hint(error)}tables are {', '.join(tables)}, their columns: "
             f"{columns}"

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import polars as pl
 import pyarrow as pa
@@ -35,7 +35,7 @@ Result = TypeVar("Result")
 STALE_SECONDS = 3600
 """Temporary files older than this belong to writers that were killed."""
 
-MAX_READS = 20
+MAX_READS = 100
 """How often reading begins again where parts were merged into another meanwhile."""
 
 
@@ -98,29 +98,12 @@ class Store:
         Only rows of `trial_ids` where given, which only tables with rows of trials may be asked for.
         """
         # Trials are listed first: what belongs to a row of theirs was there before.
-        read = {name: self._list(name) for name in (("trials", table) if _has_attempts(table) else (table,))}
-        rows = self.scan_parts(table, read)
+        trials = self.rows_of("trials", self._list("trials"), number="row") if _of_attempts(table) else None
+        rows = trials if trials is not None and table == "trials" else self.rows_of(table, self._list(table))
+        rows = choose_rows(table, rows, trials=trials).drop("part")
         if trial_ids is not None:
             rows = rows.filter(pl.col("trial_id").is_in(trial_ids.implode()))
         return _derive(rows, self._read_paths) if table == "trials" else rows
-
-    def scan_parts(self, table: str, files: Mapping[str, Iterable[str]]) -> pl.LazyFrame:
-        """Return the written columns of `table` as `scan`, from these files of each table."""
-        if table == "runs":
-            runs = self._rows("runs", files[table]).sort("finished_at", "part", nulls_last=False)
-            return runs.unique("run_id", keep="last", maintain_order=True).drop("part")
-        if table == "suggestions":
-            known = pl.col("state") != "running"
-            rows = self._rows(table, files[table])
-            rows = rows.sort("search", "number", known, "finished_at", "part", nulls_last=False)
-            return rows.unique(TABLES[table].key, keep="last", maintain_order=True).drop("part")
-        rows = self._rows("trials", files["trials"], number="row")
-        best = _best_attempts(rows.select("row", "part", *_ATTEMPT))
-        if table == "trials":
-            # So that a reader of some rows or columns need not have the others read.
-            return rows.join(best.select("row"), on="row", how="semi", maintain_order="left").drop("row", "part")
-        attempts = best.select("trial_id", "part")
-        return self._rows(table, files[table]).join(attempts, on=["trial_id", "part"], how="semi").drop("part")
 
     def run_statuses(self, run_id: str) -> Counter[str]:
         """Return how many trials a run left in the store in which status; of its attempts at one the best counts."""
@@ -156,7 +139,7 @@ class Store:
         return read_again(lambda: read_outcomes(self.files, list_trials, self._read_outcomes))
 
     def _read_outcomes(self, parts: Iterable[str]) -> pl.DataFrame:
-        rows = self._rows("trials", parts).with_columns(file="trials/" + pl.col("part"))
+        rows = self.rows_of("trials", parts).with_columns(file="trials/" + pl.col("part"))
         return rows.select("file", *OUTCOME).collect()
 
     def failures(self) -> dict[str, int]:
@@ -166,14 +149,14 @@ class Store:
         return dict(counted.iter_rows())
 
     def compact(self) -> int:
-        """Merge the part files of every table into one; return how many were merged. Safe beside a sweep.
+        """Merge small part files of every table (generations.py); return how many were merged. Safe beside a sweep.
 
         Files that lrsym did not write are left alone. Raises UsageError where a part is damaged.
         """
         from lrsym.results.store.compact import compact
 
         self.require_no_damage()
-        return read_again(lambda: compact(self))
+        return compact(self)
 
     def remove_stale_temp_files(self) -> None:
         """Remove temporary files that killed writers left behind."""
@@ -188,10 +171,18 @@ class Store:
         warn_of_damage(self.files, listing.damaged)
         return [*listing.parts]
 
-    def _rows(self, table: str, files: Iterable[str], *, number: str | None = None) -> pl.LazyFrame:
+    def rows_of(
+        self,
+        table: str,
+        files: Iterable[str],
+        *,
+        number: str | None = None,
+        extra_columns: Literal["ignore", "raise"] = "ignore",
+    ) -> pl.LazyFrame:
         """Return all rows of these files of `table`, with the file name of their part, in the order of `files`.
 
-        They are numbered in the column `number` where that is given.
+        They are numbered in the column `number` where that is given. Columns that this version does not know are left
+        out, or an error of polars when the rows are collected.
         """
         schema, sources = TABLES[table].written, [self.files.uri(name) for name in files]
         if not sources:
@@ -201,7 +192,7 @@ class Store:
             sources,
             schema=schema,
             missing_columns="insert",
-            extra_columns="ignore",
+            extra_columns=extra_columns,
             include_file_paths="part",
             row_index_name=number,
             glob=False,
@@ -249,9 +240,25 @@ def load(root: str | Path, table: str, *, trial_ids: Iterable[str] | None = None
     return store.scan(table, trial_ids=wanted)
 
 
-def _has_attempts(table: str) -> bool:
-    """Return whether rows of `table` belong to an attempt at a trial."""
-    return table in OF_TRIALS and table != "trials"
+def choose_rows(table: str, rows: pl.LazyFrame, *, trials: pl.LazyFrame | None = None) -> pl.LazyFrame:
+    """Return what counts of the rows that parts have of a table, of one attempt at each trial, with the column part.
+
+    `trials` are the rows of the table trials, numbered in the column row, where `table` has rows of attempts.
+    """
+    if trials is not None:
+        best = _best_attempts(trials.select("row", "part", *_ATTEMPT))
+        if table == "trials":
+            # So that a reader of some rows or columns need not have the others read.
+            return rows.join(best.select("row"), on="row", how="semi", maintain_order="left").drop("row")
+        return rows.join(best.select("trial_id", "part"), on=["trial_id", "part"], how="semi")
+    first = [*TABLES[table].key, pl.col("state") != "running"] if table == "suggestions" else []
+    ordered = rows.sort(*first, "finished_at", "part", nulls_last=False)
+    return ordered.unique(TABLES[table].key, keep="last", maintain_order=True)
+
+
+def _of_attempts(table: str) -> bool:
+    """Return whether rows of `table` are, or belong to, attempts at a trial."""
+    return table in OF_TRIALS
 
 
 def _derive(trials: pl.LazyFrame, read_paths: Callable[[pl.Series], pl.DataFrame]) -> pl.LazyFrame:

@@ -56,8 +56,9 @@ class Table:
 
     def named(self, rows: pa.Table, *, part: str) -> pa.Table:
         """Return `rows` with metadata that say that they are this table's rows of `part`."""
-        known = {**(rows.schema.metadata or {}), **(self.arrow.metadata or {})}
-        return rows.replace_schema_metadata({**known, TABLE_KEY: self.name, PART_KEY: part})
+        known = {**(rows.schema.metadata or {}), **(self.arrow.metadata or {})}  # as bytes: so are the keys below
+        own = {TABLE_KEY: self.name, PART_KEY: part}
+        return rows.replace_schema_metadata({**known, **{key.encode(): value for key, value in own.items()}})
 
     def build(self, rows: Iterable[dict[str, object]]) -> pa.Table:
         """Return an Arrow table of `rows`; columns that a row lacks are null.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrsym.config.trial import TRAINER_VERSION
 from lrsym.results.store.filesystem import FileSystem, open_filesystem
+from lrsym.results.store.foreign_json import parse_json
 from lrsym.sweep.execution.pace import Pace
 from lrsym.sweep.execution.tensor_file import read_metadata, read_tensors, tensor_bytes
 from lrsym.sweep.planning.pack import Pack
@@ -98,14 +99,14 @@ class CheckpointFile:
         """
         from lrsym.testbed.training.training import State
 
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             metadata = _read_metadata(self._files, self.name)
             if metadata is None or metadata["trials"] != [*self._pack.trial_ids]:
                 return None
             if metadata["stop_rule"] != _rule_name(self._pack):
                 return None
             tensors = read_tensors(self._files, self.name, device=device)
-            rest = json.loads(tensors.pop(_REST).cpu().numpy().tobytes())
+            rest = parse_json(tensors.pop(_REST).cpu().numpy().tobytes())
             state = State(metadata["step"], tensors, tuple(rest["members"]))
             return Checkpoint(state, rest["rows"], rest["seconds"])
         return None
@@ -174,6 +175,14 @@ def _read_all_metadata(files: FileSystem) -> Iterator[tuple[str, dict[str, Any] 
 def _read_metadata(files: FileSystem, name: str) -> dict[str, Any] | None:
     """Return the metadata of a checkpoint of this trainer, else None; OSError where it cannot be read."""
     with contextlib.suppress(KeyError, TypeError, ValueError):
-        metadata = json.loads(read_metadata(files, name)["checkpoint"])
-        return metadata if (metadata["format"], metadata["trainer_version"]) == (_FORMAT, TRAINER_VERSION) else None
+        metadata = parse_json(read_metadata(files, name)["checkpoint"])
+        if (metadata["format"], metadata["trainer_version"]) == (_FORMAT, TRAINER_VERSION) and _is_sound(metadata):
+            return metadata
     return None
+
+
+def _is_sound(metadata: dict[str, Any]) -> bool:
+    """Return whether the metadata are some that a checkpoint has: the digest of a file is of its tensors alone."""
+    trials, rule, (step, steps) = metadata["trials"], metadata["stop_rule"], (metadata["step"], metadata["steps"])
+    named = isinstance(trials, list) and all(isinstance(trial_id, str) for trial_id in trials)
+    return named and isinstance(rule, str | None) and type(step) is type(steps) is int and 0 <= step <= steps != 0

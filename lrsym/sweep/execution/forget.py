@@ -9,7 +9,7 @@ import polars as pl
 
 from lrsym.errors import UsageError
 from lrsym.results.store.filesystem import FileSystem
-from lrsym.results.store.forget import count_rows, remove_rows
+from lrsym.results.store.forget import count_rows, remove_rows, require_removable
 from lrsym.results.store.query import filter_trials
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load_trials, read_again
@@ -78,6 +78,7 @@ def forget(traces: Traces, store: Store, *, search: str | None = None, alone: st
     Nobody trains the trials meanwhile: a sweep that wants to waits. Raises UsageError where one has them by now, or
     writes beside it. Killed on the way, the same call goes on.
     """
+    require_removable(store, traces.trial_ids)  # while nothing is written, not even a lease
     with Lease(store.files, f"forget-{uuid.uuid4().hex[:16]}", alone=alone) as lease:
         if lease.claim(traces.trial_ids) != traces.trial_ids:
             refuse_held(store.files, traces.trial_ids, "forgotten", claims=lease.others())

@@ -81,7 +81,9 @@ def read_claims(files: FileSystem) -> dict[str, Claim]:
     """Return what the leases say, stale ones included, by the name of their file."""
 
     def read(name: str) -> Claim | None:
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # just removed, or none of ours
+        with contextlib.suppress(
+            OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError
+        ):  # gone, none of ours
             return _from_json(json.loads(files.get(name)))
         return None
 

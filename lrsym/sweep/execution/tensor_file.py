@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lrsym.results.store.filesystem import FileSystem
+from lrsym.results.store.foreign_json import parse_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,8 +60,9 @@ def read_metadata(files: FileSystem, name: str) -> dict[str, str]:
     if length > _MAX_HEADER_BYTES:
         raise ValueError(f"a header of {length} bytes, safetensors has at most {_MAX_HEADER_BYTES}")
     try:
-        return json.loads(files.get(name, size=_LENGTH_BYTES + length)[_LENGTH_BYTES:])["__metadata__"]
-    except (ValueError, TypeError, KeyError):
+        metadata = parse_json(files.get(name, size=_LENGTH_BYTES + length)[_LENGTH_BYTES:])["__metadata__"]
+        return {str(key): str(value) for key, value in metadata.items()}
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise ValueError("its header is not that of a safetensors file with metadata") from None
 
 

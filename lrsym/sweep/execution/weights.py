@@ -11,6 +11,7 @@ from lrsym.config.axes import axes
 from lrsym.config.trial import TRAINER_VERSION, Trial
 from lrsym.errors import UsageError
 from lrsym.results.store.filesystem import FileSystem, open_filesystem
+from lrsym.results.store.foreign_json import parse_json
 from lrsym.sweep.execution.tensor_file import SUFFIX, WEIGHTS, read_metadata, read_tensors, tensor_bytes, weights_of
 from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.training import Snapshot
@@ -52,7 +53,7 @@ def load_weights(root: str | Path, trial_id: str, *, device: str = "cpu") -> Pac
     try:
         tensors = read_tensors(files, name, device=device)
         return PackModel.from_tensors(_trial(read_metadata(files, name)), tensors)
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         why = " ".join(str(error).split())[:300]
         raise UsageError(
             f"{files.root}/{name} does not hold the weights of {trial_id}: {why}; remove the file"
@@ -95,7 +96,7 @@ def _find_name(files: FileSystem, trial_id: str) -> str:
 def _trial(metadata: dict[str, str]) -> Trial:
     """Return the trial of a file, neutral values in axes that came after it; ValueError if its identity differs."""
     neutral = {axis.key: axis.neutral for axis in axes() if axis.neutral is not None}
-    trial = Trial.from_axes({**neutral, **json.loads(metadata["trial"])})
+    trial = Trial.from_axes({**neutral, **parse_json(metadata["trial"])})
     if trial.trial_id != metadata["trial_id"]:
         raise ValueError("written by another version of lrsym, to which the same axes are another trial")
     return trial

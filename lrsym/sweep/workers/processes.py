@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -35,6 +36,8 @@ def spawn(target: Callable[..., None], *arguments: Any, name: str) -> tuple[Base
     It ignores Ctrl-C and the end of its terminal, which are for the driver to answer, and unwinds at SIGTERM. Call it
     in `stop_signals_blocked`.
     """
+    resource_tracker.ensure_running()
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # its first start lets them through again
     context = mp.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_begin, args=(target, there, *arguments), name=name, daemon=True)

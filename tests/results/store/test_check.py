@@ -9,7 +9,7 @@ from safetensors import safe_open
 
 from lrsym.errors import UsageError
 from lrsym.results.store.check import check_parts, set_aside
-from lrsym.results.store.digest import is_as_written
+from lrsym.results.store.digest import is_as_written, part_bytes
 from lrsym.results.store.forget import remove_rows
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load_trials
@@ -187,3 +187,22 @@ def test_readers_of_safetensors_need_nothing_new(kept):
             assert len(opened.metadata()["sha256"]) == 64
             names = opened.keys()
             assert all(opened.get_tensor(name) is not None for name in names)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda rows: rows.drop_columns("trial_id"), "lacks the columns trial_id"),
+        (lambda rows: rows.set_column(0, "trial_id", [[1, 2]]), "has columns of another type: trial_id"),
+    ],
+)
+def test_a_part_of_other_columns_is_named_by_check_and_by_readers(root, change, why):
+    file = root / "curves" / f"{PACK}.parquet"
+    rows = change(pq.read_table(file))
+    file.write_bytes(part_bytes(rows))
+    assert faults(root) == {f"curves/{PACK}.parquet": why}
+    if "type" in why:
+        said = lrsym("query", "select value, trial_id from curves", "--results", root, code=2)
+        assert f"{file} cannot be read" in said
+    lrsym("check", "--repair", "--results", root)
+    assert faults(root) == {}

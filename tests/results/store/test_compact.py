@@ -1,16 +1,23 @@
 """Merging parts beside those who write and merge at the same moment: every trial ends complete, once."""
 
 import os
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from lrsym.errors import DamagedPartWarning
+from lrsym.results.store import generations
+from lrsym.results.store.check import check_parts
 from lrsym.results.store.compact import ABANDONED_SECONDS
+from lrsym.results.store.digest import decode_part, part_bytes
 from lrsym.results.store.filesystem import LocalFolder
+from lrsym.results.store.generations import Generation
 from lrsym.results.store.schema import TABLES
-from lrsym.results.store.store import Store, load
+from lrsym.results.store.store import Store, load, read_again
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PACKS = [f"{i:032x}" for i in range(3)]
@@ -127,3 +134,71 @@ def test_what_a_killed_compaction_left_is_not_read_and_removed_a_day_later(store
     Store(store.root).compact()
     assert len(complete(store)) == 3
     assert len([*Path(store.root).glob("curves/*")]) == left
+
+
+@pytest.mark.parametrize("left", range(0, 14, 2))
+def test_a_compaction_of_several_groups_that_is_killed_anywhere_loses_and_doubles_nothing(store, monkeypatch, left):
+    monkeypatch.setattr(generations, "MAX_PARTS", 2)
+    for i in range(3, 6):
+        Store(store.root).write(f"{i:032x}", tables(f"t{i}", value=i / 10))
+
+    def killed():
+        raise KeyboardInterrupt
+
+    store.files = Interrupted(store.root, 20 + 4 * left, killed)
+    with pytest.raises(KeyboardInterrupt):
+        store.compact()
+    assert len(complete(Store(store.root))) == 6
+    assert Store(store.root).compact() > 0
+    assert len(complete(Store(store.root))) == 6
+    assert len([*Path(store.root).glob("trials/*")]) == 1
+
+
+def test_what_was_merged_is_not_written_again_beside_a_few_new_parts(store, monkeypatch):
+    store.compact()
+    (merged,) = Path(store.root).glob("trials/compact-*")
+    size = sum(file.stat().st_size for file in Path(store.root).glob(f"*/{merged.name}"))
+    monkeypatch.setattr(generations, "GENERATIONS", (Generation(size, enough=2), Generation(1 << 30, enough=3)))
+    before = merged.stat()
+    for i in range(3, 5):
+        store.write(f"{i:032x}", tables(f"t{i}", value=i / 10))
+    assert store.compact() == 4
+    assert merged.stat() == before
+    assert len([*Path(store.root).glob("trials/*")]) == 2
+    assert len(complete(store)) == 5
+
+
+def test_readers_see_every_trial_while_parts_are_merged_under_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(generations, "MAX_PARTS", 4)
+    for i in range(24):
+        Store(tmp_path).write(f"{i:032x}", tables(f"t{i}", value=i / 100))
+    compacting = threading.Thread(target=Store(tmp_path).compact)
+    compacting.start()
+    seen = []
+    while compacting.is_alive() or not seen:
+        seen.append(read_again(lambda: len(complete(Store(tmp_path)))))
+    compacting.join()
+    assert {*seen} == {24}
+    assert len([*Path(tmp_path).glob("trials/*")]) == 1
+
+
+def test_a_part_in_which_a_bit_has_changed_is_told_and_not_merged(store):
+    file = Path(store.root) / "curves" / f"{PACKS[1]}.parquet"
+    content, written = bytearray(file.read_bytes()), file.stat().st_mtime_ns
+    content[30] ^= 1  # in the values: the metadata are sound
+    file.write_bytes(content)
+    os.utime(file, ns=(written, written))
+    with pytest.warns(DamagedPartWarning, match=f"curves/{PACKS[1]}.parquet is not as it was written"):
+        assert store.compact() == 4
+    assert file.read_bytes() == content
+    assert [fault.file for fault in check_parts(store.files)[1]] == [f"curves/{PACKS[1]}.parquet"]
+
+
+def test_a_part_with_a_column_of_another_type_is_left_as_it_is(store):
+    name = f"trials/{PACKS[0]}.parquet"
+    rows = decode_part(store.files.get(name)).drop_columns("unseen_order")
+    odd = rows.append_column("unseen_order", pa.array(["0.0"])).replace_schema_metadata(rows.schema.metadata)
+    store.files.put(name, part_bytes(odd))
+    content = store.files.get(name)
+    assert store.compact() == 4
+    assert store.files.get(name) == content

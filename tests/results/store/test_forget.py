@@ -4,6 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lrsym.errors import UsageError
+from lrsym.results.store.digest import part_bytes
 from lrsym.results.store.forget import count_rows, remove_rows
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load
@@ -45,7 +46,7 @@ def test_parts_lose_the_rows_and_those_that_lose_all_of_them_are_deleted(store, 
 def test_what_else_a_part_holds_stays_its_metadata_and_columns_of_another_version_included(store, tmp_path):
     path = tmp_path / "trials" / f"{next(iter(PACKS))}.parquet"
     table = pq.read_table(path)
-    pq.write_table(table.append_column("later", [["a", "b"]]), path)
+    path.write_bytes(part_bytes(table.append_column("later", [["a", "b"]])))
     known = pq.read_schema(path).metadata
     remove_rows(store, ["t0"])
     assert pq.read_table(path)["later"].to_pylist() == ["b"]
@@ -145,3 +146,16 @@ def test_of_a_search_that_is_forgotten_nothing_stays_and_of_others_all(store):
     store.write("search-5-0000000", {"suggestions": TABLES["suggestions"].build(rows)})
     remove_rows(store, ["t0"], search="s")
     assert load(store.root, "suggestions").select("search", "state").collect().rows() == [("other", "complete")]
+
+
+def test_what_a_damaged_part_keeps_is_not_written_anew_as_if_it_were_sound(store, tmp_path):
+    file = tmp_path / "curves" / f"{next(iter(PACKS))}.parquet"
+    content = bytearray(file.read_bytes())
+    content[-9 - int.from_bytes(content[-8:-4], "little") - 5] ^= 1  # in the last values, before the metadata
+    file.write_bytes(content)
+    before = contents(tmp_path)
+    with pytest.raises(UsageError, match=f"{file.name} is not as it was written.*lrsym check --repair"):
+        remove_rows(store, ["t0"])
+    assert contents(tmp_path) == before
+    remove_rows(store, ["t4"])  # of another part
+    assert len(contents(tmp_path)) == len(before)

@@ -137,6 +137,16 @@ def test_a_file_that_is_no_lease_holds_nothing_and_is_left_alone(files, content)
     assert files.get("leases/x.json") == content
 
 
+@pytest.mark.parametrize("text", ["", "[" * 100_000, "{}", '{"holder": 5}', "\0", "NaN"])
+def test_a_lease_that_is_none_is_nobodys_and_stays(files, text):
+    files.put("leases/other.json", text.encode())
+    put(files, holder=replace(HERE, pid=float("inf")), run_id="endless")
+    assert read_claims(files) == {}
+    with Lease(files, "one") as lease:
+        assert lease.claim(["a"]) == {"a"}
+    assert files.list("leases") == ["leases/endless.json", "leases/other.json"]
+
+
 @pytest.mark.parametrize("pid", [0, -1, 10**30])
 def test_a_number_that_is_no_process_is_no_error(files, pid):
     put(files, holder=replace(HERE, pid=pid))

@@ -3,6 +3,8 @@
 import multiprocessing as mp
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from multiprocessing.connection import wait
@@ -172,3 +174,17 @@ def test_ctrl_c_while_a_worker_starts_is_not_lost(pool):
         assert heard == [1]
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_signals_stay_held_back_while_the_very_first_process_is_started():
+    """The start of multiprocessing's helper lets them through: Ctrl-C would meet a worker before its handlers."""
+    script = (
+        "import signal\n"
+        "from lrsym.sweep.workers.processes import STOP_SIGNALS, spawn, stop_signals_blocked\n"
+        "with stop_signals_blocked():\n"
+        "    process, _ = spawn(print, name='first')\n"
+        "    assert {*STOP_SIGNALS} <= signal.pthread_sigmask(signal.SIG_BLOCK, ())\n"
+        "process.join()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
