@@ -81,9 +81,8 @@ def read_claims(files: FileSystem) -> dict[str, Claim]:
     """Return what the leases say, stale ones included, by the name of their file."""
 
     def read(name: str) -> Claim | None:
-        with contextlib.suppress(
-            OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError
-        ):  # gone, none of ours
+        # Just removed, or none of ours.
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return _from_json(json.loads(files.get(name)))
         return None
 
