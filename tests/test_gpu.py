@@ -132,7 +132,7 @@ def test_a_member_that_diverges_is_marked_at_its_step_and_its_neighbours_do_not_
 
 @pytest.mark.parametrize("device", [*dict.fromkeys([DEVICE, CPU])], ids=str)
 def test_a_pack_goes_on_from_its_checkpoint_on_either_device(tmp_path, device):
-    trials = members(LAST)
+    trials = members(LAST, **{"optim.steps": 30})
     pack = pack_of(*trials)
     CheckpointFile(str(tmp_path), pack).save(advanced(start(trials), 10).state(), {}, seconds=1.0)
     saved = CheckpointFile(str(tmp_path), pack).load(device=str(device))

@@ -59,4 +59,4 @@ def make_settings(
 
 
 def _number(count: Count) -> int | None:
-    return count if isinstance(count, int) else None
+    return None if isinstance(count, str) or count is None else int(count)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from lrsym.errors import UsageError
@@ -46,7 +47,7 @@ class Number:
         """Raise UsageError unless `value`, given in Python under that name, is such a number."""
         if self.auto and value == "auto":
             return
-        is_number = isinstance(value, int if self.whole else int | float) and not isinstance(value, bool)
+        is_number = isinstance(value, Integral if self.whole else Real) and not isinstance(value, bool)
         if not (is_number and self._holds(value)):  # pyright: ignore[reportArgumentType]  it is a number by now
             raise self._error(name, repr(value))
 

@@ -5,7 +5,7 @@ from lrsym.cli.output import Output
 
 
 def compact(results: Results = RESULTS, json: Json = False) -> None:
-    """Merge the many small files of finished packs into one for each table."""
+    """Merge the small files of finished packs into larger ones."""
     from lrsym.results.store.place import require_results
     from lrsym.results.store.store import Store
 

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Protocol
 
 from lrsym.errors import UsageError
+from lrsym.results.store.imported import refuse_imported
 from lrsym.results.store.live import remove_stale_live
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
@@ -166,6 +167,7 @@ def run(
     cannot start.
     """
     store.require_no_damage()
+    refuse_imported(store.files)
     started_at, run_id = datetime.now(UTC), uuid.uuid4().hex[:16]
     clear_leftovers(store)
     given = source or PlannedPacks(plan.packs)

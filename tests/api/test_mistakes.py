@@ -1,5 +1,6 @@
 """What a user gives of the wrong kind is one line, whatever the function."""
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -67,3 +68,10 @@ def test_the_seed_of_a_search_is_named_as_it_was_given():
     space = {"optim.weight_decay": [0.1, 0.2]}
     with pytest.raises(lrsym.UsageError, match=r"^Sweep\.search: seed: "):
         lrsym.Sweep.search("mine", space=space, base=SMALL, budget=2, maximise="train_order", seed=-1)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    plan = lrsym.plan(SWEEP, tmp_path / "r", workers=np.int64(2), pack=np.int32(4), no_pilot=True)
+    assert (plan.pack_size, plan.plan.workers) == (4, 2)
+    with pytest.raises(lrsym.UsageError, match="pack must be auto or a number of trials"):
+        lrsym.plan(SWEEP, tmp_path / "r", pack=np.float64(4), no_pilot=True)

@@ -32,6 +32,11 @@ def two(tmp_path_factory):
     return files, folder / "r/narrow"
 
 
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 ALONG = ("--x", "layouts_per_pair", "--by", "n_pair_labels")
 
 
@@ -87,7 +92,7 @@ def test_its_pictures_are_saved(two, words, name):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--level", "1.5"), "--level must be above 0 and below 1, got 1.5; the usual one is 0.9"),
+        (("--level", "1.5"), "--level must be an accuracy above 0 and below 1, got 1.5; the usual one is 0.9"),
         (("--metric", "loss"), "metric must be a split and a metric, such as unseen_order, got loss"),
         (("--color", "layout"), "got layout; "),
         (("--where", "layouts_per_pair = 5"), "two values of an axis or more, layouts_per_pair has one, 5; choose"),
@@ -104,4 +109,4 @@ def test_a_mistake_is_one_line_with_the_remedy(two, verb, words, message):
 
 def test_a_threshold_that_no_accuracy_reaches_is_refused(two):
     text = lrsym("plot", "probabilities", two[0][0], "--results", two[1], "--threshold", "2", code=2)
-    assert "--threshold must be above 0 and at most 1, got 2" in text
+    assert "--threshold must be an accuracy above 0 and at most 1, got 2" in text

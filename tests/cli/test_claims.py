@@ -228,7 +228,7 @@ def test_a_mistake_in_a_sweep_is_passed_on_with_both_lines(tmp_path):
         ('kind = "ablation"\nwhere = "nope = 3"', "no condition on the table trials"),
         (
             'kind = "bars"',
-            "kind must be one of phase, line, curves, ablation, mechanism, onset, symmetry, profile, cost",
+            "kind must be one of phase, probabilities, boundary, line, curves, ablation, mechanism, onset, symmetry",
         ),
     ],
 )
@@ -276,7 +276,7 @@ def test_claims_about_a_search_are_refused_at_their_line(tmp_path):
 def test_a_claim_has_no_picture_of_a_search(tmp_path):
     path = claims_file(tmp_path, body='[claim.picture]\nkind = "search"')
     text = lrsym("claims", path, "--results", tmp_path / "r", code=2)
-    kinds = "phase, line, curves, ablation, mechanism, onset, symmetry, profile, cost"
+    kinds = "phase, probabilities, boundary, line, curves, ablation, mechanism, onset, symmetry, profile, cost"
     assert f"claim C1: kind must be a picture of a grid, {kinds}, got search" in text
 
 

@@ -9,6 +9,7 @@ moment, some rows are twice on disk, in parts that readers tell apart, and none 
 
 import time
 import uuid
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -16,11 +17,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pyarrow as pa
 
+from lrsym.errors import DamagedPartWarning
 from lrsym.results.store.digest import decode_part, is_as_written
 from lrsym.results.store.filesystem import FileSystem, Stamp
 from lrsym.results.store.generations import groups
 from lrsym.results.store.index import FILE as INDEX
-from lrsym.results.store.part_file import Damage, list_parts, part_file, part_name, warn_of_damage
+from lrsym.results.store.part_file import list_parts, part_file, part_name
 from lrsym.results.store.schema import OF_TRIALS, TABLES
 
 if TYPE_CHECKING:
@@ -73,7 +75,11 @@ def _groups(old: Parts, *, left: set[str]) -> Iterator[Parts]:
     oldest_first = sorted(old["trials"], key=lambda file: old["trials"][file])
     for group in groups({part: sizes[part] for part in map(part_name, oldest_first) if part not in left}):
         named = {table: [part_file(table, part) for part in group] for table in OF_TRIALS}
-        yield {table: {file: old[table][file] for file in named[table] if file in old[table]} for table in OF_TRIALS}
+        # By name, as readers have them: of attempts that are alike the last one counts.
+        yield {
+            table: {file: old[table][file] for file in sorted(named[table]) if file in old[table]}
+            for table in OF_TRIALS
+        }
     for table in _ALONE:
         free = {file: size for file, (_, size, _) in old[table].items() if part_name(file) not in left}
         yield from ({table: {file: old[table][file] for file in group}} for group in groups(free))
@@ -122,8 +128,7 @@ def _read(store: "Store", table: str, names: Iterable[str]) -> pl.DataFrame:
     if not all(sound):
         raise _LeftError(*_warned(files, [name for name, right in zip(names, sound, strict=True) if not right]))
     try:
-        number = "row" if table == "trials" else None
-        return store.rows_of(table, names, number=number, extra_columns="raise").collect()
+        return store.rows_of(table, names, extra_columns="raise").collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # one of them is of another kind: of before, or
         if odd := [name for name in names if not _is_known(files.get(name), TABLES[table].arrow)]:  # of a later lrsym
             raise _LeftError(*map(part_name, odd)) from None
@@ -132,8 +137,11 @@ def _read(store: "Store", table: str, names: Iterable[str]) -> pl.DataFrame:
 
 def _warned(files: FileSystem, damaged: list[str]) -> list[str]:
     """Return the parts of these files, of which it is told that they are damaged."""
-    why = "is not as it was written: its SHA-256 is another"
-    warn_of_damage(files, [Damage(name, why, surely_ours=True) for name in damaged])
+    for name in damaged:
+        why = "is not as it was written: its SHA-256 is another, so it is left as it is and not merged"
+        warnings.warn(
+            f"{files.root}/{name} {why}; lrsym check --repair sets it aside", DamagedPartWarning, stacklevel=3
+        )
     return [*map(part_name, damaged)]
 
 

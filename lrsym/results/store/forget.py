@@ -50,6 +50,9 @@ def remove_rows(store: Store, trial_ids: Iterable[str], *, search: str | None = 
             found = [(table, name) for table in OF_TRIALS for name, _ in _parts(store, table, wanted)]
             for _, name in found:
                 _rewrite(store.files, name, pl.col("trial_id").is_in(wanted).fill_null(value=False))
+            if search is not None:
+                for name in list_parts(store.files, "suggestions").parts:
+                    _rewrite(store.files, name, pl.col("search") == search)
             if not found:
                 break
         except FileNotFoundError:  # merged meanwhile
@@ -59,9 +62,6 @@ def remove_rows(store: Store, trial_ids: Iterable[str], *, search: str | None = 
             f"rows in {store.root} are written again by another process, such as lrsym compact; run the same command "
             "again when that has ended"
         )
-    if search is not None:
-        for name in list_parts(store.files, "suggestions").parts:
-            _rewrite(store.files, name, pl.col("search") == search)
 
 
 def require_removable(store: Store, trial_ids: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from lrsym.results.store.filesystem import FileSystem
 from lrsym.results.store.foreign_json import parse_json
 from lrsym.results.store.schema import TABLES
-from lrsym.results.store.store import load_trials
+from lrsym.results.store.store import load_trials, read_again
 from lrsym.vocabulary import FINAL_STATUSES, TRAINING
 
 _FOLDER, _SUFFIX, _KEY = "live", ".parquet", b"lrsym_live"
@@ -58,8 +58,7 @@ def read_live(files: FileSystem, trial_ids: Collection[str]) -> LiveRows:
     wanted = {*trial_ids}
     names = files.list(_FOLDER, suffix=_SUFFIX)
     if names:
-        ended = load_trials(files.root, trial_ids=wanted).filter(pl.col("status").is_in(FINAL_STATUSES))
-        wanted -= {*ended.select("trial_id").collect()["trial_id"]}
+        wanted -= read_again(lambda: _ended(files.root, wanted))
     furthest: dict[str, tuple[dict[str, object], pl.DataFrame]] = {}
     for rows, curves in filter(None, files.map(lambda name: _read(files, name), names)):
         for row in rows:
@@ -78,6 +77,12 @@ def read_live(files: FileSystem, trial_ids: Collection[str]) -> LiveRows:
         pl.concat([TABLES["trials"].empty, trials], how="diagonal"),
         pl.concat([empty, *(curves.select(empty.columns) for curves in kept)]),
     )
+
+
+def _ended(root: str, trial_ids: Collection[str]) -> set[str]:
+    """Return which of the trials have a row that is final."""
+    final = load_trials(root, trial_ids=trial_ids).filter(pl.col("status").is_in(FINAL_STATUSES))
+    return {*final.select("trial_id").collect()["trial_id"]}
 
 
 def remove_stale_live(files: FileSystem) -> None:

@@ -78,6 +78,8 @@ def part_name(file: str) -> str:
 def list_parts(files: FileSystem, table: str) -> Listing:
     """Return the parts of `table`. Raises UsageError for a part that a newer lrsym has written."""
     listing, stamps, root = Listing(), files.stamps(table, suffix=SUFFIX), files.uri()
+    _listed.pop(root, None)
+    _listed[root] = None
     new = [file for file, stamp in stamps.items() if _seen.get(f"{root}/{file}", (None,))[0] != stamp]
 
     def judge(file: str) -> Verdict:
@@ -148,25 +150,34 @@ def table_sentence(error: BaseException) -> str:
 
 
 def _unreadable() -> list[str]:
-    """Return those of the parts that this process has listed whose rows are damaged behind sound metadata."""
-    found = []
-    for file in [file for file, (_, verdict) in _seen.items() if verdict == "part"]:
-        try:
-            pl.scan_parquet(
-                file, schema=TABLES[file.split("/")[-2]].written, missing_columns="insert", extra_columns="ignore",
-                glob=False, storage_options=storage_options(file),
-            ).collect()  # fmt: skip
-        except FileNotFoundError:  # merged since
-            continue
-        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
-            found.append(file)
-    return found
+    """Return parts whose rows are damaged behind sound metadata: of the store that was listed last and has any."""
+    for root in reversed(_listed):
+        parts = [file for file, (_, verdict) in _seen.items() if verdict == "part" and file.startswith(f"{root}/")]
+        if found := [file for file in parts if _is_unreadable(file)]:
+            return found
+    return []
+
+
+def _is_unreadable(file: str) -> bool:
+    try:
+        pl.scan_parquet(
+            file, schema=TABLES[file.split("/")[-2]].written, missing_columns="insert", extra_columns="ignore",
+            glob=False, storage_options=storage_options(file),
+        ).collect()  # fmt: skip
+    except FileNotFoundError:  # merged since
+        return False
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return True
+    return False
 
 
 Verdict = Literal["part", "foreign"] | Damage
 
 _seen: dict[str, tuple[Stamp, Verdict]] = {}
 """What files were found to be, by address: a verb lists the same folders several times."""
+
+_listed: dict[str, None] = {}
+"""The addresses of stores whose parts were listed, the last one at the end."""
 
 
 def _judge(files: FileSystem, file: str, table: str) -> Verdict:

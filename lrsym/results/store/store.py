@@ -98,7 +98,7 @@ class Store:
         Only rows of `trial_ids` where given, which only tables with rows of trials may be asked for.
         """
         # Trials are listed first: what belongs to a row of theirs was there before.
-        trials = self.rows_of("trials", self._list("trials"), number="row") if _of_attempts(table) else None
+        trials = self.rows_of("trials", self._list("trials")) if _of_attempts(table) else None
         rows = trials if trials is not None and table == "trials" else self.rows_of(table, self._list(table))
         rows = choose_rows(table, rows, trials=trials).drop("part")
         if trial_ids is not None:
@@ -172,29 +172,21 @@ class Store:
         return [*listing.parts]
 
     def rows_of(
-        self,
-        table: str,
-        files: Iterable[str],
-        *,
-        number: str | None = None,
-        extra_columns: Literal["ignore", "raise"] = "ignore",
+        self, table: str, files: Iterable[str], *, extra_columns: Literal["ignore", "raise"] = "ignore"
     ) -> pl.LazyFrame:
         """Return all rows of these files of `table`, with the file name of their part, in the order of `files`.
 
-        They are numbered in the column `number` where that is given. Columns that this version does not know are left
-        out, or an error of polars when the rows are collected.
+        Columns that this version does not know are left out, or an error of polars when the rows are collected.
         """
         schema, sources = TABLES[table].written, [self.files.uri(name) for name in files]
         if not sources:
-            none = pl.LazyFrame(schema=schema).with_columns(part=pl.lit(None, dtype=pl.String))
-            return none.with_row_index(number) if number else none
+            return pl.LazyFrame(schema=schema).with_columns(part=pl.lit(None, dtype=pl.String))
         frame = pl.scan_parquet(
             sources,
             schema=schema,
             missing_columns="insert",
             extra_columns=extra_columns,
             include_file_paths="part",
-            row_index_name=number,
             glob=False,
             storage_options=self.files.storage_options,
         )
@@ -243,14 +235,12 @@ def load(root: str | Path, table: str, *, trial_ids: Iterable[str] | None = None
 def choose_rows(table: str, rows: pl.LazyFrame, *, trials: pl.LazyFrame | None = None) -> pl.LazyFrame:
     """Return what counts of the rows that parts have of a table, of one attempt at each trial, with the column part.
 
-    `trials` are the rows of the table trials, numbered in the column row, where `table` has rows of attempts.
+    `trials` are the rows of the table trials, where `table` has rows of attempts: a part has one of each trial.
     """
     if trials is not None:
-        best = _best_attempts(trials.select("row", "part", *_ATTEMPT))
-        if table == "trials":
-            # So that a reader of some rows or columns need not have the others read.
-            return rows.join(best.select("row"), on="row", how="semi", maintain_order="left").drop("row")
-        return rows.join(best.select("trial_id", "part"), on=["trial_id", "part"], how="semi")
+        # Chosen by a few columns, so that a reader of some rows or columns need not have the others read.
+        best = _best_attempts(trials.select("part", *_ATTEMPT)).select("trial_id", "part")
+        return rows.join(best, on=["trial_id", "part"], how="semi", maintain_order="left")
     first = [*TABLES[table].key, pl.col("state") != "running"] if table == "suggestions" else []
     ordered = rows.sort(*first, "finished_at", "part", nulls_last=False)
     return ordered.unique(TABLES[table].key, keep="last", maintain_order=True)
