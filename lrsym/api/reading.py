@@ -8,7 +8,7 @@ import polars as pl
 
 from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_sweep, as_trained_folder, check_sides
 from lrsym.errors import UsageError
-from lrsym.results.store.schema import TABLES
+from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.sweep.spec.search import Objective, Search
 from lrsym.toml_source import show, suggest
 from lrsym.vocabulary import PHASE_METRIC
@@ -116,6 +116,8 @@ def best(
         raise UsageError(
             f"{found.source} is a grid, which seeks nothing by itself, got no --metric; write for example {example}"
         )
+    if metric in axis_columns():
+        raise UsageError(f"--metric is an outcome, got the axis {metric}; write for example --metric {PHASE_METRIC}")
     return best_of_grid(found, store, Objective(metric, not minimise), n=n)
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lrsym.cli.options import RESULTS, File, Json, Results, Set, number
-from lrsym.cli.output import Output, as_text, command_line
+from lrsym.cli.output import Output, command_line
+from lrsym.cli.table_text import as_text
 
 if TYPE_CHECKING:
     from lrsym.sweep.search.best import Best, BestCell

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lrsym.cli.options import RESULTS, Json, Options, Results, Set, Where, number, with_options
-from lrsym.cli.output import Output, as_wrapped_table
+from lrsym.cli.output import Output
+from lrsym.cli.table_text import as_wrapped_table
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
 if TYPE_CHECKING:

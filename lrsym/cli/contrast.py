@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lrsym.cli.options import RESULTS, File, Json, Options, Results, Set, Where, with_options
-from lrsym.cli.output import Output, as_text
+from lrsym.cli.output import Output
+from lrsym.cli.table_text import as_text
 from lrsym.errors import UsageError
 from lrsym.vocabulary import PHASE_METRIC
 

@@ -2,12 +2,10 @@
 
 import contextlib
 import errno
-import io
 import json
 import os
 import re
 import shlex
-import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from lrsym.cli.options import RESULTS, RESULTS_VARIABLE
-from lrsym.cli.streams import can_show, drop_rest
+from lrsym.cli.streams import drop_rest
+from lrsym.cli.table_text import as_text
 from lrsym.errors import UsageError, printable
 
 if TYPE_CHECKING:
@@ -156,33 +155,3 @@ def _require_types(frame: "pl.DataFrame", refused: Sequence[str], form: str, rem
     for name, kind in frame.schema.items():
         if found := next((word for word in refused if re.search(rf"\b{word}\b", str(kind))), None):
             raise UsageError(f"{form} holds no values of type {found}, and {name} is of it; {remedy}")
-
-
-def as_wrapped_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return rows of text as a table as wide as the terminal, long cells wrapped."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD if can_show("─") else box.ASCII2, pad_edge=False, show_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    sheet = Console(width=shutil.get_terminal_size((160, 40)).columns, file=io.StringIO(), color_system=None)
-    with sheet.capture() as shown:
-        sheet.print(table)
-    return "\n".join(line.rstrip() for line in shown.get().splitlines())
-
-
-def as_text(frame: "pl.DataFrame") -> str:
-    """Return every row of `frame`, drawn as wide as the terminal."""
-    import polars as pl
-
-    with pl.Config(
-        tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True,
-        tbl_width_chars=shutil.get_terminal_size((160, 40)).columns, fmt_str_lengths=60,
-        tbl_formatting="UTF8_FULL_CONDENSED" if can_show("┌┆╞") else "ASCII_FULL_CONDENSED",
-    ):  # fmt: skip
-        return printable(str(frame))

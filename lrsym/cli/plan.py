@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lrsym.cli.options import PART, PLANNING, RESULTS, File, Json, Results, Set, number, with_options
-from lrsym.cli.output import Output, as_text, message, sweep_command
+from lrsym.cli.output import Output, message, sweep_command
 from lrsym.cli.search import show_search_plan
 from lrsym.cli.sweep import given_up_in_words
+from lrsym.cli.table_text import as_text
 from lrsym.vocabulary import PHASE_METRIC
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lrsym.cli.options import Json
-from lrsym.cli.output import Output, as_wrapped_table
+from lrsym.cli.output import Output
+from lrsym.cli.table_text import as_wrapped_table
 from lrsym.errors import UsageError
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from lrsym.cli.options import RESULTS, File, Results, Set, number
-from lrsym.cli.output import as_text, message
+from lrsym.cli.output import message
 from lrsym.cli.streams import drop_rest
+from lrsym.cli.table_text import as_text
 from lrsym.errors import UsageError
 from lrsym.vocabulary import PHASE_METRIC
 

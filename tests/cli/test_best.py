@@ -94,3 +94,8 @@ def test_a_search_that_has_not_begun_has_no_best_and_a_status_without_error(tmp_
     assert "rates: not begun" in lrsym("status", path, "--results", results)
     assert json.loads(lrsym("status", path, "--results", results, "--json"))["begun"] is False
     assert not results.exists()
+
+
+def test_an_axis_is_no_outcome(gridded):
+    text = lrsym("best", gridded[0], "--results", gridded[1], "--metric", "layouts_per_pair", code=2)
+    assert text.startswith("error: --metric is an outcome, got the axis layouts_per_pair; write for example --metric")

@@ -94,7 +94,7 @@ def test_its_pictures_are_saved(two, words, name):
     [
         (("--level", "1.5"), "--level must be an accuracy above 0 and below 1, got 1.5; the usual one is 0.9"),
         (("--metric", "loss"), "metric must be a split and a metric, such as unseen_order, got loss"),
-        (("--color", "layout"), "got layout; "),
+        (("--color", "layout"), "no axis layout; "),
         (("--where", "layouts_per_pair = 5"), "two values of an axis or more, layouts_per_pair has one, 5; choose"),
         (("--where", "seed = 9"), "no trial of narrow in"),
         (("--metric", "uncovered_order"), "no trial has a value of uncovered_order: of 30 30 without a value; choose"),

@@ -47,7 +47,7 @@ def test_a_condition_keeps_pairs_and_what_has_lost_its_partner_is_told(trained):
         (["--of", "layouts_per_pair=5", *SIDES[2:]], "no trial has layouts_per_pair = 5; values: 1, 4"),
         (["--of", "layouts_per_pair=1", *SIDES[2:]], "--of and --against must differ"),
         ([*SIDES, "--metric", "unseen_orders"], "did you mean unseen_order?"),
-        ([*SIDES, "--by", "heads"], "cells differ in axes other than seed, got heads"),
+        ([*SIDES, "--by", "heads"], "there is no axis heads; "),
         ([*SIDES, "--where", "seed = 0"], "an interval takes two seeds or more that have both sides, got one"),
         ([*SIDES, "--where", "seed = 9"], "no trial of small in"),
         (

@@ -177,7 +177,7 @@ def test_a_grid_has_no_picture_of_a_search(trained):
         (["--x", "layout_per_pair"], "did you mean layouts_per_pair?"),
         (["--band", "sd"], "band must be one of interval, range, got sd"),
         (["--where", "seed = 9"], "no trial of small in"),
-        (["--x", "n_heads", "--color", "n_heads"], "axes of a picture must differ"),
+        (["--x", "n_heads", "--color", "n_heads"], "axes must differ"),
     ],
 )
 def test_a_line_that_cannot_be_drawn_is_told_in_one_line_with_the_remedy(trained, words, message):
@@ -196,7 +196,7 @@ def test_lines_of_two_sweeps_are_one_picture_with_both_names(trained, tmp_path):
 
 def test_an_axis_that_is_none_is_told_with_the_nearest(trained):
     text = lrsym("plot", "phase", trained[0], "--results", trained[1], "--x", "layout_per_pair", code=2)
-    assert "got layout_per_pair; did you mean layouts_per_pair?" in text
+    assert "no axis layout_per_pair; did you mean layouts_per_pair?" in text
 
 
 @pytest.fixture

@@ -24,6 +24,22 @@ def test_query_answers_in_text_json_and_csv(trained):
     assert "layouts_per_pair" in lrsym("query", QUERY, "--results", results)
 
 
+def test_a_result_too_wide_for_the_terminal_stands_on_its_side_with_every_value_whole(trained, monkeypatch):
+    _, results = trained
+    (row, *_) = json.loads(lrsym("query", "select * from trials", "--results", results, "--json"))
+    monkeypatch.setenv("COLUMNS", "100")
+    text = lrsym("query", "select * from trials", "--results", results)
+    first, second, *_ = text.split("\n\n")
+    assert first.startswith("row 1 of 8\n")
+    assert second.startswith("row 2 of 8\n")
+    shown = dict(line.split(maxsplit=1) for line in first.splitlines()[1:])
+    assert [*shown] == [*row]
+    assert (shown["trial_id"], shown["status"], shown["message"]) == (row["trial_id"], "done", "null")
+    monkeypatch.setenv("COLUMNS", "4000")
+    assert "row 1 of" not in lrsym("query", "select * from trials", "--results", results)
+    assert "row 1 of" not in lrsym("query", "select * from trials where seed > 99", "--results", results)
+
+
 def test_query_joins_tables_and_shows_every_row(trained):
     _, results = trained
     sql = "select t.seed, a.term, a.value from trials t join ablations a on t.trial_id = a.trial_id"

@@ -75,10 +75,12 @@ def check_axes(given: Sequence[str]) -> None:
     names = [axis.name for axis in axes() if axis.name != "seed"]
     for axis in given:
         if axis not in names:
-            hint = f"{near} " if (near := suggest(axis, names)) else ""
-            raise UsageError(f"cells differ in axes other than seed, got {axis}; {hint}axes: {', '.join(names)}")
+            if axis == "seed":
+                raise UsageError("cells differ in axes other than seed, got seed; choose one that lrsym axes lists")
+            near = suggest(axis, names)
+            raise UsageError(f"there is no axis {axis}; {f'{near} ' if near else ''}lrsym axes lists all of them")
     if len({*given}) < len(given):
-        raise UsageError(f"axes of a picture must differ, got {', '.join(given)}; leave one out")
+        raise UsageError(f"axes must differ, got {', '.join(given)}; leave one out")
 
 
 def check_single_cells(trials: pl.DataFrame, *, by: Sequence[str], choices: str = "--x, --y, --facet") -> None:

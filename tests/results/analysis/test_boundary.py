@@ -231,7 +231,7 @@ def test_one_boundary_has_no_differences():
         (rows(STEP), {"metric": "unseen"}, "metric must be a split and a metric, such as unseen_order, got unseen"),
         (rows(STEP), {"metric": "seen_order"}, "the rows have no column seen_order"),
         (rows(STEP), {"level": 1.0}, "--level must be above 0 and below 1, got 1"),
-        (rows(STEP), {"x": "n_pair_label"}, "got n_pair_label; did you mean n_pair_labels?"),
+        (rows(STEP), {"x": "n_pair_label"}, "no axis n_pair_label; did you mean n_pair_labels?"),
         (rows(STEP), {"x": "seed"}, "cells differ in axes other than seed"),
         (rows(STEP[:1], values=[5]), {}, "two values of an axis or more, n_pair_labels has one, 5; choose another --x"),
         (rows(["ddddd", "ddccc"], values=[5, 7]), {}, "has a value of unseen_order: of 10 7 diverged, 3 failed"),
@@ -255,5 +255,5 @@ def test_a_mistake_is_told_with_its_remedy(trials, options, message):
 
 
 def test_axes_that_are_given_twice_are_refused():
-    with pytest.raises(UsageError, match="axes of a picture must differ"):
+    with pytest.raises(UsageError, match="axes must differ"):
         find_boundary(rows(STEP), x="n_pair_labels", by="n_pair_labels")

@@ -92,7 +92,7 @@ def test_a_sweep_of_no_one_two_or_three_axes_is_drawn(axes, y, headings):
     [
         (trials(None, n_heads=[1]), {}, "none of 1 trials has a path.*choose such trials"),
         (trials("ep", n_heads=[1]).drop("path"), {}, "no column path; give a sweep"),
-        (trials("ep", n_heads=[1]), {"x": "nope"}, "cells differ in axes other than seed, got nope; axes: "),
+        (trials("ep", n_heads=[1]), {"x": "nope"}, "there is no axis nope; lrsym axes"),
         (
             trials("ep", n_heads=[1, 2], n_pair_labels=[5, 6]),
             {"x": "n_labels", "y": "vision_blocks", "facet": "n_heads"},

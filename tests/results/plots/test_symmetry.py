@@ -80,8 +80,8 @@ def test_an_axis_of_words_is_drawn_side_by_side():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"x": "nope"}, "cells differ in axes other than seed, got nope"),
-        ({"x": "coverage", "color": "coverage"}, "axes of a picture must differ"),
+        ({"x": "nope"}, "there is no axis nope"),
+        ({"x": "coverage", "color": "coverage"}, "axes must differ"),
         ({"x": "n_labels", "color": "n_heads"}, r"these axes vary: n_pair_labels \(2 values.*--x, --color"),
     ],
 )
