@@ -40,6 +40,9 @@ Study = Annotated[
     str | None,
     typer.Option(help="Name of the Optuna study; may be left out where there is only one.", show_default=False),
 ]
+OwnFolder = Annotated[
+    str | None, typer.Option("--results", help="Folder for these trials alone; it has no default.", show_default=False)
+]
 
 
 def export(
@@ -78,10 +81,14 @@ def _in_words(done: "Exported") -> str:
     return ", ".join(f"{n:,} {what}" for n, what in counts if n)
 
 
-def import_(source: FromWhere, study: Study = None, results: Results = RESULTS, json: Json = False) -> None:
+def import_(source: FromWhere, study: Study = None, results: OwnFolder = None, json: Json = False) -> None:
     """Take the trials of an Optuna study or a Ray Tune experiment into a folder of their own, to query and export."""
     from lrsym.exchange.importing import import_trials
 
+    if results is None:
+        raise UsageError(
+            "--results must name a folder for these trials alone, got none; write for example --results imported"
+        )
     done = import_trials(source, results, study=study)
     lines = [
         f"{done.trials} trials of {done.study} imported into {results}, {done.points} points of their curves",

@@ -9,6 +9,7 @@ from lrsym.exchange.ray_experiment import read_experiment
 from lrsym.exchange.trials_of_others import Imported, write_trials
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.imported import refuse_results
+from lrsym.results.store.object_access import shown
 
 _DATABASE = re.compile(r"[a-z]+(\+[a-z0-9]+)?://")
 
@@ -31,6 +32,6 @@ def import_trials(source: str, results: str, *, study: str | None = None) -> Imp
     else:
         raise UsageError(
             "source must be an Optuna storage, such as sqlite:///study.db, or the folder of a Ray Tune experiment, "
-            f"and there is no {source}; check the path"
+            f"and there is no {shown(source)}; check the path"
         )
     return write_trials(found, results)

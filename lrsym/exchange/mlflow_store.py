@@ -1,14 +1,15 @@
 """Trials as runs of an MLflow tracking store: parameters, metrics along steps, tags; an experiment for each sweep.
 
-A run counts as written once it has the tag lrsym.digest, which is set last. Runs of the same trial without it, or with
-another, are deleted once the right one is there; runs without our tags are another's and stay.
+A run counts as written once it has the tag lrsym.digest, which is set last. Runs of the same trial and results folder
+without it, or with another, are deleted once the right one is there; those of other folders, and runs without our tags,
+are another's and stay.
 """
 
 import contextlib
 import logging
 import os
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from shlex import quote
@@ -16,17 +17,28 @@ from typing import Any
 
 from lrsym.errors import UsageError, first_line
 from lrsym.exchange.outcome import Exported, taken, tool
-from lrsym.exchange.run import STATUS_TAG, TRIAL_TAG, Run, runs
+from lrsym.exchange.run import STATUS_TAG, TRIAL_TAG, Run, plain_name, runs
 from lrsym.exchange.selection import Selection
+from lrsym.results.store.filesystem import open_filesystem
+from lrsym.results.store.object_access import shown
 from lrsym.vocabulary import FAILED_STATUSES
 
-DIGEST_TAG = "lrsym.digest"
+DIGEST_TAG, FOLDER_TAG = "lrsym.digest", "lrsym.results"
 
 MAX_METRICS, MAX_PARAMETERS = 1000, 100
 """How many of them MLflow takes at a time."""
 
-MAX_VALUE = 6000
-"""Characters that MLflow takes as the value of a parameter."""
+MAX_VALUE, MAX_KEY = 6000, 250
+"""Characters that MLflow takes as the value of a parameter, and as its name."""
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A run that an export has written: which, what is in it, and from which results folder."""
+
+    run_id: str
+    digest: str | None
+    folder: str | None
 
 
 def export_mlflow(chosen: Selection, out: str) -> Exported:
@@ -42,7 +54,9 @@ def export_mlflow(chosen: Selection, out: str) -> Exported:
         with _quiet():
             return _export(mlflow.MlflowClient(uri), chosen, uri)
     except mlflow.MlflowException as error:
-        raise UsageError(f"{uri} does not take the runs: {first_line(error)}; name another store with --out") from None
+        raise UsageError(
+            f"{shown(uri)} does not take the runs: {shown(first_line(error))}; name another store with --out"
+        ) from None
 
 
 def _uri(out: str) -> str:
@@ -75,18 +89,20 @@ def _quiet() -> Iterator[None]:
 
 def _export(client: Any, chosen: Selection, uri: str) -> Exported:
     experiment_id = _experiment(client, chosen.name, uri)
-    there = _written(client, experiment_id)
+    there, folder = _written(client, experiment_id), open_filesystem(chosen.root).uri()
     written = kept = replaced = 0
     for run in runs(chosen):
-        old = there.get(run.trial_id, [])
-        right = next((run_id for run_id, digest in old if digest == run.digest), None)
+        all_of_it = there.get(run.trial_id, [])
+        old = [written for written in all_of_it if written.folder == folder]
+        right = next((written.run_id for written in all_of_it if written.digest == run.digest), None)
         kept += right is not None
         if right is None:
-            right = _write(client, experiment_id, run)
+            right = _write(client, experiment_id, run, folder)
             written, replaced = written + (not old), replaced + bool(old)
-        for run_id in {run_id for run_id, _ in old} - {right}:
+        for run_id in {written.run_id for written in old} - {right}:
             client.delete_run(run_id)
-    return Exported(uri, f"look at it: mlflow ui --backend-store-uri {quote(uri)}", {}, written, kept, replaced)
+    told = shown(uri)
+    return Exported(told, f"look at it: mlflow ui --backend-store-uri {quote(told)}", {}, written, kept, replaced)
 
 
 def _experiment(client: Any, name: str, uri: str) -> str:
@@ -97,24 +113,26 @@ def _experiment(client: Any, name: str, uri: str) -> str:
     return client.create_experiment(name, artifact_location=place)
 
 
-def _written(client: Any, experiment_id: str) -> dict[str, list[tuple[str, str | None]]]:
-    """Return id and digest of every run that an export has written, or begun, by trial_id."""
-    found: dict[str, list[tuple[str, str | None]]] = {}
+def _written(client: Any, experiment_id: str) -> dict[str, list[_Written]]:
+    """Return every run that an export has written, or begun, by trial_id."""
+    found: dict[str, list[_Written]] = {}
     token: str | None = ""
     while token is not None:
         page = client.search_runs([experiment_id], f"tags.`{TRIAL_TAG}` LIKE '%'", page_token=token or None)
         for run in page:
             tags = run.data.tags
-            found.setdefault(tags[TRIAL_TAG], []).append((run.info.run_id, tags.get(DIGEST_TAG)))
+            found.setdefault(tags[TRIAL_TAG], []).append(
+                _Written(run.info.run_id, tags.get(DIGEST_TAG), tags.get(FOLDER_TAG))
+            )
         token = page.token or None
     return found
 
 
-def _write(client: Any, experiment_id: str, run: Run) -> str:
+def _write(client: Any, experiment_id: str, run: Run, folder: str) -> str:
     """Write a run and return its id; the digest comes last."""
     entities = tool("mlflow.entities", to="mlflow")
     began, ended = _milliseconds(run.started), _milliseconds(run.ended)
-    made = client.create_run(experiment_id, start_time=began, tags=dict(run.tags), run_name=run.name)
+    made = client.create_run(experiment_id, start_time=began, tags={**run.tags, FOLDER_TAG: folder}, run_name=run.name)
     run_id = made.info.run_id
     parameters = [entities.Param(_key(name), str(value)[:MAX_VALUE]) for name, value in run.parameters.items()]
     for start in range(0, len(parameters), MAX_PARAMETERS):
@@ -138,4 +156,4 @@ def _milliseconds(when: datetime | None) -> int | None:
 
 def _key(name: str) -> str:
     """Return a name in the characters that MLflow takes."""
-    return re.sub(r"[^\w./ :-]", "_", name)
+    return plain_name(name, r"[^\w./ :-]", "_", most=MAX_KEY)

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from lrsym.errors import UsageError, first_line
 from lrsym.exchange.trials_of_others import OtherStudy, OtherTrial
+from lrsym.results.store.object_access import shown
 
 STATUS = {"COMPLETE": "done", "PRUNED": "stopped", "FAIL": "crashed"}
 """How a state of Optuna's is called here; others have not ended."""
@@ -26,20 +27,21 @@ def read_study(url: str, name: str | None = None) -> OtherStudy:
     """Return the study `name` of the storage at `url`, the only one where it is None. Raises UsageError."""
     import optuna
 
+    told = shown(url)
     if url.startswith(_SQLITE):
-        _require_storage(Path(url.removeprefix(_SQLITE)), url)
+        _require_storage(Path(url.removeprefix(_SQLITE)), told)
     names = _ask(url, lambda: optuna.get_all_study_names(_storage(url)))
     if name is None and len(names) != 1:
-        raise UsageError(f"{url} has {len(names)} studies, {', '.join(sorted(names)[:10])}; choose one with --study")
+        raise UsageError(f"{told} has {len(names)} studies, {', '.join(sorted(names)[:10])}; choose one with --study")
     if name is not None and name not in names:
-        raise UsageError(f"{url} has no study {name}; its studies are {', '.join(sorted(names)[:10])}")
+        raise UsageError(f"{told} has no study {name}; its studies are {', '.join(sorted(names)[:10])}")
     study = _ask(url, lambda: optuna.load_study(study_name=name or names[0], storage=_storage(url)))
     targets = study.metric_names or (
         ["value"] if len(study.directions) == 1 else [f"value_{n}" for n in range(len(study.directions))]
     )
     trials = _ask(url, lambda: study.get_trials(deepcopy=False))
     ended = [_trial(trial, targets) for trial in trials if trial.state.name in STATUS]
-    return OtherStudy("optuna", url, study.study_name, ended, len(trials) - len(ended))
+    return OtherStudy("optuna", told, study.study_name, ended, len(trials) - len(ended))
 
 
 def _require_storage(path: Path, url: str) -> None:
@@ -71,7 +73,7 @@ def _ask(url: str, question: Any) -> Any:
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
-    shown = optuna.logging.get_verbosity()
+    before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         with warnings.catch_warnings():
@@ -79,12 +81,13 @@ def _ask(url: str, question: Any) -> Any:
             return question()
     except ImportError as error:
         raise UsageError(
-            f"{url} needs {error.name or 'a driver'}, which is missing; install the driver of it"
+            f"{shown(url)} needs {error.name or 'the driver of its database'}, which is missing; install it"
         ) from None
     except (SQLAlchemyError, RuntimeError, ValueError) as error:
-        raise UsageError(f"{url} cannot be read as a storage of Optuna: {first_line(error)}; check the URL") from None
+        why = shown(first_line(error))
+        raise UsageError(f"{shown(url)} cannot be read as a storage of Optuna: {why}; check the URL") from None
     finally:
-        optuna.logging.set_verbosity(shown)
+        optuna.logging.set_verbosity(before)
 
 
 def _trial(trial: Any, targets: list[str]) -> OtherTrial:

@@ -9,7 +9,9 @@ Objects that Tune could only pickle stand in that JSON as hexadecimal text, whic
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,9 @@ _ABOUT = {
 
 _STEP, _SECONDS = "training_iteration", "time_total_s"
 
+_MOST, _YEAR_9999 = 1e15, 2.5e11
+"""What a count of steps or seconds stays below, and a time in seconds."""
+
 
 def read_experiment(folder: Path) -> OtherStudy:
     """Return the trials of the experiment in `folder`; raises UsageError for none, and for a damaged state."""
@@ -39,9 +44,13 @@ def read_experiment(folder: Path) -> OtherStudy:
             f"{folder} has no experiment_state-*.json and no folders with a result.json; name the folder of one Ray "
             "Tune experiment, which lies in that of its storage_path"
         )
-    found = [_trial(folder / place, state.get(place, {})) for place in sorted({*places, *state})]
-    ended = [trial for trial in found if trial is not None]
-    return OtherStudy("ray", str(folder.absolute()), folder.absolute().name, ended, len(found) - len(ended))
+    found = {place: _trial(folder / place, state.get(place, {})) for place in sorted({*places, *state})}
+    told = Counter(trial.number for trial in found.values() if trial)
+    ended = [  # a folder that was copied has the trial_id of the other
+        replace(trial, number=place) if told[trial.number] > 1 else trial for place, trial in found.items() if trial
+    ]
+    whole = folder.absolute()
+    return OtherStudy("ray", str(whole), whole.name, ended, len(found) - len(ended))
 
 
 def _state(folder: Path) -> dict[str, Mapping[str, Any]]:
@@ -67,28 +76,37 @@ def _trial(place: Path, state: Mapping[str, Any]) -> OtherTrial | None:
         return None
     curves: dict[str, list[tuple[int, float]]] = {}
     for number, report in enumerate(reports, start=1):
-        step = report.get(_STEP, number)
+        step = _finite(report.get(_STEP)) or number
         for name, value in _numbers(report):
             if name not in (_STEP, _SECONDS):
                 curves.setdefault(name, []).append((int(step), float(value)))
     parameters = _json(place / "params.json")
-    when = last.get("timestamp")
+    config, when = state.get("config"), _finite(last.get("timestamp"))
+    if parameters is None:
+        parameters = config if isinstance(config, dict) else {}
     return OtherTrial(
         number=str(state.get("trial_id") or last.get("trial_id") or place.name),
         status=STATUS[word],
         state=word,
-        parameters=dict(_flat(state.get("config", {}) if parameters is None else parameters)),
+        parameters=dict(_flat(parameters)),
         metrics=dict(_numbers(last)),
         curves=curves,
         message=error.strip().rpartition("\n")[2][:500] if error else None,
-        seconds=last.get(_SECONDS),
-        finished_at=datetime.fromtimestamp(when, UTC) if isinstance(when, int | float) else None,
+        seconds=_finite(last.get(_SECONDS)),
+        finished_at=None if when is None or not 0 < when < _YEAR_9999 else datetime.fromtimestamp(when, UTC),
     )
+
+
+def _finite(value: object) -> float | None:
+    """Return a number that is one and finite; None of anything else."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < _MOST:
+        return None
+    return float(value)
 
 
 def _numbers(report: Mapping[str, Any]) -> Iterator[tuple[str, int | float]]:
     for name, value in _flat({name: value for name, value in report.items() if name not in _ABOUT}):
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, float) or (type(value) is int and abs(value) < _MOST):
             yield name, value
 
 

@@ -18,7 +18,7 @@ FORMAT = 1
 """Raised when the same trial is to be written in another way: what is there is then written anew."""
 
 MAX_NAME = 120
-"""Characters of a name: file systems take 255 bytes."""
+"""Bytes of a name: file systems take 255, with what tools add to it."""
 
 STATUS_TAG, TRIAL_TAG = "lrsym.status", "lrsym.trial_id"
 
@@ -113,10 +113,22 @@ def _trained_by(rows: pl.DataFrame | None) -> dict[str | None, dict[str, str]]:
     return {row["run_id"]: {name: row[name] for name in _RUN_TAGS if row[name]} for row in rows.iter_rows(named=True)}
 
 
+def plain_name(text: str, odd: str, instead: str, *, most: int) -> str:
+    """Return `text` with `instead` of what the pattern `odd` finds, in at most so many bytes.
+
+    One that is another then ends in hex digits of its own, so that no two become one.
+    """
+    plain = re.sub(odd, instead, text)
+    if plain == text and len(plain.encode()) <= most:
+        return text
+    digits = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{plain.encode()[: most - 9].decode(errors='ignore')}-{digits}"
+
+
 def _name(row: Mapping[str, object], chosen: Selection) -> str:
     """Return a name for a reader and for a folder, the same whatever else is exported."""
     trial_id = str(row["trial_id"])
     if not chosen.varied:
-        return re.sub(r"[^\w=-]+", "-", trial_id)[:MAX_NAME]
+        return plain_name(trial_id.replace(":", "-"), r"[^\w=-]+", "-", most=MAX_NAME)
     values = ",".join(f"{name}={row[name]}" for name in (*chosen.varied, "seed"))
     return re.sub(r"[^\w.,=+-]+", "_", f"{values[:MAX_NAME]}-{trial_id[:8]}")

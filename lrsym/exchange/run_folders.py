@@ -9,6 +9,7 @@ another's; where a run would take the place of one, it is refused.
 
 import json
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,6 +21,9 @@ LABEL = "lrsym.json"
 
 _TEMPORARY = ".lrsym-export-"
 
+STALE_SECONDS = 3600
+"""An export that was at work on a run for so long was killed."""
+
 
 def export_runs(found: Iterable[Run], out: Path, *, write: Callable[[Run, Path], Path], look: str) -> Exported:
     """Write each run into a folder of `out`; `write` makes that folder in an empty one, and returns it.
@@ -30,8 +34,9 @@ def export_runs(found: Iterable[Run], out: Path, *, write: Callable[[Run, Path],
     if out.exists() and not out.is_dir():
         raise taken(out, "is a file and no folder")
     out.mkdir(parents=True, exist_ok=True)
-    for left in out.glob(f"{_TEMPORARY}*"):  # of an export that was killed
-        shutil.rmtree(left)
+    for left in out.glob(f"{_TEMPORARY}*"):
+        if left.stat().st_mtime < time.time() - STALE_SECONDS:  # of an export that was killed
+            shutil.rmtree(left, ignore_errors=True)
     there = _labels(out)
     written = kept = replaced = 0
     for run in found:

@@ -4,13 +4,12 @@ The id of a run is that of its trial, so that what is uploaded twice is one run.
 """
 
 import os
-import re
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from lrsym.exchange.outcome import Exported, tool
-from lrsym.exchange.run import STATUS_TAG, Run, runs
+from lrsym.exchange.run import STATUS_TAG, Run, plain_name, runs
 from lrsym.exchange.run_folders import export_runs
 from lrsym.exchange.selection import Selection
 from lrsym.vocabulary import FAILED_STATUSES
@@ -40,7 +39,7 @@ def _write(wandb: Any, run: Run, folder: Path) -> Path:
     tracked = wandb.init(
         mode="offline",
         dir=str(folder),
-        id=re.sub(r"[^\w-]+", "-", run.trial_id)[:MAX_ID],
+        id=plain_name(run.trial_id.replace(":", "-"), r"[^\w-]+", "-", most=MAX_ID),
         name=run.name,
         project=run.experiment,
         config={**run.parameters, **run.tags},

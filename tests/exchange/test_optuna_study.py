@@ -10,6 +10,7 @@ from lrsym.errors import UsageError
 from lrsym.exchange.importing import import_trials
 from lrsym.results.store.imported import load_imported
 from lrsym.results.store.query import query
+from tests.running import lrsym
 
 SPACE = {
     "lr": FloatDistribution(1e-4, 1.0, log=True),
@@ -108,3 +109,18 @@ def test_a_study_of_the_same_name_from_elsewhere_is_refused(url, tmp_path):
     (tmp_path / "copy.db").write_bytes((tmp_path / "with space.db").read_bytes())
     with pytest.raises(UsageError, match=r"has a study mine from .*with space\.db already, got one from .*copy\.db"):
         import_trials(str(tmp_path / "copy.db"), str(tmp_path / "o"), study="mine")
+
+
+def test_what_stands_before_an_at_is_neither_told_nor_kept(tmp_path):
+    with pytest.raises(UsageError) as error:
+        import_trials("nosuchdb://user:secret@127.0.0.1:1/studies", str(tmp_path / "o"))
+    assert "secret" not in str(error.value)
+    assert "nosuchdb://***@127.0.0.1:1/studies" in str(error.value)
+
+
+def test_a_folder_for_imported_trials_must_be_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LRSYM_RESULTS", "results")
+    text = lrsym("import", "sqlite:///study.db", code=2)
+    assert text.startswith("error: --results must name a folder for these trials alone")
+    assert list(tmp_path.iterdir()) == []

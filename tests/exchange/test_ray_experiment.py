@@ -125,3 +125,21 @@ def test_an_experiment_that_tune_has_run_is_read(tmp_path):
     assert "too much" in rows["message"][1]
     curves = load_imported(str(tmp_path / "o"), "curves").collect()
     assert curves.filter(pl.col("metric") == "loss").sort("step", "value")["value"].to_list() == [0.1, 0.2, 0.05, 0.1]
+
+
+def test_reports_of_odd_kinds_and_a_folder_that_was_copied_are_taken_as_far_as_they_go(tmp_path):
+    odd = [
+        {"loss": 1.0, "training_iteration": None, "timestamp": 1e300, "time_total_s": "long"},
+        {"loss": 0.5, "training_iteration": float("nan"), "timestamp": "now", "time_total_s": True, "n": 10**400},
+    ]
+    for name in ("one", "copy"):
+        place = tmp_path / "exp" / name
+        place.mkdir(parents=True)
+        lines = [json.dumps({**report, "trial_id": "same", "done": True, "config": 5}) for report in odd]
+        (place / "result.json").write_text("\n".join(lines))
+    done = import_trials(str(tmp_path / "exp"), str(tmp_path / "o"))
+    assert (done.trials, done.points) == (2, 4)
+    trials, curves = (load_imported(str(tmp_path / "o"), table).collect() for table in ("trials", "curves"))
+    assert {*trials["trial_id"]} == {"ray:exp:one", "ray:exp:copy"}
+    assert trials.select("seconds", "finished_at").null_count().row(0) == (2, 2)
+    assert {*curves["step"]} == {1, 2}

@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import struct
+import time
 from collections import defaultdict
 
 import pytest
@@ -11,6 +13,7 @@ from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
 from lrsym.errors import UsageError
 from lrsym.exchange import tensorboard_logs
+from lrsym.exchange.run_folders import STALE_SECONDS
 from lrsym.exchange.selection import select
 from lrsym.exchange.tensorboard_logs import export_tensorboard
 from lrsym.results.store.schema import TABLES
@@ -88,11 +91,15 @@ def test_an_export_that_was_killed_leaves_whole_runs_and_goes_on(made, tmp_path,
     with pytest.raises(SystemExit):
         export_tensorboard(select(root, sweep), out)
     monkeypatch.undo()
-    (out / ".lrsym-export-left").mkdir()  # of one that had no time to tidy up
+    # Of one that had no time to tidy up, and of another that is at work.
+    for name, age in (("left", 2 * STALE_SECONDS), ("at_work", 0)):
+        (out / f".lrsym-export-{name}").mkdir()
+        os.utime(out / f".lrsym-export-{name}", (time.time() - age,) * 2)
     assert len([*out.glob("*/lrsym.json")]) == 2
     done = export_tensorboard(select(root, sweep), out)
     assert (done.written, done.kept) == (6, 2)
-    assert len([*out.iterdir()]) == 8
+    assert len([*out.glob("n_pair*")]) == 8
+    assert [path.name for path in out.glob(".*")] == [".lrsym-export-at_work"]
 
 
 def test_a_folder_of_another_in_the_place_of_a_run_is_left_as_it_is(made, tmp_path):

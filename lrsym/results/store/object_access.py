@@ -37,28 +37,29 @@ def parse_url(url: str) -> tuple[str, str, str]:
     """
     scheme, _, rest = url.partition(":")
     if scheme.lower() not in SCHEMES:
-        raise UsageError(f"results must be a folder, {_SHAPE}, got {_shown(url)}; mount what it names as a folder")
+        raise UsageError(f"results must be a folder, {_SHAPE}, got {shown(url)}; mount what it names as a folder")
     if not rest.startswith("//"):
         raise UsageError(
-            f"results must be a folder or {_SHAPE}, got {_shown(url)}; give two slashes, and from Python a text: "
+            f"results must be a folder or {_SHAPE}, got {shown(url)}; give two slashes, and from Python a text: "
             "a pathlib.Path swallows one"
         )
     bucket, _, prefix = rest[2:].rstrip("/").partition("/")
     if not _BUCKET.fullmatch(bucket):
         raise UsageError(
-            f"a bucket's name has 3 to 63 lower-case letters, digits, dots and hyphens, got {_shown(url)}; write "
+            f"a bucket's name has 3 to 63 lower-case letters, digits, dots and hyphens, got {shown(url)}; write "
             f"{scheme.lower()}://bucket/prefix"
         )
     wrong = next((part for part in prefix.split("/") if part in ("", ".", "..")), None) if prefix else None
     if wrong is not None or not prefix.isprintable():
         raise UsageError(
-            f"a prefix is names with single slashes between them, none of them . or .., got {_shown(url)}; write for "
+            f"a prefix is names with single slashes between them, none of them . or .., got {shown(url)}; write for "
             f"example {scheme.lower()}://{bucket}/results"
         )
     return scheme.lower(), bucket, prefix
 
 
-def _shown(url: str) -> str:
+def shown(url: str) -> str:
+    """Return a URL for messages and files, without what stands before an @, which may be a secret."""
     return re.sub(r"/[^/]*@", "/***@", url)
 
 
@@ -86,7 +87,7 @@ class Access:
             if not re.fullmatch(r"https?://[^/@\s]+", endpoint):
                 raise UsageError(
                     "AWS_ENDPOINT_URL must be http://host:port or https://host:port, without a path and without "
-                    f"keys, got {_shown(given)}; put that right, or unset it for Amazon's own"
+                    f"keys, got {shown(given)}; put that right, or unset it for Amazon's own"
                 )
         return cls(endpoint, read("AWS_REGION") or read("AWS_DEFAULT_REGION") or None)
 
