@@ -11,11 +11,10 @@ import pytest
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.execution.lease import Lease
 from lrsym.sweep.spec.sweep_file import load_any
-from tests.running import finish, lrsym, start_sweep
+from tests.running import finish, lrsym, start
 from tests.small_trials import SMALL
 from tests.sweep.search.made_up_search import run
 
-ONE_WORKER = ("--workers", "1")
 """With more, a pack on a busy machine may be outrun by a whole batch of the others, which does not wait for it."""
 
 
@@ -82,19 +81,24 @@ def test_a_search_that_is_whole_trains_nothing_and_begins_no_run(tmp_path):
     assert Store(results).scan("runs").collect().height == 1
 
 
+def start_one(path, results, *options):
+    """A search with one worker, so that what it asks for follows from its seed alone."""
+    return start("-m", "lrsym", "sweep", path, "--results", results, "--workers", "1", *options)
+
+
 @pytest.mark.slow
 def test_a_search_whose_driver_is_killed_ten_times_trains_what_it_would_have_trained(tmp_path):
     path, chance = write_search(tmp_path, budget=40), random.Random(1)
-    options = ("--pack", "4", "--no-pilot", *ONE_WORKER)
+    options = ("--pack", "4", "--no-pilot")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert finish(start_sweep(path, whole, *options))[0] == 0
+    assert finish(start_one(path, whole, *options))[0] == 0
     for number in range(10):
-        process = start_sweep(path, killed, *options)
+        process = start_one(path, killed, *options)
         time.sleep(chance.uniform(1, 6))
         kill = os.killpg if number % 2 else os.kill  # with its workers, or they finish their pack
         kill(process.pid, signal.SIGKILL)
         process.communicate()
-    assert finish(start_sweep(path, killed, *options))[0] == 0
+    assert finish(start_one(path, killed, *options))[0] == 0
     assert suggestions(killed) == suggestions(whole)
     assert len({row["point"] for row in suggestions(killed) if row["origin"] == "asked"}) == 40
     assert load_trials(killed).collect()["trial_id"].is_unique().all()
@@ -103,9 +107,9 @@ def test_a_search_whose_driver_is_killed_ten_times_trains_what_it_would_have_tra
 @pytest.mark.slow
 @pytest.mark.ray
 def test_both_engines_ask_for_the_same_cells(tmp_path):
-    path, options = write_search(tmp_path, budget=20), ("--pack", "4", "--no-pilot", *ONE_WORKER, "--engine")
+    path, options = write_search(tmp_path, budget=20), ("--pack", "4", "--no-pilot", "--engine")
     for engine in ("local", "ray"):
-        assert finish(start_sweep(path, tmp_path / engine, *options, engine))[0] == 0
+        assert finish(start_one(path, tmp_path / engine, *options, engine))[0] == 0
     assert suggestions(tmp_path / "ray") == suggestions(tmp_path / "local")
 
 

@@ -98,7 +98,10 @@ def test_a_folder_of_other_things_and_a_damaged_state_are_told(experiment, tmp_p
 
 TUNE = """
 import sys
+import ray
 from ray import tune
+
+ray.init(address="local", num_cpus=2, include_dashboard=False)  # not what else may run on this machine
 
 def train(config):
     for n in (1, 2):
