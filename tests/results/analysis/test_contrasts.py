@@ -139,7 +139,7 @@ def test_a_value_that_is_absent_can_be_contrasted():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"of": {"layout_per_pair": 20}}, r"got layout_per_pair; did you mean layouts_per_pair\?"),
+        ({"of": {"layout_per_pair": 20}}, r"no axis layout_per_pair; did you mean layouts_per_pair\?"),
         ({"of": {"seed": 1}}, "axes other than seed, got seed"),
         ({"of": {"layouts_per_pair": 21}}, r"--of: no trial has layouts_per_pair = 21; values: 1, 5, 20"),
         ({"against": {"layouts_per_pair": "many"}}, "--against: layouts_per_pair must be a number, got many"),

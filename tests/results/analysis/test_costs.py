@@ -33,5 +33,5 @@ def test_seconds_are_those_of_done_trials():
 
 
 def test_what_is_no_axis_is_refused():
-    with pytest.raises(UsageError, match="got heads"):
+    with pytest.raises(UsageError, match="no axis heads"):
         hours_by_outcome(TRIALS, by="heads")

@@ -163,7 +163,7 @@ def test_chance_is_drawn_for_order_alone():
     [
         (GRID, {"metric": "unseen_orders"}, "did you mean unseen_order"),
         (GRID, {"metric": "train_order"}, "the rows have no column train_order"),
-        (GRID, {"x": "n_labels_", "color": "n_heads"}, "axes other than seed, got n_labels_"),
+        (GRID, {"x": "n_labels_", "color": "n_heads"}, "no axis n_labels_"),
         (GRID, {"band": "sd"}, "band must be one of interval, range, got sd"),
         (GRID.clear(), {}, "there are no trials to draw"),
         (
