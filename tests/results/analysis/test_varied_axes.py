@@ -80,7 +80,11 @@ def test_axes_that_are_not_given_are_the_next_varied_ones(axes, given, chosen):
 
 @pytest.mark.parametrize(
     ("axes", "complaint"),
-    [({"x": "seed"}, "got seed"), ({"x": "n_pairs"}, "no axis n_pairs"), ({"x": "n_heads", "y": "n_heads"}, "must differ")],
+    [
+        ({"x": "seed"}, "got seed"),
+        ({"x": "n_pairs"}, "no axis n_pairs"),
+        ({"x": "n_heads", "y": "n_heads"}, "must differ"),
+    ],
 )
 def test_axes_that_cannot_be_drawn_are_refused(axes, complaint):
     with pytest.raises(UsageError, match=complaint):
