@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from lrsym.api.arguments import AnySweep, as_folder, as_grids
-from lrsym.api.drawn import Rows, chosen, draw_any, stored, trials_of
+from lrsym.api.drawn import draw_any
+from lrsym.api.rows import Rows, chosen, stored, trials_of
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame
 from lrsym.results.plots import draw, refined
@@ -78,7 +79,7 @@ def plot_boundary(
     if isinstance(trials, pl.DataFrame | pl.LazyFrame):
         return draw_any("boundary", trials, results, where, prefer=prefer, **options)
     root = as_folder(results)
-    return draw.draw_several("boundary", as_grids(trials, root), root, where=where, **options)
+    return draw.draw_several("boundary", as_grids(trials, root), root, where=where, prefer=prefer, **options)
 
 
 def phase_probabilities(

@@ -1,4 +1,4 @@
-"""What the functions that draw take: rows of the table trials, or sweeps whose rows are read from a folder."""
+"""A picture of rows of the table trials, or of a sweep whose rows are read from a folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,46 +6,14 @@ from typing import Any
 
 import polars as pl
 
-from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_grids, as_trained_folder
+from lrsym.api.arguments import as_trained_folder
+from lrsym.api.rows import Rows, chosen, stored
 from lrsym.errors import UsageError
-from lrsym.results.analysis.aggregate import Frame
 from lrsym.results.plots import draw
 from lrsym.results.plots.theme import Chart
-from lrsym.results.store.query import filter_trials
 from lrsym.results.store.schema import axis_columns
 from lrsym.results.store.store import load
-from lrsym.sweep.spec.search import Search
-from lrsym.sweep.spec.sweep import Sweep
 from lrsym.vocabulary import PICTURES
-
-Rows = Sweep | Search | str | Path | pl.DataFrame | pl.LazyFrame
-"""A sweep, its file, or rows of the table trials."""
-
-
-def chosen(rows: Frame, where: str | None) -> pl.DataFrame:
-    """Return those of `rows` that meet the SQL condition `where`."""
-    table = rows.lazy().collect()
-    return table if where is None else filter_trials(table, where)
-
-
-def stored(sweep: AnySweep, results: str | Path) -> tuple[Sweep, str]:
-    """Return a sweep, of a search the cells that it has chosen, and the name of the folder."""
-    root = as_folder(results)
-    return as_grid(sweep, root), root
-
-
-def trials_of(
-    trials: Rows | Sequence[AnySweep], results: str | Path, where: str | None
-) -> tuple[pl.DataFrame, list[str]]:
-    """Return rows of the table trials that meet `where`, and the axes to show first, none of rows.
-
-    They are given, or those of a sweep in the folder `results`, or of a list of sweeps, which the column `sweep` tells
-    apart. Raise UsageError where there are none.
-    """
-    if isinstance(trials, pl.DataFrame | pl.LazyFrame):
-        return chosen(trials, where), []
-    root = as_folder(results)
-    return draw.read_several(as_grids(trials, root), root, where=where)
 
 
 def draw_any(
@@ -60,11 +28,11 @@ def draw_any(
 ) -> Chart:
     """Return a picture of what `trials`, a sweep or rows, have in the table that pictures of `kind` show.
 
-    `prefer` are axes that come first where `options` name none; a sweep has an order of its own.
+    `prefer` are axes that come first where `options` name none; without them those of a sweep do, in its order.
     """
     if not isinstance(trials, pl.DataFrame | pl.LazyFrame):
         grid, root = stored(trials, results)
-        return draw.draw(kind, grid, root, where=where, live=live, **options)
+        return draw.draw(kind, grid, root, where=where, live=live, prefer=prefer, **options)
     if live:
         raise UsageError("live shows a sweep while it runs, got rows; give a sweep, or leave it out")
     plot, table, second = draw.PLOTS[kind], PICTURES[kind], draw.BESIDE.get(kind)

@@ -30,6 +30,10 @@ def export(
     from lrsym.exchange.selection import select
 
     exporting.check_target(to)
+    if out is not None and not (isinstance(out, str | Path) and str(out).strip()):
+        raise UsageError(
+            f"--out must name a file or a folder, got {out or 'nothing'}; leave it out for RESULTS/exports"
+        )
     root = as_folder(results)
     found = None if sweep is None else as_grid(sweep, root)
     return exporting.export(select(root, found, where=where), to, None if out is None else str(out))

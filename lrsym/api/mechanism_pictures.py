@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from lrsym.api.drawn import Rows, draw_any
+from lrsym.api.drawn import draw_any
+from lrsym.api.rows import Rows
 from lrsym.results.plots.theme import Chart
 
 

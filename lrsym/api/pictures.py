@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 
 from lrsym.api.arguments import AnySweep, as_file, as_folder, as_grids, as_sweep, as_trained_folder, check_sides
-from lrsym.api.drawn import Rows, chosen, draw_any, stored
+from lrsym.api.drawn import draw_any
+from lrsym.api.rows import Rows, chosen, stored
 from lrsym.errors import UsageError
 from lrsym.results.plots import draw
 from lrsym.results.plots import save as files
@@ -40,11 +41,13 @@ def plot_phase(
     picture has room for.
     """
     options: dict[str, Any] = {"metric": metric, "x": x, "y": y, "facet": facet}
+    if minus and threshold != PHASE_THRESHOLD:
+        raise UsageError(f"threshold is for phases, which minus does not draw, got {threshold:g}; leave it out")
     options |= {} if minus else {"threshold": threshold}
     if not isinstance(trials, pl.DataFrame | pl.LazyFrame):
         root = as_folder(results)
         grids = as_grids(trials, root)
-        return draw.draw_phases(grids, root, minus=minus, where=where, live=live, **options)
+        return draw.draw_phases(grids, root, minus=minus, where=where, live=live, prefer=prefer, **options)
     if minus:
         raise UsageError("minus takes two sweeps, got rows; give a list of two sweeps")
     draw.check_phase_metric(metric)
@@ -73,7 +76,7 @@ def plot_line(
     options: dict[str, Any] = {"metric": metric, "x": x, "color": color, "facet": facet, "band": band}
     if not isinstance(trials, pl.DataFrame | pl.LazyFrame):
         root = as_folder(results)
-        return draw.draw_lines(as_grids(trials, root), root, where=where, live=live, **options)
+        return draw.draw_lines(as_grids(trials, root), root, where=where, live=live, prefer=prefer, **options)
     return draw_any("line", trials, results, where, prefer=prefer, live=live, **options)
 
 

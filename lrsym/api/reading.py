@@ -151,11 +151,12 @@ def contrast_whole(
     where: str | None,
 ) -> "Contrast":
     """Return what `contrast` does with what pairs agree in and what moves with the axes."""
+    from lrsym.api.rows import trials_of
     from lrsym.results.analysis import contrasts
     from lrsym.results.analysis.metrics import as_metrics
 
     check_sides(of=of, against=against)
-    metrics, rows = as_metrics(metric), _trials(trials, results, where)
+    metrics, (rows, _) = as_metrics(metric), trials_of(trials, results, where)
     return contrasts.contrast(rows, of=of, against=against, metrics=metrics, by=by)
 
 
@@ -172,24 +173,14 @@ def seeds_until(
     A row a cell: its axes, n, mean, half_width, n_needed, n_more and the seconds of a trial. `trials`, `results` and
     `where` as of `contrast`. Raise UsageError where there are no rows.
     """
+    from lrsym.api.rows import trials_of
     from lrsym.results.analysis import replicates
     from lrsym.results.analysis.metrics import as_metrics
 
     if len(names := as_metrics(metric)) > 1:
         raise UsageError(f"--until is about one metric, got {metric}; leave out all but {names[0]}")
-    return replicates.seeds_until(_trials(trials, results, where), metric=names[0], half_width=until)
-
-
-def _trials(trials: AnySweep | pl.DataFrame | pl.LazyFrame, results: str | Path, where: str | None) -> pl.DataFrame:
-    """Return rows of the table trials, those given or those of a sweep in the folder `results`, that meet `where`."""
-    from lrsym.results.plots.sweep_rows import read_trials
-    from lrsym.results.store.query import filter_trials
-
-    if isinstance(trials, pl.DataFrame | pl.LazyFrame):
-        rows = trials.lazy().collect()
-        return rows if where is None else filter_trials(rows, where)
-    root = as_folder(results)
-    return read_trials(as_grid(trials, root), root, where=where)
+    rows, _ = trials_of(trials, results, where)
+    return replicates.seeds_until(rows, metric=names[0], half_width=until)
 
 
 def claims(file: str | Path, results: str | Path = "results", *, ids: Iterable[str] = ()) -> "list[JudgedClaim]":

@@ -55,20 +55,15 @@ def export(
     json: Json = False,
 ) -> None:
     """Write the trials of a sweep, or all, for other tools; again, it writes what has changed and nothing twice."""
+    from lrsym.api import exchange
     from lrsym.api.arguments import as_grid
-    from lrsym.exchange.export import check_target
-    from lrsym.exchange.export import export as write
-    from lrsym.exchange.selection import select
 
-    check_target(to)
-    if out is not None and not out.strip():
-        raise UsageError("--out must name a file or a folder, got nothing; leave it out for RESULTS/exports")
     if set_ and file is None:
         raise UsageError(f"--set changes a sweep file, got {set_[0]} without one; name the file")
-    chosen = select(results, None if file is None else as_grid(file, results, set_ or ()), where=where)
-    done = write(chosen, to, out)
+    sweep = None if file is None else as_grid(file, results, set_ or ())
+    done = exchange.export(sweep, out, to=to, results=results, where=where)
     data = {
-        "to": to, "place": done.place, "trials": chosen.trials.height, "rows": dict(done.rows), "written": done.written,
+        "to": to, "place": done.place, "trials": done.trials, "rows": dict(done.rows), "written": done.written,
         "kept": done.kept, "replaced": done.replaced,
     }  # fmt: skip
     Output(as_json=json).result(data, [_in_words(done), done.place, done.look])

@@ -81,7 +81,8 @@ def _texts(values: pl.Series, text: Any) -> pl.Series:
 
 def _columns(chosen: Selection) -> pl.DataFrame:
     """Return what each column that is written means, as far as it is ours."""
-    ours = {(table.name, column.name): column for table in TABLES.values() for column in table.columns}
+    tables = () if chosen.is_imported else TABLES.values()
+    ours = {(table.name, column.name): column for table in tables for column in table.columns}
     rows = []
     for table, frame in chosen.tables.items():
         for name, kind in frame.schema.items():

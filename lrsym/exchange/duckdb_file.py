@@ -51,7 +51,8 @@ def _replace(database: Any, chosen: Selection, out: Path) -> int:
         database.register("lrsym_rows", rows.to_arrow())
         database.execute(f"create or replace table {name} as select * from lrsym_rows")
         database.unregister("lrsym_rows")
-        _comment(database, name, {*rows.columns})
+        if not chosen.is_imported:
+            _comment(database, name, {*rows.columns})
     database.execute(f"create or replace table {OURS} (name text, rows bigint, source text, exported_at timestamptz)")
     now = datetime.now(UTC)
     told = [(name, rows.height, chosen.root, now) for name, rows in chosen.tables.items()]

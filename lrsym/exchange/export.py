@@ -1,5 +1,6 @@
 """Writing a selection of trials as another tool has them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from lrsym.errors import UsageError
@@ -11,6 +12,7 @@ from lrsym.exchange.selection import Selection
 from lrsym.exchange.tensorboard_logs import export_tensorboard
 from lrsym.exchange.wandb_folder import export_wandb
 from lrsym.results.store.filesystem import LocalFolder, open_filesystem
+from lrsym.results.store.object_access import shown
 from lrsym.toml_source import suggest
 from lrsym.vocabulary import EXPORTS
 
@@ -36,11 +38,13 @@ def export(chosen: Selection, to: str, out: str | None = None) -> Exported:
     """
     check_target(to)
     if out is not None and "://" in out and to != "mlflow":
-        raise UsageError(f"--out must be a path on this machine, got {out}; only mlflow takes an address")
+        raise UsageError(f"--out must be a path on this machine, got {shown(out)}; only mlflow takes an address")
     if to == "mlflow":
-        return export_mlflow(chosen, out or str(_folder(chosen.root) / "mlflow.db"))
-    name = f"{chosen.name}.duckdb" if to == "duckdb" else f"{chosen.name}-{to.partition('-')[0]}"
-    return _WRITE[to](chosen, _folder(chosen.root) / name if out is None else Path(out))
+        done = export_mlflow(chosen, out or str(_folder(chosen.root) / "mlflow.db"))
+    else:
+        name = f"{chosen.name}.duckdb" if to == "duckdb" else f"{chosen.name}-{to.partition('-')[0]}"
+        done = _WRITE[to](chosen, _folder(chosen.root) / name if out is None else Path(out))
+    return replace(done, trials=chosen.trials.height)
 
 
 def _folder(root: str) -> Path:

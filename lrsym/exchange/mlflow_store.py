@@ -8,6 +8,7 @@ are another's and stay.
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from lrsym.errors import UsageError, first_line
 from lrsym.exchange.outcome import Exported, taken, tool
 from lrsym.exchange.run import STATUS_TAG, TRIAL_TAG, Run, plain_name, runs
 from lrsym.exchange.selection import Selection
-from lrsym.results.store.filesystem import open_filesystem
+from lrsym.results.store.filesystem import LocalFolder, open_filesystem
 from lrsym.results.store.object_access import shown
 from lrsym.vocabulary import FAILED_STATUSES
 
@@ -89,7 +90,7 @@ def _quiet() -> Iterator[None]:
 
 def _export(client: Any, chosen: Selection, uri: str) -> Exported:
     experiment_id = _experiment(client, chosen.name, uri)
-    there, folder = _written(client, experiment_id), open_filesystem(chosen.root).uri()
+    there, folder = _written(client, experiment_id), _address(chosen.root)
     written = kept = replaced = 0
     for run in runs(chosen):
         all_of_it = there.get(run.trial_id, [])
@@ -103,6 +104,12 @@ def _export(client: Any, chosen: Selection, uri: str) -> Exported:
             client.delete_run(run_id)
     told = shown(uri)
     return Exported(told, f"look at it: mlflow ui --backend-store-uri {quote(told)}", {}, written, kept, replaced)
+
+
+def _address(root: str) -> str:
+    """Return where the results lie, for all who may write to the same store."""
+    files = open_filesystem(root)
+    return f"{socket.gethostname()}:{files.uri()}" if isinstance(files, LocalFolder) else shown(files.root)
 
 
 def _experiment(client: Any, name: str, uri: str) -> str:

@@ -10,7 +10,7 @@ from lrsym.errors import UsageError
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written to `place`: rows by table, or runs; how many were `kept` as they were or `replaced`.
+    """What was written of so many trials to `place`: rows by table, or runs, some `kept` as they were or `replaced`.
 
     `look` says how it is looked at.
     """
@@ -21,6 +21,7 @@ class Exported:
     written: int = 0
     kept: int = 0
     replaced: int = 0
+    trials: int = 0
 
 
 def tool(name: str, *, to: str) -> Any:

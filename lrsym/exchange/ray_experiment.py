@@ -72,7 +72,7 @@ def _trial(place: Path, state: Mapping[str, Any]) -> OtherTrial | None:
     last = reports[-1] if reports else {}
     error = _text(place / "error.txt")
     word = state.get("status") or ("ERROR" if error else "TERMINATED" if last.get("done") is True else "RUNNING")
-    if word not in STATUS:
+    if not isinstance(word, str) or word not in STATUS:
         return None
     curves: dict[str, list[tuple[int, float]]] = {}
     for number, report in enumerate(reports, start=1):

@@ -129,6 +129,6 @@ def _name(row: Mapping[str, object], chosen: Selection) -> str:
     """Return a name for a reader and for a folder, the same whatever else is exported."""
     trial_id = str(row["trial_id"])
     if not chosen.varied:
-        return plain_name(trial_id.replace(":", "-"), r"[^\w=-]+", "-", most=MAX_NAME)
+        return plain_name(trial_id, r"[^\w=-]+", "-", most=MAX_NAME)
     values = ",".join(f"{name}={row[name]}" for name in (*chosen.varied, "seed"))
     return re.sub(r"[^\w.,=+-]+", "_", f"{values[:MAX_NAME]}-{trial_id[:8]}")

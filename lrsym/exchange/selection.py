@@ -18,7 +18,10 @@ from lrsym.sweep.spec.sweep import Sweep
 
 @dataclass(frozen=True)
 class Selection:
-    """Tables to export, all but empty ones; which columns of trials are parameters, metrics, and axes that vary."""
+    """Tables to export, all but empty ones; which columns of trials are parameters, metrics, and axes that vary.
+
+    Columns of imported trials have the names that their tool gave them, whatever ours mean.
+    """
 
     name: str
     root: str
@@ -26,6 +29,7 @@ class Selection:
     parameters: Sequence[str]
     metrics: Sequence[str]
     varied: Sequence[str] = ()
+    is_imported: bool = False
 
     @property
     def trials(self) -> pl.DataFrame:
@@ -90,7 +94,7 @@ def _select_imported(root: str, where: str | None) -> Selection:
     parameters = dict.fromkeys(name for source in sources for name in source.parameters)
     metrics = ["seconds", *dict.fromkeys(name for source in sources for name in source.metrics)]
     ordered = {name: rows for name, rows in tables.items() if rows.height}
-    return Selection(_name_of(root), root, ordered, [*parameters], metrics)
+    return Selection(_name_of(root), root, ordered, [*parameters], metrics, is_imported=True)
 
 
 def _require_some(trials: pl.DataFrame, root: str, where: str | None, remedy: str) -> None:

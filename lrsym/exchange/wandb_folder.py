@@ -39,7 +39,7 @@ def _write(wandb: Any, run: Run, folder: Path) -> Path:
     tracked = wandb.init(
         mode="offline",
         dir=str(folder),
-        id=plain_name(run.trial_id.replace(":", "-"), r"[^\w-]+", "-", most=MAX_ID),
+        id=plain_name(run.trial_id, r"[^\w-]+", "-", most=MAX_ID),
         name=run.name,
         project=run.experiment,
         config={**run.parameters, **run.tags},

@@ -137,7 +137,7 @@ def _read_rows(sweep: Sweep, root: str) -> pl.DataFrame:
         counted = load(root, "trials", trial_ids=sweep.trial_ids()).select(*COUNTED, *accuracies).collect()
         if not counted.is_empty():
             return counted
-    return read_trials(sweep, root)
+    return read_trials([sweep], root)[0]
 
 
 def _section(report: SweepReport, parts: dict[str, str], left_out: list[str], root: str) -> dict[str, Any]:

@@ -192,6 +192,7 @@ def test_a_contrast_is_a_frame_of_the_differences_of_paired_trials(results, swee
         (lambda rows: lrsym.plot_phase(rows.head(0)), "there are no trials to draw"),
         (lambda rows: lrsym.plot_phase(5), "sweep must be a Sweep, got int"),
         (lambda rows: lrsym.plot_curves(rows.select("status")), "rows must have the column trial_id"),
+        (lambda rows: lrsym.plot_phase([rows, rows], minus=True, threshold=0.5), "threshold is for phases"),
         (lambda rows: lrsym.boundary(rows, level=0), "level must be an accuracy above 0 and below 1"),
         (lambda rows: lrsym.plot_boundary(rows, x="learning_rate"), "learning_rate has one"),
         (lambda rows: lrsym.phase_probabilities(rows, threshold=0), "threshold must be an accuracy above 0"),
@@ -207,3 +208,12 @@ def test_what_cannot_be_drawn_is_one_line(results, sweep, draw, message):
         draw(sweep.trials_frame(results))
     assert "\n" not in str(found.value)
     assert " --" not in str(found.value)
+
+
+def test_axes_that_are_preferred_come_first_of_a_sweep_too():
+    def drawn(**options):
+        sweep = ROOT / "sweeps/labels_by_layouts.toml"
+        return lrsym.plot_phase(sweep, results=ROOT / "results/reference", **options).to_dict()
+
+    varied = ["n_pair_labels", "layouts_per_pair"]
+    assert drawn() == drawn(prefer=varied) != drawn(prefer=varied[::-1])

@@ -103,7 +103,9 @@ def test_they_are_exported_with_their_parameters_and_metrics(imported, tmp_path)
     assert text.startswith("trials 1; curves 1 rows\n")
     assert pl.read_csv(tmp_path / "c/trials.csv")["trial_id"].to_list() == ["optuna:s:0"]
     lrsym("export", "--to", "tensorboard", "--out", tmp_path / "t", "--results", imported)
-    assert sorted(path.name for path in (tmp_path / "t").iterdir()) == ["optuna-s-0", "optuna-s-1"]
+    assert sorted(path.name[:11] for path in (tmp_path / "t").iterdir()) == ["optuna-s-0-", "optuna-s-1-"]
+    columns = pl.read_csv(tmp_path / "c/columns.csv")
+    assert columns.filter(pl.col("column") == "learning_rate")["meaning"].to_list() == [""]
     text = lrsym("export", "--to", "csv", "--where", "nope = 1", "--results", imported, code=2)
     assert "no condition on the imported trials" in text
 

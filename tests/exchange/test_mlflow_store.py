@@ -1,10 +1,13 @@
 """MLflow: written to a SQLite tracking store and read back with MLflow itself."""
 
+from collections import Counter
+
 import pytest
 
 from lrsym.errors import UsageError
 from lrsym.exchange import mlflow_store
-from lrsym.exchange.mlflow_store import DIGEST_TAG, export_mlflow
+from lrsym.exchange.mlflow_store import DIGEST_TAG, FOLDER_TAG, export_mlflow
+from lrsym.exchange.run import Run
 from lrsym.exchange.selection import select
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of MLflow at its own libraries
@@ -48,11 +51,11 @@ def test_again_no_run_is_doubled_half_of_one_is_written_anew_and_runs_of_others_
     (sweep, root), (path, client) = made, tracking
     write = mlflow_store._write
 
-    def killed(client, experiment_id, run):
+    def killed(client, experiment_id, run, folder):
         if run.trial_id == max(trial.trial_id for trial in sweep.trials):
-            client.create_run(experiment_id, tags=dict(run.tags))  # and no more
+            client.create_run(experiment_id, tags={**run.tags, FOLDER_TAG: folder})  # and no more
             raise KeyboardInterrupt
-        return write(client, experiment_id, run)
+        return write(client, experiment_id, run, folder)
 
     monkeypatch.setattr(mlflow_store, "_write", killed)
     with pytest.raises(KeyboardInterrupt):
@@ -68,6 +71,20 @@ def test_again_no_run_is_doubled_half_of_one_is_written_anew_and_runs_of_others_
     assert len(there) == 9
     assert sum(DIGEST_TAG in run.data.tags for run in there) == 8
     assert [run.info.run_name for run in there if DIGEST_TAG not in run.data.tags] == ["mine"]
+
+
+def test_runs_of_the_same_trials_from_another_folder_stay(made, tracking, monkeypatch):
+    (sweep, root), (path, client) = made, tracking
+    export_mlflow(select(root, sweep), path)
+    monkeypatch.setattr(mlflow_store, "_address", lambda root: "another:/folder")
+    monkeypatch.setattr(Run, "digest", property(lambda run: f"of the other {run.trial_id}"))
+    done = export_mlflow(select(root, sweep), path)
+    assert (done.written, done.replaced, done.kept) == (8, 0, 0)
+    monkeypatch.undo()
+    done = export_mlflow(select(root, sweep), path)
+    assert (done.written, done.replaced, done.kept) == (0, 0, 8)
+    there = client.search_runs([client.get_experiment_by_name("made_up").experiment_id])
+    assert Counter(run.data.tags[FOLDER_TAG] == "another:/folder" for run in there) == {True: 8, False: 8}
 
 
 @pytest.mark.parametrize("there", ["file", "folder"])

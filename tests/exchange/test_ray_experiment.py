@@ -138,6 +138,7 @@ def test_reports_of_odd_kinds_and_a_folder_that_was_copied_are_taken_as_far_as_t
     for name in ("one", "copy"):
         place = tmp_path / "exp" / name
         place.mkdir(parents=True)
+        (place / "params.json").write_text('{"huge": 1' + "0" * 400 + "}")
         lines = [json.dumps({**report, "trial_id": "same", "done": True, "config": 5}) for report in odd]
         (place / "result.json").write_text("\n".join(lines))
     done = import_trials(str(tmp_path / "exp"), str(tmp_path / "o"))
@@ -146,3 +147,4 @@ def test_reports_of_odd_kinds_and_a_folder_that_was_copied_are_taken_as_far_as_t
     assert {*trials["trial_id"]} == {"ray:exp:one", "ray:exp:copy"}
     assert trials.select("seconds", "finished_at").null_count().row(0) == (2, 2)
     assert {*curves["step"]} == {1, 2}
+    assert trials["huge"].str.len_chars().to_list() == [401, 401]

@@ -10,7 +10,6 @@ from lrsym.errors import UsageError
 from lrsym.results.analysis.contrasts import contrast, in_words
 from lrsym.results.analysis.metrics import as_metrics, metric_columns
 from lrsym.results.analysis.phases import split_and_metric
-from lrsym.results.analysis.varied_axes import SWEEP
 from lrsym.results.plots import theme
 from lrsym.results.plots.ablations import plot_ablation
 from lrsym.results.plots.boundary import plot_boundary
@@ -25,7 +24,7 @@ from lrsym.results.plots.phase_minus import plot_minus
 from lrsym.results.plots.phase_probabilities import plot_probabilities
 from lrsym.results.plots.profiles import plot_profile
 from lrsym.results.plots.refined import plot_refined
-from lrsym.results.plots.sweep_rows import NothingToDrawError, Sweep, SweepRows
+from lrsym.results.plots.sweep_rows import NothingToDrawError, Sweep, SweepRows, join, rows_of
 from lrsym.results.plots.symmetry import plot_symmetry
 from lrsym.results.store.query import filter_trials
 from lrsym.results.store.schema import TABLES
@@ -73,8 +72,9 @@ def draw_rows(kind: str, rows: SweepRows, **options: Any) -> theme.Chart:
         raise NothingToDrawError(f"nothing to draw: {rows.why_nothing(table)}")
     if second := BESIDE.get(kind):
         options["beside"] = rows.table(second)
+    prefer = options.pop("prefer", ()) or rows.prefer
     if table == "trials":
-        options["prefer"] = rows.prefer
+        options["prefer"] = prefer
     notes = rows.notes() + rows.in_training(shown["trial_id"])
     if table != "trials":  # such a picture says it itself
         notes += theme.stopped_early(rows.trials)
@@ -106,8 +106,8 @@ def draw_phases(
         raise UsageError("--live shows one sweep while it runs, not a difference; leave it or --minus out")
     both = [SweepRows(sweep, root, where) for sweep in sweeps]
     left, right = (rows.require() for rows in both)
-    names = (sweeps[0].name, sweeps[1].name)
-    return _with_notes(plot_minus(left, right, names=names, prefer=both[0].prefer, **options), _notes(both))
+    names, prefer = (sweeps[0].name, sweeps[1].name), options.pop("prefer", ()) or both[0].prefer
+    return _with_notes(plot_minus(left, right, names=names, prefer=prefer, **options), _notes(both))
 
 
 def check_phase_metric(metric: str) -> None:
@@ -127,28 +127,9 @@ def draw_several(
         return draw(kind, sweeps[0], root, where=where, **options)
     if options.pop("live", False):
         raise UsageError(f"--live shows one sweep while it runs, got {len(sweeps)}; name one, or leave it out")
-    all_rows = _rows_of(sweeps, root, where)
-    return _with_notes(PLOTS[kind](_joined(all_rows), prefer=all_rows[0].prefer, **options), _notes(all_rows))
-
-
-def read_several(sweeps: Sequence[Sweep], root: str, *, where: str | None = None) -> tuple[pl.DataFrame, list[str]]:
-    """Return the rows of the trials of `sweeps`, of more than one with a column `sweep`, and the axes to show first.
-
-    Raises as `draw_several`.
-    """
-    all_rows = _rows_of(sweeps, root, where)
-    return all_rows[0].require() if len(sweeps) == 1 else _joined(all_rows), all_rows[0].prefer
-
-
-def _rows_of(sweeps: Sequence[Sweep], root: str, where: str | None) -> list[SweepRows]:
-    names = [sweep.name for sweep in sweeps]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UsageError(f"sweeps side by side must differ in their names, got {twice} twice; leave one out")
-    return [SweepRows(sweep, root, where) for sweep in sweeps]
-
-
-def _joined(all_rows: Sequence[SweepRows]) -> pl.DataFrame:
-    return pl.concat(rows.require().with_columns(pl.lit(rows.sweep.name).alias(SWEEP)) for rows in all_rows)
+    several = rows_of(sweeps, root, where)
+    joined, prefer = join(several), options.pop("prefer", ()) or several[0].prefer
+    return _with_notes(PLOTS[kind](joined, prefer=prefer, **options), _notes(several))
 
 
 def _notes(several: Sequence[SweepRows]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Protocol
 import polars as pl
 
 from lrsym.errors import UsageError
+from lrsym.results.analysis.varied_axes import SWEEP
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.live import LiveRows, read_live
 from lrsym.results.store.query import filter_trials
@@ -151,12 +152,26 @@ class SweepRows:
         return [f"{trials} not at the end of training, drawn as last evaluated, at {at}."]
 
 
-def read_trials(sweep: Sweep, root: str, *, where: str | None = None, live: bool = False) -> pl.DataFrame:
-    """Return the rows of the trials of `sweep` that meet the SQL condition `where`; UsageError where there is none.
+def rows_of(sweeps: Sequence[Sweep], root: str, where: str | None = None) -> list[SweepRows]:
+    """Return the rows of each sweep. Raises UsageError where two have the same name."""
+    names = [sweep.name for sweep in sweeps]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"sweeps side by side must differ in their names, got {twice} twice; leave one out")
+    return [SweepRows(sweep, root, where) for sweep in sweeps]
 
-    With `live` those in training are among them, as they were last evaluated.
+
+def join(several: Sequence[SweepRows]) -> pl.DataFrame:
+    """Return the rows of the trials of several sweeps, told apart by the column `sweep`; raises as `require`."""
+    return pl.concat(rows.require().with_columns(pl.lit(rows.sweep.name).alias(SWEEP)) for rows in several)
+
+
+def read_trials(sweeps: Sequence[Sweep], root: str, *, where: str | None = None) -> tuple[pl.DataFrame, list[str]]:
+    """Return the rows of the trials of sweeps that meet the SQL condition `where`, and the axes to show first.
+
+    Of several sweeps they have a column `sweep`. Raises UsageError where one has none.
     """
-    rows = SweepRows(sweep, root, where, live)
-    if rows.trials.is_empty():
-        raise UsageError(rows.why_nothing("trials"))
-    return rows.trials
+    several = rows_of(sweeps, root, where)
+    for rows in several:
+        if rows.trials.is_empty():
+            raise UsageError(rows.why_nothing("trials"))
+    return several[0].trials if len(several) == 1 else join(several), several[0].prefer

@@ -8,6 +8,7 @@ aside, and the next sweep trains what they held. A folder without any curves is 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 
 import polars as pl
 
@@ -108,7 +109,9 @@ def set_aside(files: FileSystem, faults: Iterable[Fault]) -> list[str]:
             content = files.get(name)
         except FileNotFoundError:
             continue
-        files.put(f"{QUARANTINE}/{name}", content)
+        place = f"{QUARANTINE}/{name}"
+        number = next(n for n in count(1) if not files.exists(place if n == 1 else f"{place}.{n}"))
+        files.put(place if number == 1 else f"{place}.{number}", content)  # beside what was set aside before
         files.delete(name)
         moved.append(name)
     return moved

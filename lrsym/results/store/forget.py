@@ -43,9 +43,9 @@ def remove_rows(store: Store, trial_ids: Iterable[str], *, search: str | None = 
     trial_ids = [*trial_ids]
     wanted = _wanted(trial_ids)
     store.require_no_damage()
+    require_removable(store, trial_ids)
     for _ in range(MAX_ROUNDS):
         try:
-            require_removable(store, trial_ids)
             _take_back_outcomes(store, wanted)
             found = [(table, name) for table in OF_TRIALS for name, _ in _parts(store, table, wanted)]
             for _, name in found:

@@ -156,7 +156,7 @@ def column(name: str, values: list[Any]) -> pl.Series:
         return pl.Series(name, values, dtype=pl.Boolean)
     if kinds <= {int} and all(abs(value) < 2**63 for value in values if value is not None):
         return pl.Series(name, values, dtype=pl.Int64)
-    if kinds <= {int, float}:
+    if kinds <= {int, float} and all(isinstance(v, float) or abs(v) < 2**1000 for v in values if v is not None):
         return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
     return pl.Series(name, [_as_text(value) for value in values], dtype=pl.String)
 

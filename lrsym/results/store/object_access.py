@@ -59,8 +59,9 @@ def parse_url(url: str) -> tuple[str, str, str]:
 
 
 def shown(url: str) -> str:
-    """Return a URL for messages and files, without what stands before an @, which may be a secret."""
-    return re.sub(r"/[^/]*@", "/***@", url)
+    """Return a text with URLs for messages and files, without what may be a secret: before an @, or named as one."""
+    masked = re.sub(r"(:/{1,2})\S*@", r"\1***@", url)
+    return re.sub(r"\b(password|passwd|pwd|token|secret|key)=[^&\s]*", r"\1=***", masked, flags=re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -206,3 +206,16 @@ def test_a_part_of_other_columns_is_named_by_check_and_by_readers(root, change, 
         assert f"{file} cannot be read" in said
     lrsym("check", "--repair", "--results", root)
     assert faults(root) == {}
+
+
+def test_what_is_set_aside_again_stands_beside_what_was_set_aside_before(root):
+    kept = set()
+    for at in (200, 300):
+        write(root, PACK, "a", "b")
+        file = root / "trials" / f"{PACK}.parquet"
+        flip(file, at)
+        kept.add(file.read_bytes())
+        lrsym("check", "--repair", "--results", root)
+    aside = (root / "quarantine" / "trials").iterdir()
+    assert {path.read_bytes() for path in aside} == kept
+    assert len(kept) == 2

@@ -65,7 +65,9 @@ def test_a_malformed_url_is_one_line_with_the_remedy(url, expected):
     assert len(text.splitlines()) == 1 + url.count("\n")
 
 
-@pytest.mark.parametrize("url", ["s3://key:secret@bucket/a", "http://key:secret@host/a", "s3:/key:secret@bucket"])
+@pytest.mark.parametrize(
+    "url", ["s3://key:secret@bucket/a", "http://key:secret@host/a", "s3:/key:secret@bucket", "pg://key:se/secret@host"]
+)
 def test_a_secret_in_a_url_is_refused_and_not_repeated(url):
     with pytest.raises(UsageError) as raised:
         open_filesystem(url)
