@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+TOOLS := .venv/.tools
 
 .PHONY: demo test lint docs bench clean
 
@@ -11,18 +12,18 @@ demo: $(READY)
 	@$(BIN)/lrsym plot phase sweeps/demo.toml --metric unseen_order
 	@$(BIN)/lrsym plot ablation sweeps/demo.toml --where "n_pair_labels = 15 and layouts_per_pair = 5"
 
-test: $(READY)
+test: $(TOOLS)
 	$(BIN)/pytest
 
-lint: $(READY)
+lint: $(TOOLS)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 
-docs: $(READY)
+docs: $(TOOLS)
 	$(BIN)/python -m docs.site
 
-bench: $(READY)
+bench: $(TOOLS)
 	$(BIN)/python -m benchmarks
 
 clean:
@@ -32,5 +33,9 @@ clean:
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lrsym needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11 " + "$(MAKECMDGOALS)")'
 	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[refine]"
+	@touch $@
+
+$(TOOLS): $(READY)  # what develops it and only that: the demo does without
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,docs,notebooks]"
 	@touch $@
