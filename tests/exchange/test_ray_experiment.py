@@ -118,8 +118,8 @@ tune.Tuner(train, param_space=space, run_config=tune.RunConfig(name="exp", stora
 @pytest.mark.ray
 def test_an_experiment_that_tune_has_run_is_read(tmp_path):
     (tmp_path / "tune.py").write_text(TUNE)
-    code, _, err = finish(start(tmp_path / "tune.py", tmp_path))
-    assert code == 0, err
+    code, out, err = finish(start(tmp_path / "tune.py", tmp_path))
+    assert (code, len([*tmp_path.glob("exp/*/result.json")])) == (0, 2), out + err
     assert import_trials(str(tmp_path / "exp"), str(tmp_path / "o")).trials == 2
     rows = load_imported(str(tmp_path / "o"), "trials").collect().sort("lr")
     assert rows.select("lr", "net/depth", "loss", "nested/acc", "status").rows() == [
