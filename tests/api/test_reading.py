@@ -213,7 +213,8 @@ def test_what_cannot_be_drawn_is_one_line(results, sweep, draw, message):
 def test_axes_that_are_preferred_come_first_of_a_sweep_too():
     def title(**options):
         sweep = ROOT / "sweeps/labels_by_layouts.toml"
-        return lrsym.plot_phase(sweep, results=ROOT / "results/reference", **options).title.text
+        lines = lrsym.plot_phase(sweep, results=ROOT / "results/reference", **options).title.text
+        return lines if isinstance(lines, str) else " ".join(lines)
 
     by_labels = "order accuracy on unseen by label diversity (n_pair_labels) and layout diversity (layouts_per_pair)"
     assert title() == title(prefer=["n_pair_labels", "layouts_per_pair"]) == by_labels
