@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -23,35 +23,87 @@ from lrsym.sweep.workers.processes import worker_environment
 ANSWER_SECONDS = 5.0
 """How long the head of a cluster may take to answer."""
 
+_SETTINGS = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no CSV, JSON and TensorBoard files
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is the driver's to answer, Tune heeds it only between packs
+    "TUNE_GLOBAL_CHECKPOINT_S": "60",  # the experiment state is written rarely
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # workers stay in the driver's folder
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a CPU worker does not lose sight of a GPU
+}
+"""What Ray and Tune read from the environment, where the user has said nothing else."""
+
 
 @contextlib.contextmanager
 def connected(workers: int, threads: int) -> Iterator[None]:
     """Be connected to the cluster at RAY_ADDRESS, else to a Ray of our own with slots for `workers`.
 
-    Disconnects at the end what was connected here.
+    Disconnects at the end what was connected here, and leaves environment and logging as they were: a script may go on
+    to run an experiment of its own.
     """
-    if ray.is_initialized():
+    settings = {"TUNE_MAX_PENDING_TRIALS_PG": str(2 * workers), **_SETTINGS}
+    with _environment({name: value for name, value in settings.items() if name not in os.environ}):
+        if ray.is_initialized():
+            yield
+            return
+        _check_address()
+        with _to_cluster(threads) if os.environ.get("RAY_ADDRESS") else _to_own(workers, threads):
+            yield
+
+
+@contextlib.contextmanager
+def _to_cluster(threads: int) -> Iterator[None]:
+    names = [name for name in _SETTINGS if name in os.environ]
+    variables = {**{name: os.environ[name] for name in names}, **worker_environment(threads)}
+    with _session(runtime_env={"env_vars": variables}):
         yield
-        return
-    _check_address()
-    if os.environ.get("RAY_ADDRESS"):
-        settings: dict[str, Any] = {"runtime_env": {"env_vars": worker_environment(threads)}}
-    else:  # started here, so workers inherit; a runtime environment would cost seconds
-        os.environ.update(worker_environment(threads))
-        # Ray's workers import from the driver's folder, too: what is named lrsym there, as a clone is, is no package.
-        here, given = str(Path(lrsym.__file__).parents[1]), os.environ.get("PYTHONPATH", "").split(os.pathsep)
-        os.environ["PYTHONPATH"] = os.pathsep.join([here, *(path for path in given if path not in ("", here))])
-        settings = {"address": "local", "num_cpus": workers * threads, "include_dashboard": False}
+
+
+@contextlib.contextmanager
+def _to_own(workers: int, threads: int) -> Iterator[None]:
+    # Ray's workers import from the driver's folder, too: what is named lrsym there, as a clone is, is no package.
+    here, given = str(Path(lrsym.__file__).parents[1]), os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    paths = os.pathsep.join([here, *(path for path in given if path not in ("", here))])
+    # Workers inherit; a runtime environment would cost seconds.
+    with (
+        _environment({**worker_environment(threads), "PYTHONPATH": paths}),
+        _session(address="local", num_cpus=workers * threads, include_dashboard=False),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def _session(**settings: Any) -> Iterator[None]:
+    """Be connected by `ray.init(**settings)`, without a word of Ray's on standard output."""
     on_sigterm = signal.getsignal(signal.SIGTERM)
     with _apart_from_our_signals():
         _connect(**settings)
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # it would print the death of each worker
+    logger = logging.getLogger("ray.tune")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # it would print the death of each worker
     _restore_sigterm(on_sigterm)
     with contextlib.redirect_stdout(sys.stderr):  # Ray prints that a worker died: one of its threads, and shutdown
         try:
             yield
         finally:
             ray.shutdown()
+            logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Have these variables of the environment, then again what was there before."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _connect(**settings: Any) -> None:

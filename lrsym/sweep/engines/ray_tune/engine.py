@@ -6,7 +6,6 @@ docs/decisions/engines.md.
 """
 
 import contextlib
-import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -36,7 +35,6 @@ def run_ray(queue: PackQueue, task: Task, *, workers: int) -> None:
     Connects to the cluster at RAY_ADDRESS, else starts Ray on this machine with `workers` slots. Raises what the queue
     raises; that and KeyboardInterrupt end the workers.
     """
-    os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(2 * workers))
     with connected(workers, task.threads), _tune_folder(task) as folder:
         driven = Driven(queue, Slots(workers, why_driver_unseen=lambda: why_unseen(task)), start_board(), task.timeout)
         listener = QueueCallback(driven)
