@@ -15,6 +15,7 @@ import pytest
 from lrsym.sweep.workers.news import Sign
 from lrsym.sweep.workers.pool import MAX_WAKE_SECONDS, WorkerDeath, WorkerPool
 from lrsym.sweep.workers.processes import stop_signals_blocked
+from tests.running import wait_for
 
 
 def answer(connection, offset, number):
@@ -170,7 +171,8 @@ def test_ctrl_c_while_a_worker_starts_is_not_lost(pool):
     before = signal.signal(signal.SIGINT, lambda *_: heard.append(1))
     try:
         with stop_signals_blocked():
-            os.kill(os.getpid(), signal.SIGINT)  # a thread of a library may take it at once
+            os.kill(os.getpid(), signal.SIGINT)  # a thread of a library may take it, at once or when it is next awake
+        wait_for(lambda: heard, seconds=10)
         assert heard == [1]
     finally:
         signal.signal(signal.SIGINT, before)
