@@ -97,6 +97,7 @@ def loaded_by_rooms():
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rooms", ROOMS)
 def test_a_room_loads_no_library_that_it_has_no_business_with(loaded_by_rooms, rooms):
     loaded = loaded_by_rooms[rooms]
@@ -114,6 +115,7 @@ def test_the_check_sees_a_library_when_it_is_loaded():
     assert imported_along("import json", "import pyarrow") == [set(), {"pyarrow"}]
 
 
+@pytest.mark.slow
 def test_rows_are_asked_drawn_and_judged_without_torch_and_ray_and_the_store_without_pandas(tmp_path):
     train(tmp_path, [small()])
     words = ["lrsym", "claims", "claims/recipe.toml", "--results", "results/reference", "--claim", "GAUGE"]

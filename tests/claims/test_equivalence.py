@@ -32,6 +32,7 @@ def rates(draw, **options):
     return {verdict: found.count(verdict) / N_SAMPLES for verdict in ("supported", "refuted", "undecided")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [5, 20])
 @pytest.mark.parametrize("mean", [-1.0, 1.0])
 def test_of_an_effect_at_the_margin_one_in_twenty_is_called_none(mean, n):

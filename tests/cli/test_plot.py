@@ -16,6 +16,7 @@ from tests.running import lrsym
 from tests.small_trials import write_sweep
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "name"),
     [
@@ -56,6 +57,7 @@ def test_pictures_of_different_cells_do_not_overwrite_each_other(trained):
     assert len(names) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_every_option_that_changes_a_picture_changes_its_name(trained):
     each = [

@@ -38,6 +38,7 @@ def test_the_model_that_made_the_trials_is_preferred_and_its_parameters_are_foun
     assert best["b" if model == "sharpens" else "s"] == pytest.approx(third, rel=0.2)
 
 
+@pytest.mark.slow
 def test_where_size_does_not_matter_a_model_with_it_is_rarely_preferred():
     tables = [compare_models(drawn("neither", seed=seed), x="x", size="size", success="success") for seed in range(12)]
     deltas = [table.filter(model="neither")["delta"].item() for table in tables]

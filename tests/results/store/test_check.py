@@ -45,6 +45,7 @@ def test_a_sound_folder_has_no_faults_and_every_file_is_read(root):
     assert "4 files of tables" in lrsym("check", "--results", root)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["trials", "curves"])
 def test_wherever_a_bit_changes_it_is_found(root, table):
     file = root / table / f"{PACK}.parquet"

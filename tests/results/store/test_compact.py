@@ -87,6 +87,7 @@ def test_a_pack_that_finishes_at_any_moment_is_complete(store, at):
     assert len(complete(store)) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", range(1, 60, 2))
 def test_another_compaction_at_any_moment_loses_nothing(store, at):
     def merge_more():

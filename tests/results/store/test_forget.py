@@ -92,6 +92,7 @@ def test_killed_anywhere_no_other_row_is_lost_and_the_same_removal_goes_on(tmp_p
     assert count_rows(store, ["t0", "t2"]) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", range(1, 45))
 def test_beside_a_merging_that_begins_or_ends_at_any_moment_no_row_is_lost_and_none_comes_back(tmp_path, store, at):
     compacting = Store(tmp_path)

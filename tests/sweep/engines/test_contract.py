@@ -104,6 +104,7 @@ def test_a_pack_that_is_too_large_for_the_memory_is_halved_until_it_fits(tmp_pat
     assert_complete_and_single(tmp_path, 4, tables=())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["cpu", "cuda:0"])
 @pytest.mark.usefixtures("ray_stands")
 def test_where_memory_is_short_every_trial_is_trained_in_packs_that_fit(tmp_path, engine, device):

@@ -61,6 +61,7 @@ def test_nothing_left_out_is_the_learning_curve(rows):
     assert baseline.select(*key, "value").equals(curves.select(*key, "value"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_tables_of_the_end_are_as_without_it_and_the_others_not_there(kind):
     along, end = (frames(pack(mechanism, **KINDS[kind])) for mechanism in ("points", "last"))
@@ -87,6 +88,7 @@ class StoppedError(BaseException):
     """Stands for a kill: nothing in the product catches it."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["tables", "dense"])
 def test_a_pack_that_goes_on_from_its_checkpoint_gives_the_rows_it_would_have_given(tmp_path, kind):
     trials = pack(**KINDS[kind])

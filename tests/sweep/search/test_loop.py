@@ -39,6 +39,7 @@ def test_the_objective_of_a_cell_is_the_mean_over_its_replicates(tmp_path):
 SLOW = {"gp": pytest.mark.slow}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", [pytest.param(name, marks=SLOW.get(name, ())) for name in SAMPLERS])
 def test_a_search_cut_off_anywhere_asks_what_it_would_have_asked(tmp_path, sampler):
     found, whole, cut = search(sampler=sampler, budget=20), Store(tmp_path / "whole"), Store(tmp_path / "cut")

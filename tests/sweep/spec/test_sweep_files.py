@@ -125,6 +125,7 @@ def shrunk(trial: Trial, *, varied: Collection[str]) -> Trial:
     return Trial.from_axes(values)
 
 
+@pytest.mark.slow
 def test_the_corner_cells_of_a_shipped_sweep_train_when_shrunk(shipped: tuple[Path, Sweep | Search], tmp_path: Path):
     sweep = sweep_of(shipped[1])
     corners = [shrunk(trial, varied=sweep.varied) for trial in (sweep.trials[0], sweep.trials[-1])]

@@ -73,6 +73,7 @@ def test_a_step_asks_nothing_of_the_device_and_is_the_same_each_time(axes):
     assert all(program == programs[0] for program in programs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "axes",
     [pytest.param(axes, id=kind, marks=[] if kind in QUICK else pytest.mark.slow) for kind, axes in KINDS.items()],

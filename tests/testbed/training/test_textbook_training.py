@@ -97,6 +97,7 @@ def named(weights, encoder):
     return {name.removeprefix(f"{encoder}."): weight for name, weight in weights.items() if name.startswith(encoder)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("axes", AXES)
 def test_a_trial_trains_as_plain_modules_train_with_torch_adamw(axes, encoder):
