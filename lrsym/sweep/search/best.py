@@ -51,6 +51,7 @@ class Best:
     """The best `cells` of the `n_cells` that have all their replicates and a value; `n_without` have none.
 
     With several objectives they are of the Pareto front, which has `n_front` cells (None with one objective).
+    `n_tied` cells share the first rank, whether or not they are among `cells`; None where there is no rank.
     `fresh_seed` is the first seed that no replicate had.
     """
 
@@ -59,6 +60,7 @@ class Best:
     n_cells: int
     n_without: int
     n_front: int | None
+    n_tied: int | None
     replicates: int
     fresh_seed: int
 
@@ -141,7 +143,8 @@ def _best(
     trials = load_trials(store.root, trial_ids=shown["trial_ids"].explode()).collect()
     best = tuple(_cell(row, point(row["number"]), objectives, trials) for row in shown.iter_rows(named=True))
     n_front = ranked.height if len(objectives) > 1 else None
-    return Best(tuple(objectives), best, cells.height, n_without, n_front, len(seeds), seeds.stop)
+    n_tied = ranked.filter(pl.col("rank") == 1).height or None
+    return Best(tuple(objectives), best, cells.height, n_without, n_front, n_tied, len(seeds), seeds.stop)
 
 
 def _cell(row: dict[str, Any], point: Point, objectives: Sequence[Objective], trials: pl.DataFrame) -> BestCell:
