@@ -13,6 +13,7 @@ from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import replicate_value
 from lrsym.results.analysis.intervals import Estimate, estimate_mean, interval_of
 from lrsym.results.analysis.suggestions import candidate_cells, rank_cells
+from lrsym.results.store.place import name_place
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.search.objective import wrong_column
 from lrsym.sweep.search.suggestions import read_outcomes
@@ -175,7 +176,7 @@ def _axes_of(key: str) -> list[str]:
 def _no_best(file: str, changes: Sequence[str], root: str, *, n_chosen: int, n_without: int) -> UsageError:
     look, train = (command(verb, file, root, changes=changes) for verb in ("status", "sweep"))
     if not n_chosen:
-        return UsageError(f"{file} has no trained cell in {root}, so there is no best; train: {train}")
+        return UsageError(f"there is no best yet: {file} has no trained cell in {name_place(root)}; train: {train}")
     why = f"{n_without} diverged or failed, " if n_without else ""
     return UsageError(
         f"a cell counts with a value under every seed, none of the {n_chosen} begun of {file} in {root} has one: "
