@@ -63,9 +63,9 @@ def plot_probabilities(
     )
 
 
-def _commonest(cell: dict[str, Any]) -> str | None:
-    """Return the commonest phase of a cell, the first of several, None where no seed has one."""
-    return max(PHASES, key=lambda name: cell[name]) if cell["n"] else None
+def _commonest(cell: dict[str, Any]) -> str:
+    """Return the commonest phase of a cell, the first of several."""
+    return max(PHASES, key=lambda name: cell[name])
 
 
 def _text(cell: dict[str, Any]) -> str:
