@@ -53,7 +53,7 @@ _OTHERS = {
     "load_sweep": "lrsym.sweep.spec.sweep_file:load_any",
     "load_weights": "lrsym.sweep.execution.weights:load_weights",
 }
-"""Module and name there of what is shown as it is."""
+"""Module and name there of what lies elsewhere."""
 
 
 def __getattr__(name: str) -> Any:
@@ -69,13 +69,18 @@ def _named(name: str) -> Any:
     """Return what is shown under `name`. Not kept as an attribute: `claims` is a room as well."""
     if name in _OTHERS:
         module, _, attribute = _OTHERS[name].partition(":")
-        return getattr(import_module(module), attribute)
+        shown = getattr(import_module(module), attribute)
+        return shown if isinstance(shown, type) else _with_one_error(shown)
     for module, names in _FUNCTIONS.items():
         if name in names:
-            from lrsym.api.arguments import with_one_error
-
-            return with_one_error(getattr(import_module(f"lrsym.api.{module}"), name))
+            return _with_one_error(getattr(import_module(f"lrsym.api.{module}"), name))
     raise AttributeError(f"module lrsym has no attribute {name!r}")
+
+
+def _with_one_error(function: Any) -> Any:
+    from lrsym.api.arguments import with_one_error
+
+    return with_one_error(function)
 
 
 def __dir__() -> list[str]:

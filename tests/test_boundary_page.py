@@ -24,6 +24,7 @@ def test_the_boundaries_by_layouts(by_layouts):
     assert ten["high"] < two["low"]
     assert by_layouts[5]["low"] is None
     assert by_layouts[40]["direction"] == "above"
+    assert "no more than half of the seeds at 5" in by_layouts[40]["told"]
     assert f"such as with 1 layout above ({one['at']:.1f} and {one['isotonic']:.3g})" in PAGE
     assert "the curve fits badly" in one["told"]
 

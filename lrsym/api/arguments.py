@@ -3,12 +3,12 @@
 import functools
 import inspect
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, get_args, get_type_hints
 
 from lrsym.api.numbers import NUMBERS
+from lrsym.api.wording import in_python
 from lrsym.errors import UsageError, first_line
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.sweep import Sweep
@@ -113,13 +113,6 @@ def _check(name: str, value: object, *, several: bool) -> None:
 
 def _are_texts(value: object) -> bool:
     return isinstance(value, str) or (isinstance(value, list | tuple) and all(isinstance(one, str) for one in value))
-
-
-def in_python(message: str) -> str:
-    """Return `message` with options of the command line named as arguments; commands in it stay as they are."""
-    before, command, behind = re.split(r"(\blrsym [a-z]|$)", message, maxsplit=1)
-    named = re.sub(r"(?<![\w-])--([a-z][a-z-]*)", lambda found: found[1].replace("-", "_"), before)
-    return named + command + behind
 
 
 def as_sweep(sweep: AnySweep, changes: Sequence[str] = ()) -> Sweep | Search:

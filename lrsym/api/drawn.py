@@ -1,6 +1,6 @@
 """A picture of rows of the table trials, or of a sweep whose rows are read from a folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,12 @@ import polars as pl
 from lrsym.api.arguments import as_trained_folder
 from lrsym.api.rows import Rows, chosen, stored
 from lrsym.errors import UsageError
+from lrsym.results.analysis.aggregate import Frame
 from lrsym.results.plots import draw
 from lrsym.results.plots.theme import Chart
-from lrsym.results.store.schema import axis_columns
+from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.store import load
-from lrsym.vocabulary import PICTURES
+from lrsym.vocabulary import PHASE_METRIC, PICTURES
 
 
 def draw_any(
@@ -35,6 +36,7 @@ def draw_any(
         return draw.draw(kind, grid, root, where=where, live=live, prefer=prefer, **options)
     if live:
         raise UsageError("live shows a sweep while it runs, got rows; give a sweep, or leave it out")
+    require_known(trials, options)
     plot, table, second = draw.PLOTS[kind], PICTURES[kind], draw.BESIDE.get(kind)
     if table == "trials" and not second:
         return plot(chosen(trials, where), prefer=prefer, **options)
@@ -53,6 +55,24 @@ def draw_any(
     if shown.is_empty():
         raise UsageError(f"the {trained.height} trials have no rows of the table {table} in {root}; check results")
     return plot(shown, **options)
+
+
+def require_known(rows: Frame, options: Mapping[str, Any]) -> None:
+    """Raise UsageError where one of `options` is a column of `rows` that is none of lrsym's, as imported ones are."""
+    known = {column.name for column in TABLES["trials"].columns}
+    foreign = {*rows.lazy().collect_schema().names()} - known
+    for name, value in options.items():
+        for column in [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else ():
+            if column in foreign:
+                raise UsageError(
+                    f"pictures know lrsym's axes and metrics, got {name} {column}, a column of these rows; "
+                    f'rename it to one, such as rows.rename({{"{column}": "{_EXAMPLES.get(name, "learning_rate")}"}}), '
+                    "or draw the rows with altair itself"
+                )
+
+
+_EXAMPLES = {"metric": PHASE_METRIC, "y": "weight_decay", "color": "weight_decay", "facet": "d_model"}
+"""What a column of others may be called in a picture, by the argument that names it."""
 
 
 def _are_of_trials(rows: pl.DataFrame) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from lrsym.api.arguments import AnySweep, as_file, as_folder, as_grids, as_sweep, as_trained_folder, check_sides
-from lrsym.api.drawn import draw_any
+from lrsym.api.drawn import draw_any, require_known
 from lrsym.api.rows import Rows, chosen, stored
 from lrsym.errors import UsageError
 from lrsym.results.plots import draw
@@ -50,6 +50,7 @@ def plot_phase(
         return draw.draw_phases(grids, root, minus=minus, where=where, live=live, prefer=prefer, **options)
     if minus:
         raise UsageError("minus takes two sweeps, got rows; give a list of two sweeps")
+    require_known(trials, options)
     draw.check_phase_metric(metric)
     return draw_any("phase", trials, results, where, prefer=prefer, live=live, **options)
 

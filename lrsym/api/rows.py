@@ -19,6 +19,8 @@ Rows = Sweep | Search | str | Path | pl.DataFrame | pl.LazyFrame
 def chosen(rows: Frame, where: str | None) -> pl.DataFrame:
     """Return those of `rows` that meet the SQL condition `where`."""
     table = rows.lazy().collect()
+    if "stop_rule" not in table.columns:  # rows of others
+        table = table.with_columns(stop_rule=pl.lit(None, dtype=pl.String))
     return table if where is None else filter_trials(table, where)
 
 

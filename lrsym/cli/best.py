@@ -63,7 +63,8 @@ def _write_best(path: Path, name: str, best: "Best", results: str) -> None:
     from lrsym.sweep.spec.cell_file import cell_file
 
     trial = trial_from_row(load_trials(results, trial_ids=best.cells[0].trial_ids).collect().row(0, named=True))
-    question = f"does the best of {best.n_cells} cells of {name} hold under fresh seeds?"
+    which = "the best" if (best.n_tied or 1) == 1 else f"one of {best.n_tied} equally good best"
+    question = f"does {which} of {best.n_cells} cells of {name} hold under fresh seeds?"
     text = cell_file(trial, path=path, question=question, replicates=best.replicates, first=best.fresh_seed)
     write_new(path, text)
 
@@ -71,8 +72,8 @@ def _write_best(path: Path, name: str, best: "Best", results: str) -> None:
 def _as_data(best: "Best") -> dict[str, Any]:
     return {
         "objectives": [{"sql": o.sql, "maximise": o.maximise} for o in best.objectives], "cells": best.n_cells,
-        "cells_without_objective": best.n_without, "pareto_front": best.n_front, "replicates": best.replicates,
-        "fresh_seed": best.fresh_seed, "warning": _warning(best),
+        "cells_without_objective": best.n_without, "pareto_front": best.n_front, "tied_first": best.n_tied,
+        "replicates": best.replicates, "fresh_seed": best.fresh_seed, "warning": _warning(best),
         "best": [
             {**vars(cell), "estimates": [e and vars(e) for e in cell.estimates], "base": cell.base}
             for cell in best.cells
@@ -90,10 +91,19 @@ def _in_words(name: str, best: "Best") -> list[str]:
     return [
         f"{name}: {sought}; {front}{best.n_cells} cells of {best.replicates} replicates{without}",
         as_text(table if any(table["remarks"]) else table.drop("remarks")),
+        *_tie(best),
         "the first, to paste under [base]:",
         *best.cells[0].base,
         _warning(best),
     ]
+
+
+def _tie(best: "Best") -> list[str]:
+    if (best.n_tied or 1) == 1:
+        return []
+    shown = sum(cell.rank == 1 for cell in best.cells)
+    part = "" if shown == best.n_tied else f", {shown} of them shown"
+    return [f"{best.n_tied} of {best.n_cells} cells tie for the first place{part}: that one stands first says nothing"]
 
 
 def _warning(best: "Best") -> str:

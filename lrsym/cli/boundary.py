@@ -104,12 +104,11 @@ def _in_words(found: "Boundary", frame: "pl.DataFrame", distances: "pl.DataFrame
 
 
 def _interval(at: float | None, low: float | None, high: float | None) -> str:
-    if at is None:
-        return ""
+    place = "" if at is None else f"{at:.3g}"
     if low is None and high is None:
-        return f"{at:.3g}"
+        return place
     ends = ("..." if end is None else f"{end:.3g}" for end in (low, high))
-    return f"{at:.3g} ({' to '.join(ends)})"
+    return f"{place} ({' to '.join(ends)})".strip()
 
 
 def _text(value: object) -> str:

@@ -120,8 +120,12 @@ def search_status_as_data(report: "SearchStatus") -> dict[str, object]:
 
 def search_status_in_words(search: "Search", report: "SearchStatus", results: str) -> list[str]:
     """Return how far a search is, for a reader."""
+    from lrsym.results.store.place import name_place
+
     if not report.begun:
-        return [f"{search.name}: not begun in {results}: {report.budget} cells x {search.replicates} replicates"]
+        return [
+            f"{search.name}: not begun in {name_place(results)}: {report.budget} cells x {search.replicates} replicates"
+        ]
     asked = sum(report.cells.values())
     nobody = report.trials is None or not report.trials.running.trials
     named = {"running": "begun, which nobody trains now"} if nobody and report.cells["running"] else {}

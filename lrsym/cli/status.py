@@ -114,15 +114,14 @@ def _running_in_words(running: "Running") -> list[str]:
 
 
 def _in_words(name: str, report: "SweepStatus", results: str) -> list[str]:
-    from lrsym.results.store.filesystem import open_filesystem
+    from lrsym.results.store.place import name_place
     from lrsym.sweep.execution.traceback_log import with_place
     from lrsym.sweep.planning.cost import two_digits
     from lrsym.sweep.planning.plan import MAX_FAILED_RUNS
 
     none = "none trained yet" if report.running.trials else "none trained"
     listed = ", ".join(f"{n} {status}" for status, n in report.statuses.items()) or none
-    place = results if open_filesystem(results).exists() else f"{results}, which is not there yet"
-    lines = [f"{name}: {report.trials} trials: {listed}, {report.missing} missing in {place}"]
+    lines = [f"{name}: {report.trials} trials: {listed}, {report.missing} missing in {name_place(results)}"]
     if report.running.trials:
         lines += _running_in_words(report.running)
     elif report.missing:

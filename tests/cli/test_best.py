@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
+from lrsym.results.store.trial_row import axis_values
 from lrsym.sweep.search.optuna_sampler import random_point
 from lrsym.sweep.spec.cell_file import cell_file
 from lrsym.sweep.spec.sweep_file import load, load_any
@@ -94,6 +96,25 @@ def test_a_search_that_has_not_begun_has_no_best_and_a_status_without_error(tmp_
     assert "rates: not begun" in lrsym("status", path, "--results", results)
     assert json.loads(lrsym("status", path, "--results", results, "--json"))["begun"] is False
     assert not results.exists()
+
+
+def test_a_tie_for_the_first_place_is_told(tmp_path):
+    path, store = write_sweep(tmp_path, steps=5), Store(tmp_path / "r")
+    for cell, trials in enumerate((load(path).trials[:2], load(path).trials[2:])):
+        rows = [{**axis_values(trial), "status": "done", "unseen_order": 1.0} for trial in trials]
+        store.write(f"cell{cell}", {"trials": TABLES["trials"].build(rows)})
+    words = ("best", path, "--results", tmp_path / "r", "--metric", "unseen_order", "-n", 1)
+    told = "2 of 2 cells tie for the first place, 1 of them shown: that one stands first says nothing"
+    assert told in lrsym(*words).splitlines()
+    assert json.loads(lrsym(*words, "--json"))["tied_first"] == 2
+    lrsym(*words, "--write", tmp_path / "best.toml")
+    assert "does one of 2 equally good best of 2 cells" in (tmp_path / "best.toml").read_text()
+
+
+def test_no_tie_is_told_where_one_cell_is_best(gridded):
+    words = ("best", gridded[0], "--results", gridded[1], "--metric", "unseen_order")
+    assert "tie for the first place" not in lrsym(*words)
+    assert json.loads(lrsym(*words, "--json"))["tied_first"] == 1
 
 
 def test_an_axis_is_no_outcome(gridded):

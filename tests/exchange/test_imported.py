@@ -127,3 +127,14 @@ def test_studies_with_other_columns_and_types_lie_in_one_folder(imported):
 def test_a_source_that_is_nothing_is_one_line(tmp_path):
     with pytest.raises(UsageError, match="source must be an Optuna storage"):
         import_trials(str(tmp_path / "typo"), str(tmp_path / "o"))
+
+
+def test_imported_rows_with_our_names_are_drawn_and_others_are_told_to_be_renamed(imported):
+    rows = package.load_trials(imported)
+    assert package.plot_line(rows, x="learning_rate", metric="unseen_order").to_dict()["vconcat"]
+    strange = rows.rename({"unseen_order": "loss"})
+    for draw in (package.plot_line, package.plot_phase):
+        with pytest.raises(UsageError, match=r'got metric loss, .*; rename it .*rename\(\{"loss": "unseen_order'):
+            draw(strange, x="learning_rate", metric="loss")
+    with pytest.raises(UsageError, match=r'got x lr, .*rename\(\{"lr": "learning_rate"\}\)'):
+        package.plot_line(rows.rename({"learning_rate": "lr"}), x="lr", metric="unseen_order")

@@ -13,6 +13,9 @@ from lrsym.results.analysis.outcomes import Outcomes, limit_of
 NOT_MONOTONE = 0.01
 """Level below which a line is told not to be monotone: so many lines that are, are told so by mistake."""
 
+HAS_DIRECTION = 0.05
+"""Level up to which the monotone fit alone tells that a line rises or falls: so many that do neither are told so."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -67,10 +70,15 @@ class Line:
         """The boundary by the logistic fit; of a line that lies on one side only what of it is not ruled out."""
         return Interval() if self.direction in ("unknown", "undecided") else self.logistic.boundary
 
-    @property
+    @cached_property
     def isotonic_boundary(self) -> Interval:
-        """The boundary by the monotone fit."""
-        return self.isotonic.boundary if self.is_crossed else Interval()
+        """The boundary by the monotone fit, which asks the curve for nothing but the direction, if it has one."""
+        return self.isotonic.boundary if self.is_crossed or self._has_monotone_direction else Interval()
+
+    @property
+    def _has_monotone_direction(self) -> bool:
+        several = self.has_fit and len(self.outcomes.seeds) > 1
+        return several and self.isotonic.direction_level() <= HAS_DIRECTION
 
     @property
     def slope(self) -> Interval:
@@ -108,7 +116,7 @@ class Line:
             sentences.append(
                 f"not monotone (p {self.monotone_level:.2g}): the share goes up and down, one boundary is not all of it"
             )
-        sentences += self._apart(value)
+        sentences += self._apart(value) if self.is_crossed else self._beside(value)
         counts = self.outcomes.counts
         if len(counts) and counts.min() < counts.max():
             sentences.append(f"{counts.min():.0f} to {counts.max():.0f} seeds in a cell")
@@ -125,6 +133,21 @@ class Line:
         low, high = (-inf if found.low is None else found.low), (inf if found.high is None else found.high)
         return [] if low <= other <= high else [f"the monotone line says {value(other):.3g}: the curve fits badly"]
 
+    def _beside(self, value: Callable[[float | None], float | None]) -> list[str]:
+        """Return what speaks against a curve that has no boundary: the monotone line, or cells on the other side."""
+        places, shares, found = self.outcomes.places, self.outcomes.shares, self.isotonic_boundary
+        if found.at is not None:
+            low, high = (None if end is None else f"{value(end):.3g}" for end in (found.low, found.high))
+            ends = f"{low or f'<{value(places[0]):.4g}'} to {high or f'>{value(places[-1]):.4g}'}"
+            return [
+                f"the monotone line {'rises' if self.isotonic.rises else 'falls'} at {value(found.at):.3g} ({ends})"
+            ]
+        against = {"above": shares <= 0.5, "below": shares >= 0.5}.get(self.direction)
+        if against is None or not against.any():
+            return []
+        few = "no more than half" if self.direction == "above" else "half or more"
+        return [f"but {few} of the seeds at {', '.join(f'{value(place):.4g}' for place in places[against])}"]
+
     def _what(self, value: Callable[[float | None], float | None]) -> str:
         places, found, direction = self.outcomes.places, self.boundary, self.direction
         if direction == "unknown":
@@ -136,7 +159,9 @@ class Line:
             known = f", a boundary may reach {' or '.join(reach)}" if reach else ""
             return f"{direction} from {first} to {last}, by the curve{known}"
         if direction == "undecided":
-            return f"undecided: the share of seeds neither rises nor falls for sure from {first} to {last}"
+            return (
+                f"undecided: the share of seeds neither rises nor falls for sure from {first} to {last}, by the curve"
+            )
         interval = f" ({low or f'<{first}'} to {high or f'>{last}'})" if len(self.outcomes.seeds) > 1 else ""
         if gap := self.outcomes.gap:
             a, b = (f"{value(places[i]):.4g}" for i in gap)

@@ -45,6 +45,8 @@ class Isotonic:
         gaps = np.flatnonzero(self._gap_deviances <= limit_of(self.outcomes.residuals)[1])
         first, last = int(gaps[0]), int(gaps[-1])  # gap i lies before place i
         ends = [*self.outcomes.places.tolist(), None]
+        if first == last in (0, len(ends) - 1):
+            return Interval(at)
         return Interval(at, ends[first - 1] if first else None, ends[last])
 
     @cached_property
@@ -60,6 +62,20 @@ class Isotonic:
             found.append(_deviance(outcomes, np.concatenate([low(parts[0][0], 0.5), high(parts[1][0], 0.5)])))
         return np.array(found) - _deviance(outcomes, self.shares)
 
+    def direction_level(self) -> float:
+        """Return how often, by chance, one direction fits so much better than the other where neither is true.
+
+        Outcomes are drawn with the same share at all places. Seeds with luck of their own differ less between places
+        than these, so that they are told a direction more seldom.
+        """
+        outcomes = self.outcomes
+        better = _lead(outcomes)
+        if better < 1e-9:
+            return 1.0
+        rng, counts = np.random.default_rng(0), outcomes.counts.astype(int)
+        drawn = rng.binomial(counts, outcomes.hits.sum() / counts.sum(), size=(SAMPLES, len(counts)))
+        return (1 + sum(_lead(outcomes.with_hits(hits)) >= better - 1e-9 for hits in drawn)) / (1 + SAMPLES)
+
     def monotone_level(self) -> float:
         """Return how often outcomes with the shares of the line are as far from monotone; small if these are not."""
         outcomes = self.outcomes
@@ -68,7 +84,7 @@ class Isotonic:
             return 1.0
         rng, as_far = np.random.default_rng(0), 0
         for hits in rng.binomial(outcomes.counts.astype(int), self.shares, size=(SAMPLES, len(outcomes.places))):
-            drawn = Outcomes(outcomes.places, hits.astype(float), outcomes.counts, outcomes.residuals, outcomes.seeds)
+            drawn = outcomes.with_hits(hits)
             fitted = _pooled(drawn.shares, drawn.counts, rises=self.rises)
             as_far += _deviance(drawn, fitted) - _deviance(drawn, drawn.shares) >= away - 1e-9
         return (1 + as_far) / (1 + SAMPLES)
@@ -78,6 +94,12 @@ def fit_isotonic(outcomes: Outcomes) -> Isotonic:
     """Return the monotone line that fits better, the rising one where both do alike."""
     lines = [Isotonic(outcomes, rises) for rises in (True, False)]
     return min(lines, key=lambda line: _deviance(outcomes, line.shares))
+
+
+def _lead(outcomes: Outcomes) -> float:
+    """Return by how much the deviance of the best line in one direction lies below that in the other."""
+    rising, falling = (_deviance(outcomes, Isotonic(outcomes, rises).shares) for rises in (True, False))
+    return abs(rising - falling)
 
 
 def _pooled(shares: np.ndarray, counts: np.ndarray, *, rises: bool) -> np.ndarray:

@@ -12,7 +12,7 @@ Source: Chandler & Bate (Biometrika 2007) for a likelihood adjusted to clusters.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -49,6 +49,10 @@ class Outcomes:
         residuals = np.zeros((len(names), len(at)))
         residuals[seed, place] = success - (found / counts)[place]
         return cls(at, found, counts, residuals, tuple(names.tolist()))
+
+    def with_hits(self, hits: np.ndarray) -> "Outcomes":
+        """Return so many other successes of as many seeds; what seeds have in common stays as it was."""
+        return replace(self, hits=hits.astype(float))
 
     @cached_property
     def shares(self) -> Float[np.ndarray, " place"]:

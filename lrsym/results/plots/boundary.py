@@ -95,7 +95,7 @@ def _boundary(found: Boundary, rows: Rows, frame: pl.DataFrame) -> alt.LayerChar
             .encode(color=hue, order="row:Q", detail="run:N"),
             chart(intervals, "drawn_low").mark_rule(strokeWidth=3).encode(color=hue, x2="drawn_high:Q"),
             chart(crossed, "at").mark_point(filled=True, size=90, opacity=1).encode(color=hue),
-            chart(crossed.drop_nulls("isotonic"), "isotonic")
+            chart(frame.drop_nulls("isotonic"), "isotonic")
             .mark_point(shape="diamond", size=130, **marks)
             .encode(color=hue),
             alt.Chart(theme.inline(frame))

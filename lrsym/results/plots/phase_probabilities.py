@@ -13,7 +13,7 @@ from lrsym.results.plots.phase_diagram import PHASE_COLOURS
 from lrsym.results.plots.share_grid import ShareGrid
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD, PHASES
 
-_CELL = (72, 54)  # pixels: two lines of text
+_CELL = (72, 66)  # pixels: two lines of text on two fifths of it
 
 
 def plot_probabilities(
@@ -44,15 +44,17 @@ def plot_probabilities(
             f"--metric, such as {PHASE_METRIC}"
         )
     legend = {name: f"{name}: {sentence}" for name, sentence in PHASES.items()}
-    grid = ShareGrid(cells, x, y, facet, kind="phase", colours=PHASE_COLOURS, legend=legend, text=_text, cell=_CELL)
+    grid = ShareGrid(
+        cells, x, y, facet, kind="phase", colours=PHASE_COLOURS, legend=legend, text=_text, strip=_commonest, cell=_CELL
+    )
     without = table.height - int(cells["n"].sum())
     return theme.finish(
         grid.chart(),
         title=f"Probability of each phase, by {accuracy} accuracy",
         subtitle=[
             f"Each seed has a phase of its own at threshold {threshold:g}; a cell is filled by its seeds' shares. "
-            "Number: the share of its commonest phase, below with its 95 % interval (Wilson): how often a further "
-            "seed ends there.",
+            "Number: the share of its commonest phase, on its colour where that has room, with its 95 % interval "
+            "(Wilson): how often a further seed ends there.",
             f"{table.height:,} trials, {theme.seed_count(cells['n'])} with a phase in each cell"
             + (f"; {without:,} trials have none." if without else "."),
             *theme.stopped_early(table),
@@ -61,10 +63,15 @@ def plot_probabilities(
     )
 
 
+def _commonest(cell: dict[str, Any]) -> str:
+    """Return the commonest phase of a cell, the first of several."""
+    return max(PHASES, key=lambda name: cell[name])
+
+
 def _text(cell: dict[str, Any]) -> str:
     """Return the share of the commonest phase of a cell with its interval, in percent."""
     if not cell["n"]:
         return "no outcome"
-    found = share(max(cell[name] for name in PHASES), cell["n"])
+    found = share(cell[_commonest(cell)], cell["n"])
     mean, low, high = (f"{100 * (value or 0.0):.0f}" for value in (found.mean, found.low, found.high))
     return f"{mean} %\n{low}{theme.EN_DASH}{high}"

@@ -17,6 +17,9 @@ MAX_FACETS = 6
 _GAP = 0.04
 """Of a cell's side, left free on either side of it."""
 
+_LINE = 12
+"""Pixels of a line of text."""
+
 _MIN_PANEL_HEIGHT, _MIN_WIDTH = 230, 560
 """Pixels of a panel whose y has a title, and of all panels side by side, so that the title stands above them."""
 
@@ -25,7 +28,8 @@ class ShareGrid:
     """Panels of `cells`, which have the axes, n, n_trials and by name of a class how many of the seeds are in it.
 
     `colours` has the classes in their order from below, `legend` what is said of each, `kind` what a class is called;
-    `text` gives the lines written in a cell, `cell` are its pixels. Cells stand at whole numbers, so that a part of one
+    `text` gives the lines written in a cell, at its top, or, where `strip` gives a class, as many as have room on the
+    part of that class; `cell` are its pixels. Cells stand at whole numbers, so that a part of one
     can be filled.
     """
 
@@ -41,9 +45,11 @@ class ShareGrid:
         legend: Mapping[str, str],
         text: Callable[[dict[str, Any]], str],
         cell: tuple[int, int],
+        strip: Callable[[dict[str, Any]], str | None] = lambda _: None,
     ) -> None:
         self._cells, self._x, self._y, self._facet, self._most = cells, x, y, facet, cells["n"].max()
-        self._kind, self._colours, self._legend, self._text = kind, colours, legend, text
+        self._text, self._strip = text, strip
+        self._kind, self._colours, self._legend = kind, colours, legend
         self._rows = cells.partition_by(facet, maintain_order=True) if facet else [cells]
         if len(self._rows) > MAX_FACETS:
             raise UsageError(
@@ -100,7 +106,14 @@ class ShareGrid:
                 .mark_rect()
                 .encode(colour, **corners, tooltip=share),
                 self._chart(frames, x="middle", y="top")
-                .mark_text(baseline="top", dy=3, fontSize=11, fontWeight="bold", color=theme.INK, lineBreak="\n")
+                .mark_text(
+                    baseline="line-top",
+                    lineHeight=_LINE,
+                    fontSize=11,
+                    fontWeight="bold",
+                    color=theme.INK,
+                    lineBreak="\n",
+                )
                 .encode(text="text:N"),
             ],
             width=self._width,
@@ -111,13 +124,21 @@ class ShareGrid:
     def _frame(self, column: int, line: int) -> dict[str, Any]:
         """Return the place of a cell, from the left and from above, as that of one that has no trials."""
         left, top, across = column + _GAP, line + _GAP, 1 - 2 * _GAP
-        middle = {"middle": column + 0.5, "top": top}
+        middle = {"middle": column + 0.5, "top": top + 3 * len(self._ys) / self._height}
         return {"x": left, "x2": left + across, "y": top + across, "y2": top, **middle, "text": "no trials"}
 
     def _place(self, cell: dict[str, Any]) -> dict[str, Any]:
         column = self._xs.index(theme.format_value(cell[self._x]))
         line = self._ys.index(theme.format_value(cell[self._y])) if self._y else 0
-        return {**cell, **self._frame(column, line), "text": self._text(cell)}
+        place = {**cell, **self._frame(column, line), "text": self._text(cell)}
+        own = next((part for part in self._parts(place) if part[self._kind] == self._strip(cell)), None)
+        return place if own is None else {**place, **self._on(own)}
+
+    def _on(self, part: dict[str, Any]) -> dict[str, Any]:
+        """Return the text of a cell, of as many lines as have room in the middle of a part of it, and its top."""
+        line = _LINE * len(self._ys) / self._height
+        lines = part["text"].split("\n")[: int((part["y"] - part["y2"]) / line + 1e-9)]
+        return {"text": "\n".join(lines), "top": (part["y"] + part["y2"] - len(lines) * line) / 2}
 
     def _parts(self, place: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the rectangles that fill a cell from below, one for each class that has seeds."""

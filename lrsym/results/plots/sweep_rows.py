@@ -11,6 +11,7 @@ from lrsym.errors import UsageError
 from lrsym.results.analysis.varied_axes import SWEEP
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.live import LiveRows, read_live
+from lrsym.results.store.place import name_place
 from lrsym.results.store.query import filter_trials
 from lrsym.results.store.schema import ALONG_TRAINING, axis_columns
 from lrsym.results.store.store import load, read_again
@@ -108,7 +109,7 @@ class SweepRows:
         """Return why there are no rows of `table`, with the remedy."""
         sweep, root, where = self.sweep, self.root, self.where
         if self.stored.is_empty():
-            return f"no trial of {sweep.name} in {root}; train first: {sweep.command('sweep', root)}"
+            return f"no trial of {sweep.name} in {name_place(root)}; train first: {sweep.command('sweep', root)}"
         chosen = self.stored if where is None else filter_trials(self.stored, where)
         if chosen.is_empty():
             return f"no trial of {sweep.name} in {root} where {where}; leave --where out"

@@ -1,6 +1,8 @@
 """Whether a folder is the one that holds results, or another that was named by mistake."""
 
 import os
+from difflib import get_close_matches
+from pathlib import Path
 
 from lrsym.errors import UsageError
 from lrsym.results.store.filesystem import FileSystem, LocalFolder, open_filesystem
@@ -38,7 +40,7 @@ def require_results(root: str, *, remedy: str = "train a sweep first") -> None:
     refuse_inner_folder(files.root)
     refuse_imported(files)
     if not files.exists():
-        raise UsageError(f"there are no results in {root}; {remedy}, or name their folder with --results")
+        raise UsageError(f"there are no results in {name_place(root)}; {remedy}, or name their folder with --results")
     if _has_tables(files):
         return
     inside, names = os.path.join(files.root, "results"), {*files.names()}
@@ -46,6 +48,27 @@ def require_results(root: str, *, remedy: str = "train a sweep first") -> None:
     if meant or (names and not names & {*_INNER}):
         hint = f"give --results {inside}" if meant else f"{remedy}, or name their folder with --results"
         raise UsageError(f"there are no results in {root}: it has none of the folders {', '.join(TABLES)}; {hint}")
+
+
+def name_place(root: str | Path) -> str:
+    """Return `root` as a message names it: whether it is there, and if not the results that it may stand for."""
+    if _is_url(str(root)) or Path(root).is_dir():
+        return str(root)
+    near = _nearest(Path(root))
+    return f"{root}, which is not there {f'(did you mean {near}?)' if near else 'yet'}"
+
+
+def _nearest(path: Path) -> Path | None:
+    """Return the results whose path differs from `path` in the first name that is not there, and least in that."""
+    missing = path
+    while not missing.parent.exists():
+        missing = missing.parent
+    try:
+        beside = [name.name for name in missing.parent.iterdir() if name.is_dir()]
+    except OSError:
+        return None
+    near = (missing.with_name(name) / path.relative_to(missing) for name in get_close_matches(missing.name, beside))
+    return next((place for place in near if _has_tables(LocalFolder(str(place)))), None)
 
 
 def _has_parts(files: FileSystem) -> bool:

@@ -13,6 +13,7 @@ from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import replicate_value
 from lrsym.results.analysis.intervals import Estimate, estimate_mean, interval_of
 from lrsym.results.analysis.suggestions import candidate_cells, rank_cells
+from lrsym.results.store.place import name_place
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.search.objective import wrong_column
 from lrsym.sweep.search.suggestions import read_outcomes
@@ -51,6 +52,7 @@ class Best:
     """The best `cells` of the `n_cells` that have all their replicates and a value; `n_without` have none.
 
     With several objectives they are of the Pareto front, which has `n_front` cells (None with one objective).
+    `n_tied` cells share the first rank, whether or not they are among `cells`; None where there is no rank.
     `fresh_seed` is the first seed that no replicate had.
     """
 
@@ -59,6 +61,7 @@ class Best:
     n_cells: int
     n_without: int
     n_front: int | None
+    n_tied: int | None
     replicates: int
     fresh_seed: int
 
@@ -141,7 +144,8 @@ def _best(
     trials = load_trials(store.root, trial_ids=shown["trial_ids"].explode()).collect()
     best = tuple(_cell(row, point(row["number"]), objectives, trials) for row in shown.iter_rows(named=True))
     n_front = ranked.height if len(objectives) > 1 else None
-    return Best(tuple(objectives), best, cells.height, n_without, n_front, len(seeds), seeds.stop)
+    n_tied = ranked.filter(pl.col("rank") == 1).height or None
+    return Best(tuple(objectives), best, cells.height, n_without, n_front, n_tied, len(seeds), seeds.stop)
 
 
 def _cell(row: dict[str, Any], point: Point, objectives: Sequence[Objective], trials: pl.DataFrame) -> BestCell:
@@ -172,7 +176,7 @@ def _axes_of(key: str) -> list[str]:
 def _no_best(file: str, changes: Sequence[str], root: str, *, n_chosen: int, n_without: int) -> UsageError:
     look, train = (command(verb, file, root, changes=changes) for verb in ("status", "sweep"))
     if not n_chosen:
-        return UsageError(f"{file} has no trained cell in {root}, so there is no best; train: {train}")
+        return UsageError(f"there is no best yet: {file} has no trained cell in {name_place(root)}; train: {train}")
     why = f"{n_without} diverged or failed, " if n_without else ""
     return UsageError(
         f"a cell counts with a value under every seed, none of the {n_chosen} begun of {file} in {root} has one: "

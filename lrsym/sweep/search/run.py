@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from lrsym.errors import UsageError
+from lrsym.results.store.place import name_place
 from lrsym.results.store.store import Store
 from lrsym.sweep.driver import Outcome, plan_and_choose, run
 from lrsym.sweep.execution.lease import require_alone
@@ -135,7 +136,7 @@ def searched_sweep(search: Search, store: Store) -> Sweep:
     if not chosen:
         name = search.source.name
         raise UsageError(
-            f"{name} is a search that has not begun in {store.root}; run: "
+            f"{name} is a search that has not begun in {name_place(store.root)}; run: "
             f"{command('sweep', name, store.root, changes=search.source.changes)}"
         )
     return search.sweep(s.point for s in chosen)

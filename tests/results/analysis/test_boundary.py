@@ -156,6 +156,42 @@ def test_what_cannot_be_told_is_said_in_words(successes, direction, told):
         assert (row["at"], row["slope"], row["width"], row["isotonic"]) == (None, None, None, None)
 
 
+PLATEAU = ("00000", "11111", "11011", "10110", "11101")
+"""Shares of 0, 1, 0.8, 0.6 and 0.8: no curve that ends at 1 goes through them, and 0 and 1 stay apart."""
+
+
+@pytest.mark.parametrize(
+    ("successes", "direction", "fit", "told"),
+    [
+        (PLATEAU, "undecided", (6.25, 5, 7), "by the curve; the monotone line rises at 6.25 (5 to 7)"),
+        (PLATEAU[::-1], "undecided", (11.75, 11, 13), "by the curve; the monotone line falls at 11.8 (11 to 13)"),
+        (
+            ["1110001100", "1101111111", "1111111110", "1011111111", "1111101111"],
+            "above",
+            (5, None, 7),
+            "; the monotone line rises at 5 (<5 to 7)",
+        ),
+        (  # at 5 half of the seeds fail, which chance may do to one of five values
+            ["1111100000", "1111111100", "1111111110", "1111111110", "1111111100"],
+            "above",
+            (None, None, None),
+            "above from 5 to 13, by the curve; but no more than half of the seeds at 5",
+        ),
+    ],
+)
+def test_where_the_curve_has_no_boundary_the_monotone_line_tells_one_if_it_has_a_direction(
+    successes, direction, fit, told
+):
+    row = only_row(rows(successes))
+    assert (row["direction"], row["at"]) == (direction, None)
+    assert (row["isotonic"], row["isotonic_low"], row["isotonic_high"]) == pytest.approx(fit)
+    assert told in row["told"]
+
+
+def test_cells_below_a_line_that_lies_above_are_named_and_those_above_one_below():
+    assert "but half or more of the seeds at 9" in only_row(rows(["000000"] * 2 + ["000111"] + ["000000"] * 2))["told"]
+
+
 def test_one_seed_has_a_boundary_and_no_interval():
     row = only_row(rows(["0", "0", "1", "1", "1"]))
     assert (row["at"], row["low"], row["high"], row["isotonic_low"], row["dispersion"]) == (8, None, None, None, None)

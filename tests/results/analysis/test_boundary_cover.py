@@ -7,7 +7,7 @@ them. Seeds are independent, or share a part of their luck: then a threshold of 
 import numpy as np
 import pytest
 
-from lrsym.results.analysis.boundary_line import Line
+from lrsym.results.analysis.boundary_line import HAS_DIRECTION, Line
 from lrsym.results.analysis.boundary_shift import Shift
 from lrsym.results.analysis.outcomes import Outcomes
 
@@ -21,8 +21,12 @@ def draw(rng, boundary, *, spread, shared, luck):
     """The line of seeds with this boundary; `luck`, a number each, is a `shared` part of their thresholds."""
     noise = rng.logistic(size=(len(luck), len(PLACES))) * np.sqrt(3) / np.pi
     thresholds = boundary + spread * (np.sqrt(shared) * luck[:, None] + np.sqrt(1 - shared) * noise)
-    hits = thresholds < PLACES
-    seeds = np.broadcast_to(np.arange(len(luck))[:, None], hits.shape)
+    return line_of(thresholds < PLACES)
+
+
+def line_of(hits):
+    """The line of these successes, a row a seed and a column a place."""
+    seeds = np.broadcast_to(np.arange(len(hits))[:, None], hits.shape)
     places = np.broadcast_to(PLACES, hits.shape)
     return Line({}, Outcomes.of(places.ravel().tolist(), seeds.ravel().tolist(), hits.ravel().tolist()), (0.0, 8.0), {})
 
@@ -79,6 +83,33 @@ def test_a_step_sharper_than_the_grid_is_covered_by_its_gap():
 @pytest.mark.slow
 def test_intervals_of_the_monotone_line_cover_more():
     assert cover(seeds=5, spread=SPREADS["several values wide"], shared=0.2, lines=200, fit="isotonic_boundary") >= 0.97
+
+
+def plateau(rng, *, boundary, height, seeds):
+    """The line of seeds whose share rises to `height` instead of 1, and is a half at `boundary`."""
+    odds = np.log(0.5 / (height - 0.5)) + (PLACES - boundary) / 0.3
+    return line_of(rng.uniform(size=(seeds, len(PLACES))) < height / (1 + np.exp(-odds)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [5, 20])
+def test_the_monotone_line_covers_a_boundary_that_a_plateau_hides_from_the_curve(seeds):
+    rng, told, held = np.random.default_rng(0), 0, 0
+    for _ in range(150):
+        boundary = rng.uniform(0.2, 2)
+        line = plateau(rng, boundary=boundary, height=0.75, seeds=seeds)
+        if not line.is_crossed and line.isotonic_boundary.at is not None:
+            told, held = told + 1, held + holds(line.isotonic_boundary, boundary)
+    assert told >= 20
+    assert held / told >= 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seeds", "share"), [(5, 0.7), (20, 0.5)])
+def test_a_line_that_neither_rises_nor_falls_is_seldom_told_a_direction(seeds, share):
+    rng = np.random.default_rng(0)
+    levels = [line_of(rng.uniform(size=(seeds, len(PLACES))) < share).isotonic.direction_level() for _ in range(200)]
+    assert 0.02 <= np.mean(np.array(levels) <= HAS_DIRECTION) <= 0.09
 
 
 @pytest.mark.slow

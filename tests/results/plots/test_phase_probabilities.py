@@ -20,6 +20,25 @@ def test_a_cell_is_filled_by_the_phases_of_its_seeds_and_says_the_commonest_one(
     assert "1 trials have none" in subtitle(chart)
 
 
+def test_a_number_stands_on_the_colour_of_its_phase_or_is_left_out():
+    phases = ["confusion"] * 3 + ["memorisation"] * 2
+    even = ["confusion", "memorisation", "layout generalisation", "relational generalisation"]
+    few = pl.concat(
+        [cell(*phases), cell(*even, labels=6), cell("memorisation", labels=7), cell(*even, *even, *even, labels=8)]
+    )
+    chart = plot_probabilities(few)
+    spec, panel = chart.to_dict(), panels(chart)[0]
+    parts = rows(spec, marks(panel, "rect")[1])
+    texts = rows(spec, marks(panel, "text")[0])
+    line = 12 / panel["height"]
+    written = {row["n_pair_labels"]: row for row in texts if row["text"]}
+    assert {labels: row["text"].count("\n") + 1 for labels, row in written.items()} == {5: 1, 8: 1}
+    for labels, row in written.items():
+        (own,) = (p for p in parts if p["n_pair_labels"] == labels and p["phase"] == "confusion")
+        bottom = row["top"] + line * (row["text"].count("\n") + 1)
+        assert own["y2"] - 1e-9 <= row["top"] < bottom <= own["y"] + 1e-9
+
+
 def test_a_cell_without_an_outcome_says_so():
     chart = plot_probabilities(pl.concat([cell("confusion"), cell(None, labels=6)]))
     (texts,) = marks(panels(chart)[0], "text")

@@ -79,7 +79,7 @@ def test_every_verb_refuses_the_folder_of_a_table_and_writes_nothing(results, wo
 
 def test_there_is_nothing_to_compact_in_a_folder_that_is_not_there(tmp_path):
     text = lrsym("compact", "--results", tmp_path / "r", code=2)
-    assert text.startswith(f"error: there are no results in {tmp_path}/r; train a sweep first")
+    assert text.startswith(f"error: there are no results in {tmp_path}/r, which is not there yet; train a sweep first")
 
 
 @pytest.mark.parametrize("given", ["", " ", "a\0b", "~nobody-of-this-name/results"])

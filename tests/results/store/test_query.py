@@ -53,7 +53,9 @@ def test_what_is_no_select_over_the_tables_is_the_users_mistake(root, sql, messa
 
 
 def test_without_results_the_remedy_is_to_train(tmp_path):
-    with pytest.raises(UsageError, match=r"there are no results in .*nowhere; train a sweep first.*--results"):
+    with pytest.raises(
+        UsageError, match=r"there are no results in .*nowhere, which is not there yet; train a sweep first.*--results"
+    ):
         query(str(tmp_path / "nowhere"), "select * from trials")
     assert not (tmp_path / "nowhere").exists()
 

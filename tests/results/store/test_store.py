@@ -76,6 +76,19 @@ def test_a_result_wins_over_a_failure_and_the_newer_result_over_the_older(tmp_pa
     assert store.statuses() == {"x": "done", "y": "done"}
 
 
+def test_rows_are_sorted_only_where_a_trial_has_several(tmp_path):
+    store = Store(tmp_path)
+    store.write("a", {"trials": trials(("x", "crashed", 9, None))})
+    store.write("b", {"trials": trials(("y", "done", 3, 0.3))})
+    asked = load_trials(tmp_path).select("trial_id", "unseen_order")
+    assert "SORT" not in asked.explain()
+    assert asked.collect().rows() == [("x", None), ("y", 0.3)]
+    store.write("c", {"trials": trials(("x", "done", 2, 0.2))})
+    asked = load_trials(tmp_path).select("trial_id", "unseen_order")
+    assert "SORT" in asked.explain()
+    assert asked.collect().rows() == [("y", 0.3), ("x", 0.2)]
+
+
 ENDS = [("done", None), ("stopped", "decided"), ("stopped", "asha"), ("crashed", None)]
 
 

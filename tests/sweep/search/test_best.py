@@ -130,6 +130,14 @@ def test_a_grid_is_ranked_by_its_complete_cells_both_ways(store):
         assert (best.n_cells, best.n_without) == (5, 1)
 
 
+def test_cells_that_share_the_first_rank_are_counted_whether_they_are_shown_or_not(store):
+    grid = parse(GRID, source="grid.toml")
+    write(store, grid.trials, "all")
+    assert best_of_grid(grid, store, UNSEEN, n=2).n_tied == 1
+    best = best_of_grid(grid, store, Objective("learning_rate", maximise=False), n=2)
+    assert ([cell.rank for cell in best.cells], best.n_tied, best.n_cells) == ([1, 1], 4, 8)
+
+
 @pytest.mark.parametrize("metric", ["unseen_ordr", "status", "kind", "nothing_like_it"])
 def test_a_metric_that_is_no_column_of_numbers_is_refused(store, metric):
     with pytest.raises(UsageError, match=rf"--metric must give .* \"{metric}\" is no column of numbers in "):
