@@ -1,0 +1,85 @@
+"""What `lrsym status` takes of many parts of one trial each, in a folder and in an object store with a delay.
+
+The real command in a process of its own, the start of Python included; memory is the largest that the process took. The
+first time it opens every part and writes the index of how trials ended, later it reads that. The object store is
+moto's server on loopback, in Python and in one process, with so much added to each request; it gets the index that the
+first reader of the folder has written, with its own stamps.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+import pyarrow as pa
+
+from benchmarks import fresh
+from benchmarks.figures import Figure
+from benchmarks.scale import command_cost
+from lrsym.config.trial import Trial
+from lrsym.results.store import index
+from lrsym.results.store.store import Store
+from lrsym.sweep.execution.rows import status_rows
+from tests.s3_server import S3Server, running
+
+
+def measure(*, parts: int, repeats: int, delay: float) -> list[Figure]:
+    """Figures of a store of so many parts, in a folder and where each request takes `delay` seconds longer."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = fresh.write_sweep(Path(folder) / "status.toml", trials=parts, axes={})
+        write_parts(here := Store(f"{folder}/results"), parts)
+        time.sleep(index.RACY_SECONDS + 1)  # what is younger stays out of the index
+        figures = _figures(f"{parts:,} parts in a folder", file, here, n=1, how="without an index")
+        figures += _figures(f"{parts:,} parts in a folder", file, here, n=repeats)
+        with _object_store() as (server, store):
+            write_parts(store, parts)
+            stamps = index._frame(store.files.stamps("trials"))
+            index._write(store.files, here._all_outcomes().join(stamps, on="file"), folder=None)
+            server.tell(delay=delay)
+            before = server.tell()
+            figures += _figures(
+                name := f"{parts:,} parts in an object store, {delay * 1000:g} ms", file, store, n=repeats
+            )
+            requests = sum((server.tell() - before).values()) / repeats
+            return [*figures, Figure.of([requests], variant="with an index", unit="requests", benchmark=_named(name))]
+
+
+def _figures(place: str, file: Path, store: Store, *, n: int, how: str = "with an index") -> list[Figure]:
+    """Return the time and the memory of `n` commands."""
+    line = [sys.executable, "-m", "lrsym", "status", str(file), "--results", store.files.uri()]
+    seconds, megabytes = zip(*(fresh.call(command_cost, line) for _ in range(n)), strict=True)
+    return [
+        Figure.of(seconds, benchmark=_named(place), variant=how, unit="s"),
+        Figure.of(megabytes, benchmark=_named(place), variant=f"memory, {how}", unit="MB"),
+    ]
+
+
+def _named(place: str) -> str:
+    return f"lrsym status, {place}"
+
+
+def write_parts(store: Store, n: int) -> None:
+    """Write `n` parts, each with the row of one done trial of the sweep of all default values, by its seed."""
+    made = status_rows([Trial(seed=0)], status="done", message=None, run_id="0" * 16)["trials"]
+    place, field = made.schema.get_field_index("trial_id"), made.schema.field("trial_id")
+
+    def write(seed: int) -> None:
+        trial_id = Trial(seed=seed).trial_id
+        store.write(trial_id, {"trials": made.set_column(place, field, pa.array([trial_id]))})
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(write, range(n)):
+            pass
+
+
+@contextmanager
+def _object_store() -> Iterator[tuple[S3Server, Store]]:
+    """Yield a server and a store in it, which processes started meanwhile find as well."""
+    with running() as server, mock.patch.dict(os.environ, server.environment):
+        server.make_bucket()
+        yield server, Store("s3://bucket/results")
