@@ -97,9 +97,14 @@ class Store:
 
         Only rows of `trial_ids` where given, which only tables with rows of trials may be asked for.
         """
+        none = trial_ids is not None and trial_ids.is_empty()  # as where two stores have no trial in common
+
+        def parts(table: str) -> list[str]:
+            return [] if none else self._list(table)
+
         # Trials are listed first: what belongs to a row of theirs was there before.
-        trials = self.rows_of("trials", self._list("trials")) if _of_attempts(table) else None
-        rows = trials if trials is not None and table == "trials" else self.rows_of(table, self._list(table))
+        trials = self.rows_of("trials", parts("trials")) if _of_attempts(table) else None
+        rows = trials if trials is not None and table == "trials" else self.rows_of(table, parts(table))
         rows = choose_rows(table, rows, trials=trials).drop("part")
         if trial_ids is not None:
             rows = rows.filter(pl.col("trial_id").is_in(trial_ids.implode()))
