@@ -90,19 +90,19 @@ PARTS = {
     ),
     "slots": Part(
         slots.measure,
-        {
-            "trials": 100_000,
-            "pack": 100,
-            "seconds": 5.0,
-            "slots": 100,
-            "repeats": 3,
-            "ray_trials": 32_500,
-            "ray_slots": 32,
-        },
-        {"trials": 2_500, "pack": 100, "seconds": 0.5, "slots": 5, "repeats": 1, "ray_trials": 2_500, "ray_slots": 2},
+        {"trials": 100_000, "pack": 100, "seconds": 5.0, "slots": 100, "repeats": 3},
+        {"trials": 2_500, "pack": 100, "seconds": 0.5, "slots": 5, "repeats": 1},
     ),
-    "status": Part(
-        status.measure, {"parts": 50_000, "repeats": 5, "delay": 0.005}, {"parts": 1000, "repeats": 1, "delay": 0.005}
+    "slots_ray": Part(
+        slots.measure_ray,
+        {"trials": 32_500, "pack": 100, "seconds": 5.0, "slots": 32},
+        {"trials": 2_500, "pack": 100, "seconds": 0.5, "slots": 2},
+    ),
+    "status": Part(status.measure, {"parts": 50_000, "repeats": 5}, {"parts": 1000, "repeats": 1}),
+    "status_s3": Part(
+        status.measure_s3,
+        {"parts": 50_000, "repeats": 5, "delay": 0.005},
+        {"parts": 1000, "repeats": 1, "delay": 0.005},
     ),
     "checkpoint": Part(checkpoint.measure, {"repeats": 10}, {"repeats": 2}),
     "search_ask": Part(
@@ -134,9 +134,9 @@ PARTS = {
 }
 ONLY_WHEN_NAMED = (
     "full_length_50", "full_length_256", "overhead_recipe", "search_time", "search_quality", "refine", "slots",
-    "status",
+    "slots_ray", "status", "status_s3",
 )  # fmt: skip
-"""From ten minutes to an hour and a half each."""
+"""From some minutes to an hour and a half each."""
 
 
 def main() -> None:

@@ -41,21 +41,18 @@ REPORTS = 10
 """How often a pack that sleeps reports."""
 
 
-def measure(
-    *, trials: int, pack: int, seconds: float, slots: int, repeats: int, ray_trials: int, ray_slots: int
-) -> list[Figure]:
-    """Figures of `repeats` sweeps on the simulated engine, and of one on Ray; all in packs of `pack` trials."""
-    simulated = [fresh.call(_simulated, trials, pack, seconds, slots) for _ in range(repeats)]
+def measure(*, trials: int, pack: int, seconds: float, slots: int, repeats: int) -> list[Figure]:
+    """Figures of sweeps of so many trials, in packs of `pack` that take `seconds`, on `slots` that are simulated."""
+    taken = [fresh.call(_simulated, trials, pack, seconds, slots) for _ in range(repeats)]
     named = f"{trials:,} trials in packs of {pack} on {slots} simulated slots"
-    real = fresh.call(_on_ray, ray_trials, pack, seconds, ray_slots)
-    ray_named = f"{ray_trials:,} trials in packs of {pack} on {ray_slots} slots of Ray"
-    return [
-        *(
-            Figure.of([one[key] for one in simulated], benchmark=named, variant=key, unit=UNITS[key])
-            for key in simulated[0]
-        ),
-        *(Figure.of([value], benchmark=ray_named, variant=key, unit=UNITS[key]) for key, value in real.items()),
-    ]
+    return [Figure.of([one[key] for one in taken], benchmark=named, variant=key, unit=UNITS[key]) for key in taken[0]]
+
+
+def measure_ray(*, trials: int, pack: int, seconds: float, slots: int) -> list[Figure]:
+    """Figures of one sweep on Ray, as `measure` has them."""
+    named = f"{trials:,} trials in packs of {pack} on {slots} slots of Ray"
+    taken = fresh.call(_on_ray, trials, pack, seconds, slots)
+    return [Figure.of([value], benchmark=named, variant=key, unit=UNITS[key]) for key, value in taken.items()]
 
 
 UNITS = {
@@ -153,16 +150,16 @@ def _on_ray(trials: int, pack: int, seconds: float, slots: int) -> dict[str, flo
         _require_done(outcome.statuses, trials)
         packs = load_trials(store.root).select("message", ended=pl.col("finished_at").dt.epoch("us") / 1e6).unique()
         packs = packs.with_columns(began=pl.col("ended") - seconds).collect()
-    first, last, end = (float(value) for value in (packs["began"].min(), packs["began"].max(), packs["ended"].max()))
     workers = packs.group_by("message").agg(pl.col("began").min())
-    full = float(workers["began"].max())
-    within = packs.select(pl.min_horizontal("ended", last) - pl.max_horizontal("began", full)).to_series().clip(0).sum()
+    first, last, end = min(packs["began"].to_list()), max(packs["began"].to_list()), max(packs["ended"].to_list())
+    full = max(workers["began"].to_list())
+    within = packs.select(pl.min_horizontal("ended", last) - pl.max_horizontal("began", full)).to_series().clip(0)
     return {
         "slots": workers.height,
         "slots busy": 100 * packs.height * seconds / (slots * (end - first)),
         "until the first pack has begun": first - started,
         "until every slot has had a pack": full - started,
-        "slots busy, from then until the last pack has begun": 100 * within / (slots * (last - full)),
+        "slots busy, from then until the last pack has begun": 100 * sum(within.to_list()) / (slots * (last - full)),
     }
 
 

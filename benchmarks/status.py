@@ -2,8 +2,8 @@
 
 The real command in a process of its own, the start of Python included; memory is the largest that the process took. The
 first time it opens every part and writes the index of how trials ended, later it reads that. The object store is
-moto's server on loopback, in Python and in one process, with so much added to each request; it gets the index that the
-first reader of the folder has written, with its own stamps.
+moto's server on loopback, in Python and in one process, with so much added to each request; it is given the
+index that a first reader would write, which takes minutes there.
 """
 
 import os
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
+import polars as pl
 import pyarrow as pa
 
 from benchmarks import fresh
@@ -28,25 +29,29 @@ from lrsym.sweep.execution.rows import status_rows
 from tests.s3_server import S3Server, running
 
 
-def measure(*, parts: int, repeats: int, delay: float) -> list[Figure]:
-    """Figures of a store of so many parts, in a folder and where each request takes `delay` seconds longer."""
+def measure(*, parts: int, repeats: int) -> list[Figure]:
+    """Figures of a store of so many parts in a folder."""
     with tempfile.TemporaryDirectory() as folder:
-        file = fresh.write_sweep(Path(folder) / "status.toml", trials=parts, axes={})
-        write_parts(here := Store(f"{folder}/results"), parts)
+        file, store = fresh.write_sweep(Path(folder) / "status.toml", trials=parts, axes={}), Store(f"{folder}/results")
+        write_parts(store, parts)
         time.sleep(index.RACY_SECONDS + 1)  # what is younger stays out of the index
-        figures = _figures(f"{parts:,} parts in a folder", file, here, n=1, how="without an index")
-        figures += _figures(f"{parts:,} parts in a folder", file, here, n=repeats)
-        with _object_store() as (server, store):
-            write_parts(store, parts)
-            stamps = index._frame(store.files.stamps("trials"))
-            index._write(store.files, here._all_outcomes().join(stamps, on="file"), folder=None)
-            server.tell(delay=delay)
-            before = server.tell()
-            figures += _figures(
-                name := f"{parts:,} parts in an object store, {delay * 1000:g} ms", file, store, n=repeats
-            )
-            requests = sum((server.tell() - before).values()) / repeats
-            return [*figures, Figure.of([requests], variant="with an index", unit="requests", benchmark=_named(name))]
+        name = f"{parts:,} parts in a folder"
+        first = _figures(name, file, store, n=1, how="without an index")
+        return first + _figures(name, file, store, n=repeats)
+
+
+def measure_s3(*, parts: int, repeats: int, delay: float) -> list[Figure]:
+    """Figures of so many parts in an object store where each request takes `delay` seconds longer."""
+    name = f"{parts:,} parts in an object store, {delay * 1000:g} ms"
+    with tempfile.TemporaryDirectory() as folder, _object_store() as (server, store):
+        file = fresh.write_sweep(Path(folder) / "status.toml", trials=parts, axes={})
+        rows = write_parts(store, parts)
+        index._write(store.files, rows.join(index._frame(store.files.stamps("trials")), on="file"), folder=None)
+        server.tell(delay=delay)
+        before = server.tell()
+        figures = _figures(name, file, store, n=repeats)
+        requests = sum((server.tell() - before).values()) / repeats
+        return [*figures, Figure.of([requests], variant="with an index", unit="requests", benchmark=_named(name))]
 
 
 def _figures(place: str, file: Path, store: Store, *, n: int, how: str = "with an index") -> list[Figure]:
@@ -63,18 +68,23 @@ def _named(place: str) -> str:
     return f"lrsym status, {place}"
 
 
-def write_parts(store: Store, n: int) -> None:
-    """Write `n` parts, each with the row of one done trial of the sweep of all default values, by its seed."""
+def write_parts(store: Store, n: int) -> pl.DataFrame:
+    """Write `n` parts, each with the row of one done trial of the sweep of all default values, by its seed.
+
+    Return what an index holds of them, but for their stamps.
+    """
     made = status_rows([Trial(seed=0)], status="done", message=None, run_id="0" * 16)["trials"]
     place, field = made.schema.get_field_index("trial_id"), made.schema.field("trial_id")
 
-    def write(seed: int) -> None:
+    def write(seed: int) -> str:
         trial_id = Trial(seed=seed).trial_id
         store.write(trial_id, {"trials": made.set_column(place, field, pa.array([trial_id]))})
+        return trial_id
 
     with ThreadPoolExecutor(8) as pool:
-        for _ in pool.map(write, range(n)):
-            pass
+        ids = pl.Series("trial_id", [*pool.map(write, range(n))])
+    row = pl.DataFrame(made).select(index.OUTCOME).drop("trial_id")
+    return ids.to_frame().join(row, how="cross").with_columns(file="trials/" + ids + ".parquet")
 
 
 @contextmanager
