@@ -29,6 +29,8 @@ from benchmarks import (
     search_quality,
     search_stopping,
     search_time,
+    slots,
+    status,
     step,
     stopping,
 )
@@ -86,6 +88,22 @@ PARTS = {
     "driver": Part(
         driver.measure, {"sizes": [10_000, 50_000, 100_000], "repeats": 10}, {"sizes": [2_500], "repeats": 2}
     ),
+    "slots": Part(
+        slots.measure,
+        {"trials": 100_000, "pack": 100, "seconds": 5.0, "slots": 100, "repeats": 3},
+        {"trials": 2_500, "pack": 100, "seconds": 0.5, "slots": 5, "repeats": 1},
+    ),
+    "slots_ray": Part(
+        slots.measure_ray,
+        {"trials": 32_500, "pack": 100, "seconds": 5.0, "slots": 32},
+        {"trials": 2_500, "pack": 100, "seconds": 0.5, "slots": 2},
+    ),
+    "status": Part(status.measure, {"parts": 50_000, "repeats": 5}, {"parts": 1000, "repeats": 1}),
+    "status_s3": Part(
+        status.measure_s3,
+        {"parts": 50_000, "repeats": 5, "delay": 0.005},
+        {"parts": 1000, "repeats": 1, "delay": 0.005},
+    ),
     "checkpoint": Part(checkpoint.measure, {"repeats": 10}, {"repeats": 2}),
     "search_ask": Part(
         search_ask.measure,
@@ -114,8 +132,11 @@ PARTS = {
     ),
     "cost": Part(cost.measure, {"repeats": 1}, {"repeats": 1, "steps": 4, "axes": {"workers": [2]}}),
 }
-ONLY_WHEN_NAMED = ("full_length_50", "full_length_256", "overhead_recipe", "search_time", "search_quality", "refine")
-"""From ten minutes to an hour and a half each."""
+ONLY_WHEN_NAMED = (
+    "full_length_50", "full_length_256", "overhead_recipe", "search_time", "search_quality", "refine", "slots",
+    "slots_ray", "status", "status_s3",
+)  # fmt: skip
+"""From some minutes to an hour and a half each."""
 
 
 def main() -> None:

@@ -49,10 +49,16 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="where the sweep file and the store go")
     parser.add_argument("--out", type=Path, required=True, help="JSON file of costs")
     asked = parser.parse_args()
-    rates = [1e-3 * (1 + number / 1000) for number in range(asked.trials // (CELLS_A_RATE * REPLICATES))]
-    file = asked.folder / "null.toml"
-    file.write_text(SWEEP.format(replicates=REPLICATES, rates=rates))
+    file = write_sweep(asked.folder, trials=asked.trials)
     asked.out.write_text(json.dumps(costs(file, asked.folder / "results")))
+
+
+def write_sweep(folder: Path, *, trials: int) -> Path:
+    """Write the file of a sweep of so many trials, a multiple of 2,500; return it."""
+    rates = [1e-3 * (1 + number / 1000) for number in range(trials // (CELLS_A_RATE * REPLICATES))]
+    file = folder / "null.toml"
+    file.write_text(SWEEP.format(replicates=REPLICATES, rates=rates))
+    return file
 
 
 def costs(file: Path, results: Path) -> Costs:

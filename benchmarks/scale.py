@@ -93,7 +93,7 @@ def _readers(file: Path, results: Path, size: int, *, repeats: int) -> list[Figu
     taken = {"frame of a phase diagram": [fresh.call(_phase_frame, results) for _ in range(repeats)]}
     for variant, words in verbs.items():
         line = [sys.executable, "-m", "lrsym", *map(str, words), "--results", str(results)]
-        taken[variant] = [fresh.call(_command, line) for _ in range(repeats)]
+        taken[variant] = [fresh.call(command_cost, line) for _ in range(repeats)]
     figures = []
     for variant, own in taken.items():
         seconds, megabytes = zip(*own, strict=True)
@@ -111,7 +111,8 @@ def _phase_frame(results: Path) -> tuple[float, float]:
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _command(line: list[str]) -> tuple[float, float]:
+def command_cost(line: list[str]) -> tuple[float, float]:
+    """Return the seconds that a command takes, and the largest memory of this process's commands so far in MB."""
     started = time.perf_counter()
     subprocess.run(line, check=True, capture_output=True)
     seconds = time.perf_counter() - started

@@ -40,7 +40,8 @@ def in_namespaces(module: str) -> None:
         _run("ip", "addr", "add", f"{NET}.1/24", "dev", "br0")
         _run("ip", "link", "set", "br0", "up")
         return
-    command = [*_SPACES, sys.executable, "-m", module, *sys.argv[1:]]
+    # A shell is the first process, which takes in orphans: as long as one of a node is not, the node never ends.
+    command = [*_SPACES, "bash", "-c", '"$@"; exit', "first", sys.executable, "-m", module, *sys.argv[1:]]
     sys.exit(subprocess.run(command, env={**os.environ, _INSIDE: "1"}).returncode)
 
 

@@ -25,7 +25,7 @@ from tests.small_trials import write_sweep
 MAX_STARTS = 5
 """The command must end well by then."""
 
-SECONDS = 300
+SECONDS = 600
 """A command must end by then, whatever was done to it."""
 
 SHARE_MB = 64

@@ -105,6 +105,8 @@ def set_aside(files: FileSystem, faults: Iterable[Fault]) -> list[str]:
     names = [part_file(name, part) for part in parts for name in tables]
     moved = []
     for name in dict.fromkeys([*names, *(fault.file for fault in faults)]):
+        if not files.exists(name):  # nor is it a pipe, which would be waited for
+            continue
         try:
             content = files.get(name)
         except FileNotFoundError:

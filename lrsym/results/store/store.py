@@ -25,7 +25,7 @@ from lrsym.results.store.filesystem import LocalFolder, Stamp, open_filesystem
 from lrsym.results.store.imported import refuse_imported
 from lrsym.results.store.index import OUTCOME, read_outcomes
 from lrsym.results.store.mechanism_path import paths, with_paths
-from lrsym.results.store.part_file import list_parts, part_file, require_no_damage, warn_of_damage
+from lrsym.results.store.part_file import Listing, list_parts, part_file, require_no_damage, warn_of_damage
 from lrsym.results.store.place import refuse_inner_folder
 from lrsym.results.store.schema import OF_TRIALS, TABLES
 from lrsym.vocabulary import FAILED_STATUSES, FINAL_STATUSES, GRID_STOP_RULES
@@ -97,9 +97,14 @@ class Store:
 
         Only rows of `trial_ids` where given, which only tables with rows of trials may be asked for.
         """
+        none = trial_ids is not None and trial_ids.is_empty()  # as where two stores have no trial in common
+
+        def parts(table: str) -> list[str]:
+            return [] if none else self._list(table)
+
         # Trials are listed first: what belongs to a row of theirs was there before.
-        trials = self.rows_of("trials", self._list("trials")) if _of_attempts(table) else None
-        rows = trials if trials is not None and table == "trials" else self.rows_of(table, self._list(table))
+        trials = self.rows_of("trials", parts("trials")) if _of_attempts(table) else None
+        rows = trials if trials is not None and table == "trials" else self.rows_of(table, parts(table))
         if table != "trials" or not _has_each_once(rows):
             rows = choose_rows(table, rows, trials=trials)
         rows = rows.drop("part")
@@ -133,10 +138,10 @@ class Store:
     def _all_outcomes(self) -> pl.DataFrame:
         """Return how every attempt ended, in the order of their parts."""
 
-        def list_trials() -> dict[str, Stamp]:
+        def list_trials() -> Listing:
             listing = list_parts(self.files, "trials")
             warn_of_damage(self.files, listing.damaged)
-            return listing.parts
+            return listing
 
         return read_again(lambda: read_outcomes(self.files, list_trials, self._read_outcomes))
 

@@ -56,9 +56,16 @@ def read_outcomes(search: Search, store: Store) -> pl.DataFrame:
     return with_outcomes(rows, trials, replicates=search.replicates)
 
 
+_WRITTEN = ["point", "trial_ids", "pending"]
+"""Columns that every suggestion has: a row without is none that a search wrote."""
+
+
 def _rows(search: Search, store: Store) -> pl.DataFrame:
-    of_search = pl.col("search") == search.key
-    return read_again(lambda: store.scan("suggestions").filter(of_search).sort("number").collect())
+    def read() -> pl.DataFrame:
+        rows = store.scan("suggestions").filter(pl.col("search") == search.key)
+        return rows.drop_nulls(_WRITTEN).sort("number").collect()
+
+    return read_again(read)
 
 
 class SuggestionLog:

@@ -1,6 +1,7 @@
 """Whether what lies in a results folder is what was written, every kind of file, and what is set aside."""
 
 import json
+import os
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -104,6 +105,16 @@ def test_repair_sets_all_tables_of_the_part_aside_and_leaves_the_rest(root):
     assert faults(root) == {}
     assert load_trials(root).collect()["trial_id"].to_list() == ["c"]
     assert "all sound" in lrsym("check", "--results", root)
+
+
+def test_a_pipe_in_the_place_of_a_table_is_left_and_not_waited_for(root):
+    curves = root / "curves" / f"{PACK}.parquet"
+    curves.unlink()
+    os.mkfifo(curves)
+    (root / "trials" / f"{PACK}.parquet").write_bytes(b"PAR1 and no more")
+    report = json.loads(lrsym("check", "--results", root, "--repair", "--json"))
+    assert report["moved"] == [f"trials/{PACK}.parquet"]
+    assert faults(root) == {}
 
 
 @pytest.fixture

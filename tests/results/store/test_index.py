@@ -5,7 +5,9 @@ import os
 import polars as pl
 import pytest
 
+from lrsym.errors import DamagedPartWarning
 from lrsym.results.store import index as index_module
+from lrsym.results.store import store as store_module
 from lrsym.results.store.digest import part_bytes
 from lrsym.results.store.index import FILE, OUTCOME
 from lrsym.results.store.store import Store, load_trials
@@ -79,6 +81,55 @@ def test_a_part_that_is_written_again_or_removed_is_noticed(store, opened):
     assert opened == ["trials/b.parquet"]
     assert store.statuses() == dict(by_table(store).select("trial_id", "status").iter_rows())
     assert store.failures() == {TRIALS[i].trial_id: i + 1 for i in range(3)}
+
+
+@pytest.fixture
+def listed(monkeypatch):
+    """The tables whose parts are listed, from now on."""
+    found, list_parts = [], store_module.list_parts
+
+    def spy(files, table):
+        found.append(table)
+        return list_parts(files, table)
+
+    monkeypatch.setattr(store_module, "list_parts", spy)
+    return found
+
+
+def test_parts_of_a_folder_that_is_as_it_was_are_not_even_listed(tmp_path, listed):
+    store = Store(str(tmp_path))
+    write(store, "a", TRIALS[:2], "done")
+    expected = by_index(store)
+    listed.clear()
+    assert by_index(Store(str(tmp_path))).equals(expected)
+    assert listed == []
+    write(store, "b", TRIALS[2:4], "done")
+    assert by_index(store).height == 4
+    assert listed == ["trials"]
+
+
+def test_a_folder_that_was_written_just_now_is_listed(tmp_path, monkeypatch, listed):
+    monkeypatch.setattr(index_module, "RACY_SECONDS", 10)
+    store = Store(str(tmp_path))
+    for part in ("a", "b"):
+        write(store, part, TRIALS[:2], "done")
+        os.utime(tmp_path / f"trials/{part}.parquet", (1e9, 1e9))
+    for _ in range(3):
+        by_index(store)
+    assert listed == ["trials"] * 3
+    os.utime(tmp_path / "trials", (1e9, 1e9))
+    for _ in range(3):
+        by_index(store)
+    assert listed == ["trials"] * 4
+
+
+def test_a_damaged_part_is_told_every_time(tmp_path):
+    store = Store(str(tmp_path))
+    write(store, "a", TRIALS[:2], "done")
+    store.files.put(f"trials/{'e' * 32}.parquet", b"no parquet")
+    for _ in range(2):
+        with pytest.warns(DamagedPartWarning, match="is cut short"):
+            assert by_index(store).height == 2
 
 
 @pytest.mark.parametrize("content", [b"", b"no parquet", "another"])

@@ -265,6 +265,16 @@ def test_a_file_in_place_of_the_folder_is_the_users_mistake(tmp_path):
             read(tmp_path / "results")
 
 
+@pytest.mark.parametrize("table", ["trials", "curves"])
+def test_where_no_trial_is_asked_for_no_part_is_looked_at(tmp_path, monkeypatch, table):
+    store = Store(str(tmp_path))
+    store.write(PACK, {"trials": trials(("a", "done", 0, 0.5)), "curves": curves(("a", 1, 0.5))})
+    some = store.scan(table, trial_ids=pl.Series(["a"])).collect()
+    monkeypatch.setattr(Store, "_list", lambda self, table: pytest.fail("listed"))
+    none = store.scan(table, trial_ids=pl.Series([], dtype=pl.String)).collect()
+    assert (none.height, none.schema) == (0, some.schema)
+
+
 def test_the_loaders_take_a_path_as_well_as_text(tmp_path):
     Store(str(tmp_path)).write("a", {"trials": trials(("x", "done", 0, 0.5))})
     assert load_trials(tmp_path).collect().equals(load(str(tmp_path), "trials").collect())

@@ -1,7 +1,9 @@
 """How far a search is, on made-up rows."""
 
+import polars as pl
 import pytest
 
+from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from lrsym.sweep.search.best import best_of_search
 from lrsym.sweep.search.search_status import search_status
@@ -31,3 +33,16 @@ def test_a_status_knows_the_budget_that_the_search_was_last_asked_for_with(store
     found = search(budget=3)
     run(found, store, budget=5)
     assert search_status(found, store).budget == 5
+
+
+@pytest.mark.parametrize("column", ["point", "trial_ids", "pending"])
+def test_a_row_that_lacks_what_every_suggestion_has_is_none(store, column):
+    found = search(budget=3)
+    run(found, store)
+    part = store.files.list("suggestions")[-1].partition("/")[2].removesuffix(".parquet")
+    rows = store.read_part("suggestions", part)
+    lacking = rows.with_columns(pl.lit(None, dtype=rows.schema[column]).alias(column), number=pl.lit(7))
+    lacking = lacking.select(TABLES["suggestions"].written.names()).to_arrow().cast(TABLES["suggestions"].arrow)
+    before = search_status(found, store)
+    store.write(part.replace("-outcome", "")[:-7] + "0000007", {"suggestions": lacking})
+    assert search_status(found, store) == before
