@@ -15,6 +15,7 @@ ELSEWHERE = (
     "pytorch_start_dropout",
     "pytorch_start_full",
     "recognition",
+    "recognition_captions",
     "symmetry",
     "symmetry_positions",
 )
