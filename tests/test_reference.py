@@ -7,7 +7,18 @@ from lrsym.results.store.store import load, load_trials
 from tests.committed import REFERENCE, ids
 from tests.pages import ROOT
 
-ELSEWHERE = ("atlas", "dropout", "onset", "pytorch_start_dropout", "symmetry")
+ELSEWHERE = (
+    "atlas",
+    "dropout",
+    "equal_data",
+    "onset",
+    "pytorch_start_dropout",
+    "pytorch_start_full",
+    "recognition",
+    "recognition_captions",
+    "symmetry",
+    "symmetry_positions",
+)
 """Sweeps whose rows have a store of their own."""
 
 NOT_COMMITTED = (

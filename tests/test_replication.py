@@ -1,5 +1,6 @@
 """docs/replication.md and the README say what the committed rows say: every table, and every number in a sentence."""
 
+import json
 from collections import Counter
 
 import polars as pl
@@ -10,6 +11,7 @@ from lrsym.results.store.store import load_trials
 from tests import pages
 from tests.committed import REFERENCE, estimate, ids, order_on_unseen, paper_claims, rows, spread, trials
 from tests.pages import ROOT
+from tests.running import lrsym
 
 PAGE = "docs/replication.md"
 SETTINGS = {"0.02", "0.1", "0.3", "0.2", "0.9", "2601.12809"}
@@ -20,6 +22,7 @@ CLAIMS = f"| claim | sentence | {' | '.join(ARMS)} |"
 LEFT_OUT = "| left out | order | global | label set |"
 COVERAGE = "| coverage | ordered pairs trained | untrained pairs: order | global | unseen pairs: order | global |"
 HALF_SEEN = "| pairs of | order | global | label set |"
+EQUAL_DATA = "| scenes of two objects | labels x layouts | unseen_order | unseen_inset | unseen_global |"
 GAUGE = "| multiplier | token std | nothing left out | EP left out | PP left out | EP+PP+BP left out |"
 TOKEN_STD = "| token std before the multiplier sqrt(128) | order on unseen pairs |"
 DIVERSITY = {
@@ -74,6 +77,16 @@ def test_the_tables_of_diversity(axis):
         cell = found.filter(pl.col(axis) == int(value))
         named = [cell[c] for c in ("unseen_order", "unseen_global", "seen_global")]
         assert (cells, int(n)) == ([f"{v.mean():.2f} ± {v.std():.2f}" for v in named], cell.height)
+
+
+def test_the_table_of_equal_data():
+    shown = pages.table(PAGE, EQUAL_DATA)
+    assert len(shown) == 12
+    for scenes, cell, *cells in shown:
+        labels, layouts = map(int, cell.split(" x "))
+        found = trials("labels_by_layouts", n_pair_labels=labels, layouts_per_pair=layouts)
+        assert int(scenes) == labels * (labels - 1) * layouts
+        assert (found.height, cells) == (5, [spread(found[f"unseen_{m}"]) for m in ("order", "inset", "global")])
 
 
 def test_the_table_of_the_gauge():
@@ -169,6 +182,24 @@ def few_labels():
     ]
 
 
+def new_claims():
+    told = json.loads(lrsym("claims", ROOT / "claims/new.toml", "--results", REFERENCE, "--no-page", "--json"))[
+        "claims"
+    ]
+    arms = {claim["id"]: claim["arms"][0] for claim in told}
+    assert {arm["verdict"] for arm in arms.values()} == {"supported"}
+    assert all(part["after_rows"] for arm in arms.values() for part in arm["parts"])
+    assert arms["N5"]["holm"] == "undecided"
+    assert {part["holm"] for part in arms["N5"]["parts"]} == {"undecided"}
+    left = sum(arm["holm"] == "supported" for arm in arms.values())
+    half, one = (trials("coverage", **where)["mirror_pairs"] for where in ({"coverage": 0.5}, {"pair_orders": "one"}))
+    assert {*one} == {0.0}
+    return [
+        f"All {len(arms)} claims are supported, by ranges that were set after their rows; {left} is left after Holm's",
+        f"a batch has {half[0]:.0f} such mirror pairs on average where half of the pairs are drawn",
+    ]
+
+
 def weight_decay():
     steps = [trials("weight_decay", weight_decay=d)["unseen_global"].mean() for d in (0.2, 0.0)]
     ten = {"n_pair_labels": 10, "layouts_per_pair": 10}
@@ -244,7 +275,7 @@ def position_key_terms():
 
 
 PARAGRAPHS = [
-    verdicts, mechanism, one_after_another, variants, model_size, layouts, few_labels, weight_decay,
+    verdicts, mechanism, one_after_another, variants, model_size, layouts, few_labels, new_claims, weight_decay,
     value_and_bias_terms, three_objects, late_recognition, position_key_terms,
 ]  # fmt: skip
 
@@ -278,7 +309,7 @@ def test_every_row_but_those_of_two_arms_starts_small_and_without_dropout_as_the
 
 
 def test_no_table_and_no_number_of_the_page_is_left_unchecked():
-    checked = [CLAIMS, LEFT_OUT, COVERAGE, HALF_SEEN, GAUGE, TOKEN_STD, *DIVERSITY.values()]
+    checked = [CLAIMS, LEFT_OUT, EQUAL_DATA, COVERAGE, HALF_SEEN, GAUGE, TOKEN_STD, *DIVERSITY.values()]
     assert sorted(pages.headings(PAGE)) == sorted(checked)
     fragments = [fragment for paragraph in PARAGRAPHS for fragment in paragraph()]
     assert pages.unchecked(PAGE, sentences=fragments, settings=SETTINGS) == []

@@ -25,6 +25,7 @@ from lrsym.results.store.filesystem import LocalFolder, Stamp, open_filesystem
 from lrsym.results.store.imported import refuse_imported
 from lrsym.results.store.index import OUTCOME, read_outcomes
 from lrsym.results.store.mechanism_path import paths, with_paths
+from lrsym.results.store.mirror_pairs import expected_mirror_pairs
 from lrsym.results.store.part_file import Listing, list_parts, part_file, require_no_damage, warn_of_damage
 from lrsym.results.store.place import refuse_inner_folder
 from lrsym.results.store.schema import OF_TRIALS, TABLES
@@ -261,7 +262,7 @@ def _of_attempts(table: str) -> bool:
 def _derive(trials: pl.LazyFrame, read_paths: Callable[[pl.Series], pl.DataFrame]) -> pl.LazyFrame:
     """Return trials with their derived columns; `read_paths` as `with_paths` has it."""
     decay_times = pl.col("trained_steps") * pl.col("learning_rate") * pl.col("weight_decay")
-    return with_paths(trials, read_paths).with_columns(decay_times=decay_times)
+    return with_paths(trials, read_paths).with_columns(decay_times=decay_times, mirror_pairs=expected_mirror_pairs())
 
 
 _ATTEMPT = ("trial_id", "status", "stop_rule", "finished_at")

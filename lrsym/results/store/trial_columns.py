@@ -63,4 +63,12 @@ def trial_columns() -> tuple[Column, ...]:
             "trained_steps x learning_rate x weight_decay: how often AdamW's decay could take weights to 1/e. Derived.",
             derived=True,
         ),
+        Column(
+            "mirror_pairs",
+            FLOAT,
+            "pairs",
+            "Expected in a batch: two examples of the same two labels, one of each order, under captions of both. "
+            "Derived from the axes; null for three objects, and for captions of left and above.",
+            derived=True,
+        ),
     )

@@ -118,7 +118,8 @@ TINY = {
 
 def shrunk(trial: Trial, *, varied: Collection[str]) -> Trial:
     """The trial with two steps, and no larger than TINY in any axis that its sweep leaves alone."""
-    bound = {"scenes.n_positions"} if "scenes.layouts_per_pair" in varied else set()  # as many as the layouts ask for
+    of_layouts = {"scenes.layouts_per_pair", "scenes.heldout_partners"}
+    bound = {"scenes.n_positions"} if of_layouts & {*varied} else set()  # as many as the layouts ask for
     values = trial.values() | {"optim.steps": 2, "optim.epochs": None}
     values |= {key: min(values[key], TINY[key]) for key in TINY.keys() - varied - bound}
     del values["scenes.n_labels"]  # that follows from the others
