@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from lrsym.sweep.workers.processes import worker_environment
+from lrsym.sweep.workers.processes import environment, worker_environment
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,7 +32,7 @@ replicates = {trials}
 
 def call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """What `function` returns in a process of its own, which starts with the environment of a worker of one thread."""
-    with _environment(worker_environment(1)), ProcessPoolExecutor(1, mp.get_context("spawn")) as process:
+    with environment(worker_environment(1)), ProcessPoolExecutor(1, mp.get_context("spawn")) as process:
         return process.submit(function, *args, **kwargs).result()
 
 
@@ -76,18 +76,3 @@ def command(words: Sequence[object], **variables: str) -> Iterator[subprocess.Po
         if process.returncode:
             output.seek(0)
             raise RuntimeError(f"{' '.join(line)} failed: {output.read().decode()[-2000:]}")
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set `variables` for processes started meanwhile, and put back what was there."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

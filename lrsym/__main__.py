@@ -5,8 +5,8 @@ import signal
 import sys
 
 FIRST_COLLECTION = 50_000
-"""New objects that make the collector look: modules make as many, which all stay. A fifth of the time of `lrsym status`
-was spent on going through them, again and again and once more at the end."""
+"""New objects that make the collector look: modules make as many, which all stay, and it would go through them again
+and again and once more at the end."""
 
 
 def main() -> None:

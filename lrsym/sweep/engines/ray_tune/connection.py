@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -18,7 +18,7 @@ from ray._private import services
 
 import lrsym
 from lrsym.errors import UsageError
-from lrsym.sweep.workers.processes import worker_environment
+from lrsym.sweep.workers.processes import environment, worker_environment
 
 ANSWER_SECONDS = 5.0
 """How long the head of a cluster may take to answer."""
@@ -43,7 +43,7 @@ def connected(workers: int, threads: int) -> Iterator[None]:
     to run an experiment of its own.
     """
     settings = {"TUNE_MAX_PENDING_TRIALS_PG": str(2 * workers), **_SETTINGS}
-    with _environment({name: value for name, value in settings.items() if name not in os.environ}):
+    with environment({name: value for name, value in settings.items() if name not in os.environ}):
         if ray.is_initialized():
             yield
             return
@@ -67,7 +67,7 @@ def _to_own(workers: int, threads: int) -> Iterator[None]:
     paths = os.pathsep.join([here, *(path for path in given if path not in ("", here))])
     # Workers inherit; a runtime environment would cost seconds.
     with (
-        _environment({**worker_environment(threads), "PYTHONPATH": paths}),
+        environment({**worker_environment(threads), "PYTHONPATH": paths}),
         _session(address="local", num_cpus=workers * threads, include_dashboard=False),
     ):
         yield
@@ -89,21 +89,6 @@ def _session(**settings: Any) -> Iterator[None]:
         finally:
             ray.shutdown()
             logger.setLevel(level)
-
-
-@contextlib.contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Have these variables of the environment, then again what was there before."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _connect(**settings: Any) -> None:
