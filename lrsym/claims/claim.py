@@ -38,6 +38,11 @@ class Part(Table):
         Field(strict=False),
         Rule("a list of two finite numbers, the lower first", "write for accuracies bounds = [0, 1]"),
     ] = None
+    resolution: Annotated[
+        float,
+        Field(ge=0),
+        Rule("a finite number >= 0", "write for accuracies of 900 scenes resolution = 0.0011, or leave it out"),
+    ] = 0.0
     test: Annotated[
         str, Rule(f"one of {', '.join(TESTS)}", 'leave it out, or write test = "equivalence" for a claim of no effect')
     ] = "range"

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -77,6 +77,11 @@ class JudgedPart:
     n_to_decide: int | None = None
     out_of_bounds: bool = False
     inner: Estimate | None = None
+
+    @property
+    def without_spread(self) -> bool:
+        """Return whether all values are equal and nothing tells how far they may lie apart: that decides nothing."""
+        return self.estimate.n > 1 and self.estimate.low is None
 
 
 @dataclass(frozen=True)
@@ -221,15 +226,14 @@ def _judge_part(file: ClaimsFile, claim: Claim, number: int, results: SweepResul
     try:
         values, dropped = query_values(part.estimate, results.tables)
         _check_bounds(part, values)
-        estimate = estimate_mean(values, interval=claim.interval)
-        inner = None
-        if part.test != "range":
-            inner = estimate_mean(values, interval=claim.interval, confidence=INNER_CONFIDENCE[part.test])
+        kind: dict[str, Any] = {"interval": claim.interval, "resolution": part.resolution}
+        estimate = estimate_mean(values, **kind)
+        inner = None if part.test == "range" else estimate_mean(values, **kind, confidence=INNER_CONFIDENCE[part.test])
     except UsageError as error:
         raise query_error(file, claim, number, error) from None
     claimed = {"at_least": part.at_least, "at_most": part.at_most}
     verdict = judge_estimate(estimate, **claimed, minimum_n=claim.minimum_n, bounds=part.bounds, inner=inner)
-    how = {**claimed, "interval": claim.interval, "test": part.test}
+    how = {**claimed, **kind, "test": part.test}
     outside = leaves_bounds(estimate, part.bounds)
     ask = verdict == UNDECIDED and not outside
     needed = n_to_decide(values, estimate.mean, **how) if ask else None

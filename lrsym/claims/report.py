@@ -41,6 +41,9 @@ def describe_shortage(claim: Claim, judged: JudgedPart) -> str:
     texts = []
     if judged.too_few:
         texts.append(f"too few: {judged.estimate.n} of {claim.minimum_n}")
+    if judged.without_spread:
+        remedy = "use interval wilson for shares, or give the part the resolution of its values"
+        texts.append(f"equal values tell no spread, so {remedy}")
     if judged.dropped:
         texts.append(f"{judged.dropped} null or not finite, left out; rows older than a column lack it")
     if judged.out_of_bounds and judged.part.bounds:
@@ -139,7 +142,7 @@ def _part_data(judged: JudgedPart) -> dict[str, Any]:
         "test": part.test, "equivalence_interval": judged.inner and [judged.inner.low, judged.inner.high],
         "requires": part.requires, "verdict": judged.verdict, "p": judged.level, "holm": judged.holm,
         "tolerance": judged.tolerance and asdict(judged.tolerance), "too_few": judged.too_few, "n": estimate.n,
-        "bounds": part.bounds, "out_of_bounds": judged.out_of_bounds,
+        "bounds": part.bounds, "resolution": part.resolution, "out_of_bounds": judged.out_of_bounds,
         "dropped": judged.dropped, "n_to_decide": judged.n_to_decide, "after_rows": judged.after_rows,
         "registered_at": judged.registered_at and judged.registered_at.isoformat(),
         "estimate": estimate.mean, "low": estimate.low, "high": estimate.high, "values": list(judged.values),

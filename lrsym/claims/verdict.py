@@ -12,8 +12,10 @@ Source: Schuirmann (Journal of Pharmacokinetics and Biopharmaceutics 1987).
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from lrsym.results.analysis.intervals import CONFIDENCE, Estimate, level_at, n_to_leave_out
+from lrsym.results.analysis.intervals import CONFIDENCE, Estimate, level_at
+from lrsym.results.analysis.sample_size import n_to_leave_out
 from lrsym.vocabulary import TESTS, by_name
 
 SUPPORTED, REFUTED, UNDECIDED, UNTESTABLE = "supported", "refuted", "undecided", "untestable"
@@ -85,22 +87,22 @@ def level_of(
     at_least: float | None,
     at_most: float | None,
     interval: str,
+    resolution: float = 0.0,
     test: str = "range",
 ) -> float | None:
     """Return the smallest level at which a test of TESTS finds the mean in a claimed range, or outside.
 
-    Which of the two, the mean decides. A verdict is one with a level of at most 0.05. Ends belong to the range,
-    so one that no interval of these values can cross is no danger: that of equal values, 0 or 1 of a share.
+    Which of the two, the mean decides; None where the values have no interval. A verdict is one with a level of at
+    most 0.05. Ends belong to the range, so one that no interval can cross is no danger: 0 or 1 of shares, accuracies.
     """
-    if mean is None or level_at(values, math.inf, interval=interval) is None:
+    level = partial(level_at, values, interval=interval, resolution=resolution)
+    if mean is None or level(math.inf) is None:
         return None
     floor, ceiling = _ends(at_least, at_most)
     if not floor <= mean <= ceiling:
-        return level_at(values, floor if mean < floor else ceiling, interval=interval)
-    fixed = {mean} if min(values) == max(values) and interval != "wilson" else {0, 1} if interval == "wilson" else set()
+        return level(floor if mean < floor else ceiling)
     sides = 1 if test == "equivalence" else 2
-    crossed = [end for end in (floor, ceiling) if math.isfinite(end) and end not in fixed]
-    return max(((level_at(values, end, interval=interval) or 0.0) * sides / 2 for end in crossed), default=0.0)
+    return max(((level(end) or 0.0) * sides / 2 for end in _crossable(floor, ceiling, interval)), default=0.0)
 
 
 def n_to_decide(
@@ -110,19 +112,18 @@ def n_to_decide(
     at_least: float | None,
     at_most: float | None,
     interval: str,
+    resolution: float = 0.0,
     test: str = "range",
 ) -> int | None:
     """Return how many values with today's mean and spread would decide; None where no reachable number would."""
-    if mean is None or len(values) < 2:
+    if mean is None:
         return None
-    if min(values) == max(values) and interval != "wilson":  # an interval of one point, whatever it touches
-        return 2
     floor, ceiling = _ends(at_least, at_most)
     inside = floor <= mean <= ceiling
-    ends = [floor, ceiling] if inside else [floor if mean < floor else ceiling]
+    ends = _crossable(floor, ceiling, interval) if inside else [floor if mean < floor else ceiling]
     confidence = INNER_CONFIDENCE[test] if inside else CONFIDENCE
     needed = [
-        n_to_leave_out(values, end, interval=interval, confidence=confidence) for end in ends if math.isfinite(end)
+        n_to_leave_out(values, end, interval=interval, confidence=confidence, resolution=resolution) for end in ends
     ]
     known = [n for n in needed if n is not None]
     return max(known, default=None) if len(known) == len(needed) else None
@@ -138,6 +139,12 @@ def combine_verdicts(verdicts: Iterable[str]) -> str:
     """Return the verdict on a claim from those on its parts: all must be supported; one refuted part refutes it."""
     distinct = set(verdicts)
     return next((one for one in (REFUTED, UNTESTABLE, UNDECIDED) if one in distinct), SUPPORTED)
+
+
+def _crossable(floor: float, ceiling: float, interval: str) -> list[float]:
+    """Return the ends that an interval of that name can cross: those of shares and accuracies stay in 0..1."""
+    fixed = {0, 1} if interval in ("wilson", "logit") else set()
+    return [end for end in (floor, ceiling) if math.isfinite(end) and end not in fixed]
 
 
 def _ends(at_least: float | None, at_most: float | None) -> tuple[float, float]:

@@ -89,6 +89,8 @@ def _in_words(found: "Contrast", *, by: str | None) -> list[str]:
     # The same trials stand behind each metric, so that the counts of one are those of all, but for missing values.
     lost = {what: frame.group_by("metric").agg(name)[name].list.sum().max() for name, what in LEFT_OUT.items()}
     told = ", ".join(f"{n} {what}" for what, n in lost.items() if n)
+    whys = frame.drop_nulls("no_interval").group_by("no_interval", maintain_order=True).agg("metric").iter_rows()
+    lines += [f"no interval of {', '.join(dict.fromkeys(metrics))}: {why}" for why, metrics in whys]
     return [*lines, *([f"left out: {told}"] if told else [])]
 
 

@@ -23,6 +23,7 @@ minimum_n = 2
 name = "order in training"
 estimate = "select train_order as value from trials"
 at_least = 0
+resolution = 0.01
 """
 
 

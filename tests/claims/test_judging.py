@@ -35,6 +35,7 @@ name = "joined"
 estimate = '''
 select a.value from ablations as a join trials using (trial_id) where term = 'EP' and seed >= 0'''
 at_most = 2
+resolution = 0.01
 """,
     source="claims.toml",
 )
@@ -87,6 +88,30 @@ def test_null_values_are_left_out_and_counted_and_too_few_are_told(judged):
     text = " ".join(cell for row in table_rows([judged]) for cell in row)
     assert "too few: 0 of 5, 3 null or not finite, left out" in text
     assert "too few: 3 of 5" in text
+
+
+def test_equal_values_of_no_known_resolution_decide_nothing_and_the_remedy_is_told(store):
+    one = read_results(store, sweep="one", trial_ids=[f"a{i}" for i in range(6)])
+    file = claim_with("at_most = 2", estimate="select seed * 0 + 1.0 as value from trials")
+    judged = judge_claim(file, file.claims[0], {"one": one})
+    (part,) = judged.arms[0].parts
+    assert (part.verdict, part.level, part.n_to_decide, part.estimate.low) == ("undecided", None, None, None)
+    (row,) = table_rows([judged])
+    assert "equal values tell no spread, so use interval wilson for shares, or give the part the resolution" in row[-1]
+    wide = claim_with("at_most = 2", "resolution = 0.5", estimate="select seed * 0 + 1.0 as value from trials")
+    (part,) = judge_claim(wide, wide.claims[0], {"one": one}).arms[0].parts
+    assert part.verdict == "supported"
+    assert 1 < part.estimate.high < 1.2
+
+
+def test_wilson_takes_the_shares_of_each_seed(store):
+    one = read_results(store, sweep="one", trial_ids=[f"a{i}" for i in range(6)])
+    file = claim_with(
+        "at_least = 0.9", interval="wilson", estimate="select 1.0 - 0.1 * (seed % 2) as value from trials"
+    )
+    (part,) = judge_claim(file, file.claims[0], {"one": one}).arms[0].parts
+    assert (part.verdict, part.estimate.n) == ("undecided", 6)
+    assert 0.5 < part.estimate.low < 0.6
 
 
 def test_verdicts_are_counted_by_claim_and_arm(judged):

@@ -111,9 +111,12 @@ def test_so_it_is_with_two_ends_and_where_one_is_touched(claimed, name, interval
     values = SAMPLES[name]
     if interval == "wilson" and name in ("halves", "spread"):
         values = [float(value > 0.92) for value in values]
-    estimate = estimate_mean(values, interval=interval)
-    level = level_of(values, estimate.mean, **claimed, interval=interval)
-    assert (level <= 0.05) == (judge_estimate(estimate, **claimed, minimum_n=5) != "undecided")
+    for resolution in (0.0, 0.001, 0.5):
+        estimate = estimate_mean(values, interval=interval, resolution=resolution)
+        level = level_of(values, estimate.mean, **claimed, interval=interval, resolution=resolution)
+        decided = judge_estimate(estimate, **claimed, minimum_n=5) != "undecided"
+        assert (level is not None and level <= 0.05) == decided
+        assert (level is None) == (estimate.low is None)
 
 
 def test_a_range_with_two_ends_has_the_level_of_the_nearer_one():
@@ -122,10 +125,12 @@ def test_a_range_with_two_ends_has_the_level_of_the_nearer_one():
     assert level_of(VALUES, mean, **both, interval="t") == level_of(VALUES, mean, **near, interval="t")
 
 
-def test_equal_values_decide_at_any_level_and_one_value_at_none():
-    assert level_of([1.0] * 5, 1.0, at_least=0.9, at_most=None, interval="t") == 0
-    assert level_of([0.9] * 5, 0.9, at_least=0.9, at_most=None, interval="t") == 0
-    assert level_of([0.9] * 5, 0.9, at_least=None, at_most=0.8, interval="t") == 0
+def test_equal_values_decide_with_a_resolution_alone_and_one_value_never():
+    claimed = {"at_least": 0.9, "at_most": None, "interval": "t"}
+    assert level_of([1.0] * 5, 1.0, **claimed) is n_to_decide([1.0] * 5, 1.0, **claimed) is None
+    assert 0 < level_of([1.0] * 5, 1.0, **claimed, resolution=0.01) < 1e-4
+    assert level_of([0.9] * 5, 0.9, **claimed, resolution=0.01) == 1.0  # on the end of the range
+    assert n_to_decide([0.9] * 5, 0.9, **claimed, resolution=0.01) is None
     assert level_of([1.0], 1.0, at_least=0.9, at_most=None, interval="t") is None
     assert level_of([], None, at_least=0.9, at_most=None, interval="t") is None
 

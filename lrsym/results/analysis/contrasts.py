@@ -14,10 +14,10 @@ import polars as pl
 from lrsym.config.axes import axes
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame, has_outcome, replicate_value
-from lrsym.results.analysis.intervals import estimate_mean, holm, level_at
+from lrsym.results.analysis.intervals import ACCURACY_RESOLUTION, Estimate, estimate_mean, holm, level_at
 from lrsym.results.analysis.varied_axes import axis_groups, check_axes
 from lrsym.toml_source import suggest
-from lrsym.vocabulary import by_name
+from lrsym.vocabulary import by_name, is_accuracy
 
 LEFT_OUT = {
     "n_unpaired": "trials without a partner on the other side",
@@ -33,7 +33,11 @@ _NUMBERS: dict[str, Any] = {
     "n": pl.Int64,
     **dict.fromkeys(("p", "holm"), pl.Float64),
     **dict.fromkeys(("n_pairs", "fewest_cells", "most_cells", *LEFT_OUT), pl.Int64),
+    "no_interval": pl.String,
 }
+
+SHARED = ("seconds",)
+"""Metrics that a pack has one of, divided among its trials: these are no replicates of each other."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Contrast:
 
     `frame` has a row for each metric and value of `by`: metric, by, estimate (the mean difference), low and high (its
     95 % interval over seeds), n (seeds), p (paired t test of no difference), holm (p after Holm's correction for all
-    rows), n_pairs, fewest_cells and most_cells (of a seed), and the counts of LEFT_OUT.
+    rows), n_pairs, fewest_cells and most_cells (of a seed), the counts of LEFT_OUT, and no_interval, why there is none.
     """
 
     frame: pl.DataFrame
@@ -74,7 +78,7 @@ def contrast(
     if not pairs["paired"].any():
         raise _no_pair(sides, of, against, paired_by)
     rows = [row for metric in metrics for row in _rows(pairs, metric, by=by)]
-    if all(row["p"] is None for row in rows):
+    if all(row["n"] < 2 for row in rows):
         raise _one_seed(rows, pairs)
     schema = {"metric": pl.String} | ({by: table.schema[by]} if by else {}) | _NUMBERS
     return Contrast(
@@ -170,6 +174,7 @@ def _pairs(left: pl.DataFrame, right: pl.DataFrame, *, key: list[str], metrics: 
         "here": pl.lit(value=True),
         "diverged": pl.col("status") == "diverged",
         "outcome": has_outcome(),
+        "packed": pl.col("pack_size") > 1 if "pack_size" in left.columns and "pack_size" in right.columns else False,
         **{metric: replicate_value(metric) for metric in metrics},
     }
     left, right = (side.select(*key, **columns) for side in (left, right))
@@ -181,6 +186,7 @@ def _pairs(left: pl.DataFrame, right: pl.DataFrame, *, key: list[str], metrics: 
         paired=paired,
         diverged=diverged,
         failed=paired & ~diverged & ~(pl.col("outcome") & pl.col("outcome_right")),
+        packed=paired & (pl.col("packed") | pl.col("packed_right")).fill_null(value=False),
         **{metric: pl.col(metric) - pl.col(f"{metric}_right") for metric in metrics},
     ).sort(key, nulls_last=True)
 
@@ -195,7 +201,12 @@ def _row(pairs: pl.DataFrame, metric: str) -> dict[str, Any]:
     known = pairs.drop_nulls(metric)
     seeds = known.group_by("seed").agg(difference=pl.col(metric).mean(), cells=pl.len()).sort("seed")
     differences = seeds["difference"].to_list()
-    estimate = estimate_mean(differences)
+    # Of two accuracies, each told to a scene.
+    resolution = 2**0.5 * ACCURACY_RESOLUTION if is_accuracy(metric) else 0.0
+    estimate = estimate_mean(differences, resolution=resolution)
+    no_interval = _no_interval(estimate, shared=metric in SHARED and bool(known["packed"].any()))
+    if no_interval:
+        estimate = Estimate(estimate.n, estimate.mean)
     counts = {
         "n_unpaired": pairs.filter(~pl.col("paired")).height,
         "n_diverged": pairs.filter("diverged").height,
@@ -207,12 +218,22 @@ def _row(pairs: pl.DataFrame, metric: str) -> dict[str, Any]:
         "low": estimate.low,
         "high": estimate.high,
         "n": estimate.n,
-        "p": level_at(differences, 0.0),
+        "p": None if no_interval else level_at(differences, 0.0, resolution=resolution),
         "n_pairs": known.height,
         "fewest_cells": seeds["cells"].min() if differences else 0,
         "most_cells": seeds["cells"].max() if differences else 0,
         **by_name([*LEFT_OUT], lost),
+        "no_interval": no_interval,
     }
+
+
+def _no_interval(estimate: Estimate, *, shared: bool) -> str | None:
+    """Return why a mean has no interval, None where it has one."""
+    if estimate.n < 2:
+        return "fewer than two seeds have both sides"
+    if shared:
+        return "trials of a pack share its time"
+    return "equal in all seeds, which tells no spread" if estimate.low is None else None
 
 
 def _no_pair(

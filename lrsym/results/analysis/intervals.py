@@ -4,11 +4,14 @@ The logit interval is logit(mean) -+ t s / sqrt(n), s the standard deviation of 
 around the logit of the mean, not around the mean of the logits: that is the logit of a typical accuracy, which lies
 above the mean where some replicates fail, and its interval holds the mean the less often the more replicates there are.
 
+Values that are equal do not tell that there is no spread, only that it lies below the step in which they are counted,
+their resolution. So no spread is taken for smaller than that of a rounding error, resolution / sqrt(12), and equal
+values of which no resolution is known have no interval.
+
 Sources: Student (Biometrika 1908); Efron (JASA 1987) for the bootstrap; Wilson (JASA 1927); Holm (Scandinavian Journal
 of Statistics 1979); Grubbs (Technometrics 1969) for a value apart.
 """
 
-import bisect
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,12 +22,12 @@ from lrsym.vocabulary import INTERVALS, by_name, is_accuracy
 
 CONFIDENCE = 0.95
 
-MAX_N = 10_000
-"""No larger number of replicates is told as one that would decide."""
-
 SCENES = 900
-"""Scenes that an accuracy counts as in its logit: 0 and 1 are moved by half of one. No row has the size of its split;
-so many are the unseen pairs of the default 5 held-out labels in 45 layouts. Of smaller splits the interval is wide."""
+"""Scenes that an accuracy counts as in its logit: what is nearer to 0 or 1 than half of one is moved there. No row has
+the size of its split; so many are the unseen pairs of the default 5 held-out labels in 45 layouts."""
+
+ACCURACY_RESOLUTION = 1 / SCENES
+"""The step in which an accuracy is counted."""
 
 APART_LEVEL = 0.01
 """Level of Grubbs' test: of normal replicates one lies apart in one cell of a hundred."""
@@ -51,28 +54,28 @@ class Estimate:
     high: float | None = None
 
 
-def estimate_mean(values: Iterable[float], *, interval: str = "t", confidence: float = CONFIDENCE) -> Estimate:
+def estimate_mean(
+    values: Iterable[float], *, interval: str = "t", confidence: float = CONFIDENCE, resolution: float = 0.0
+) -> Estimate:
     """Return the mean of `values` with its interval, by the method of that name in `INTERVALS`, of that `confidence`.
 
-    Wilson estimates the share of values that are 1, logit the mean of accuracies. Equal values have an interval of one
-    point, but for Wilson; one value alone has none. The order of `values` does not matter. Raises UsageError where
-    Wilson gets values other than 1 and 0, and logit values outside 0..1.
+    Wilson estimates a share: of values that are 1, or the mean of shares, whose variance is no larger than that of
+    truth values with their mean. Logit estimates the mean of accuracies. `resolution` is the step in which the values
+    are counted, 0 where it is not known; logit knows its own, and the bootstrap takes none. One value alone has no
+    interval, but for Wilson, and equal values have none without a resolution. The order of `values` does not matter.
+    Raises UsageError where Wilson and logit get values outside 0..1.
     """
     ordered = sorted(values)
-    if interval == "wilson" and (other := [value for value in ordered if value not in (0, 1)]):
-        raise UsageError(
-            f"interval wilson takes truth values, 1 and 0, got {other[0]:g}; compare in the query, or use interval t"
-        )
-    if interval == "logit" and (other := [value for value in ordered if not 0 <= value <= 1]):
-        raise UsageError(f"interval logit takes accuracies, 0 to 1, got {other[0]:g}; use interval t")
+    if interval in _TAKES and (other := [value for value in ordered if not 0 <= value <= 1]):
+        raise UsageError(f"interval {interval} takes {_TAKES[interval]}, 0 to 1, got {other[0]:g}; use interval t")
     if not ordered:
         return Estimate(n=0)
     n = len(ordered)
-    if ordered[0] == ordered[-1] and interval != "wilson":
-        mean = low = high = ordered[0]
-        return Estimate(n, mean, low, high) if n > 1 else Estimate(n, mean)
-    low, high = _METHODS[interval](ordered, confidence)
-    return Estimate(n, math.fsum(ordered) / n, low, high)
+    mean = ordered[0] if ordered[0] == ordered[-1] else math.fsum(ordered) / n
+    if not has_interval(ordered, interval, resolution):
+        return Estimate(n, mean)
+    low, high = _METHODS[interval](ordered, confidence, resolution)
+    return Estimate(n, mean, min(low, mean), max(high, mean))
 
 
 def interval_of(column: str) -> str:
@@ -105,82 +108,23 @@ def holm(levels: Sequence[float]) -> list[float]:
     return corrected
 
 
-def level_at(values: Iterable[float], bound: float, *, interval: str = "t") -> float | None:
+def level_at(values: Iterable[float], bound: float, *, interval: str = "t", resolution: float = 0.0) -> float | None:
     """Return the smallest level at which the interval of the mean leaves out `bound`; 0.05 is that of 95 %.
 
-    None where there are too few values to have an interval. Equal values leave out every other number at once, but for
-    Wilson. The bootstrap tells no level below what its resampled means resolve.
+    None where `estimate_mean` has no interval. The bootstrap tells no level below what its resampled means resolve.
     """
     ordered = sorted(values)
-    if (len(ordered) < 2 and interval != "wilson") or not ordered:
+    if not ordered or not has_interval(ordered, interval, resolution):
         return None
-    if ordered[0] == ordered[-1] and interval != "wilson":
-        return float(ordered[0] == bound)
-    return _LEVELS[interval](ordered, bound)
+    return _LEVELS[interval](ordered, bound, resolution)
 
 
-def n_to_leave_out(
-    values: Iterable[float], bound: float, *, interval: str = "t", confidence: float = CONFIDENCE
-) -> int | None:
-    """Return the number of values with today's mean and spread whose interval of `confidence` leaves out `bound`.
-
-    None where it is beyond MAX_N, as where the mean is `bound`, and where fewer than two values tell no spread. The
-    bootstrap is asked as Student is: they agree where there are many values.
-    """
-    ordered = sorted(values)
-    if len(ordered) < 2:
-        return None
-    from scipy import stats
-
-    mean = math.fsum(ordered) / len(ordered)
-    away, freedom = abs(mean - bound), 1
+def has_interval(ordered: Sequence[float], interval: str, resolution: float) -> bool:
+    """Return whether one or more ascending values tell a spread, for the method of that name."""
     if interval == "wilson":
-        spread, freedom = (bound * (1 - bound)) ** 0.5, None
-    elif interval == "logit":
-        away, spread = abs(_logit(mean) - _logit(bound)), _logit_spread(ordered)
-    else:
-        spread = _deviation(ordered)
-
-    def leaves_out(n: int) -> bool:
-        quantile = (1 + confidence) / 2
-        widths = stats.norm.ppf(quantile) if freedom is None else stats.t.ppf(quantile, n - freedom)
-        return away > widths * spread / n**0.5
-
-    return bisect.bisect_left(range(MAX_N + 1), True, lo=2, key=leaves_out) if leaves_out(MAX_N) else None
-
-
-def n_for_half_width(values: Iterable[float], half_width: float, *, interval: str = "t") -> int | None:
-    """Return the number of values with today's mean and spread whose 95 % interval is at most twice `half_width` wide.
-
-    None where it is beyond MAX_N, and where fewer than two values tell no spread. The bootstrap is asked as Student is.
-    """
-    ordered = sorted(values)
-    if len(ordered) < 2:
-        return None
-    from scipy import special, stats
-
-    mean, quantile = math.fsum(ordered) / len(ordered), (1 + CONFIDENCE) / 2
-    spread = _logit_spread(ordered) if interval == "logit" else _deviation(ordered)
-
-    def is_narrow(n: int) -> bool:
-        if interval == "wilson":
-            ones = stats.norm.ppf(quantile)
-            reach = ones * (mean * (1 - mean) / n + (ones / (2 * n)) ** 2) ** 0.5 / (1 + ones**2 / n)
-            return bool(reach <= half_width)
-        reach = stats.t.ppf(quantile, n - 1) * spread / n**0.5
-        if interval == "logit" and reach:
-            reach = (special.expit(_logit(mean) + reach) - special.expit(_logit(mean) - reach)) / 2
-        return bool(reach <= half_width)
-
-    return bisect.bisect_left(range(MAX_N + 1), True, lo=2, key=is_narrow) if is_narrow(MAX_N) else None
-
-
-def _student(values: Sequence[float], confidence: float) -> Bounds:
-    from scipy import stats
-
-    mean, error = math.fsum(values) / len(values), float(stats.sem(values))
-    low, high = stats.t.interval(confidence, len(values) - 1, loc=mean, scale=error)
-    return float(low), float(high)
+        return True
+    known = interval == "logit" or (interval == "t" and resolution > 0)
+    return len(ordered) > 1 and (known or ordered[0] < ordered[-1])
 
 
 def _deviation(values: Iterable[float]) -> float:
@@ -188,6 +132,14 @@ def _deviation(values: Iterable[float]) -> float:
     values = [*values]
     mean = math.fsum(values) / len(values)
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+def spread_of(values: Sequence[float], *, interval: str = "t", resolution: float = 0.0) -> float:
+    """Return the standard deviation of `values`, on logits for that interval, but no less than a rounding error's."""
+    if interval != "logit":
+        return max(_deviation(values), resolution / 12**0.5)
+    mean = _inside(math.fsum(values) / len(values))
+    return max(_deviation(map(logit, values)), ACCURACY_RESOLUTION / 12**0.5 / (mean * (1 - mean)))
 
 
 @cache
@@ -198,28 +150,45 @@ def _t_quantile(probability: float, freedom: int) -> float:
     return float(stats.t.ppf(probability, freedom))
 
 
-def _logit(share: float) -> float:
-    """Return the log odds of `share`, infinite from its ends on."""
-    if not 0 < share < 1:
-        return math.copysign(math.inf, share - 0.5)
-    return math.log(share / (1 - share))
+def _inside(share: float) -> float:
+    """Return an accuracy, no nearer to 0 or 1 than half a scene."""
+    half = ACCURACY_RESOLUTION / 2
+    return min(max(share, half), 1 - half)
 
 
-def _logit_spread(values: Sequence[float]) -> float:
-    """Return the standard deviation of the logits of `values`, 0 and 1 moved by half a scene."""
-    half = 0.5 / SCENES
-    return _deviation(_logit(min(max(value, half), 1 - half)) for value in values)
+def logit(accuracy: float) -> float:
+    """Return the log odds of an accuracy, no further out than those of half a scene."""
+    return math.log(_inside(accuracy) / (1 - _inside(accuracy)))
 
 
-def _student_of_logits(values: Sequence[float], confidence: float) -> Bounds:
+def logit_distance(mean: float, bound: float) -> float:
+    """Return how far a mean of accuracies lies from a bound in log odds: infinitely far from one outside of 0..1."""
+    if min(mean, _inside(mean)) <= bound <= max(mean, _inside(mean)):
+        return 0.0
+    return abs(logit(mean) - math.log(bound / (1 - bound))) if 0 < bound < 1 else math.inf
+
+
+def _student(values: Sequence[float], confidence: float, resolution: float) -> Bounds:
+    mean = math.fsum(values) / len(values)
+    reach = (
+        _t_quantile((1 + confidence) / 2, len(values) - 1)
+        * spread_of(values, resolution=resolution)
+        / len(values) ** 0.5
+    )
+    return mean - reach, mean + reach
+
+
+def _student_of_logits(values: Sequence[float], confidence: float, _: float) -> Bounds:
     from scipy import special
 
-    centre = _logit(math.fsum(values) / len(values))
-    reach = _t_quantile((1 + confidence) / 2, len(values) - 1) * _logit_spread(values) / len(values) ** 0.5
+    centre = logit(math.fsum(values) / len(values))
+    reach = (
+        _t_quantile((1 + confidence) / 2, len(values) - 1) * spread_of(values, interval="logit") / len(values) ** 0.5
+    )
     return float(special.expit(centre - reach)), float(special.expit(centre + reach))
 
 
-def _bootstrap(values: Sequence[float], confidence: float) -> Bounds:
+def _bootstrap(values: Sequence[float], confidence: float, _: float) -> Bounds:
     import numpy as np
     from scipy import stats
 
@@ -230,32 +199,33 @@ def _bootstrap(values: Sequence[float], confidence: float) -> Bounds:
     return float(bounds.low), float(bounds.high)
 
 
-def _wilson(values: Sequence[float], confidence: float) -> Bounds:
+def _wilson(values: Sequence[float], confidence: float, _: float) -> Bounds:
     from scipy import stats
 
-    ones = stats.binomtest(round(sum(values)), len(values))
-    bounds = ones.proportion_ci(confidence_level=confidence, method="wilson")
-    return float(bounds.low), float(bounds.high)
+    n, share, z = len(values), math.fsum(values) / len(values), float(stats.norm.ppf((1 + confidence) / 2))
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    reach = z / (1 + z**2 / n) * (share * (1 - share) / n + (z / (2 * n)) ** 2) ** 0.5
+    return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
-def _student_level(values: Sequence[float], bound: float) -> float:
+def _student_level(values: Sequence[float], bound: float, resolution: float) -> float:
     from scipy import stats
 
-    mean, error = math.fsum(values) / len(values), float(stats.sem(values))
+    mean, error = math.fsum(values) / len(values), spread_of(values, resolution=resolution) / len(values) ** 0.5
     return float(2 * stats.t.sf(abs(mean - bound) / error, len(values) - 1))
 
 
-def _student_of_logits_level(values: Sequence[float], bound: float) -> float:
+def _student_of_logits_level(values: Sequence[float], bound: float, _: float) -> float:
     from scipy import stats
 
     away, error = (
-        abs(_logit(math.fsum(values) / len(values)) - _logit(bound)),
-        _logit_spread(values) / len(values) ** 0.5,
+        logit_distance(math.fsum(values) / len(values), bound),
+        spread_of(values, interval="logit") / len(values) ** 0.5,
     )
-    return float(2 * stats.t.sf(away / error, len(values) - 1)) if error else float(not away)
+    return float(2 * stats.t.sf(away / error, len(values) - 1))
 
 
-def _bootstrap_level(values: Sequence[float], bound: float) -> float:
+def _bootstrap_level(values: Sequence[float], bound: float, _: float) -> float:
     import numpy as np
     from scipy import stats
 
@@ -272,21 +242,24 @@ def _bootstrap_level(values: Sequence[float], bound: float) -> float:
     return left_out
 
 
-def _wilson_level(values: Sequence[float], bound: float) -> float:
+def _wilson_level(values: Sequence[float], bound: float, _: float) -> float:
     """The interval is all shares that a score test does not reject, so this is that test's p."""
     from scipy import stats
 
-    share, error = sum(values) / len(values), (max(0.0, bound * (1 - bound)) / len(values)) ** 0.5
+    share, error = math.fsum(values) / len(values), (max(0.0, bound * (1 - bound)) / len(values)) ** 0.5
     if not error:
         return float(share == bound)
     return float(2 * stats.norm.sf(abs(share - bound) / error))
 
 
-_LEVELS: dict[str, Callable[[Sequence[float], float], float]] = by_name(
+_TAKES = {"wilson": "shares, or truth values", "logit": "accuracies"}
+"""What a method takes that does not take every number."""
+
+_LEVELS: dict[str, Callable[[Sequence[float], float, float], float]] = by_name(
     INTERVALS,
     {"t": _student_level, "logit": _student_of_logits_level, "bootstrap": _bootstrap_level, "wilson": _wilson_level},
 )
 
-_METHODS: dict[str, Callable[[Sequence[float], float], Bounds]] = by_name(
+_METHODS: dict[str, Callable[[Sequence[float], float, float], Bounds]] = by_name(
     INTERVALS, {"t": _student, "logit": _student_of_logits, "bootstrap": _bootstrap, "wilson": _wilson}
 )

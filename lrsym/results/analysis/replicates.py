@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from lrsym.results.analysis.aggregate import Frame, replicate_value
-from lrsym.results.analysis.intervals import MAX_N, estimate_mean, interval_of, n_for_half_width
+from lrsym.results.analysis.intervals import estimate_mean, interval_of
+from lrsym.results.analysis.sample_size import MAX_N, n_for_half_width
 from lrsym.results.analysis.varied_axes import varied_axes
 
 

@@ -68,7 +68,7 @@ def _panel(rows: pl.DataFrame, metric: str, lines: Sequence[str], *, by: str | N
 def _describe(row: dict[str, Any], *, several: bool) -> str:
     """Return the seeds of a row, and its level: after Holm's correction where there are several rows."""
     if row["p"] is None:
-        return f"n={row['n']}, no interval"
+        return f"n={row['n']}, no interval" if row["n"] < 2 else f"n={row['n']}: {row['no_interval']}"
     return f"n={row['n']}, {'holm' if several else 'p'} {row['holm']:.2g}"
 
 

@@ -204,3 +204,34 @@ def test_differences_by_cell_of_two_tables_are_the_contrast_by_that_axis():
     found = differences(*sides, by=["n_pair_labels"], metric="unseen_order")
     expected = contrast(frame, **LAYOUTS, metrics=["unseen_order"], by="n_pair_labels").frame
     assert found.to_dicts() == expected.drop("metric").to_dicts()
+
+
+def test_accuracies_that_differ_by_as_much_in_all_seeds_are_known_to_a_scene_and_not_for_certain():
+    row = only_row(contrast(grid(seeds=2), **LAYOUTS, metrics=["seen_order"]))
+    assert (row["estimate"], row["p"], row["no_interval"]) == (0, 1, None)
+    assert 0.003 < row["high"] == -row["low"] < 0.005
+    apart = only_row(
+        contrast(
+            grid(seeds=1).vstack(grid(seeds=1).with_columns(seed=pl.lit(7, pl.Int64))),
+            **LAYOUTS,
+            metrics=["unseen_order"],
+        )
+    )
+    assert 0 < apart["p"] < apart["holm"] + 1e-12
+
+
+def test_other_numbers_that_differ_by_as_much_in_all_seeds_have_no_interval_and_no_p():
+    frame = grid().with_columns(steps_to_unseen_order=pl.col("layouts_per_pair") * 10)
+    found = contrast(frame, **LAYOUTS, metrics=["steps_to_unseen_order", "unseen_order"])
+    equal, other = found.frame.iter_rows(named=True)
+    assert (equal["estimate"], equal["n"], equal["low"], equal["p"], equal["holm"]) == (150, 4, None, None, None)
+    assert equal["no_interval"] == "equal in all seeds, which tells no spread"
+    assert other["holm"] == other["p"]  # Holm's correction is for those rows that have a level
+
+
+@pytest.mark.parametrize(("size", "has_interval"), [(1, True), (8, False)])
+def test_seconds_of_trials_of_one_pack_are_no_replicates(size, has_interval):
+    frame = grid().with_columns(seconds=pl.col("unseen_order") * 10, pack_size=pl.lit(size))
+    row = only_row(contrast(frame, **LAYOUTS, metrics=["seconds"]))
+    assert (row["low"] is not None, row["p"] is not None) == (has_interval, has_interval)
+    assert row["no_interval"] == (None if has_interval else "trials of a pack share its time")

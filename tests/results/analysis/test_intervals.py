@@ -8,16 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.intervals import (
-    SCENES,
-    Estimate,
-    estimate_mean,
-    has_value_apart,
-    interval_of,
-    level_at,
-    n_for_half_width,
-    n_to_leave_out,
-)
+from lrsym.results.analysis.intervals import SCENES, Estimate, estimate_mean, has_value_apart, interval_of, level_at
+from lrsym.results.analysis.sample_size import n_for_half_width, n_to_leave_out
 from lrsym.vocabulary import INTERVALS
 
 
@@ -37,9 +29,15 @@ def test_wilsons_interval_is_the_textbook_formula_on_the_share_of_ones():
     assert (estimate.low, estimate.high) == pytest.approx((middle - reach, middle + reach), abs=1e-5)
 
 
-def test_wilson_refuses_values_that_are_no_truth_values():
-    with pytest.raises(UsageError, match=r"truth values, 1 and 0, got 0\.5"):
-        estimate_mean([1, 1, 0.5, 0], interval="wilson")
+def test_wilsons_interval_of_shares_is_as_wide_as_that_of_truth_values_with_their_mean():
+    shares, ones = (estimate_mean(v, interval="wilson") for v in ([1, 0.75, 0.5, 0.75], [1, 1, 1, 0]))
+    assert (shares.low, shares.high) == pytest.approx((ones.low, ones.high))
+
+
+@pytest.mark.parametrize(("interval", "takes"), [("wilson", "shares, or truth values"), ("logit", "accuracies")])
+def test_what_lies_outside_0_to_1_is_refused_by_name(interval, takes):
+    with pytest.raises(UsageError, match=rf"{takes}, 0 to 1, got -0\.2; use interval t"):
+        estimate_mean([0.5, -0.2], interval=interval)
 
 
 def test_the_logit_interval_is_students_on_the_log_odds_around_those_of_the_mean():
@@ -57,11 +55,6 @@ def test_near_one_students_interval_leaves_the_accuracies_and_that_of_logits_doe
     values = [1.0, 0.98, 0.999, 0.9, 1.0]
     student, logit = (estimate_mean(values, interval=name) for name in ("t", "logit"))
     assert student.high > 1 > logit.high > logit.mean > logit.low
-
-
-def test_the_logit_interval_refuses_what_is_no_accuracy():
-    with pytest.raises(UsageError, match=r"accuracies, 0 to 1, got -0\.2; use interval t"):
-        estimate_mean([0.5, -0.2], interval="logit")
 
 
 @pytest.mark.parametrize("bound", ["low", "high"])
@@ -109,7 +102,10 @@ def test_with_so_many_values_the_interval_is_narrow_enough_and_with_one_fewer_it
 def test_half_widths_that_no_number_reaches_and_spreads_that_are_not_known_have_no_number():
     assert n_for_half_width([0.0, 1000.0], 1e-3) is None
     assert n_for_half_width([0.5], 0.1) is None
-    assert n_for_half_width([0.5, 0.5], 0.1) == 2
+    assert n_for_half_width([0.5, 0.5], 0.1) is None
+    assert n_for_half_width([0.5, 0.5], 0.1, resolution=0.01) == 2
+    assert n_for_half_width([1.0, 1.0], 0.1, interval="logit") == 2
+    assert n_for_half_width([1.0, 1.0], 0.001, interval="logit") == 4
 
 
 def test_accuracies_have_intervals_on_logits_and_other_columns_students():
@@ -151,11 +147,38 @@ def test_an_interval_does_not_depend_on_the_order_of_the_rows_and_repeats(interv
     assert estimate_mean(values, interval=interval) == estimate_mean(values[::-1], interval=interval)
 
 
-@pytest.mark.parametrize(
-    ("interval", "value"), [("t", 0.9), ("t", -3.7), ("bootstrap", 0.1), ("logit", 0.9), ("logit", 0.0), ("logit", 1.0)]
-)
-def test_equal_values_have_an_interval_of_exactly_that_point(interval, value):
-    assert estimate_mean([value] * 7, interval=interval) == Estimate(7, value, value, value)
+@pytest.mark.parametrize(("interval", "value"), [("t", 0.9), ("t", -3.7), ("bootstrap", 0.1)])
+def test_equal_values_tell_no_spread_and_have_no_interval(interval, value):
+    assert estimate_mean([value] * 7, interval=interval) == Estimate(7, value)
+    assert level_at([value] * 7, 5.0, interval=interval) is None
+    assert n_to_leave_out([value] * 7, 5.0, interval=interval) is None
+
+
+@pytest.mark.parametrize("values", [[0.5] * 4, [0.5, 0.5, 0.5, 0.5001]])
+def test_no_spread_is_taken_for_smaller_than_a_rounding_error(values):
+    estimate = estimate_mean(values, resolution=0.01)
+    reach = stats.t.ppf(0.975, 3) * 0.01 / 12**0.5 / 2
+    assert (estimate.low, estimate.high) == pytest.approx((estimate.mean - reach, estimate.mean + reach))
+    assert level_at(values, estimate.high, resolution=0.01) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("n", [2, 3, 20])
+@pytest.mark.parametrize("values", [(1.0, 1.0), (0.9999, 1.0), (0.0, 0.0), (0.0, 0.0003), (0.3, 0.3)])
+def test_accuracies_that_agree_to_the_scene_have_an_interval_all_the_same(values, n):
+    sample = [values[i % 2] for i in range(n)]
+    estimate = estimate_mean(sample, interval="logit")
+    assert 0 <= estimate.low <= estimate.mean <= estimate.high <= 1
+    width, before = estimate.high - estimate.low, estimate_mean(sample[:2], interval="logit")
+    assert width > 1e-4
+    assert n == 2 or width < before.high - before.low
+    assert 0 < level_at(sample, 0.5, interval="logit") < 0.05
+    assert level_at(sample, estimate.mean, interval="logit") == 1.0
+
+
+def test_two_accuracies_of_one_leave_room_for_nine_tenths_and_five_for_less_than_a_scene():
+    two, five = (estimate_mean([1.0] * n, interval="logit") for n in (2, 5))
+    assert (two.low, two.high) == pytest.approx((0.909, 1.0), abs=5e-4)
+    assert (five.low, five.high) == pytest.approx((0.9989, 1.0), abs=5e-5)
 
 
 @pytest.mark.parametrize("interval", ["t", "bootstrap", "logit"])
@@ -167,5 +190,9 @@ def test_one_value_has_a_mean_and_no_interval_and_none_has_neither(interval):
 @pytest.mark.parametrize("interval", INTERVALS)
 @given(values=st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=2, max_size=9))
 def test_the_mean_lies_in_its_interval(interval, values):
-    estimate = estimate_mean([float(v == 1) for v in values] if interval == "wilson" else values, interval=interval)
+    estimate = estimate_mean(values, interval=interval)
+    if estimate.low is None:
+        assert interval in ("t", "bootstrap")
+        assert len({*values}) == 1
+        return
     assert estimate.low - 1e-9 <= estimate.mean <= estimate.high + 1e-9
