@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.running import processes, wait_for
+from tests.running import HANG_SECONDS, processes, wait_for
 
 NET = "10.77.0"
 """Addresses of the nodes: the bridge, where an object store may listen, is number 1, the head 2."""
@@ -64,7 +64,7 @@ class Node:
     def __init__(self, number: int, base: Path, *, shares: bool) -> None:
         self.address, self.shares = f"{NET}.{number}", shares
         self._outer = subprocess.Popen([*_SPACES, "sleep", "infinity"], start_new_session=True)
-        self.pid = wait_for(self._find_first_process, seconds=10)
+        self.pid = wait_for(self._find_first_process)
         self._say("hostname", f"node{number}")
         self._say("mount", "-t", "tmpfs", "none", "/mnt")
         self._say("mkdir", BASE, SHARE)
@@ -110,7 +110,7 @@ class Node:
         if head is None:
             words.append(f"--system-config={json.dumps(QUICK)}")
         process = self.start(words, env={"RAY_AUTH_MODE": "disabled"})
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=HANG_SECONDS)
         if process.returncode:
             raise RuntimeError(f"Ray did not start on {self.address}: {out}{err}")
 

@@ -1,12 +1,13 @@
 """Starting lrsym as a user would, in this process or in one of its own, and watching its processes."""
 
 import io
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from unittest import mock
 
@@ -15,6 +16,9 @@ import polars as pl
 from lrsym.cli.app import main
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import load
+
+HANG_SECONDS = 600.0
+"""After so long a test waits for what does not come: a guard, and no timing, also of a machine that is slow or busy."""
 
 
 def lrsym(*words, code=0):
@@ -55,13 +59,21 @@ def start_sweep(path: Path, results: Path, *options: str) -> subprocess.Popen[st
     return start("-m", "lrsym", "sweep", path, "--results", results, "--workers", "2", *options)
 
 
-def finish(process: subprocess.Popen[str], *, timeout: float = 120) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error at the end of `process`."""
-    out, err = process.communicate(timeout=timeout)
+def finish(process: subprocess.Popen[str], *, timeout: float = HANG_SECONDS) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error at the end of `process`; its group is killed if it has none."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+        raise
     return process.returncode, out, err
 
 
-def wait_for(condition, *, seconds: float = 120):
+def wait_for(condition, *, seconds: float = HANG_SECONDS):
     """What `condition()` gives, as soon as that is true."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -72,9 +84,9 @@ def wait_for(condition, *, seconds: float = 120):
     raise AssertionError("waited in vain")
 
 
-def wait_for_the_end_of(workers: list[int], *, seconds: float = 30) -> None:
+def wait_for_the_end_of(workers: list[int]) -> None:
     """Return when none of the processes is there any more."""
-    wait_for(lambda: not any(Path(f"/proc/{w}").exists() for w in workers), seconds=seconds)
+    wait_for(lambda: not any(Path(f"/proc/{w}").exists() for w in workers))
 
 
 def parts(results: Path) -> list[Path]:

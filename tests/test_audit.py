@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from tests.pages import ROOT
+from tests.running import HANG_SECONDS
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -42,7 +43,7 @@ def audit(tmp_path, service, made_up):
     program.chmod(0o755)
     variables = {"OSV_URL": service, "PYTHON": sys.executable, "AUDIT_VENV": str(tmp_path)}
     done = subprocess.run(
-        [ROOT / ".ci/audit"], env={**os.environ, **variables}, capture_output=True, text=True, timeout=60
+        [ROOT / ".ci/audit"], env={**os.environ, **variables}, capture_output=True, text=True, timeout=HANG_SECONDS
     )
     return done.returncode, done.stdout + done.stderr
 

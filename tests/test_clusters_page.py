@@ -17,7 +17,7 @@ import yaml
 from lrsym.cli.app import app
 from tests import pages
 from tests.pages import ROOT
-from tests.running import wait_for
+from tests.running import HANG_SECONDS, wait_for
 
 FOLDER = ROOT / "docs/clusters"
 SCRIPTS = sorted(FOLDER.glob("*.sbatch"))
@@ -119,7 +119,7 @@ class Task:
         wait_for(lambda: (folder / "words").exists())
 
     def end(self):
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=HANG_SECONDS)
         return self.process.returncode
 
     def note(self, name):

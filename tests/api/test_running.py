@@ -10,7 +10,7 @@ import pytest
 
 import lrsym
 from tests.pages import ROOT
-from tests.running import finish, start, wait_for, wait_for_the_end_of, workers_of
+from tests.running import HANG_SECONDS, finish, start, wait_for, wait_for_the_end_of, workers_of
 from tests.running import lrsym as command
 from tests.small_trials import SMALL
 
@@ -34,7 +34,9 @@ def ran(tmp_path_factory):
     """A folder in which a script was run that has no main guard, and what the script said."""
     folder = tmp_path_factory.mktemp("empty")
     (folder / "script.py").write_text(SCRIPT.format(base=SMALL))
-    done = subprocess.run([sys.executable, "script.py"], cwd=folder, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=folder, capture_output=True, text=True, timeout=HANG_SECONDS
+    )
     return folder, done
 
 
@@ -114,7 +116,9 @@ def test_a_process_that_imports_the_script_again_is_told_what_to_add(tmp_path):
         "else:\n"
         "    lrsym.run_sweep('sweeps/demo.toml', results='r')\n"
     )
-    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=HANG_SECONDS
+    )
     assert done.stderr.splitlines()[-1].endswith('put what the script runs below a line `if __name__ == "__main__":`')
 
 

@@ -20,7 +20,7 @@ from lrsym.cli.errors import as_sentence
 from lrsym.cli.examples import EXAMPLES
 from lrsym.errors import UsageError
 from tests.pages import ROOT
-from tests.running import lrsym, lrsym_errors
+from tests.running import HANG_SECONDS, lrsym, lrsym_errors
 from tests.small_trials import write_sweep
 
 
@@ -145,7 +145,7 @@ def test_words_that_no_verb_takes_are_one_line_that_names_the_help_of_the_verb(w
 
 @pytest.mark.parametrize("words", [[], ["plot"]])
 def test_without_a_verb_the_help_is_shown(words):
-    done = subprocess.run([sys.executable, "-m", "lrsym", *words], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-m", "lrsym", *words], capture_output=True, text=True, timeout=HANG_SECONDS)
     assert "Usage: " in done.stdout + done.stderr
     assert "error" not in done.stdout + done.stderr
     assert done.returncode == 2
@@ -155,7 +155,11 @@ def test_completion_of_the_shell_can_be_had():
     words = {"_LRSYM_COMPLETE": "complete_bash", "COMP_WORDS": "lrsym sta", "COMP_CWORD": "1"}
     program = "import sys; sys.argv = ['lrsym']; from lrsym.__main__ import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, env={**os.environ, **words}
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=HANG_SECONDS,
+        env={**os.environ, **words},
     )
     assert done.stdout.split() == ["status"]
 
@@ -171,7 +175,7 @@ def test_ctrl_c_while_the_command_is_loaded_ends_it_quietly():
         "from lrsym.__main__ import main\n"
         "main()\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=HANG_SECONDS)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 

@@ -89,6 +89,6 @@ def test_a_killed_refinement_goes_on_to_the_same_number_of_trials(tmp_path, engi
     wait_for(lambda: len(parts(results)) >= 3)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    code, _, err = finish(start(*words, "--engine", engine), timeout=240)
+    code, _, err = finish(start(*words, "--engine", engine))
     assert code == 0, err
     assert_complete_and_single(results, 10)

@@ -14,7 +14,7 @@ from lrsym.results.store.trial_row import axis_values
 from lrsym.sweep.execution.lease import Lease
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.spec.sweep_file import load
-from tests.running import finish, lrsym, start
+from tests.running import HANG_SECONDS, finish, lrsym, start
 from tests.small_trials import write_sweep
 
 
@@ -74,8 +74,8 @@ def test_the_page_shows_state_and_pictures_and_ends_with_ctrl_c(under_way):
     process = start("-m", "lrsym", "watch", path, "--results", results)
     try:
         address = re.search(r"http://127\.0\.0\.1:\d+/", process.stderr.readline())[0]
-        page = urllib.request.urlopen(address, timeout=30).read().decode()
-        state = json.load(urllib.request.urlopen(f"{address}state.json", timeout=60))
+        page = urllib.request.urlopen(address, timeout=HANG_SECONDS).read().decode()
+        state = json.load(urllib.request.urlopen(f"{address}state.json", timeout=HANG_SECONDS))
     finally:
         process.send_signal(signal.SIGINT)
         code, _, errors = finish(process)

@@ -8,6 +8,7 @@ import pytest
 
 from lrsym.errors import UsageError
 from lrsym.results.pages.watch_page import WatchServer
+from tests.running import HANG_SECONDS
 
 STATE = {"lines": ["</script><b>"], "pictures": {}, "over": False, "at": "now"}
 
@@ -24,7 +25,7 @@ def ask():
         thread.start()
 
         def answer(path, host=None):
-            connection = http.client.HTTPConnection("127.0.0.1", running.server_port, timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", running.server_port, timeout=HANG_SECONDS)
             connection.request("GET", path, headers={} if host is None else {"Host": host})
             response = connection.getresponse()
             return response.status, dict(response.getheaders()), response.read()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import wait_for
+from tests.running import HANG_SECONDS, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def ray_address():
         yield f"127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGTERM)  # ends what it has started, too
-        process.communicate(timeout=60)
+        process.communicate(timeout=HANG_SECONDS)
 
 
 @pytest.fixture

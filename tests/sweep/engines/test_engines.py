@@ -1,6 +1,8 @@
 """Engines with real training, from the command line: in each case the same rows, none lost, none twice."""
 
 import json
+import math
+import multiprocessing
 import os
 import signal
 import socket
@@ -14,6 +16,10 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from lrsym.results.store.store import Store, load, load_trials
+from lrsym.sweep.execution.checkpoint import CheckpointFile
+from lrsym.sweep.execution.train_pack import run_pack
+from lrsym.sweep.spec.sweep_file import load as load_sweep
+from tests.fitted import CPU
 from tests.running import (
     assert_complete_and_single,
     finish,
@@ -24,9 +30,12 @@ from tests.running import (
     wait_for_the_end_of,
     workers_of,
 )
-from tests.small_trials import write_sweep
+from tests.small_trials import pack_of, write_sweep
 
 ENGINES = ["local", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow])]
+
+STEPS = 300
+"""Of a trial that is killed in the middle."""
 
 
 @pytest.mark.slow
@@ -60,26 +69,35 @@ def test_a_whole_process_group_killed_at_once_loses_no_finished_pack(tmp_path, e
     assert_complete_and_single(results, 8)
 
 
+def train_until_killed(path, results):
+    """Train a sweep as one pack that keeps a checkpoint after each step, and die in the middle of it."""
+    pack = pack_of(*load_sweep(path).trials)
+
+    def report(completed):
+        if completed > 0.3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    checkpoint = CheckpointFile(results, pack, interval=0, max_overhead=math.inf)
+    run_pack(pack.trials, run_id="r", device=CPU, report=report, checkpoint=checkpoint)
+
+
 @pytest.mark.slow
 def test_a_long_trial_that_is_killed_goes_on_from_its_checkpoint(tmp_path):
-    path, results = write_sweep(tmp_path, steps=40_000, seeds=1), tmp_path / "results"
-    process = start_sweep(path, results, "--pack", "2")
-    (checkpoint,) = wait_for(lambda: [*results.glob("checkpoints/*.safetensors")])
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    path, results = write_sweep(tmp_path, steps=STEPS, seeds=1), tmp_path / "results"
+    process = multiprocessing.get_context("spawn").Process(target=train_until_killed, args=(path, str(results)))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    (checkpoint,) = results.glob("checkpoints/*.safetensors")
     assert parts(results) == []
     with safe_open(checkpoint, framework="numpy") as file:
         step = json.loads(file.metadata()["checkpoint"])["step"]
         kept = json.loads(file.get_tensor("rest").tobytes())
-    assert 0 < step < 40_000
-    planned = subprocess.run(
-        [sys.executable, "-m", "lrsym", "plan", str(path), "--results", str(results), "--no-pilot"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert "1 packs, the largest of 2 trials, 1 of them going on from a checkpoint" in planned.stdout
-    words = [sys.executable, "-m", "lrsym", "status", str(path), "--results", str(results)]
-    told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    assert f"2 unfinished trials have a checkpoint, at {step / 40_000:.0%} of their steps" in told
+    assert 0.3 * STEPS < step < STEPS
+    planned = lrsym("plan", path, "--results", results, "--no-pilot")
+    assert "1 packs, the largest of 2 trials, 1 of them going on from a checkpoint" in planned
+    told = lrsym("status", path, "--results", results)
+    assert f"2 unfinished trials have a checkpoint, at {step / STEPS:.0%} of their steps" in told
     # Asked for packs of one: the pack that is under way stays as it is.
     code, out, err = finish(start_sweep(path, results, "--pack", "1"))
     assert (code, "2 trials trained" in out) == (0, True), err
@@ -98,7 +116,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path):
     wait_for(lambda: parts(results))
     workers = wait_for(lambda: workers_of(process.pid))
     os.killpg(process.pid, signal.SIGINT)
-    code, out, err = finish(process, timeout=60)
+    code, out, err = finish(process)
     assert code == 130
     assert f"lrsym sweep {path}" in out
     assert "Traceback" not in out + err

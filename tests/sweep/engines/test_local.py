@@ -11,7 +11,7 @@ import pytest
 from lrsym.results.store.store import Store
 from lrsym.sweep.engines.local import run_local
 from lrsym.sweep.execution.queue import PackQueue
-from tests.running import wait_for, wait_for_the_end_of, workers_of
+from tests.running import HANG_SECONDS, wait_for, wait_for_the_end_of, workers_of
 from tests.sweep.engines.test_contract import drive, report_of, tries
 
 
@@ -30,7 +30,7 @@ def test_a_source_that_turns_out_to_be_empty_ends_the_run():
         target=run_local, args=(queue, SimpleNamespace(threads=1, timeout=None)), kwargs={"workers": 2}, daemon=True
     )
     run.start()
-    run.join(timeout=10)
+    run.join(timeout=HANG_SECONDS)
     assert not run.is_alive()
 
 
@@ -42,7 +42,7 @@ def test_a_signal_ends_a_run_within_seconds_though_its_workers_stand_still(tmp_p
     workers, stopped = workers_of(process.pid), time.monotonic()
     os.killpg(process.pid, number)
     assert report_of(process, code=128 + number)["pending"] == 4
-    assert time.monotonic() - stopped < 8
+    assert time.monotonic() - stopped < 60  # they would stand still for ever
     wait_for_the_end_of(workers)
 
 

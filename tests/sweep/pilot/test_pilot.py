@@ -474,6 +474,7 @@ def test_a_sweep_costs_what_its_plan_told(tmp_path):
         "core_hours": load_trials(results).collect()["seconds"].sum() / 3600,
         "disk_bytes": sum(p.stat().st_size for p in results.rglob("*.parquet") if p.parent.name != "runs"),
     }
-    assert {name: told[f"{name}_low"] <= found[name] <= told[f"{name}_high"] for name in COST} == dict.fromkeys(
-        COST, True
-    ), (told, found)
+    # Others at work on this machine may come or go between the two: for its times the interval is twice as wide.
+    slack = {"seconds": 2, "core_hours": 2, "disk_bytes": 1}
+    within = {n: told[f"{n}_low"] / slack[n] <= found[n] <= told[f"{n}_high"] * slack[n] for n in COST}
+    assert within == dict.fromkeys(COST, True), (told, found)

@@ -172,7 +172,7 @@ def test_ctrl_c_while_a_worker_starts_is_not_lost(pool):
     try:
         with stop_signals_blocked():
             os.kill(os.getpid(), signal.SIGINT)  # a thread of a library may take it, at once or when it is next awake
-        wait_for(lambda: heard, seconds=10)
+        wait_for(lambda: heard)
         assert heard == [1]
     finally:
         signal.signal(signal.SIGINT, before)
