@@ -141,14 +141,15 @@ def disturb_once(name: str, cluster: Cluster, disturbances: Disturbances, inside
     said, codes = [], []
     for number in range(MAX_STARTS):
         process = cluster.sweep(inside, "--quiet")
-        if number == 0:
-            wait_for(lambda: len(open_filesystem(outside).list("trials")) >= 2)
-            assert process.poll() is None, "the sweep ended before it could be disturbed"
-            disturbances.by_name[name](process)
         try:
+            if number == 0:
+                wait_for(lambda: len(open_filesystem(outside).list("trials")) >= 2, seconds=SECONDS)
+                assert process.poll() is None, "the sweep ended before it could be disturbed"
+                disturbances.by_name[name](process)
             out, err = process.communicate(timeout=SECONDS)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"{name}: the command did not end within {SECONDS} s") from None
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            os.killpg(process.pid, signal.SIGKILL)  # else it would train beside the next one
+            raise AssertionError(f"{name}: {error}\n{''.join(process.communicate())}") from None
         codes.append(process.returncode)
         said += [line for line in (out + err).splitlines() if line.strip()]
         assert "Traceback" not in out + err, f"{name}: {out}{err}"

@@ -3,9 +3,9 @@
     RESULTS/.index/trials.parquet
 
 Each row has the part that it stands in and that part's stamp: what was written since is read from the parts themselves.
-Where it holds all of a folder, and knows when a name in that was last made or removed, as any writer of ours does, the
-parts need not even be listed; of damage every reader is to be told, so it never holds all of a folder with damaged
-parts. Whoever reads many parts that are not in it writes it anew. Nothing depends on it; it may be removed at any time.
+Where it holds all of a folder, and that has the stamp that it had then, parts need not be compared one by one; of
+damage every reader is to be told, so it never holds all of a folder with damaged parts. Whoever reads many parts that
+are not in it writes it anew. Nothing depends on it; it may be removed at any time.
 """
 
 import contextlib
@@ -60,7 +60,7 @@ def read_outcomes(
 
     `list_parts` gives the parts with their stamps, `read` the rows of some of them. Raises what these raise.
     """
-    index, folder = _load(files), files.stamp(_FOLDER)  # that of a folder, as it was before it is listed
+    index, folder = _load(files), files.folder_stamp(_FOLDER)  # as it was before it is listed
     if folder is not None and index.folder == folder:
         return index.rows.select("file", *OUTCOME)
     entries = index.rows.select("file", *_STAMP).unique("file", maintain_order=True)

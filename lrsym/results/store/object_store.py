@@ -127,6 +127,9 @@ class ObjectStore:
         found = self._info(name)
         return _stamp(found) if found is not None and found.is_file else None
 
+    def folder_stamp(self, folder: str) -> None:
+        """Return None: only a listing tells whether an object was written."""
+
     def list(self, folder: str, *, suffix: str = "") -> list[str]:
         """Return the sorted names of the objects in `folder` that end in `suffix`, without folders and hidden ones."""
         return [*self.stamps(folder, suffix=suffix)]

@@ -29,7 +29,8 @@ class Display:
     Nothing is shown where it is not to be `shown`.
 
     Time left is what is not trained yet, by `work`, at the rate so far; a pack in flight counts with its
-    fraction. What a checkpoint has behind it is no work of this run.
+    fraction. What a checkpoint has behind it is no work of this run. The start of workers says nothing about their
+    rate: it counts from their first reports on, and nothing is told before a second one.
     """
 
     def __init__(
@@ -42,8 +43,9 @@ class Display:
         shown: bool = True,
     ) -> None:
         self._all_work = sum(work(trial, n) * remaining for trial, n, remaining in packs.sizes())
-        self._in_flight: dict[str, tuple[float, float]] = {}  # by pack: its work, and the fraction completed
-        self._done_work = 0.0
+        self._in_flight: dict[str, tuple[float, float, float]] = {}  # by pack: its work, fraction completed, told when
+        self._done_work = self._first_work = 0.0
+        self._first_reports: list[float] = []  # when each pack began to report that did before any had ended
         self._trials = packs.n_trials
         self._clock, self._quiet_seconds = clock, quiet_seconds if shown else math.inf
         self._started = self._last_line = clock()
@@ -65,15 +67,19 @@ class Display:
 
     def update(self, pack: Pack, event: PackEvent) -> None:
         """Take in an event of a pack, at a cost that does not grow with the sweep."""
-        of_pack, before = self._in_flight.get(pack.id) or (work(pack.trials[0], len(pack)), pack.completed)
+        now, begins = self._clock(), pack.id not in self._in_flight
+        of_pack, before, _ = self._in_flight.get(pack.id) or (work(pack.trials[0], len(pack)), pack.completed, now)
         self._done_work += of_pack * (event.completed - before)
-        self._in_flight[pack.id] = (of_pack, event.completed)
+        self._in_flight[pack.id] = (of_pack, event.completed, now)
         if event.statuses is not None:
             del self._in_flight[pack.id]
             self.statuses.update(event.statuses)
+        elif begins and not self.ended:
+            self._first_reports.append(now)
+            self._first_work += of_pack * (event.completed - before)
         if self._is_terminal:
             self._bar.update(self._task, completed=self.ended, note=self._note())
-        elif (now := self._clock()) - self._last_line > self._quiet_seconds:
+        elif now - self._last_line > self._quiet_seconds:
             self._last_line = now
             line = f"trials {self.ended}/{self._trials}  {self._note()}"
             self.say(line)
@@ -84,13 +90,29 @@ class Display:
             self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _note(self) -> str:
-        spent = self._clock() - self._started
-        share = self._done_work / self._all_work if self._all_work else 0.0  # a search expects, and may err
-        if share < 1e-9 or not spent:  # sums of fractions leave a rounding error
-            return "starting workers"
-        rate, left = self._trials * share / spent * 60, spent * max(0.0, 1 - share) / share
+        rate = self._rate()
+        if rate is None:
+            return f"{'training' if self._first_reports else 'starting workers'}{failures(self.statuses)}"
+        left = max(0.0, self._all_work - self._done_work) / rate  # a search expects, and may err
         soon = f"{duration(left)} left" if left >= 1 else "about to end"
-        return f"{rate:.1f} a minute, {soon}{failures(self.statuses)}"
+        return f"{60 * self._trials * rate / self._all_work:.1f} a minute, {soon}{failures(self.statuses)}"
+
+    def _rate(self) -> float | None:
+        """Return the work done a second; None before two reports of a pack can tell.
+
+        Of n workers that trained since the moments of their first reports, as since the mean of these, until each last
+        told: what they have trained after that nobody knows yet.
+        """
+        now, n = self._clock(), max(1, len(self._first_reports))
+        began = sum(self._first_reports) / n if self._first_reports else self._started
+        training = [
+            told for _, completed, told in self._in_flight.values() if completed
+        ]  # others wait to be tried again
+        untold = sum(now - told for told in training) / max(n, len(training))
+        done, seconds = self._done_work - self._first_work, now - began - untold
+        if done < 1e-9 * self._all_work or seconds < 1e-9 or not self._all_work:  # sums leave a rounding error
+            return None
+        return done / seconds
 
     def __enter__(self) -> Self:
         self._bar.start()

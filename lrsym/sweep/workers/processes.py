@@ -32,17 +32,18 @@ def worker_environment(threads: int) -> dict[str, str]:
 
 @contextlib.contextmanager
 def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set these variables of the environment, for processes started meanwhile, and put back what was there."""
-    before = {name: os.environ.get(name) for name in variables}
+    """Set these variables of the environment, for processes started meanwhile, and put back what was there.
+
+    What else was changed meanwhile, by whatever library, is put back, too.
+    """
+    before = dict(os.environ)
     os.environ.update(variables)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in {*os.environ} - {*before}:
+            del os.environ[name]
+        os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})
 
 
 def spawn(target: Callable[..., None], *arguments: Any, name: str) -> tuple[BaseProcess, Connection]:

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from lrsym.errors import UsageError
-from lrsym.results.store.filesystem import open_filesystem
+from lrsym.results.store.filesystem import LocalFolder, open_filesystem
 
 
 class Folder:
@@ -274,6 +274,23 @@ def test_a_stamp_is_the_same_in_a_list_and_alone_and_another_once_the_file_is_wr
     files.put("trials/a", b"longer")
     assert files.stamp("trials/a") != before["trials/a"]
     assert files.stamp("trials/b") is None
+
+
+def test_the_stamp_of_a_folder_is_another_once_a_file_in_it_is_made_written_in_place_or_removed(tmp_path):
+    files, path = LocalFolder(str(tmp_path)), tmp_path / "trials/a"
+    assert files.folder_stamp("trials") is None
+    files.put("trials/a", b"one")
+    found = [files.folder_stamp("trials")]
+    assert files.folder_stamp("trials") == found[0]
+    path.write_bytes(b"longer")
+    found.append(files.folder_stamp("trials"))
+    os.utime(path, (1e9, 1e9))
+    found.append(files.folder_stamp("trials"))
+    files.put("trials/b", b"")
+    found.append(files.folder_stamp("trials"))
+    files.delete("trials/a")
+    found.append(files.folder_stamp("trials"))
+    assert len({*found}) == 5
 
 
 def test_the_end_of_a_file_is_read_with_its_size(files):

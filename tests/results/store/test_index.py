@@ -96,7 +96,7 @@ def listed(monkeypatch):
     return found
 
 
-def test_parts_of_a_folder_that_is_as_it_was_are_not_even_listed(tmp_path, listed):
+def test_parts_of_a_folder_that_is_as_it_was_are_not_compared_one_by_one(tmp_path, listed):
     store = Store(str(tmp_path))
     write(store, "a", TRIALS[:2], "done")
     expected = by_index(store)
@@ -106,6 +106,20 @@ def test_parts_of_a_folder_that_is_as_it_was_are_not_even_listed(tmp_path, liste
     write(store, "b", TRIALS[2:4], "done")
     assert by_index(store).height == 4
     assert listed == ["trials"]
+
+
+def test_a_part_that_is_changed_in_place_is_noticed(tmp_path):
+    store, other = Store(str(tmp_path / "one")), Store(str(tmp_path / "other"))
+    write(store, "a", TRIALS[:2], "crashed", [1, 1])
+    write(store, "b", TRIALS[2:4], "done")
+    write(other, "a", TRIALS[:2], "done")
+    assert [*store.statuses().values()].count("done") == 2
+    folder, part = tmp_path / "one/trials", tmp_path / "one/trials/a.parquet"
+    before = folder.stat()
+    part.write_bytes(other.files.get("trials/a.parquet"))  # as cp does, which makes no name anew
+    os.utime(part, (1e9, 1e9))  # and with -p the time is that of the copy
+    assert (folder.stat().st_mtime_ns, part.stat().st_mtime) == (before.st_mtime_ns, 1e9)
+    assert {*Store(str(tmp_path / "one")).statuses().values()} == {"done"}
 
 
 def test_a_folder_that_was_written_just_now_is_listed(tmp_path, monkeypatch, listed):

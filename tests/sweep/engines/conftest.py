@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,17 +20,21 @@ def ray_address():
         port = free.getsockname()[1]
     words = ["start", "--head", "--block", f"--port={port}", "--num-cpus=2", "--include-dashboard=false",
              "--node-ip-address=127.0.0.1", "--disable-usage-stats"]  # fmt: skip
-    process = subprocess.Popen(
-        [Path(sys.executable).with_name("ray"), *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env={**os.environ, "RAY_AUTH_MODE": "disabled"}, start_new_session=True,
-    )  # fmt: skip
-    try:
-        wait_for(lambda: "Ray runtime started" in process.stdout.readline() or process.poll() is not None)
-        assert process.poll() is None, "Ray did not start"
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.send_signal(signal.SIGTERM)  # ends what it has started, too
-        process.communicate(timeout=HANG_SECONDS)
+    # In a folder of its own Ray also notes where the cluster is: in the usual one the note outlives it, and misleads.
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        process = subprocess.Popen(
+            [Path(sys.executable).with_name("ray"), *words],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            env={**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_TMPDIR": folder},
+        )  # fmt: skip
+        try:
+            wait_for(lambda: "Ray runtime started" in process.stdout.readline() or process.poll() is not None)
+            assert process.poll() is None, "Ray did not start"
+            assert Path(folder, "ray/ray_current_cluster").exists()
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGTERM)  # ends what it has started, too
+            process.communicate(timeout=HANG_SECONDS)
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """The cluster: its launcher file, its documentation, and a sweep that loses a node."""
 
+import contextlib
 import logging
 import re
 import shlex
 import signal
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +28,7 @@ from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.planning.plan import make_plan
 from lrsym.sweep.planning.settings import WORKERS_PER_GPU, Settings
 from lrsym.sweep.spec.sweep_file import load
+from lrsym.sweep.workers.processes import environment
 from tests.small_trials import SMALL
 
 ROOT = Path(__file__).parents[3]
@@ -243,17 +246,26 @@ class _Cluster:
     """A head without CPUs and two workers with one each, and so many GPUs, on this machine; each with a home."""
 
     def __init__(self, *, gpus: int = 0, connects: bool = True, homes: Sequence[Path | None] = (None, None)) -> None:
+        import ray
         from ray.cluster_utils import Cluster
 
         # A dead node refuses its checks at once, and five in a row declare it dead; a slow one has its usual time.
         quick = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500}
-        head = {"num_cpus": 0, "include_dashboard": False, "_system_config": quick}
         self.lost, self._connects = False, connects
-        self._cluster = Cluster(initialize_head=True, head_node_args=head)
-        self._nodes = [
-            self._cluster.add_node(num_cpus=1, num_gpus=gpus, env_vars={"HOME": str(home)} if home else None)
-            for home in homes
-        ]
+        with contextlib.ExitStack() as stack:
+            # Ray notes in this folder where the cluster is: in the usual one the note may outlive it, and mislead.
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True))
+            stack.enter_context(environment({"RAY_TMPDIR": folder}))
+            self._cluster = Cluster()
+            stack.callback(self._cluster.shutdown)
+            stack.callback(ray.shutdown)
+            self._cluster.add_node(num_cpus=0, include_dashboard=False, _system_config=quick)
+            assert Path(folder, "ray/ray_current_cluster").exists()
+            self._nodes = [
+                self._cluster.add_node(num_cpus=1, num_gpus=gpus, env_vars={"HOME": str(home)} if home else None)
+                for home in homes
+            ]
+            self._stack = stack.pop_all()
         self.address: str = self._cluster.address
 
     def replace_a_busy_node(self) -> None:
@@ -274,7 +286,4 @@ class _Cluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        import ray
-
-        ray.shutdown()
-        self._cluster.shutdown()
+        self._stack.close()

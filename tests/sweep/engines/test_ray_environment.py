@@ -1,7 +1,12 @@
-"""What a sweep on Ray leaves of a script's own environment: Ray itself is not started here."""
+"""What a sweep on Ray leaves of a script's own environment: Ray itself is started in the last test alone."""
 
+import json
 import logging
 import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,20 +23,26 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     def init(**settings: Any) -> None:
         met.append({**settings, "environ": dict(os.environ)})
+        os.environ |= {"PYTHONBREAKPOINT": "ray's", "TUNE_GLOBAL_CHECKPOINT_S": "ray's"}
+        del os.environ["UNWANTED_BY_RAY"]
+        logging.getLogger("ray").setLevel(logging.ERROR)
 
     for name in ("RAY_ADDRESS", "OMP_NUM_THREADS", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("PYTHONBREAKPOINT", raising=False)
     monkeypatch.setenv("TUNE_GLOBAL_CHECKPOINT_S", "7")
+    monkeypatch.setenv("UNWANTED_BY_RAY", "1")
     monkeypatch.setattr(ray, "init", init)
     monkeypatch.setattr(ray, "shutdown", lambda: None)
     return met
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_script_has_its_environment_and_tunes_messages_again(started, caplog, fails):
+def test_a_script_has_its_environment_and_rays_messages_again(started, caplog, fails):
     from lrsym.sweep.engines.ray_tune.connection import connected
 
     caplog.set_level(logging.INFO, "ray.tune")
+    caplog.set_level(logging.WARNING, "ray")
     before = dict(os.environ)
     try:
         with connected(2, threads=1):
@@ -51,13 +62,20 @@ def test_a_script_has_its_environment_and_tunes_messages_again(started, caplog, 
         }.items()
     )
     assert dict(os.environ) == before
-    assert logging.getLogger("ray.tune").level == logging.INFO
+    assert [logging.getLogger(name).level for name in ("ray.tune", "ray")] == [logging.INFO, logging.WARNING]
 
 
-def test_workers_of_a_cluster_are_given_what_they_cannot_inherit(started, monkeypatch):
+@pytest.fixture
+def listening(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """RAY_ADDRESS names a port of this machine at which something listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{server.getsockname()[1]}")
+        yield
+
+
+def test_workers_of_a_cluster_are_given_what_they_cannot_inherit(started, listening):
     from lrsym.sweep.engines.ray_tune.connection import connected
 
-    monkeypatch.setenv("RAY_ADDRESS", "auto")
     before = dict(os.environ)
     with connected(1, threads=3):
         pass
@@ -75,3 +93,74 @@ def test_where_no_cluster_answers_the_environment_is_as_it_was(started, monkeypa
     with pytest.raises(UsageError, match="host:port"), connected(1, threads=1):
         pass
     assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_where_auto_means_a_cluster_that_is_gone_one_line_says_so_at_once(started, monkeypatch, tmp_path, written):
+    from ray._private import services
+
+    from lrsym.sweep.engines.ray_tune.connection import connected
+
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = f"127.0.0.1:{gone.getsockname()[1]}"
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    monkeypatch.setattr(services, "find_gcs_addresses", frozenset)
+    if written:
+        (tmp_path / "ray").mkdir()
+        (tmp_path / "ray/ray_current_cluster").write_text(address)
+    why = rf"RAY_ADDRESS auto \({address}: Connection refused\)" if written else "RAY_ADDRESS auto .*Could not find any"
+    with pytest.raises(UsageError, match=f"{why}.*unset the variable"), connected(1, threads=1):
+        pass
+    assert started == []
+
+
+def test_a_cluster_that_is_gone_is_nothing_to_a_sweep_with_a_ray_of_its_own(started, monkeypatch, tmp_path):
+    from lrsym.sweep.engines.ray_tune.connection import connected
+
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray/ray_current_cluster").write_text("127.0.0.1:1")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    with connected(2, threads=1):
+        pass
+    assert [met["address"] for met in started] == ["local"]
+
+
+def test_the_gpus_of_a_cluster_are_counted_without_a_trace(started, listening, monkeypatch, caplog):
+    import ray
+
+    from lrsym.sweep.engines.ray_tune.connection import count_cluster_gpus
+
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"GPU": 3.0})
+    caplog.set_level(logging.WARNING, "ray")
+    before = dict(os.environ)
+    assert count_cluster_gpus() == 3
+    assert dict(os.environ) == before
+    assert logging.getLogger("ray").level == logging.WARNING
+
+
+SCRIPT = """
+import json, logging, os
+
+before = dict(os.environ)
+from lrsym.sweep.engines.ray_tune.connection import connected
+
+imported = dict(os.environ)
+level = logging.getLogger("ray").level
+for _ in range(2):
+    with connected(1, threads=1):
+        assert dict(os.environ) != imported
+changed = [{name for name in {*before, *now} if before.get(name) != now.get(name)} for now in (imported, os.environ)]
+print(json.dumps([*map(sorted, changed), logging.getLogger("ray").level - level]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_ray_itself_leaves_nothing_in_the_environment_of_a_script_not_even_its_import():
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    imported, after, level = json.loads(done.stdout)
+    assert not {name for name in imported + after if "RAY" in name or "TUNE" in name or "BREAKPOINT" in name}
+    assert after == imported
+    assert level == 0

@@ -284,6 +284,6 @@ def test_what_was_done_before_is_no_work_of_this_run():
     started, new = pack_of(*pack(), completed=0.5), pack(scenes__layouts_per_pair=2)
     display = Display(PackList(new, make_packs(new, size=2).groups, size=2, started=[started]), console=console)
     display.update(started, PackEvent(started.id, 0.5))
-    assert "starting workers" in display._note()
+    assert display._note() == "training"
     display.update(started, PackEvent(started.id, 1.0))
     assert display._done_work == pytest.approx(display._all_work / 3)

@@ -46,8 +46,8 @@ def test_without_a_terminal_there_is_one_line_a_while_with_rate_and_time_left(sh
     assert printed(shown) == ""
     clock[0] = 40
     update(shown, LONG, 1.0, done=1, crashed=1)
-    # 60 of 80 trial-steps in 40 s: 2.25 of 3 trials, a third of the time still to come.
-    assert printed(shown) == "trials 2/3  3.4 a minute, 13 s left, 1 crashed\n"
+    # 45 of 80 trial-steps in the 20 s since the first report: 1.69 of 3 trials; 20 steps are still to come.
+    assert printed(shown) == "trials 2/3  5.1 a minute, 9 s left, 1 crashed\n"
     clock[0] = 50
     update(shown, SHORT, 0.5)
     assert printed(shown).count("\n") == 1
@@ -66,7 +66,46 @@ def test_a_pack_that_starts_again_takes_its_progress_back(shown, clock):
     update(shown, LONG, 0.5)
     clock[0] = 62
     update(shown, LONG, 0.0)
-    assert printed(shown).splitlines()[-1] == "trials 0/3  starting workers"
+    assert printed(shown).splitlines() == ["trials 0/3  training"] * 2
+
+
+def four(clock):
+    """A display of four packs of one trial of 100 steps, which shows every event, and those packs."""
+    packs = make_packs([small(seed=s, optim__steps=100) for s in range(4)], size=1)
+    console = Console(file=io.StringIO(), width=200)
+    return Display(packs, console=console, clock=lambda: clock[0], quiet_seconds=0), packs
+
+
+@pytest.mark.parametrize("start", [1, 25])
+@pytest.mark.parametrize("apart", [0, 4, 9.5])
+def test_before_any_pack_has_ended_its_steps_tell_the_time_left_however_long_workers_took_to_start(clock, start, apart):
+    shown, (one, two, *_) = four(clock)
+    lines = []
+    # Of two workers, one of which begins later, each does 10 of 100 steps in 10 s.
+    reports = [(start + shift + 10 * n, n, pack) for pack, shift in ((one, 0), (two, apart)) for n in (1, 2, 3)]
+    for at, n, pack in sorted(reports, key=lambda report: report[0]):
+        clock[0] = at
+        update(shown, pack, n / 10)
+        lines.append(printed(shown).splitlines()[-1])
+    assert lines[:2] == ["trials 0/4  training"] * 2
+    # Two steps a second; of 400 steps 340 are still to come, or 350 if the last two reports came in one moment.
+    assert {line.partition(",")[0] for line in lines[2:]} == {"trials 0/4  1.2 a minute"}
+    assert lines[-1].endswith(", 3 min left")
+
+
+def test_a_pack_that_was_halved_or_waits_to_be_tried_again_does_not_count_as_one_that_trains(clock):
+    shown, (one, two, *_) = four(clock)
+    for at, pack, completed in ((20, one, 0.1), (20, two, 0.1), (30, one, 0.2), (31, one, 0), (100, two, 0.9)):
+        clock[0] = at
+        update(shown, pack, completed)
+    # 90 of 400 steps, 20 of them before the first reports, 80 s ago.
+    assert shown._rate() == pytest.approx(shown._all_work * 70 / 400 / 80)
+
+
+def test_where_packs_end_with_their_first_report_the_rate_counts_from_the_start(shown, clock):
+    clock[0] = 40
+    update(shown, LONG, 1.0, done=2)
+    assert shown._rate() == pytest.approx(shown._all_work * 3 / 4 / 40)
 
 
 def test_only_what_went_wrong_is_named_and_only_infrastructure_is_tried_again():

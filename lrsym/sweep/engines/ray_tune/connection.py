@@ -39,8 +39,8 @@ _SETTINGS = {
 def connected(workers: int, threads: int) -> Iterator[None]:
     """Be connected to the cluster at RAY_ADDRESS, else to a Ray of our own with slots for `workers`.
 
-    Disconnects at the end what was connected here, and leaves environment and logging as they were: a script may go on
-    to run an experiment of its own.
+    Disconnects at the end what was connected here, and leaves environment and logging as they were, whatever Ray has
+    changed: a script may go on to run an experiment of its own.
     """
     settings = {"TUNE_MAX_PENDING_TRIALS_PG": str(2 * workers), **_SETTINGS}
     with environment({name: value for name, value in settings.items() if name not in os.environ}):
@@ -77,17 +77,27 @@ def _to_own(workers: int, threads: int) -> Iterator[None]:
 def _session(**settings: Any) -> Iterator[None]:
     """Be connected by `ray.init(**settings)`, without a word of Ray's on standard output."""
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    with _apart_from_our_signals():
-        _connect(**settings)
-    logger = logging.getLogger("ray.tune")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)  # it would print the death of each worker
-    _restore_sigterm(on_sigterm)
-    with contextlib.redirect_stdout(sys.stderr):  # Ray prints that a worker died: one of its threads, and shutdown
-        try:
-            yield
-        finally:
-            ray.shutdown()
+    with _levels_kept():
+        with _apart_from_our_signals():
+            _connect(**settings)
+        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # it would print the death of each worker
+        _restore_sigterm(on_sigterm)
+        with contextlib.redirect_stdout(sys.stderr):  # Ray prints that a worker died: one of its threads, and shutdown
+            try:
+                yield
+            finally:
+                ray.shutdown()
+
+
+@contextlib.contextmanager
+def _levels_kept() -> Iterator[None]:
+    """Put back, at the end, which messages Ray's loggers let through."""
+    loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.split(".")[0] == "ray"]
+    before = [logger.level for logger in loggers]
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
 
 
@@ -120,12 +130,13 @@ def count_cluster_gpus() -> int:
     """Return the number of GPUs of the cluster at RAY_ADDRESS, which this connects to meanwhile."""
     _check_address()
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    _connect()
-    try:
-        return _gpus()
-    finally:
-        ray.shutdown()
-        _restore_sigterm(on_sigterm)
+    with environment({}), _levels_kept():
+        _connect()
+        try:
+            return _gpus()
+        finally:
+            ray.shutdown()
+            _restore_sigterm(on_sigterm)
 
 
 def _gpus() -> int:
@@ -143,8 +154,10 @@ def gpu_share(workers: int) -> float:
 def _check_address() -> None:
     """Raise UsageError where RAY_ADDRESS cannot be a cluster's, or nothing listens there: Ray would wait minutes."""
     address = os.environ.get("RAY_ADDRESS", "")
-    if address in ("", "auto", "local"):
+    if address in ("", "local"):
         return
+    if address == "auto":
+        address = _find_cluster()
     host, colon, port = address.rpartition(":")
     if "://" in address or not colon or not port.isdecimal():
         raise UsageError(
@@ -162,7 +175,15 @@ def _check_address() -> None:
             reasons.append(getattr(error, "strerror", None) or str(error))
         else:
             return
-    raise _no_cluster(reasons[0])
+    raise _no_cluster(reasons[0] if os.environ["RAY_ADDRESS"] != "auto" else f"{address}: {reasons[0]}")
+
+
+def _find_cluster() -> str:
+    """Return the address that Ray takes `auto` for: what runs on this machine, or ran when its file was written."""
+    try:
+        return services.get_ray_address_from_environment("auto", None)
+    except ConnectionError as error:
+        raise _no_cluster(str(error).partition(". ")[0]) from error
 
 
 def _no_cluster(reason: str) -> UsageError:
