@@ -11,12 +11,15 @@ from lrsym.cli.sweep import exit_by, failed_in_words, run_as_data, sharing_in_wo
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
 if TYPE_CHECKING:
-    from lrsym.results.analysis.surface_boundary import SurfaceBoundary
+    from lrsym.results.analysis.surface_boundary import Grid, SurfaceBoundary
     from lrsym.sweep.driver import Outcome
     from lrsym.sweep.search.refine import Refinement
 
 MAX_LINES = 12
 """Lines of the boundary that are printed; JSON has all."""
+
+MAX_LISTED = 8
+"""Values of an axis that a line names."""
 
 Budget = Annotated[
     int, number("budget", help="Trials of the sweep with rows in the end, those that are there before included.")
@@ -102,7 +105,7 @@ def _in_words(boundary: "SurfaceBoundary | None", asked: "Refinement", file: Pat
     return [
         f"{asked.metric} at {asked.level:g}: {len(boundary.grid)} cells: {counts}",
         f"boundary along {asked.along}, with its 95 % interval:",
-        *(f"  {_line(row, asked)}" for row in rows[:MAX_LINES]),
+        *(f"  {crossing_in_words(row, asked.grid, along=asked.along)}" for row in rows[:MAX_LINES]),
         *more,
         f"picture: {command_line('plot phase', file, results, options)}",
     ]
@@ -115,14 +118,25 @@ def _count(boundary: "SurfaceBoundary") -> dict[str, int]:
     return {side: sides.count(side) for side in SIDES}
 
 
-def _line(row: dict[str, Any], asked: "Refinement") -> str:
-    """Return one crossing in words."""
-    where = ", ".join(f"{axis} {row[axis]:g}" for axis in asked.grid.axes if axis != asked.along)
+def crossing_in_words(row: dict[str, Any], grid: "Grid", *, along: str) -> str:
+    """Return one row of `SurfaceBoundary.crossings` in words: what is not decided is said to be open."""
+    where = ", ".join(f"{axis} {row[axis]:g}" for axis in grid.axes if axis != along)
     head = f"{where}: " if where else ""
     if row["at"] is None:
-        side = "above" if row["rises"] else "below"
-        return f"{head}{side} everywhere" + (f", undecided cells: {row['undecided']}" if row["undecided"] else "")
-    first, *_, last = asked.grid.values[asked.grid.axes.index(asked.along)]
+        return head + _uncrossed(row, along)
+    first, *_, last = grid.values[grid.axes.index(along)]
     low = f"<{first:g}" if row["low"] is None else f"{row['low']:.3g}"
     high = f">{last:g}" if row["high"] is None else f"{row['high']:.3g}"
-    return f"{head}{'rises' if row['rises'] else 'falls'} at {row['at']:.3g} ({low} to {high})"
+    unknown = f"; none of its {row['cells']} cells is decided" if row["undecided"] == row["cells"] else ""
+    return f"{head}{'rises' if row['rises'] else 'falls'} at {row['at']:.3g} ({low} to {high}){unknown}"
+
+
+def _uncrossed(row: dict[str, Any], along: str) -> str:
+    """Return on which side of the level a line lies that is not crossed, or at which of its values that is open."""
+    side, n, values = "above" if row["rises"] else "below", row["cells"], row["undecided_at"]
+    if not values:
+        return f"{side} everywhere"
+    if len(values) == n:
+        return f"undecided: no cell of {n} lies above or below" if n > 1 else "undecided"
+    listed = ", ".join(f"{value:g}" for value in values[:MAX_LISTED]) + (", ..." if len(values) > MAX_LISTED else "")
+    return f"{side} in {n - len(values)} of {n} cells, undecided at {along} {listed}"

@@ -6,9 +6,11 @@ import signal
 
 import pytest
 
+from lrsym.cli.refine import crossing_in_words
 from lrsym.results.store.store import Store
 from tests.running import assert_complete_and_single, finish, lrsym, parts, start, wait_for
 from tests.small_trials import write_sweep
+from tests.surfaces import boundary_of, grid_of
 
 
 def write_plane(folder, *, steps=4, grid='"optim.learning_rate" = [0.001, 0.01, 0.1]'):
@@ -50,6 +52,31 @@ def test_a_picture_of_a_boundary_has_a_name_of_its_own(refined):
     path, results, _ = refined
     report = json.loads(lrsym("plot", "phase", path, "--refined", "--level", 0.6, "--results", results, "--json"))
     assert report["pictures"][1].endswith("small-phase-unseen_order-refined-level-0.6.png")
+
+
+@pytest.mark.parametrize(
+    ("away", "said"),
+    [
+        ([2, 3, 4], "n_heads 1: above everywhere"),
+        ([-2, -3, -4], "n_heads 1: below everywhere"),
+        ([0.5, 0.2, 0.9], "n_heads 1: undecided: no cell of 3 lies above or below"),
+        ([2, 0.5, 0.5], "n_heads 1: above in 1 of 3 cells, undecided at d_model 20, 40"),
+        ([-0.5, -2, -2], "n_heads 1: below in 2 of 3 cells, undecided at d_model 10"),
+        ([-2, 2, 3], "n_heads 1: rises at 15 (12.5 to 17.5)"),
+        ([-0.5, 0.5, 0.5], "n_heads 1: rises at 15 (<10 to >40); none of its 3 cells is decided"),
+    ],
+)
+def test_a_line_is_on_a_side_everywhere_only_where_each_of_its_cells_is_decided(away, said):
+    boundary = boundary_of(grid_of(d_model=[10, 20, 40], n_heads=[1, 2]), [x for one in away for x in (one, 9)], 0.51)
+    row = boundary.crossings(along="d_model").row(0, named=True)
+    assert crossing_in_words(row, boundary.grid, along="d_model") == said
+
+
+def test_of_many_open_values_the_first_are_named():
+    boundary = boundary_of(grid_of(d_model=[*range(1, 21)]), [5] + 19 * [0.1], 1)
+    row = boundary.crossings(along="d_model").row(0, named=True)
+    said = crossing_in_words(row, boundary.grid, along="d_model")
+    assert said == "above in 1 of 20 cells, undecided at d_model 2, 3, 4, 5, 6, 7, 8, 9, ..."
 
 
 @pytest.mark.parametrize(

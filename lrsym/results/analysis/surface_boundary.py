@@ -110,14 +110,16 @@ class SurfaceBoundary:
         """Return where the level is crossed along one axis: a row a crossing, for each combination of the others.
 
         Columns: the other axes; `at` with its 95 % interval `low` to `high`, in values of `along`; `rises`, whether the
-        accuracy does; `undecided`, how many cells of the combination are. An end is null where the interval leaves the
-        grid. A combination that is not crossed has one row, with `at` null and `rises` whether its means are above.
+        accuracy does; `undecided`, how many of the `cells` of the combination are, and `undecided_at` which values.
+        An end is null where the interval leaves the grid. A combination whose means do not cross has one row, with
+        `at` null and `rises` whether they are above.
         """
         axis, rows = self.grid.axes.index(along), []
         for cells in self._lines(axis):
             names = {name: value for name, value in self.grid.cell(cells[0]).items() if name != along}
             away, within = self.away[cells], self.within[cells]
-            known = {"undecided": int((abs(away) <= within).sum())}
+            open_at = [self.grid.cell(cell)[along] for cell in np.array(cells)[abs(away) <= within]]
+            known = {"undecided": len(open_at), "cells": len(cells), "undecided_at": open_at}
             for *ends, rises in _line_crossings(self.grid.ranks[cells, axis], away, within):
                 values = [None if rank is None else self.grid.value(along, rank) for rank in ends]
                 rows.append({**names, **dict(zip(_ENDS, values, strict=True)), "rises": rises, **known})

@@ -5,23 +5,9 @@ import polars as pl
 import pytest
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.surface import PRIOR_NOISE, Surface, fit_surface, to_accuracy, to_logit
-from lrsym.results.analysis.surface_boundary import Grid, SurfaceBoundary, make_grid, trained_boundary
-
-
-def grid_of(**axes):
-    names = [*axes]
-    rows = pl.DataFrame({name: axes[name] for name in names[:1]})
-    for name in names[1:]:
-        rows = rows.join(pl.DataFrame({name: axes[name]}), how="cross")
-    return make_grid(rows)
-
-
-def boundary_of(grid, mean, sd):
-    """A boundary at 0.5, which is a logit of 0, over cells with these logits."""
-    sd = np.broadcast_to(np.array(sd, dtype=float), len(grid))
-    surface = Surface(np.array(mean, dtype=float), np.diag(sd**2), 1.0, lambda at: (at, at))
-    return SurfaceBoundary(grid, surface, 0.5)
+from lrsym.results.analysis.surface import PRIOR_NOISE, fit_surface, to_accuracy, to_logit
+from lrsym.results.analysis.surface_boundary import Grid, make_grid, trained_boundary
+from tests.surfaces import boundary_of, grid_of
 
 
 def ramp(*, cells=11, seeds=2, noise=0.3, seed=0):
@@ -125,7 +111,7 @@ def test_an_interval_that_leaves_the_grid_has_no_end():
 
 def test_a_line_without_a_crossing_says_on_which_side_it_lies_and_how_far_that_is_decided():
     found = boundary_of(grid_of(d_model=[1, 2, 3]), [2, 3, 0.5], 1 / 1.96).crossings(along="d_model")
-    assert found.select("at", "rises", "undecided").rows() == [(None, True, 1)]
+    assert found.select("at", "rises", "cells", "undecided", "undecided_at").rows() == [(None, True, 3, 1, [3.0])]
 
 
 def test_only_done_trials_count_for_a_boundary():
