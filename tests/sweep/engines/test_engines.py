@@ -76,7 +76,7 @@ def test_a_long_trial_that_is_killed_goes_on_from_its_checkpoint(tmp_path):
         [sys.executable, "-m", "lrsym", "plan", str(path), "--results", str(results), "--no-pilot"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert "1 packs, the largest of 2 trials, 1 of them going on from a checkpoint" in planned.stdout
+    assert "1 pack, the largest of 2 trials, 1 of them going on from a checkpoint" in planned.stdout
     words = [sys.executable, "-m", "lrsym", "status", str(path), "--results", str(results)]
     told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     assert f"2 unfinished trials have a checkpoint, at {step / 40_000:.0%} of their steps" in told
