@@ -87,7 +87,12 @@ def test_a_condition_that_would_be_dropped_is_refused(trained, sql):
 
 @pytest.mark.parametrize(
     "sql",
-    ["select 1 as a", "select 'where' as a", "with t as (select seed as a from trials) select a from t where a < 2"],
+    [
+        "select 1 as a",
+        "select avg(seed) filter (where seed < 9) as a from trials",
+        "select 'where' as a",
+        "with t as (select seed as a from trials) select a from t where a < 2",
+    ],
 )
 def test_a_query_that_filters_what_it_reads_is_answered(trained, sql):
     assert json.loads(lrsym("query", sql, "--results", trained[1], "--json"))

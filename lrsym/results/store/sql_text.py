@@ -17,11 +17,11 @@ _BETWEEN = {"union", "intersect", "except", ";"}
 
 def filters_nothing(sql: str) -> bool:
     """Return whether a SELECT of `sql` has WHERE without FROM, which polars drops in silence."""
-    return any("where" in words and "from" not in words for words in _selects(sql))
+    return any({"select", "where"} <= words and "from" not in words for words in _selects(sql))
 
 
 def _selects(sql: str) -> Iterator[set[str]]:
-    """Yield the words of each SELECT, without those of the brackets in it."""
+    """Yield the words of each SELECT or bracket, such as `filter (where ...)`, without those of the brackets in it."""
     levels: list[set[str]] = [set()]
     for word in map(str.lower, _WORD.findall(_UNSEEN.sub(" ", sql))):
         if word == "(":
