@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from lrsym.api.arguments import AnySweep, as_folder, as_grids
+from lrsym.api.arguments import AnySweep, as_folder, as_grids, refuse_searches
 from lrsym.api.drawn import draw_any
 from lrsym.api.rows import Rows, chosen, stored, trials_of
 from lrsym.errors import UsageError
@@ -58,6 +58,7 @@ def boundary_whole(
     """Return all that `boundary` knows, with its arguments."""
     from lrsym.results.analysis.boundary import find_boundary
 
+    refuse_searches(trials, "a boundary")
     rows, first = trials_of(trials, results, where)
     return find_boundary(rows, metric=metric, level=level, prefer=prefer or first, **axes)
 
@@ -78,6 +79,7 @@ def plot_boundary(
     options: dict[str, Any] = {"x": x, "by": by, "color": color, "metric": metric, "level": level}
     if isinstance(trials, pl.DataFrame | pl.LazyFrame):
         return draw_any("boundary", trials, results, where, prefer=prefer, **options)
+    refuse_searches(trials, "a boundary")
     root = as_folder(results)
     return draw.draw_several("boundary", as_grids(trials, root), root, where=where, prefer=prefer, **options)
 

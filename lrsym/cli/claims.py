@@ -9,7 +9,7 @@ import typer
 from lrsym.cli.errors import FAILED, stopped_code
 from lrsym.cli.options import CHOOSING, RESULTS, Json, Results, parse_out, with_options
 from lrsym.cli.output import Output, command_line, lessons, message, output_path
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from lrsym.claims.check import CheckedClaims
@@ -122,8 +122,8 @@ class _Training:
         outcome = run(plan, store, settings)
         self._hours += outcome.hours
         self._fitting |= lessons(outcome, {})
-        left = f"{outcome.pending} trials of {sweep.name} left"
-        ended = f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}"
+        left = f"{counted(outcome.pending, 'trial')} of {sweep.name} left"
+        ended = f"{counted(outcome.statuses['done'], 'trial')} trained in {duration(outcome.seconds)}"
         message(f"{sweep.name}: {ended}{failures(outcome.statuses)}")
         if outcome.stopped_by:
             message(f"stopped with {left}; finished packs are kept. Go on: {self.again}")

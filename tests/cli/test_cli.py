@@ -82,7 +82,12 @@ def test_the_results_folder_of_the_environment_stands_in_where_none_is_given(tra
     ("words", "message"),
     [
         (["plot", "phase", "{file}", "--metric", "nope"], "metric must be"),
-        (["plot", "phase", "{file}", "--x", "colour"], "colour"),
+        (["plot", "phase", "{file}", "--x", "colour"], "there is no axis colour; layouts_per_pair"),
+        (["plot", "phase", "{file}", "--x", "layouts"], "did you mean layouts_per_pair? lrsym axes lists"),
+        (["plot", "line", "{file}", "--color", "lr"], "did you mean learning_rate?"),
+        (["contrast", "{file}", "--of", "n_pair_label=3", "--against", "seed=1"], "did you mean n_pair_labels?"),
+        (["plot", "phase", "{file}", "--where", "layouts = 1"], "did you mean layouts_per_pair? `lrsym axes`"),
+        (["plot", "phase", "{file}", "--where", "seed ="], "write for example n_pair_labels = 5; `lrsym axes`"),
         (["plot", "phase", "{file}", "--where", "nope = 3"], "no condition on the table trials"),
         (["plot", "phase", "{file}", "--where", "seed = 99"], "leave --where out"),
         (["plot", "ablation", "{file}", "--split", "train"], "split"),

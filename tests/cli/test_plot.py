@@ -222,6 +222,7 @@ def test_phases_of_two_sweeps_are_one_picture_with_both_names(trained, other, wo
     ("words", "message"),
     [
         (["--minus"], "--minus takes two sweeps, the first minus the second, got 1; name two files"),
+        (["{file}", "--minus"], "--minus takes two sweeps, got the trials of small twice; name another file"),
         (["--metric", "unseen_ordr"], "metric must be a split and a metric"),
         (["--metric", "steps_to_half_order", "--where", "seed = 99"], "no trial of small in"),
         (["--refined", "--minus"], "--refined and --minus exclude each other, got both; leave one of them out"),

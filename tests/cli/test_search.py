@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import lrsym as package
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.execution.lease import Lease
 from lrsym.sweep.spec.sweep_file import load_any
@@ -79,6 +80,20 @@ def test_a_search_that_is_whole_trains_nothing_and_begins_no_run(tmp_path):
         done = json.loads(lrsym("sweep", path, "--results", results, "--workers", 1, "--json"))
         assert done["cells"]["complete"] == cells
     assert Store(results).scan("runs").collect().height == 1
+
+
+def test_a_smaller_budget_than_there_are_cells_says_so(searched):
+    path, results = searched
+    said = lrsym("sweep", path, "--budget", 3, "--results", results)
+    assert f"5 cells are in {results}, more than the budget of 3" in said
+
+
+@pytest.mark.parametrize("verb", [["boundary"], ["plot", "boundary"]])
+def test_a_search_has_no_boundary(searched, verb):
+    path, results = searched
+    assert lrsym(*verb, path, "--results", results, code=2).startswith("error: a boundary is of grids, ")
+    with pytest.raises(package.UsageError, match="a boundary is of grids"):
+        package.boundary(path, results=results)
 
 
 def start_one(path, results, *options):

@@ -46,7 +46,7 @@ def test_trials_that_give_their_rows_again_are_told_by_environment_with_code_0(t
         "small: 8 of 8 finished trials trained again: 8 identical, 0 within tolerance, 0 grown apart, "
         "0 drifted, 0 failed (0.05)\n"
     )
-    assert "  device cpu, pack_size 4: 8 identical; largest difference 0" in text
+    assert "  device cpu, pack_size 4: 8 identical; last accuracies differ by 0 at most" in text
     report = json.loads(lrsym(*words, "--json"))
     assert (report["counts"], report["reproduced"], report["trials"]) == ({"identical": 8}, True, 8)
     assert report["environments"][0]["n"] == 8

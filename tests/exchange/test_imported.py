@@ -10,6 +10,7 @@ from lrsym.errors import UsageError
 from lrsym.exchange.importing import import_trials
 from lrsym.exchange.trials_of_others import OtherStudy, OtherTrial, write_trials
 from lrsym.results.store.store import Store, load_trials
+from tests.charts import panels
 from tests.reports import made_up
 from tests.running import lrsym
 from tests.small_trials import write_sweep
@@ -132,6 +133,8 @@ def test_a_source_that_is_nothing_is_one_line(tmp_path):
 def test_imported_rows_with_our_names_are_drawn_and_others_are_told_to_be_renamed(imported):
     rows = package.load_trials(imported)
     assert package.plot_line(rows, x="learning_rate", metric="unseen_order").to_dict()["vconcat"]
+    drawn = package.plot_phase(rows, x="learning_rate", metric="unseen_order")
+    assert [panel["title"]["text"] for panel in panels(drawn)] == ["unseen_order, mean over seeds"]
     strange = rows.rename({"unseen_order": "loss"})
     for draw in (package.plot_line, package.plot_phase):
         with pytest.raises(UsageError, match=r'got metric loss, .*; rename it .*rename\(\{"loss": "unseen_order'):

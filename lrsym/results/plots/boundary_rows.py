@@ -69,7 +69,7 @@ class Rows:
         """Return the place of a line upwards."""
         labels = [theme.format_value(value) if self._found.by else "" for value in self._values]
         return (
-            alt.Y("row:Q", title=theme.axis_title(self._found.by) if self._found.by else None)
+            alt.Y("row:Q", title=theme.fitting_title(self._found.by, pixels=self.height) if self._found.by else None)
             .scale(domain=[-0.5, len(labels) - 0.5], nice=False)
             .axis(
                 values=[*range(len(labels))], labelExpr=f"{labels}[datum.value]", grid=False, ticks=False, domain=False

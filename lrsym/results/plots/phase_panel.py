@@ -72,7 +72,7 @@ def panel(grid: PhaseGrid, cells: pl.DataFrame, shown: Shown, *, heading: str) -
 
 def _chart(grid: PhaseGrid, cells: pl.DataFrame, shown: Shown) -> alt.Chart:
     tooltip = [*(alt.Tooltip(f"{axis}:N") for axis in grid.axes), *shown.tooltip]
-    x = alt.X("column:N", title=theme.axis_title(grid.x)).scale(domain=grid.x_labels, padding=0)
+    x = alt.X("column:N", title=theme.fitting_title(grid.x, pixels=grid.width)).scale(domain=grid.x_labels, padding=0)
     y = alt.Y("line:N", title=grid.y_title).scale(domain=grid.y_labels, padding=0)
     return alt.Chart(theme.inline(cells)).encode(
         x.axis(labelAngle=0, grid=False), y.axis(ticks=False, grid=False), tooltip=tooltip

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.aggregate import Frame, replicate_value
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.analysis.surface_boundary import SIDES, SurfaceBoundary, trained_boundary
@@ -106,8 +106,8 @@ def plot_refined(
         subtitle=[
             f"{split}: {SPLITS[split]}.",
             f"{accuracy}: {METRICS[accuracy]}.",
-            f"{known.height} trials in {shown.cells['n'].count()} of {len(sides)} cells, smoothed by a Gaussian "
-            "process. Line: the boundary; pale: where its 95 % interval holds the level. "
+            f"{counted(known.height, 'trial')} in {shown.cells['n'].count()} of {len(sides)} cells, "
+            "smoothed by a Gaussian process. Line: the boundary; pale: where its 95 % interval holds the level. "
             f"Of the cells {', '.join(f'{sides.count(side)} are {side}' for side in SIDES)}.",
         ],
         width=2 * _CELL_WIDTH * shown.cells["x_rank"].n_unique(),
@@ -142,16 +142,22 @@ def _panels(shown: RefinedMap) -> list[alt.LayerChart]:
     return panels
 
 
-def _layers(shown: RefinedMap, layers: list[alt.Chart], heading: str) -> alt.LayerChart:
+def _size(shown: RefinedMap) -> tuple[int, int]:
+    """Return the width and the height of a panel in pixels."""
     grid = shown.boundary.grid
     n_columns, n_rows = (len(grid.values[grid.axes.index(axis)]) if axis else 1 for axis in (shown.x, shown.y))
+    return _CELL_WIDTH * n_columns, max(_CELL_HEIGHT * n_rows, theme.MIN_PANEL_HEIGHT)
+
+
+def _layers(shown: RefinedMap, layers: list[alt.Chart], heading: str) -> alt.LayerChart:
+    width, height = _size(shown)
     return alt.LayerChart(
-        layer=layers, width=_CELL_WIDTH * n_columns, height=max(_CELL_HEIGHT * n_rows, 156),
+        layer=layers, width=width, height=height,
         title=alt.TitleParams(heading, fontSize=15, offset=8),
     )  # fmt: skip
 
 
-def _scale(shown: RefinedMap, axis: str | None) -> tuple[alt.Scale, Any]:
+def _scale(shown: RefinedMap, axis: str | None, *, pixels: int) -> tuple[alt.Scale, Any]:
     """Return the scale of ranks, half a step beyond the ends, and its labels: the values."""
     if axis is None:
         return alt.Scale(domain=[-0.5, 0.5], nice=False), alt.Axis(labels=False, ticks=False, grid=False, title=None)
@@ -159,12 +165,13 @@ def _scale(shown: RefinedMap, axis: str | None) -> tuple[alt.Scale, Any]:
     labels = [theme.format_value(value) for value in values]
     return alt.Scale(domain=[-0.5, len(values) - 0.5], nice=False), alt.Axis(
         values=[*range(len(values))], labelExpr=f"{labels}[datum.value]", labelAngle=0, grid=False,
-        title=theme.axis_title(axis),
+        title=theme.fitting_title(axis, pixels=pixels),
     )  # fmt: skip
 
 
 def _place(shown: RefinedMap, chart: alt.Chart) -> alt.Chart:
-    (x_scale, x_axis), (y_scale, y_axis) = _scale(shown, shown.x), _scale(shown, shown.y)
+    width, height = _size(shown)
+    (x_scale, x_axis), (y_scale, y_axis) = _scale(shown, shown.x, pixels=width), _scale(shown, shown.y, pixels=height)
     return chart.encode(
         alt.X("x:Q", scale=x_scale, axis=x_axis), alt.Y("y:Q", scale=y_scale, axis=y_axis)
     )  # fmt: skip

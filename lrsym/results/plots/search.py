@@ -148,7 +148,7 @@ def _slices(frames: SearchFrames, shown: Sequence[SearchedAxis]) -> alt.ConcatCh
 
 
 def _x(axis: SearchedAxis) -> alt.X:
-    title = theme.axis_title(axis.name)
+    title = theme.fitting_title(axis.name, pixels=_SLICE)
     if axis.values is not None:
         words = [theme.format_value(value) for value in axis.values]
         return alt.X("word:N", title=title, sort=words).scale(domain=words).axis(labelAngle=0, grid=False)

@@ -151,10 +151,10 @@ class ShareGrid:
 
     def _chart(self, rows: list[dict[str, Any]], *, x: str = "x", y: str = "y") -> alt.Chart:
         return alt.Chart(alt.InlineData(values=rows)).encode(
-            alt.X(f"{x}:Q", title=theme.axis_title(self._x))
+            alt.X(f"{x}:Q", title=theme.fitting_title(self._x, pixels=self._width))
             .scale(domain=[0, len(self._xs)], nice=False)
             .axis(**_between(self._xs)),
-            alt.Y(f"{y}:Q", title=theme.axis_title(self._y) if self._y else None)
+            alt.Y(f"{y}:Q", title=theme.fitting_title(self._y, pixels=self._height) if self._y else None)
             .scale(domain=[len(self._ys), 0], nice=False)
             .axis(**_between(self._ys)),
         )

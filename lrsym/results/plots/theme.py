@@ -39,6 +39,12 @@ _CHARACTER = 6.6
 _TITLE_CHARACTER = 10.0
 """The same of the title's."""
 
+MIN_PANEL_HEIGHT = 156
+"""Pixels of a panel that holds half a title of y."""
+
+_AXIS_CHARACTER = 8
+"""Pixels of a letter of such a title."""
+
 MIN_HEADING_CHARACTERS = 64
 """Lines of the heading get at least as long, so that a narrow picture keeps a low heading."""
 
@@ -91,6 +97,14 @@ def axis_title(name: str) -> str:
     """Return what the axis of a picture is called: a readable name with the column, or the column with its unit."""
     units = {axis.name: axis.unit for axis in axes()}
     return _TITLES.get(name) or (f"{name} ({units[name]})" if units.get(name) else name)
+
+
+def fitting_title(name: str, *, pixels: float) -> str | list[str]:
+    """Return `axis_title`, in lines, the first broken before the bracket, where a panel has fewer `pixels` for it."""
+    title, room = axis_title(name), int(pixels / _AXIS_CHARACTER)
+    if len(title) <= room:
+        return title
+    return [line for part in title.replace(" (", "\n(").splitlines() for line in textwrap.wrap(part, room)]
 
 
 def format_value(value: object) -> str:

@@ -56,10 +56,10 @@ def test_only_the_trials_of_the_sweep_that_meet_the_condition_are_drawn_and_the_
         ("phase", ("b",), None, "no trial of small in .*; train first: lrsym sweep small.toml --results"),
         ("ablation", ("b",), "seed = 0", "no trial of small in .*; train first"),
         ("phase", ("a11",), "seed = 9", "no trial of small in .* where seed = 9; leave --where out"),
-        ("ablation", ("a11",), None, "the 1 trials of small have no ablations: .*layer_norm none or post"),
-        ("profile", ("a11",), None, "the 1 trials of small have no terms"),
+        ("ablation", ("a11",), None, "there are no ablations of the 1 trial of small: .*layer_norm none or post"),
+        ("profile", ("a11",), None, "there are no terms of the 1 trial of small"),
         ("curves", ("a11",), None, "no curves of small in .*lrsym status small.toml --results"),
-        ("onset", ("a11",), None, "the 1 trials of small have no ablation_curves: .*eval.mechanism = .points."),
+        ("onset", ("a11",), None, "there are no ablation_curves of the 1 trial of small: .*eval.mechanism = .points."),
     ],
 )
 def test_where_there_is_nothing_to_draw_the_message_says_why_and_what_to_do(store, kind, ids, where, why):
@@ -90,7 +90,7 @@ def test_ablations_that_leave_nothing_out_are_nothing_to_draw(store):
     row = {"trial_id": "a11", "term": "none", "split": "unseen", "metric": "order", "value": 1.0}
     tables = {"trials": TRIALS, "ablations": [row]}
     Store(store).write("part", {name: TABLES[name].build(rows) for name, rows in tables.items()})
-    with pytest.raises(NothingToDrawError, match="have no ablations"):
+    with pytest.raises(NothingToDrawError, match="there are no ablations"):
         draw("ablation", sweep("a11"), store)
 
 

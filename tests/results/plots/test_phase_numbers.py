@@ -5,7 +5,7 @@ import pytest
 
 from lrsym.errors import UsageError
 from lrsym.results.plots.phase_diagram import plot_phase
-from lrsym.results.plots.phase_numbers import format_number
+from lrsym.results.plots.phase_numbers import format_number, format_time
 from tests.charts import marks, panels, subtitle
 from tests.results.plots.test_phase_diagram import texts, trials
 
@@ -68,7 +68,26 @@ def test_what_cannot_be_shown_is_told(metric, message):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0, "0"), (0.0123, "0.0123"), (999, "999"), (1234, "1.23k"), (4.4e6, "4.4M"), (-2000, "-2k")]
+    ("value", "text"),
+    [(0, "0"), (0.0123, "0.0123"), (999, "999"), (999.6, "1k"), (1234, "1.23k"), (4.4e6, "4.4M"), (-2000, "-2k")],
 )
 def test_numbers_have_three_digits(value, text):
     assert format_number(value) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.5714, "0.571"), (12.34, "12.3"), (999.6, "1,000"), (12345, "12,345")])
+def test_a_time_stays_in_seconds(seconds, text):
+    assert format_time(seconds) == text
+
+
+def legend_labels(chart):
+    return marks(panels(chart)[0], "rect")[0]["encoding"]["color"]["legend"]["labelExpr"]
+
+
+def test_the_legend_of_seconds_has_no_letters_and_that_of_steps_none_for_small_values():
+    frame = timed(STEPS, n_heads=[1, 2]).with_columns(seconds=pl.col("n_heads") / 4)
+    shown = plot_phase(frame, metric="seconds")
+    assert legend_labels(shown) == "format(datum.value, ',~g')"
+    assert texts(shown.to_dict(), "median_text") == ["0.25", "0.5"]
+    small = "datum.value < 1000 ? format(datum.value, '~g')"
+    assert legend_labels(plot_phase(frame, metric="steps_to_unseen_order")).startswith(small)

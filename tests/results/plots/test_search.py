@@ -53,8 +53,8 @@ def test_what_has_no_objective_stands_at_the_foot_of_the_history():
 
 def test_an_axis_is_logarithmic_where_the_search_is_and_words_are_categories():
     spec = plot_search(frames(), name="s").to_dict()
-    found = {mark["encoding"]["x"]["title"]: mark["encoding"]["x"] for mark in marks(spec, "point")}
-    rate, norm = found["learning rate (learning_rate)"], found["layer_norm"]
+    found = {str(mark["encoding"]["x"]["title"]): mark["encoding"]["x"] for mark in marks(spec, "point")}
+    rate, norm = found["['learning rate', '(learning_rate)']"], found["layer_norm"]
     assert (rate["scale"]["type"], rate["scale"]["domain"]) == ("log", [1e-4, 1e-2])
     assert (norm["type"], norm["scale"]["domain"]) == ("nominal", ["none", "pre", "post"])
 

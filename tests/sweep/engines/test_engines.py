@@ -95,7 +95,7 @@ def test_a_long_trial_that_is_killed_goes_on_from_its_checkpoint(tmp_path):
         kept = json.loads(file.get_tensor("rest").tobytes())
     assert 0.3 * STEPS < step < STEPS
     planned = lrsym("plan", path, "--results", results, "--no-pilot")
-    assert "1 packs, the largest of 2 trials, 1 of them going on from a checkpoint" in planned
+    assert "1 pack, the largest of 2 trials, 1 of them going on from a checkpoint" in planned
     told = lrsym("status", path, "--results", results)
     assert f"2 unfinished trials have a checkpoint, at {step / STEPS:.0%} of their steps" in told
     # Asked for packs of one: the pack that is under way stays as it is.
