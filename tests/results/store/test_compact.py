@@ -66,6 +66,10 @@ class Interrupted(LocalFolder):
         self._count()
         return super().stamp(name)
 
+    def folder_stamp(self, folder):
+        self._count()
+        return super().folder_stamp(folder)
+
     def put(self, name, content):
         self._count()
         if name.partition("/")[0] == self.at:
