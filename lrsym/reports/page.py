@@ -11,6 +11,7 @@ import polars as pl
 
 from lrsym.errors import UsageError
 from lrsym.reports import origin
+from lrsym.reports.cells import fewer_metrics
 from lrsym.reports.charts import specifications
 from lrsym.reports.details import Details, read_details
 from lrsym.reports.fitting import fit
@@ -98,7 +99,10 @@ def make_page(
         ],
         [partial(essential, planned=one.planned, metric=metric) for one in reports],
     )
-    told = [[*one.details.left_out, *texts] for one, texts in zip(reports, left_out, strict=True)]
+    told = [
+        [*fewer_metrics(one.trials, metric=metric, n_cells=one.planned.cells.height), *one.details.left_out, *texts]
+        for one, texts in zip(reports, left_out, strict=True)
+    ]
     html = render(
         "reports/page.html",
         theme=theme,
