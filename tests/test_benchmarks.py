@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import figures, floor, null_sweep, textbook_trial
+from benchmarks import cover, figures, floor, null_sweep, textbook_trial
 from benchmarks.figures import Figure
 from lrsym.sweep.execution.task import TrainTask
 from lrsym.testbed.data.pack_data import PackData
@@ -65,3 +65,15 @@ def test_the_task_that_does_nothing_reports_and_writes_as_the_real_one(tmp_path)
     assert null.schema == real.schema
     assert null["trial_id"] == real["trial_id"]
     assert null["status"] == real["status"]
+
+
+def test_the_simulated_cover_is_that_of_the_binomial_and_the_same_each_time():
+    cells = {"wilson": 400, "logit": 20}
+    found = cover.simulate(cells=cells, sizes=(5,), n_points=3)
+    assert found.equals(cover.simulate(cells=cells, sizes=(5,), n_points=3))
+    low, middle, high = found.filter(interval="wilson")["cover"]
+    # Of 5 truth values Wilson's interval holds 0.02 and 0.98 where all are alike, 0.5 where they are not.
+    assert (low, high) == (pytest.approx(0.98**5, abs=0.05),) * 2
+    assert middle == pytest.approx(1 - 2 / 2**5, abs=0.05)
+    spec = cover.draw(found).to_dict()
+    assert [panel["title"]["text"] for panel in spec["vconcat"][0]["concat"]] == ["5 seeds"]

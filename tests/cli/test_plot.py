@@ -9,8 +9,10 @@ import pytest
 import lrsym as package
 from lrsym.api.arguments import as_grid
 from lrsym.results.plots.draw import draw
+from lrsym.results.plots.palette import DARK, PAPER
+from lrsym.results.plots.theme import in_theme
 from lrsym.sweep.spec.sweep_file import load
-from tests.charts import subtitle
+from tests.charts import nodes, subtitle
 from tests.fitted import train
 from tests.running import lrsym
 from tests.small_trials import write_sweep
@@ -73,6 +75,49 @@ def test_every_option_that_changes_a_picture_changes_its_name(trained):
         report = json.loads(lrsym("plot", words[0], trained[0], "--results", trained[1], *words[1:], "--json"))
         names.add(report["pictures"][0])
     assert len(names) == len(each)
+
+
+def _others(one, other):
+    """The pairs of texts in which two specifications of the same shape differ, and how they do."""
+    if isinstance(one, dict):
+        assert {*one} == {*other}
+        return [pair for key in one for pair in _others(one[key], other[key])]
+    if isinstance(one, list):
+        assert len(one) == len(other)
+        return [pair for inner in zip(one, other, strict=True) for pair in _others(*inner)]
+    return [] if one == other else [(one, other)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("phase", {}), ("phase", {"metric": "seconds"}), ("probabilities", {}), ("boundary", {"x": "layouts_per_pair"}),
+        ("line", {}), ("curves", {}), ("ablation", {}), ("mechanism", {}), ("cost", {}),
+        ("profile", {"where": "layouts_per_pair = 4"}), ("symmetry", {"x": "layouts_per_pair"}),
+    ],
+)  # fmt: skip
+def test_a_dark_picture_differs_from_the_light_one_in_its_colours_alone(trained, kind, options):
+    chart = draw(kind, as_grid(trained[0], str(trained[1])), str(trained[1]), **options)
+    light, dark = chart.to_dict(), in_theme(chart, "dark").to_dict()
+    assert dark["config"]["background"] == DARK[PAPER]
+    assert all(DARK.get(one) == other for one, other in _others(light, dark) if isinstance(one, str))
+    assert not {*_texts(dark)} & {*DARK}
+
+
+def _texts(part):
+    return [text for node in nodes(part) for text in node.values() if isinstance(text, str)]
+
+
+def test_the_page_of_a_dark_picture_is_dark_and_so_is_its_name(trained):
+    words = ("plot", "curves", trained[0], "--results", trained[1], "--theme", "dark", "--json")
+    page = Path(json.loads(lrsym(*words))["pictures"][0])
+    assert page.name == "small-curves-order-theme-dark.html"
+    assert f"body {{ background: {DARK[PAPER]}; }}" in page.read_text()
+
+
+def test_a_theme_that_there_is_not_is_refused(trained):
+    text = lrsym("plot", "curves", trained[0], "--results", trained[1], "--theme", "sepia", code=2)
+    assert "theme must be one of light, dark, got sepia; choose one of them" in text
 
 
 @pytest.mark.usefixtures("unrendered")

@@ -1,11 +1,15 @@
 """`lrsym report` as a user meets it: the page, its name, and why there is none."""
 
+import base64
+import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 import lrsym as package
+from lrsym.results.plots.palette import DARK, INK
 from tests.running import lrsym
 from tests.small_trials import write_sweep
 
@@ -23,6 +27,19 @@ def test_what_makes_another_page_makes_another_name(trained):
     path, results = trained
     words = ("report", path, "--results", results, "--metric", "seen_global", "--threshold", "0.8", "--json")
     assert Path(json.loads(lrsym(*words))["page"]).name == "small-report-metric-seen_global-threshold-0.8.html"
+
+
+def test_a_dark_page_and_its_charts_have_dark_colours_alone(trained):
+    path, results = trained
+    page = Path(json.loads(lrsym("report", path, "--results", results, "--theme", "dark", "--json"))["page"])
+    text = page.read_text()
+    assert page.name == "small-report-theme-dark.html"
+    assert f"color-scheme: dark; --ink: {DARK[INK]};" in text
+    assert not set(re.findall("#[0-9a-f]{6}", text[: text.index("</style>")])) & {*DARK}
+    data = re.search('<script id="data" type="text/plain">(.*?)</script>', text, re.DOTALL)
+    charts = json.loads(gzip.decompress(base64.b64decode(data[1])))
+    assert DARK[INK] in json.dumps(charts)
+    assert not any(f'"{light}"' in json.dumps(charts) for light in DARK)
 
 
 def test_verdicts_stand_on_the_page_of_the_sweep_that_they_are_about(trained, tmp_path):

@@ -10,7 +10,7 @@ from lrsym.results.analysis.boundary import Boundary
 from lrsym.results.analysis.varied_axes import SWEEP
 from lrsym.results.plots import theme
 
-COLOURS = ["#1f2430", "#c8553d", "#2a9d7f", "#6a2c91", "#3b8ac9", "#b8860b"]
+COLOURS = [theme.INK, "#c8553d", "#2a9d7f", "#6a2c91", "#3b8ac9", "#b8860b"]
 """Of boundaries: told apart by lightness as well as by hue."""
 
 _ROW, _LEAST = 32, 240

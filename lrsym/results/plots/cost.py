@@ -13,7 +13,7 @@ from lrsym.results.plots import theme
 from lrsym.vocabulary import by_name
 
 OUTCOME_COLOURS = by_name(
-    OUTCOMES, {"done": "#2f7fc1", "stopped": "#8ec6ea", "diverged": "#e8894a", "failed": "#c1121f"}
+    OUTCOMES, {"done": "#2f7fc0", "stopped": "#8ec6ea", "diverged": "#e8894a", "failed": theme.ALARM}
 )
 
 MAX_VALUES = 40

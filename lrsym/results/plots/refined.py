@@ -15,15 +15,13 @@ from lrsym.results.analysis.surface_boundary import SIDES, SurfaceBoundary, trai
 from lrsym.results.analysis.varied_axes import choose_axes
 from lrsym.results.plots import theme
 from lrsym.results.plots.contours import Plane, level_lines, level_strips
+from lrsym.results.plots.palette import SHADES, UNTRIED
 from lrsym.vocabulary import CHANCE, METRICS, PHASE_METRIC, PHASE_THRESHOLD, SPLITS
 
 MAX_FACETS = 6
 """Rows of panels that fit on a screen or a page."""
 
 _CELL_WIDTH, _CELL_HEIGHT = 56, 46  # pixels
-
-_NEVER = "#f4f5f7"
-"""Of a cell that was not trained."""
 
 
 @dataclass(frozen=True)
@@ -127,12 +125,12 @@ def _panels(shown: RefinedMap) -> list[alt.LayerChart]:
         cells = shown.cells if shown.facet is None else shown.cells.filter(pl.col(shown.facet) == value)
         heading = "" if shown.facet is None else f"{shown.facet} = {theme.format_value(value)}: "
         plane, last = shown.plane(value), value == values[-1]
-        line = [_line(plane, "white", 5), _line(plane, theme.INK, 2.5)]
+        line = [_line(plane, theme.PAPER, 5), _line(plane, theme.INK, 2.5)]
         surface = [_rectangles(shown, cells, _mean_colour(shown, last=last)), _band(plane), *line]
         surface += _text(shown, cells, "mean_text")
         trained = cells.drop_nulls("n")
         when = [
-            _rectangles(shown, cells, alt.value(_NEVER)), _rectangles(shown, trained, _order_colour(shown, last=last)),
+            _rectangles(shown, cells, alt.value(UNTRIED)), _rectangles(shown, trained, _order_colour(shown, last=last)),
             *line, *_text(shown, trained, "n"),
         ]  # fmt: skip
         panels += [
@@ -183,7 +181,7 @@ def _rectangles(shown: RefinedMap, cells: pl.DataFrame, colour: Any) -> alt.Char
     axes = [alt.Tooltip(f"{axis}:N") for axis in shown.boundary.grid.axes]
     numbers = [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "low", "high")]
     tooltip = [*axes, *numbers, alt.Tooltip("side:N"), alt.Tooltip("n:Q"), alt.Tooltip("first:Q")]
-    chart = alt.Chart(theme.inline(frame)).mark_rect(stroke="white", strokeWidth=1)
+    chart = alt.Chart(theme.inline(frame)).mark_rect(stroke=theme.PAPER, strokeWidth=1)
     return _place(shown, chart).encode(x2="x2:Q", y2="y2:Q", color=colour, tooltip=tooltip)
 
 
@@ -201,12 +199,12 @@ def _order_colour(shown: RefinedMap, *, last: bool) -> alt.Color:
         orient="bottom", direction="horizontal", title="first trained as trial number", gradientLength=260,
         gradientThickness=14, format="d",
     )  # fmt: skip
-    scale = alt.Scale(range=["#e3eef9", "#2f7fc1"], domain=[1, shown.trials.height])
+    scale = alt.Scale(range=[*SHADES], domain=[1, shown.trials.height])
     return alt.Color("first:Q", scale=scale, legend=legend if last else None)
 
 
 def _band(plane: Plane) -> alt.Chart:
-    strips = alt.Chart(alt.InlineData(values=level_strips(plane))).mark_rect(color="white", opacity=0.45)
+    strips = alt.Chart(alt.InlineData(values=level_strips(plane))).mark_rect(color=theme.ON_DARK, opacity=0.45)
     return strips.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
 
 
@@ -220,5 +218,5 @@ def _text(shown: RefinedMap, cells: pl.DataFrame, column: str) -> list[alt.Chart
     """Return the text of each cell over a white copy of itself that is wider, so that it reads on any ground."""
     frame = cells.with_columns(x=pl.col("x_rank"), y=pl.col("y_rank"), text=pl.col(column).cast(pl.String))
     base = _place(shown, alt.Chart(theme.inline(frame))).encode(text="text:N")
-    halo = base.mark_text(fontSize=12, stroke="white", strokeWidth=3, strokeOpacity=0.9, strokeJoin="round")
+    halo = base.mark_text(fontSize=12, stroke=theme.PAPER, strokeWidth=3, strokeOpacity=0.9, strokeJoin="round")
     return [halo, base.mark_text(fontSize=12, color=theme.INK)]

@@ -9,20 +9,14 @@ import polars as pl
 
 from lrsym.config.axes import axes
 from lrsym.errors import UsageError
-from lrsym.results.plots import notebook
+from lrsym.results.plots import notebook, palette
+from lrsym.results.plots.palette import GRID, INK, LINES, MUTED, ON_DARK, ON_LIGHT, PAPER, check_theme, recoloured
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart | alt.ConcatChart | alt.HConcatChart | alt.VConcatChart
 
+ALARM, BAR, FAINT, GREY_BAR, LINE = palette.ALARM, palette.BAR, palette.FAINT, palette.GREY_BAR, palette.LINE
+
 EN_DASH = "\u2013"
-
-INK, MUTED, FAINT, ALARM = "#1f2430", "#5b6270", "#d5d8de", "#c1121f"
-LINE = "#2f7fc1"
-"""Of a line that no value tells from others."""
-
-BAR, GREY_BAR = "#8ec6ea", "#9aa3b2"
-
-GRID = "#eceef1"
-"""Of the lines between coloured fields, and of those behind marks."""
 
 _TITLES = {
     "n_pair_labels": "label diversity (n_pair_labels)",
@@ -54,7 +48,7 @@ _SIGNATURE_CHARACTERS = 110
 FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 
 THEME: dict[str, Any] = {
-    "background": "white",
+    "background": PAPER,
     "font": FONT,
     "padding": 16,
     "view": {"stroke": None},
@@ -148,6 +142,18 @@ def style(chart: Any, **settings: Any) -> Any:
     return chart.configure(**{**THEME, **settings})
 
 
+def in_theme(chart: Any, name: str) -> Any:
+    """Return `chart` in the theme of that name, light or dark. Raise UsageError for another.
+
+    A dark chart carries its config, so it can no longer be put beside others: `save` darkens what is put together.
+    """
+    if check_theme(name) == "light":
+        return chart
+    spec = recoloured(chart.to_dict(), name)
+    spec["config"] = {**recoloured(THEME, name), **spec.get("config", {})}
+    return type(chart).from_dict(spec, validate=False)
+
+
 def finish(chart: Chart, *, title: str, subtitle: list[str], width: int) -> Chart:
     """Return `chart` with the title and the lines of `subtitle`, wrapped to about `width` pixels.
 
@@ -182,8 +188,7 @@ def dashed_rule(colour: str) -> alt.Chart:
 
 def axis_colour(field: str, axis: str, values: list[str]) -> alt.Color:
     """Return the colours of lines, from dark to light, for the `values` of an axis, which are texts in `field`."""
-    scale = alt.SchemeParams(name="viridis", extent=[0, 0.88])
-    colour = alt.Color(field, title=axis_title(axis)).scale(domain=values, scheme=scale)
+    colour = alt.Color(field, title=axis_title(axis)).scale(domain=values, scheme=alt.SchemeParams(**LINES))
     return colour.legend(symbolType="stroke", symbolStrokeWidth=4, symbolOpacity=1)
 
 
@@ -196,8 +201,8 @@ def log_ticks(steps: Sequence[int]) -> list[int]:
 
 
 def text_colour(dark: Any) -> Any:
-    """Return the colour of a text: white where the condition `dark` holds of what is behind it, else ink."""
-    return alt.when(dark).then(alt.value("white")).otherwise(alt.value(INK))
+    """Return the colour of a text on a field: white where the condition `dark` holds of the field, else dark."""
+    return alt.when(dark).then(alt.value(ON_DARK)).otherwise(alt.value(ON_LIGHT))
 
 
 def seed_count(counts: pl.Series) -> str:

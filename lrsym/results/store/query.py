@@ -40,7 +40,8 @@ def query(root: str, sql: str, *, trial_ids: Sequence[str] | None = None) -> pl.
         tables = {name: load_imported(root, name) for name in FOLDERS}
         return query_tables(sql, tables, columns=", ".join(tables["trials"].collect_schema()))
     require_results(root)
-    return read_again(lambda: query_tables(sql, {name: load(root, name, trial_ids=trial_ids) for name in TABLES}))
+    wanted = None if trial_ids is None else pl.Series(trial_ids, dtype=pl.String)  # once, not for each table
+    return read_again(lambda: query_tables(sql, {name: load(root, name, trial_ids=wanted) for name in TABLES}))
 
 
 def query_tables(

@@ -12,7 +12,7 @@ from lrsym.errors import UsageError
 from lrsym.results.store.filesystem import LocalFolder
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import STALE_SECONDS, Store, load, load_trials
-from lrsym.results.store.table import SCHEMA_VERSION, array
+from lrsym.results.store.table import SCHEMA_VERSION, array, rows_of_trials
 
 PACK = "0123456789abcdef" * 2
 """A name that a pack gives to its part."""
@@ -330,3 +330,11 @@ def test_the_statuses_of_a_run_are_those_of_its_rows_that_are_in_the_store(tmp_p
     assert store.run_statuses("one") == {"crashed": 1, "done": 1}
     store.write("d", {"trials": TABLES["trials"].build([{"trial_id": "a", "run_id": "one", "status": "done"}])})
     assert store.run_statuses("one") == {"done": 2}
+
+
+def test_rows_of_many_trials_are_those_of_few_in_the_order_of_the_store():
+    rows = pl.DataFrame({"trial_id": ["c", "a", None, "b", "a"], "n": range(5)}).lazy()
+    wanted = pl.Series(["a", "c", "a", "x"])
+    found = [rows_of_trials(rows, wanted, few=few).collect() for few in (3, 4)]
+    assert found[0].equals(found[1])
+    assert found[0]["n"].to_list() == [0, 1, 4]
