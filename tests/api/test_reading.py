@@ -135,7 +135,7 @@ def test_another_theme_and_renderer_that_the_user_has_chosen_stay():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "dark png\n"
 
 
-@pytest.mark.slow_after(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".html", ".png", ".svg", ".json"])
 def test_a_suffix_names_the_one_format(charts, tmp_path, suffix):
     (path,) = lrsym.save(charts[0] | charts[2], tmp_path / f"a.b{suffix}")

@@ -123,6 +123,7 @@ def test_trials_that_are_missing_are_told_with_the_command_that_trains_them(tmp_
     assert f"run: lrsym claims {path} --workers 3 --pack 2 --results {tmp_path / 'r'} --claim C1 --run" in again
 
 
+@pytest.mark.slow
 def test_run_trains_what_is_missing_once_and_then_judges(tmp_path):
     path, results = claims_file(tmp_path, '"again" = "../sweeps/../sweeps/small.toml"'), tmp_path / "r"
     report = json.loads(lrsym("claims", path, "--results", results, "--run", "--workers", 1, "--json"))

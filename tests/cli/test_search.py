@@ -75,6 +75,7 @@ def test_cells_whose_trials_failed_are_left_to_train_and_trained_by_the_same_com
     assert again["statuses"] == {"timeout": 4}
 
 
+@pytest.mark.slow
 def test_a_search_that_is_whole_trains_nothing_and_begins_no_run(tmp_path):
     path, results = write_search(tmp_path, budget=2), tmp_path / "r"
     for cells in (2, 2):

@@ -162,10 +162,13 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_written(tmp_pa
 
 
 # Not a slow one: a process that has had a Ray of its own cannot join a cluster, and the slow tests share one.
-@pytest.mark.slow_after(1)
 @pytest.mark.parametrize(
     ("engine", "then"),
-    [("local", "gone"), ("local", "replaced"), pytest.param("ray", "replaced", marks=pytest.mark.ray)],
+    [
+        ("local", "gone"),
+        pytest.param("local", "replaced", marks=pytest.mark.slow),
+        pytest.param("ray", "replaced", marks=pytest.mark.ray),
+    ],
 )
 def test_a_results_folder_that_is_moved_in_mid_sweep_is_an_error_and_no_trial_counts(
     tmp_path, monkeypatch, then, engine

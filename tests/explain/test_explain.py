@@ -217,12 +217,14 @@ def test_without_terms_the_page_says_why_and_draws_the_rest(tmp_path, specified,
     assert sum(s.drawing is not None for s in found) == len(ALWAYS) + len(ablated)
 
 
+@pytest.mark.slow
 def test_a_trial_without_pairs_to_ask_has_a_page_without_ablations(tmp_path, specified):
     trial = small(scenes__n_heldout_labels=0, scenes__layouts_per_pair=10, model__n_heads=1)
     found = page_sections(explained(tmp_path, trial))
     assert "What is lost without a term" not in {s.heading for s in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [

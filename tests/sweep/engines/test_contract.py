@@ -68,6 +68,7 @@ def test_every_pack_is_run_once_and_nothing_is_left_behind(tmp_path, engine, tri
     assert not (tmp_path / ".tune").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_stands")
 def test_a_killed_worker_costs_its_pack_one_try(tmp_path, engine):
     process = drive(engine, tmp_path, trials=4, behaviour={2: "kill once"})

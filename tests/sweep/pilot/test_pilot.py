@@ -196,6 +196,7 @@ def gpu_memory(size):
     return GB // 2 + size * GB // 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("workers", "gpus", "size"),
     [(1, 1, 512), (4, 4, 512), (3, 1, 128), (6, 2, 128), (5, 2, 128)],  # 64 GB are planned with: 51.7, and 13.3 x 3
