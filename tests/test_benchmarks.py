@@ -15,6 +15,7 @@ from tests.fitted import CPU
 from tests.small_trials import pack_of, small
 
 
+@pytest.mark.slow
 def test_the_textbook_trial_has_the_losses_and_accuracies_of_lrsym():
     trial = small(optim__steps=20, eval__schedule="linear")
     data = PackData.of([trial], device=CPU)
@@ -46,6 +47,7 @@ def test_operations_are_counted_in_batched_products_too():
     assert counter.get_total_flops() == 2 * members * rows * inner * columns
 
 
+@pytest.mark.slow
 def test_the_count_of_a_step_holds_its_logits_and_a_gradient_of_two_products_for_each():
     (small, _), (middle, _), (large, _) = (floor.operations(size) for size in (16, 32, 64))
     # Constant and proportional parts cancel: what is left grows with the square of the batch, as the logits do.
@@ -54,6 +56,7 @@ def test_the_count_of_a_step_holds_its_logits_and_a_gradient_of_two_products_for
     assert (large - middle) - 2 * (middle - small) == 3 * 2 * members * width * squares
 
 
+@pytest.mark.slow
 def test_the_task_that_does_nothing_reports_and_writes_as_the_real_one(tmp_path):
     pack, tables, reports = pack_of(small(seed=0), small(seed=1)), {}, {}
     for kind in (TrainTask, null_sweep.NullTask):

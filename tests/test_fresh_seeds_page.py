@@ -4,6 +4,7 @@ import functools
 import json
 
 import polars as pl
+import pytest
 
 from lrsym.results.analysis.intervals import estimate_mean
 from lrsym.results.store.store import load, load_trials
@@ -75,6 +76,7 @@ def cells():
     ]
 
 
+@pytest.mark.slow
 def test_every_table_is_what_the_rows_say():
     wanted = {JUDGED: judged(), RECOGNITION: cells()}
     assert sorted(pages.headings(PAGE)) == sorted(wanted)

@@ -51,6 +51,7 @@ def beside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow_after(12)
 @pytest.mark.usefixtures("beside")
 @pytest.mark.parametrize("verb", READING)
 def test_every_verb_that_reads_says_so(verb):

@@ -29,11 +29,15 @@ def messages():
     for path in sorted((ROOT / "lrsym").rglob("*.py")):
         if "cli" in path.parts or path.name == "wording.py":
             continue
-        tree = ast.parse(path.read_text())
-        docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        parts = {id(value) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for value in node.values}
-        for node in ast.walk(tree):
-            if id(node) in docs | parts:
+        if "--" not in (text := path.read_text()):
+            continue
+        tree = ast.parse(text)
+        nodes = [*ast.walk(tree)]
+        docs = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        parts = {id(value) for node in nodes if isinstance(node, ast.JoinedStr) for value in node.values}
+        skipped = docs | parts
+        for node in nodes:
+            if id(node) in skipped:
                 continue
             if isinstance(node, ast.JoinedStr):
                 text = "".join(part.value if isinstance(part, ast.Constant) else "X" for part in node.values)

@@ -65,6 +65,7 @@ def test_the_version_is_that_of_the_package():
     assert lrsym("--version") == f"lrsym {importlib.metadata.version('lrsym')}\n"
 
 
+@pytest.mark.slow
 def test_the_results_folder_of_the_environment_stands_in_where_none_is_given(trained, monkeypatch, tmp_path):
     path, results = trained
     monkeypatch.setenv("LRSYM_RESULTS", str(results))
@@ -156,6 +157,7 @@ def test_without_a_verb_the_help_is_shown(words):
     assert done.returncode == 2
 
 
+@pytest.mark.slow
 def test_completion_of_the_shell_can_be_had():
     words = {"_LRSYM_COMPLETE": "complete_bash", "COMP_WORDS": "lrsym sta", "COMP_CWORD": "1"}
     program = "import sys; sys.argv = ['lrsym']; from lrsym.__main__ import main; main()"
@@ -243,6 +245,7 @@ def test_a_mistake_of_lrsym_itself_has_no_sentence_and_keeps_its_traceback(error
 ALL_TRIALS = ("query", "select 1 from trials", "--results", "results/reference")
 
 
+@pytest.mark.slow
 def test_output_that_cannot_be_written_is_one_line_and_code_2():
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "lrsym", *ALL_TRIALS]
@@ -251,6 +254,7 @@ def test_output_that_cannot_be_written_is_one_line_and_code_2():
     assert ended.stderr == "error: No space left on device; check path, permissions and free space\n"
 
 
+@pytest.mark.slow
 def test_a_working_directory_that_is_gone_is_one_line_and_code_2(tmp_path):
     (tmp_path / "gone").mkdir()
     program = f"import os, sys; os.rmdir({str(tmp_path / 'gone')!r}); from lrsym.cli.app import main; main()"

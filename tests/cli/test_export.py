@@ -86,6 +86,7 @@ def test_from_python_it_is_a_function_with_the_same_words(root, tmp_path):
         package.import_trials(tmp_path / "typo", tmp_path / "o")
 
 
+@pytest.mark.slow
 def test_results_in_an_object_store_are_exported_here_and_trials_imported_there(s3, tmp_path, monkeypatch):
     made_up.write(s3.url, made_up.sweep(seeds=1).trials)
     monkeypatch.chdir(tmp_path)

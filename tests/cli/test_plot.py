@@ -50,6 +50,7 @@ def test_plots_are_saved_as_html_png_and_vega_lite(trained, tmp_path, words, nam
     assert all(p.parent == results / "plots" and p.stat().st_size > 1000 for p in pictures)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_pictures_of_different_cells_do_not_overwrite_each_other(trained):
     names = set()
@@ -88,6 +89,7 @@ def _others(one, other):
     return [] if one == other else [(one, other)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
@@ -120,6 +122,7 @@ def test_a_theme_that_there_is_not_is_refused(trained):
     assert "theme must be one of light, dark, got sepia; choose one of them" in text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_an_ending_given_with_out_is_not_doubled(trained, tmp_path):
     for ending in ("html", "png", "vl.json"):
@@ -127,12 +130,14 @@ def test_an_ending_given_with_out_is_not_doubled(trained, tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"one.html", "one.png", "one.vl.json"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_pictures_go_into_a_folder_that_is_given(trained, tmp_path):
     report = json.loads(lrsym("plot", "curves", trained[0], "--results", trained[1], "--out", tmp_path, "--json"))
     assert [Path(p).parent for p in report["pictures"]] == [tmp_path] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_where_keeps_the_trials_that_meet_it(trained, tmp_path):
     path, results = trained
@@ -163,6 +168,7 @@ def along_training(tmp_path_factory):
     return path, folder / "r"
 
 
+@pytest.mark.slow
 def test_the_onset_of_a_sweep_is_drawn_and_saved_under_its_name(along_training):
     path, results = along_training
     words = ("plot", "onset", path, "--results", results, "--where", "layouts_per_pair = 4", "--json")
@@ -197,12 +203,14 @@ def test_drawing_before_training_says_how_to_train(tmp_path):
     assert f"train first: lrsym sweep {path}" in text
 
 
+@pytest.mark.slow
 def test_the_picture_of_a_search_is_saved_as_the_others_are(searched):
     report = json.loads(lrsym("plot", "search", searched[0], "--results", searched[1], "--json"))
     stem = searched[1] / "plots/rates-search"
     assert report["pictures"] == [f"{stem}{ending}" for ending in (".html", ".png", ".vl.json")]
 
 
+@pytest.mark.slow
 def test_pictures_of_sweeps_are_drawn_of_the_cells_that_a_search_has_chosen(searched):
     sweep = as_grid(searched[0], str(searched[1]))
     chart = draw("phase", sweep, str(searched[1]), x="layouts_per_pair", y="learning_rate")
@@ -233,6 +241,7 @@ def test_a_line_that_cannot_be_drawn_is_told_in_one_line_with_the_remedy(trained
     assert len(text.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_lines_of_two_sweeps_are_one_picture_with_both_names(trained, tmp_path):
     other = tmp_path / "other.toml"
@@ -254,6 +263,7 @@ def other(trained, tmp_path):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize(
     ("words", "name"), [([], "small-other-phase-unseen_order"), (["--minus"], "small-other-phase-minus-unseen_order")]
@@ -279,6 +289,7 @@ def test_a_map_that_cannot_be_drawn_is_told_in_one_line_with_the_remedy(trained,
     assert len(text.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_from_python_two_sweeps_are_a_list(trained, other):
     chart = package.plot_phase([trained[0], other], minus=True, results=trained[1])
     assert chart.to_dict()["title"]["text"] == "unseen_order: small minus other"
@@ -286,6 +297,7 @@ def test_from_python_two_sweeps_are_a_list(trained, other):
         package.plot_phase(package.load_trials(trained[1]), minus=True)
 
 
+@pytest.mark.slow
 def test_a_picture_says_by_which_command_and_which_lrsym_it_was_drawn(trained):
     path, results = trained
     words = ("plot", "phase", path, "--results", results, "--where", "seed < 3", "--json")
@@ -307,6 +319,7 @@ def test_an_empty_path_and_a_folder_that_is_not_there_are_refused_and_nothing_is
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["", "{}", "{}/"])
 def test_a_picture_from_python_is_a_file_and_no_folder(trained, tmp_path, path):
     chart = package.plot_phase(trained[0], results=trained[1])

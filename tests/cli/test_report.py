@@ -23,6 +23,7 @@ def test_the_page_lies_beside_the_results_and_its_command_makes_it_again(trained
     assert report["left_out"] == []
 
 
+@pytest.mark.slow
 def test_what_makes_another_page_makes_another_name(trained):
     path, results = trained
     words = ("report", path, "--results", results, "--metric", "seen_global", "--threshold", "0.8", "--json")
@@ -42,6 +43,7 @@ def test_a_dark_page_and_its_charts_have_dark_colours_alone(trained):
     assert not any(f'"{light}"' in json.dumps(charts) for light in DARK)
 
 
+@pytest.mark.slow
 def test_verdicts_stand_on_the_page_of_the_sweep_that_they_are_about(trained, tmp_path):
     path, results = trained
     claims = tmp_path / "small.toml"
@@ -78,6 +80,7 @@ def test_a_sweep_that_is_not_trained_says_how_to_train_it(tmp_path):
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.slow
 def test_python_writes_the_same_page(trained, tmp_path):
     path, results = trained
     page = package.report(path, tmp_path / "page.html", results=results)
@@ -101,6 +104,7 @@ def test_mistakes_in_python_are_one_line(trained, arguments, message):
         package.report(trained[0] if sweeps else sweeps, path, results=trained[1])
 
 
+@pytest.mark.slow
 def test_a_part_of_a_sweep_is_a_page_of_its_own_that_says_so(trained):
     path, results = trained
     report = json.loads(lrsym("report", path, "--results", results, "--where", "layouts_per_pair = 4", "--json"))

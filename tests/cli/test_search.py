@@ -38,6 +38,7 @@ def suggestions(results):
     return frame.select("number", "batch", "origin", "state", "point", "objective", "pending").collect().to_dicts()
 
 
+@pytest.mark.slow
 def test_a_search_is_planned_run_and_gone_on_with_by_the_same_verb(tmp_path):
     path, results = write_search(tmp_path, budget=3), tmp_path / "r"
     plan = json.loads(lrsym("plan", path, "--results", results, "--json", "--no-pilot"))
@@ -63,6 +64,7 @@ def test_a_search_whose_cells_all_diverged_says_so_and_where_to_change_it(tmp_pa
     assert f"{path}:{line}: no cell has a number to compare, got none in 2" in message
 
 
+@pytest.mark.slow
 def test_cells_whose_trials_failed_are_left_to_train_and_trained_by_the_same_command(tmp_path):
     path, results = write_search(tmp_path, budget=2, steps=50_000), tmp_path / "r"
     words = ("--results", results, "--workers", 1, "--pack", 4, "--no-pilot", "--json")
@@ -74,6 +76,7 @@ def test_cells_whose_trials_failed_are_left_to_train_and_trained_by_the_same_com
     assert again["statuses"] == {"timeout": 4}
 
 
+@pytest.mark.slow
 def test_a_search_that_is_whole_trains_nothing_and_begins_no_run(tmp_path):
     path, results = write_search(tmp_path, budget=2), tmp_path / "r"
     for cells in (2, 2):
@@ -128,6 +131,7 @@ def test_both_engines_ask_for_the_same_cells(tmp_path):
     assert suggestions(tmp_path / "ray") == suggestions(tmp_path / "local")
 
 
+@pytest.mark.slow
 def test_a_search_that_another_process_runs_is_refused_with_who_runs_it_and_nothing_is_written(tmp_path):
     path, results = write_search(tmp_path, budget=2), tmp_path / "r"
     with Lease(Store(results).files, "other", alone=load_any(path).alone):

@@ -89,6 +89,7 @@ def test_they_are_asked_in_sql_and_a_wrong_column_is_told_with_those_there_are(i
     assert "trials, curves, their columns: trial_id, imported_from, study, status" in text
 
 
+@pytest.mark.slow
 def test_columns_of_our_names_are_drawn_as_ours(imported):
     rows = package.load_trials(str(imported))
     chart = package.plot_line(rows, metric="unseen_order", x="learning_rate")
@@ -130,6 +131,7 @@ def test_a_source_that_is_nothing_is_one_line(tmp_path):
         import_trials(str(tmp_path / "typo"), str(tmp_path / "o"))
 
 
+@pytest.mark.slow
 def test_imported_rows_with_our_names_are_drawn_and_others_are_told_to_be_renamed(imported):
     rows = package.load_trials(imported)
     assert package.plot_line(rows, x="learning_rate", metric="unseen_order").to_dict()["vconcat"]

@@ -19,6 +19,7 @@ def timed(steps, **axes):
 STEPS = 100 * pl.col("n_heads") ** 3
 
 
+@pytest.mark.slow
 def test_a_cell_tells_its_median_its_range_and_how_many_never_get_there():
     steps = pl.when(pl.col("seed") < 2).then(STEPS + 10 * pl.col("seed"))
     chart = plot_phase(timed(steps, n_heads=[1, 20]), metric="steps_to_unseen_order")
@@ -26,6 +27,7 @@ def test_a_cell_tells_its_median_its_range_and_how_many_never_get_there():
     assert texts(chart.to_dict(), "median_below") == ["100\u2013110\nn=3, 1 never", "800k\u2013800k\nn=3, 1 never"]
 
 
+@pytest.mark.slow
 def test_a_cell_where_most_never_get_there_is_hatched_with_their_share():
     steps = pl.when((pl.col("seed") == 0) | (pl.col("n_heads") == 1)).then(STEPS)
     spec = plot_phase(timed(steps, n_heads=[1, 2]), metric="steps_to_unseen_order").to_dict()
@@ -45,6 +47,7 @@ def test_equal_medians_have_a_colour_too():
     assert texts(chart.to_dict(), "median_text") == ["2.5", "2.5"]
 
 
+@pytest.mark.slow
 def test_the_heading_says_what_the_column_is_and_how_never_counts():
     text = subtitle(plot_phase(timed(STEPS, n_heads=[1, 2]), metric="steps_to_unseen_order"))
     assert "First evaluated step with unseen_order at the threshold" in text

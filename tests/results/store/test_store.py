@@ -185,6 +185,7 @@ class WrittenBeside(Store):
         super().write(part, tables)
 
 
+@pytest.mark.slow
 def test_a_part_that_appears_while_compacting_is_kept(tmp_path):
     for i in range(2):
         Store(tmp_path).write(f"p{i}", {"trials": trials((f"t{i}", "done", i, 0.5))})
@@ -204,6 +205,7 @@ class KilledFolder(LocalFolder):
         super().delete(name)
 
 
+@pytest.mark.slow_after(2)
 @pytest.mark.parametrize("left", range(9))
 def test_a_compaction_killed_half_way_doubles_no_row(tmp_path, left):
     store = Store(tmp_path)

@@ -125,6 +125,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path):
     assert list(results.glob("*/.*")) == []
 
 
+@pytest.mark.slow
 def test_a_store_that_cannot_be_written_stops_the_sweep_with_the_reason(tmp_path):
     results = tmp_path / "results"
     results.mkdir()
@@ -161,6 +162,7 @@ def test_ray_leaves_the_same_rows_and_weights_as_local_processes_also_beside_a_c
     assert not (tmp_path / "ray" / ".tune").exists()
 
 
+@pytest.mark.slow
 def test_an_address_that_is_none_of_a_cluster_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:8265")
     told = lrsym("sweep", write_sweep(tmp_path, steps=5), "--results", tmp_path, "--workers", 1, code=2)
