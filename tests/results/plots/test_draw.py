@@ -41,7 +41,7 @@ ALL = sweep(*(row["trial_id"] for row in TRIALS))
 
 def test_the_axes_are_those_that_the_sweep_varies_in_its_order(store):
     encoding = marks(draw("phase", ALL, store).to_dict(), "rect")[0]["encoding"]
-    assert (encoding["x"]["title"], encoding["y"]["title"]) == ("vision_blocks (blocks)", "n_heads (heads)")
+    assert (encoding["x"]["title"], encoding["y"]["title"]) == (["vision_blocks", "(blocks)"], "n_heads (heads)")
 
 
 def test_only_the_trials_of_the_sweep_that_meet_the_condition_are_drawn_and_the_heading_says_so(store):
