@@ -8,6 +8,7 @@ import pytest
 
 import lrsym
 from lrsym.api.wording import in_python
+from lrsym.errors import counted
 from tests.pages import ROOT
 from tests.reports import made_up
 from tests.results.analysis import made_up_successes
@@ -112,3 +113,16 @@ def test_a_mistake_in_python_is_told_in_pythons_words(tmp_path, call, said):
     with pytest.raises(lrsym.UsageError, match=said) as caught:
         call(tmp_path)
     assert "--" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (counted(1, "trial"), "1 trial"),
+        (counted(0, "cell"), "0 cells"),
+        (counted(2000, "trial", "are"), "2,000 trials are"),
+        (counted(1, "trial", "have"), "1 trial has"),
+    ],
+)
+def test_things_are_counted_in_the_singular_where_they_are_one(said, text):
+    assert said == text

@@ -277,7 +277,6 @@ def test_phases_of_two_sweeps_are_one_picture_with_both_names(trained, other, wo
     ("words", "message"),
     [
         (["--minus"], "--minus takes two sweeps, the first minus the second, got 1; name two files"),
-        (["{file}", "--minus"], "--minus takes two sweeps, got the trials of small twice; name another file"),
         (["--metric", "unseen_ordr"], "metric must be a split and a metric"),
         (["--metric", "steps_to_half_order", "--where", "seed = 99"], "no trial of small in"),
         (["--refined", "--minus"], "--refined and --minus exclude each other, got both; leave one of them out"),
@@ -293,6 +292,8 @@ def test_a_map_that_cannot_be_drawn_is_told_in_one_line_with_the_remedy(trained,
 def test_from_python_two_sweeps_are_a_list(trained, other):
     chart = package.plot_phase([trained[0], other], minus=True, results=trained[1])
     assert chart.to_dict()["title"]["text"] == "unseen_order: small minus other"
+    with pytest.raises(package.UsageError, match=r"^minus takes two sweeps, got the trials of small twice"):
+        package.plot_phase([trained[0], trained[0]], minus=True, results=trained[1])
     with pytest.raises(package.UsageError, match=r"^minus takes two sweeps, got rows"):
         package.plot_phase(package.load_trials(trained[1]), minus=True)
 
