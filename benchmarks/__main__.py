@@ -90,7 +90,7 @@ PARTS = {
     ),
     "slots": Part(
         slots.measure,
-        {"trials": 100_000, "pack": 100, "seconds": 5.0, "slots": 100, "repeats": 3},
+        {"trials": 100_000, "pack": 100, "seconds": 5.0, "slots": 100, "repeats": 1},
         {"trials": 2_500, "pack": 100, "seconds": 0.5, "slots": 5, "repeats": 1},
     ),
     "slots_ray": Part(

@@ -89,6 +89,7 @@ def _readers(file: Path, results: Path, size: int, *, repeats: int) -> list[Figu
         "lrsym status": ["status", file],
         "lrsym plan --no-pilot": ["plan", file, "--no-pilot"],
         "lrsym plot phase": ["plot", "phase", file, "--where", "embedding_scale = 1.0"],
+        "lrsym report": ["report", file],
     }
     taken = {"frame of a phase diagram": [fresh.call(_phase_frame, results) for _ in range(repeats)]}
     for variant, words in verbs.items():

@@ -2,8 +2,9 @@
 
 On 100 slots the engine is simulated: packs take their time on a clock that nobody waits for. The driver is real, plan,
 lease, queue and account: whatever it does, packing messages included, passes on that clock as long as it takes, one
-thing after the other. What workers do, their rows, does not. On Ray all is real, but that workers sleep, 32 of them on
-this machine, and write rows of nothing but a status. They need no torch.
+thing after the other, but for what it waits for a core that others have. What workers do, their rows, does not. On Ray
+all is real, but that workers sleep, 32 of them on this machine, and write rows of nothing but a status. They need no
+torch.
 """
 
 import heapq
@@ -102,11 +103,17 @@ class SimulatedEngine(Engine):
 
     def _spend(self, do: Callable[[], Any]) -> Any:
         """Return what `do` gives; the clock goes on by what it takes."""
-        began = time.perf_counter()
+        began = _seconds_with_a_core()
         result = do()
-        taken = time.perf_counter() - began
+        taken = _seconds_with_a_core() - began
         self.now, self.spent = self.now + taken, self.spent + taken
         return result
+
+
+def _seconds_with_a_core() -> float:
+    """Return a time that does not pass for this thread while it waits for a core: other work may go on beside it."""
+    waited = int(Path("/proc/thread-self/schedstat").read_text().split()[1])
+    return time.perf_counter() - waited / 1e9
 
 
 def _sent(pack: Pack | None) -> Pack | None:

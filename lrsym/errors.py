@@ -1,5 +1,5 @@
-"""The exception for mistakes that the user can correct, which the command line prints before it exits with 2, and the
-warning of files that are damaged."""
+"""The exception for mistakes that the user can correct, which the command line prints before it exits with 2, the
+warning of files that are damaged, and numbers of things in messages."""
 
 import errno
 import os
@@ -80,3 +80,11 @@ def first_line(error: BaseException) -> str:
 def printable(text: str) -> str:
     """Return `text` with what no terminal should get (escape sequences, lone surrogates) in Python's notation."""
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
+_OF_ONE = {"are": " is", "were": " was", "have": " has", "": ""}
+
+
+def counted(n: int, noun: str, verb: str = "") -> str:
+    """Return `n`, `noun` and `verb`, in the plural unless it is one: `1 trial is`, `2,000 trials are`."""
+    return f"1 {noun}{_OF_ONE[verb]}" if n == 1 else f"{n:,} {noun}s {verb}".rstrip()

@@ -3,6 +3,7 @@
 import functools
 import json
 
+from lrsym.results.analysis.intervals import ACCURACY_RESOLUTION, estimate_mean
 from lrsym.results.store.store import load, load_trials
 from lrsym.sweep.spec.sweep_file import load as load_sweep
 from tests.pages import ROOT
@@ -24,6 +25,12 @@ def rows(table, sweep=None):
     """The rows of a table, of all trials or of those of a sweep, beside the columns of their trial."""
     kept = ids(sweep) if sweep else None
     return load(REFERENCE, table, trial_ids=kept).join(load_trials(REFERENCE), on="trial_id").collect()
+
+
+def mean_in_words(accuracies):
+    """The mean of the seeds and the half-width of its interval."""
+    found = estimate_mean(accuracies.to_list(), resolution=ACCURACY_RESOLUTION)
+    return f"{found.mean:.2f} ± {(found.high - found.low) / 2:.2f}"
 
 
 @functools.cache

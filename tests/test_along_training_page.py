@@ -4,6 +4,7 @@ import functools
 import json
 
 import polars as pl
+import pytest
 
 from lrsym.results.analysis.aggregate import replicate_value
 from lrsym.results.analysis.crossover import compare_models, crossings
@@ -111,6 +112,7 @@ def tables():
     return {FIRST: first(), WHEN: when(), SYMMETRY: symmetry(), MODELS: compared()}
 
 
+@pytest.mark.slow
 def test_every_table_is_what_the_rows_say():
     wanted = tables()
     assert sorted(pages.headings(PAGE)) == sorted(wanted)
@@ -131,6 +133,7 @@ def claims():
     return {one["id"]: one["arms"][0] for one in json.loads(lrsym(*words))["claims"]}
 
 
+@pytest.mark.slow
 def test_ranges_were_registered_before_the_rows_were_trained():
     assert [part["after_rows"] for arm in claims().values() for part in arm["parts"]] == [False] * 3
 

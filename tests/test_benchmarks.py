@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import figures, floor, null_sweep, textbook_trial
+from benchmarks import cover, figures, floor, null_sweep, textbook_trial
 from benchmarks.figures import Figure
 from lrsym.sweep.execution.task import TrainTask
 from lrsym.testbed.data.pack_data import PackData
@@ -15,6 +15,7 @@ from tests.fitted import CPU
 from tests.small_trials import pack_of, small
 
 
+@pytest.mark.slow
 def test_the_textbook_trial_has_the_losses_and_accuracies_of_lrsym():
     trial = small(optim__steps=20, eval__schedule="linear")
     data = PackData.of([trial], device=CPU)
@@ -46,6 +47,7 @@ def test_operations_are_counted_in_batched_products_too():
     assert counter.get_total_flops() == 2 * members * rows * inner * columns
 
 
+@pytest.mark.slow
 def test_the_count_of_a_step_holds_its_logits_and_a_gradient_of_two_products_for_each():
     (small, _), (middle, _), (large, _) = (floor.operations(size) for size in (16, 32, 64))
     # Constant and proportional parts cancel: what is left grows with the square of the batch, as the logits do.
@@ -54,6 +56,7 @@ def test_the_count_of_a_step_holds_its_logits_and_a_gradient_of_two_products_for
     assert (large - middle) - 2 * (middle - small) == 3 * 2 * members * width * squares
 
 
+@pytest.mark.slow
 def test_the_task_that_does_nothing_reports_and_writes_as_the_real_one(tmp_path):
     pack, tables, reports = pack_of(small(seed=0), small(seed=1)), {}, {}
     for kind in (TrainTask, null_sweep.NullTask):
@@ -65,3 +68,15 @@ def test_the_task_that_does_nothing_reports_and_writes_as_the_real_one(tmp_path)
     assert null.schema == real.schema
     assert null["trial_id"] == real["trial_id"]
     assert null["status"] == real["status"]
+
+
+def test_the_simulated_cover_is_that_of_the_binomial_and_the_same_each_time():
+    cells = {"wilson": 400, "logit": 20}
+    found = cover.simulate(cells=cells, sizes=(5,), n_points=3)
+    assert found.equals(cover.simulate(cells=cells, sizes=(5,), n_points=3))
+    low, middle, high = found.filter(interval="wilson")["cover"]
+    # Of 5 truth values Wilson's interval holds 0.02 and 0.98 where all are alike, 0.5 where they are not.
+    assert (low, high) == (pytest.approx(0.98**5, abs=0.05),) * 2
+    assert middle == pytest.approx(1 - 2 / 2**5, abs=0.05)
+    spec = cover.draw(found).to_dict()
+    assert [panel["title"]["text"] for panel in spec["vconcat"][0]["concat"]] == ["5 seeds"]

@@ -136,6 +136,7 @@ def test_rows_are_asked_drawn_and_judged_without_torch_and_ray_and_the_store_wit
     assert (tmp_path / "page.html").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_a_status_reads_checkpoints_without_torch_and_ray(tmp_path):
     sweep = ROOT / "sweeps/demo.toml"
     write_checkpoint(tmp_path, load_sweep(sweep).trials[:2], step=1, steps=2)

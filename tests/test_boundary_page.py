@@ -29,6 +29,7 @@ def test_the_boundaries_by_layouts(by_layouts):
     assert "the curve fits badly" in one["told"]
 
 
+@pytest.mark.slow
 def test_the_distances_in_the_atlas():
     axes = ("--x", "n_pair_labels", "--by", "init_position_std", "--color", "layouts_per_pair")
     where = "embedding_scale = 1 and n_pair_labels < 15 and init_position_std = 0.4 and layouts_per_pair < 20"

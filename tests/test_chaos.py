@@ -1,5 +1,7 @@
 """A short chaos of each kind, and that it sees what it looks for."""
 
+import shutil
+
 import pytest
 
 from lrsym.results.store.schema import TABLES
@@ -27,13 +29,22 @@ def test_rows_are_those_of_an_undisturbed_run_whatever_is_killed_or_frozen(
     assert report.rows > 100
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A sweep, and a folder with what it trains."""
+    folder = tmp_path_factory.mktemp("trained")
+    path = write_sweep(folder, steps=5, seeds=1)
+    for trial in load_sweep(path).trials:
+        train(folder / "results", [trial])
+    return path, folder / "results"
+
+
 @pytest.fixture
-def places(tmp_path):
-    """A sweep trained into two places alike, and the chaos that compares them."""
-    path = write_sweep(tmp_path, steps=5, seeds=1)
+def places(trained, tmp_path):
+    """A sweep with its rows in two places alike, and the chaos that compares them."""
+    path, results = trained
     for name in ("one", "two"):
-        for trial in load_sweep(path).trials:
-            train(tmp_path / name, [trial])
+        shutil.copytree(results, tmp_path / name)
     maker = chaos.Chaos(path, engine="local", seed=1, folder=tmp_path, server=None)
     return maker, str(tmp_path / "one"), str(tmp_path / "two")
 

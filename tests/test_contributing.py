@@ -110,6 +110,7 @@ def test_there_are_five_recipes_and_each_has_its_diff():
     assert [len(blocks("diff", recipe)) for recipe in recipes] == [1] * 5
 
 
+@pytest.mark.slow
 def test_a_new_axis_has_its_lines_on_both_pages_and_its_values_are_checked(seen):
     (shown,) = blocks("text")
     of_axes, of_columns, error = shown.splitlines()
@@ -117,12 +118,14 @@ def test_a_new_axis_has_its_lines_on_both_pages_and_its_values_are_checked(seen)
     assert seen["refused"].startswith(f"means.toml:3: {error}; ")
 
 
+@pytest.mark.slow
 def test_a_new_axis_is_a_key_of_sweep_files_and_a_column_and_older_ids_stay(seen):
     assert seen["sweep"] == [0.0, 0.1]
     assert sorted(row["init_token_mean"] for row in seen["trials"]) == [0.0, 0.1]
     assert [row["init_token_mean"] for row in seen["trials"] if row["trial_id"] == small().trial_id] == [0.0]
 
 
+@pytest.mark.slow
 def test_a_new_axis_moves_no_number_at_its_default_and_moves_some_elsewhere(seen):
     before = run_pack([small()], run_id="r", device=CPU).tables["curves"].to_pylist()
     wanted = values_of(before, trial_id=small().trial_id)
@@ -132,15 +135,18 @@ def test_a_new_axis_moves_no_number_at_its_default_and_moves_some_elsewhere(seen
     assert {key: other[key] for key in wanted} != pytest.approx(wanted, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_new_metric_is_in_columns_curves_and_ablations(seen):
     assert all(0 < row["unseen_reciprocal"] <= 1 for row in seen["trials"])
     assert "reciprocal" in {row["metric"] for row in seen["curves"]} & {row["metric"] for row in seen["ablations"]}
 
 
+@pytest.mark.slow
 def test_a_new_ablation_is_in_its_table(seen):
     assert "EP+PP" in {row["term"] for row in seen["ablations"]}
 
 
+@pytest.mark.slow
 def test_a_new_relation_and_a_new_kind_train_and_are_evaluated_and_older_ids_stay(seen):
     rows = seen["kinds"]
     assert {row["status"] for row in rows.values()} == {"done"}

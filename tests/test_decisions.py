@@ -14,6 +14,7 @@ def labelset(sweep, step, **where):
     return kept["value"]
 
 
+@pytest.mark.slow
 def test_recognition_along_training_by_epsilon():
     for step, *cells in pages.table(RECIPE, "| step | epsilon 1e-6 | epsilon 1e-8 |"):
         assert cells == [spread(labelset("epsilon", int(step), epsilon=e)) for e in (1e-6, 1e-8)]

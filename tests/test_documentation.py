@@ -105,6 +105,7 @@ ON_COMMITTED_ROWS = sorted(
 ANSWERS = {command: answer for page in PAGES for command, answer in answers.answered(page.read_text())}
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("line", ON_COMMITTED_ROWS)
 def test_every_query_and_claim_on_the_committed_rows_answers_as_the_page_says(line, monkeypatch):
     words = shlex.split(line)[1:]
@@ -128,6 +129,7 @@ def demo_folder(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name_of)
 def test_python_on_a_page_runs(page, demo_folder, monkeypatch):
     monkeypatch.chdir(demo_folder)
@@ -209,6 +211,7 @@ def test_constraints_pin_every_dependency_exactly():
     assert pinned["torch"] == "2.13.0"
 
 
+@pytest.mark.slow
 def test_the_benchmarks_page_shows_the_figures_that_were_taken(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--markdown"])
     benchmarks.main()

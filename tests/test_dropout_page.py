@@ -13,6 +13,7 @@ from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.evaluation import _scorer
 from lrsym.testbed.training.training import fit
 from tests import pages
+from tests.committed import mean_in_words
 from tests.fitted import CPU
 from tests.pages import ROOT
 
@@ -39,11 +40,6 @@ def change(cell, term):
     return f"{mean + 0.0:+.3f} ± {half:.3f}"
 
 
-def mean(cell, column):
-    found = estimate_mean(cell[column].to_list())
-    return f"{found.mean:.2f} ± {(found.high - found.low) / 2:.2f}"
-
-
 def cells(rows, *axes):
     return rows.sort(axes).group_by(axes, maintain_order=True)
 
@@ -52,8 +48,14 @@ def test_the_table_of_the_recipe(order):
     rows = order.filter(init_distribution="normal")
     wanted = [
         [
-            *(f"{batch}", f"{stream:g}", f"{attention:g}", mean(cell, "none"), *(change(cell, term) for term in TERMS)),
-            *(mean(cell, column) for column in ("unseen_inset", "unseen_global")),
+            *(
+                f"{batch}",
+                f"{stream:g}",
+                f"{attention:g}",
+                mean_in_words(cell["none"]),
+                *(change(cell, term) for term in TERMS),
+            ),
+            *(mean_in_words(cell[column]) for column in ("unseen_inset", "unseen_global")),
         ]
         for (batch, stream, attention), cell in cells(rows, "batch_size", "dropout", "attention_dropout")
     ]
@@ -66,7 +68,7 @@ def test_the_table_of_pytorchs_start(order):
     rows = order.filter(init_distribution="uniform")
     columns = ("single_inset", "seen_inset", "none", "unseen_inset")
     wanted = [
-        [f"{labels}", "yes" if decays else "no", *(mean(cell, column) for column in columns)]
+        [f"{labels}", "yes" if decays else "no", *(mean_in_words(cell[column]) for column in columns)]
         + [change(cell, term) for term in ("EP", "BP", "VP", "EP+PP+BP")]
         for (labels, decays), cell in cells(rows, "n_pair_labels", "decay_temperature")
     ]

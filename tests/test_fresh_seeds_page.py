@@ -6,10 +6,9 @@ import json
 import polars as pl
 import pytest
 
-from lrsym.results.analysis.intervals import estimate_mean
 from lrsym.results.store.store import load, load_trials
 from tests import pages
-from tests.committed import ids
+from tests.committed import ids, mean_in_words
 from tests.pages import ROOT
 from tests.running import lrsym
 
@@ -35,14 +34,6 @@ def recognition():
     won = load(ROWS, "confusions").filter(split="unseen").collect().pivot("winner", index="trial_id", values="share")
     trials = load_trials(ROWS, trial_ids=ids("recognition")).collect()
     return trials.join(won, on="trial_id")
-
-
-def mean(values):
-    """The mean of the seeds and the half-width of its interval."""
-    found = estimate_mean(values.to_list())
-    if found.low is None:
-        return f"{found.mean:.2f} in all"
-    return f"{found.mean:.2f} ± {(found.high - found.low) / 2:.2f}"
 
 
 def trials(sweep):
@@ -79,7 +70,7 @@ def judged():
 def cells():
     axes = ["heldout_partners", "multi_positive"]
     return [
-        [f"{partners}", "yes" if spared else "no"] + [mean(cell[column]) for column in COLUMNS]
+        [f"{partners}", "yes" if spared else "no"] + [mean_in_words(cell[column]) for column in COLUMNS]
         for (partners, spared), cell in recognition().sort(axes).group_by(axes, maintain_order=True)
     ]
 
@@ -87,7 +78,7 @@ def cells():
 def table(sweep, axes, heads, columns):
     """A row for each cell of a sweep, ascending: what `heads` makes of its axes, and the means of `columns`."""
     by_cell = trials(sweep).sort(axes, maintain_order=True).group_by(axes, maintain_order=True)
-    return [[*heads(*axes_of), *(mean(cell[column]) for column in columns)] for axes_of, cell in by_cell]
+    return [[*heads(*axes_of), *(mean_in_words(cell[column]) for column in columns)] for axes_of, cell in by_cell]
 
 
 def symmetry():
@@ -128,6 +119,7 @@ TABLES = {JUDGED: judged, RECOGNITION: cells, SYMMETRY: symmetry, EQUAL: equal_d
 INSET = ("unseen_order", "unseen_inset")
 
 
+@pytest.mark.slow
 def test_every_table_is_what_the_rows_say():
     wanted = {heading: rows() for heading, rows in TABLES.items()}
     assert sorted(pages.headings(PAGE)) == sorted(wanted)

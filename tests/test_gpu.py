@@ -96,6 +96,7 @@ def member(training, row):
     return training.snapshot().select([row])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axes", KINDS.values(), ids=KINDS)
 def test_a_gpu_trains_as_a_core_does(axes):
     trials = members(axes)
@@ -104,24 +105,28 @@ def test_a_gpu_trains_as_a_core_does(axes):
     assert difference(gpu, core) < 2e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axes", KINDS.values(), ids=KINDS)
 def test_a_step_played_is_the_step_called(axes):
     trials = members(axes)
     assert difference(advanced(start(trials)), advanced(without_graph(start(trials)))) < 1e-5
 
 
+@pytest.mark.slow
 def test_a_trial_trains_alone_as_in_a_pack():
     trials = members(FIRST, 5)
     alone, together = advanced(start(trials[3:4])), advanced(start(trials))
     assert difference(member(alone, 0), member(together, 3)) < 2e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axes", KINDS.values(), ids=KINDS)
 def test_the_same_pack_twice_gives_the_same_bits(axes):
     trials = members(axes)
     assert difference(advanced(start(trials)), advanced(start(trials))) == 0
 
 
+@pytest.mark.slow
 def test_a_member_that_diverges_is_marked_at_its_step_and_its_neighbours_do_not_notice():
     calm = members(SMALL)
     wild = [calm[0], Trial.from_axes({**SMALL, "seed": 1, "optim.learning_rate": 1e20}), calm[2]]
@@ -130,6 +135,7 @@ def test_a_member_that_diverges_is_marked_at_its_step_and_its_neighbours_do_not_
     assert difference(member(seen, 2), member(advanced(start(calm)), 2)) < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", [*dict.fromkeys([DEVICE, CPU])], ids=str)
 def test_a_pack_goes_on_from_its_checkpoint_on_either_device(tmp_path, device):
     trials = members(LAST, **{"optim.steps": 30})
@@ -140,6 +146,7 @@ def test_a_pack_goes_on_from_its_checkpoint_on_either_device(tmp_path, device):
     assert difference(advanced(start(trials, device, start=saved.state), 20), advanced(start(trials))) < 2e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axes", WITH_ROWS.values(), ids=WITH_ROWS)
 def test_rows_are_those_of_a_core(axes):
     trials = members(axes, **{"optim.steps": 8, "eval.points": 2})

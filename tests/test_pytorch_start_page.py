@@ -2,10 +2,9 @@
 
 import polars as pl
 
-from lrsym.results.analysis.intervals import estimate_mean
 from lrsym.results.store.store import load
 from tests import pages
-from tests.committed import REFERENCE, ids, trials
+from tests.committed import REFERENCE, ids, mean_in_words, trials
 from tests.pages import ROOT
 
 PAGE = "docs/pytorch_start.md"
@@ -22,18 +21,12 @@ def rows(**where):
     return trials("pytorch_start", **where)
 
 
-def mean(values):
-    """The mean of the seeds and the half-width of its interval."""
-    found = estimate_mean(values.to_list())
-    return f"{found.mean:.2f} ± {(found.high - found.low) / 2:.2f}"
-
-
 def by(axis, found, columns, told):
     """A row for each value of `axis`: what `told` says of the cell, and the means of `columns`."""
     table = []
     for (value,), cell in found.sort(axis).group_by(axis, maintain_order=True):
         assert cell.height == 10
-        table.append([f"{value:g}", told(cell), *(mean(cell[column]) for column in columns)])
+        table.append([f"{value:g}", told(cell), *(mean_in_words(cell[column]) for column in columns)])
     return table
 
 

@@ -34,6 +34,7 @@ DIVERSITY = {
 # Tables
 
 
+@pytest.mark.slow
 def test_the_table_of_claims():
     shown = {name: cells for name, _, *cells in pages.table(PAGE, CLAIMS)}
     found = {}
@@ -79,6 +80,7 @@ def test_the_tables_of_diversity(axis):
         assert (cells, int(n)) == ([f"{v.mean():.2f} ± {v.std():.2f}" for v in named], cell.height)
 
 
+@pytest.mark.slow
 def test_the_table_of_equal_data():
     shown = pages.table(PAGE, EQUAL_DATA)
     assert len(shown) == 12
@@ -280,6 +282,7 @@ PARAGRAPHS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow_after(7)
 @pytest.mark.parametrize("paragraph", PARAGRAPHS, ids=lambda p: p.__name__)
 def test_a_sentence_says_what_the_rows_say(paragraph):
     for fragment in paragraph():
@@ -308,6 +311,7 @@ def test_every_row_but_those_of_two_arms_starts_small_and_without_dropout_as_the
     assert "but for the 3 trials of the full model" in pages.text(PAGE)
 
 
+@pytest.mark.slow
 def test_no_table_and_no_number_of_the_page_is_left_unchecked():
     checked = [CLAIMS, LEFT_OUT, EQUAL_DATA, COVERAGE, HALF_SEEN, GAUGE, TOKEN_STD, *DIVERSITY.values()]
     assert sorted(pages.headings(PAGE)) == sorted(checked)

@@ -30,6 +30,7 @@ def unpicklers(source):
             yield name
 
 
+@pytest.mark.slow
 def test_no_module_that_reads_a_store_can_unpickle():
     found = {path.name: [*unpicklers(path.read_text())] for path in (ROOT / "lrsym").rglob("*.py")}
     assert len(found) > 100

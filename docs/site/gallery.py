@@ -122,6 +122,13 @@ PICTURES = (
         "The difference between two values of an axis, paired by seed and all other axes, with its 95 % interval.",
     ),
     Picture(
+        "dark",
+        "The dark theme",
+        'lrsym plot curves sweeps/dropout.toml --where "batch_size = 256 and dropout = 0.1" --results results/dropout '
+        "--theme dark",
+        'Every picture and page in dark colours, for a dark slide or site; `theme="dark"` in Python.',
+    ),
+    Picture(
         "cost",
         "Where the hours went",
         f"lrsym plot cost {_LABELS}",

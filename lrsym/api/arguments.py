@@ -28,8 +28,10 @@ def with_one_error(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
     @functools.wraps(function)
     def call(*args: Asked.args, **kwargs: Asked.kwargs) -> Given:
         for name, value in signature.bind(*args, **kwargs).arguments.items():
-            several = "Sequence" in str(signature.parameters[name].annotation)
-            _check(name, value, several=several)
+            asked = signature.parameters[name]
+            if value is None and asked.default is asked.empty and name in (*_TEXTS, *_FILES):
+                raise UsageError(f"{name} must be {'a text' if name in _TEXTS else 'the name of a file'}, got None")
+            _check(name, value, several="Sequence" in str(asked.annotation))
         try:
             return function(*args, **kwargs)
         except UsageError as error:
@@ -89,6 +91,9 @@ _TEXTS = (
 )
 
 
+_FILES = ("file", "path", "claims")
+
+
 def _check(name: str, value: object, *, several: bool) -> None:
     """Raise UsageError where an argument of that name, whatever the function, is of a kind that it cannot be.
 
@@ -103,7 +108,7 @@ def _check(name: str, value: object, *, several: bool) -> None:
         wanted = "a text, or a list of them"
     elif name in _TEXTS and not several and not isinstance(value, str):
         wanted = "a text"
-    elif name in ("file", "path", "claims") and not isinstance(value, str | os.PathLike):
+    elif name in _FILES and not isinstance(value, str | os.PathLike):
         wanted = "the name of a file"
     elif name == "trial_ids" and (isinstance(value, str) or not isinstance(value, Iterable)):
         wanted = "a list of ids"
@@ -136,6 +141,16 @@ def as_grid(sweep: AnySweep, results: str, changes: Sequence[str] = ()) -> Sweep
     from lrsym.sweep.search.run import searched_sweep
 
     return searched_sweep(found, Store(results))
+
+
+def refuse_searches(sweeps: object, what: str) -> None:
+    """Raise UsageError where one of `sweeps` is a search, of whose cells `what` is not drawn or told."""
+    for sweep in sweeps if isinstance(sweeps, list | tuple) else [sweeps]:
+        if isinstance(sweep, Sweep | Search | str | Path) and isinstance(found := as_sweep(sweep), Search):
+            raise UsageError(
+                f"{what} is of grids, {found.name} is a search, which goes where it finds most and repeats no line; "
+                "name a sweep with a grid, or see how it went with lrsym plot search"
+            )
 
 
 def as_grids(sweeps: object, results: str, changes: Sequence[str] = ()) -> list[Sweep]:

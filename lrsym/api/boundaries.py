@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from lrsym.api.arguments import AnySweep, as_folder, as_grids
+from lrsym.api.arguments import AnySweep, as_folder, as_grids, refuse_searches
 from lrsym.api.drawn import draw_any
 from lrsym.api.rows import Rows, chosen, stored, trials_of
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame
 from lrsym.results.plots import draw, refined
-from lrsym.results.plots.theme import Chart
+from lrsym.results.plots.theme import Chart, in_theme
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def boundary_whole(
     """Return all that `boundary` knows, with its arguments."""
     from lrsym.results.analysis.boundary import find_boundary
 
+    refuse_searches(trials, "a boundary")
     rows, first = trials_of(trials, results, where)
     return find_boundary(rows, metric=metric, level=level, prefer=prefer or first, **axes)
 
@@ -73,13 +74,17 @@ def plot_boundary(
     prefer: Sequence[str] = (),
     results: str | Path = "results",
     where: str | None = None,
+    theme: str = "light",
 ) -> Chart:
     """Return the boundary that `boundary` gives with these arguments, of several also how far they lie apart."""
     options: dict[str, Any] = {"x": x, "by": by, "color": color, "metric": metric, "level": level}
     if isinstance(trials, pl.DataFrame | pl.LazyFrame):
-        return draw_any("boundary", trials, results, where, prefer=prefer, **options)
+        return in_theme(draw_any("boundary", trials, results, where, prefer=prefer, **options), theme)
+    refuse_searches(trials, "a boundary")
     root = as_folder(results)
-    return draw.draw_several("boundary", as_grids(trials, root), root, where=where, prefer=prefer, **options)
+    return in_theme(
+        draw.draw_several("boundary", as_grids(trials, root), root, where=where, prefer=prefer, **options), theme
+    )
 
 
 def phase_probabilities(
@@ -118,10 +123,11 @@ def plot_probabilities(
     prefer: Sequence[str] = (),
     results: str | Path = "results",
     where: str | None = None,
+    theme: str = "light",
 ) -> Chart:
     """Return each cell filled by the shares of its seeds in each phase; arguments as of `phase_probabilities`."""
     options: dict[str, Any] = {"x": x, "y": y, "facet": facet, "metric": metric, "threshold": threshold}
-    return draw_any("probabilities", trials, results, where, prefer=prefer, **options)
+    return in_theme(draw_any("probabilities", trials, results, where, prefer=prefer, **options), theme)
 
 
 def plot_refined(
@@ -135,6 +141,7 @@ def plot_refined(
     results: str | Path = "results",
     where: str | None = None,
     cells: Frame | None = None,
+    theme: str = "light",
 ) -> Chart:
     """Return where `metric` crosses `level` over the cells of a sweep, and what was trained when, as `refine` left it.
 
@@ -146,6 +153,6 @@ def plot_refined(
     if isinstance(sweep, pl.DataFrame | pl.LazyFrame):
         if cells is None:
             raise UsageError("rows do not say which cells there are to train; give a sweep, or cells= with their axes")
-        return refined.plot_refined(chosen(sweep, where), cells=chosen(cells, where), **options)
+        return in_theme(refined.plot_refined(chosen(sweep, where), cells=chosen(cells, where), **options), theme)
     grid, root = stored(sweep, results)
-    return draw.draw_refined(grid, root, cells=cell_table(grid), where=where, **options)
+    return in_theme(draw.draw_refined(grid, root, cells=cell_table(grid), where=where, **options), theme)

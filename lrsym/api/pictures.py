@@ -12,7 +12,7 @@ from lrsym.api.rows import Rows, chosen, stored
 from lrsym.errors import UsageError
 from lrsym.results.plots import draw
 from lrsym.results.plots import save as files
-from lrsym.results.plots.theme import Chart
+from lrsym.results.plots.theme import Chart, in_theme
 from lrsym.sweep.spec.search import Search
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
@@ -30,6 +30,7 @@ def plot_phase(
     results: str | Path = "results",
     where: str | None = None,
     live: bool = False,
+    theme: str = "light",
 ) -> Chart:
     """Return, left, the mean of `metric` in each cell, right its phase at `threshold`; a row of panels a facet value.
 
@@ -38,7 +39,7 @@ def plot_phase(
     is no accuracy, such as steps_to_unseen_order or seconds, is drawn as its median, without phases. `where` keeps the
     trials for which this SQL condition holds; with `live` those in training are drawn as they were last evaluated, of
     one sweep. Axes not given are the first varied ones. Raise UsageError where there is nothing to draw, or more than a
-    picture has room for.
+    picture has room for. `theme` is light or dark; a dark chart cannot be put beside others, `save` darkens those.
     """
     options: dict[str, Any] = {"metric": metric, "x": x, "y": y, "facet": facet}
     if minus and threshold != PHASE_THRESHOLD:
@@ -47,12 +48,14 @@ def plot_phase(
     if not isinstance(trials, pl.DataFrame | pl.LazyFrame):
         root = as_folder(results)
         grids = as_grids(trials, root)
-        return draw.draw_phases(grids, root, minus=minus, where=where, live=live, prefer=prefer, **options)
+        return in_theme(
+            draw.draw_phases(grids, root, minus=minus, where=where, live=live, prefer=prefer, **options), theme
+        )
     if minus:
         raise UsageError("minus takes two sweeps, got rows; give a list of two sweeps")
     require_known(trials, options)
     draw.check_phase_metric(metric)
-    return draw_any("phase", trials, results, where, prefer=prefer, live=live, **options)
+    return in_theme(draw_any("phase", trials, results, where, prefer=prefer, live=live, **options), theme)
 
 
 def plot_line(
@@ -67,6 +70,7 @@ def plot_line(
     results: str | Path = "results",
     where: str | None = None,
     live: bool = False,
+    theme: str = "light",
 ) -> Chart:
     """Return the mean of each `metric` along `x`, a panel a metric, a colour a value of `color`, a row a `facet` value.
 
@@ -77,8 +81,10 @@ def plot_line(
     options: dict[str, Any] = {"metric": metric, "x": x, "color": color, "facet": facet, "band": band}
     if not isinstance(trials, pl.DataFrame | pl.LazyFrame):
         root = as_folder(results)
-        return draw.draw_lines(as_grids(trials, root), root, where=where, live=live, prefer=prefer, **options)
-    return draw_any("line", trials, results, where, prefer=prefer, live=live, **options)
+        return in_theme(
+            draw.draw_lines(as_grids(trials, root), root, where=where, live=live, prefer=prefer, **options), theme
+        )
+    return in_theme(draw_any("line", trials, results, where, prefer=prefer, live=live, **options), theme)
 
 
 def plot_curves(
@@ -89,6 +95,7 @@ def plot_curves(
     results: str | Path = "results",
     where: str | None = None,
     live: bool = False,
+    theme: str = "light",
 ) -> Chart:
     """Return the mean of `metric` over optimiser steps, in a band from the lowest to the highest seed.
 
@@ -96,7 +103,7 @@ def plot_curves(
     and each split a colour; with `color`, an axis, each of its values has a colour. `live` and UsageError as of
     `plot_phase`.
     """
-    return draw_any("curves", trials, results, where, live=live, metric=metric, color=color)
+    return in_theme(draw_any("curves", trials, results, where, live=live, metric=metric, color=color), theme)
 
 
 def plot_contrast(
@@ -108,13 +115,16 @@ def plot_contrast(
     by: str | None = None,
     results: str | Path = "results",
     where: str | None = None,
+    theme: str = "light",
 ) -> Chart:
     """Return the differences that `contrast` gives with these arguments, each with its interval, a panel a metric."""
     check_sides(of=of, against=against)
     if isinstance(trials, pl.DataFrame | pl.LazyFrame):
-        return draw.contrast_of_rows(chosen(trials, where), of=of, against=against, metric=metric, by=by)
+        return in_theme(
+            draw.contrast_of_rows(chosen(trials, where), of=of, against=against, metric=metric, by=by), theme
+        )
     grid, root = stored(trials, results)
-    return draw.draw_contrast(grid, root, of=of, against=against, metric=metric, by=by, where=where)
+    return in_theme(draw.draw_contrast(grid, root, of=of, against=against, metric=metric, by=by, where=where), theme)
 
 
 def plot_cost(
@@ -124,15 +134,16 @@ def plot_cost(
     prefer: Sequence[str] = (),
     results: str | Path = "results",
     where: str | None = None,
+    theme: str = "light",
 ) -> Chart:
     """Return where the hours of `trials` went by outcome, and what one trial takes, along the axis `by`.
 
     `trials`, `results`, `where`, an axis that is not given and errors as of `plot_phase`.
     """
-    return draw_any("cost", trials, results, where, prefer=prefer, by=by)
+    return in_theme(draw_any("cost", trials, results, where, prefer=prefer, by=by), theme)
 
 
-def plot_search(search: AnySweep, *, results: str | Path = "results") -> Chart:
+def plot_search(search: AnySweep, *, results: str | Path = "results", theme: str = "light") -> Chart:
     """Return how a search went, which axes decide, and the objective along each; of several the Pareto front.
 
     Raise UsageError where no cell has an objective yet.
@@ -144,13 +155,17 @@ def plot_search(search: AnySweep, *, results: str | Path = "results") -> Chart:
     found = as_sweep(search)
     if not isinstance(found, Search):
         raise UsageError(f"this picture is of searches, {found.source} has no [search]; draw its phases")
-    return picture.plot_search(search_frames(found, Store(as_trained_folder(results))), name=found.name)
+    return in_theme(
+        picture.plot_search(search_frames(found, Store(as_trained_folder(results))), name=found.name), theme
+    )
 
 
-def save(chart: Chart, path: str | Path) -> list[Path]:
+def save(chart: Chart, path: str | Path, *, theme: str = "light") -> list[Path]:
     """Write `chart` to `path`, whose suffix names the format: .html, .png, .svg or .json; without one, all of them.
+
+    `theme` dark redraws a chart in dark colours; one that is dark already stays so.
 
     HTML works without a network. Return the paths. Raise UsageError for another suffix, for what is no chart, and
     where it cannot be written.
     """
-    return files.save_as(chart, as_file(path))
+    return files.save_as(chart, as_file(path), theme=theme)

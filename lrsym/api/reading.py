@@ -114,7 +114,7 @@ def best(
     if metric is None:
         example = found.command("best", store.root, metric=PHASE_METRIC)
         raise UsageError(
-            f"{found.source} is a grid, which seeks nothing by itself, got no --metric; write for example {example}"
+            f"{found.name} is a grid, which seeks nothing by itself, got no --metric; write for example {example}"
         )
     if metric in axis_columns():
         raise UsageError(f"--metric is an outcome, got the axis {metric}; write for example --metric {PHASE_METRIC}")

@@ -8,6 +8,7 @@ from typing import Self, Unpack
 from lrsym.api.arguments import AnySweep, as_folder, as_sweep
 from lrsym.api.execution import Execution, make_settings
 from lrsym.errors import UsageError
+from lrsym.results.store.place import warning_of_place
 from lrsym.results.store.store import Store
 from lrsym.sweep.driver import Outcome, plan_and_choose, run
 from lrsym.sweep.execution.progress import Display
@@ -59,6 +60,8 @@ class RefinementRequest:
 
         `on_choice` hears of these before the first pack. Errors as of `driver.run`.
         """
+        if warning := warning_of_place(self.store.root):
+            on_message(warning)
         choice = plan_and_choose(
             self.asked.sweep, self.store, self.settings, n_trials=self.source.left, on_message=on_message
         )

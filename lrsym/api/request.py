@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 from lrsym.api.arguments import AnySweep, as_folder, as_sweep
 from lrsym.api.execution import Execution, make_settings
 from lrsym.errors import UsageError
+from lrsym.results.store.place import warning_of_place
 from lrsym.results.store.store import Store
 from lrsym.sweep.driver import plan_and_choose
 from lrsym.sweep.execution.part import Part
@@ -59,6 +60,8 @@ class Request:
         self, *, want_cost: bool = False, on_message: Callable[[str], None] = lambda text: None
     ) -> "Choice | SearchPlan":
         """Return what would be trained, in which packs and on how many workers; as `driver.plan_and_choose`."""
+        if warning := warning_of_place(self.store.root):
+            on_message(warning)
         if isinstance(self.sweep, Sweep):
             return plan_and_choose(
                 self.sweep, self.store, self.settings, want_cost=want_cost, part=self.part, on_message=on_message

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Unpack
 from lrsym.api.arguments import AnySweep
 from lrsym.api.execution import Execution, Planning
 from lrsym.api.request import Request
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.driver import Outcome, run
 from lrsym.sweep.execution.progress import Display, failures, retried
@@ -88,7 +88,7 @@ def run_sweep(
         if n := choice.plan.given_up.total():
             statuses = sorted(choice.plan.given_up)
             warnings.warn(
-                f"{n} trials of {found.name} are given up; try them again with retry={statuses}", stacklevel=3
+                f"given up: {counted(n, 'trial')} of {found.name}; try again with retry={statuses}", stacklevel=3
             )
     return load_trials(asked.store.root, trial_ids=found.trial_ids())
 
@@ -142,10 +142,10 @@ def _end(found: Sweep | Search, store: Store, outcome: Outcome, settings: "Setti
         why = command("status", source, store.root)
         odd = failures(outcome.statuses).removeprefix(", ")
         longer = f"; give them longer than timeout={settings.timeout:g}" if outcome.statuses["timeout"] else ""
-        warnings.warn(f"{n} trials of {found.name} failed ({odd}); see why: {why}{longer}", stacklevel=4)
+        warnings.warn(f"{counted(n, 'trial')} of {found.name} failed ({odd}); see why: {why}{longer}", stacklevel=4)
     elif outcome.pending and isinstance(found, Sweep) and settings.max_hours is not None:
         limit = settings.limit.removeprefix("--").replace("-", "_").replace(" ", "=")
-        warnings.warn(f"{outcome.pending} trials of {found.name} are left out by {limit}", stacklevel=4)
+        warnings.warn(f"left out by {limit}: {counted(outcome.pending, 'trial')} of {found.name}", stacklevel=4)
 
 
 def _say(text: str) -> None:

@@ -13,7 +13,7 @@ from lrsym.results.plots import theme
 from lrsym.vocabulary import VERDICTS, by_name
 
 COLOURS = by_name(
-    VERDICTS, {"supported": "#1f8a70", "refuted": "#c1121f", "undecided": "#6b7280", "untestable": "#a16207"}
+    VERDICTS, {"supported": "#1f8a70", "refuted": theme.ALARM, "undecided": "#6b7280", "untestable": "#a16207"}
 )
 """Of the verdicts, here and on the page."""
 
@@ -102,7 +102,9 @@ def _means(rows: Sequence[dict[str, Any]], x: alt.X, y: alt.Y) -> list[alt.Chart
     inside = base.transform_filter("isValid(datum.value)")
     return [
         inside.mark_rule(strokeWidth=5, strokeCap="round").encode(x="low:Q", x2="high:Q"),
-        inside.mark_point(shape="diamond", size=150, filled=True, stroke="white", strokeWidth=1.5, opacity=1).encode(x),
+        inside.mark_point(
+            shape="diamond", size=150, filled=True, stroke=theme.PAPER, strokeWidth=1.5, opacity=1
+        ).encode(x),
         base.mark_text(align="left", fontSize=13, fontWeight="bold").encode(x=alt.value(_WIDTH + 14), text="text:N"),
         base.mark_text(align="right", fontSize=13).encode(x=alt.value(-12), text="arm:N", color=alt.value(theme.INK)),
     ]

@@ -20,7 +20,7 @@ from lrsym.claims.report import (
 from lrsym.errors import UsageError
 from lrsym.results.pages.render import render, svg_address
 from lrsym.results.plots.save import as_svg
-from lrsym.results.plots.theme import Chart
+from lrsym.results.plots.theme import Chart, in_theme, recoloured
 from lrsym.vocabulary import INTERVALS, VERDICTS, by_name
 
 SYMBOLS = by_name(VERDICTS, {"supported": "\u2713", "refuted": "\u2717", "undecided": "?", "untestable": "\u2013"})
@@ -36,11 +36,14 @@ class Section:
     pictures: Mapping[str, Chart | UsageError] = field(default_factory=dict)
 
 
-def render_page(file: ClaimsFile, sections: Sequence[Section], *, results: str, command: str) -> str:
+def render_page(
+    file: ClaimsFile, sections: Sequence[Section], *, results: str, command: str, theme: str = "light"
+) -> str:
     """Return the page of the claims of `file`, asked of the store `results`; `command` asks all of it again."""
     judged = [section.judged for section in sections]
     return render(
         "claims/page.html",
+        theme=theme,
         title=f"Claims: {file.name}",
         file=str(file.path),
         results=results,
@@ -48,8 +51,8 @@ def render_page(file: ClaimsFile, sections: Sequence[Section], *, results: str, 
         version=version("lrsym"),
         counts=count_verdicts(judged),
         arms=list(dict.fromkeys(arm.name for claim in judged for arm in claim.arms)),
-        sections=[_section_values(section) for section in sections],
-        colours=COLOURS,
+        sections=[_section_values(section, theme) for section in sections],
+        colours=recoloured(COLOURS, theme),
         symbols=SYMBOLS,
         sentences=VERDICTS,
         intervals=INTERVALS,
@@ -64,20 +67,24 @@ def render_page(file: ClaimsFile, sections: Sequence[Section], *, results: str, 
     )
 
 
-def _section_values(section: Section) -> dict[str, Any]:
+def _section_values(section: Section, theme: str) -> dict[str, Any]:
     judged = section.judged
     return {
         "claim": judged.claim,
         "arms": judged.arms,
         "by_arm": {arm.name: arm for arm in judged.arms},
         "note": [text for text in judged.claim.note.split("\n\n") if text.strip()],
-        "chart": svg_address(as_svg(plot_claim(judged))),
-        "pictures": [_picture_values(arm, picture) for arm, picture in section.pictures.items()],
+        "chart": _drawing(plot_claim(judged), theme),
+        "pictures": [_picture_values(arm, picture, theme) for arm, picture in section.pictures.items()],
         "command": section.command,
     }
 
 
-def _picture_values(arm: str, picture: Chart | UsageError) -> dict[str, str]:
+def _picture_values(arm: str, picture: Chart | UsageError, theme: str) -> dict[str, str]:
     if isinstance(picture, UsageError):
         return {"arm": arm, "address": "", "reason": f"No picture: {picture}"}
-    return {"arm": arm, "address": svg_address(as_svg(picture)), "reason": ""}
+    return {"arm": arm, "address": _drawing(picture, theme), "reason": ""}
+
+
+def _drawing(chart: Chart, theme: str) -> str:
+    return svg_address(as_svg(in_theme(chart, theme)))

@@ -8,6 +8,7 @@ import typer
 from lrsym.cli.options import RESULTS, File, Json, Results, Set, number
 from lrsym.cli.output import Output, command_line
 from lrsym.cli.table_text import as_text
+from lrsym.errors import counted
 
 if TYPE_CHECKING:
     from lrsym.sweep.search.best import Best, BestCell
@@ -89,7 +90,7 @@ def _in_words(name: str, best: "Best") -> list[str]:
     front = "" if best.n_front is None else f"Pareto front of {best.n_front} among "
     table = pl.DataFrame([_table_row(best, cell) for cell in best.cells])
     return [
-        f"{name}: {sought}; {front}{best.n_cells} cells of {best.replicates} replicates{without}",
+        f"{name}: {sought}; {front}{counted(best.n_cells, 'cell')} of {counted(best.replicates, 'replicate')}{without}",
         as_text(table if any(table["remarks"]) else table.drop("remarks")),
         *_tie(best),
         "the first, to paste under [base]:",

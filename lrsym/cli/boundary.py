@@ -44,9 +44,10 @@ def boundary(
     files: Files, set_: Set = None, results: Results = RESULTS, where: Where = None, json: Json = False, **options: Any
 ) -> None:
     """Show where along an axis half of the seeds reach a level, for each value of another axis, with intervals."""
-    from lrsym.api.arguments import as_grids
+    from lrsym.api.arguments import as_grids, refuse_searches
     from lrsym.api.boundaries import boundary_whole
 
+    refuse_searches(files, "a boundary")
     sweeps = as_grids(files, results, set_ or ())
     found = boundary_whole(sweeps, results=results, where=where, **options)
     frame = found.frame()

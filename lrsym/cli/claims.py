@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lrsym.cli.errors import FAILED, stopped_code
-from lrsym.cli.options import CHOOSING, RESULTS, Json, Results, parse_out, with_options
+from lrsym.cli.options import CHOOSING, RESULTS, Json, Results, Theme, parse_out, with_options
 from lrsym.cli.output import Output, command_line, lessons, message, output_path
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from lrsym.claims.check import CheckedClaims
@@ -44,6 +44,7 @@ def claims(
     claim: Ids = None,
     run: Run = False,
     register: Register = False,
+    theme: Theme = "light",
     out: Out = None,
     no_page: NoPage = False,
     json: Json = False,
@@ -73,7 +74,7 @@ def claims(
     else:
         require_results(results, remedy="train with --run")
     judged = judge_claims(checked, results)
-    page = None if no_page else _write_page(checked, judged, results, ids, out)
+    page = None if no_page else _write_page(checked, judged, results, ids, out, theme)
     again = _command(file, results, ids)
     report, text = _report(checked, judged, results=results, page=page and str(page), command=again)
     text += gap_lines(judged, train=training.again if training else train_command(options))
@@ -122,8 +123,8 @@ class _Training:
         outcome = run(plan, store, settings)
         self._hours += outcome.hours
         self._fitting |= lessons(outcome, {})
-        left = f"{outcome.pending} trials of {sweep.name} left"
-        ended = f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}"
+        left = f"{counted(outcome.pending, 'trial')} of {sweep.name} left"
+        ended = f"{counted(outcome.statuses['done'], 'trial')} trained in {duration(outcome.seconds)}"
         message(f"{sweep.name}: {ended}{failures(outcome.statuses)}")
         if outcome.stopped_by:
             message(f"stopped with {left}; finished packs are kept. Go on: {self.again}")
@@ -154,9 +155,14 @@ def _register(checked: "CheckedClaims", results: str, *, as_json: bool) -> None:
 
 
 def _write_page(
-    checked: "CheckedClaims", judged: "Sequence[JudgedClaim]", results: str, ids: Sequence[str], out: Path | None
+    checked: "CheckedClaims",
+    judged: "Sequence[JudgedClaim]",
+    results: str,
+    ids: Sequence[str],
+    out: Path | None,
+    theme: str,
 ) -> Path:
-    """Write the page; standard error says which pictures do not fit. A page of some claims has a name of its own."""
+    """Write the page in a theme; standard error says which pictures do not fit. That of some claims is named so."""
     from lrsym.claims.page import Section, render_page
     from lrsym.claims.pictures import draw_pictures
     from lrsym.results.plots.save import write_file
@@ -172,7 +178,7 @@ def _write_page(
         sections.append(Section(one, _command(file.path, results, [one.claim.id]), pictures))
     name = "-".join([file.name, *(one.claim.id for one in judged if ids)])
     path = output_path(out, name, folder="claims", results=results, suffix=".html")
-    page = render_page(file, sections, results=results, command=_command(file.path, results, ids))
+    page = render_page(file, sections, results=results, command=_command(file.path, results, ids), theme=theme)
     return write_file(path, page.encode())
 
 

@@ -18,7 +18,9 @@ def environments_in_words(compared: "pl.DataFrame") -> list[str]:
     for row in environments(compared).iter_rows(named=True):
         where = [f"{name} {row[name]}" for name in ENVIRONMENT if _is_told(name, str(row[name]))]
         counts = [f"{row[name.replace(' ', '_')]} {name}" for name in AGREEMENTS if row[name.replace(" ", "_")]]
-        apart = "" if row["last"] is None else f"; largest difference {row['last']:.3g}, mean {row['bias']:+.2g}"
+        apart = ""
+        if row["last"] is not None:
+            apart = f"; last accuracies differ by {row['last']:.3g} at most, mean {row['bias']:+.2g}"
         lines.append(f"  {', '.join(where)}: {', '.join(counts)}{apart}")
     return lines
 

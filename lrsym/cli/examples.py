@@ -35,7 +35,7 @@ EXAMPLES = {
     "plot onset": "lrsym plot onset sweeps/onset.toml",
     "plot symmetry": "lrsym plot symmetry sweeps/symmetry.toml",
     "plot profile": 'lrsym plot profile sweeps/demo.toml --where "n_pair_labels = 15 and layouts_per_pair = 5"',
-    "plot cost": "lrsym plot cost sweeps/demo.toml",
+    "plot cost": "lrsym plot cost sweeps/demo.toml --theme dark",
     "plot contrast": "lrsym plot contrast sweeps/demo.toml --of layouts_per_pair=20 --against layouts_per_pair=5",
     "plot search": "lrsym plot search sweeps/rates.toml",
 }

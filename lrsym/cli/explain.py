@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lrsym.cli.options import RESULTS, Device, Json, Results, parse_out
+from lrsym.cli.options import RESULTS, Device, Json, Results, Theme, parse_out
 from lrsym.cli.output import Output, message, output_path
 
 if TYPE_CHECKING:
@@ -24,7 +24,12 @@ Page = Annotated[
 
 
 def explain(
-    trial_id: TrialId, results: Results = RESULTS, out: Page = None, device: Device = "auto", json: Json = False
+    trial_id: TrialId,
+    results: Results = RESULTS,
+    theme: Theme = "light",
+    out: Page = None,
+    device: Device = "auto",
+    json: Json = False,
 ) -> None:
     """Write one trial on one page: accuracies, score terms, attention, ablations. Lacking weights, it trains again."""
     from lrsym.api.execution import make_settings
@@ -42,7 +47,7 @@ def explain(
     retrained = not has_weights(results, trial.trial_id)
     explanation = compute.explain(_model(results, trial, device=settings.device), row)
     path = output_path(out, trial.trial_id, folder="explain", results=results, suffix=".html")
-    page, picture = save_page(explanation, path)
+    page, picture = save_page(explanation, path, theme=theme)
     data = {
         "trial_id": trial.trial_id, "page": str(page), "picture": str(picture), "weights": weights,
         "retrained": retrained, "difference": explanation.difference,

@@ -7,7 +7,7 @@ import typer
 
 from lrsym.cli.options import RESULTS, Json, Results, Set, Where
 from lrsym.cli.output import Output
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
 from lrsym.vocabulary import EXPORTS
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ def import_(source: FromWhere, study: Study = None, results: OwnFolder = None, j
         )
     done = import_trials(source, results, study=study)
     lines = [
-        f"{done.trials} trials of {done.study} imported into {results}, {done.points} points of their curves",
+        f"{counted(done.trials, 'trial')} of {done.study} imported into {results}, "
+        f"{counted(done.points, 'point')} of their curves",
         *([f"{done.left_out} that had not ended left out"] if done.left_out else []),
         f'look at them: lrsym query "select * from trials" --results {results}',
     ]

@@ -6,6 +6,7 @@ import typer
 
 from lrsym.cli.options import RESULTS, File, Json, Results, Set
 from lrsym.cli.output import Output, command_line
+from lrsym.errors import counted
 
 if TYPE_CHECKING:
     from lrsym.sweep.execution.forget import Traces
@@ -69,7 +70,7 @@ def _in_words(name: str, traces: "Traces", results: str, what: str) -> list[str]
     listed = ", ".join(f"{n} {status}" for status, n in sorted(traces.statuses.items())) or "none with a row"
     rows = ", ".join(f"{n:,} of {table}" for table, n in traces.rows.items()) or "none"
     lines = [
-        f"{name}: {traces.trials} trials {what} in {results}: {listed}",
+        f"{name}: {counted(traces.trials, 'trial')} {what} in {results}: {listed}",
         f"  rows: {rows}; weights: {len(traces.weights)}; checkpoints: {len(traces.checkpoints)}",
     ]
     if traces.others:

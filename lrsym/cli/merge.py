@@ -11,7 +11,7 @@ import typer
 from lrsym.cli.environments import environments_in_words
 from lrsym.cli.options import RESULTS, Json, Results, Tolerance
 from lrsym.cli.output import Output
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
 from lrsym.vocabulary import DEFAULT_TOLERANCE
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def diff(
         "counts": dict(found.counts), "conflicts": found.conflicts.to_dicts(),
     }  # fmt: skip
     lines = [
-        f"{len(found.only_first)} trials are in {first} alone, {len(found.only_second)} in {second} alone, "
-        f"{found.both.height} in both",
+        f"{counted(len(found.only_first), 'trial', 'are')} in {first} alone, "
+        f"{len(found.only_second)} in {second} alone, {found.both.height} in both",
         *_agreement_in_words(found, first, second),
     ]
     Output(as_json=json).result(data, lines)
@@ -87,8 +87,8 @@ def merge(
         taken.append(_take(source, target, found, replaced))
         changed.update(found.only_second, replaced)
     lines = [
-        f"{one['source']}: {one['new']} trials taken, {one['replaced']} replaced, {one['kept']} that are here kept; "
-        f"{one['weights']} weights files"
+        f"{one['source']}: {counted(one['new'], 'trial')} taken, {one['replaced']} replaced, "
+        f"{one['kept']} that are here kept; {counted(one['weights'], 'weights file')}"
         for one in taken
     ]
     Output(as_json=json).result({"results": results, "taken": taken}, lines)
@@ -121,8 +121,8 @@ def _without_conflicts(
         if n := found.conflicts.height:
             look = shlex.join(["lrsym", "diff", here, source])
             raise UsageError(
-                f"{n} trials have other results in {source} than in {here}, and nothing is taken; see them: {look}; "
-                "then choose --prefer here or --prefer there"
+                f"{counted(n, 'trial', 'have')} other results in {source} than in {here}, and nothing is taken; "
+                f"see them: {look}; then choose --prefer here or --prefer there"
             )
     return {source: compared[results, source] for source in sources}
 

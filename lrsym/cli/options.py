@@ -18,6 +18,13 @@ def number(name: str, *words: str, help: str, show_default: bool = True) -> Any:
     return typer.Option(*words, parser=NUMBERS[name], metavar="NUMBER", help=help, show_default=show_default)
 
 
+def parse_theme(text: str) -> str:
+    """Return the name of a theme. Raises UsageError for another."""
+    from lrsym.results.plots.palette import check_theme
+
+    return check_theme(text)
+
+
 File = Annotated[Path, typer.Argument(help="Sweep file (TOML).", show_default=False)]
 Set = Annotated[
     list[str] | None,
@@ -92,6 +99,7 @@ Timeout = Annotated[
     number("timeout", help="Seconds after which a pack is stopped and its trials count as failed; by default never."),
 ]
 Tolerance = Annotated[float, number("tolerance", help="How far last accuracies of a trial may differ, 0..1.")]
+Theme = Annotated[str, typer.Option(parser=parse_theme, metavar="light|dark", help="Colours: light or dark.")]
 Threshold = Annotated[float, number("threshold", help="Accuracy from which a phase counts as reached.")]
 Budget = Annotated[
     int | None,

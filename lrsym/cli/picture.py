@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrsym.cli.options import RESULTS, Json, Options, Results, Set, Where, parse_out
+from lrsym.cli.options import RESULTS, Json, Options, Results, Set, Theme, Where, parse_out
 from lrsym.cli.output import Output, output_path
 from lrsym.errors import printable
 from lrsym.vocabulary import PHASE_THRESHOLD
@@ -29,8 +29,14 @@ Out = Annotated[
     ),
 ]
 
-SAVED: Options = {"set_": (Set, None), "results": (Results, RESULTS), "out": (Out, None), "json": (Json, False)}
-"""Of every picture: where its rows are, and where it is written to."""
+SAVED: Options = {
+    "set_": (Set, None),
+    "results": (Results, RESULTS),
+    "theme": (Theme, "light"),
+    "out": (Out, None),
+    "json": (Json, False),
+}
+"""Of every picture: where its rows are, in which colours, and where it is written to."""
 
 DRAWN: Options = {"where": (Where, None), **SAVED}
 """The same of pictures of the trials of sweeps."""
@@ -42,6 +48,7 @@ class Place:
 
     set_: list[str] | None
     results: str
+    theme: str
     out: Path | None
     json: bool
     where: str | None = None
@@ -77,16 +84,17 @@ def save_picture(
     one.
     """
     from lrsym.results.plots.save import picture_name, save
-    from lrsym.results.plots.theme import sign
+    from lrsym.results.plots.theme import in_theme, sign
 
     out = place.out
     if out is not None:
         out = out.with_name(re.sub(r"\.(html|png|vl\.json)$", "", out.name))
     # What `name` has already, and what is as without the option, is not in the name once more.
     shown = {k: v for k, v in options.items() if k not in ("metric", "split", "live", "minus") and v != PHASE_THRESHOLD}
+    shown |= {} if place.theme == "light" else {"theme": place.theme}
     full = picture_name(sweep, name, options=shown, where=place.where, changes=changes)
     stem = output_path(out, full, folder="plots", results=place.results, suffix="")
-    paths = [str(path) for path in save(sign(chart, _origin()), stem)]
+    paths = [str(path) for path in save(in_theme(sign(chart, _origin()), place.theme), stem)]
     Output(as_json=place.json).result({"sweep": sweep, "pictures": paths}, paths)
 
 

@@ -10,6 +10,7 @@ from lrsym.cli.output import Output, message, sweep_command
 from lrsym.cli.search import show_search_plan
 from lrsym.cli.sweep import given_up_in_words
 from lrsym.cli.table_text import as_text
+from lrsym.errors import counted
 from lrsym.vocabulary import PHASE_METRIC
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def plan(
         **as_data(choice, device=settings.device),
     }  # fmt: skip
     counts = f"{plan.new} new, {plan.done} done, {plan.failed} failed before"
-    lines = [f"{asked.sweep.name}{asked.part.in_words}: {plan.trials} trials = {counts}"]
+    lines = [f"{asked.sweep.name}{asked.part.in_words}: {counted(plan.trials, 'trial')} = {counts}"]
     if plan.stopped:
         lines[0] += f", {plan.stopped} stopped early, to be trained in full"
     if n_given_up := plan.given_up.total():
@@ -113,6 +114,6 @@ def _seeds_table(cells: "pl.DataFrame") -> "pl.DataFrame":
 def _packs_in_words(plan: "Plan", *, device: str) -> list[str]:
     if not plan.pending:
         return []
-    packs = f"{len(plan.packs)} packs, the largest of {plan.largest_pack} trials"
+    packs = f"{counted(len(plan.packs), 'pack')}, the largest of {counted(plan.largest_pack, 'trial')}"
     going_on = f", {len(plan.packs.started)} of them going on from a checkpoint" if plan.packs.started else ""
     return [f"{packs}{going_on}; {plan.workers} at a time on {device}"]

@@ -85,7 +85,9 @@ def plot_probabilities(
 def plot_boundary(files: Files, **given: Any) -> None:
     """Where along an axis half of the seeds reach a level, with intervals; of several, how far they lie apart."""
     from lrsym.api import boundaries
+    from lrsym.api.arguments import refuse_searches
 
+    refuse_searches(files, "a boundary")
     options = {name: given.pop(name) for name in BOUNDARY}
     draw_and_save(boundaries.plot_boundary, files, Place(**given), options, name=f"boundary-{options['metric']}")
 

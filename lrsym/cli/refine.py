@@ -8,6 +8,7 @@ import typer
 from lrsym.cli.options import EXECUTION, RESULTS, File, Json, Results, Set, number, with_options
 from lrsym.cli.output import Output, command_line, lessons, message
 from lrsym.cli.sweep import exit_by, failed_in_words, run_as_data, sharing_in_words
+from lrsym.errors import counted
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def refine(
     given, output = RefinementRequest.of(file, results, changes=set_ or (), **options), Output(as_json=json)
     asked, source, device = given.asked, given.source, given.settings.device
     data = {"sweep": asked.sweep.name, "metric": metric, "level": level, "reused": source.n_trials}
-    lines, outcome = [f"{asked.sweep.name}: {source.n_trials} trials are there, no other is needed"], None
+    lines, outcome = [f"{asked.sweep.name}: {counted(source.n_trials, 'trial', 'are')} there, no other is needed"], None
     if not source.exhausted:
         outcome, choice = given.train(
             on_message=message, on_choice=lambda choice: output.text(in_words(choice, device=device))
@@ -77,8 +78,8 @@ def _training_in_words(
     from lrsym.sweep.execution.progress import duration, failures
 
     lines = [
-        f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}{failures(outcome.statuses)}, "
-        f"{reused} were there; rows in {results}",
+        f"{counted(outcome.statuses['done'], 'trial')} trained in {duration(outcome.seconds)}"
+        f"{failures(outcome.statuses)}, {reused} were there; rows in {results}",
         *sharing_in_words(outcome),
     ]
     if outcome.interrupted or not ended:
@@ -103,7 +104,7 @@ def _in_words(boundary: "SurfaceBoundary | None", asked: "Refinement", file: Pat
     rows = boundary.crossings(along=asked.along).to_dicts()
     more = [f"  and {len(rows) - MAX_LINES} more: --json has all"] if len(rows) > MAX_LINES else []
     return [
-        f"{asked.metric} at {asked.level:g}: {len(boundary.grid)} cells: {counts}",
+        f"{asked.metric} at {asked.level:g}: {counted(len(boundary.grid), 'cell')}: {counts}",
         f"boundary along {asked.along}, with its 95 % interval:",
         *(f"  {crossing_in_words(row, asked.grid, along=asked.along)}" for row in rows[:MAX_LINES]),
         *more,
@@ -127,7 +128,7 @@ def crossing_in_words(row: dict[str, Any], grid: "Grid", *, along: str) -> str:
     first, *_, last = grid.values[grid.axes.index(along)]
     low = f"<{first:g}" if row["low"] is None else f"{row['low']:.3g}"
     high = f">{last:g}" if row["high"] is None else f"{row['high']:.3g}"
-    unknown = f"; none of its {row['cells']} cells is decided" if row["undecided"] == row["cells"] else ""
+    unknown = f"; none of its {counted(row['cells'], 'cell')} is decided" if row["undecided"] == row["cells"] else ""
     return f"{head}{'rises' if row['rises'] else 'falls'} at {row['at']:.3g} ({low} to {high}){unknown}"
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lrsym.cli.options import RESULTS, Json, PartWhere, Results, Set, Threshold, parse_out
+from lrsym.cli.options import RESULTS, Json, PartWhere, Results, Set, Theme, Threshold, parse_out
 from lrsym.cli.output import Output, command_line, output_path
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
@@ -32,6 +32,7 @@ def report(
     threshold: Threshold = PHASE_THRESHOLD,
     claims: Claims = None,
     where: PartWhere = None,
+    theme: Theme = "light",
     out: Out = None,
     json: Json = False,
 ) -> None:
@@ -45,9 +46,11 @@ def report(
         "metric": None if metric == PHASE_METRIC else metric,
         "threshold": None if threshold == PHASE_THRESHOLD else threshold,
         "claims": claims,
+        "theme": None if theme == "light" else theme,
     }
     command = command_line("report", files, results, {"set": set_, **given, "where": where})
-    page = make_page(sweeps, results, metric=metric, threshold=threshold, claims=claims, where=where, command=command)
+    shown = {"metric": metric, "threshold": threshold, "claims": claims, "theme": theme}
+    page = make_page(sweeps, results, where=where, command=command, **shown)
     options = {**given, "claims": claims and claims.stem}
     named, changes = "-".join(sweep.name for sweep in sweeps), sweeps[0].changes
     name = picture_name(named, "report", options=options, where=where, changes=changes)

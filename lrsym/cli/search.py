@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lrsym.cli.output import Output, command_line, sweep_command
+from lrsym.errors import counted
 
 if TYPE_CHECKING:
     from lrsym.api.request import Request
@@ -40,7 +41,12 @@ def run_search(plan: "SearchPlan", asked: "Request", output: Output, *, options:
         search_run.require_objective(search, store)
         cells, same = search_run.count_cells(search, store), {"set": options["set"]}
         best = command_line("best", Path(search.source.name), store.root, same)
-        lines = [f"{search.name}: all {plan.budget} cells are in {store.root}", f"the best: {best}"]
+        wanted = search.budget if asked.budget is None else asked.budget
+        there = f"{search.name}: all {counted(plan.budget, 'cell', 'are')} in {store.root}"
+        if wanted < plan.budget:
+            there = f"{search.name}: {counted(plan.budget, 'cell', 'are')} in {store.root}, "
+            there += f"more than the budget of {wanted}"
+        lines = [there, f"the best: {best}"]
         output.result({"sweep": search.name, "budget": plan.budget, "cells": cells, "statuses": {}}, lines)
         return
     output.text([*_plan_in_words(plan), *in_words(plan.choice, device=settings.device)])
@@ -63,10 +69,11 @@ def _plan_in_words(plan: "SearchPlan") -> list[str]:
     running = f", {plan.running} of them begun" if plan.running else ""
     lines = [
         f"{search.name}: search by {search.sampler}, {sought}",
-        f"{plan.budget} cells x {search.replicates} replicates: {plan.done} done, {plan.left} to train{running}",
+        f"{counted(plan.budget, 'cell')} x {counted(search.replicates, 'replicate')}: "
+        f"{plan.done} done, {plan.left} to train{running}",
     ]
     if plan.reused:
-        lines.append(f"{plan.reused} cells that other sweeps have trained are told to the sampler first")
+        lines.append(f"{counted(plan.reused, 'cell')} that other sweeps have trained are told to the sampler first")
     return lines
 
 
@@ -95,8 +102,8 @@ def _outcome_in_words(
     again = sweep_command(file, results, plan.choice, options, outcome=outcome)
     lines = [
         f"{search.name}: {done['complete'] + done['failed']} of {plan.budget} cells done; "
-        f"{outcome.statuses['done']} trials trained in {duration(outcome.seconds)}{failures(outcome.statuses)}; "
-        f"rows in {results}",
+        f"{counted(outcome.statuses['done'], 'trial')} trained in {duration(outcome.seconds)}"
+        f"{failures(outcome.statuses)}; rows in {results}",
         *sharing_in_words(outcome),
     ]
     if outcome.interrupted:
@@ -104,7 +111,9 @@ def _outcome_in_words(
     elif failed := failed_in_words(outcome, command_line("status", file, results, same), again):
         lines += failed
     elif (left := plan.budget - done["complete"] - done["failed"]) > 0:
-        lines.append(f"{left} cells left out by {spent}. Go on: {again}" if spent else "the space has no other cells")
+        lines.append(
+            f"{counted(left, 'cell')} left out by {spent}. Go on: {again}" if spent else "the space has no other cells"
+        )
     if done["complete"]:
         lines.append(f"the best: {command_line('best', file, results, same)}")
     return lines
@@ -124,7 +133,8 @@ def search_status_in_words(search: "Search", report: "SearchStatus", results: st
 
     if not report.begun:
         return [
-            f"{search.name}: not begun in {name_place(results)}: {report.budget} cells x {search.replicates} replicates"
+            f"{search.name}: not begun in {name_place(results)}: "
+            f"{counted(report.budget, 'cell')} x {counted(search.replicates, 'replicate')}"
         ]
     asked = sum(report.cells.values())
     nobody = report.trials is None or not report.trials.running.trials

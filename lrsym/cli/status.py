@@ -8,7 +8,7 @@ from lrsym.cli.options import RESULTS, File, Json, Results, Set, Shard
 from lrsym.cli.output import Output
 from lrsym.cli.search import search_status_as_data, search_status_in_words
 from lrsym.cli.watch import EVERY_SECONDS, Every, diagram_in_words, repeat
-from lrsym.errors import printable
+from lrsym.errors import counted, printable
 from lrsym.vocabulary import PHASE_METRIC
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _in_words(name: str, report: "SweepStatus", results: str) -> list[str]:
 
     none = "none trained yet" if report.running.trials else "none trained"
     listed = ", ".join(f"{n} {status}" for status, n in report.statuses.items()) or none
-    lines = [f"{name}: {report.trials} trials: {listed}, {report.missing} missing in {name_place(results)}"]
+    lines = [f"{name}: {counted(report.trials, 'trial')}: {listed}, {report.missing} missing in {name_place(results)}"]
     if report.running.trials:
         lines += _running_in_words(report.running)
     elif report.missing:

@@ -10,6 +10,7 @@ from lrsym.cli.errors import FAILED, stopped_code
 from lrsym.cli.options import EXECUTION, PART, RESULTS, File, Json, Quiet, Results, Set, with_options
 from lrsym.cli.output import Output, command_line, more_time, sweep_command
 from lrsym.cli.search import run_search
+from lrsym.errors import counted
 
 if TYPE_CHECKING:
     from lrsym.api.request import Request
@@ -78,7 +79,7 @@ def given_up_in_words(plan: "Plan", file: Path, results: str, options: Mapping[s
 def _nothing_pending(plan: "Plan", part: "Part", results: str) -> str:
     if plan.trials:
         given_up = plan.given_up.total()
-        return f"{'' if given_up else 'all '}{plan.trials - given_up} trials are in {results}"
+        return f"{'' if given_up else 'all '}{counted(plan.trials - given_up, 'trial', 'are')} in {results}"
     if part.retry:
         return f"no trial is {' or '.join(part.retry)} in {results}"
     return "has no trials: there are fewer packs than shards" + (", or --where leaves none" if part.where else "")
@@ -103,7 +104,7 @@ def sharing_in_words(outcome: "Outcome") -> list[str]:
     """Return which other sweeps trained at the same time, and what they took over."""
     if not outcome.others:
         return []
-    return [f"{outcome.elsewhere} trials were trained meanwhile by others: {', '.join(outcome.others)}"]
+    return [f"{counted(outcome.elsewhere, 'trial', 'were')} trained meanwhile by others: {', '.join(outcome.others)}"]
 
 
 def failed_in_words(outcome: "Outcome", look: str, again: str) -> list[str]:
@@ -130,7 +131,7 @@ def _in_words(
 
     again = sweep_command(file, results, choice, options, outcome=outcome)
     lines = [
-        f"{name}: {outcome.statuses['done']} trials trained in {duration(outcome.seconds)}"
+        f"{name}: {counted(outcome.statuses['done'], 'trial')} trained in {duration(outcome.seconds)}"
         f"{failures(outcome.statuses)}, {choice.plan.done} reused; rows in {results}",
         *sharing_in_words(outcome),
     ]
@@ -138,9 +139,9 @@ def _in_words(
         lines.append(f"packs were split down to {outcome.fitting_size}: larger ones did not fit into memory")
     if outcome.interrupted:
         kept = "finished packs are kept, others go on from their last checkpoint if they have one"
-        lines.append(f"stopped with {outcome.pending} trials left; {kept}. Go on: {again}")
+        lines.append(f"stopped with {counted(outcome.pending, 'trial')} left; {kept}. Go on: {again}")
         return lines
     if outcome.pending:
-        lines.append(f"{outcome.pending} trials left out by {asked.settings.limit}. Go on: {again}")
+        lines.append(f"{counted(outcome.pending, 'trial')} left out by {asked.settings.limit}. Go on: {again}")
     look = command_line("status", file, results, {"set": options["set"]})
     return lines + failed_in_words(outcome, look, again)

@@ -8,6 +8,7 @@ from lrsym.cli.environments import environments_in_words
 from lrsym.cli.errors import FAILED, stopped_code
 from lrsym.cli.options import RESULTS, Device, File, Json, Quiet, Results, Set, Tolerance, Where, Workers, number
 from lrsym.cli.output import Output
+from lrsym.errors import counted
 from lrsym.vocabulary import DEFAULT_TOLERANCE
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _in_words(drawn: "Sample", found: "Verification", tolerance: float) -> list[
     if odd.height > MAX_LISTED:
         lines.append(f"  and {odd.height - MAX_LISTED} more")
     if found.outcome.interrupted:
-        lines.append(f"stopped with {drawn.packs.n_trials - n} trials left")
+        lines.append(f"stopped with {counted(drawn.packs.n_trials - n, 'trial')} left")
     return lines
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from lrsym.cli.options import RESULTS, File, Results, Set, number
+from lrsym.cli.options import RESULTS, File, Results, Set, Theme, number
 from lrsym.cli.output import message
 from lrsym.cli.streams import drop_rest
 from lrsym.cli.table_text import as_text
@@ -30,7 +30,12 @@ PICTURES = {"phase": f"Mean of {PHASE_METRIC} and phase, so far", "curves": "Lea
 
 
 def watch(
-    file: File, set_: Set = None, results: Results = RESULTS, port: Port = 0, every: Every = EVERY_SECONDS
+    file: File,
+    set_: Set = None,
+    results: Results = RESULTS,
+    port: Port = 0,
+    every: Every = EVERY_SECONDS,
+    theme: Theme = "light",
 ) -> None:
     """Show a sweep while it runs on a page of this machine, with its phase diagram and curves filling up."""
     from lrsym.api.arguments import as_sweep
@@ -43,10 +48,10 @@ def watch(
     def state() -> dict[str, Any]:
         _, lines, over = ask_again(found, results)
         rows = _rows(found, results)
-        pictures = {kind: _picture(kind, rows) for kind in PICTURES}
+        pictures = {kind: _picture(kind, rows, theme) for kind in PICTURES}
         return {"lines": lines, "over": over, "pictures": pictures, "at": f"{datetime.now(UTC):%H:%M:%S} UTC"}
 
-    with WatchServer(state, title=name, pictures=PICTURES, seconds=every, port=port) as server:
+    with WatchServer(state, title=name, pictures=PICTURES, seconds=every, port=port, theme=theme) as server:
         message(f"{name} is shown at {server.address} until Ctrl-C")
         server.serve_forever()
 
@@ -64,12 +69,13 @@ def _rows(found: "Sweep | Search", results: str) -> "SweepRows":
     return SweepRows(_grid(found, results), results, is_live=True)
 
 
-def _picture(kind: str, rows: "SweepRows") -> dict[str, Any]:
-    """Return the specification of a picture, or in words why there is none."""
+def _picture(kind: str, rows: "SweepRows", theme: str) -> dict[str, Any]:
+    """Return the specification of a picture in a theme, or in words why there is none."""
     from lrsym.results.plots.draw import draw_rows
+    from lrsym.results.plots.theme import in_theme
 
     try:
-        return {"spec": draw_rows(kind, rows).to_dict()}
+        return {"spec": in_theme(draw_rows(kind, rows), theme).to_dict()}
     except UsageError as error:
         return {"spec": None, "words": str(error)}
 

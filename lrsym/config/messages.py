@@ -121,6 +121,13 @@ def nearest_axis(key: str) -> str:
     return suggest(key, AXES) or (f"did you mean {bare[near[0]]}?" if near else "") or suggest(key, SECTIONS)
 
 
+def nearest_axis_column(name: str) -> str:
+    """Return the column of the axis that `name` may stand for, by its spelling or meaning, empty where none is."""
+    columns = [axis.name for axis in AXES.values() if axis.key not in PRESETS]
+    meant = re.search(r"did you mean (?:\w+\.)?(\w+)\?", nearest_axis(name))
+    return meant[1] if meant and meant[1] in columns else ""
+
+
 def _rule(axis: Axis) -> str:
     if axis.type is str:
         choices = [show(choice) for choice in axis.bounds.split(" | ")]

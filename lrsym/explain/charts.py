@@ -25,7 +25,7 @@ def accuracy_chart(explanation: Explanation) -> theme.Chart:
     colour = alt.Color("value:Q", legend=None).scale(scheme="blues", domain=[0, 1.3])
     text = base.mark_text(fontSize=14).encode(text="text:N", color=theme.text_colour(alt.datum.value > 0.75))
     return style(
-        (base.mark_rect(stroke="white", strokeWidth=2).encode(color=colour) + text).properties(
+        (base.mark_rect(stroke=theme.PAPER, strokeWidth=2).encode(color=colour) + text).properties(
             width=84 * len(METRICS), height=30 * len(splits)
         )
     )
@@ -50,9 +50,9 @@ def _scene_image(pixels: pl.DataFrame, grid: tuple[int, int], name: str) -> alt.
     )
     fill = alt.when(alt.datum.token == "bg").then(alt.value("#f1f2f5")).otherwise(alt.value("#cfe0f3"))
     return alt.layer(
-        base.mark_rect(stroke="white", strokeWidth=2).encode(color=fill),
+        base.mark_rect(stroke=theme.PAPER, strokeWidth=2).encode(color=fill),
         base.transform_filter(alt.datum.token != "bg")
-        .mark_text(fontSize=15, fontWeight="bold", color=theme.INK)
+        .mark_text(fontSize=15, fontWeight="bold", color=theme.ON_LIGHT)
         .encode(text="token:N"),
     ).properties(width=step * grid[1], height=step * grid[0], title=alt.TitleParams(name, fontSize=14, offset=6))
 
@@ -70,7 +70,9 @@ def _score_bars(captions: pl.DataFrame) -> alt.LayerChart | alt.FacetChart:
         .axis(tickCount=5),
         alt.Y("text:N", sort=names, title=None).axis(ticks=False, domain=False),
     )
-    colour = alt.Color("kind:N", title="caption").scale(domain=["true", "labels swapped"], range=["#2f7fc1", "#b6bcc8"])
+    colour = alt.Color("kind:N", title="caption").scale(
+        domain=["true", "labels swapped"], range=[theme.LINE, theme.GREY_BAR]
+    )
     number = base.mark_text(align="left", dx=4, fontSize=12, color=theme.INK)
     return alt.layer(
         base.mark_bar(height=16).encode(color=colour), number.encode(x="end:Q", text=alt.Text("cosine:Q", format=".3f"))

@@ -9,10 +9,10 @@ from lrsym.results.pages.render import render, svg_address
 from lrsym.results.plots.save import write_file
 
 
-def save_page(explanation: Explanation, path: Path) -> tuple[Path, Path]:
-    """Write the page to `path` and the same as PNG beside it; return both. Raises UsageError where that cannot be."""
+def save_page(explanation: Explanation, path: Path, *, theme: str = "light") -> tuple[Path, Path]:
+    """Write the page in a `theme` to `path` and as PNG beside it; return both. Raises UsageError where it cannot be."""
     title = f"Trial {explanation.row['trial_id'].item()}"
-    sections = page_sections(explanation)
-    page = render("explain/page.html", title=title, sections=sections, svg_address=svg_address)
-    image = render_image(title, sections)
+    sections = page_sections(explanation, theme)
+    page = render("explain/page.html", theme=theme, title=title, sections=sections, svg_address=svg_address)
+    image = render_image(title, sections, theme=theme)
     return write_file(path, page.encode()), write_file(path.with_suffix(".png"), image)

@@ -8,7 +8,8 @@ import vl_convert
 
 from lrsym.explain.sections import Section
 from lrsym.results.pages.render import svg_address
-from lrsym.results.plots import theme
+from lrsym.results.plots.palette import INK, MUTED, PAPER, colour_in
+from lrsym.results.plots.theme import FONT
 
 SCALE = 1.5
 """Pixels of the PNG for each pixel of the page: sharp text, and a file of about a megabyte."""
@@ -20,18 +21,19 @@ _CHARACTER = 7.0
 """Mean width of a character of the text."""
 
 
-def render_image(title: str, sections: list[Section]) -> bytes:
-    """Return the page as PNG, at SCALE."""
+def render_image(title: str, sections: list[Section], *, theme: str = "light") -> bytes:
+    """Return the page in a `theme` as PNG, at SCALE."""
+    ink, muted, paper = (colour_in(theme, colour) for colour in (INK, MUTED, PAPER))
     y, width = _MARGIN + 20.0, float(_WIDTH)
-    elements = [_text(title, y, size=26, colour=theme.INK, weight="bold")]
+    elements = [_text(title, y, size=26, colour=ink, weight="bold")]
     for section in sections:
         y += _HEADING
-        elements.append(_text(section.heading, y, size=20, colour=theme.INK, weight="bold"))
+        elements.append(_text(section.heading, y, size=20, colour=ink, weight="bold"))
         for paragraph in section.text:
             y += _PARAGRAPH
             for line in textwrap.wrap(paragraph, int(_WIDTH / _CHARACTER)):
                 y += _LINE
-                elements.append(_text(line, y, size=15, colour=theme.MUTED))
+                elements.append(_text(line, y, size=15, colour=muted))
         if section.drawing:
             y += _ABOVE_DRAWING
             drawn_width, height = _size(section.drawing)
@@ -39,12 +41,12 @@ def render_image(title: str, sections: list[Section]) -> bytes:
             elements.append(f'<image x="{_MARGIN}" y="{y:g}" {size} href="{svg_address(section.drawing)}"/>')
             y, width = y + height, max(width, drawn_width)
     size = f'width="{width + 2 * _MARGIN:g}" height="{y + _MARGIN:g}"'
-    page = f'<svg xmlns="http://www.w3.org/2000/svg" {size}><rect {size} fill="white"/>{"".join(elements)}</svg>'
+    page = f'<svg xmlns="http://www.w3.org/2000/svg" {size}><rect {size} fill="{paper}"/>{"".join(elements)}</svg>'
     return vl_convert.svg_to_png(page, scale=SCALE)
 
 
 def _text(line: str, y: float, *, size: int, colour: str, weight: str = "normal") -> str:
-    style = f'font-family="{theme.FONT}" font-size="{size}" font-weight="{weight}" fill="{colour}"'
+    style = f'font-family="{FONT}" font-size="{size}" font-weight="{weight}" fill="{colour}"'
     return f'<text x="{_MARGIN}" y="{y}" {style}>{html.escape(line)}</text>'
 
 

@@ -31,7 +31,7 @@ _MAPS_TEXT = (
 )
 _CONTRIBUTIONS_TEXT = (
     "Bars: what each term adds to [CLS]'s logit on each key, blue for terms of its token, orange for terms of its "
-    "position; black line: their sum. Grey: the attention that follows. In brackets: the label that stands on a pixel."
+    "position; line across: their sum. Grey: the attention that follows. In brackets: the label that stands on a pixel."
 )
 _NO_TERMS_TEXT = (
     "The first block of this vision encoder does not read token plus position embeddings themselves (a LayerNorm "
@@ -56,21 +56,28 @@ class Section:
     drawing: str | None = None
 
 
-def page_sections(explanation: Explanation) -> list[Section]:
-    """Return the page from top to bottom."""
+_Charted = tuple[str, list[str], theme.Chart | None]
+"""Heading, paragraphs, and a chart where there is one."""
+
+
+def page_sections(explanation: Explanation, name: str = "light") -> list[Section]:
+    """Return the page from top to bottom, its drawings in the theme `name`."""
+    return [
+        Section(heading, text, None if chart is None else as_svg(theme.in_theme(chart, name)))
+        for heading, text, chart in _sections(explanation)
+    ]
+
+
+def _sections(explanation: Explanation) -> list[_Charted]:
     vision = attention_charts.vision_attention_chart(explanation)
     text = attention_charts.text_attention_chart(explanation)
     return [
-        Section(
-            "What was trained, and how well it does",
-            header_text(explanation),
-            as_svg(charts.accuracy_chart(explanation)),
-        ),
-        Section("Two mirrored scenes", scene_text(explanation), as_svg(charts.scenes_chart(explanation))),
+        ("What was trained, and how well it does", header_text(explanation), charts.accuracy_chart(explanation)),
+        ("Two mirrored scenes", scene_text(explanation), charts.scenes_chart(explanation)),
         *(_without_terms() if explanation.maps.is_empty() else _term_sections(explanation)),
         *_ablation_sections(explanation),
-        Section("Attention of the vision encoder", [_VISION_TEXT], as_svg(vision)),
-        Section("Attention of the text encoder", [_TEXT_TEXT], as_svg(text)),
+        ("Attention of the vision encoder", [_VISION_TEXT], vision),
+        ("Attention of the text encoder", [_TEXT_TEXT], text),
     ]
 
 
@@ -129,26 +136,26 @@ def _describe_contest(row: dict[str, Any]) -> str:
     return f"{true} against {other}; {won}."
 
 
-def _term_sections(explanation: Explanation) -> list[Section]:
+def _term_sections(explanation: Explanation) -> list[_Charted]:
     named = "; ".join(f"{term}: {sentence}" for term, sentence in SCORE_TERMS.items())
     readout, maps = term_maps.readout_chart(explanation.readout), term_maps.maps_chart(explanation.maps)
     added = term_charts.contributions_chart(explanation)
     return [
-        Section("What each head asks of a key, term by term", [_READOUT_TEXT, f"{named}."], as_svg(readout)),
-        Section("Every query: the full maps", [_MAPS_TEXT], as_svg(maps)),
-        Section("How the terms add up on the two scenes", [_CONTRIBUTIONS_TEXT], as_svg(added)),
+        ("What each head asks of a key, term by term", [_READOUT_TEXT, f"{named}."], readout),
+        ("Every query: the full maps", [_MAPS_TEXT], maps),
+        ("How the terms add up on the two scenes", [_CONTRIBUTIONS_TEXT], added),
     ]
 
 
-def _ablation_sections(explanation: Explanation) -> list[Section]:
+def _ablation_sections(explanation: Explanation) -> list[_Charted]:
     """Return what is lost without each term; nothing where there is no term, or no pair to ask."""
     if not {*explanation.ablations["term"]} - {"none"}:
         return []
     split = term_charts.ablation_split(explanation.ablations)
     left_out = f"Accuracies on {split} ({SPLITS[split]}) with terms of the vision encoder left out. "
     lost = term_charts.ablation_chart(explanation.ablations)
-    return [Section("What is lost without a term", [f"{left_out}Dashed: nothing left out; red: chance."], as_svg(lost))]
+    return [("What is lost without a term", [f"{left_out}Dashed: nothing left out; red: chance."], lost)]
 
 
-def _without_terms() -> list[Section]:
-    return [Section("No decomposition into terms", [_NO_TERMS_TEXT])]
+def _without_terms() -> list[_Charted]:
+    return [("No decomposition into terms", [_NO_TERMS_TEXT], None)]

@@ -13,16 +13,33 @@ from lrsym.vocabulary import METRICS, PATHS, SPLITS
 MAX_MEANS = 40_000
 """Means with an interval that a page holds: some megabytes, and some seconds to estimate."""
 
+MAX_VALUES = 2_000_000
+"""Values of seeds that these means are estimated from, one by one: some seconds."""
+
 COUNTS = ("n_diverged", "n_failed", "n_stopped", "n_missing")
 """What became of the seeds of a cell that are not done."""
 
 
 def map_metrics(trials: pl.DataFrame, *, metric: str, n_cells: int) -> list[str]:
-    """Return the accuracies that any of `trials` has, `metric` first, as many as MAX_MEANS leaves room for."""
+    """Return the accuracies that any of `trials` has, `metric` first, as many as MAX_MEANS and MAX_VALUES allow."""
+    return known_metrics(trials, metric=metric)[: _room(trials, n_cells)]
+
+
+def fewer_metrics(trials: pl.DataFrame, *, metric: str, n_cells: int) -> list[str]:
+    """Return in a sentence how many of the accuracies a map shows; nothing where it shows all."""
+    known, room = known_metrics(trials, metric=metric), _room(trials, n_cells)
+    return [f"The map shows {room} of {len(known)} outcomes: --metric chooses the first."] if room < len(known) else []
+
+
+def _room(trials: pl.DataFrame, n_cells: int) -> int:
+    return max(1, min(MAX_MEANS // max(1, n_cells), MAX_VALUES // max(1, trials.height)))
+
+
+def known_metrics(trials: pl.DataFrame, *, metric: str) -> list[str]:
+    """Return `metric`, and the other accuracies that any of `trials` has."""
     named = [f"{split}_{accuracy}" for accuracy in METRICS for split in ("unseen", *SPLITS)]
     ordered = dict.fromkeys([metric, *named])
-    there = [name for name in ordered if name == metric or trials[name].count()]
-    return there[: max(1, MAX_MEANS // max(1, n_cells))]
+    return [name for name in ordered if name == metric or trials[name].count()]
 
 
 def cell_means(trials: pl.DataFrame, *, metrics: Sequence[str]) -> pl.DataFrame:

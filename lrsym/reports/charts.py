@@ -6,6 +6,7 @@ import altair as alt
 
 from lrsym.results.plots import theme
 from lrsym.results.plots.curves import SPLIT_COLOURS
+from lrsym.results.plots.palette import HEADS
 from lrsym.vocabulary import ABLATIONS, SPLITS
 
 MEANS, SEEDS, CHANCE = "means", "seeds", "chance"
@@ -14,14 +15,17 @@ MEANS, SEEDS, CHANCE = "means", "seeds", "chance"
 _HEIGHT, _BAR_STEP, _PROFILE_HEIGHT = 230, 22, 150  # pixels
 
 
-def specifications() -> dict[str, dict[str, Any]]:
-    """Return the chart of each kind, as Vega-Lite holds it, and the names of the rows that it wants."""
+def specifications(name: str) -> dict[str, dict[str, Any]]:
+    """Return the chart of each kind in the theme `name`, as Vega-Lite holds it, and the names of the rows it wants."""
     charts = {"curves": _curves(), "ablations": _ablations(), "profiles": _profiles()}
     both = (MEANS, SEEDS, CHANCE)
     rows = {"curves": both, "ablations": both, "profiles": (SEEDS,)}
     return {
-        name: {"spec": theme.style(chart, padding=4, autosize=_FIT).to_dict(), "rows": rows[name]}
-        for name, chart in charts.items()
+        kind: {
+            "spec": theme.recoloured(theme.style(chart, padding=4, autosize=_FIT).to_dict(), name),
+            "rows": rows[kind],
+        }
+        for kind, chart in charts.items()
     }
 
 
@@ -87,7 +91,7 @@ def _profiles() -> alt.LayerChart:
         .encode(
             alt.X("pixel:O", title="pixel").axis(labelAngle=0, labelOverlap=True),
             alt.Y("value:Q", title="logit").axis(grid=True),
-            alt.Color("head:N", title="head").scale(scheme="dark2").legend(orient="top", symbolType="stroke"),
+            alt.Color("head:N", title="head").scale(scheme=HEADS).legend(orient="top", symbolType="stroke"),
             detail="seed:N",
             tooltip=["seed:N", "head:N", "pixel:O", alt.Tooltip("value:Q", format=".3f")],
         )

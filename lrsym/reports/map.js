@@ -144,7 +144,7 @@ class CellMap {
   colour(cell) {
     if (this.shows !== "mean") {
       const named = this[this.shows](cell);
-      return {background: named && named.colour, dark: named && named.name === "value"};
+      return {background: named && named.colour, dark: named && named.dark};
     }
     const mean = this.estimate(cell).mean, chance = this.sweep.means[this.metric].chance;
     if (mean === null) return {background: null, dark: false};

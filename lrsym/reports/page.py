@@ -1,6 +1,6 @@
 """The page of one or several sweeps: one HTML document that needs no network, with every cell to be looked into."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -11,6 +11,7 @@ import polars as pl
 
 from lrsym.errors import UsageError
 from lrsym.reports import origin
+from lrsym.reports.cells import fewer_metrics
 from lrsym.reports.charts import specifications
 from lrsym.reports.details import Details, read_details
 from lrsym.reports.fitting import fit
@@ -22,6 +23,7 @@ from lrsym.results.pages.render import render
 from lrsym.results.plots.curves import SPLIT_COLOURS
 from lrsym.results.plots.embedding import drawing_scripts
 from lrsym.results.plots.mechanism_map import PATH_COLOURS
+from lrsym.results.plots.palette import check_theme, colour_in, is_dark, recoloured
 from lrsym.results.plots.phase_diagram import PHASE_COLOURS
 from lrsym.results.plots.sweep_rows import read_trials
 from lrsym.results.store.store import load
@@ -66,15 +68,17 @@ def make_page(
     claims: Path | None = None,
     where: str | None = None,
     command: str = "",
+    theme: str = "light",
 ) -> Page:
     """Return the page of `sweeps` on the rows of the store at `root`; `command` makes it again.
 
     `metric` is the accuracy that its maps show first, `threshold` that of the phases; with `claims`, a claims file, its
     verdicts on these sweeps stand there too, of all their trials. `where`, an SQL condition on axes, keeps whole cells
-    or seeds. Raises UsageError for a metric that is none, for sweeps of one name, for a sweep without rows, for a
-    condition that keeps others and as `read_verdicts`.
+    or seeds; `theme` is light or dark. Raises UsageError for a metric that is none, for sweeps of one name, for a
+    sweep without rows, for a condition that keeps others, for another theme, and as `read_verdicts`.
     """
     split_and_metric(metric)
+    check_theme(theme)
     names = [sweep.name for sweep in sweeps]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"sweeps on one page must differ in their names, got {twice} twice; leave one out")
@@ -82,11 +86,11 @@ def make_page(
     parts_of = sweeps if where is None else [part_of(sweep, where) for sweep in sweeps]
     reports = [_read(sweep, root, metric, tuple(verdicts.get(sweep.name, ()))) for sweep in parts_of]
     data = {
-        "charts": specifications(),
+        "charts": specifications(theme),
         "chance": CHANCE,
-        "splits": SPLIT_COLOURS,
-        "phases": [{"name": n, "about": about, "colour": PHASE_COLOURS[n]} for n, about in PHASES.items()],
-        "paths": [{"name": n, "about": about, "colour": PATH_COLOURS[n]} for n, about in PATHS.items()],
+        "splits": recoloured(SPLIT_COLOURS, theme),
+        "phases": _classes(PHASES, PHASE_COLOURS, theme),
+        "paths": _classes(PATHS, PATH_COLOURS, theme),
     }
     parts, left_out = fit(
         [
@@ -95,9 +99,13 @@ def make_page(
         ],
         [partial(essential, planned=one.planned, metric=metric) for one in reports],
     )
-    told = [[*one.details.left_out, *texts] for one, texts in zip(reports, left_out, strict=True)]
+    told = [
+        [*fewer_metrics(one.trials, metric=metric, n_cells=one.planned.cells.height), *one.details.left_out, *texts]
+        for one, texts in zip(reports, left_out, strict=True)
+    ]
     html = render(
         "reports/page.html",
+        theme=theme,
         title=f"Sweep {names[0]}" if len(names) == 1 else f"Sweeps {', '.join(names)}",
         sections=[_section(*one, root) for one in zip(reports, parts, told, strict=True)],
         claims=claims and str(claims),
@@ -112,6 +120,12 @@ def make_page(
         data=encode(data),
     )
     return Page(html, tuple(f"{name}: {text}" for name, texts in zip(names, told, strict=True) for text in texts))
+
+
+def _classes(about: Mapping[str, str], colours: Mapping[str, str], theme: str) -> list[dict[str, Any]]:
+    """Return name, sentence and colour of each class, and whether a text on it is a light one."""
+    own = {name: colour_in(theme, colours[name]) for name in about}
+    return [{"name": name, "about": about[name], "colour": own[name], "dark": is_dark(own[name])} for name in about]
 
 
 def _read(sweep: Sweep, root: str, metric: str, verdicts: tuple[Verdict, ...]) -> SweepReport:

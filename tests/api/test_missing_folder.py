@@ -12,7 +12,8 @@ from lrsym.results.store.place import name_place
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from tests.pages import ROOT
-from tests.running import lrsym
+from tests.running import lrsym, lrsym_errors
+from tests.small_trials import write_sweep
 
 WRITING = {"new", "plan", "sweep", "watch", "refine", "import", "axes", "columns", "doctor", "merge"}
 """Verbs that read no results, make their folder, or wait for it."""
@@ -50,6 +51,7 @@ def beside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow_after(12)
 @pytest.mark.usefixtures("beside")
 @pytest.mark.parametrize("verb", READING)
 def test_every_verb_that_reads_says_so(verb):
@@ -77,6 +79,15 @@ def test_a_folder_that_is_not_there_may_lie_in_one_that_is_mistyped(tmp_path):
     assert name_place(f"{tmp_path}/results/atls") == (
         f"{tmp_path}/results/atls, which is not there (did you mean {tmp_path}/results/atlas?)"
     )
+
+
+@pytest.mark.usefixtures("beside")
+@pytest.mark.parametrize("verb", ["plan", "sweep"])
+def test_verbs_that_make_a_folder_warn_of_one_that_has_nearly_its_name(tmp_path, verb):
+    path, words = write_sweep(tmp_path, steps=1, seeds=1), ["--no-pilot", "--limit", 1, "--workers", 1]
+    said = lrsym_errors(verb, path, "--results", "resutls", *words)
+    assert "warning: resutls is not there yet; did you mean results? Then give --results results" in said
+    assert "did you mean" not in lrsym_errors(verb, path, "--results", "elsewhere", *words)
 
 
 @pytest.mark.usefixtures("beside")

@@ -98,6 +98,7 @@ def test_the_status_counts_what_is_there_and_what_is_missing(results):
     assert (found.statuses, found.missing) == ({"done": 4}, 2)
 
 
+@pytest.mark.slow
 def test_claims_are_judged_on_the_committed_rows():
     (judged,) = lrsym.claims(ROOT / "claims/recipe.toml", ROOT / "results/reference", ids=["GAUGE"])
     assert judged.claim.id == "GAUGE"
@@ -113,6 +114,7 @@ def test_a_chart_carries_no_config_and_can_stand_beside_and_below_another(charts
         assert len((charts[0] & chart).to_dict()["vconcat"]) == 2
 
 
+@pytest.mark.slow
 def test_a_chart_shows_in_a_notebook_without_a_network(charts):
     page = charts[0]._repr_mimebundle_()["text/html"]
     assert "vegaEmbed(" in page
@@ -121,6 +123,7 @@ def test_a_chart_shows_in_a_notebook_without_a_network(charts):
     assert page.count("<script") == page.count("</script") == 1
 
 
+@pytest.mark.slow
 def test_another_theme_and_renderer_that_the_user_has_chosen_stay():
     import subprocess
     import sys
@@ -132,6 +135,7 @@ def test_another_theme_and_renderer_that_the_user_has_chosen_stay():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "dark png\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".html", ".png", ".svg", ".json"])
 def test_a_suffix_names_the_one_format(charts, tmp_path, suffix):
     (path,) = lrsym.save(charts[0] | charts[2], tmp_path / f"a.b{suffix}")
@@ -140,6 +144,7 @@ def test_a_suffix_names_the_one_format(charts, tmp_path, suffix):
     assert path.stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_without_a_suffix_all_formats_are_written(charts, tmp_path):
     paths = lrsym.save(charts[0], str(tmp_path / "new" / "x-0.5"))
     assert [path.name for path in paths] == ["x-0.5.html", "x-0.5.png", "x-0.5.svg", "x-0.5.json"]
@@ -210,6 +215,7 @@ def test_what_cannot_be_drawn_is_one_line(results, sweep, draw, message):
     assert " --" not in str(found.value)
 
 
+@pytest.mark.slow
 def test_axes_that_are_preferred_come_first_of_a_sweep_too():
     def title(**options):
         sweep = ROOT / "sweeps/labels_by_layouts.toml"

@@ -40,6 +40,7 @@ def ran(tmp_path_factory):
     return folder, done
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard_trains_draws_and_says_nothing_but_what_it_prints(ran):
     folder, done = ran
     assert (done.returncode, done.stderr) == (0, "")
@@ -47,6 +48,7 @@ def test_a_script_without_a_main_guard_trains_draws_and_says_nothing_but_what_it
     assert {path.name for path in folder.iterdir()} == {"script.py", "r", "x.html"}
 
 
+@pytest.mark.slow
 def test_what_was_trained_is_not_trained_again(ran):
     folder, _ = ran
     rows = lrsym.run_sweep(sweep_of(replicates=2), folder / "r", workers=2).collect()
@@ -56,6 +58,7 @@ def test_what_was_trained_is_not_trained_again(ran):
     assert lrsym.load(folder / "r", "runs").collect().height == 1
 
 
+@pytest.mark.slow
 def test_the_plan_counts_what_is_new_and_what_is_done(ran):
     folder, _ = ran
     choice = lrsym.plan(sweep_of(replicates=3), folder / "r", workers=2)
@@ -64,6 +67,7 @@ def test_the_plan_counts_what_is_new_and_what_is_done(ran):
     assert (plan.trials, plan.done, plan.new) == (6, 4, 2)
 
 
+@pytest.mark.slow
 def test_a_sweep_from_python_is_the_one_of_a_file_for_the_command_line(ran, tmp_path):
     folder, _ = ran
     path = tmp_path / "mine.toml"
@@ -73,6 +77,7 @@ def test_a_sweep_from_python_is_the_one_of_a_file_for_the_command_line(ran, tmp_
     assert "all 4 trials" in command("sweep", path, "--results", folder / "r")
 
 
+@pytest.mark.slow
 def test_a_search_trains_until_its_budget_is_spent(tmp_path):
     search = lrsym.Sweep.search(
         "seek", base=SMALL, space={"optim.weight_decay": [0.01, 0.02, 0.03]}, budget=2, maximise="train_order"
@@ -84,6 +89,7 @@ def test_a_search_trains_until_its_budget_is_spent(tmp_path):
     assert "vconcat" in lrsym.plot_search(search, results=tmp_path).to_dict()
 
 
+@pytest.mark.slow
 def test_trials_that_fail_are_told_with_what_shows_why(tmp_path):
     with pytest.warns(
         UserWarning,
@@ -107,6 +113,7 @@ def test_ctrl_c_is_a_keyboard_interrupt_after_which_no_worker_is_left(tmp_path):
     wait_for_the_end_of(workers)
 
 
+@pytest.mark.slow
 def test_a_process_that_imports_the_script_again_is_told_what_to_add(tmp_path):
     (tmp_path / "script.py").write_text(
         "import multiprocessing, lrsym\n"
@@ -163,6 +170,7 @@ def test_a_file_that_is_not_there_is_named():
         lrsym.run_sweep("nowhere.toml")
 
 
+@pytest.mark.slow
 def test_refining_trains_no_more_than_its_budget(tmp_path):
     sweep = lrsym.Sweep.grid("edge", base=SMALL, grid={"optim.weight_decay": [0.001 * 2**n for n in range(6)]})
     boundary = lrsym.refine(sweep, tmp_path, budget=4, metric="train_order", level=0.6, workers=1, pack=2)
@@ -178,6 +186,7 @@ def test_shards_are_planned_apart_and_together_are_all_of_a_sweep(tmp_path):
     assert [lrsym.status(sweep, tmp_path, shard=f"{i}/3").trials for i in (1, 2, 3)] == planned
 
 
+@pytest.mark.slow
 def test_what_was_trained_is_given_again(ran):
     folder, _ = ran
     rows = lrsym.verify(sweep_of(replicates=2), folder / "r", workers=1)

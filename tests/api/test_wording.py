@@ -8,6 +8,7 @@ import pytest
 
 import lrsym
 from lrsym.api.wording import in_python
+from lrsym.errors import counted
 from tests.pages import ROOT
 from tests.reports import made_up
 from tests.results.analysis import made_up_successes
@@ -29,11 +30,15 @@ def messages():
     for path in sorted((ROOT / "lrsym").rglob("*.py")):
         if "cli" in path.parts or path.name == "wording.py":
             continue
-        tree = ast.parse(path.read_text())
-        docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        parts = {id(value) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for value in node.values}
-        for node in ast.walk(tree):
-            if id(node) in docs | parts:
+        if "--" not in (text := path.read_text()):
+            continue
+        tree = ast.parse(text)
+        nodes = [*ast.walk(tree)]
+        docs = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        parts = {id(value) for node in nodes if isinstance(node, ast.JoinedStr) for value in node.values}
+        skipped = docs | parts
+        for node in nodes:
+            if id(node) in skipped:
                 continue
             if isinstance(node, ast.JoinedStr):
                 text = "".join(part.value if isinstance(part, ast.Constant) else "X" for part in node.values)
@@ -108,3 +113,16 @@ def test_a_mistake_in_python_is_told_in_pythons_words(tmp_path, call, said):
     with pytest.raises(lrsym.UsageError, match=said) as caught:
         call(tmp_path)
     assert "--" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (counted(1, "trial"), "1 trial"),
+        (counted(0, "cell"), "0 cells"),
+        (counted(2000, "trial", "are"), "2,000 trials are"),
+        (counted(1, "trial", "have"), "1 trial has"),
+    ],
+)
+def test_things_are_counted_in_the_singular_where_they_are_one(said, text):
+    assert said == text

@@ -54,6 +54,7 @@ def test_so_it_is_with_accuracies_on_logits():
     assert 0.03 <= told["supported"] <= 0.075
 
 
+@pytest.mark.slow
 def test_no_effect_at_all_is_supported_and_a_large_one_refuted():
     assert rates(lambda rng: rng.normal(0, 0.5, size=10))["supported"] > 0.99
     assert rates(lambda rng: rng.normal(2, 0.5, size=10))["refuted"] > 0.99

@@ -75,6 +75,7 @@ def test_an_estimate_is_the_number_that_the_readme_shows(shipped):
     assert len(parts["order on unseen pairs without EP"]["values"]) == 20
 
 
+@pytest.mark.slow
 def test_the_page_holds_every_claim_with_sentence_sql_command_and_pictures_and_fetches_nothing(tmp_path):
     asked = ("--claim", "GAUGE", "--claim", "CHANCE")  # one with a picture of its rows, and one without
     path = tmp_path / "page.html"
@@ -91,6 +92,7 @@ def test_the_page_holds_every_claim_with_sentence_sql_command_and_pictures_and_f
     assert "<script" not in page
 
 
+@pytest.mark.slow
 def test_verdicts_are_a_table_with_a_line_for_each_claim_and_arm(shipped):
     text = lrsym("claims", SHIPPED, "--results", REFERENCE, "--no-page")
     for one in shipped["claims"]:
@@ -98,6 +100,7 @@ def test_verdicts_are_a_table_with_a_line_for_each_claim_and_arm(shipped):
     assert "claimed 0.35 to 0.65" in text
 
 
+@pytest.mark.slow
 def test_one_claim_can_be_asked_alone_and_its_page_leaves_the_whole_one_as_it_is(tmp_path):
     path = claims_file(tmp_path)
     (tmp_path / "r").mkdir()
@@ -120,6 +123,7 @@ def test_trials_that_are_missing_are_told_with_the_command_that_trains_them(tmp_
     assert f"run: lrsym claims {path} --workers 3 --pack 2 --results {tmp_path / 'r'} --claim C1 --run" in again
 
 
+@pytest.mark.slow
 def test_run_trains_what_is_missing_once_and_then_judges(tmp_path):
     path, results = claims_file(tmp_path, '"again" = "../sweeps/../sweeps/small.toml"'), tmp_path / "r"
     report = json.loads(lrsym("claims", path, "--results", results, "--run", "--workers", 1, "--json"))
@@ -154,6 +158,7 @@ def test_the_command_that_trains_claims_again_has_the_pack_size_that_fitted(tmp_
     assert f"run: lrsym claims {path} --pack 3 --results {tmp_path / 'r'} --run" in text
 
 
+@pytest.mark.slow
 def test_the_sweeps_of_claims_share_one_limit_of_hours(tmp_path, monkeypatch):
     path, trained = claims_file(tmp_path, '"other" = "../sweeps/other.toml"'), []
     small = tmp_path / "sweeps" / "small.toml"
@@ -178,6 +183,7 @@ def test_too_low_a_limit_of_hours_for_the_first_sweep_of_claims_is_refused(tmp_p
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.slow
 def test_a_picture_that_the_rows_do_not_fit_is_a_warning_and_the_verdicts_stand(tmp_path):
     text = SHIPPED.read_text().replace('kind = "phase"\nmetric = "unseen_order"', 'kind = "curves"')
     path = tmp_path / "claims" / "recipe.toml"
@@ -255,6 +261,7 @@ def test_a_mistake_on_the_command_line_is_told_and_nothing_is_written(tmp_path, 
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.slow
 def test_results_that_cannot_be_written_to_take_no_page(tmp_path):
     path = claims_file(tmp_path)
     (tmp_path / "r").mkdir()
@@ -280,6 +287,7 @@ def test_a_claim_has_no_picture_of_a_search(tmp_path):
     assert f"claim C1: kind must be a picture of a grid, {kinds}, got search" in text
 
 
+@pytest.mark.slow
 def test_ranges_are_registered_before_their_rows_and_a_changed_one_shows(tmp_path):
     path, results = claims_file(tmp_path), tmp_path / "results"
     said = json.loads(lrsym("claims", path, "--results", results, "--register", "--json"))

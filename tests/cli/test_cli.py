@@ -65,6 +65,7 @@ def test_the_version_is_that_of_the_package():
     assert lrsym("--version") == f"lrsym {importlib.metadata.version('lrsym')}\n"
 
 
+@pytest.mark.slow
 def test_the_results_folder_of_the_environment_stands_in_where_none_is_given(trained, monkeypatch, tmp_path):
     path, results = trained
     monkeypatch.setenv("LRSYM_RESULTS", str(results))
@@ -82,7 +83,12 @@ def test_the_results_folder_of_the_environment_stands_in_where_none_is_given(tra
     ("words", "message"),
     [
         (["plot", "phase", "{file}", "--metric", "nope"], "metric must be"),
-        (["plot", "phase", "{file}", "--x", "colour"], "colour"),
+        (["plot", "phase", "{file}", "--x", "colour"], "there is no axis colour; layouts_per_pair"),
+        (["plot", "phase", "{file}", "--x", "layouts"], "did you mean layouts_per_pair? lrsym axes lists"),
+        (["plot", "line", "{file}", "--color", "lr"], "did you mean learning_rate?"),
+        (["contrast", "{file}", "--of", "n_pair_label=3", "--against", "seed=1"], "did you mean n_pair_labels?"),
+        (["plot", "phase", "{file}", "--where", "layouts = 1"], "did you mean layouts_per_pair? `lrsym axes`"),
+        (["plot", "phase", "{file}", "--where", "seed ="], "write for example n_pair_labels = 5; `lrsym axes`"),
         (["plot", "phase", "{file}", "--where", "nope = 3"], "no condition on the table trials"),
         (["plot", "phase", "{file}", "--where", "seed = 99"], "leave --where out"),
         (["plot", "ablation", "{file}", "--split", "train"], "split"),
@@ -151,6 +157,7 @@ def test_without_a_verb_the_help_is_shown(words):
     assert done.returncode == 2
 
 
+@pytest.mark.slow
 def test_completion_of_the_shell_can_be_had():
     words = {"_LRSYM_COMPLETE": "complete_bash", "COMP_WORDS": "lrsym sta", "COMP_CWORD": "1"}
     program = "import sys; sys.argv = ['lrsym']; from lrsym.__main__ import main; main()"
@@ -238,6 +245,7 @@ def test_a_mistake_of_lrsym_itself_has_no_sentence_and_keeps_its_traceback(error
 ALL_TRIALS = ("query", "select 1 from trials", "--results", "results/reference")
 
 
+@pytest.mark.slow
 def test_output_that_cannot_be_written_is_one_line_and_code_2():
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "lrsym", *ALL_TRIALS]
@@ -246,6 +254,7 @@ def test_output_that_cannot_be_written_is_one_line_and_code_2():
     assert ended.stderr == "error: No space left on device; check path, permissions and free space\n"
 
 
+@pytest.mark.slow
 def test_a_working_directory_that_is_gone_is_one_line_and_code_2(tmp_path):
     (tmp_path / "gone").mkdir()
     program = f"import os, sys; os.rmdir({str(tmp_path / 'gone')!r}); from lrsym.cli.app import main; main()"

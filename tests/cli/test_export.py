@@ -69,7 +69,7 @@ def test_an_import_says_what_came_and_how_to_look_at_it(root, tmp_path):
     (place / "result.json").write_text('{"loss": 2.0, "training_iteration": 1, "trial_id": "a", "done": true}\n')
     text = lrsym("import", tmp_path / "exp", "--results", tmp_path / "o")
     assert text.splitlines() == [
-        f"1 trials of exp imported into {tmp_path}/o, 1 points of their curves",
+        f"1 trial of exp imported into {tmp_path}/o, 1 point of their curves",
         f'look at them: lrsym query "select * from trials" --results {tmp_path}/o',
     ]
     assert "holds trials that lrsym trained" in lrsym("import", tmp_path / "exp", "--results", root, code=2)
@@ -86,6 +86,7 @@ def test_from_python_it_is_a_function_with_the_same_words(root, tmp_path):
         package.import_trials(tmp_path / "typo", tmp_path / "o")
 
 
+@pytest.mark.slow
 def test_results_in_an_object_store_are_exported_here_and_trials_imported_there(s3, tmp_path, monkeypatch):
     made_up.write(s3.url, made_up.sweep(seeds=1).trials)
     monkeypatch.chdir(tmp_path)

@@ -114,6 +114,7 @@ def test_a_mistake_is_one_line_and_removes_nothing(copied, words, expected):
     assert files(results) == before
 
 
+@pytest.mark.slow
 def test_a_search_that_is_forgotten_begins_anew_and_some_of_its_trials_are_trained_again(searched, tmp_path):
     path, results = searched[0], tmp_path / "r"
     shutil.copytree(searched[1], results)

@@ -20,16 +20,22 @@ from tests.running import lrsym
 from tests.small_trials import pack_of
 
 
+@pytest.fixture(scope="module")
+def parted(trained, tmp_path_factory):
+    """A folder with two copies of the results of a sweep that each lack the trials of another seed."""
+    (path, results), folder = trained, tmp_path_factory.mktemp("parted")
+    for seed, name in enumerate(("one", "other")):
+        shutil.copytree(results, folder / name)
+        lrsym("forget", path, "--results", folder / name, "--where", f"seed = {seed}", "--yes")
+    return folder
+
+
 @pytest.fixture
-def two(trained, tmp_path):
-    """A sweep file, its results, and a copy of them in which trials are missing and one has another result."""
-    path, results = trained
-    one, other = tmp_path / "one", tmp_path / "other"
-    for folder in (one, other):
-        shutil.copytree(results, folder)
-    lrsym("forget", path, "--results", one, "--where", "seed = 0", "--yes")
-    lrsym("forget", path, "--results", other, "--where", "seed = 1", "--yes")
-    return path, one, other
+def two(trained, parted, tmp_path):
+    """A sweep file, and two results of it that each lack the trials of another seed."""
+    for name in ("one", "other"):
+        shutil.copytree(parted / name, tmp_path / name)
+    return trained[0], tmp_path / "one", tmp_path / "other"
 
 
 def change(results, seed):
@@ -72,6 +78,7 @@ def test_merge_takes_what_is_missing_and_leaves_the_source_as_it_was(two):
     assert "all 8 trials are in" in lrsym("sweep", path, "--results", one)
 
 
+@pytest.mark.slow
 def test_several_folders_are_merged_into_a_new_one(two, tmp_path):
     path, one, other = two
     lrsym("merge", one, other, "--results", tmp_path / "all")
@@ -91,6 +98,7 @@ def test_other_results_of_a_trial_are_told_and_nothing_is_taken_until_a_side_is_
     assert re.search(rf": \w+ [\d.]+ in {one}, [\d.]+ in {other}", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["here", "there"])
 def test_the_side_that_is_chosen_is_in_the_result(two, side):
     _, one, other = two
@@ -102,6 +110,7 @@ def test_the_side_that_is_chosen_is_in_the_result(two, side):
     assert rows.filter(seed=2).sort("trial_id")["unseen_order"].to_list() == wanted.to_list()
 
 
+@pytest.mark.slow
 def test_sources_that_disagree_with_each_other_are_told_before_anything_is_taken(two, tmp_path):
     _, one, other = two
     change(other, seed=2)
@@ -120,6 +129,7 @@ def test_what_is_in_training_is_not_replaced(two):
         )
 
 
+@pytest.mark.slow
 def test_a_failure_that_was_taken_is_tried_again_by_the_next_sweep(two, tmp_path):
     path, _, other = two
     failed = load(path).trials[0]
@@ -132,6 +142,7 @@ def test_a_failure_that_was_taken_is_tried_again_by_the_next_sweep(two, tmp_path
     assert json.loads(lrsym("status", path, "--results", tmp_path / "all", "--json"))["statuses"] == {"done": 8}
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_where_it_was_taken_to(searched, tmp_path):
     path, results = searched
     lrsym("merge", results, "--results", tmp_path / "all", "--sweep", path)
@@ -150,6 +161,7 @@ def test_tables_that_are_not_as_they_were_written_are_not_taken(two):
     assert load_trials(one).collect().height == 6
 
 
+@pytest.mark.slow
 def test_the_traceback_of_a_crash_comes_with_it(two, tmp_path):
     path, _, other = two
     lrsym("forget", path, "--results", other, "--where", "seed = 0", "--yes")
@@ -184,6 +196,7 @@ def test_mistakes_are_one_line_and_change_nothing(two, tmp_path, words, message)
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_each_pair_of_folders_is_compared_once_and_again_only_where_another_source_brought_trials(
     two, tmp_path, monkeypatch
 ):

@@ -25,6 +25,7 @@ def test_a_new_file_is_the_shipped_sweep_under_its_own_name(tmp_path, name):
         assert mine.trial_ids() == theirs.trial_ids()
 
 
+@pytest.mark.slow
 def test_demo_is_copied_where_nothing_is_named_and_the_list_tells_every_question(tmp_path):
     lrsym("new", tmp_path / "a.toml")
     assert load_any(tmp_path / "a.toml").trial_ids() == load_any(ROOT / "sweeps/demo.toml").trial_ids()

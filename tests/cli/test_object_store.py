@@ -24,6 +24,7 @@ def copied(s3, trained, tmp_path, monkeypatch):
     return path, str(folder), s3.url
 
 
+@pytest.mark.slow_after(3)
 @pytest.mark.parametrize(
     "words",
     [
@@ -58,6 +59,7 @@ def test_the_python_interface_takes_the_url(copied):
     assert package.query(url, "select count(*) as n from trials")["n"].to_list() == [8]
 
 
+@pytest.mark.slow
 def test_pictures_and_pages_are_files_in_the_folder_plots_of_the_reader(copied, tmp_path):
     path, _, url = copied
     before = open_filesystem(url).names()
@@ -83,6 +85,7 @@ def test_weights_of_a_trial_that_is_explained_are_kept_in_the_store(copied, tmp_
     assert package.load_weights(url, trial_id[:8]).trial.trial_id == trial_id
 
 
+@pytest.mark.slow
 def test_parts_are_merged_into_one_with_the_same_rows(copied):
     _, _, url = copied
     before = {table: load(url, table).collect() for table in ("trials", "curves", "terms")}
@@ -94,6 +97,7 @@ def test_parts_are_merged_into_one_with_the_same_rows(copied):
         assert load(url, table).collect().sort(keys).equals(rows.sort(keys))
 
 
+@pytest.mark.slow
 def test_what_is_forgotten_is_gone_and_nothing_else(copied):
     path, _, url = copied
     lrsym("forget", path, "--where", "seed = 1", "--yes", "--results", url)
@@ -101,6 +105,7 @@ def test_what_is_forgotten_is_gone_and_nothing_else(copied):
     assert open_filesystem(url).list("leases") == []
 
 
+@pytest.mark.slow
 def test_a_damaged_object_is_named_set_aside_and_what_it_held_is_trained_by_the_next_sweep(copied):
     path, _, url = copied
     files = open_filesystem(url)

@@ -9,8 +9,10 @@ import pytest
 import lrsym as package
 from lrsym.api.arguments import as_grid
 from lrsym.results.plots.draw import draw
+from lrsym.results.plots.palette import DARK, PAPER
+from lrsym.results.plots.theme import in_theme
 from lrsym.sweep.spec.sweep_file import load
-from tests.charts import subtitle
+from tests.charts import nodes, subtitle
 from tests.fitted import train
 from tests.running import lrsym
 from tests.small_trials import write_sweep
@@ -48,6 +50,7 @@ def test_plots_are_saved_as_html_png_and_vega_lite(trained, tmp_path, words, nam
     assert all(p.parent == results / "plots" and p.stat().st_size > 1000 for p in pictures)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_pictures_of_different_cells_do_not_overwrite_each_other(trained):
     names = set()
@@ -75,6 +78,51 @@ def test_every_option_that_changes_a_picture_changes_its_name(trained):
     assert len(names) == len(each)
 
 
+def _others(one, other):
+    """The pairs of texts in which two specifications of the same shape differ, and how they do."""
+    if isinstance(one, dict):
+        assert {*one} == {*other}
+        return [pair for key in one for pair in _others(one[key], other[key])]
+    if isinstance(one, list):
+        assert len(one) == len(other)
+        return [pair for inner in zip(one, other, strict=True) for pair in _others(*inner)]
+    return [] if one == other else [(one, other)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("phase", {}), ("phase", {"metric": "seconds"}), ("probabilities", {}), ("boundary", {"x": "layouts_per_pair"}),
+        ("line", {}), ("curves", {}), ("ablation", {}), ("mechanism", {}), ("cost", {}),
+        ("profile", {"where": "layouts_per_pair = 4"}), ("symmetry", {"x": "layouts_per_pair"}),
+    ],
+)  # fmt: skip
+def test_a_dark_picture_differs_from_the_light_one_in_its_colours_alone(trained, kind, options):
+    chart = draw(kind, as_grid(trained[0], str(trained[1])), str(trained[1]), **options)
+    light, dark = chart.to_dict(), in_theme(chart, "dark").to_dict()
+    assert dark["config"]["background"] == DARK[PAPER]
+    assert all(DARK.get(one) == other for one, other in _others(light, dark) if isinstance(one, str))
+    assert not {*_texts(dark)} & {*DARK}
+
+
+def _texts(part):
+    return [text for node in nodes(part) for text in node.values() if isinstance(text, str)]
+
+
+def test_the_page_of_a_dark_picture_is_dark_and_so_is_its_name(trained):
+    words = ("plot", "curves", trained[0], "--results", trained[1], "--theme", "dark", "--json")
+    page = Path(json.loads(lrsym(*words))["pictures"][0])
+    assert page.name == "small-curves-order-theme-dark.html"
+    assert f"body {{ background: {DARK[PAPER]}; }}" in page.read_text()
+
+
+def test_a_theme_that_there_is_not_is_refused(trained):
+    text = lrsym("plot", "curves", trained[0], "--results", trained[1], "--theme", "sepia", code=2)
+    assert "theme must be one of light, dark, got sepia; choose one of them" in text
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_an_ending_given_with_out_is_not_doubled(trained, tmp_path):
     for ending in ("html", "png", "vl.json"):
@@ -82,12 +130,14 @@ def test_an_ending_given_with_out_is_not_doubled(trained, tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"one.html", "one.png", "one.vl.json"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_pictures_go_into_a_folder_that_is_given(trained, tmp_path):
     report = json.loads(lrsym("plot", "curves", trained[0], "--results", trained[1], "--out", tmp_path, "--json"))
     assert [Path(p).parent for p in report["pictures"]] == [tmp_path] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_where_keeps_the_trials_that_meet_it(trained, tmp_path):
     path, results = trained
@@ -118,6 +168,7 @@ def along_training(tmp_path_factory):
     return path, folder / "r"
 
 
+@pytest.mark.slow
 def test_the_onset_of_a_sweep_is_drawn_and_saved_under_its_name(along_training):
     path, results = along_training
     words = ("plot", "onset", path, "--results", results, "--where", "layouts_per_pair = 4", "--json")
@@ -152,12 +203,14 @@ def test_drawing_before_training_says_how_to_train(tmp_path):
     assert f"train first: lrsym sweep {path}" in text
 
 
+@pytest.mark.slow
 def test_the_picture_of_a_search_is_saved_as_the_others_are(searched):
     report = json.loads(lrsym("plot", "search", searched[0], "--results", searched[1], "--json"))
     stem = searched[1] / "plots/rates-search"
     assert report["pictures"] == [f"{stem}{ending}" for ending in (".html", ".png", ".vl.json")]
 
 
+@pytest.mark.slow
 def test_pictures_of_sweeps_are_drawn_of_the_cells_that_a_search_has_chosen(searched):
     sweep = as_grid(searched[0], str(searched[1]))
     chart = draw("phase", sweep, str(searched[1]), x="layouts_per_pair", y="learning_rate")
@@ -188,6 +241,7 @@ def test_a_line_that_cannot_be_drawn_is_told_in_one_line_with_the_remedy(trained
     assert len(text.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_lines_of_two_sweeps_are_one_picture_with_both_names(trained, tmp_path):
     other = tmp_path / "other.toml"
@@ -209,6 +263,7 @@ def other(trained, tmp_path):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize(
     ("words", "name"), [([], "small-other-phase-unseen_order"), (["--minus"], "small-other-phase-minus-unseen_order")]
@@ -233,13 +288,17 @@ def test_a_map_that_cannot_be_drawn_is_told_in_one_line_with_the_remedy(trained,
     assert len(text.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_from_python_two_sweeps_are_a_list(trained, other):
     chart = package.plot_phase([trained[0], other], minus=True, results=trained[1])
     assert chart.to_dict()["title"]["text"] == "unseen_order: small minus other"
+    with pytest.raises(package.UsageError, match=r"^minus takes two sweeps, got the trials of small twice"):
+        package.plot_phase([trained[0], trained[0]], minus=True, results=trained[1])
     with pytest.raises(package.UsageError, match=r"^minus takes two sweeps, got rows"):
         package.plot_phase(package.load_trials(trained[1]), minus=True)
 
 
+@pytest.mark.slow
 def test_a_picture_says_by_which_command_and_which_lrsym_it_was_drawn(trained):
     path, results = trained
     words = ("plot", "phase", path, "--results", results, "--where", "seed < 3", "--json")
@@ -261,6 +320,7 @@ def test_an_empty_path_and_a_folder_that_is_not_there_are_refused_and_nothing_is
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["", "{}", "{}/"])
 def test_a_picture_from_python_is_a_file_and_no_folder(trained, tmp_path, path):
     chart = package.plot_phase(trained[0], results=trained[1])

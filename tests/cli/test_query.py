@@ -56,13 +56,46 @@ def test_query_can_keep_to_the_trials_of_one_sweep(trained):
 
 @pytest.mark.parametrize(
     ("sql", "message"),
-    [("selec x", "query failed"), ("select nope from trials", "nope"), ("select 1 from trails", "tables are trials")],
+    [
+        ("selec x", "query failed"),
+        ("select nope from trials", "nope"),
+        ("select number from trials", "number is a column of suggestions: name it after FROM"),
+        ("select 1 from trails", "tables are trials"),
+    ],
 )
 def test_a_query_that_is_wrong_is_one_clear_line(trained, sql, message):
     text = lrsym("query", sql, "--results", trained[1], code=2)
     assert text.startswith("error: ")
     assert message in text
     assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select 1 as a where 1 = 2",
+        "select seed from trials where seed in (select 1 as x WHERE 1 = 2)",
+        "select 1 as a from trials union all select 2 as a where false",
+        "select 'from' as a where a is distinct from 2 -- from",
+    ],
+)
+def test_a_condition_that_would_be_dropped_is_refused(trained, sql):
+    text = lrsym("query", sql, "--results", trained[1], code=2)
+    assert text.startswith("error: WHERE needs FROM, got select ")
+    assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select 1 as a",
+        "select avg(seed) filter (where seed < 9) as a from trials",
+        "select 'where' as a",
+        "with t as (select seed as a from trials) select a from t where a < 2",
+    ],
+)
+def test_a_query_that_filters_what_it_reads_is_answered(trained, sql):
+    assert json.loads(lrsym("query", sql, "--results", trained[1], "--json"))
 
 
 def test_asking_results_that_are_not_there_says_so(tmp_path):

@@ -8,6 +8,7 @@ from tests.pages import ROOT
 from tests.running import lrsym
 
 
+@pytest.mark.slow_after(3)
 @pytest.mark.parametrize("columns", ["60", "100", "200"])
 @pytest.mark.parametrize("verb", ["axes", "columns"])
 def test_the_table_is_no_wider_than_the_terminal(monkeypatch, verb, columns):
@@ -28,6 +29,7 @@ def test_a_text_keeps_the_keys_that_have_it_in_name_meaning_or_source(monkeypatc
     assert len(keys) < len(json.loads(lrsym("axes", "--json"))["axes"])
 
 
+@pytest.mark.slow
 def test_a_text_keeps_columns_and_the_name_of_a_table_keeps_all_of_it():
     found = json.loads(lrsym("columns", "steps_to_unseen", "--json"))["tables"]
     assert {*found} == {"trials"}

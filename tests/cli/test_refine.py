@@ -39,6 +39,7 @@ def test_the_report_has_the_trials_the_cells_by_side_and_a_crossing_or_none_for_
     assert [row["layouts_per_pair"] for row in report["boundary"]] == [1, 4]
 
 
+@pytest.mark.slow
 def test_the_same_command_trains_nothing_and_names_the_picture(refined):
     path, results, _ = refined
     said = lrsym("refine", path, "--budget", 8, "--results", results)
@@ -48,6 +49,7 @@ def test_the_same_command_trains_nothing_and_names_the_picture(refined):
     assert len(lrsym(*command).splitlines()) == 3
 
 
+@pytest.mark.slow
 def test_a_picture_of_a_boundary_has_a_name_of_its_own(refined):
     path, results, _ = refined
     report = json.loads(lrsym("plot", "phase", path, "--refined", "--level", 0.6, "--results", results, "--json"))

@@ -1,11 +1,15 @@
 """`lrsym report` as a user meets it: the page, its name, and why there is none."""
 
+import base64
+import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 import lrsym as package
+from lrsym.results.plots.palette import DARK, INK
 from tests.running import lrsym
 from tests.small_trials import write_sweep
 
@@ -19,12 +23,27 @@ def test_the_page_lies_beside_the_results_and_its_command_makes_it_again(trained
     assert report["left_out"] == []
 
 
+@pytest.mark.slow
 def test_what_makes_another_page_makes_another_name(trained):
     path, results = trained
     words = ("report", path, "--results", results, "--metric", "seen_global", "--threshold", "0.8", "--json")
     assert Path(json.loads(lrsym(*words))["page"]).name == "small-report-metric-seen_global-threshold-0.8.html"
 
 
+def test_a_dark_page_and_its_charts_have_dark_colours_alone(trained):
+    path, results = trained
+    page = Path(json.loads(lrsym("report", path, "--results", results, "--theme", "dark", "--json"))["page"])
+    text = page.read_text()
+    assert page.name == "small-report-theme-dark.html"
+    assert f"color-scheme: dark; --ink: {DARK[INK]};" in text
+    assert not set(re.findall("#[0-9a-f]{6}", text[: text.index("</style>")])) & {*DARK}
+    data = re.search('<script id="data" type="text/plain">(.*?)</script>', text, re.DOTALL)
+    charts = json.loads(gzip.decompress(base64.b64decode(data[1])))
+    assert DARK[INK] in json.dumps(charts)
+    assert not any(f'"{light}"' in json.dumps(charts) for light in DARK)
+
+
+@pytest.mark.slow
 def test_verdicts_stand_on_the_page_of_the_sweep_that_they_are_about(trained, tmp_path):
     path, results = trained
     claims = tmp_path / "small.toml"
@@ -61,6 +80,7 @@ def test_a_sweep_that_is_not_trained_says_how_to_train_it(tmp_path):
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.slow
 def test_python_writes_the_same_page(trained, tmp_path):
     path, results = trained
     page = package.report(path, tmp_path / "page.html", results=results)
@@ -84,6 +104,7 @@ def test_mistakes_in_python_are_one_line(trained, arguments, message):
         package.report(trained[0] if sweeps else sweeps, path, results=trained[1])
 
 
+@pytest.mark.slow
 def test_a_part_of_a_sweep_is_a_page_of_its_own_that_says_so(trained):
     path, results = trained
     report = json.loads(lrsym("report", path, "--results", results, "--where", "layouts_per_pair = 4", "--json"))

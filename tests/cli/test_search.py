@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import lrsym as package
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.execution.lease import Lease
 from lrsym.sweep.spec.sweep_file import load_any
@@ -37,6 +38,7 @@ def suggestions(results):
     return frame.select("number", "batch", "origin", "state", "point", "objective", "pending").collect().to_dicts()
 
 
+@pytest.mark.slow
 def test_a_search_is_planned_run_and_gone_on_with_by_the_same_verb(tmp_path):
     path, results = write_search(tmp_path, budget=3), tmp_path / "r"
     plan = json.loads(lrsym("plan", path, "--results", results, "--json", "--no-pilot"))
@@ -62,6 +64,7 @@ def test_a_search_whose_cells_all_diverged_says_so_and_where_to_change_it(tmp_pa
     assert f"{path}:{line}: no cell has a number to compare, got none in 2" in message
 
 
+@pytest.mark.slow
 def test_cells_whose_trials_failed_are_left_to_train_and_trained_by_the_same_command(tmp_path):
     path, results = write_search(tmp_path, budget=2, steps=50_000), tmp_path / "r"
     words = ("--results", results, "--workers", 1, "--pack", 4, "--no-pilot", "--json")
@@ -73,12 +76,27 @@ def test_cells_whose_trials_failed_are_left_to_train_and_trained_by_the_same_com
     assert again["statuses"] == {"timeout": 4}
 
 
+@pytest.mark.slow
 def test_a_search_that_is_whole_trains_nothing_and_begins_no_run(tmp_path):
     path, results = write_search(tmp_path, budget=2), tmp_path / "r"
     for cells in (2, 2):
         done = json.loads(lrsym("sweep", path, "--results", results, "--workers", 1, "--json"))
         assert done["cells"]["complete"] == cells
     assert Store(results).scan("runs").collect().height == 1
+
+
+def test_a_smaller_budget_than_there_are_cells_says_so(searched):
+    path, results = searched
+    said = lrsym("sweep", path, "--budget", 3, "--results", results)
+    assert f"5 cells are in {results}, more than the budget of 3" in said
+
+
+@pytest.mark.parametrize("verb", [["boundary"], ["plot", "boundary"]])
+def test_a_search_has_no_boundary(searched, verb):
+    path, results = searched
+    assert lrsym(*verb, path, "--results", results, code=2).startswith("error: a boundary is of grids, ")
+    with pytest.raises(package.UsageError, match="a boundary is of grids"):
+        package.boundary(path, results=results)
 
 
 def start_one(path, results, *options):
@@ -113,6 +131,7 @@ def test_both_engines_ask_for_the_same_cells(tmp_path):
     assert suggestions(tmp_path / "ray") == suggestions(tmp_path / "local")
 
 
+@pytest.mark.slow
 def test_a_search_that_another_process_runs_is_refused_with_who_runs_it_and_nothing_is_written(tmp_path):
     path, results = write_search(tmp_path, budget=2), tmp_path / "r"
     with Lease(Store(results).files, "other", alone=load_any(path).alone):

@@ -41,6 +41,7 @@ def command(*words, redirect="", **environment):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("redirect", [">&-", "2>&-", ">&- 2>&- <&-"])
 def test_with_closed_streams_a_verb_ends_as_with_open_ones(redirect):
     ended = command(*ASK, redirect=redirect)
@@ -48,12 +49,14 @@ def test_with_closed_streams_a_verb_ends_as_with_open_ones(redirect):
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_terminal_without_lines_gets_a_table_without_them():
     ended = command(*ASK, PYTHONIOENCODING="latin-1")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith("+")
 
 
+@pytest.mark.slow
 def test_a_letter_that_cannot_be_shown_is_replaced(tmp_path):
     ended = command("status", tmp_path / "fehlt-\N{GREEK SMALL LETTER ALPHA}.toml", PYTHONIOENCODING="latin-1")
     assert ended.returncode == 2

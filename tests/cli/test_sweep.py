@@ -71,6 +71,7 @@ def test_a_limit_of_hours_cuts_a_sweep_as_it_cuts_its_plan_and_what_is_left_is_n
     assert (report["pending"], report["left_out"]["trials"], report["core_hours"]) == (4, 3, 0.0006)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hours", "expected"),
     [(0.001, "6 cells left out by --max-core-hours 0.001. Go on: lrsym sweep "), (0.0009, "no other cells")],
@@ -163,7 +164,11 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_written(tmp_pa
 # Not a slow one: a process that has had a Ray of its own cannot join a cluster, and the slow tests share one.
 @pytest.mark.parametrize(
     ("engine", "then"),
-    [("local", "gone"), ("local", "replaced"), pytest.param("ray", "replaced", marks=pytest.mark.ray)],
+    [
+        ("local", "gone"),
+        pytest.param("local", "replaced", marks=pytest.mark.slow),
+        pytest.param("ray", "replaced", marks=pytest.mark.ray),
+    ],
 )
 def test_a_results_folder_that_is_moved_in_mid_sweep_is_an_error_and_no_trial_counts(
     tmp_path, monkeypatch, then, engine
@@ -195,6 +200,7 @@ def test_what_other_sweeps_trained_meanwhile_is_told_to_readers_and_programs(tmp
     assert (report["elsewhere"], report["others"]) == (3, ["process 7 on host"])
 
 
+@pytest.mark.slow
 def test_what_is_set_holds_for_every_verb_and_stands_in_the_commands_that_they_print(tmp_path, trained):
     path, results = trained[0], tmp_path / "r"
     shutil.copytree(trained[1], results)
@@ -216,6 +222,7 @@ def test_what_is_set_holds_for_every_verb_and_stands_in_the_commands_that_they_p
     assert "8 done" in lrsym("status", *same)
 
 
+@pytest.mark.slow
 def test_a_quiet_sweep_prints_its_result_and_warnings_alone(tmp_path):
     path = write_sweep(tmp_path, steps=5, seeds=1)
     words = ("sweep", path, "--results", tmp_path / "r", "--workers", 1, "--no-pilot")
@@ -226,6 +233,7 @@ def test_a_quiet_sweep_prints_its_result_and_warnings_alone(tmp_path):
     assert "trials trained in" in lines[0]
 
 
+@pytest.mark.slow
 def test_a_part_of_a_sweep_is_trained_and_the_command_that_goes_on_names_it(tmp_path):
     path = write_sweep(tmp_path, steps=5)
     words = (path, "--results", tmp_path / "r", "--workers", 1, "--no-pilot")
@@ -248,6 +256,7 @@ def test_a_search_has_no_parts(tmp_path, option):
     assert f"{option[0]} is for grids" in lrsym("sweep", path, *option, code=2)
 
 
+@pytest.mark.slow
 def test_the_shards_of_a_sweep_are_planned_apart_and_together_are_all_of_it(tmp_path):
     path = write_sweep(tmp_path, steps=5)
     words = (path, "--results", tmp_path / "r", "--workers", 1, "--no-pilot")
@@ -293,6 +302,7 @@ def given_up(tmp_path):
     return path, ("--results", tmp_path / "r")
 
 
+@pytest.mark.slow
 def test_trials_that_are_given_up_are_told_by_every_verb_and_a_sweep_that_leaves_them_exits_with_1(tmp_path):
     path, words = given_up(tmp_path)
     again = f"given up after {MAX_FAILED_RUNS} runs or more: 3 timeout; try them again: lrsym sweep {path}"
@@ -305,6 +315,7 @@ def test_trials_that_are_given_up_are_told_by_every_verb_and_a_sweep_that_leaves
     assert json.loads(lrsym("status", path, *words, "--json"))["given_up"] == 3
 
 
+@pytest.mark.slow
 def test_what_is_given_up_is_planned_where_it_is_asked_for(tmp_path):
     path, words = given_up(tmp_path)
     text = lrsym("plan", path, *words, "--retry", "timeout")

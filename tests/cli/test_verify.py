@@ -38,6 +38,7 @@ def written(name):
     return TABLES[name].arrow.names
 
 
+@pytest.mark.slow
 def test_trials_that_give_their_rows_again_are_told_by_environment_with_code_0(trained, again):
     again()
     words = ("verify", trained[0], "--results", trained[1], "--sample", 8)
@@ -46,7 +47,7 @@ def test_trials_that_give_their_rows_again_are_told_by_environment_with_code_0(t
         "small: 8 of 8 finished trials trained again: 8 identical, 0 within tolerance, 0 grown apart, "
         "0 drifted, 0 failed (0.05)\n"
     )
-    assert "  device cpu, pack_size 4: 8 identical; largest difference 0" in text
+    assert "  device cpu, pack_size 4: 8 identical; last accuracies differ by 0 at most" in text
     report = json.loads(lrsym(*words, "--json"))
     assert (report["counts"], report["reproduced"], report["trials"]) == ({"identical": 8}, True, 8)
     assert report["environments"][0]["n"] == 8
@@ -58,6 +59,7 @@ def drift(tables):
     return tables | {"curves": tables["curves"].with_columns(value=moved)}
 
 
+@pytest.mark.slow
 def test_drift_is_code_1_with_trial_metric_and_both_values(trained, again):
     again(drift)
     text = lrsym("verify", trained[0], "--results", trained[1], "--tolerance", 0.01, code=1)

@@ -69,6 +69,7 @@ def test_mistakes_are_told_before_anything_is_shown(trained, words, message):
     assert len(text.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_page_shows_state_and_pictures_and_ends_with_ctrl_c(under_way):
     path, results = under_way
     process = start("-m", "lrsym", "watch", path, "--results", results)
@@ -89,6 +90,7 @@ def test_the_page_shows_state_and_pictures_and_ends_with_ctrl_c(under_way):
     assert (code, errors) == (130, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["phase", "line", "curves"])
 def test_a_picture_shows_trials_in_training_where_it_is_asked_to(under_way, kind):
     path, results = under_way

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import lrsym.config.trial
@@ -83,8 +83,8 @@ SOME_VALUES: dict[str, st.SearchStrategy[Any]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @given(values=st.fixed_dictionaries({}, optional=SOME_VALUES))
-@settings(max_examples=300, deadline=None)
 def test_the_id_is_the_hash_of_plain_canonical_json_of_every_axis_that_is_not_neutral(values: dict[str, Any]):
     trial = Trial.from_axes(values)
     assert trial.trial_id == plain_id(trial)
@@ -132,7 +132,6 @@ def test_another_trainer_version_changes_the_id(monkeypatch: pytest.MonkeyPatch)
 
 
 @given(order=st.permutations([axis.key for axis in axes() if axis.key != "optim.epochs"]))
-@settings(max_examples=50)
 def test_the_order_of_keys_does_not_matter(order: list[str]):
     values = Trial().values()
     assert Trial.from_axes({key: values[key] for key in order}).trial_id == Trial().trial_id
@@ -235,7 +234,6 @@ def test_more_epochs_or_more_scenes_mean_more_steps():
 
 
 @given(steps=st.integers(1, 10**6), points=st.integers(1, 100), schedule=st.sampled_from(["log", "linear"]))
-@settings(max_examples=100)
 def test_evaluation_steps_rise_and_end_with_the_last_step(steps: int, points: int, schedule: str):
     trial = Trial.from_axes({"optim.steps": steps, "eval.points": points, "eval.schedule": schedule})
     evaluated = trial.evaluation_steps

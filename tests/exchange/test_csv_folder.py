@@ -60,6 +60,7 @@ def test_values_that_csv_does_not_have_are_written_in_text():
     assert lines[2] == ',,,,,"{""a"": null, ""b"": null}",'
 
 
+@pytest.mark.slow
 def test_again_it_writes_nothing_and_of_new_rows_the_tables_that_changed(made, tmp_path):
     sweep, root = made
     export_csv(select(root, sweep, where="seed = 0"), tmp_path / "out")
@@ -85,6 +86,7 @@ def test_a_table_without_rows_goes_with_the_next_export(made, tmp_path):
     ]
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
@@ -116,6 +118,7 @@ def test_a_file_of_that_name_beside_an_export_is_not_overwritten(made, tmp_path)
     assert (tmp_path / "out/curves.csv").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_an_export_that_was_killed_says_so_and_goes_on(made, tmp_path, monkeypatch):
     sweep, root = made
     out = tmp_path / "out"

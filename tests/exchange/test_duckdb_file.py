@@ -37,6 +37,7 @@ def test_tables_come_back_with_numbers_lists_types_and_comments(duckdb, made, tm
     assert [*types] == [column.name for column in TABLES["trials"].columns]
 
 
+@pytest.mark.slow
 def test_again_the_tables_are_those_of_now_and_those_of_others_stay(duckdb, made, tmp_path):
     sweep, root = made
     path = tmp_path / "x.duckdb"
@@ -63,6 +64,7 @@ def test_a_table_of_another_is_not_overwritten_and_the_file_stays_as_it_was(duck
     assert ask(duckdb, path, "select table_name from information_schema.tables") == [("curves",)]
 
 
+@pytest.mark.slow
 def test_an_export_that_fails_on_the_way_leaves_the_tables_of_before(duckdb, made, tmp_path, monkeypatch):
     sweep, root = made
     path = tmp_path / "x.duckdb"

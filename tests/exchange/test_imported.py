@@ -10,6 +10,7 @@ from lrsym.errors import UsageError
 from lrsym.exchange.importing import import_trials
 from lrsym.exchange.trials_of_others import OtherStudy, OtherTrial, write_trials
 from lrsym.results.store.store import Store, load_trials
+from tests.charts import panels
 from tests.reports import made_up
 from tests.running import lrsym
 from tests.small_trials import write_sweep
@@ -88,6 +89,7 @@ def test_they_are_asked_in_sql_and_a_wrong_column_is_told_with_those_there_are(i
     assert "trials, curves, their columns: trial_id, imported_from, study, status" in text
 
 
+@pytest.mark.slow
 def test_columns_of_our_names_are_drawn_as_ours(imported):
     rows = package.load_trials(str(imported))
     chart = package.plot_line(rows, metric="unseen_order", x="learning_rate")
@@ -129,9 +131,12 @@ def test_a_source_that_is_nothing_is_one_line(tmp_path):
         import_trials(str(tmp_path / "typo"), str(tmp_path / "o"))
 
 
+@pytest.mark.slow
 def test_imported_rows_with_our_names_are_drawn_and_others_are_told_to_be_renamed(imported):
     rows = package.load_trials(imported)
     assert package.plot_line(rows, x="learning_rate", metric="unseen_order").to_dict()["vconcat"]
+    drawn = package.plot_phase(rows, x="learning_rate", metric="unseen_order")
+    assert [panel["title"]["text"] for panel in panels(drawn)] == ["unseen_order, mean over seeds"]
     strange = rows.rename({"unseen_order": "loss"})
     for draw in (package.plot_line, package.plot_phase):
         with pytest.raises(UsageError, match=r'got metric loss, .*; rename it .*rename\(\{"loss": "unseen_order'):

@@ -60,6 +60,7 @@ def test_trials_come_with_parameters_values_reports_and_how_they_ended(url, tmp_
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_again_the_rows_are_those_of_now_and_another_study_lies_beside(url, tmp_path):
     folder = str(tmp_path / "o")
     import_trials(url, folder, study="mine")
@@ -79,6 +80,7 @@ def test_the_storage_stays_as_it_was(url, tmp_path):
     assert (path.read_bytes(), sorted(p for p in tmp_path.iterdir() if p.name != "o")) == before
 
 
+@pytest.mark.slow_after(2)
 @pytest.mark.parametrize(
     ("source", "study", "why"),
     [
@@ -104,6 +106,7 @@ def test_what_is_no_study_is_one_line_and_nothing_is_made(url, tmp_path, source,
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_a_study_of_the_same_name_from_elsewhere_is_refused(url, tmp_path):
     import_trials(url, str(tmp_path / "o"), study="mine")
     (tmp_path / "copy.db").write_bytes((tmp_path / "with space.db").read_bytes())

@@ -56,6 +56,7 @@ def test_a_sweep_without_rows_is_told_how_to_train(made):
         select(root, other)
 
 
+@pytest.mark.slow
 def test_a_run_is_named_by_what_varies_and_its_digest_is_that_of_its_rows_alone(made):
     sweep, root = made
     some, everything = ([*runs(select(root, sweep, where=where))] for where in ("seed = 0", None))

@@ -88,6 +88,7 @@ def test_a_trial_is_trained_again_once_and_then_drawn_from_its_weights(store, mo
     assert second == {**first, "retrained": False}
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_trained_again_has_the_accuracies_of_its_row_and_is_not_trained_a_third_time(
     store, monkeypatch
 ):
@@ -165,6 +166,7 @@ def test_ablations_and_accuracies_are_those_of_the_rows(explanation, root):
     assert explanation.difference < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trial", "n"), [(SHORT, 4), pytest.param(TRIAL, 8, marks=pytest.mark.slow)], ids=["short", "whole"]
 )
@@ -197,6 +199,7 @@ def test_the_page_says_for_both_scenes_which_caption_wins(explanation):
         assert ("the true one wins" in line) == (row["score"] > row["other_score"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trial", "ablated"),
     [
@@ -214,12 +217,14 @@ def test_without_terms_the_page_says_why_and_draws_the_rest(tmp_path, specified,
     assert sum(s.drawing is not None for s in found) == len(ALWAYS) + len(ablated)
 
 
+@pytest.mark.slow
 def test_a_trial_without_pairs_to_ask_has_a_page_without_ablations(tmp_path, specified):
     trial = small(scenes__n_heldout_labels=0, scenes__layouts_per_pair=10, model__n_heads=1)
     found = page_sections(explained(tmp_path, trial))
     assert "What is lost without a term" not in {s.heading for s in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [

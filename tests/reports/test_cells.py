@@ -2,7 +2,8 @@
 
 import pytest
 
-from lrsym.reports.cells import MAX_MEANS, cell_counts, cell_means, cell_phases, map_metrics
+from lrsym.reports import cells
+from lrsym.reports.cells import MAX_MEANS, cell_counts, cell_means, cell_phases, fewer_metrics, map_metrics
 from lrsym.results.analysis.intervals import estimate_mean
 from tests.reports.made_up import accuracy, read, sweep, value, write
 
@@ -52,3 +53,12 @@ def test_a_page_offers_the_accuracies_that_there_are_and_the_one_asked_for_first
 def test_of_very_many_cells_the_metric_asked_for_alone_has_a_map(partly):
     *_, trials = partly
     assert map_metrics(trials, metric="seen_order", n_cells=MAX_MEANS + 1) == ["seen_order"]
+
+
+def test_of_very_many_trials_the_map_shows_fewer_outcomes_and_says_so(partly, monkeypatch):
+    *_, trials = partly
+    assert fewer_metrics(trials, metric="seen_order", n_cells=4) == []
+    monkeypatch.setattr(cells, "MAX_VALUES", 2 * trials.height)
+    assert map_metrics(trials, metric="seen_order", n_cells=4) == ["seen_order", "unseen_order"]
+    told = "The map shows 2 of 3 outcomes: --metric chooses the first."
+    assert fewer_metrics(trials, metric="seen_order", n_cells=4) == [told]

@@ -63,6 +63,7 @@ def test_the_page_fetches_nothing_and_forbids_it(made):
     assert "default-src 'none'" in made
 
 
+@pytest.mark.slow
 def test_of_very_many_trials_the_page_says_the_same_but_carries_no_rows(tmp_path, monkeypatch):
     found = sweep()
     write(tmp_path, found.trials[:9])
@@ -76,6 +77,7 @@ def test_of_very_many_trials_the_page_says_the_same_but_carries_no_rows(tmp_path
     assert "The rows of trials do not fit on a page" in text_of(many.html)
 
 
+@pytest.mark.slow
 def test_two_sweeps_have_a_part_each(tmp_path):
     first, second = sweep(), sweep(layouts=(3, 6), name="other")
     write(tmp_path, [*first.trials, *second.trials])

@@ -74,6 +74,7 @@ def test_without_finished_trials_there_is_nothing_to_train_again(trained, tmp_pa
         draw_sample(sweep, store, n=3, where=where)
 
 
+@pytest.mark.slow
 def test_what_is_trained_again_in_the_same_packs_is_identical_and_the_store_stays_as_it_was(trained):
     sweep, store = trained
     before = {name: store.files.stamps(name) for name in ("trials", "curves", "runs", "leases")}

@@ -40,6 +40,7 @@ OTHER_SCENES = {
 }
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("kind", OTHER_SCENES)
 def test_every_accuracy_agrees_with_a_loop_over_scenes_and_captions(kind):
     changes = OTHER_SCENES[kind]
@@ -122,6 +123,7 @@ def test_any_true_caption_is_a_hit_and_order_is_the_mean_over_them():
     assert (found["order"], found["inset"], found["global"], found["labelset"]) == (0.5, 1, 1, 1)
 
 
+@pytest.mark.slow
 def test_a_global_hit_is_a_hit_of_the_label_set_and_within_the_split():
     fitted = Fitted([small(optim__steps=60)])
     accuracies = fitted.evaluate()
@@ -142,6 +144,7 @@ def test_only_the_splits_asked_for_come_back_and_equal_the_whole():
 NORMED = [small(seed=s, optim__steps=25, model__layer_norm="pre") for s in range(3)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("chunk", "tables"), [(1, 1 << 26), (3 * 7 * 49, 1 << 26), (3 * 7 * 49, 1)])
 @pytest.mark.parametrize("trials", [TRIALS, NORMED])
 def test_accuracies_do_not_depend_on_how_many_scenes_and_members_are_looked_at_together(trials, chunk, tables):
@@ -160,6 +163,7 @@ def test_a_metric_that_is_not_defined_is_none_in_the_rows_of_members():
     ]
 
 
+@pytest.mark.slow
 def test_an_encoder_that_cannot_see_positions_orders_unseen_pairs_at_chance():
     fitted = Fitted([small(optim__steps=40)])
     blind = ("EP", "PP", "BP", "VP")

@@ -67,6 +67,7 @@ def train(trials):
     return list(fit(trials, PackData.of(trials, device=CPU), device=CPU))
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("axis", axes(), ids=lambda axis: axis.key)
 def test_trials_that_differ_in_one_axis_have_the_rows_they_have_alone_or_are_refused_as_a_pack(axis):
     trials = pair(axis.key)

@@ -44,12 +44,18 @@ def phases(
     Columns: `facet` and `y` where given, `x`, those of `summarise`, then train, seen and unseen (the cell's means
     in the metric of `metric`) and phase. Phases are nested: the first of the three means that misses `threshold`
     decides. Without held-out layouts (seen is null) or unseen pairs, nothing beyond the training scenes or beyond
-    layouts can be credited. A cell that finished no trial has phase null. Raises UsageError if more axes vary than
+    layouts can be credited. A cell that finished no trial has phase null, as have all where rows of others lack the
+    accuracy on train. Raises UsageError if more axes vary than
     those given, because trials of one cell may differ in their seed alone.
     """
     _, accuracy = split_and_metric(metric)
     read = [*axis_columns(), "status", "stop_rule", metric, *(f"{split}_{accuracy}" for split in NESTED)]
     table = trials.lazy().select(cs.by_name(read, require_all=False)).collect()  # of a million trials half the columns
+    table = table.with_columns(
+        pl.lit(None, dtype=pl.Float64).alias(name)
+        for name in (f"{split}_{accuracy}" for split in NESTED)
+        if name not in table.columns and name != metric
+    )
     by = [axis for axis in (facet, y, x) if axis is not None]
     check_axes(by)
     check_single_cells(table, by=by)

@@ -7,9 +7,9 @@ from itertools import chain
 import polars as pl
 
 from lrsym.config.axes import Axis, axes
+from lrsym.config.messages import nearest_axis_column
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame
-from lrsym.toml_source import suggest
 
 SWEEP = "sweep"
 """The column that names the sweep of a trial, where several sweeps are read."""
@@ -56,8 +56,9 @@ def choose_axes(
     varied x is n_pair_labels. y and facet stay None where no varied axis is left. Raises UsageError as `check_axes`.
     """
     given = [axis for axis in (x, y, facet) if axis is not None]
-    check_axes(given)
-    varied = varied_axes(trials, first=given)
+    names = {axis.name for axis in axes()}
+    varied = varied_axes(trials, first=[axis for axis in given if axis in names])
+    check_axes(given, varied=varied)
     ordered = dict.fromkeys([*(axis for axis in prefer if axis in varied), *varied])
     left = [axis for axis in ordered if axis not in given]
     if x is None:
@@ -70,15 +71,16 @@ def choose_axes(
     return x, y, facet
 
 
-def check_axes(given: Sequence[str]) -> None:
-    """Raise UsageError unless `given` are distinct axes other than the seed."""
+def check_axes(given: Sequence[str], *, varied: Sequence[str] = ()) -> None:
+    """Raise UsageError unless `given` are distinct axes other than the seed; it names those that are `varied`."""
     names = [axis.name for axis in axes() if axis.name != "seed"]
     for axis in given:
         if axis not in names:
             if axis == "seed":
                 raise UsageError("cells differ in axes other than seed, got seed; choose one that lrsym axes lists")
-            near = suggest(axis, names)
-            raise UsageError(f"there is no axis {axis}; {f'{near} ' if near else ''}lrsym axes lists all of them")
+            near = nearest_axis_column(axis)
+            hint = f"did you mean {near}? " if near else f"{', '.join(varied)} vary here; " if varied else ""
+            raise UsageError(f"there is no axis {axis or 'without a name'}; {hint}lrsym axes lists all of them")
     if len({*given}) < len(given):
         raise UsageError(f"axes must differ, got {', '.join(given)}; leave one out")
 

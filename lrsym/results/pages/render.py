@@ -6,15 +6,15 @@ from typing import Any
 
 import jinja2
 
-from lrsym.results.plots import theme
+from lrsym.results.plots.palette import page_colours
 
 
-def render(template: str, **values: Any) -> str:
-    """Return the page that `template`, by its path in the package, makes of `values`; all text is escaped.
+def render(template: str, *, theme: str = "light", **values: Any) -> str:
+    """Return the page that `template`, by its path in the package, makes of `values` in a `theme`; all text is escaped.
 
     A template extends `results/pages/base.html`, which wants a `title`. A value that is missing is an error.
     """
-    return _environment().get_template(template).render(values)
+    return _environment().get_template(template).render(theme=theme, colours_of_page=page_colours(theme), **values)
 
 
 def svg_address(svg: str) -> str:
@@ -24,11 +24,9 @@ def svg_address(svg: str) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("lrsym", package_path="."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
-    environment.globals.update(ink=theme.INK, muted=theme.MUTED)
-    return environment

@@ -29,7 +29,8 @@ class WatchServer(ThreadingHTTPServer):
     """Serves the page at `address`, and what `state` returns to it, every `seconds`.
 
     `state` gives a dict with lines, pictures (by kind, each with its spec, or words why there is none), over and at.
-    `pictures` are the headings by kind. `port` 0 is any that is free. Raises UsageError where the port cannot be had.
+    `pictures` are the headings by kind, `theme` is light or dark. `port` 0 is any that is free. Raises
+    UsageError where the port cannot be had.
     """
 
     daemon_threads = True
@@ -42,8 +43,9 @@ class WatchServer(ThreadingHTTPServer):
         pictures: Mapping[str, str],
         seconds: float,
         port: int,
+        theme: str = "light",
     ) -> None:
-        self._state, self._title, self._pictures, self._seconds = state, title, pictures, seconds
+        self._state, self._title, self._pictures, self._seconds, self._theme = state, title, pictures, seconds, theme
         self._lock, self._looked, self._last = threading.Lock(), -math.inf, b""
         try:
             super().__init__((HOST, port), _Handler)
@@ -57,6 +59,7 @@ class WatchServer(ThreadingHTTPServer):
         """The page, which asks for the state by itself."""
         return render(
             "results/pages/watch.html",
+            theme=self._theme,
             title=self._title,
             pictures=self._pictures,
             seconds=self._seconds,

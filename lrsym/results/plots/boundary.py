@@ -18,14 +18,13 @@ from lrsym.results.analysis.varied_axes import SWEEP
 from lrsym.results.plots import theme
 from lrsym.results.plots.boundary_distance import distance_panel, unit_of
 from lrsym.results.plots.boundary_rows import Rows, add_rows
+from lrsym.results.plots.palette import SHADES
 from lrsym.vocabulary import METRICS, PHASE_METRIC, PHASE_THRESHOLD, SPLITS
 
 MAX_LINES, MAX_COLOURS = 40, 6
 """Rows of a panel, over all colours, and colours, that a reader can still tell apart."""
 
 _WIDTH, _MARGIN = 400, 170  # pixels
-
-_SHARE_COLOURS = ["#e9edf2", "#2f7fc1"]
 
 
 def plot_boundary(
@@ -111,7 +110,7 @@ def _boundary(found: Boundary, rows: Rows, frame: pl.DataFrame) -> alt.LayerChar
 def _cells(found: Boundary, rows: Rows) -> alt.Chart:
     """Return a square for each cell, the darker the more of its seeds reach the level."""
     cells = add_rows(found.cells(), rows)
-    scale = alt.Scale(domain=[0, 1], range=_SHARE_COLOURS)
+    scale = alt.Scale(domain=[0, 1], range=[*SHADES])
     legend = alt.Legend(
         orient="bottom", direction="horizontal", title="share of seeds that reach the level", format=".0%",
         gradientLength=200, gradientThickness=12,

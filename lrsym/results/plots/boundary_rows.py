@@ -10,7 +10,7 @@ from lrsym.results.analysis.boundary import Boundary
 from lrsym.results.analysis.varied_axes import SWEEP
 from lrsym.results.plots import theme
 
-COLOURS = ["#1f2430", "#c8553d", "#2a9d7f", "#6a2c91", "#3b8ac9", "#b8860b"]
+COLOURS = [theme.INK, "#c8553d", "#2a9d7f", "#6a2c91", "#3b8ac9", "#b8860b"]
 """Of boundaries: told apart by lightness as well as by hue."""
 
 _ROW, _LEAST = 32, 240
@@ -69,7 +69,7 @@ class Rows:
         """Return the place of a line upwards."""
         labels = [theme.format_value(value) if self._found.by else "" for value in self._values]
         return (
-            alt.Y("row:Q", title=theme.axis_title(self._found.by) if self._found.by else None)
+            alt.Y("row:Q", title=theme.fitting_title(self._found.by, pixels=self.height) if self._found.by else None)
             .scale(domain=[-0.5, len(labels) - 0.5], nice=False)
             .axis(
                 values=[*range(len(labels))], labelExpr=f"{labels}[datum.value]", grid=False, ticks=False, domain=False

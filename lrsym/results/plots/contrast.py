@@ -45,7 +45,7 @@ def _panel(rows: pl.DataFrame, metric: str, lines: Sequence[str], *, by: str | N
     base = alt.Chart(theme.inline(rows)).encode(y.axis(ticks=False, grid=False))
     numbers = [alt.Tooltip(f"{name}:Q", format="+.3~g") for name in ("estimate", "low", "high")]
     tooltip = [*numbers, "n:Q", "n_pairs:Q", *(alt.Tooltip(f"{name}:Q", format=".3~g") for name in ("p", "holm"))]
-    fill = alt.when(alt.datum.apart).then(alt.value(theme.LINE)).otherwise(alt.value("white"))
+    fill = alt.when(alt.datum.apart).then(alt.value(theme.LINE)).otherwise(alt.value(theme.PAPER))
     x = alt.X("estimate:Q", title="difference").axis(grid=True, format="+~g", tickCount=5)
     return alt.LayerChart(
         layer=[

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.aggregate import Frame
 from lrsym.results.analysis.costs import OUTCOMES, hours_by_outcome, seconds_of_trials
 from lrsym.results.analysis.varied_axes import choose_axes
@@ -13,7 +13,7 @@ from lrsym.results.plots import theme
 from lrsym.vocabulary import by_name
 
 OUTCOME_COLOURS = by_name(
-    OUTCOMES, {"done": "#2f7fc1", "stopped": "#8ec6ea", "diverged": "#e8894a", "failed": "#c1121f"}
+    OUTCOMES, {"done": "#2f7fc0", "stopped": "#8ec6ea", "diverged": "#e8894a", "failed": theme.ALARM}
 )
 
 MAX_VALUES = 40
@@ -40,7 +40,7 @@ def plot_cost(trials: Frame, *, by: str | None = None, prefer: Sequence[str] = (
         panels.append(_seconds(_named(seconds, axis), values))
     return theme.finish(
         alt.concat(*panels, columns=2, spacing=30),
-        title=f"What {table.height:,} trials took: {hours['hours'].sum():.3g} hours of a worker",
+        title=f"What {counted(table.height, 'trial')} took: {hours['hours'].sum():.3g} hours of a worker",
         subtitle=[
             "Left: hours of a worker, wall time of packs shared out among their members, by what came of trials.",
             "Right: seconds of one done trial, median and lowest to highest.",
@@ -53,8 +53,16 @@ def _named(frame: pl.DataFrame, axis: str) -> pl.DataFrame:
     return frame.with_columns(pl.Series("value", [theme.format_value(value) for value in frame[axis]], dtype=pl.String))
 
 
+def _height(values: list[str]) -> int:
+    return max(theme.MIN_PANEL_HEIGHT, _STEP * len(values))
+
+
 def _hours(rows: pl.DataFrame, axis: str, values: list[str]) -> alt.Chart:
-    y = alt.Y("value:N", title=theme.axis_title(axis)).scale(domain=values).axis(ticks=False, grid=False)
+    y = (
+        alt.Y("value:N", title=theme.fitting_title(axis, pixels=_height(values)))
+        .scale(domain=values)
+        .axis(ticks=False, grid=False)
+    )
     there = [outcome for outcome in OUTCOMES if outcome in {*rows["outcome"]}]
     colour = (
         alt.Color("outcome:N", title=None)
@@ -71,7 +79,7 @@ def _hours(rows: pl.DataFrame, axis: str, values: list[str]) -> alt.Chart:
             alt.Order("outcome:N"),
             tooltip=["value:N", "outcome:N", alt.Tooltip("hours:Q", format=".3~g"), alt.Tooltip("n:Q", title="trials")],
         )
-        .properties(width=_WIDTH, height=_STEP * max(2, len(values)))
+        .properties(width=_WIDTH, height=_height(values))
     )
 
 
@@ -89,5 +97,5 @@ def _seconds(rows: pl.DataFrame, values: list[str]) -> alt.LayerChart:
             ),
         ],
         width=_WIDTH,
-        height=_STEP * max(2, len(values)),
+        height=_height(values),
     )

@@ -17,7 +17,7 @@ SPLIT_COLOURS = by_name(
     {
         "train": "#6b7280",
         "single": "#b96aa5",
-        "seen": "#2f7fc1",
+        "seen": theme.LINE,
         "unseen": "#d1551b",
         "half": "#2a9d7f",
         "uncovered": "#8c6d1f",
@@ -96,9 +96,9 @@ def _panel(rows: list[dict[str, Any]], metric: str, hue: str, hues: list[str]) -
         tooltip=["panel:N", "split:N", "hue:N", "step:Q", "n:Q"]
         + [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "lowest", "highest")],
     )
-    band = base.mark_area(opacity=0.22).encode(alt.Y("lowest:Q"), y2="highest:Q")
+    band = base.mark_area(opacity=0.22).encode(alt.Y("lowest:Q", title=metric), y2="highest:Q")
     guess = [] if chance is None else [theme.dashed_rule(theme.ALARM).encode(y=alt.datum(chance))]
-    return alt.layer(line, band, *guess, data=alt.InlineData(values=rows)).properties(width=_WIDTH, height=_HEIGHT)
+    return alt.layer(band, line, *guess, data=alt.InlineData(values=rows)).properties(width=_WIDTH, height=_HEIGHT)
 
 
 def _colour(hue: str, hues: list[str]) -> alt.Color:

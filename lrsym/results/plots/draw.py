@@ -104,6 +104,8 @@ def draw_phases(
         raise UsageError(f"--minus takes two sweeps, the first minus the second, got {len(sweeps)}; name two files")
     if options.pop("live", False):
         raise UsageError("--live shows one sweep while it runs, not a difference; leave it or --minus out")
+    if sweeps[0].name == sweeps[1].name and sweeps[0].trial_ids() == sweeps[1].trial_ids():
+        raise UsageError(f"--minus takes two sweeps, got the trials of {sweeps[0].name} twice; name another file")
     both = [SweepRows(sweep, root, where) for sweep in sweeps]
     left, right = (rows.require() for rows in both)
     names, prefer = (sweeps[0].name, sweeps[1].name), options.pop("prefer", ()) or both[0].prefer

@@ -160,7 +160,7 @@ def _panel(plot: LinePlot, cells: pl.DataFrame, *, metric: str, title: str) -> a
         .encode(_y(plot, metric, "low"), hue, y2="high:Q"),
         chart(drawn).mark_line(strokeWidth=2.4).encode(y, hue),
         chart(drawn & ~pl.col("apart")).mark_point(size=_POINT_SIZE, filled=True, opacity=1).encode(y, hue),
-        chart(drawn & pl.col("apart")).mark_point(size=_POINT_SIZE, fill="white", **ring).encode(y, hue),
+        chart(drawn & pl.col("apart")).mark_point(size=_POINT_SIZE, fill=theme.PAPER, **ring).encode(y, hue),
         chart(drawn & lost).mark_point(size=3 * _POINT_SIZE, color=theme.ALARM, **ring).encode(y),
         chart(~drawn).mark_point(size=_CROSS_SIZE, **cross).encode(y=alt.value(_HEIGHT)),
         *([] if chance is None else [theme.dashed_rule(theme.ALARM).encode(y=alt.datum(chance))]),

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.aggregate import Frame
 from lrsym.results.analysis.class_shares import path_shares
 from lrsym.results.analysis.varied_axes import choose_axes
@@ -73,5 +73,7 @@ def _explain(trials: pl.DataFrame, cells: pl.DataFrame) -> list[str]:
     return [
         f"A full cell is {seeds}, each on one path. Ordered: above {ORDERED}; at chance: below "
         f"{AT_CHANCE}. Scores: at chance without EP+PP+BP, ordered without VP; values: the other way round.",
-        f"{trials.height:,} trials, {without:,} without a path." if without else f"{trials.height:,} trials.",
+        f"{counted(trials.height, 'trial')}, {without:,} without a path."
+        if without
+        else f"{counted(trials.height, 'trial')}.",
     ]

@@ -7,7 +7,7 @@ import altair as alt
 import polars as pl
 
 from lrsym.config.axes import axes
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.aggregate import Frame, has_outcome
 from lrsym.results.analysis.phases import phases, split_and_metric
 from lrsym.results.analysis.varied_axes import SWEEP, axis_groups, choose_axes
@@ -109,7 +109,9 @@ def _panels(grid: PhaseGrid, metric: str, threshold: float, names: Sequence[str]
             f"room for {MAX_ROWS} rows of panels and {MAX_SWEEPS} sweeps; choose another --facet, keep fewer values "
             "with --where, or draw fewer sweeps"
         )
-    kinds = ((f"{metric}, mean over seeds", _mean(metric)), ("phase", _phase(metric, threshold)))
+    kinds = [(f"{metric}, mean over seeds", _mean(metric)), ("phase", _phase(metric, threshold))]
+    if grid.cells["phase"].null_count() == grid.cells.height and grid.cells["n"].sum():
+        kinds.pop()  # rows of others, who do not tell the accuracies that make a phase
     panels = []
     for heading, cells in rows:
         for what, shown in kinds:
@@ -197,7 +199,7 @@ def _explain(trials: pl.DataFrame, shown: Sequence[str | None]) -> list[str]:
     derived = {axis.name for axis in axes() if axis.derived}
     groups = axis_groups(trials, first=axes_shown)
     return [
-        f"{trials.height} trials, {count} {noun} in each cell{lost if diverged + failed + cut else ''}.",
+        f"{counted(trials.height, 'trial')}, {count} {noun} in each cell{lost if diverged + failed + cut else ''}.",
         *theme.stopped_early(trials),
         *(f"{f} moves with {axis}." for axis in axes_shown for f in groups.get(axis, []) if f not in derived),
     ]

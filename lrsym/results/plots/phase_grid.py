@@ -11,9 +11,6 @@ from lrsym.results.plots import theme
 CELL_WIDTH, CELL_HEIGHT, LINE_HEIGHT = 72, 54, 13
 """Pixels of a cell with a number and two small lines, and of each small line more."""
 
-_MIN_PANEL_HEIGHT, _TITLE_CHARACTER = 156, 8
-"""Pixels of a panel that holds half a title of y, and of a letter of it."""
-
 _LOSSES = {"n_diverged": "diverged", "n_failed": "failed", "n_censored": "cut short"}
 
 
@@ -51,14 +48,12 @@ class PhaseGrid:
     def cell_height(self) -> int:
         """Pixels: room for the longest report of losses, and for the title of y beside few cells."""
         lost = max(len(loss.splitlines()) for loss in self.cells["loss"])
-        return max(CELL_HEIGHT + LINE_HEIGHT * lost, _MIN_PANEL_HEIGHT // len(self.y_labels) if self.y else 0)
+        return max(CELL_HEIGHT + LINE_HEIGHT * lost, theme.MIN_PANEL_HEIGHT // len(self.y_labels) if self.y else 0)
 
     @property
     def y_title(self) -> str | list[str] | None:
-        """The title of y, broken before its bracket where it would be longer than the panel is high."""
-        title = theme.axis_title(self.y) if self.y else None
-        short = title and len(self.y_labels) * self.cell_height < len(title) * _TITLE_CHARACTER
-        return title.replace(" (", "\n(").splitlines() if title and short else title
+        """The title of y, in lines where it would be longer than the panel is high."""
+        return theme.fitting_title(self.y, pixels=len(self.y_labels) * self.cell_height) if self.y else None
 
     def rows(self) -> list[tuple[str, pl.DataFrame]]:
         """Return the cells of each value of `facet`, ascending, with what to write in front of their headings."""

@@ -1,6 +1,7 @@
 """The map of a column of numbers that is no accuracy: the median of each cell, on a scale by ratio."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -18,6 +19,10 @@ MAX_PANELS = 6
 """Panels that fit on a screen or a page."""
 
 _UNITS = ((1e6, "M"), (1e3, "k"), (1.0, ""))
+"""Letters for large counts, such as steps; a time stays in seconds."""
+
+_LEGEND = "datum.value < 1000 ? format(datum.value, '~g') : format(datum.value, '~s')"
+"""Labels of the legend of counts: small values have no letter."""
 
 
 def plot_numbers(
@@ -42,7 +47,9 @@ def plot_numbers(
         never = int(frame["n_never"].sum())
         why = f"; {never} trials never reach it" if never else ""
         raise UsageError(f"no cell has a median of {metric}{why}; choose another --metric, or others with --where")
-    grid = PhaseGrid(with_texts(frame, x, y, _texts), x, y, facet)
+    grid = PhaseGrid(
+        with_texts(frame, x, y, partial(_texts, number=format_time if _is_time(metric) else format_number)), x, y, facet
+    )
     shown, rows = _shown(metric, medians), grid.rows()
     if len(rows) * len(names) > MAX_PANELS:
         raise UsageError(
@@ -91,7 +98,7 @@ def _shown(metric: str, medians: pl.Series) -> Shown:
             title=f"{metric}, median over seeds" + (f" [{unit}]" if unit else ""),
             gradientLength=260,
             gradientThickness=14,
-            format="~s",
+            labelExpr="format(datum.value, ',~g')" if _is_time(metric) else _LEGEND,
             tickCount=4,
         )
     )
@@ -104,21 +111,31 @@ def _shown(metric: str, medians: pl.Series) -> Shown:
     return Shown("median", colour, tooltip, dark=alt.datum.median < middle)
 
 
-def _texts(cell: dict[str, Any]) -> dict[str, str]:
+def _texts(cell: dict[str, Any], *, number: Callable[[float], str]) -> dict[str, str]:
     median, n, never, loss = cell["median"], cell["n"], cell["n_never"], losses(cell)
     spread = ""
     if n - never > 1:
-        spread = f"{format_number(cell['lowest'])}{theme.EN_DASH}{format_number(cell['highest'])}"
+        spread = f"{number(cell['lowest'])}{theme.EN_DASH}{number(cell['highest'])}"
     count = f"n={n}" + (f", {never} never" if never else "")
     share = f"never\n{never} of {n}" if never else ""
     return {
         "absence": "\n".join(text for text in (share, loss) if text) or "no value",
-        "median_text": "" if median is None else format_number(median),
+        "median_text": "" if median is None else number(median),
         "median_below": "\n".join(text for text in (spread, count, loss) if text),
     }
 
 
 def format_number(value: float) -> str:
     """Return a number with three digits, thousands as k and millions as M."""
-    size, letter = next(((size, letter) for size, letter in _UNITS if abs(value) >= size), _UNITS[-1])
-    return f"{value / size:.3g}{letter}"
+    rounded = float(f"{value:.3g}")
+    size, letter = next(((size, letter) for size, letter in _UNITS if abs(rounded) >= size), _UNITS[-1])
+    return f"{rounded / size:.3g}{letter}"
+
+
+def format_time(value: float) -> str:
+    """Return seconds with three digits, from a thousand on whole ones."""
+    return f"{value:,.0f}" if value >= 999.5 else f"{value:.3g}"
+
+
+def _is_time(metric: str) -> bool:
+    return metric_columns()[metric].unit == "s"

@@ -44,15 +44,15 @@ def panel(grid: PhaseGrid, cells: pl.DataFrame, shown: Shown, *, heading: str) -
     def chart(condition: pl.Expr) -> alt.Chart:
         return _chart(grid, cells.filter(condition), shown)
 
-    ink = alt.value(theme.INK) if shown.dark is None else theme.text_colour(shown.dark)
+    ink = alt.value(theme.ON_LIGHT) if shown.dark is None else theme.text_colour(shown.dark)
     frame = [] if shown.framed is None else [
         chart(here & shown.framed).mark_point(
-            shape=_rectangle(width - 6, height - 6), color=theme.INK, filled=False, strokeWidth=2, **symbol
+            shape=_rectangle(width - 6, height - 6), color=theme.ON_LIGHT, filled=False, strokeWidth=2, **symbol
         )
     ]  # fmt: skip
     return alt.LayerChart(
         layer=[
-            chart(here).mark_rect(stroke="white", strokeWidth=2).encode(shown.colour),
+            chart(here).mark_rect(stroke=theme.PAPER, strokeWidth=2).encode(shown.colour),
             chart(~here).mark_point(shape=_hatching(width - 4, height - 4), color=theme.FAINT, filled=False, **symbol),
             *frame,
             chart(lost).mark_point(
@@ -72,7 +72,7 @@ def panel(grid: PhaseGrid, cells: pl.DataFrame, shown: Shown, *, heading: str) -
 
 def _chart(grid: PhaseGrid, cells: pl.DataFrame, shown: Shown) -> alt.Chart:
     tooltip = [*(alt.Tooltip(f"{axis}:N") for axis in grid.axes), *shown.tooltip]
-    x = alt.X("column:N", title=theme.axis_title(grid.x)).scale(domain=grid.x_labels, padding=0)
+    x = alt.X("column:N", title=theme.fitting_title(grid.x, pixels=grid.width)).scale(domain=grid.x_labels, padding=0)
     y = alt.Y("line:N", title=grid.y_title).scale(domain=grid.y_labels, padding=0)
     return alt.Chart(theme.inline(cells)).encode(
         x.axis(labelAngle=0, grid=False), y.axis(ticks=False, grid=False), tooltip=tooltip

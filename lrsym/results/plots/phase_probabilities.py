@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.aggregate import Frame
 from lrsym.results.analysis.class_shares import phase_shares, share
 from lrsym.results.analysis.phases import split_and_metric
@@ -55,8 +55,8 @@ def plot_probabilities(
             f"Each seed has a phase of its own at threshold {threshold:g}; a cell is filled by its seeds' shares. "
             "Number: the share of its commonest phase, on its colour where that has room, with its 95 % interval "
             "(Wilson): how often a further seed ends there.",
-            f"{table.height:,} trials, {theme.seed_count(cells['n'])} with a phase in each cell"
-            + (f"; {without:,} trials have none." if without else "."),
+            f"{counted(table.height, 'trial')}, {theme.seed_count(cells['n'])} with a phase in each cell"
+            + (f"; {counted(without, 'trial', 'have')} none." if without else "."),
             *theme.stopped_early(table),
         ],
         width=grid.width,

@@ -8,6 +8,7 @@ from lrsym.results.analysis.aggregate import Frame
 from lrsym.results.analysis.frames import PROFILE_TERMS, profiles
 from lrsym.results.analysis.varied_axes import varied_axes
 from lrsym.results.plots import theme
+from lrsym.results.plots.palette import HEADS
 from lrsym.vocabulary import ROTARY_TERM, SCORE_TERMS
 
 MAX_SEEDS = 5
@@ -54,7 +55,7 @@ def _panel(profile: pl.DataFrame) -> alt.LayerChart | alt.FacetChart:
         .encode(
             alt.X("pixel:O", title="pixel").axis(labelAngle=0),
             alt.Y("value:Q", title="logit contribution").axis(grid=True),
-            alt.Color("head:N", title="head").scale(scheme="dark2").legend(symbolType="stroke", symbolStrokeWidth=3),
+            alt.Color("head:N", title="head").scale(scheme=HEADS).legend(symbolType="stroke", symbolStrokeWidth=3),
             tooltip=["seed:O", "term:N", "head:N", "pixel:O", alt.Tooltip("value:Q", format=".3f")],
         )
     )

@@ -8,22 +8,20 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.aggregate import Frame, replicate_value
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.analysis.surface_boundary import SIDES, SurfaceBoundary, trained_boundary
 from lrsym.results.analysis.varied_axes import choose_axes
 from lrsym.results.plots import theme
 from lrsym.results.plots.contours import Plane, level_lines, level_strips
+from lrsym.results.plots.palette import SHADES, UNTRIED
 from lrsym.vocabulary import CHANCE, METRICS, PHASE_METRIC, PHASE_THRESHOLD, SPLITS
 
 MAX_FACETS = 6
 """Rows of panels that fit on a screen or a page."""
 
 _CELL_WIDTH, _CELL_HEIGHT = 56, 46  # pixels
-
-_NEVER = "#f4f5f7"
-"""Of a cell that was not trained."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +104,8 @@ def plot_refined(
         subtitle=[
             f"{split}: {SPLITS[split]}.",
             f"{accuracy}: {METRICS[accuracy]}.",
-            f"{known.height} trials in {shown.cells['n'].count()} of {len(sides)} cells, smoothed by a Gaussian "
-            "process. Line: the boundary; pale: where its 95 % interval holds the level. "
+            f"{counted(known.height, 'trial')} in {shown.cells['n'].count()} of {len(sides)} cells, "
+            "smoothed by a Gaussian process. Line: the boundary; pale: where its 95 % interval holds the level. "
             f"Of the cells {', '.join(f'{sides.count(side)} are {side}' for side in SIDES)}.",
         ],
         width=2 * _CELL_WIDTH * shown.cells["x_rank"].n_unique(),
@@ -127,12 +125,12 @@ def _panels(shown: RefinedMap) -> list[alt.LayerChart]:
         cells = shown.cells if shown.facet is None else shown.cells.filter(pl.col(shown.facet) == value)
         heading = "" if shown.facet is None else f"{shown.facet} = {theme.format_value(value)}: "
         plane, last = shown.plane(value), value == values[-1]
-        line = [_line(plane, "white", 5), _line(plane, theme.INK, 2.5)]
+        line = [_line(plane, theme.PAPER, 5), _line(plane, theme.INK, 2.5)]
         surface = [_rectangles(shown, cells, _mean_colour(shown, last=last)), _band(plane), *line]
         surface += _text(shown, cells, "mean_text")
         trained = cells.drop_nulls("n")
         when = [
-            _rectangles(shown, cells, alt.value(_NEVER)), _rectangles(shown, trained, _order_colour(shown, last=last)),
+            _rectangles(shown, cells, alt.value(UNTRIED)), _rectangles(shown, trained, _order_colour(shown, last=last)),
             *line, *_text(shown, trained, "n"),
         ]  # fmt: skip
         panels += [
@@ -142,16 +140,22 @@ def _panels(shown: RefinedMap) -> list[alt.LayerChart]:
     return panels
 
 
-def _layers(shown: RefinedMap, layers: list[alt.Chart], heading: str) -> alt.LayerChart:
+def _size(shown: RefinedMap) -> tuple[int, int]:
+    """Return the width and the height of a panel in pixels."""
     grid = shown.boundary.grid
     n_columns, n_rows = (len(grid.values[grid.axes.index(axis)]) if axis else 1 for axis in (shown.x, shown.y))
+    return _CELL_WIDTH * n_columns, max(_CELL_HEIGHT * n_rows, theme.MIN_PANEL_HEIGHT)
+
+
+def _layers(shown: RefinedMap, layers: list[alt.Chart], heading: str) -> alt.LayerChart:
+    width, height = _size(shown)
     return alt.LayerChart(
-        layer=layers, width=_CELL_WIDTH * n_columns, height=max(_CELL_HEIGHT * n_rows, 156),
+        layer=layers, width=width, height=height,
         title=alt.TitleParams(heading, fontSize=15, offset=8),
     )  # fmt: skip
 
 
-def _scale(shown: RefinedMap, axis: str | None) -> tuple[alt.Scale, Any]:
+def _scale(shown: RefinedMap, axis: str | None, *, pixels: int) -> tuple[alt.Scale, Any]:
     """Return the scale of ranks, half a step beyond the ends, and its labels: the values."""
     if axis is None:
         return alt.Scale(domain=[-0.5, 0.5], nice=False), alt.Axis(labels=False, ticks=False, grid=False, title=None)
@@ -159,12 +163,13 @@ def _scale(shown: RefinedMap, axis: str | None) -> tuple[alt.Scale, Any]:
     labels = [theme.format_value(value) for value in values]
     return alt.Scale(domain=[-0.5, len(values) - 0.5], nice=False), alt.Axis(
         values=[*range(len(values))], labelExpr=f"{labels}[datum.value]", labelAngle=0, grid=False,
-        title=theme.axis_title(axis),
+        title=theme.fitting_title(axis, pixels=pixels),
     )  # fmt: skip
 
 
 def _place(shown: RefinedMap, chart: alt.Chart) -> alt.Chart:
-    (x_scale, x_axis), (y_scale, y_axis) = _scale(shown, shown.x), _scale(shown, shown.y)
+    width, height = _size(shown)
+    (x_scale, x_axis), (y_scale, y_axis) = _scale(shown, shown.x, pixels=width), _scale(shown, shown.y, pixels=height)
     return chart.encode(
         alt.X("x:Q", scale=x_scale, axis=x_axis), alt.Y("y:Q", scale=y_scale, axis=y_axis)
     )  # fmt: skip
@@ -176,7 +181,7 @@ def _rectangles(shown: RefinedMap, cells: pl.DataFrame, colour: Any) -> alt.Char
     axes = [alt.Tooltip(f"{axis}:N") for axis in shown.boundary.grid.axes]
     numbers = [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "low", "high")]
     tooltip = [*axes, *numbers, alt.Tooltip("side:N"), alt.Tooltip("n:Q"), alt.Tooltip("first:Q")]
-    chart = alt.Chart(theme.inline(frame)).mark_rect(stroke="white", strokeWidth=1)
+    chart = alt.Chart(theme.inline(frame)).mark_rect(stroke=theme.PAPER, strokeWidth=1)
     return _place(shown, chart).encode(x2="x2:Q", y2="y2:Q", color=colour, tooltip=tooltip)
 
 
@@ -194,12 +199,12 @@ def _order_colour(shown: RefinedMap, *, last: bool) -> alt.Color:
         orient="bottom", direction="horizontal", title="first trained as trial number", gradientLength=260,
         gradientThickness=14, format="d",
     )  # fmt: skip
-    scale = alt.Scale(range=["#e3eef9", "#2f7fc1"], domain=[1, shown.trials.height])
+    scale = alt.Scale(range=[*SHADES], domain=[1, shown.trials.height])
     return alt.Color("first:Q", scale=scale, legend=legend if last else None)
 
 
 def _band(plane: Plane) -> alt.Chart:
-    strips = alt.Chart(alt.InlineData(values=level_strips(plane))).mark_rect(color="white", opacity=0.45)
+    strips = alt.Chart(alt.InlineData(values=level_strips(plane))).mark_rect(color=theme.ON_DARK, opacity=0.45)
     return strips.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
 
 
@@ -213,5 +218,5 @@ def _text(shown: RefinedMap, cells: pl.DataFrame, column: str) -> list[alt.Chart
     """Return the text of each cell over a white copy of itself that is wider, so that it reads on any ground."""
     frame = cells.with_columns(x=pl.col("x_rank"), y=pl.col("y_rank"), text=pl.col(column).cast(pl.String))
     base = _place(shown, alt.Chart(theme.inline(frame))).encode(text="text:N")
-    halo = base.mark_text(fontSize=12, stroke="white", strokeWidth=3, strokeOpacity=0.9, strokeJoin="round")
+    halo = base.mark_text(fontSize=12, stroke=theme.PAPER, strokeWidth=3, strokeOpacity=0.9, strokeJoin="round")
     return [halo, base.mark_text(fontSize=12, color=theme.INK)]

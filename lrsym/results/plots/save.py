@@ -12,7 +12,7 @@ import altair as alt
 
 from lrsym.errors import UsageError
 from lrsym.results.plots.embedding import escaped
-from lrsym.results.plots.theme import Chart
+from lrsym.results.plots.theme import THEME, Chart, in_theme
 from lrsym.results.store.atomic import write_atomically
 
 PNG_SCALE = 2
@@ -33,13 +33,14 @@ def save(chart: Chart, stem: Path) -> list[Path]:
     return [write_file(stem.with_name(stem.name + ending), content) for ending, content in contents.items()]
 
 
-def save_as(chart: Chart, path: Path) -> list[Path]:
-    """Write `chart` to `path` in the format that its suffix names, or without one in each of FORMATS; return the paths.
+def save_as(chart: Chart, path: Path, *, theme: str = "light") -> list[Path]:
+    """Write `chart` in a `theme` to `path`, in the format that its suffix names, or without one in each of FORMATS.
 
-    Raises UsageError for another suffix, for what is no chart, and where it cannot be written.
+    Return the paths. Raises UsageError for another suffix, for what is no chart, and where it cannot be written.
     """
     if not isinstance(chart, alt.TopLevelMixin):
         raise UsageError(f"chart must be a chart of altair, got {type(chart).__name__}; draw one with lrsym.plot_phase")
+    chart = in_theme(chart, theme)
     if path.suffix in FORMATS:
         return [write_file(path, FORMATS[path.suffix](chart))]
     if re.fullmatch(r"\.[A-Za-z]\w{0,4}", path.suffix):
@@ -54,9 +55,16 @@ def as_html(chart: Chart) -> bytes:
     spec, end, tail = rest.partition("\n")
     assert marker, "altair writes its pages otherwise"
     head = head.replace("<html>", '<html lang="en">', 1).replace(
-        "<head>", f"<head>\n  <title>{_title(chart)}</title>", 1
+        "<head>",
+        f"<head>\n  <title>{_title(chart)}</title>\n  <style>body {{ background: {_paper(chart)}; }}</style>",
+        1,
     )
     return "".join((head, marker, escaped(spec), end, tail)).encode()
+
+
+def _paper(chart: Chart) -> str:
+    """Return the background of `chart`."""
+    return THEME["background"] if chart.config is alt.Undefined else chart.to_dict()["config"]["background"]
 
 
 def _title(chart: Chart) -> str:

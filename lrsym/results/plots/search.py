@@ -10,13 +10,14 @@ import polars as pl
 
 from lrsym.results.analysis.search_frames import SearchedAxis, SearchFrames
 from lrsym.results.plots import theme
+from lrsym.results.plots.palette import VALUES, VALUES_DOWN
 from lrsym.results.plots.sweep_rows import NothingToDrawError
 from lrsym.vocabulary import SUGGESTION_OUTCOMES, by_name
 
 _SHAPES = by_name(
     SUGGESTION_OUTCOMES,
     {
-        "trained": ("circle", "#2f7fc1"),
+        "trained": ("circle", theme.LINE),
         "running": ("square", theme.MUTED),
         "failed": ("cross", theme.ALARM),
         "stopped": ("triangle-down", "#d1551b"),
@@ -148,7 +149,7 @@ def _slices(frames: SearchFrames, shown: Sequence[SearchedAxis]) -> alt.ConcatCh
 
 
 def _x(axis: SearchedAxis) -> alt.X:
-    title = theme.axis_title(axis.name)
+    title = theme.fitting_title(axis.name, pixels=_SLICE)
     if axis.values is not None:
         words = [theme.format_value(value) for value in axis.values]
         return alt.X("word:N", title=title, sort=words).scale(domain=words).axis(labelAngle=0, grid=False)
@@ -178,7 +179,7 @@ def _parallel(frames: SearchFrames, shown: Sequence[SearchedAxis]) -> _Layers:
     colour = _value_colour("value", frames.objectives[0], reverse=not frames.maximise[0])
     tooltip = ["number:Q", "axis:N", "text:N", alt.Tooltip("value:Q", title=frames.objectives[0])]
     texts = alt.Chart(theme.inline(frames.ticks().filter(on_shown))).mark_text(
-        align="left", dx=5, fontSize=12, color=theme.INK, stroke="white", strokeWidth=3, strokeOpacity=0.8
+        align="left", dx=5, fontSize=12, color=theme.INK, stroke=theme.PAPER, strokeWidth=3, strokeOpacity=0.8
     )
     ink = texts.mark_text(align="left", dx=5, fontSize=12, color=theme.INK)
     return alt.layer(
@@ -189,8 +190,8 @@ def _parallel(frames: SearchFrames, shown: Sequence[SearchedAxis]) -> _Layers:
 
 
 def _value_colour(field: str, title: str, *, reverse: bool) -> alt.Color:
-    scheme = alt.SchemeParams(name="viridis", extent=[0.9, 0] if reverse else [0, 0.9])
-    return alt.Color(f"{field}:Q", title=_short(title)).scale(scheme=scheme)
+    scheme = VALUES_DOWN if reverse else VALUES
+    return alt.Color(f"{field}:Q", title=_short(title)).scale(scheme=alt.SchemeParams(**scheme))
 
 
 def _marks(counts: Counter[str], *, legend: bool) -> list[alt.Shape | alt.Color]:

@@ -10,6 +10,7 @@ import polars as pl
 
 from lrsym.errors import UsageError
 from lrsym.results.plots import theme
+from lrsym.results.plots.palette import is_dark
 
 MAX_FACETS = 6
 """Panels that fit on a screen or a page."""
@@ -101,20 +102,13 @@ class ShareGrid:
         corners = {"x2": "x2:Q", "y2": "y2:Q"}
         return alt.LayerChart(
             layer=[
-                self._chart(frames).mark_rect(fill="white", stroke=theme.FAINT).encode(**corners, tooltip=cell),
+                self._chart(frames).mark_rect(fill=theme.PAPER, stroke=theme.FAINT).encode(**corners, tooltip=cell),
                 self._chart([part for place in found for part in self._parts(place)])
                 .mark_rect()
                 .encode(colour, **corners, tooltip=share),
                 self._chart(frames, x="middle", y="top")
-                .mark_text(
-                    baseline="line-top",
-                    lineHeight=_LINE,
-                    fontSize=11,
-                    fontWeight="bold",
-                    color=theme.INK,
-                    lineBreak="\n",
-                )
-                .encode(text="text:N"),
+                .mark_text(baseline="line-top", lineHeight=_LINE, fontSize=11, fontWeight="bold", lineBreak="\n")
+                .encode(text="text:N", color=alt.Color("ink:N", scale=None)),
             ],
             width=self._width,
             height=self._height,
@@ -125,14 +119,30 @@ class ShareGrid:
         """Return the place of a cell, from the left and from above, as that of one that has no trials."""
         left, top, across = column + _GAP, line + _GAP, 1 - 2 * _GAP
         middle = {"middle": column + 0.5, "top": top + 3 * len(self._ys) / self._height}
-        return {"x": left, "x2": left + across, "y": top + across, "y2": top, **middle, "text": "no trials"}
+        return {
+            "x": left,
+            "x2": left + across,
+            "y": top + across,
+            "y2": top,
+            **middle,
+            "text": "no trials",
+            "ink": theme.INK,
+        }
 
     def _place(self, cell: dict[str, Any]) -> dict[str, Any]:
         column = self._xs.index(theme.format_value(cell[self._x]))
         line = self._ys.index(theme.format_value(cell[self._y])) if self._y else 0
         place = {**cell, **self._frame(column, line), "text": self._text(cell)}
-        own = next((part for part in self._parts(place) if part[self._kind] == self._strip(cell)), None)
-        return place if own is None else {**place, **self._on(own)}
+        parts = [*self._parts(place)]
+        own = next((part for part in parts if part[self._kind] == self._strip(cell)), None)
+        place |= {} if own is None else self._on(own)
+        at = place["top"] + _LINE * len(self._ys) / self._height / 2
+        behind = next((part for part in parts if part["y2"] < at < part["y"]), None)
+        return place if behind is None else {**place, "ink": self._ink(behind)}
+
+    def _ink(self, part: dict[str, Any]) -> str:
+        """Return the colour of a text on a part of a cell."""
+        return theme.ON_DARK if is_dark(self._colours[part[self._kind]]) else theme.ON_LIGHT
 
     def _on(self, part: dict[str, Any]) -> dict[str, Any]:
         """Return the text of a cell, of as many lines as have room in the middle of a part of it, and its top."""
@@ -151,10 +161,10 @@ class ShareGrid:
 
     def _chart(self, rows: list[dict[str, Any]], *, x: str = "x", y: str = "y") -> alt.Chart:
         return alt.Chart(alt.InlineData(values=rows)).encode(
-            alt.X(f"{x}:Q", title=theme.axis_title(self._x))
+            alt.X(f"{x}:Q", title=theme.fitting_title(self._x, pixels=self._width))
             .scale(domain=[0, len(self._xs)], nice=False)
             .axis(**_between(self._xs)),
-            alt.Y(f"{y}:Q", title=theme.axis_title(self._y) if self._y else None)
+            alt.Y(f"{y}:Q", title=theme.fitting_title(self._y, pixels=self._height) if self._y else None)
             .scale(domain=[len(self._ys), 0], nice=False)
             .axis(**_between(self._ys)),
         )

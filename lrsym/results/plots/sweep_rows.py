@@ -7,7 +7,7 @@ from typing import Protocol
 
 import polars as pl
 
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.varied_axes import SWEEP
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.live import LiveRows, read_live
@@ -113,16 +113,16 @@ class SweepRows:
         chosen = self.stored if where is None else filter_trials(self.stored, where)
         if chosen.is_empty():
             return f"no trial of {sweep.name} in {root} where {where}; leave --where out"
+        lacking = f"there are no {table} of the {counted(chosen.height, 'trial')} of {sweep.name}"
         if table in ALONG_TRAINING.values():
             return (
-                f"the {chosen.height} trials of {sweep.name} have no {table}: the mechanism along training is told of "
-                'trials with eval.mechanism = "points"; ask for it in the sweep file, as sweeps/onset.toml does'
+                f"{lacking}: the mechanism along training is told of trials with eval.mechanism = "
+                '"points"; ask for it in the sweep file, as sweeps/onset.toml does'
             )
         if table in ("ablations", "terms"):
             return (
-                f"the {chosen.height} trials of {sweep.name} have no {table}: there are terms where the first block "
-                "reads token + position embeddings itself, with model.layer_norm none or post; rows of older versions "
-                "lack them"
+                f"{lacking}: there are terms where the first block reads token + position embeddings itself, with "
+                "model.layer_norm none or post; rows of older versions lack them"
             )
         return f"no {table} of {sweep.name} in {root}; see how the trials ended: {sweep.command('status', root)}"
 
@@ -138,7 +138,8 @@ class SweepRows:
         """Return how many trials of the sweep, called `name`, have a row; none where all have: cells without do not
         show."""
         planned, trained = len(self.trial_ids), self.stored.height
-        return [] if planned == trained else [f"{name} has {planned:,} trials, {trained:,} are there."]
+        there = f"{trained:,} {'is' if trained == 1 else 'are'} there"
+        return [] if planned == trained else [f"{name} has {counted(planned, 'trial')}, {there}."]
 
     def in_training(self, shown: pl.Series) -> list[str]:
         """Return how many of the trials `shown` are not at their end, as a sentence; none where all are."""
@@ -149,7 +150,7 @@ class SweepRows:
             return []
         fewest, most = steps.min(), steps.max()
         at = f"step {fewest}" if fewest == most else f"steps {fewest} to {most}"
-        trials = "1 trial is" if len(steps) == 1 else f"{len(steps):,} trials are"
+        trials = counted(len(steps), "trial", "are")
         return [f"{trials} not at the end of training, drawn as last evaluated, at {at}."]
 
 

@@ -9,20 +9,14 @@ import polars as pl
 
 from lrsym.config.axes import axes
 from lrsym.errors import UsageError
-from lrsym.results.plots import notebook
+from lrsym.results.plots import notebook, palette
+from lrsym.results.plots.palette import GRID, INK, LINES, MUTED, ON_DARK, ON_LIGHT, PAPER, check_theme, recoloured
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart | alt.ConcatChart | alt.HConcatChart | alt.VConcatChart
 
+ALARM, BAR, FAINT, GREY_BAR, LINE = palette.ALARM, palette.BAR, palette.FAINT, palette.GREY_BAR, palette.LINE
+
 EN_DASH = "\u2013"
-
-INK, MUTED, FAINT, ALARM = "#1f2430", "#5b6270", "#d5d8de", "#c1121f"
-LINE = "#2f7fc1"
-"""Of a line that no value tells from others."""
-
-BAR, GREY_BAR = "#8ec6ea", "#9aa3b2"
-
-GRID = "#eceef1"
-"""Of the lines between coloured fields, and of those behind marks."""
 
 _TITLES = {
     "n_pair_labels": "label diversity (n_pair_labels)",
@@ -39,6 +33,12 @@ _CHARACTER = 6.6
 _TITLE_CHARACTER = 10.0
 """The same of the title's."""
 
+MIN_PANEL_HEIGHT = 156
+"""Pixels of a panel that holds half a title of y."""
+
+_AXIS_CHARACTER = 8
+"""Pixels of a letter of such a title."""
+
 MIN_HEADING_CHARACTERS = 64
 """Lines of the heading get at least as long, so that a narrow picture keeps a low heading."""
 
@@ -48,7 +48,7 @@ _SIGNATURE_CHARACTERS = 110
 FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 
 THEME: dict[str, Any] = {
-    "background": "white",
+    "background": PAPER,
     "font": FONT,
     "padding": 16,
     "view": {"stroke": None},
@@ -93,6 +93,14 @@ def axis_title(name: str) -> str:
     return _TITLES.get(name) or (f"{name} ({units[name]})" if units.get(name) else name)
 
 
+def fitting_title(name: str, *, pixels: float) -> str | list[str]:
+    """Return `axis_title`, in lines, the first broken before the bracket, where a panel has fewer `pixels` for it."""
+    title, room = axis_title(name), int(pixels / _AXIS_CHARACTER)
+    if len(title) <= room:
+        return title
+    return [line for part in title.replace(" (", "\n(").splitlines() for line in textwrap.wrap(part, room)]
+
+
 def format_value(value: object) -> str:
     """Return a value of an axis as text, numbers in their shortest form."""
     if isinstance(value, bool):
@@ -134,6 +142,18 @@ def style(chart: Any, **settings: Any) -> Any:
     return chart.configure(**{**THEME, **settings})
 
 
+def in_theme(chart: Any, name: str) -> Any:
+    """Return `chart` in the theme of that name, light or dark. Raise UsageError for another.
+
+    A dark chart carries its config, so it can no longer be put beside others: `save` darkens what is put together.
+    """
+    if check_theme(name) == "light":
+        return chart
+    spec = recoloured(chart.to_dict(), name)
+    spec["config"] = {**recoloured(THEME, name), **spec.get("config", {})}
+    return type(chart).from_dict(spec, validate=False)
+
+
 def finish(chart: Chart, *, title: str, subtitle: list[str], width: int) -> Chart:
     """Return `chart` with the title and the lines of `subtitle`, wrapped to about `width` pixels.
 
@@ -168,8 +188,7 @@ def dashed_rule(colour: str) -> alt.Chart:
 
 def axis_colour(field: str, axis: str, values: list[str]) -> alt.Color:
     """Return the colours of lines, from dark to light, for the `values` of an axis, which are texts in `field`."""
-    scale = alt.SchemeParams(name="viridis", extent=[0, 0.88])
-    colour = alt.Color(field, title=axis_title(axis)).scale(domain=values, scheme=scale)
+    colour = alt.Color(field, title=axis_title(axis)).scale(domain=values, scheme=alt.SchemeParams(**LINES))
     return colour.legend(symbolType="stroke", symbolStrokeWidth=4, symbolOpacity=1)
 
 
@@ -182,8 +201,8 @@ def log_ticks(steps: Sequence[int]) -> list[int]:
 
 
 def text_colour(dark: Any) -> Any:
-    """Return the colour of a text: white where the condition `dark` holds of what is behind it, else ink."""
-    return alt.when(dark).then(alt.value("white")).otherwise(alt.value(INK))
+    """Return the colour of a text on a field: white where the condition `dark` holds of the field, else dark."""
+    return alt.when(dark).then(alt.value(ON_DARK)).otherwise(alt.value(ON_LIGHT))
 
 
 def seed_count(counts: pl.Series) -> str:

@@ -12,7 +12,7 @@ from itertools import count
 
 import polars as pl
 
-from lrsym.errors import first_line
+from lrsym.errors import counted, first_line
 from lrsym.results.store.digest import decode_part
 from lrsym.results.store.filesystem import FileSystem
 from lrsym.results.store.part_file import (
@@ -87,7 +87,9 @@ def _compare(part: str, read: dict[str, pl.DataFrame], *, has_curves: bool) -> I
     trials = {*read["trials"]["trial_id"]}
     for name in OF_TRIALS:
         if name in read and (others := len({*read[name]["trial_id"]} - trials)):
-            yield Fault(part_file(name, part), f"holds rows of {others} trials that the table trials lacks", part)
+            yield Fault(
+                part_file(name, part), f"holds rows of {counted(others, 'trial')} that the table trials lacks", part
+            )
     done = {*read["trials"].filter(pl.col("status") == "done")["trial_id"]}
     known = {*read["curves"]["trial_id"]} if "curves" in read else set[str]()
     if has_curves and (lacking := len(done - known)):

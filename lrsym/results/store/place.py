@@ -58,6 +58,12 @@ def name_place(root: str | Path) -> str:
     return f"{root}, which is not there {f'(did you mean {near}?)' if near else 'yet'}"
 
 
+def warning_of_place(root: str) -> str:
+    """Return a warning where `root`, to be made, has nearly the name of results that are there; empty else."""
+    near = None if _is_url(root) or Path(root).is_dir() else _nearest(Path(root))
+    return f"warning: {root} is not there yet; did you mean {near}? Then give --results {near}" if near else ""
+
+
 def _nearest(path: Path) -> Path | None:
     """Return the results whose path differs from `path` in the first name that is not there, and least in that."""
     missing = path

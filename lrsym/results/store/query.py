@@ -1,22 +1,27 @@
 """SQL over all tables of the store."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
+from lrsym.config.messages import nearest_axis_column
 from lrsym.errors import UsageError, first_line
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.imported import FOLDERS, is_imported, load_imported
 from lrsym.results.store.part_file import damage_sentence
 from lrsym.results.store.place import require_results
 from lrsym.results.store.schema import TABLES, axis_columns
+from lrsym.results.store.sql_text import filters_nothing
 from lrsym.results.store.store import load, read_again
 from lrsym.toml_source import suggest
 
 _READERS = re.compile(r"\bread_\w+", re.IGNORECASE)
 """Functions of polars' SQL that read any file or address: a claims file may be another's."""
 
+
+MAX_SHOWN = 200
+"""Letters of a query that a message repeats."""
 
 _OF_THE_QUERY = (
     pl.exceptions.SQLSyntaxError, pl.exceptions.SQLInterfaceError, pl.exceptions.ColumnNotFoundError,
@@ -35,7 +40,8 @@ def query(root: str, sql: str, *, trial_ids: Sequence[str] | None = None) -> pl.
         tables = {name: load_imported(root, name) for name in FOLDERS}
         return query_tables(sql, tables, columns=", ".join(tables["trials"].collect_schema()))
     require_results(root)
-    return read_again(lambda: query_tables(sql, {name: load(root, name, trial_ids=trial_ids) for name in TABLES}))
+    wanted = None if trial_ids is None else pl.Series(trial_ids, dtype=pl.String)  # once, not for each table
+    return read_again(lambda: query_tables(sql, {name: load(root, name, trial_ids=wanted) for name in TABLES}))
 
 
 def query_tables(
@@ -45,6 +51,11 @@ def query_tables(
     if found := _READERS.search(sql):
         raise UsageError(
             f"query asks the tables of the results alone, got {found[0]}, which reads another file; "
+            f"tables are {', '.join(tables)}"
+        )
+    if filters_nothing(sql):
+        raise UsageError(
+            f"WHERE needs FROM, got {sql[:MAX_SHOWN]} where it has none; name a table, such as from trials: "
             f"tables are {', '.join(tables)}"
         )
     try:
@@ -69,15 +80,22 @@ def filter_trials(trials: pl.DataFrame, where: str) -> pl.DataFrame:
     try:
         return trials.filter(pl.sql_expr(where))
     except pl.exceptions.PolarsError as error:
-        why, columns, hint = first_line(error), ", ".join(axis_columns()), _column_hint(error)
-        if (name := _missing_column(error)) in TABLES["trials"].empty.columns:
+        name = _missing_column(error)
+        if name in TABLES["trials"].empty.columns:
             raise UsageError(
                 f"where {where!r} asks for {name}, which is known of trained trials alone; choose those to be trained "
                 "by axes, which `lrsym axes` lists"
             ) from None
+        near = nearest_column(name, TABLES["trials"].empty.columns) if name else "write for example n_pair_labels = 5;"
         raise UsageError(
-            f"where {where!r} is no condition on the table trials: {why}; {hint}axes are {columns}"
+            f"where {where!r} is no condition on the table trials: {first_line(error)}; "
+            f"{f'{near} ' if near else ''}`lrsym axes` and `lrsym columns` list what there is"
         ) from None
+
+
+def nearest_column(name: str, known: Iterable[str]) -> str:
+    """Return `did you mean ...?` for the one of the columns `known` that `name` may stand for, empty where none is."""
+    return suggest(name, known) or (f"did you mean {near}?" if (near := nearest_axis_column(name)) else "")
 
 
 def _missing_column(error: Exception) -> str:
@@ -87,10 +105,15 @@ def _missing_column(error: Exception) -> str:
 
 
 def _column_hint(error: Exception) -> str:
-    """Return `did you mean ...? ` where `error` is about a column that a table nearly has, else nothing."""
+    """Return which column, or column of which table, is meant where `error` is about one that is not there, with a
+    space behind; else nothing."""
+    if not (name := _missing_column(error)):
+        return ""
+    tables = [table for table, of in TABLES.items() if name in of.empty.columns]
+    if tables:
+        return f"{name} is a column of {', '.join(tables)}: name {'it' if len(tables) == 1 else 'one'} after FROM; "
     known = dict.fromkeys(column.name for table in TABLES.values() for column in table.columns)
-    hint = suggest(name, known) if (name := _missing_column(error)) else ""
-    return f"{hint} " if hint else ""
+    return f"{hint} " if (hint := nearest_column(name, known)) else ""
 
 
 def leading_gap(frame: pl.DataFrame, sql: str) -> str | None:

@@ -29,6 +29,7 @@ from lrsym.results.store.mirror_pairs import expected_mirror_pairs
 from lrsym.results.store.part_file import Listing, list_parts, part_file, require_no_damage, warn_of_damage
 from lrsym.results.store.place import refuse_inner_folder
 from lrsym.results.store.schema import OF_TRIALS, TABLES
+from lrsym.results.store.table import rows_of_trials
 from lrsym.vocabulary import FAILED_STATUSES, FINAL_STATUSES, GRID_STOP_RULES
 
 Result = TypeVar("Result")
@@ -110,7 +111,7 @@ class Store:
             rows = choose_rows(table, rows, trials=trials)
         rows = rows.drop("part")
         if trial_ids is not None:
-            rows = rows.filter(pl.col("trial_id").is_in(trial_ids.implode()))
+            rows = rows_of_trials(rows, trial_ids)
         return _derive(rows, self._read_paths) if table == "trials" else rows
 
     def run_statuses(self, run_id: str) -> Counter[str]:

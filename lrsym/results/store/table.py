@@ -87,3 +87,16 @@ def array(values: Sequence[Any], type: pa.DataType) -> pa.Array:
         return pa.ListArray.from_arrays(offsets, array([*chain.from_iterable(lists)], type.value_type))
     (dtype,) = pl.Schema([pa.field("", type)]).values()
     return pl.Series(values, dtype=dtype).to_arrow().cast(type)
+
+
+FEW_TRIALS = 10_000
+"""So many identities are compared with each row as it is read, so that parts without them are skipped; more are not:
+every batch of rows would make a set of all of them anew."""
+
+
+def rows_of_trials(rows: pl.LazyFrame, trial_ids: pl.Series, *, few: int = FEW_TRIALS) -> pl.LazyFrame:
+    """Return the `rows` of these trials, in the order of `rows`; more than `few` trials are joined, once."""
+    if len(trial_ids) <= few:
+        return rows.filter(pl.col("trial_id").is_in(trial_ids.implode()))
+    wanted = trial_ids.alias("trial_id").to_frame().lazy()
+    return rows.join(wanted, on="trial_id", how="semi", maintain_order="left")

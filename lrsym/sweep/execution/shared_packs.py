@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from lrsym.errors import counted
 from lrsym.results.store.store import Store, read_again
 from lrsym.sweep.execution.checkpoint import list_checkpoints
 from lrsym.sweep.execution.events import PackEvent
@@ -91,10 +92,10 @@ class SharedPacks:
             if mine is not None or held.issuperset(pack.trial_ids):
                 self._waiting.append(pack)
             elif (mine := self._take(pack)) is not None:
-                self._say(f"{len(mine)} trials that another sweep has given up are trained here")
+                self._say(f"{counted(len(mine), 'trial')} that another sweep has given up are trained here")
         n = sum(map(len, self._waiting))
         if n and not self._told:
-            self._say(f"waiting for {n} trials that another sweep has in training")
+            self._say(f"waiting for {counted(n, 'trial')} that another sweep has in training")
         self._told = bool(n)
         return mine
 

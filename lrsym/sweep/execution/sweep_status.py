@@ -59,21 +59,23 @@ def sweep_status(sweep: Sweep, root: str, *, part: Part = WHOLE) -> SweepStatus:
     none. `messages` are the most frequent ones, at most MAX_MESSAGES.
     """
     ids, chosen = sweep.trial_ids(), part.places(sweep)
-    places = {ids[place]: place for place in (range(len(ids)) if chosen is None else chosen)}
-    trial_ids, store = places.keys(), Store(str(root))
-    rows = store.outcomes().filter(pl.col("trial_id").is_in(pl.Series([*trial_ids], dtype=pl.String).implode()))
+    trials = pl.DataFrame({"trial_id": ids}, schema={"trial_id": pl.String}).with_row_index("place")
+    trials, store = trials if chosen is None else trials[[*chosen]], Store(str(root))
+    rows = store.outcomes().join(trials, on="trial_id", how="semi", maintain_order="left")
     statuses = dict(rows.group_by("status").len().sort("status").iter_rows())
     finished = pl.col("status").is_in(FINAL_STATUSES) | stopped_by(sweep.stop)
-    unfinished = trial_ids - {*rows.filter(finished)["trial_id"]}
+    left = trials.join(rows.filter(finished), on="trial_id", how="anti")
+    places = dict(zip(left["trial_id"], left["place"], strict=True))
+    unfinished = places.keys()
     started = list_checkpoints(root, stop_rule=sweep.stop)
-    checkpoints = [(len(pack), fraction) for pack, fraction in started if unfinished.issuperset(pack)]
+    checkpoints = [(len(pack), fraction) for pack, fraction in started if unfinished >= {*pack}]
     hours = _hours_by_device(rows, root)
     checkpointed, given_up = sum(n for n, _ in checkpoints), rows.filter(_GIVEN_UP).height
     return SweepStatus(
-        trials=len(trial_ids),
+        trials=trials.height,
         statuses=statuses,
         stopped=dict(rows.drop_nulls("stop_rule").group_by("stop_rule").len().sort("stop_rule").iter_rows()),
-        missing=len(trial_ids) - rows.height,
+        missing=trials.height - rows.height,
         checkpointed=checkpointed,
         completed=sum(n * fraction for n, fraction in checkpoints) / max(1, checkpointed),
         messages=_most_frequent_messages(rows),

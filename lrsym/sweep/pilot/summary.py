@@ -2,6 +2,7 @@
 
 from itertools import groupby
 
+from lrsym.errors import counted
 from lrsym.sweep.pilot.choice import Choice
 from lrsym.sweep.pilot.pilot import count_workers
 from lrsym.sweep.planning.cost import Cost, Range, two_digits
@@ -39,7 +40,7 @@ def _left_out_in_words(left_out: LeftOut, unit: str) -> str:
     listed = ", ".join(seeds[:MAX_SEED_RUNS]) + (", ..." if len(seeds) > MAX_SEED_RUNS else "")
     rule = "a rough rule, right to a factor of three" if left_out.rough else "the pilot"
     return (
-        f"{left_out.limit} leaves out {left_out.trials} trials, {listed}: "
+        f"{left_out.limit} leaves out {counted(left_out.trials, 'trial')}, {listed}: "
         f"about {two_digits(left_out.hours)} {unit}-hours by {rule}"
     )
 

@@ -176,6 +176,12 @@ def _table(source: CallSource, argument: str, given: Any) -> dict[str, Any]:
     for key, value in given.items():
         if not isinstance(key, str):
             raise source.error(argument, f'keys are texts, such as "optim.steps", got {_named(key)}; change it')
+        if (narrow := _narrow(value)) is not None:
+            message = (
+                f"numbers of an axis are those of 64 bits, got {narrow!s} of {type(narrow).__name__}, which is "
+                f"{float(narrow)!r} in 64; write float(str(value)) for {float(str(narrow))!r}, or float(value)"
+            )
+            raise source.error(f"{argument}.{key}", message)
         table[key] = _plain(value)
         if _holds_none(table[key]):
             raise source.error(f"{argument}.{key}", f"{key} takes no None; leave it out for its default")
@@ -185,6 +191,20 @@ def _table(source: CallSource, argument: str, given: Any) -> dict[str, Any]:
 def _holds_none(value: Any) -> bool:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return value is None or any(map(_holds_none, inner))
+
+
+def _narrow(value: Any) -> Any:
+    """Return a number in `value` that is another in fewer than 64 bits than as it is written, None without one."""
+    if isinstance(value, Mapping):
+        return next((found for inner in value.values() if (found := _narrow(inner)) is not None), None)
+    if "Float32" in str(dtype := getattr(value, "dtype", "")):  # a series of polars
+        value = value.to_numpy()
+    if isinstance(value, list | tuple) or getattr(value, "ndim", 0):
+        if getattr(dtype, "itemsize", 4) >= 8:
+            return None
+        return next((found for inner in value if (found := _narrow(inner)) is not None), None)
+    short = str(getattr(value, "dtype", "")) in ("float32", "float16")
+    return value if short and float(value) != float(str(value)) else None
 
 
 def _plain(value: Any) -> Any:

@@ -62,6 +62,7 @@ def cover_of_distances(*, seeds, spread, shared, lines):
     return held / lines
 
 
+@pytest.mark.slow
 def test_a_few_lines_of_five_seeds_are_covered():
     assert cover(seeds=5, spread=SPREADS["a value wide"], shared=0.5, lines=60) >= 0.9
 

@@ -55,11 +55,13 @@ def cover_of(interval, draw, n, **options):
     return cover(lambda rng: draw(rng, n, **options), lambda values: estimate_mean(values, interval=interval))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [5, 20])
 def test_students_interval_covers_means_of_normal_values(n):
     assert 0.93 <= cover_of("t", normal, n) <= 0.97
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [5, 20])
 def test_wilsons_interval_covers_shares(n):
     assert 0.93 <= cover_of("wilson", truth_values, n) <= 0.97
@@ -75,6 +77,7 @@ def test_of_a_larger_split_too():
     assert 0.93 <= cover_of("logit", accuracies, 10, spread=1.0, scenes=7000) <= 0.97
 
 
+@pytest.mark.slow
 def test_the_bootstrap_covers_means_of_many_skewed_values(monkeypatch):
     monkeypatch.setattr(intervals, "_RESAMPLES", 999)
     draw = skewed
@@ -82,10 +85,12 @@ def test_the_bootstrap_covers_means_of_many_skewed_values(monkeypatch):
     assert 0.93 <= held <= 0.97
 
 
+@pytest.mark.slow
 def test_students_interval_of_scattered_accuracies_covers_too_little():
     assert cover_of("t", accuracies, 5, spread=1.0) < 0.93
 
 
+@pytest.mark.slow
 def test_around_the_mean_of_the_logits_more_replicates_cover_less():
     def on_logits(values):
         half = 0.5 / SCENES
@@ -103,6 +108,7 @@ def one_in_ten_fails(rng, n):
     return np.where(rng.uniform(size=n) < 0.1, 0.5, rng.uniform(0.98, 1, size=n)), 0.1 * 0.5 + 0.9 * 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interval", ["t", "logit"])
 def test_no_interval_of_five_covers_a_rare_failure(interval):
     assert cover_of(interval, one_in_ten_fails, 5) < 0.8

@@ -25,6 +25,7 @@ def drawn(model, *, n=40, seed=0):
     return pl.DataFrame(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["sharpens", "moves"])
 def test_the_model_that_made_the_trials_is_preferred_and_its_parameters_are_found(model):
     found = compare_models(drawn(model, n=150), x="x", size="size", success="success")
@@ -46,12 +47,14 @@ def test_where_size_does_not_matter_a_model_with_it_is_rarely_preferred():
     assert {*tables[0].columns} == {"model", "log_likelihood", "aic", "delta", "k", "c", "b", "s"}
 
 
+@pytest.mark.slow
 def test_the_likelihood_of_a_larger_model_is_never_lower():
     table = compare_models(drawn("moves", n=5), x="x", size="size", success="success")
     of = dict(table.select("model", "log_likelihood").rows())
     assert min(of["sharpens"], of["moves"]) >= of["neither"] - 1e-6
 
 
+@pytest.mark.slow
 def test_a_step_that_no_curve_can_be_too_steep_for_is_fitted_all_the_same():
     table = drawn("neither", n=3).with_columns(success=pl.col("x") > 0.18)
     found = compare_models(table, x="x", size="size", success="success")
@@ -59,6 +62,7 @@ def test_a_step_that_no_curve_can_be_too_steep_for_is_fitted_all_the_same():
     assert 0.15 <= found.filter(model="neither")["c"].item() <= 0.2
 
 
+@pytest.mark.slow
 def test_trials_without_an_outcome_do_not_count():
     table = drawn("moves", n=5)
     lost = table.with_columns(success=pl.lit(None, dtype=pl.Boolean))

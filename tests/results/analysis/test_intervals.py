@@ -122,6 +122,7 @@ def test_a_replicate_apart_from_all_others_is_told():
     assert not has_value_apart([1.0, 0.5])
 
 
+@pytest.mark.slow
 def test_grubbs_critical_value_of_ten_is_that_of_his_table():
     def apart(deviations):
         """Ten values, the last so many standard deviations above the mean."""
@@ -187,6 +188,7 @@ def test_one_value_has_a_mean_and_no_interval_and_none_has_neither(interval):
     assert estimate_mean([], interval=interval) == Estimate(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interval", INTERVALS)
 @given(values=st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=2, max_size=9))
 def test_the_mean_lies_in_its_interval(interval, values):

@@ -73,6 +73,7 @@ def test_a_row_for_each_cell_has_each_moment_with_its_interval():
     assert (second["magnitude_low"], second["magnitude_high"]) == (1.0, 1.0)
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_size_covers_the_mean_about_as_often_as_it_says():
     """Percentiles are a little narrow for 20 seeds: 91 to 95 %."""
     rng, held = np.random.default_rng(0), 0

@@ -24,6 +24,7 @@ def test_logits_of_accuracies_are_those_of_fifty_outcomes_with_half_an_outcome_o
     assert to_accuracy(to_logit(np.array([0.0, 0.3, 1.0]))) == pytest.approx([0, 0.3, 1])
 
 
+@pytest.mark.slow
 def test_a_surface_follows_cells_that_were_not_trained():
     ranks, cells, accuracies = ramp()
     kept = [i for i, cell in enumerate(cells) if cell not in (4, 7)]

@@ -35,6 +35,7 @@ def ask():
         thread.join()
 
 
+@pytest.mark.slow
 def test_the_page_brings_its_scripts_along_escapes_its_texts_and_may_ask_nobody_else(ask):
     status, headers, page = ask("/")
     assert status == 200

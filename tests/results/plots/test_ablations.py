@@ -22,11 +22,13 @@ def ablation_rows(*, terms=("EP", "none"), seeds=2, **axes):
     )
 
 
+@pytest.mark.slow
 def test_ablations_have_a_panel_for_order_global_and_label_set():
     headings = [panel["title"]["text"] for panel in panels(plot_ablation(ablation_rows()))]
     assert headings == ["order", "global", "labelset"]
 
 
+@pytest.mark.slow
 def test_terms_stand_in_the_order_of_the_vocabulary():
     chart = plot_ablation(ablation_rows(terms=[*ABLATIONS][::-1]))
     assert {tuple(m["encoding"]["y"]["scale"]["domain"]) for m in marks(chart.to_dict(), "bar")} == {tuple(ABLATIONS)}
@@ -48,6 +50,7 @@ def test_an_ablation_shows_its_mean_every_seed_and_the_extremes():
     ]
 
 
+@pytest.mark.slow
 def test_ablations_are_held_against_the_baseline_and_order_against_chance_too():
     lines = [
         [m["encoding"]["x"]["datum"] for m in marks(panel, "rule") if "datum" in m["encoding"]["x"]]
@@ -56,6 +59,7 @@ def test_ablations_are_held_against_the_baseline_and_order_against_chance_too():
     assert lines == [[0.875, 0.5], [0.875], [0.875]]
 
 
+@pytest.mark.slow
 def test_each_cell_has_a_row_of_ablations():
     headings = [panel["title"]["text"] for panel in panels(plot_ablation(ablation_rows(n_pair_labels=[15, 5])))]
     assert headings[::3] == ["order, n_pair_labels 5", "order, n_pair_labels 15"]

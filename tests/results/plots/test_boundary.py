@@ -36,11 +36,13 @@ def drawn(frame, **options):
     return chart, chart.to_dict()
 
 
+@pytest.mark.slow
 def test_a_row_says_its_boundary_with_its_interval_or_what_there_is_instead():
     _, spec = drawn(trials(one=STEP, five=["11111"] * 5, ten=["ddddd"] * 5), **AXES)
     assert texts(spec) == ["8 [7, 9]", "above from 5 to 13", "no seed has a value"]
 
 
+@pytest.mark.slow
 def test_squares_tell_the_share_of_seeds_of_each_cell_and_curves_stand_beside_them():
     _, spec = drawn(trials(one=MIXED), **AXES)
     squares = [row for m in marks(spec, "point") if m["mark"].get("shape") == "square" for row in rows(spec, m)]
@@ -50,6 +52,7 @@ def test_squares_tell_the_share_of_seeds_of_each_cell_and_curves_stand_beside_th
     assert all(a["share"] <= b["share"] for a, b in pairwise(curve))
 
 
+@pytest.mark.slow
 def test_an_open_end_of_an_interval_is_drawn_to_the_last_value():
     _, spec = drawn(trials(one=["01010", *["11111"] * 4], five=STEP), **AXES)
     bars = [row for m in marks(spec, "rule") if "x2" in m["encoding"] for row in rows(spec, m)]
@@ -63,11 +66,13 @@ def test_the_heading_says_what_a_dot_and_a_bar_are_and_what_was_left_out():
     assert "Left out: 1 diverged." in subtitle(chart)
 
 
+@pytest.mark.slow
 def test_lines_that_go_up_and_down_are_told():
     chart, _ = drawn(trials(one=["00000", "11111", "00000", "11111", "11111"], five=STEP), **AXES)
     assert "Not monotone: 1 of 2 lines" in subtitle(chart)
 
 
+@pytest.mark.slow
 def test_of_two_sweeps_the_distance_stands_beside_them():
     both = pl.concat(
         frame.with_columns(sweep=pl.lit(name))

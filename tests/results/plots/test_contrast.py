@@ -15,6 +15,7 @@ def drawn(frame, *, metrics=("unseen_order",), by=None):
     return found.frame, plot_contrast(found, of="layouts_per_pair = 20", against="layouts_per_pair = 5", by=by)
 
 
+@pytest.mark.slow
 def test_every_row_is_a_dot_with_its_interval_a_panel_a_metric():
     frame, chart = drawn(grid(), metrics=("unseen_order", "seen_order"), by="n_pair_labels")
     assert [panel["title"]["text"] for panel in panels(chart)] == ["unseen_order", "seen_order"]
@@ -24,6 +25,7 @@ def test_every_row_is_a_dot_with_its_interval_a_panel_a_metric():
         assert [row[name] for row in shown] == expected[name].to_list()
 
 
+@pytest.mark.slow
 def test_a_dot_is_full_where_the_interval_leaves_out_zero():
     _, chart = drawn(grid(), metrics=("unseen_order", "seen_order"))
     shown = [rows(chart.to_dict(), marks(panel, "point")[0])[0] for panel in panels(chart)]

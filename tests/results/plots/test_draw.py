@@ -39,11 +39,13 @@ def store(tmp_path):
 ALL = sweep(*(row["trial_id"] for row in TRIALS))
 
 
+@pytest.mark.slow
 def test_the_axes_are_those_that_the_sweep_varies_in_its_order(store):
     encoding = marks(draw("phase", ALL, store).to_dict(), "rect")[0]["encoding"]
-    assert (encoding["x"]["title"], encoding["y"]["title"]) == ("vision_blocks (blocks)", "n_heads (heads)")
+    assert (encoding["x"]["title"], encoding["y"]["title"]) == (["vision_blocks", "(blocks)"], "n_heads (heads)")
 
 
+@pytest.mark.slow
 def test_only_the_trials_of_the_sweep_that_meet_the_condition_are_drawn_and_the_heading_says_so(store):
     title = draw("phase", sweep("a11", "a12", "a21"), store, where="n_heads = 1").to_dict()["title"]["subtitle"]
     assert "2 trials, 1 seed in each cell." in title
@@ -56,10 +58,10 @@ def test_only_the_trials_of_the_sweep_that_meet_the_condition_are_drawn_and_the_
         ("phase", ("b",), None, "no trial of small in .*; train first: lrsym sweep small.toml --results"),
         ("ablation", ("b",), "seed = 0", "no trial of small in .*; train first"),
         ("phase", ("a11",), "seed = 9", "no trial of small in .* where seed = 9; leave --where out"),
-        ("ablation", ("a11",), None, "the 1 trials of small have no ablations: .*layer_norm none or post"),
-        ("profile", ("a11",), None, "the 1 trials of small have no terms"),
+        ("ablation", ("a11",), None, "there are no ablations of the 1 trial of small: .*layer_norm none or post"),
+        ("profile", ("a11",), None, "there are no terms of the 1 trial of small"),
         ("curves", ("a11",), None, "no curves of small in .*lrsym status small.toml --results"),
-        ("onset", ("a11",), None, "the 1 trials of small have no ablation_curves: .*eval.mechanism = .points."),
+        ("onset", ("a11",), None, "there are no ablation_curves of the 1 trial of small: .*eval.mechanism = .points."),
     ],
 )
 def test_where_there_is_nothing_to_draw_the_message_says_why_and_what_to_do(store, kind, ids, where, why):
@@ -71,6 +73,7 @@ def named(name, *ids, varied=("model.vision_blocks", "model.n_heads")):
     return SimpleNamespace(**{**vars(sweep(*ids, varied=varied)), "name": name})
 
 
+@pytest.mark.slow
 def test_lines_of_several_sweeps_stand_below_each_other_by_their_names(store):
     chart = draw_lines([named("one", "a11", "a12"), named("two", "a21", "a22")], store, metric="unseen_order")
     assert [panel["title"]["text"] for panel in panels(chart)] == ["one: unseen_order", "two: unseen_order"]
@@ -90,7 +93,7 @@ def test_ablations_that_leave_nothing_out_are_nothing_to_draw(store):
     row = {"trial_id": "a11", "term": "none", "split": "unseen", "metric": "order", "value": 1.0}
     tables = {"trials": TRIALS, "ablations": [row]}
     Store(store).write("part", {name: TABLES[name].build(rows) for name, rows in tables.items()})
-    with pytest.raises(NothingToDrawError, match="have no ablations"):
+    with pytest.raises(NothingToDrawError, match="there are no ablations"):
         draw("ablation", sweep("a11"), store)
 
 
@@ -135,6 +138,7 @@ def test_a_map_of_mechanisms_says_how_many_trials_of_the_sweep_are_there(store):
     assert all("2 trials. Only trials with n_heads = 1." in note for note in notes)
 
 
+@pytest.mark.slow
 def test_rows_are_read_once_however_many_pictures_are_drawn_of_them(store, monkeypatch):
     read, load = [], sweep_rows.load
 

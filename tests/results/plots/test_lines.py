@@ -32,12 +32,14 @@ def titles(chart):
     return [panel["title"]["text"] for panel in panels(chart)]
 
 
+@pytest.mark.slow
 def test_each_metric_has_a_panel_in_one_row():
     chart = plot_line(GRID, metric=["seen_inset", "unseen_order"])
     assert titles(chart) == ["seen_inset", "unseen_order"]
     assert chart.to_dict()["vconcat"][0]["columns"] == 2
 
 
+@pytest.mark.slow
 def test_a_line_with_points_lies_in_a_band_that_stays_within_the_accuracies():
     spec = plot_line(GRID).to_dict()
     (band,), (line,) = marks(spec, "area"), marks(spec, "line")
@@ -49,6 +51,7 @@ def test_a_line_with_points_lies_in_a_band_that_stays_within_the_accuracies():
     assert all(0 < row["low"] < row["mean"] < row["high"] < 1 for row in drawn)
 
 
+@pytest.mark.slow
 def test_axes_are_the_first_varied_ones_in_the_order_that_is_preferred():
     encoding = marks(plot_line(GRID, prefer=["layouts_per_pair"]).to_dict(), "line")[0]["encoding"]
     assert encoding["x"]["field"] == "layouts_per_pair"
@@ -69,6 +72,7 @@ def test_values_that_are_no_numbers_stand_side_by_side():
     assert line["encoding"]["x"]["scale"]["domain"] == ["none", "pre"]
 
 
+@pytest.mark.slow
 def test_a_third_axis_makes_rows_of_panels_and_a_fourth_is_refused():
     frame = trial_rows(n_pair_labels=[5, 8], layouts_per_pair=[1, 4], n_heads=[1, 2])
     assert titles(plot_line(frame)) == ["n_heads = 1: unseen_order", "n_heads = 2: unseen_order"]
@@ -77,12 +81,14 @@ def test_a_third_axis_makes_rows_of_panels_and_a_fourth_is_refused():
         plot_line(frame)
 
 
+@pytest.mark.slow
 def test_the_tooltip_tells_cell_mean_band_and_losses():
     (line,) = marks(plot_line(GRID).to_dict(), "line")
     fields = {tip["field"] for tip in line["encoding"]["tooltip"]}
     assert {"n_pair_labels", "layouts_per_pair", "mean", "low", "high", "n", "n_diverged", "n_failed"} <= fields
 
 
+@pytest.mark.slow
 def test_the_heading_tells_band_and_seeds():
     assert "band: 95 % interval of the mean (of accuracies on logits), 3 seeds in each cell." in subtitle(
         plot_line(GRID)
@@ -91,6 +97,7 @@ def test_the_heading_tells_band_and_seeds():
     assert "on logits" not in subtitle(plot_line(GRID, metric="seconds"))
 
 
+@pytest.mark.slow
 def test_of_one_seed_there_is_no_band_and_the_heading_says_so():
     chart = plot_line(trial_rows(n_pair_labels=[5, 8], seeds=1))
     assert "there is no band, which takes replicates" in subtitle(chart)
@@ -121,6 +128,7 @@ def rings_and_crosses(chart):
     return [len(rows(spec, mark)) for mark in red]
 
 
+@pytest.mark.slow
 def test_a_cell_that_lost_trials_has_a_ring_and_one_that_lost_all_a_cross():
     frame = trial_rows(n_pair_labels=[5, 8])
     some, all_ = (plot_line(lost(frame, "diverged", seeds=seeds)) for seeds in ([0], [0, 1, 2]))
@@ -136,6 +144,7 @@ def test_where_all_diverged_there_is_no_empty_chart_but_a_sentence():
         plot_line(lost(frame, "diverged", seeds=[0, 1, 2]))
 
 
+@pytest.mark.slow
 def test_a_seed_apart_is_hollow_and_told():
     frame = trial_rows(n_pair_labels=[5], seeds=5)
     frame = frame.with_columns(unseen_order=pl.Series([1.0, 0.99, 1.0, 1.0, 0.5]))
@@ -145,11 +154,13 @@ def test_a_seed_apart_is_hollow_and_told():
     assert len(rows(chart.to_dict(), hollow)) == 1
 
 
+@pytest.mark.slow
 def test_what_is_never_negative_has_no_band_below_zero():
     (line,) = marks(plot_line(GRID, metric="seconds").to_dict(), "line")
     assert line["encoding"]["y"]["scale"]["domainMin"] == 0
 
 
+@pytest.mark.slow
 def test_chance_is_drawn_for_order_alone():
     with_chance, without = plot_line(GRID).to_dict(), plot_line(GRID, metric="seen_inset").to_dict()
     assert [rule["encoding"]["y"]["datum"] for rule in marks(with_chance, "rule") if "y2" not in rule["encoding"]] == [
@@ -183,6 +194,7 @@ def test_what_cannot_be_drawn_is_told(frame, options, message):
         plot_line(frame, **options)
 
 
+@pytest.mark.slow
 def test_two_sweeps_have_rows_of_panels_by_their_names():
     frame = pl.concat(GRID.with_columns(pl.lit(name).alias("sweep")) for name in ("first", "second"))
     assert titles(plot_line(frame, metric=["seen_inset", "unseen_order"])) == [
@@ -190,6 +202,7 @@ def test_two_sweeps_have_rows_of_panels_by_their_names():
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_differs_between_sweeps_alone_needs_no_room():
     frame = pl.concat(
         GRID.with_columns(pl.lit(name).alias("sweep"), pl.lit(width).alias("d_model"))

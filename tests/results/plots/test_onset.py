@@ -31,6 +31,7 @@ def draw(*parts):
     return plot_onset(pl.concat(left_out), beside=pl.concat(told))
 
 
+@pytest.mark.slow
 def test_lines_are_means_of_the_seeds_by_their_path_at_the_end():
     spec = draw(tables(n_heads=1)).to_dict()
     (line,) = marks(spec["vconcat"][0]["concat"][0], "line")
@@ -39,6 +40,7 @@ def test_lines_are_means_of_the_seeds_by_their_path_at_the_end():
     assert found["value", 20] == (0.9, 1)
 
 
+@pytest.mark.slow
 def test_paths_are_counted_at_each_step_and_add_up_to_the_seeds():
     spec = draw(tables(n_heads=1)).to_dict()
     (area,) = marks(spec["vconcat"][0]["concat"][2], "area")
@@ -49,12 +51,14 @@ def test_paths_are_counted_at_each_step_and_add_up_to_the_seeds():
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_seeds_with_the_same_onsets_are_one_dot_that_names_them():
     spec = draw(tables(n_heads=1)).to_dict()
     (dots,) = marks(spec["vconcat"][0]["concat"][3], "circle")
     assert rows(spec, dots) == [{"path": "ep", "attention_at": 20, "order_at": 30, "n": 2, "seeds": "0, 2"}]
 
 
+@pytest.mark.slow
 def test_the_heading_counts_what_comes_first_and_since_when_paths_stand():
     text = subtitle(draw(tables(n_heads=1)))
     assert "Of 3 trials: attention before order in 2, order before attention in 1." in text
@@ -68,6 +72,7 @@ def test_each_cell_has_a_row_of_four_panels():
     assert titles[1:4] == ["attention", "paths", "onset of both"]
 
 
+@pytest.mark.slow
 def test_trials_without_terms_are_drawn_under_a_name_of_their_own():
     seeds = {0: ({10: (0.5,), 20: (0.9,)}, {10: (0.0,), 20: (0.9,)})}
     spec = draw(tables(seeds, n_heads=1)).to_dict()
@@ -75,6 +80,7 @@ def test_trials_without_terms_are_drawn_under_a_name_of_their_own():
     assert {row["path"] for row in rows(spec, area)} == {"no terms"}
 
 
+@pytest.mark.slow
 def test_where_nothing_is_ever_reached_there_are_no_dots_and_the_heading_says_so():
     seeds = {0: ({10: NONE, 20: NONE}, {10: (0.0,), 20: (0.0,)})}
     chart = draw(tables(seeds, n_heads=1))

@@ -63,6 +63,7 @@ def domains(spec, channel):
     return [scale["domain"] for scale in scales]
 
 
+@pytest.mark.slow
 def test_a_cell_tells_its_mean_its_extremes_and_the_number_of_its_seeds():
     frame = trials(n_pair_labels=[5]).with_columns(unseen_order=pl.Series([0.5, 1.0]))
     chart = drawn(frame)
@@ -70,6 +71,7 @@ def test_a_cell_tells_its_mean_its_extremes_and_the_number_of_its_seeds():
     assert texts(chart, "mean_below") == ["0.50\u20131.00\nn=2"]
 
 
+@pytest.mark.slow
 def test_the_right_panel_names_the_phase_of_each_cell():
     frame = trials(n_pair_labels=[5, 15]).with_columns(unseen_order=pl.col("n_pair_labels") / 15)
     assert texts(drawn(frame), "phase_text") == ["layouts", "relational"]
@@ -86,6 +88,7 @@ def test_the_four_phases_have_colours_of_their_own(two_cells):
     assert len({*colour["scale"]["range"]}) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("metric", "lowest"), [("unseen_order", 0.5), ("unseen_global", 0)])
 def test_the_colours_of_means_run_from_chance_to_one_whatever_the_values(metric, lowest):
     frame = trials(n_heads=[1, 2]).with_columns(
@@ -96,12 +99,14 @@ def test_the_colours_of_means_run_from_chance_to_one_whatever_the_values(metric,
     assert colour["scale"]["clamp"] is True
 
 
+@pytest.mark.slow
 def test_values_ascend_to_the_right_and_upward_by_number_not_by_letter():
     chart = drawn(trials(n_pair_labels=[15, 5, 10], layouts_per_pair=[20, 1, 5]))
     assert domains(chart, "x") == [["5", "10", "15"]] * 2
     assert domains(chart, "y") == [["20", "5", "1"]] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [[1, 2], [1, 2, 5, 10, 20, 40]])
 def test_axis_titles_give_the_word_and_the_column(values):
     panel = drawn(trials(n_pair_labels=[5, 6], layouts_per_pair=values))["vconcat"][0]["concat"][0]
@@ -111,6 +116,7 @@ def test_axis_titles_give_the_word_and_the_column(values):
     assert (y if isinstance(y, str) else " ".join(y)) == "layout diversity (layouts_per_pair)"
 
 
+@pytest.mark.slow
 def test_an_axis_without_a_word_is_titled_by_its_column_and_unit():
     panel = drawn(trials(warmup_steps=[0, 100]))["vconcat"][0]["concat"][0]
     assert marks(panel, "rect")[0]["encoding"]["x"]["title"] == "warmup_steps (steps)"
@@ -120,6 +126,7 @@ def test_one_varied_axis_gives_one_row_of_cells(two_cells):
     assert domains(two_cells, "y") == [[""]] * 2
 
 
+@pytest.mark.slow
 def test_a_cell_that_lost_some_trials_is_marked_and_says_how_many():
     frame = lose(trials(n_heads=[1, 2], seeds=3), "diverged", pl.col("n_heads") == 2, pl.col("seed") > 0)
     spec = drawn(frame)
@@ -130,6 +137,7 @@ def test_a_cell_that_lost_some_trials_is_marked_and_says_how_many():
     assert "2 diverged, 0 failed, 0 cut short" in subtitle(spec)
 
 
+@pytest.mark.slow
 def test_a_cell_that_lost_all_trials_is_hatched_and_counted_not_missing():
     frame = lose(trials(n_heads=[1, 2], seeds=3), "crashed", pl.col("n_heads") == 2)
     spec = drawn(frame)
@@ -139,6 +147,7 @@ def test_a_cell_that_lost_all_trials_is_hatched_and_counted_not_missing():
     assert [[row["n_heads"] for row in rows(spec, m)] for m in marks(spec, "rect")] == [[1], [1]]
 
 
+@pytest.mark.slow
 def test_both_kinds_of_loss_are_told_apart():
     frame = lose(trials(n_heads=[1, 2], seeds=3), "crashed", pl.col("n_heads") == 2, pl.col("seed") == 0)
     frame = lose(frame, "diverged", pl.col("n_heads") == 2, pl.col("seed") == 1)
@@ -175,16 +184,19 @@ def test_a_metric_without_any_value_is_refused():
         plot_phase(frame, metric="single_order")
 
 
+@pytest.mark.slow
 def test_the_heading_explains_split_metric_and_number_of_trials():
     text = subtitle(drawn(trials(n_pair_labels=list(range(5, 16)), seeds=3)))
     assert all(part in text for part in (SPLITS["unseen"], METRICS["order"], "33 trials, 3 seeds in each cell"))
 
 
+@pytest.mark.slow
 def test_an_axis_that_moves_with_a_shown_one_is_named():
     frame = trials(d_model=[8, 16]).with_columns(n_heads=pl.col("d_model") // 4)
     assert "n_heads moves with d_model." in subtitle(drawn(frame))
 
 
+@pytest.mark.slow
 def test_trials_that_a_search_stopped_are_lost_to_the_mean_and_decided_ones_are_not():
     frame = stop(trials(n_heads=[1, 2], seeds=3), "asha", pl.col("n_heads") == 2, pl.col("seed") > 0)
     spec = drawn(stop(frame, "decided", pl.col("n_heads") == 1, pl.col("seed") == 0))

@@ -24,6 +24,7 @@ def drawn(left, right, **options):
     return plot_minus(left, right, names=("new", "old"), **options)
 
 
+@pytest.mark.slow
 def test_a_cell_tells_the_mean_of_its_paired_differences_with_the_interval():
     spec = drawn(*two(gap=pl.lit(0.2))).to_dict()
     estimate = estimate_mean([0.2 + noise for noise in NOISE])
@@ -31,6 +32,7 @@ def test_a_cell_tells_the_mean_of_its_paired_differences_with_the_interval():
     assert texts(spec, "estimate_below") == [f"[+{estimate.low:.2f}, +{estimate.high:.2f}]\nn=4"] * 2
 
 
+@pytest.mark.slow
 def test_cells_whose_interval_leaves_out_zero_are_framed_and_counted():
     chart = drawn(*two(gap=pl.when(pl.col("n_heads") == 2).then(0.2).otherwise(0.0)))
     (frame,) = [mark for mark in marks(chart.to_dict(), "point") if mark["mark"].get("strokeWidth") == 2]
@@ -39,12 +41,14 @@ def test_cells_whose_interval_leaves_out_zero_are_framed_and_counted():
     assert "After Holm's correction for all cells 1 are left" in subtitle(chart)
 
 
+@pytest.mark.slow
 def test_colours_are_as_far_on_both_sides_of_zero():
     spec = drawn(*two(gap=pl.lit(-0.3))).to_dict()
     low, high = marks(spec, "rect")[0]["encoding"]["color"]["scale"]["domain"]
     assert low == -high < 0
 
 
+@pytest.mark.slow
 def test_a_cell_of_one_sweep_alone_is_left_out_and_told():
     left, _ = two(gap=pl.lit(0.1), heads=(1, 2, 4))
     _, right = two(gap=pl.lit(0.1))
@@ -53,6 +57,7 @@ def test_a_cell_of_one_sweep_alone_is_left_out_and_told():
     assert "Left out: 4 trials without a partner on the other side." in subtitle(chart)
 
 
+@pytest.mark.slow
 def test_pairs_in_which_a_trial_diverged_are_left_out_and_told():
     left, right = two(gap=pl.lit(0.1))
     chart = drawn(lose(left, "diverged", pl.col("seed") == 0, pl.col("n_heads") == 1), right)
@@ -60,12 +65,14 @@ def test_pairs_in_which_a_trial_diverged_are_left_out_and_told():
     assert "1 pairs in which a trial diverged" in subtitle(chart)
 
 
+@pytest.mark.slow
 def test_a_cell_that_lost_all_pairs_is_hatched_and_says_how():
     left, right = two(gap=pl.lit(0.1))
     spec = drawn(left, lose(right, "crashed", pl.col("n_heads") == 2)).to_dict()
     assert texts(spec, "absence") == ["4 failed"]
 
 
+@pytest.mark.slow
 def test_one_pair_has_a_difference_without_an_interval():
     left, right = two(gap=pl.lit(0.1))
     spec = drawn(left.filter(pl.col("seed") == 1), right).to_dict()

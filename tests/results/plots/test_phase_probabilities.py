@@ -17,7 +17,7 @@ def test_a_cell_is_filled_by_the_phases_of_its_seeds_and_says_the_commonest_one(
     assert [(part["phase"], round(part["share"], 2)) for part in parts] == [("confusion", 0.33), ("memorisation", 0.67)]
     (texts,) = marks(panels(chart)[0], "text")
     assert [row["text"] for row in rows(spec, texts)] == [f"67 %\n21{theme.EN_DASH}94"]
-    assert "1 trials have none" in subtitle(chart)
+    assert "1 trial has none" in subtitle(chart)
 
 
 def test_a_number_stands_on_the_colour_of_its_phase_or_is_left_out():

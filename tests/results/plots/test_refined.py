@@ -58,12 +58,14 @@ def test_the_band_covers_what_is_within_its_interval_of_the_level():
     assert (strip["y"], strip["y2"]) == (0.25, 0.75)  # from -1 to 1 on the way from -2 to 2
 
 
+@pytest.mark.slow
 def test_the_line_of_a_ramp_stands_upright_between_the_cells_on_its_two_sides():
     spec = plot_refined(trained(CELLS, RAMP), cells=CELLS).to_dict()
     xs = [row["x"] for layer in marks(spec, "rule") for row in rows(spec, layer)]
     assert np.mean(xs) == pytest.approx(1.5, abs=0.2)  # between 6 and 7, the second and third value
 
 
+@pytest.mark.slow
 def test_the_right_panels_cells_tell_how_many_trials_they_have_and_when_the_first_ended():
     frame = trained(CELLS, RAMP, skip=[3])
     spec = plot_refined(frame, cells=CELLS).to_dict()
@@ -72,12 +74,14 @@ def test_the_right_panels_cells_tell_how_many_trials_they_have_and_when_the_firs
     assert {row["n"] for row in cells} == {1}
 
 
+@pytest.mark.slow
 def test_cells_that_were_not_trained_are_drawn_by_what_is_expected():
     spec = plot_refined(trained(CELLS, RAMP, skip=[3]), cells=CELLS).to_dict()
     shown = [row for layer in marks(spec, "rect") for row in rows(spec, layer) if row.get("mean_text")]
     assert {(row["n_pair_labels"], row["layouts_per_pair"]) for row in shown} == {*CELLS.rows()}
 
 
+@pytest.mark.slow
 def test_trials_that_are_not_done_are_not_counted():
     frame = trained(CELLS, RAMP).with_columns(
         status=pl.when(pl.col("trial_id") < "05").then(pl.lit("stopped")).otherwise("status")
@@ -85,6 +89,7 @@ def test_trials_that_are_not_done_are_not_counted():
     assert "10 trials in 10 of 15 cells" in subtitle(plot_refined(frame, cells=CELLS))
 
 
+@pytest.mark.slow
 def test_a_third_axis_has_a_row_of_panels_for_each_value():
     cells = cells_of(n_pair_labels=[5, 6, 7], layouts_per_pair=[1, 2], d_model=[16, 32])
     chart = plot_refined(trained(cells, [labels - 4 for labels, *_ in cells.rows()]), cells=cells)

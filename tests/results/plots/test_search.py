@@ -38,6 +38,7 @@ def titles(spec, channel="x"):
     return [node["encoding"][channel].get("title") for node in nodes(spec) if channel in node.get("encoding", {})]
 
 
+@pytest.mark.slow
 def test_outcomes_are_told_apart_by_shape():
     spec = plot_search(frames(outcomes=tuple(SUGGESTION_OUTCOMES)), name="s").to_dict()
     shape = next(mark["encoding"]["shape"] for mark in marks(spec, "point"))
@@ -45,20 +46,23 @@ def test_outcomes_are_told_apart_by_shape():
     assert len({*shape["scale"]["range"]}) == len(SUGGESTION_OUTCOMES)
 
 
+@pytest.mark.slow
 def test_what_has_no_objective_stands_at_the_foot_of_the_history():
     spec = plot_search(frames(outcomes=("trained", "failed", "running")), name="s").to_dict()
     (foot,) = [mark for mark in marks(spec, "point") if "value" in mark["encoding"].get("y", {})]
     assert [row["outcome"] for row in rows(spec, foot)] == ["failed", "running"]
 
 
+@pytest.mark.slow
 def test_an_axis_is_logarithmic_where_the_search_is_and_words_are_categories():
     spec = plot_search(frames(), name="s").to_dict()
-    found = {mark["encoding"]["x"]["title"]: mark["encoding"]["x"] for mark in marks(spec, "point")}
-    rate, norm = found["learning rate (learning_rate)"], found["layer_norm"]
+    found = {str(mark["encoding"]["x"]["title"]): mark["encoding"]["x"] for mark in marks(spec, "point")}
+    rate, norm = found["['learning rate', '(learning_rate)']"], found["layer_norm"]
     assert (rate["scale"]["type"], rate["scale"]["domain"]) == ("log", [1e-4, 1e-2])
     assert (norm["type"], norm["scale"]["domain"]) == ("nominal", ["none", "pre", "post"])
 
 
+@pytest.mark.slow
 def test_the_most_important_axes_come_first_and_the_others_are_counted():
     axes = tuple(SearchedAxis(f"model.axis_{i}", low=0, high=1) for i in range(MAX_AXES + 2))
     chart = plot_search(frames(axes=axes), name="s")
@@ -67,6 +71,7 @@ def test_the_most_important_axes_come_first_and_the_others_are_counted():
     assert f"The {MAX_AXES} most important axes; 2 more are left out." in subtitle(chart)
 
 
+@pytest.mark.slow
 def test_several_objectives_have_their_front_in_place_of_the_history():
     spec = plot_search(frames(objectives=("unseen_order", "seconds", "seed")), name="s").to_dict()
     assert "suggestion" not in titles(spec)
@@ -82,6 +87,7 @@ def test_one_axis_needs_no_importance_and_no_parallel_lines():
     assert len(marks(spec, "line")) == 1
 
 
+@pytest.mark.slow
 def test_equal_objectives_have_room_around_them_so_that_their_tick_is_true():
     spec = plot_search(frames(outcomes=("trained",)), name="s").to_dict()
     assert {tuple(mark["encoding"]["y"]["scale"]["domain"]) for mark in marks(spec, "point")} == {(0.25, 0.75)}

@@ -32,6 +32,7 @@ def draw(*tables, **options):
     return plot_symmetry(trials, beside=terms, **{"x": "coverage", "color": "n_pair_labels", **options})
 
 
+@pytest.mark.slow
 def test_each_moment_has_a_panel_with_a_line_for_each_size():
     chart = draw(*tables())
     assert [panel["title"]["text"] for panel in panels(chart)] == [
@@ -45,6 +46,7 @@ def test_each_moment_has_a_panel_with_a_line_for_each_size():
     assert found["10", 0.5] == pytest.approx(2 / 3)
 
 
+@pytest.mark.slow
 def test_the_heading_says_where_sizes_cross_and_which_model_is_preferred():
     text = subtitle(draw(*tables()))
     assert "U of the larger size is the higher one from coverage on: 5 and 10" in text
@@ -53,6 +55,7 @@ def test_the_heading_says_where_sizes_cross_and_which_model_is_preferred():
     assert "6 seeds in each cell" in text
 
 
+@pytest.mark.slow
 def test_one_size_is_drawn_without_a_word_on_sizes():
     trials, terms = tables(sizes=(5,))
     text = subtitle(plot_symmetry(trials, beside=terms, x="coverage"))
@@ -60,12 +63,14 @@ def test_one_size_is_drawn_without_a_word_on_sizes():
     assert "times the variance" not in text
 
 
+@pytest.mark.slow
 def test_trials_without_terms_are_counted():
     trials, terms = tables()
     text = subtitle(draw(trials, terms.filter(pl.col("trial_id") != "5-0.1-0")))
     assert "1 of 36 trials have none." in text
 
 
+@pytest.mark.slow
 def test_an_axis_of_words_is_drawn_side_by_side():
     trials, terms = tables(sizes=(5,), coverage=(0.2, 0.5))
     words = trials.with_columns(

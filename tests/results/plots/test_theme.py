@@ -4,7 +4,7 @@ import altair as alt
 import pytest
 
 from lrsym.config.axes import axes
-from lrsym.results.plots.theme import axis_title, finish, format_value, sign
+from lrsym.results.plots.theme import axis_title, finish, fitting_title, format_value, sign
 
 
 def chart(subtitle=()):
@@ -23,6 +23,13 @@ def test_every_axis_has_a_title_that_names_its_column(axis):
 )
 def test_values_are_written_in_their_shortest_form(value, text):
     assert format_value(value) == text
+
+
+def test_a_title_without_room_is_broken_before_its_bracket_and_where_that_is_too_long_further():
+    assert fitting_title("n_pair_labels", pixels=300) == "label diversity (n_pair_labels)"
+    assert fitting_title("n_pair_labels", pixels=160) == ["label diversity", "(n_pair_labels)"]
+    long = fitting_title("positions_per_label", pixels=168)
+    assert long == ["single-object scenes", "per label", "(positions_per_label)"]
 
 
 def test_long_lines_of_the_heading_are_wrapped_and_keep_every_word():

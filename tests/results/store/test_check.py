@@ -83,7 +83,7 @@ def test_tables_of_a_part_that_do_not_belong_together_are_named(root):
     assert faults(root) == {}  # a copy that has no curves at all
     rows = TABLES["ablations"].build([{"trial_id": "x", "term": "EP"}])
     Store(root).write(OTHER, {"ablations": rows})
-    assert faults(root) == {f"ablations/{OTHER}.parquet": "holds rows of 1 trials that the table trials lacks"}
+    assert faults(root) == {f"ablations/{OTHER}.parquet": "holds rows of 1 trial that the table trials lacks"}
 
 
 def test_what_a_pack_at_work_has_written_is_no_fault(root):

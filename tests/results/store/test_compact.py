@@ -66,6 +66,10 @@ class Interrupted(LocalFolder):
         self._count()
         return super().stamp(name)
 
+    def folder_stamp(self, folder):
+        self._count()
+        return super().folder_stamp(folder)
+
     def put(self, name, content):
         self._count()
         if name.partition("/")[0] == self.at:
@@ -77,6 +81,7 @@ class Interrupted(LocalFolder):
         super().delete(name)
 
 
+@pytest.mark.slow_after(2)
 @pytest.mark.parametrize("at", range(1, 60, 2))
 def test_a_pack_that_finishes_at_any_moment_is_complete(store, at):
     store.files = Interrupted(store.root, at, lambda: Store(store.root).write("f" * 32, tables("late")))
@@ -137,6 +142,7 @@ def test_what_a_killed_compaction_left_is_not_read_and_removed_a_day_later(store
     assert len([*Path(store.root).glob("curves/*")]) == left
 
 
+@pytest.mark.slow_after(2)
 @pytest.mark.parametrize("left", range(0, 14, 2))
 def test_a_compaction_of_several_groups_that_is_killed_anywhere_loses_and_doubles_nothing(store, monkeypatch, left):
     monkeypatch.setattr(generations, "MAX_PARTS", 2)
@@ -169,6 +175,7 @@ def test_what_was_merged_is_not_written_again_beside_a_few_new_parts(store, monk
     assert len(complete(store)) == 5
 
 
+@pytest.mark.slow
 def test_readers_see_every_trial_while_parts_are_merged_under_them(tmp_path, monkeypatch):
     monkeypatch.setattr(generations, "MAX_PARTS", 4)
     for i in range(24):

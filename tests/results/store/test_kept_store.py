@@ -67,6 +67,7 @@ def test_the_comparison_sees_a_row_a_column_and_a_value_that_are_lost(kept):
     assert "curves.rows" in lost(said, say({"curves": tables["curves"][1:]}))
 
 
+@pytest.mark.slow
 def test_merged_compacted_and_exported_it_says_the_same(kept, tmp_path):
     _, root, said = kept
     lrsym("merge", root, "--results", tmp_path / "merged")
@@ -77,6 +78,7 @@ def test_merged_compacted_and_exported_it_says_the_same(kept, tmp_path):
     assert lost(said, say(read(root))) == []
 
 
+@pytest.mark.slow
 def test_what_reads_reads_it(kept):
     path, root, said = kept
     n = said["trials"]["rows"]

@@ -43,6 +43,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_the_mean_of_what_batches_have(kind):
     trials = [small(**{"scenes__n_pair_labels": 4, **KINDS[kind]}, seed=seed) for seed in range(25)]

@@ -76,6 +76,7 @@ FOREIGN = {
 }
 
 
+@pytest.mark.slow_after(4)
 @pytest.mark.parametrize("older", [False, True], ids=["part of today", "part of before"])
 @pytest.mark.parametrize("kind", FOREIGN)
 def test_files_of_others_change_no_row_and_are_not_touched(tmp_path, kind, older):

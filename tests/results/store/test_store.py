@@ -12,7 +12,7 @@ from lrsym.errors import UsageError
 from lrsym.results.store.filesystem import LocalFolder
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import STALE_SECONDS, Store, load, load_trials
-from lrsym.results.store.table import SCHEMA_VERSION, array
+from lrsym.results.store.table import SCHEMA_VERSION, array, rows_of_trials
 
 PACK = "0123456789abcdef" * 2
 """A name that a pack gives to its part."""
@@ -185,6 +185,7 @@ class WrittenBeside(Store):
         super().write(part, tables)
 
 
+@pytest.mark.slow
 def test_a_part_that_appears_while_compacting_is_kept(tmp_path):
     for i in range(2):
         Store(tmp_path).write(f"p{i}", {"trials": trials((f"t{i}", "done", i, 0.5))})
@@ -204,6 +205,7 @@ class KilledFolder(LocalFolder):
         super().delete(name)
 
 
+@pytest.mark.slow_after(2)
 @pytest.mark.parametrize("left", range(9))
 def test_a_compaction_killed_half_way_doubles_no_row(tmp_path, left):
     store = Store(tmp_path)
@@ -330,3 +332,11 @@ def test_the_statuses_of_a_run_are_those_of_its_rows_that_are_in_the_store(tmp_p
     assert store.run_statuses("one") == {"crashed": 1, "done": 1}
     store.write("d", {"trials": TABLES["trials"].build([{"trial_id": "a", "run_id": "one", "status": "done"}])})
     assert store.run_statuses("one") == {"done": 2}
+
+
+def test_rows_of_many_trials_are_those_of_few_in_the_order_of_the_store():
+    rows = pl.DataFrame({"trial_id": ["c", "a", None, "b", "a"], "n": range(5)}).lazy()
+    wanted = pl.Series(["a", "c", "a", "x"])
+    found = [rows_of_trials(rows, wanted, few=few).collect() for few in (3, 4)]
+    assert found[0].equals(found[1])
+    assert found[0]["n"].to_list() == [0, 1, 4]

@@ -68,6 +68,7 @@ def test_every_pack_is_run_once_and_nothing_is_left_behind(tmp_path, engine, tri
     assert not (tmp_path / ".tune").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_stands")
 def test_a_killed_worker_costs_its_pack_one_try(tmp_path, engine):
     process = drive(engine, tmp_path, trials=4, behaviour={2: "kill once"})
@@ -86,6 +87,7 @@ def test_of_a_pack_that_kills_its_worker_each_time_only_the_trial_to_blame_ends_
     assert tries(tmp_path) == 1 + (MAX_RETRIES + 1) + 2  # the other pack; the whole, its halves
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_stands")
 def test_of_a_pack_that_crashes_only_the_trial_to_blame_ends_as_crashed(tmp_path, engine):
     process = drive(engine, tmp_path, trials=8, pack=8, workers=1, behaviour={2: "faulty"})
@@ -97,6 +99,7 @@ def test_of_a_pack_that_crashes_only_the_trial_to_blame_ends_as_crashed(tmp_path
     assert rows(tmp_path)[2]["attempts"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_stands")
 def test_a_pack_that_is_too_large_for_the_memory_is_halved_until_it_fits(tmp_path, engine):
     process = drive(engine, tmp_path, trials=4, pack=4, behaviour={3: "memory"})
@@ -117,6 +120,7 @@ def test_where_memory_is_short_every_trial_is_trained_in_packs_that_fit(tmp_path
     assert tries(tmp_path) == 2 + 8  # only a pack of 6 and one of 3 failed: others were split before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_stands")
 def test_an_error_on_a_gpu_costs_its_pack_one_try_and_the_next_packs_nothing(tmp_path, engine):
     behaviour = {1: "fault"}
@@ -126,6 +130,7 @@ def test_an_error_on_a_gpu_costs_its_pack_one_try_and_the_next_packs_nothing(tmp
     assert tries(tmp_path) == 7
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_stands")
 def test_on_a_cpu_the_same_worker_goes_on_after_an_error(tmp_path, engine):
     process = drive(engine, tmp_path, trials=3, workers=1, behaviour={0: "fault"})
@@ -142,6 +147,7 @@ def test_of_a_pack_that_fails_on_its_gpu_each_time_the_trial_to_blame_ends_with_
     assert message(tmp_path, 2) == f"RuntimeError: CUDA error: device-side assert triggered, {MAX_RETRIES + 1} times"
 
 
+@pytest.mark.slow
 def test_a_store_that_cannot_be_written_ends_the_run_with_the_reason(tmp_path, engine):
     process = drive(engine, tmp_path, trials=4, behaviour={1: "full"})
     code, out, err = finish(process)
@@ -151,6 +157,7 @@ def test_a_store_that_cannot_be_written_ends_the_run_with_the_reason(tmp_path, e
     assert workers_of(process.pid, engine) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_stands")
 def test_a_message_that_cannot_be_shown_is_told_as_far_as_it_can_be(tmp_path, engine):
     process = drive(engine, tmp_path, trials=3, behaviour={0: "unspeakable", 1: "binary"})
@@ -206,6 +213,7 @@ def test_a_run_waits_for_what_another_trains_and_takes_over_what_a_killed_one_le
     assert list((tmp_path / "leases").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_a_run_that_waits_for_another_is_stopped_at_once_and_leaves_no_lease(tmp_path, engine, number):
     with Lease(Store(tmp_path).files, "other") as other:
@@ -220,6 +228,7 @@ def test_a_run_that_waits_for_another_is_stopped_at_once_and_leaves_no_lease(tmp
         assert [path.stem for path in (tmp_path / "leases").iterdir()] == ["other"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_stands")
 def test_no_pack_begins_once_the_hours_are_spent_and_the_run_ends_well(tmp_path, engine):
     process = drive(engine, tmp_path, trials=6, seconds=0.1, **{"max-core-hours": 1e-6})
@@ -231,6 +240,7 @@ def test_no_pack_begins_once_the_hours_are_spent_and_the_run_ends_well(tmp_path,
     assert report["seconds"] >= 0.1 * ended
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("signals", "code"),
     [
@@ -258,6 +268,7 @@ def test_a_signal_keeps_what_is_done_and_leaves_no_process(tmp_path, engine, sig
     assert engine == "ray" or list(tmp_path.glob("*/.*")) == []  # Ray kills: half a file may stay for the next run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_whose_exception_was_lost_stops_the_run_all_the_same(tmp_path, engine, number):
     process = drive(engine, tmp_path, **{"trials": 400, "seconds": 0.3, "lost-signal": int(number)})

@@ -95,7 +95,7 @@ def test_a_long_trial_that_is_killed_goes_on_from_its_checkpoint(tmp_path):
         kept = json.loads(file.get_tensor("rest").tobytes())
     assert 0.3 * STEPS < step < STEPS
     planned = lrsym("plan", path, "--results", results, "--no-pilot")
-    assert "1 packs, the largest of 2 trials, 1 of them going on from a checkpoint" in planned
+    assert "1 pack, the largest of 2 trials, 1 of them going on from a checkpoint" in planned
     told = lrsym("status", path, "--results", results)
     assert f"2 unfinished trials have a checkpoint, at {step / STEPS:.0%} of their steps" in told
     # Asked for packs of one: the pack that is under way stays as it is.
@@ -125,6 +125,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path):
     assert list(results.glob("*/.*")) == []
 
 
+@pytest.mark.slow
 def test_a_store_that_cannot_be_written_stops_the_sweep_with_the_reason(tmp_path):
     results = tmp_path / "results"
     results.mkdir()
@@ -161,6 +162,7 @@ def test_ray_leaves_the_same_rows_and_weights_as_local_processes_also_beside_a_c
     assert not (tmp_path / "ray" / ".tune").exists()
 
 
+@pytest.mark.slow
 def test_an_address_that_is_none_of_a_cluster_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:8265")
     told = lrsym("sweep", write_sweep(tmp_path, steps=5), "--results", tmp_path, "--workers", 1, code=2)

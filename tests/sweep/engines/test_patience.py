@@ -13,6 +13,7 @@ pytestmark = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 def test_a_pack_that_does_not_end_in_time_is_stopped_long_before_its_end_and_not_tried_again(tmp_path, engine):
     process = drive(engine, tmp_path, trials=2, workers=2, seconds=600, timeout=1)
     wait_for(lambda: (tmp_path / "tries").exists() and tries(tmp_path) == 2)

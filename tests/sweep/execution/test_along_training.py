@@ -109,6 +109,7 @@ def test_a_pack_that_goes_on_from_its_checkpoint_gives_the_rows_it_would_have_gi
         assert resumed[name].equals(expected[name])
 
 
+@pytest.mark.slow
 def test_a_trial_that_diverges_keeps_what_it_had_and_its_neighbour_all():
     good = small(seed=0, **SHARED, eval__mechanism="points")
     wild = small(seed=4, **SHARED, eval__mechanism="points", optim__learning_rate=1e38)
@@ -129,6 +130,7 @@ class StopSecond:
         return [member for member in training if member == 1 and len(points[member]) == 2]
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_stopped_has_the_evaluations_up_to_then_the_last_of_them_as_its_end():
     trials = pack()
     found = frames(trials, stop=StopSecond())
@@ -141,12 +143,14 @@ def test_a_trial_that_is_stopped_has_the_evaluations_up_to_then_the_last_of_them
         assert found[name].filter(trial_id=trials[0].trial_id)["step"].n_unique() == 4
 
 
+@pytest.mark.slow
 def test_rows_are_written_and_read_and_the_path_is_that_of_the_end(tmp_path):
     assert train(tmp_path, pack()) == {"done": 2}
     for name in ALONG_TRAINING.values():
         assert load(tmp_path, name).collect()["step"].n_unique() == 4
 
 
+@pytest.mark.slow
 def test_the_pilot_counts_an_evaluation_with_all_that_belongs_to_it(tmp_path):
     disks = {}
     for mechanism in ("points", "last"):

@@ -98,6 +98,7 @@ def whole():
     return rows(tables_of(pack()))
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stopped_pack_gives_the_rows_it_would_have_given(tmp_path, kind):
     trials = pack(**KINDS[kind])
@@ -109,6 +110,7 @@ def test_a_stopped_pack_gives_the_rows_it_would_have_given(tmp_path, kind):
     assert 1 / STEPS < fractions[0] < CHUNK / STEPS < fractions[-1] == 1.0  # in the middle of a chunk of batches
 
 
+@pytest.mark.slow
 def test_seconds_of_a_pack_that_went_on_count_both_parts(tmp_path):
     trials = pack()
     before = stopped(trials, tmp_path, after=4).load(device="cpu").seconds
@@ -117,11 +119,13 @@ def test_seconds_of_a_pack_that_went_on_count_both_parts(tmp_path):
     assert sum(tables["trials"]["seconds"].to_pylist()) > before
 
 
+@pytest.mark.slow
 def test_a_pack_shorter_than_the_interval_writes_no_checkpoint(tmp_path):
     train(tmp_path, pack())
     assert not (tmp_path / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_a_pack_that_has_its_rows_has_no_checkpoint_any_more(tmp_path):
     trials = pack()
     stopped(trials, tmp_path, after=4)
@@ -196,6 +200,7 @@ def test_a_damaged_checkpoint_is_not_used(tmp_path, damage):
     assert CheckpointFile(tmp_path, pack_of(*trials)).load(device="cpu") is None
 
 
+@pytest.mark.slow
 def test_a_pack_whose_checkpoint_is_damaged_starts_afresh(tmp_path, whole):
     trials = pack()
     (tmp_path / stopped(trials, tmp_path, after=4).name).write_bytes(b"")
@@ -224,6 +229,7 @@ def test_a_checkpoint_of_the_trials_in_another_order_is_not_used(tmp_path):
     assert other.load(device="cpu") is None
 
 
+@pytest.mark.slow
 def test_a_checkpoint_whose_content_does_not_fit_is_removed_so_that_the_next_try_starts_afresh(tmp_path):
     trials = pack()
     file = stopped(trials, tmp_path, after=4)
@@ -252,6 +258,7 @@ def test_a_pack_over_its_time_keeps_its_checkpoint(tmp_path):
     assert len(list_checkpoints(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_cannot_be_written_does_not_end_the_pack(tmp_path, whole):
     (tmp_path / "checkpoints").write_text("a file where a folder must be")
     trials = pack()
@@ -259,6 +266,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_pack(tmp_path, who
     assert list_checkpoints(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_packs_go_on_as_they_were_the_furthest_first_and_the_rest_is_packed_anew(tmp_path):
     one, other, more = pack(), pack(scenes__layouts_per_pair=2), (small(seed=9, optim__steps=STEPS, eval__points=6),)
     for trials, after in ((one, 2), (other, 5), (one[:1], 4)):

@@ -32,6 +32,7 @@ class Watched(LiveFile):
         self.seen.append(read_live(self._files, [t.trial_id for t in PACK]))
 
 
+@pytest.mark.slow
 def test_each_evaluation_shows_the_curves_up_to_there_and_the_last_accuracies(tmp_path):
     watched = Watched(tmp_path)
     tables = run_pack(PACK, run_id="r", device=CPU, live=watched).tables
@@ -58,6 +59,7 @@ def test_nothing_is_left_of_it_once_the_pack_has_rows(tmp_path, timeout):
     assert load(root, "trials").collect().height == 2
 
 
+@pytest.mark.slow
 def test_a_disk_that_takes_nothing_does_not_disturb_the_training(tmp_path):
     (tmp_path / "r").touch()
     watched = LiveFile(open_filesystem(str(tmp_path)), pack_of(*PACK), pace=always())

@@ -81,6 +81,7 @@ def assert_as_alone(tables, trial):
         np.testing.assert_allclose(mine["value"], wanted["value"], atol=2e-4)
 
 
+@pytest.mark.slow
 @each_kind
 def test_a_member_that_goes_on_has_the_rows_it_has_alone(shrinks, changes):
     trials = pack(**changes)
@@ -89,6 +90,7 @@ def test_a_member_that_goes_on_has_the_rows_it_has_alone(shrinks, changes):
     assert_as_alone(tables, trials[2])
 
 
+@pytest.mark.slow
 def test_a_member_whose_leaving_does_not_pay_trains_on_unseen(monkeypatch, shrinks):
     trials = pack()
     without = tables_of(trials, stop=RULE)
@@ -115,6 +117,7 @@ def kill_at(evaluation):
     return report
 
 
+@pytest.mark.slow
 @each_kind
 @pytest.mark.usefixtures("shrinks")
 def test_a_pack_that_has_shrunk_goes_on_from_its_checkpoint_to_the_rows_it_would_have_given(tmp_path, changes):
@@ -174,6 +177,7 @@ def test_what_a_search_stops_leaves_no_mechanism(stopped):
     assert all({*stopped[name]["trial_id"]} == going_on for name in ("ablations", "terms", "measures"))
 
 
+@pytest.mark.slow
 def test_what_is_decided_leaves_the_mechanism_it_had_when_it_was_stopped():
     trials = pack()
     tables = tables_of(trials, stop=StopAt(RULE.ends, name="decided"))
@@ -192,6 +196,7 @@ def test_a_pack_ends_when_nobody_is_left():
     assert run.last.members == ()
 
 
+@pytest.mark.slow
 def test_under_a_stop_rule_a_diverged_member_leaves_the_pack_too_and_keeps_its_row(shrinks):
     wild = small(seed=9, optim__steps=STEPS, eval__points=6, optim__learning_rate=1e38)
     tables = tables_of([wild, pack(1)[0]], stop=StopAt(()))
@@ -213,6 +218,7 @@ def run_task(root, pack):
     return TrainTask(str(root), "r", "cpu", 1, save_weights=True)(pack, lambda completed: None)
 
 
+@pytest.mark.slow
 def test_a_pack_that_a_rule_stopped_is_trained_in_full_by_who_does_not_ask_for_it(tmp_path):
     trials = tuple(pack(2))
     assert run_task(tmp_path, Pack(trials, stop=StopAt(((1, 2),)))) == {"done": 1, "stopped": 1}

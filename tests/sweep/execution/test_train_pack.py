@@ -93,6 +93,7 @@ def test_rows_are_the_same_alone_and_in_a_pack(rows):
             np.testing.assert_allclose(mine["value"], alone[name].sort(key)["value"], atol=2e-4)
 
 
+@pytest.mark.slow
 def test_a_diverged_trial_is_a_result_without_accuracies_beside_done_neighbours():
     wild = small(seed=4, optim__steps=12, optim__learning_rate=1e38)
     rows = frames((PACK[0], wild))
@@ -107,6 +108,7 @@ def test_a_diverged_trial_is_a_result_without_accuracies_beside_done_neighbours(
         assert set(rows[name]["trial_id"]) == {PACK[0].trial_id}
 
 
+@pytest.mark.slow
 def test_a_pack_is_written_and_its_progress_heard(tmp_path):
     fractions = []
     assert train(tmp_path, PACK, report=fractions.append) == {"done": 2}
@@ -115,6 +117,7 @@ def test_a_pack_is_written_and_its_progress_heard(tmp_path):
     assert len(load_trials(tmp_path).collect()) == 2
 
 
+@pytest.mark.slow
 def test_a_pack_that_is_finished_is_not_trained_again(tmp_path, monkeypatch):
     train(tmp_path, PACK)
 
@@ -125,6 +128,7 @@ def test_a_pack_that_is_finished_is_not_trained_again(tmp_path, monkeypatch):
     assert train(tmp_path, PACK) == {"done": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "status"),
     [
@@ -164,6 +168,7 @@ def test_a_diverged_trial_counts_as_finished(tmp_path):
     assert Store(tmp_path).part_statuses(pack_of(*wild).id) == {"diverged": 1}
 
 
+@pytest.mark.slow
 def test_a_failure_that_comes_after_a_result_does_not_replace_it(tmp_path, monkeypatch):
     def slow(*arguments, **options):
         monkeypatch.undo()

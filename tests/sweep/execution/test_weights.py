@@ -30,6 +30,7 @@ def files(folder):
     return sorted(p.name for p in folder.rglob("*") if p.is_file())
 
 
+@pytest.mark.slow
 def test_what_is_loaded_are_the_parameters_after_the_last_step_exactly(fitted, tmp_path):
     save_pack(tmp_path, fitted.snapshot)
     for row, trial in enumerate(fitted.trials):
@@ -71,17 +72,20 @@ def test_the_python_interface_reads_weights(fitted, tmp_path):
     assert torch.equal(tensors["vision.token"], fitted.model.weights["vision"]["token"][1])
 
 
+@pytest.mark.slow
 def test_a_pack_keeps_the_weights_of_its_done_trials_alone(tmp_path):
     pack = (small(seed=0), small(seed=1, optim__learning_rate=1e38))
     assert train(tmp_path, pack, save_weights=True) == {"done": 1, "diverged": 1}
     assert files(tmp_path / "weights") == [f"{pack[0].trial_id}.safetensors"]
 
 
+@pytest.mark.slow
 def test_without_the_option_there_are_no_weights(tmp_path):
     train(tmp_path, [small()])
     assert not (tmp_path / "weights").exists()
 
 
+@pytest.mark.slow
 def test_weights_are_there_before_the_rows(tmp_path):
     (tmp_path / "trials").write_text("a file where a folder must be, so that no rows can be written")
     with pytest.raises(OSError, match="trials"):
@@ -89,6 +93,7 @@ def test_weights_are_there_before_the_rows(tmp_path):
     assert has_weights(tmp_path, small().trial_id)
 
 
+@pytest.mark.slow
 def test_weights_that_cannot_be_written_stop_the_worker_and_leave_no_rows(tmp_path):
     (tmp_path / "weights").write_text("a file where a folder must be")
     with pytest.raises(OSError, match="weights"):

@@ -22,6 +22,7 @@ def processes():
     assert not processes.folder.exists()
 
 
+@pytest.mark.slow
 def test_as_many_answer_as_are_asked(processes):
     alone, together = processes.measure(pack(1), at_once=1), processes.measure(pack(1), at_once=2)
     assert alone.step.low == alone.step.high
@@ -35,6 +36,7 @@ def test_words_of_failure_are_passed_on_and_the_processes_goes_on(processes):
     assert processes.measure(pack(1), at_once=2) == before
 
 
+@pytest.mark.slow
 def test_on_a_gpu_fresh_processes_answer_after_a_failure_and_their_start_is_no_time_of_the_pilot():
     with MeasuringProcesses(1, device="cuda", threads=1, target=serve) as processes:
         before = processes.measure(pack(1), at_once=1)
@@ -45,6 +47,7 @@ def test_on_a_gpu_fresh_processes_answer_after_a_failure_and_their_start_is_no_t
         assert processes.seconds - processes.measuring_seconds > processes.startup + 1e-3
 
 
+@pytest.mark.slow
 def test_after_a_death_fresh_processes_answer(processes):
     before = processes.measure(pack(1), at_once=1)
     with pytest.raises(PilotError, match="died with code 9"):
@@ -52,6 +55,7 @@ def test_after_a_death_fresh_processes_answer(processes):
     assert processes.measure(pack(1), at_once=1) != before
 
 
+@pytest.mark.slow
 def test_a_pilot_that_takes_too_long_is_given_up():
     with MeasuringProcesses(1, device="cpu", threads=1, target=serve, patience=2) as processes:
         with pytest.raises(PilotError, match="not over after 2 s"):

@@ -162,6 +162,7 @@ def test_workers_are_as_many_as_fit_into_memory():
     assert "1.0 GB" in found.why
 
 
+@pytest.mark.slow
 def test_more_cores_than_a_pilot_asks_are_all_taken_if_those_gain():
     assert find(MadeUpProcesses(shared(1e-3, 0, cores=99), size=16), max_workers=64, trials=9999).workers == 64
 
@@ -182,6 +183,7 @@ def many_packs():
     return make_packs([small(seed=s) for s in range(30_000)], size=256)
 
 
+@pytest.mark.slow
 def test_packs_on_a_gpu_grow_until_memory_ends():
     processes = MadeUpProcesses(shared(1e-3, 0), size=1, memory=lambda size: size * GB // 10, capacity=80 * GB)
     found = find(processes, trials=9999, packs=many_packs(), device="cuda")
@@ -194,6 +196,7 @@ def gpu_memory(size):
     return GB // 2 + size * GB // 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("workers", "gpus", "size"),
     [(1, 1, 512), (4, 4, 512), (3, 1, 128), (6, 2, 128), (5, 2, 128)],  # 64 GB are planned with: 51.7, and 13.3 x 3
@@ -221,6 +224,7 @@ def test_a_slow_start_of_the_processes_leaves_a_pilot_its_time():
     assert find(processes).pack_size == 16
 
 
+@pytest.mark.slow
 def test_packs_on_a_gpu_grow_until_doubling_does_not_pay():
     processes = MadeUpProcesses(
         lambda size, at_once: 1e-3 * max(1, size / 64), size=1, memory=lambda size: size * 10**6
@@ -377,6 +381,7 @@ def test_plan_measures_and_tells_what_a_sweep_will_cost_and_writes_nothing(tmp_p
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.slow
 def test_a_pilot_whose_process_dies_is_a_warning_and_the_rule_decides(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import os, sys\nif any('spawn_main' in word for word in sys.orig_argv): os._exit(7)\n"
@@ -389,6 +394,7 @@ def test_a_pilot_whose_process_dies_is_a_warning_and_the_rule_decides(tmp_path):
     assert [report[name] for name in COST] == [None] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes", [{"model__layer_norm": "pre"}, {"optim__learning_rate": 1e38}, {"scenes__n_heldout_labels": 0}]
 )
@@ -436,6 +442,7 @@ def test_a_process_on_a_gpu_takes_its_context_and_what_it_holds_and_no_earlier_p
     assert gpu_worker._memory("cuda:0") == (2 * GB + CONTEXT_BYTES, 32 * GB + CONTEXT_BYTES)
 
 
+@pytest.mark.slow
 def test_a_plan_without_a_pilot_needs_no_torch(tmp_path):
     path = write_sweep(tmp_path, steps=440_000)
     code = (

@@ -96,6 +96,7 @@ def test_an_interval_never_turns_inside_out(samples, factor, other):
     assert (NOTHING + other) == other
 
 
+@pytest.mark.slow
 @given(step=intervals, evaluation=intervals, overhead=intervals, n=st.integers(1, 9), workers=st.integers(1, 4))
 def test_a_cost_lies_between_its_ends(step, evaluation, overhead, n, workers):
     packs = make_packs([small(seed=s) for s in range(n)], size=2)

@@ -66,6 +66,7 @@ def test_the_highest_seeds_are_left_out_first_and_then_whole_cells_from_the_end(
     assert found.trials == found.hours == 12 - int(hours)
 
 
+@pytest.mark.slow
 @given(replicates=st.integers(1, 5), size=st.integers(1, 4), hours=st.floats(0.3, 40), done=st.sets(st.integers(0, 19)))
 def test_what_is_kept_fits_and_one_trial_more_would_not(replicates, size, hours, done):
     """The oracle adds one trial after the other, by seed and then by cell, and works out every pack each time."""

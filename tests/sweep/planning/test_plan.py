@@ -105,6 +105,7 @@ def test_what_goes_on_from_a_checkpoint_is_counted_with_what_is_left_of_it():
     assert {done: [len(pack) for pack in packs] for done, packs in sizes.items()} == {0.0: [8], 0.95: [4, 4]}
 
 
+@pytest.mark.slow
 def test_choosing_a_size_for_very_many_trials_takes_a_moment():
     """A pilot on a GPU may ask for sizes up to a thousand and more, of trials of many shapes."""
     trials = [small(seed=s, optim__steps=1 + s % 7) for s in range(10_000)]

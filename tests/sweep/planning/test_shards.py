@@ -27,6 +27,7 @@ def mixed(n_short, n_long):
     return sweep_of([small(seed=s, optim__steps=steps) for steps, n in ((5, n_short), (900, n_long)) for s in range(n)])
 
 
+@pytest.mark.slow
 @given(n_short=st.integers(1, 40), n_long=st.integers(0, 20), n=st.integers(1, 70))
 def test_every_trial_is_in_exactly_one_shard_however_many_there_are(n_short, n_long, n):
     sweep = mixed(n_short, n_long)

@@ -40,6 +40,7 @@ def mean(sweep, number):
     return sum(seeds) / len(seeds)
 
 
+@pytest.mark.slow
 def test_the_best_of_a_search_are_its_cells_by_their_mean_with_the_interval_of_the_replicates(store):
     found = search(budget=12)
     run(found, store)
@@ -95,6 +96,7 @@ def test_cells_of_other_sweeps_count_where_all_replicates_are_there(store):
     assert (best.cells[0].origin, best.cells[0].point["scenes.layouts_per_pair"]) == ("reused", 20)
 
 
+@pytest.mark.slow
 def test_a_cell_that_a_rule_stopped_has_no_interval_and_stands_last_whatever_was_told(store):
     found = search(budget=4, replicates=2)
     run(found, store)
@@ -111,6 +113,7 @@ def test_a_cell_that_a_rule_stopped_has_no_interval_and_stands_last_whatever_was
     assert best.cells[-1].objective == first.objective
 
 
+@pytest.mark.slow
 def test_sql_has_its_value_and_no_interval(store):
     found = search(budget=4, keys='minimise = "avg(seed)"')
     run(found, store)

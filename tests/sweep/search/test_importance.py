@@ -34,6 +34,7 @@ def test_the_axis_that_sets_the_best_cells_apart_is_the_most_important_one(maxim
     assert shares["share"].sum() == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_the_frames_of_a_search_have_its_axes_and_every_suggestion(store):
     found = search(budget=5)
     run(found, store)

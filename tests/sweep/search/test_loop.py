@@ -28,6 +28,7 @@ def test_every_cell_of_the_budget_is_trained_once_with_all_its_replicates(tmp_pa
     assert {row["state"] for row in told(store)} == {"complete"}
 
 
+@pytest.mark.slow
 def test_the_objective_of_a_cell_is_the_mean_over_its_replicates(tmp_path):
     store = Store(tmp_path)
     run(search(budget=3, replicates=3), store)
@@ -51,6 +52,7 @@ def test_a_search_cut_off_anywhere_asks_what_it_would_have_asked(tmp_path, sampl
     assert len(asked(whole)) == 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
 def test_which_pack_of_a_batch_ends_first_changes_nothing(tmp_path, sampler):
     found, one, other = search(sampler=sampler, budget=16), Store(tmp_path / "one"), Store(tmp_path / "other")
@@ -59,6 +61,7 @@ def test_which_pack_of_a_batch_ends_first_changes_nothing(tmp_path, sampler):
     assert told(one) == told(other)
 
 
+@pytest.mark.slow
 def test_workers_never_wait_for_a_batch_to_end(tmp_path):
     store, found = Store(tmp_path), search(budget=40)
     source = SearchSource(found, store, budget=40, pack_size=4, workers=2)
@@ -69,6 +72,7 @@ def test_workers_never_wait_for_a_batch_to_end(tmp_path):
     assert trained + len(slow) == 80
 
 
+@pytest.mark.slow
 def test_the_sampler_knows_all_batches_but_the_last(tmp_path):
     store = Store(tmp_path)
     run(search(budget=16), store, pack_size=4, workers=2)
@@ -77,6 +81,7 @@ def test_the_sampler_knows_all_batches_but_the_last(tmp_path):
         assert {batches[number] for number in row["pending"]} == ({row["batch"] - 1} if row["batch"] else set())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["random", "qmc"])
 def test_draws_of_the_file_stay_and_a_larger_budget_adds_to_them(tmp_path, sampler):
     small, large = Store(tmp_path / "small"), Store(tmp_path / "large")
@@ -85,6 +90,7 @@ def test_draws_of_the_file_stay_and_a_larger_budget_adds_to_them(tmp_path, sampl
     assert [row["point"] for row in asked(small)] == [row["point"] for row in asked(large)][:6]
 
 
+@pytest.mark.slow
 def test_a_larger_budget_goes_on_and_the_same_one_trains_nothing(tmp_path):
     store, found = Store(tmp_path), search(budget=6)
     run(found, store)
@@ -95,6 +101,7 @@ def test_a_larger_budget_goes_on_and_the_same_one_trains_nothing(tmp_path):
     assert len(asked(store)) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "gp", "nsga2", "qmc", "random"])
 def test_a_space_with_fewer_cells_than_the_budget_is_trained_whole_and_ends_the_search(tmp_path, sampler):
     store = Store(tmp_path)
@@ -105,6 +112,7 @@ def test_a_space_with_fewer_cells_than_the_budget_is_trained_whole_and_ends_the_
     assert all(row["objective"] == first[row["point"]] for row in repeated)
 
 
+@pytest.mark.slow
 def test_at_most_so_many_repeated_cells_stand_in_a_row(tmp_path):
     store = Store(tmp_path)
     run(search(SMALL_SPACE, budget=50), store)
@@ -112,6 +120,7 @@ def test_at_most_so_many_repeated_cells_stand_in_a_row(tmp_path):
     assert max(map(len, origins.split("a"))) <= MAX_REPEATS + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["random", pytest.param("tpe", marks=pytest.mark.slow)])
 def test_a_continuous_space_is_never_at_its_end(tmp_path, sampler):
     """Even if another search has trained all that a sampler asks for first: the first points of a seed are the same."""
@@ -121,6 +130,7 @@ def test_a_continuous_space_is_never_at_its_end(tmp_path, sampler):
     assert len({trial.trial_id for pack in packs for trial in pack.trials}) == 9
 
 
+@pytest.mark.slow
 def test_cells_that_are_finished_are_answered_from_their_rows_and_cost_no_budget(tmp_path):
     store, found = Store(tmp_path), search(SMALL_SPACE, budget=4, keys="reuse = false")
     points = [{"optim.learning_rate": rate, "optim.weight_decay": 0.0} for rate in (1e-4, 1e-3, 1e-2)]
@@ -140,6 +150,7 @@ def grid(found, store, *, part="of_a_grid", rates=(2e-4, 5e-3), seeds=2):
     return points
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "gp"])
 def test_finished_trials_in_the_space_are_told_before_the_first_ask_and_only_then(tmp_path, sampler):
     store, found = Store(tmp_path), search(sampler=sampler, budget=8)
@@ -168,6 +179,7 @@ def test_a_value_written_as_a_whole_number_finds_the_rows_of_the_real_one(tmp_pa
     assert [row["origin"] for row in told(store)][:1] == ["reused"]
 
 
+@pytest.mark.slow
 def test_reused_cells_change_what_is_asked_unless_the_file_forbids_it(tmp_path):
     def asks(name, **words):
         store, found = Store(tmp_path / name), search(sampler="tpe", budget=16, **words)
@@ -181,6 +193,7 @@ def test_reused_cells_change_what_is_asked_unless_the_file_forbids_it(tmp_path):
     assert asks("forbidden", keys="reuse = false") == alone
 
 
+@pytest.mark.slow
 def test_heads_that_do_not_divide_the_width_move_to_the_nearest_that_do(tmp_path):
     space = '"model.n_heads" = { low = 1, high = 16 }\n"optim.weight_decay" = { low = 0.0, high = 1.0 }'
     store = Store(tmp_path)
@@ -195,6 +208,7 @@ def test_heads_that_do_not_divide_the_width_move_to_the_nearest_that_do(tmp_path
         assert abs(got["model.n_heads"] - heads) == min(abs(fits - heads) for fits in (1, 2, 4, 8, 16))
 
 
+@pytest.mark.slow
 def test_a_cell_with_a_diverged_replicate_is_a_failure_and_stays_one(tmp_path):
     def status(trial):
         return "diverged" if trial.seed == 1 and trial.optim.learning_rate > 1e-3 else "done"
@@ -210,6 +224,7 @@ def test_a_cell_with_a_diverged_replicate_is_a_failure_and_stays_one(tmp_path):
     assert run(found, store) == []
 
 
+@pytest.mark.slow
 def test_what_failed_is_tried_again_by_the_next_run_and_then_told(tmp_path):
     store, found = Store(tmp_path), search(budget=6)
     run(found, store, status=lambda trial: "crashed" if trial.seed == 0 else "done")
@@ -220,6 +235,7 @@ def test_what_failed_is_tried_again_by_the_next_run_and_then_told(tmp_path):
     assert [(row["point"], row["state"]) for row in asked(store)] == [(point, "complete") for point in points]
 
 
+@pytest.mark.slow
 def test_packs_hold_whole_cells_of_one_shape(tmp_path):
     space = '"model.n_heads" = [1, 2]\n"optim.learning_rate" = { low = 1e-4, high = 1e-2, log = true }'
     packs = run(search(space, budget=12, replicates=3), Store(tmp_path), pack_size=8)
@@ -229,6 +245,7 @@ def test_packs_hold_whole_cells_of_one_shape(tmp_path):
         assert set(Counter(trial.optim.learning_rate for trial in pack.trials).values()) == {3}
 
 
+@pytest.mark.slow
 def test_a_pack_of_more_replicates_than_its_size_still_holds_a_whole_cell(tmp_path):
     packs = run(search(budget=4, replicates=5), Store(tmp_path), pack_size=2)
     assert [len(pack) for pack in packs] == [5] * 4
@@ -238,6 +255,7 @@ def stopped_high(trial):
     return "stopped" if trial.optim.learning_rate > 1e-3 else "done"
 
 
+@pytest.mark.slow
 def test_a_stopped_cell_is_told_with_its_last_mean_and_is_not_trained_again(tmp_path):
     store, found = Store(tmp_path), search(budget=8, keys='stop = "asha"')
     run(found, store, status=stopped_high)
@@ -249,6 +267,7 @@ def test_a_stopped_cell_is_told_with_its_last_mean_and_is_not_trained_again(tmp_
     assert run(found, store) == []
 
 
+@pytest.mark.slow
 def test_a_rule_knows_what_the_sampler_knew_and_the_same_after_a_restart(tmp_path):
     store, found = Store(tmp_path), search(budget=16, keys='stop = "asha"')
     packs = {pack.id: pack.stop for pack in run(found, store, packs=5, status=stopped_high)}
@@ -265,6 +284,7 @@ def test_a_rule_knows_what_the_sampler_knew_and_the_same_after_a_restart(tmp_pat
             assert [list(map(list, curve)) for curve in rule.history] == [curves[n] for n in known if n < first]
 
 
+@pytest.mark.slow
 def test_cells_that_another_search_has_stopped_are_trained(tmp_path):
     store, text = Store(tmp_path), 'stop = "asha"\nreuse = false'
     first = search(SMALL_SPACE, budget=6, keys=text)
@@ -273,6 +293,7 @@ def test_cells_that_another_search_has_stopped_are_trained(tmp_path):
     assert sum(map(len, packs)) == 12
 
 
+@pytest.mark.slow
 def test_searches_that_stop_go_on_where_they_were_cut_off(tmp_path):
     found, whole, cut = search(budget=16, keys='stop = "median"'), Store(tmp_path / "whole"), Store(tmp_path / "cut")
     run(found, whole)

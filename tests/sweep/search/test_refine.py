@@ -117,6 +117,7 @@ def test_no_cell_gets_more_than_its_replicates_and_none_is_left_out_for_want_of_
     assert Counter([0, 3, *chosen]) == {cell: 2 for cell in range(4)}
 
 
+@pytest.mark.slow
 def test_the_budget_is_the_number_of_trials_in_the_end_those_that_were_there_included(sweep, tmp_path):
     store = Store(str(tmp_path))
     run(source_of(sweep, store), store, packs=3)
@@ -127,6 +128,7 @@ def test_the_budget_is_the_number_of_trials_in_the_end_those_that_were_there_inc
     assert source_of(sweep, store, budget=40).exhausted
 
 
+@pytest.mark.slow
 def test_it_trains_only_trials_of_the_file_each_once_and_ends_with_all_of_them(sweep, tmp_path):
     store = Store(str(tmp_path))
     given = [name for pack in run(source_of(sweep, store, budget=1000, pack_size=24), store) for name in pack]
@@ -147,6 +149,7 @@ def test_what_is_in_training_is_not_given_out_again(sweep, tmp_path):
     assert len(given) == len({*given})
 
 
+@pytest.mark.slow
 def test_most_trials_beyond_the_coarse_start_lie_near_the_boundary(sweep, tmp_path):
     store = Store(str(tmp_path))
     source = source_of(sweep, store, budget=45)
@@ -157,6 +160,7 @@ def test_most_trials_beyond_the_coarse_start_lie_near_the_boundary(sweep, tmp_pa
     assert source.boundary.sides() != ["undecided"] * 35
 
 
+@pytest.mark.slow
 def test_it_ends_before_its_budget_where_few_enough_cells_are_undecided(sweep, tmp_path):
     store = Store(str(tmp_path))
     source = source_of(sweep, store, budget=105, undecided=0.5)
@@ -176,6 +180,7 @@ def test_lost_trials_count_as_tried_and_say_nothing(sweep, tmp_path):
     assert not {*pack.trial_ids} & {name for _ in range(5) for name in source.next().trial_ids}
 
 
+@pytest.mark.slow
 def test_a_metric_without_a_value_anywhere_ends_the_run_with_a_sentence(sweep, tmp_path):
     store = Store(str(tmp_path))
     with pytest.raises(UsageError, match="no trial has a value of unseen_order; choose another --metric"):
@@ -217,6 +222,7 @@ def test_a_sample_of_a_plan_is_spread_over_the_sweep(sweep):
     assert len(cells) >= 5
 
 
+@pytest.mark.slow
 def test_a_refinement_learns_from_what_another_sweep_trains_and_trains_the_rest(sweep, tmp_path):
     store = Store(tmp_path)
     source, twin = source_of(sweep, store, budget=15), source_of(sweep, store, budget=15)

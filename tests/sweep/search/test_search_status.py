@@ -29,12 +29,14 @@ def test_a_status_counts_cells_by_state_and_knows_the_best(store):
     assert status.best == best_of_search(found, store, n=1).cells[0].objective
 
 
+@pytest.mark.slow
 def test_a_status_knows_the_budget_that_the_search_was_last_asked_for_with(store):
     found = search(budget=3)
     run(found, store, budget=5)
     assert search_status(found, store).budget == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["point", "trial_ids", "pending"])
 def test_a_row_that_lacks_what_every_suggestion_has_is_none(store, column):
     found = search(budget=3)

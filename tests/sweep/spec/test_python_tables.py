@@ -55,6 +55,24 @@ def test_values_may_come_in_whatever_holds_them(values):
     assert made.trial_ids() == Sweep.grid("mine", **TABLES).trial_ids()
 
 
+@pytest.mark.parametrize(
+    "values",
+    [[np.float32(0.1)], np.array([0.5, 0.1], dtype=np.float32), pl.Series([0.1], dtype=pl.Float32), (np.float16(0.1),)],
+    ids=["scalar", "array", "series", "half"],
+)
+def test_a_number_of_fewer_bits_that_would_be_another_trial_is_refused(values):
+    with pytest.raises(UsageError, match=r'learning_rate"\]: numbers of an axis are those of 64 bits, got'):
+        Sweep.grid("mine", grid={"optim.learning_rate": values})
+
+
+def test_a_number_of_fewer_bits_that_is_the_same_in_64_is_taken():
+    narrow, wide = (
+        Sweep.grid("mine", grid={"optim.learning_rate": values})
+        for values in (np.array([0.5, 0.25], dtype=np.float32), [0.5, 0.25])
+    )
+    assert narrow.trial_ids() == wide.trial_ids()
+
+
 def test_a_search_of_the_same_content_is_the_same_search():
     text = (
         'name = "seek"\nreplicates = 2\n[base]\n"optim.steps" = 200\n[search]\nbudget = 5\nmaximise = "unseen_order"\n'

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lrsym.errors import UsageError
@@ -91,8 +91,8 @@ def outcome(text: str) -> object:
         return str(error)
 
 
+@pytest.mark.slow
 @given(keys=KEYS, space=SPACES, base=st.dictionaries(AXES, SCALARS, max_size=1), exclude=st.none() | SPACES)
-@settings(max_examples=150, deadline=None)
 def test_any_tables_are_a_search_or_a_usage_error(keys, space, base, exclude):
     tables = [f"[base]\n{lines(base)}", f"[search]\n{lines(keys)}", f"[search.space]\n{lines(space)}"]
     tables += [] if exclude is None else [f"[[exclude]]\n{lines(exclude)}"]

@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lrsym.sweep.spec.search import Search
@@ -81,8 +81,8 @@ def distance(space: SearchSpace, a: Point, b: Point) -> float:
     return sum(next(far for far, value in axis.around(a[axis.key]) if value == b[axis.key]) for axis in space.axes)
 
 
+@pytest.mark.slow
 @given(drawn=spaces())
-@settings(max_examples=150, deadline=None)
 def test_the_nearest_point_is_one_that_a_trial_can_be_and_none_is_nearer(drawn: tuple[SearchSpace, dict[str, Any]]):
     (space, wanted), valid = drawn, valid_points(drawn[0])
     found = space.nearest(wanted)
@@ -94,14 +94,12 @@ def test_the_nearest_point_is_one_that_a_trial_can_be_and_none_is_nearer(drawn: 
 
 
 @given(drawn=spaces())
-@settings(max_examples=50, deadline=None)
 def test_a_point_that_a_trial_can_be_is_its_own_nearest(drawn: tuple[SearchSpace, dict[str, Any]]):
     space, _ = drawn
     assert all(space.nearest(point) == point for point in valid_points(space))
 
 
 @given(drawn=spaces())
-@settings(max_examples=50, deadline=None)
 def test_around_a_point_lies_every_point_once_and_the_nearest_first(drawn: tuple[SearchSpace, dict[str, Any]]):
     space, start = drawn
     points = [tuple(point.values()) for point in space.around(start)]

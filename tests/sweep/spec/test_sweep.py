@@ -6,7 +6,7 @@ import itertools
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lrsym.config.trial import Trial
@@ -72,8 +72,8 @@ SOME_AXES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @given(grid=st.lists(st.sampled_from([*SOME_AXES]), max_size=4, unique=True), first=st.integers(0, 2**63 - 2))
-@settings(deadline=None)
 def test_identities_and_shapes_are_those_of_trials_made_one_by_one(grid: list[str], first: int):
     lines = [f'"{key}" = {json.dumps(SOME_AXES[key])}' for key in grid]
     head = ['name = "s"', "replicates = 2", "[seed]", f"first = {first}", "[grid]"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import lrsym.sweep.spec.sweep_file as spec
@@ -145,6 +145,7 @@ def test_windows_line_ends_change_nothing():
     assert parse(VALID.replace("\n", "\r\n"), source="s") == parse(VALID, source="s")
 
 
+@pytest.mark.slow
 def test_reading_sweep_files_needs_neither_torch_nor_ray_nor_polars():
     code = "import sys, lrsym.sweep.spec.sweep_file; print({'torch', 'ray', 'polars', 'pyarrow'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -250,8 +251,8 @@ def grids(draw: st.DrawFn) -> dict[str, list[Any]]:
     return {key: draw(st.lists(GRID_VALUES[key], min_size=1, max_size=4, unique=True)) for key in keys}
 
 
+@pytest.mark.slow
 @given(grid=grids(), replicates=st.integers(1, 4), data=st.data())
-@settings(max_examples=60, deadline=None)
 def test_the_number_of_trials_is_the_product_less_the_excluded_cells(
     grid: dict[str, list[Any]], replicates: int, data: st.DataObject
 ):
@@ -267,8 +268,8 @@ def test_the_number_of_trials_is_the_product_less_the_excluded_cells(
             read(text)
 
 
+@pytest.mark.slow
 @given(grid=grids(), data=st.data())
-@settings(max_examples=50, deadline=None)
 def test_the_order_of_keys_does_not_change_the_set_of_trials(grid: dict[str, list[Any]], data: st.DataObject):
     shuffled = {key: data.draw(st.permutations(grid[key])) for key in data.draw(st.permutations(list(grid)))}
     first, second = (read(table("[grid]", values)).trials for values in (grid, shuffled))
@@ -276,7 +277,6 @@ def test_the_order_of_keys_does_not_change_the_set_of_trials(grid: dict[str, lis
 
 
 @given(grid=grids())
-@settings(max_examples=50, deadline=None)
 def test_no_two_trials_share_an_id(grid: dict[str, list[Any]]):
     trials = read("replicates = 2\n" + table("[grid]", grid)).trials
     assert len({t.trial_id for t in trials}) == len(trials)
@@ -294,11 +294,11 @@ def check_that_it_parses_or_is_refused(text: str) -> None:
     assert isinstance(result, Sweep) or all(line.startswith("s.toml:") for line in result.split("\n"))
 
 
+@pytest.mark.slow
 @given(text=st.text())
 @example(text="")
 @example(text="\x00")
 @example(text="name")
-@settings(max_examples=100, deadline=None)
 def test_any_text_is_a_sweep_or_a_usage_error(text: str):
     check_that_it_parses_or_is_refused(text)
 
@@ -308,8 +308,8 @@ PIECES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(edits=st.lists(st.tuples(st.integers(0, len(VALID)), st.integers(0, 12), PIECES), min_size=1, max_size=4))
-@settings(max_examples=100, deadline=None)
 def test_a_mutated_file_is_a_sweep_or_a_usage_error(edits: list[tuple[int, int, str]]):
     text = VALID
     for start, length, piece in edits:
@@ -325,6 +325,7 @@ TREES = st.recursive(
 KEYS = st.sampled_from([*spec.AXES, "seed", "name", "optim", "stepz", "a.b.c"])
 
 
+@pytest.mark.slow
 @given(
     tables=st.lists(
         st.tuples(
@@ -334,7 +335,6 @@ KEYS = st.sampled_from([*spec.AXES, "seed", "name", "optim", "stepz", "a.b.c"])
         max_size=4,
     )
 )
-@settings(max_examples=100, deadline=None)
 def test_any_values_in_any_tables_are_a_sweep_or_a_usage_error(tables: list[tuple[str, dict[str, Any]]]):
     check_that_it_parses_or_is_refused('name = "s"\n' + "".join(table(name, values) for name, values in tables))
 

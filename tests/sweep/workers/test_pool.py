@@ -49,6 +49,7 @@ def receive(pool):
     return received
 
 
+@pytest.mark.slow
 def test_as_many_start_as_there_is_work_for(pool):
     assert pool.workers == []
     pool.assign(1)
@@ -62,6 +63,7 @@ def test_as_many_start_as_there_is_work_for(pool):
     assert sorted(received) == [11, 12]
 
 
+@pytest.mark.slow
 def test_an_idle_worker_gets_the_next_work(pool):
     for value in (1, 2, 3):
         pool.assign(value)
@@ -81,6 +83,7 @@ def test_a_death_is_told_with_its_work_and_a_fresh_worker_takes_the_number(pool)
     assert [w.number for w in pool.workers] == [worker.number]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_told_by_its_signal(pool):
     pool.start()
     os.kill(pool.workers[1].process.pid, signal.SIGKILL)
@@ -88,6 +91,7 @@ def test_a_killed_worker_is_told_by_its_signal(pool):
     assert (worker.number, str(message)) == (1, "worker killed by SIGKILL")
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize(("number", "by_memory"), [(signal.SIGKILL, True), (signal.SIGTERM, False)])
 def test_a_worker_that_was_killed_when_memory_was_short_is_told_as_that(pool, monkeypatch, number, by_memory):
     kills = [3]
@@ -102,11 +106,13 @@ def test_a_worker_that_was_killed_when_memory_was_short_is_told_as_that(pool, mo
     assert ("no memory left" in str(death)) == by_memory
 
 
+@pytest.mark.slow
 def test_nothing_comes_of_waiting_in_vain(pool):
     pool.start()
     assert list(pool.receive(timeout=0.01)) == []
 
 
+@pytest.mark.slow
 def test_time_counts_against_a_worker_from_its_last_message_and_against_its_work_from_when_it_is_taken(
     pool, monkeypatch
 ):
@@ -134,6 +140,7 @@ def test_time_counts_against_a_worker_from_its_last_message_and_against_its_work
     assert pool.workers == [other]
 
 
+@pytest.mark.slow
 def test_work_larger_than_what_a_connection_holds_does_not_stop_the_driver_where_the_worker_stands_still(pool):
     pool.start()
     worker = pool.workers[0]
@@ -143,6 +150,7 @@ def test_work_larger_than_what_a_connection_holds_does_not_stop_the_driver_where
     assert not worker.sending.is_alive()
 
 
+@pytest.mark.slow
 def test_a_worker_that_does_not_heed_the_end_is_killed():
     pool = WorkerPool(answer, 10, size=1, name="test", threads=1, grace=0.2)
     pool.assign(0)
@@ -151,6 +159,7 @@ def test_a_worker_that_does_not_heed_the_end_is_killed():
     assert mp.active_children() == []
 
 
+@pytest.mark.slow
 def test_a_pool_is_used_from_a_thread_too():
     """Signal handlers belong to the main thread; to start a worker needs none."""
     answers = []

@@ -93,6 +93,7 @@ KINDS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow_after(2)
 @pytest.mark.parametrize("kind", KINDS)
 def test_scenes_of_every_kind_differ_and_have_exactly_their_true_captions(kind):
     scenes = small(**KINDS[kind], scenes__n_labels=4, scenes__n_heldout_labels=1).scenes

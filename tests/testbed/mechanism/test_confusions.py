@@ -13,6 +13,7 @@ from tests.testbed.test_evaluation import OTHER_SCENES, TRIALS, cosines
 from tests.textbook import TextbookClip, winners_by_hand
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OTHER_SCENES)
 def test_every_share_agrees_with_a_loop_over_scenes_and_words(kind):
     changes = OTHER_SCENES[kind]
@@ -27,6 +28,7 @@ def test_every_share_agrees_with_a_loop_over_scenes_and_words(kind):
         assert found[row] == pytest.approx(wanted)
 
 
+@pytest.mark.slow
 def test_each_kind_is_met_in_these_trials_and_shares_of_a_split_add_up_to_one():
     members = []
     for steps in (5, 60):
@@ -38,6 +40,7 @@ def test_each_kind_is_met_in_these_trials_and_shares_of_a_split_add_up_to_one():
             assert sum(shares[split, kind] for kind in WINNERS) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_true_winners_are_the_hits_among_all_captions():
     fitted = Fitted(TRIALS)
     accuracies = fitted.evaluate()

@@ -71,6 +71,7 @@ def test_without_any_position_in_its_text_a_model_of_one_block_takes_a_caption_f
     torch.testing.assert_close(text, text[:, candidates.swapped], atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_each_side_has_accuracies_of_its_own():
     found, image = by_side(FITTED), dict(ablations(*FITTED.arguments()))
     term = "EP+PP+BP"
@@ -82,6 +83,7 @@ def test_each_side_has_accuracies_of_its_own():
     torch.testing.assert_close(found["both", term].values, again.values, equal_nan=True)
 
 
+@pytest.mark.slow_after(2)
 @pytest.mark.parametrize(
     ("changes", "sides"),
     [

@@ -52,6 +52,7 @@ def test_measures_of_unseen_pairs_agree_with_a_loop_over_scenes():
             assert values["delta_label"] == pytest.approx(np.mean(np.abs(delta_label)), abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"model__vision_blocks": 2}], ids=["one block", "two blocks"])
 def test_a_member_has_the_measures_that_it_has_alone_however_many_scenes_others_have(changes, monkeypatch):
     trials = [small(seed=s, scenes__n_heldout_labels=n, **changes) for s, n in enumerate((3, 2, 3, 0, 3))]
@@ -74,6 +75,7 @@ def test_a_head_of_position_alone_is_relational_and_one_of_labels_alone_is_not()
     assert values["delta_label"].tolist() == [0, 1]
 
 
+@pytest.mark.slow
 def test_gauge_free_measures_do_not_change_when_a_vector_moves_between_cls_token_and_position():
     moved = Fitted([small(seed=0, optim__steps=40)])
     before = measured(moved)

@@ -20,6 +20,7 @@ from tests.small_trials import small
 FITTED = Fitted([small(seed=0, optim__steps=30), small(seed=1, optim__steps=30)])
 
 
+@pytest.mark.slow
 def test_nothing_left_out_is_the_evaluation_itself():
     by_term = dict(ablations(*FITTED.arguments()))
     assert list(by_term) == [name for name in ABLATIONS if name != "R"]
@@ -34,6 +35,7 @@ def test_leaving_out_all_content_or_all_position_terms_changes_what_is_recognise
     assert not torch.equal(by_term["EP+PP+BP"]["seen", "order"], by_term["none"]["seen", "order"])
 
 
+@pytest.mark.slow
 def test_one_block_without_any_position_tells_no_order_at_all():
     without = dict(ablations(*FITTED.arguments()))["EP+PP+BP+VP"]["unseen", "order"]
     torch.testing.assert_close(without, torch.full_like(without, 0.5), atol=1e-6, rtol=0)

@@ -19,6 +19,7 @@ if "TRITON_INTERPRET" not in os.environ:
 from lrsym.testbed.model import attention_kernels
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize(("batch", "heads"), [(1, 4), (33, 1), (70, 2)])
 @pytest.mark.parametrize("encoder", [0, 1])
 def test_the_kernels_give_what_torch_gives(encoder, batch, heads):
@@ -39,6 +40,7 @@ def test_the_kernels_give_what_torch_gives(encoder, batch, heads):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_tokens", "batch", "heads"), [(33, 1, 2), (64, 33, 1), (48, 40, 4)])
 def test_more_tokens_than_are_summed_at_a_time(n_tokens, batch, heads):
     keys, rng = 5, torch.Generator().manual_seed(n_tokens)
@@ -76,6 +78,7 @@ def loss_gradients_and_accuracies(model, data):
     return loss, gradients, accuracies.values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("heads", "taken"), [(2, True), (3, False)])
 def test_a_gpu_takes_them_for_a_power_of_two_of_heads_in_training_and_evaluation(on_a_gpu, monkeypatch, heads, taken):
     trials = [small(seed=seed, model__n_heads=heads) for seed in (0, 1)]

@@ -1,5 +1,6 @@
 """The autoregressive model against plain torch modules that read one whole row after the other."""
 
+import functools
 import itertools
 
 import pytest
@@ -92,6 +93,7 @@ def scores_of_rows(weights, shape, scenes, captions, scale):
     ])  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_tree_of_prefixes_scores_captions_as_separate_rows_do(variant):
     model, data = pack(**VARIANTS[variant])
@@ -127,6 +129,7 @@ def test_a_row_of_the_tree_sees_the_image_its_prefixes_and_itself():
                 assert tree.tokens[node - 1] == N + 2 + caption[depth - 1]
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("kind", SCENES)
 def test_every_accuracy_agrees_with_a_loop_over_scenes_and_captions(kind):
     trials = [decoder(seed=9, optim__steps=30, **SCENES[kind])]
@@ -155,6 +158,7 @@ def test_a_member_trains_and_is_evaluated_the_same_alone_and_in_a_pack():
         torch.testing.assert_close(accuracies[row], alone.evaluate().values[0], atol=0.02, rtol=0, equal_nan=True)
 
 
+@pytest.mark.slow
 def test_accuracies_do_not_depend_on_how_scenes_are_cut_into_chunks():
     fitted = Fitted([decoder()])
     whole, part = fitted.evaluate(), fitted.evaluate(splits=("unseen", "single"), max_chunk_numbers=1)
@@ -178,11 +182,14 @@ def test_the_logit_scale_stays_where_it_starts():
     assert torch.equal(fitted.model.weights["loss"]["log_scale"], initial.weights["loss"]["log_scale"])
 
 
-TRAINED = Fitted([decoder(seed=s, optim__steps=150, optim__batch_size=32, model__d_model=24) for s in (0, 1)])
+@functools.cache
+def trained():
+    """Two small decoders that have learned the order."""
+    return Fitted([decoder(seed=s, optim__steps=150, optim__batch_size=32, model__d_model=24) for s in (0, 1)])
 
 
 def test_a_small_model_learns_the_order_of_trained_pairs_in_new_layouts():
-    accuracies = TRAINED.evaluate()
+    accuracies = trained().evaluate()
     assert accuracies["train", "global"].min() > 0.9
     assert accuracies["seen", "order"].min() > 0.85
 
@@ -190,7 +197,7 @@ def test_a_small_model_learns_the_order_of_trained_pairs_in_new_layouts():
 def test_one_block_without_positions_of_keys_and_values_orders_at_chance():
     """It sees a scene as its mirror image; the positions of its queries (PE) are those of the caption."""
     blind = ("EP", "PP", "BP", "VP")
-    accuracies = TRAINED.evaluate(left_out=blind)
+    accuracies = trained().evaluate(left_out=blind)
     assert accuracies["unseen", "order"].tolist() == [0.5, 0.5]
 
 
@@ -205,8 +212,9 @@ def test_two_blocks_know_the_order_by_their_mask_even_without_positions():
     assert not torch.allclose(one, other, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_ablations_leave_terms_out_of_the_decoder():
-    by_term = dict(ablations(*TRAINED.arguments()))
+    by_term = dict(ablations(*trained().arguments()))
     assert list(by_term) == [term for term, names in ABLATIONS.items() if "R" not in names]
     assert by_term["EP+PP+BP"]["seen", "order"].max() < by_term["none"]["seen", "order"].min() - 0.2
 
@@ -226,11 +234,11 @@ def pair_of(scene):
 
 
 def test_measures_of_a_decoder_compare_the_two_objects_in_the_row_of_cls():
-    data = TRAINED.data
-    found = measures(TRAINED.model, data)[0]
+    data = trained().data
+    found = measures(trained().model, data)[0]
     assert {m.encoder for m in found} == {"decoder"}
     by_name = {(m.measure, m.head): m.value for m in found if m.block == 0}
-    first, _ = profiles(TRAINED.model)
+    first, _ = profiles(trained().model)
     pairs = [pair_of(scene) for scene in data.scenes[data.splits[0]["unseen"]]]
     for head in range(3):
         (ep,) = (p.values for p in first if (p.term, p.head) == ("EP", head))
@@ -247,7 +255,7 @@ def test_measures_of_a_decoder_without_terms_are_those_of_its_attention():
 
 
 def test_profiles_of_the_decoder_are_those_of_cls_over_the_keys_that_it_sees():
-    first, _ = profiles(TRAINED.model)
+    first, _ = profiles(trained().model)
     terms = [*SCORE_TERMS, "EP+PP+BP", "EE+PE+BE"]
     assert sorted((p.head, p.term) for p in first) == sorted((head, term) for head in range(3) for term in terms)
     for p in first:
@@ -260,12 +268,12 @@ def test_profiles_of_the_decoder_are_those_of_cls_over_the_keys_that_it_sees():
 
 
 def test_the_score_terms_of_cls_are_its_logits_on_the_pixels():
-    weights, scale = member(TRAINED.model, 0), TRAINED.model.embedding_scale[0]
+    weights, scale = member(trained().model, 0), trained().model.embedding_scale[0]
     e, p = weights["token"] * scale, weights["position"]
     query = (e[N + 1] + p[P]) @ weights["query_weight"] + weights["query_bias"]
     keys = (e[: N + 2, None] + p[None, : P + 1]) @ weights["key_weight"]
     logits = (query.view(3, 8)[:, None, None] * keys.unflatten(2, (3, 8)).permute(2, 0, 1, 3)).sum(-1) / 8**0.5
-    by_name = {(q.term, q.head): torch.from_numpy(q.values) for q in profiles(TRAINED.model)[0]}
+    by_name = {(q.term, q.head): torch.from_numpy(q.values) for q in profiles(trained().model)[0]}
     for head in range(3):
         summed = by_name["EE+PE+BE", head][:, None] + by_name["EP+PP+BP", head]
         torch.testing.assert_close(summed, logits[head], atol=1e-4, rtol=1e-4)

@@ -19,6 +19,7 @@ def oracle(weights, shape, tokens, scale):
     return x[:, shape.readout] @ weights["projection"] if shape.projected else x[:, shape.readout]
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_embeddings_and_gradients_agree_with_plain_modules(variant):
     model, data = noisy_pack(torch.float64, **VARIANTS[variant])  # so that rounding hides nothing
@@ -93,6 +94,7 @@ def test_rotary_scores_depend_on_the_distance_alone():
 FULL = VARIANTS["full, pre"] | {"model__dropout": 0.25, "optim__steps": 8}
 
 
+@pytest.mark.slow
 def test_a_deep_member_with_dropout_trains_the_same_alone_and_in_a_pack():
     trials = [small(seed=s, **FULL) for s in range(3)]
     trials.append(small(seed=9, **FULL | {"model__dropout": 0.5}))
@@ -101,6 +103,7 @@ def test_a_deep_member_with_dropout_trains_the_same_alone_and_in_a_pack():
         assert_same_weights(together[row], Fitted([trial]).model, atol=2e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_dropout_acts_in_training_and_not_in_evaluation():
     trials = [small(**FULL)]
     fitted = Fitted(trials)

@@ -66,6 +66,7 @@ def test_the_gradient_of_an_encoder_is_that_of_autograd_through_the_same_tables(
         torch.testing.assert_close(a, b, atol=1e-9, rtol=1e-9, msg=lambda text, name=name: f"{name}: {text}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", [0, 1])
 @pytest.mark.parametrize("batch", [5, 50, 300])
 @pytest.mark.parametrize(("width", "heads"), [(32, 1), (128, 4), (128, 16), (512, 4)])

@@ -133,6 +133,7 @@ def test_the_bare_block_under_dropout_is_the_general_one_and_so_are_its_gradient
         torch.testing.assert_close(a, b)
 
 
+@pytest.mark.slow
 def test_sites_beyond_those_whose_keys_are_made_together_are_sites_as_well():
     drop = begun(small(model__dropout=0.5))
     masks = [drop((1, 400)).mask.numpy() for _ in range(2 * SITES_AT_A_TIME + 2)]
@@ -143,6 +144,7 @@ def test_sites_beyond_those_whose_keys_are_made_together_are_sites_as_well():
     assert training.snapshot().loss.isfinite().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [{}, {"model__repeats": 2, "model__d_mlp": 8, "model__layer_norm": "pre"}])
 def test_a_training_under_dropout_goes_on_as_if_it_had_never_stopped(kind):
     trials = [small(seed=s, model__dropout=0.2, model__attention_dropout=0.1, optim__steps=6, **kind) for s in (0, 1)]

@@ -65,6 +65,7 @@ def recorded_steps(trials, device, *, n=4):
     return events, programs
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("axes", KINDS.values(), ids=KINDS)
 def test_a_step_asks_nothing_of_the_device_and_is_the_same_each_time(axes):
     with emulated_device() as device:
@@ -93,6 +94,7 @@ def test_rows_are_those_of_a_core(axes):
                 ), key
 
 
+@pytest.mark.slow
 def test_measures_ask_the_device_for_the_scenes_alone(monkeypatch):
     trials = pack(KINDS["rows first"])
     with emulated_device() as device:
@@ -104,6 +106,7 @@ def test_measures_ask_the_device_for_the_scenes_alone(monkeypatch):
     assert len(kinds) <= 3  # which scenes, their tokens, the captions
 
 
+@pytest.mark.slow
 def test_a_learning_rate_for_each_member_costs_little():
     launches = {}
     with emulated_device() as device:
@@ -113,6 +116,7 @@ def test_a_learning_rate_for_each_member_costs_little():
     assert launches[24] <= SETTINGS_COST * launches[1]
 
 
+@pytest.mark.slow
 def test_sums_by_token_are_the_same_bits_wherever_keys_meet():
     """On a device, unlike on the host, no operation of a step may add where two may meet: the order would vary."""
     with emulated_device() as device:
@@ -145,6 +149,7 @@ def _mixes(monkeypatch, loss):
 MUTANTS = {"read": (_reads, _branches, _selects), "transfer": (_sends,), "mixture": (_mixes,)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "mutant"), [(kind, m) for kind, mutants in MUTANTS.items() for m in mutants])
 def test_what_a_gpu_would_wait_for_is_seen(kind, mutant, monkeypatch):
     right = training.batch_loss
@@ -155,6 +160,7 @@ def test_what_a_gpu_would_wait_for_is_seen(kind, mutant, monkeypatch):
     assert {event.line for event in events} != {"?"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["number", "address", "operation"])
 def test_a_step_that_changes_from_one_to_the_next_is_seen(change, monkeypatch):
     right, calls, ones = training.batch_loss, [], []

@@ -109,6 +109,7 @@ def test_a_trial_trains_as_plain_modules_train_with_torch_adamw(axes, encoder):
         torch.testing.assert_close(found[name], weight, atol=2e-4, rtol=1e-3, msg=lambda told, name=name: name + told)
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_members_of_one_pack_may_differ_in_all_of_these_axes(encoder):
     shared = ("model__projection_bias", "optim__multi_positive", "scenes__captions")
@@ -119,6 +120,7 @@ def test_members_of_one_pack_may_differ_in_all_of_these_axes(encoder):
         torch.testing.assert_close(member.tensors(), wanted, atol=2e-4, rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["contrastive", "autoregressive"])
 def test_without_a_position_cls_has_none_before_or_after_training(kind):
     trials = [small(model__kind=kind, model__cls_position=having) for having in (True, False)]

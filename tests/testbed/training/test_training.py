@@ -33,6 +33,7 @@ def losses_and_model(trials):
     return torch.stack([snapshot.loss for snapshot in snapshots], dim=1), snapshots[-1].model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5, 6], [6, 2, 4, 0, 5, 1, 3]])
 def test_a_trial_trains_alike_alone_and_in_a_pack_of_seven_in_any_order(order):
     losses, model = losses_and_model([VARIED[i] for i in order])
@@ -92,6 +93,7 @@ def test_training_lowers_the_loss():
     assert snapshots[-1] < 0.7 * snapshots[0]
 
 
+@pytest.mark.slow
 def test_snapshots_come_at_the_evaluation_steps():
     trial = small(optim__steps=20, eval__points=4, eval__schedule="linear")
     steps = [s.step for s in fit([trial], PackData.of([trial], device=CPU), device=CPU)]
