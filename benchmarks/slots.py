@@ -111,9 +111,12 @@ class SimulatedEngine(Engine):
 
 
 def _seconds_with_a_core() -> float:
-    """Return a time that does not pass for this thread while it waits for a core: other work may go on beside it."""
-    waited = int(Path("/proc/thread-self/schedstat").read_text().split()[1])
-    return time.perf_counter() - waited / 1e9
+    """Return a time that does not pass for this thread while it waits for a core: other work may go on beside it.
+
+    Only Linux tells these waits; elsewhere it passes.
+    """
+    waits = Path("/proc/thread-self/schedstat")
+    return time.perf_counter() - (int(waits.read_text().split()[1]) / 1e9 if waits.exists() else 0.0)
 
 
 def _sent(pack: Pack | None) -> Pack | None:

@@ -99,6 +99,9 @@ def _check_claim(where: TomlSource, path: str, claim: Claim) -> None:
     for number, part in enumerate(claim.part):
         _check_choice(where, f"{path}.part.{number}", "test", part.test, tuple(TESTS))
         _check_range(where, f"{path}.part.{number}", part)
+        if part.resolution and claim.interval != "t":
+            rule = f"resolution is for interval t, got interval {show(claim.interval)}"
+            raise where.error(f"{path}.part.{number}.resolution", f"{rule}; drop it")
     if claim.picture is not None:
         _check_choice(where, f"{path}.picture", "kind", claim.picture.kind, tuple(PICTURES))
         if claim.picture.metric is not None and claim.picture.kind not in _WITH_METRIC:

@@ -86,10 +86,11 @@ class Ledger:
 
 def digest_of(claim: Claim, part: Part) -> str:
     """Return the digest of what a verdict on `part` hangs on besides the rows: range, queries, interval, lowest n,
-    and where it has them bounds and a test other than that of a range."""
+    and where it has them bounds, a resolution, and a test other than that of a range."""
     queries = [sql and " ".join(sql.split()) for sql in (part.estimate, part.requires)]
     said = [*queries, part.at_least, part.at_most, claim.interval, claim.minimum_n]
     said += [] if part.bounds is None else [part.bounds]
+    said += [["resolution", part.resolution]] if part.resolution else []
     said += [] if part.test == "range" else [part.test]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 

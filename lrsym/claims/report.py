@@ -42,7 +42,7 @@ def describe_shortage(claim: Claim, judged: JudgedPart) -> str:
     if judged.too_few:
         texts.append(f"too few: {judged.estimate.n} of {claim.minimum_n}")
     if judged.without_spread:
-        remedy = "use interval wilson for shares, or give the part the resolution of its values"
+        remedy = "use interval wilson for shares, else t with the resolution of the values"
         texts.append(f"equal values tell no spread, so {remedy}")
     if judged.dropped:
         texts.append(f"{judged.dropped} null or not finite, left out; rows older than a column lack it")

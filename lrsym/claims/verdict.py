@@ -143,8 +143,8 @@ def combine_verdicts(verdicts: Iterable[str]) -> str:
 
 def _crossable(floor: float, ceiling: float, interval: str) -> list[float]:
     """Return the ends that an interval of that name can cross: those of shares and accuracies stay in 0..1."""
-    fixed = {0, 1} if interval in ("wilson", "logit") else set()
-    return [end for end in (floor, ceiling) if math.isfinite(end) and end not in fixed]
+    lowest, highest = (0.0, 1.0) if interval in ("wilson", "logit") else (-math.inf, math.inf)
+    return [end for end, inside in ((floor, floor > lowest), (ceiling, ceiling < highest)) if inside]
 
 
 def _ends(at_least: float | None, at_most: float | None) -> tuple[float, float]:

@@ -64,6 +64,15 @@ def test_everything_that_a_file_says_is_read():
     assert [(part.at_least, part.at_most) for part in first.part] == [(0.4, 0.6), (0.9, None)]
 
 
+@pytest.mark.parametrize("interval", ["logit", "wilson", "bootstrap"])
+def test_a_resolution_that_the_interval_does_not_heed_is_refused(interval):
+    text = GOOD.replace('interval = "t"', f'interval = "{interval}"\nminimum_n = 20').replace("minimum_n = 5\n", "")
+    with pytest.raises(
+        UsageError, match=rf'^c.toml:\d+: resolution is for interval t, got interval "{interval}"; drop it'
+    ):
+        read(text.replace("at_most = 0.6", "at_most = 0.6\nresolution = 0.01"))
+
+
 def test_interval_minimum_n_note_and_picture_may_be_left_out():
     claim = read('name = "x"\n' + SECOND).claims[0]
     assert (claim.interval, claim.minimum_n, claim.note, claim.picture) == ("t", 5, "", None)
@@ -135,6 +144,11 @@ BAD = {
         ("at_most = 0.6", "at_most = 0.6\nbounds = [1, 0]"),
         21,
         ("bounds must have the lower first, got [1, 0]; exchange",),
+    ),
+    "a resolution below 0": (
+        ("at_most = 0.6", "at_most = 0.6\nresolution = -1"),
+        21,
+        ("resolution must be a finite number >= 0, got -1",),
     ),
     "one number for bounds": (
         ("at_most = 0.6", "at_most = 0.6\nbounds = 1"),

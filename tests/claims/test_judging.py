@@ -97,7 +97,7 @@ def test_equal_values_of_no_known_resolution_decide_nothing_and_the_remedy_is_to
     (part,) = judged.arms[0].parts
     assert (part.verdict, part.level, part.n_to_decide, part.estimate.low) == ("undecided", None, None, None)
     (row,) = table_rows([judged])
-    assert "equal values tell no spread, so use interval wilson for shares, or give the part the resolution" in row[-1]
+    assert "equal values tell no spread, so use interval wilson for shares, else t with the resolution" in row[-1]
     wide = claim_with("at_most = 2", "resolution = 0.5", estimate="select seed * 0 + 1.0 as value from trials")
     (part,) = judge_claim(wide, wide.claims[0], {"one": one}).arms[0].parts
     assert part.verdict == "supported"

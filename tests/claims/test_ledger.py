@@ -18,9 +18,12 @@ from tests.claims.test_judging import FILE
 NOW = datetime.now(UTC)
 
 
+TEXT = FILE.where.text.replace("resolution = 0.01\n", "")
+
+
 @pytest.fixture
 def file(tmp_path):
-    (tmp_path / "claims.toml").write_text(FILE.where.text)
+    (tmp_path / "claims.toml").write_text(TEXT)
     return load(tmp_path / "claims.toml")
 
 
@@ -72,6 +75,7 @@ def test_a_ledger_that_lacks_a_range_says_so_and_no_ledger_says_nothing(tmp_path
         (("select unseen_order as value", "select seen_order as value"), False),
         (('source = "s"', 'source = "s"\nminimum_n = 3'), False),
         (('source = "s"', 'source = "s"\ninterval = "wilson"'), False),
+        (("at_least = 0.4", "at_least = 0.4\nresolution = 0.1"), False),
         (("at_most = 0.6", "at_most = 0.6\nrequires = 'select true as value from trials'"), False),
         (("at_most = 0.6", "at_most = 0.6\nbounds = [0, 1]"), False),
         (("select unseen_order as value", "select  unseen_order\\n as value"), True),
@@ -81,8 +85,8 @@ def test_a_ledger_that_lacks_a_range_says_so_and_no_ledger_says_nothing(tmp_path
 )
 def test_what_a_verdict_hangs_on_is_in_the_digest_and_words_are_not(tmp_path, file, change, same):
     before = digest_of(file.claims[0], file.claims[0].part[0])
-    assert change[0] in FILE.where.text
-    (tmp_path / "other.toml").write_text(FILE.where.text.replace(*change, 1).replace("\\n", " "))
+    assert change[0] in TEXT
+    (tmp_path / "other.toml").write_text(TEXT.replace(*change, 1).replace("\\n", " "))
     other = load(tmp_path / "other.toml").claims[0]
     assert (digest_of(other, other.part[0]) == before) is same
 

@@ -100,7 +100,13 @@ def test_so_it_is_with_shares(ones, n, at_least):
     assert (level <= 0.05) == (judge_estimate(estimate, **claimed, minimum_n=5) != "undecided")
 
 
-ENDS = [{"at_least": 0.6, "at_most": 1.0}, {"at_least": 0.0, "at_most": 0.5}, {"at_least": 0.9, "at_most": 0.96}]
+ENDS = [
+    {"at_least": 1.0, "at_most": None},
+    {"at_least": None, "at_most": 0.0},
+    {"at_least": 0.6, "at_most": 1.0},
+    {"at_least": 0.0, "at_most": 0.5},
+    {"at_least": 0.9, "at_most": 0.96},
+]
 SAMPLES = {"ones": [1.0] * 10, "zeros": [0.0] * 10, "halves": [0.5] * 10, "spread": VALUES * 5}
 
 

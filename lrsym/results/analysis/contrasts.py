@@ -14,10 +14,10 @@ import polars as pl
 from lrsym.config.axes import axes
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame, has_outcome, replicate_value
-from lrsym.results.analysis.intervals import ACCURACY_RESOLUTION, Estimate, estimate_mean, holm, level_at
+from lrsym.results.analysis.intervals import Estimate, estimate_mean, holm, level_at, resolution_of
 from lrsym.results.analysis.varied_axes import axis_groups, check_axes
 from lrsym.toml_source import suggest
-from lrsym.vocabulary import by_name, is_accuracy
+from lrsym.vocabulary import by_name
 
 LEFT_OUT = {
     "n_unpaired": "trials without a partner on the other side",
@@ -186,7 +186,7 @@ def _pairs(left: pl.DataFrame, right: pl.DataFrame, *, key: list[str], metrics: 
         paired=paired,
         diverged=diverged,
         failed=paired & ~diverged & ~(pl.col("outcome") & pl.col("outcome_right")),
-        packed=paired & (pl.col("packed") | pl.col("packed_right")).fill_null(value=False),
+        packed=paired & (pl.col("packed") | pl.col("packed_right")).fill_null(value=True),
         **{metric: pl.col(metric) - pl.col(f"{metric}_right") for metric in metrics},
     ).sort(key, nulls_last=True)
 
@@ -201,8 +201,7 @@ def _row(pairs: pl.DataFrame, metric: str) -> dict[str, Any]:
     known = pairs.drop_nulls(metric)
     seeds = known.group_by("seed").agg(difference=pl.col(metric).mean(), cells=pl.len()).sort("seed")
     differences = seeds["difference"].to_list()
-    # Of two accuracies, each told to a scene.
-    resolution = 2**0.5 * ACCURACY_RESOLUTION if is_accuracy(metric) else 0.0
+    resolution = 2**0.5 * resolution_of(metric)  # either side has a rounding error
     estimate = estimate_mean(differences, resolution=resolution)
     no_interval = _no_interval(estimate, shared=metric in SHARED and bool(known["packed"].any()))
     if no_interval:

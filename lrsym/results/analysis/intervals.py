@@ -23,11 +23,14 @@ from lrsym.vocabulary import INTERVALS, by_name, is_accuracy
 CONFIDENCE = 0.95
 
 SCENES = 900
-"""Scenes that an accuracy counts as in its logit: what is nearer to 0 or 1 than half of one is moved there. No row has
-the size of its split; so many are the unseen pairs of the default 5 held-out labels in 45 layouts."""
+"""Scenes that an accuracy counts as in its logit: what is nearer to 0 or 1 than half of one is moved there. So many are
+the unseen pairs of the default 5 held-out labels in 45 layouts, and about so many the seen pairs of few labels."""
 
 ACCURACY_RESOLUTION = 1 / SCENES
-"""The step in which an accuracy is counted."""
+"""The step in which such an accuracy is counted. That of single objects is coarser: see `resolution_of`."""
+
+_EQUAL = 1e-9
+"""Values that lie no further apart, as a share of the largest, are equal but for the rounding of a difference."""
 
 APART_LEVEL = 0.01
 """Level of Grubbs' test: of normal replicates one lies apart in one cell of a hundred."""
@@ -75,12 +78,23 @@ def estimate_mean(
     if not has_interval(ordered, interval, resolution):
         return Estimate(n, mean)
     low, high = _METHODS[interval](ordered, confidence, resolution)
-    return Estimate(n, mean, min(low, mean), max(high, mean))
+    # A mean within half a scene of 0 or 1 lies beyond the one that the logit interval lies around.
+    return Estimate(n, mean, min(low, mean), max(high, mean)) if interval == "logit" else Estimate(n, mean, low, high)
 
 
 def interval_of(column: str) -> str:
     """Return the kind of interval that suits the mean of `column`: on logits for an accuracy, else Student's."""
     return "logit" if is_accuracy(column) else "t"
+
+
+def resolution_of(column: str) -> float:
+    """Return the step in which `column` is counted, 0 where it is not known, as of all but accuracies.
+
+    Of single objects there are 5 scenes a label, so 50 where labels are fewest; other splits are as large as SCENES.
+    """
+    if not is_accuracy(column):
+        return 0.0
+    return 1 / 50 if column.startswith("single_") else ACCURACY_RESOLUTION
 
 
 def has_value_apart(values: Iterable[float], *, at_least: float = 0.0) -> bool:
@@ -91,7 +105,7 @@ def has_value_apart(values: Iterable[float], *, at_least: float = 0.0) -> bool:
     """
     ordered = sorted(values)
     n = len(ordered)
-    if n < 3 or ordered[0] == ordered[-1]:
+    if n < 3 or _are_equal(ordered):
         return False
     mean, quantile = math.fsum(ordered) / n, _t_quantile(1 - APART_LEVEL / (2 * n), n - 2)
     critical = (n - 1) / n**0.5 * (quantile**2 / (n - 2 + quantile**2)) ** 0.5
@@ -124,7 +138,12 @@ def has_interval(ordered: Sequence[float], interval: str, resolution: float) -> 
     if interval == "wilson":
         return True
     known = interval == "logit" or (interval == "t" and resolution > 0)
-    return len(ordered) > 1 and (known or ordered[0] < ordered[-1])
+    return len(ordered) > 1 and (known or not _are_equal(ordered))
+
+
+def _are_equal(ordered: Sequence[float]) -> bool:
+    low, high = ordered[0], ordered[-1]
+    return high - low <= _EQUAL * max(abs(low), abs(high))
 
 
 def _deviation(values: Iterable[float]) -> float:
@@ -205,7 +224,7 @@ def _wilson(values: Sequence[float], confidence: float, _: float) -> Bounds:
     n, share, z = len(values), math.fsum(values) / len(values), float(stats.norm.ppf((1 + confidence) / 2))
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     reach = z / (1 + z**2 / n) * (share * (1 - share) / n + (z / (2 * n)) ** 2) ** 0.5
-    return max(0.0, middle - reach), min(1.0, middle + reach)
+    return (middle - reach if share > 0 else 0.0), (middle + reach if share < 1 else 1.0)  # else but for rounding
 
 
 def _student_level(values: Sequence[float], bound: float, resolution: float) -> float:

@@ -83,6 +83,7 @@ def _explain(frame: pl.DataFrame) -> list[str]:
         "Number: mean over seeds of the paired differences; below: its 95 % interval, and the seeds that are paired.",
         f"Framed: the interval leaves out 0, in {apart} of {asked.height} cells; one in twenty would without any "
         f"difference. After Holm's correction for all cells {corrected} are left.",
+        *(f"No interval in some cells: {why}." for why in frame["no_interval"].drop_nulls().unique().sort()),
         *([f"Left out: {lost}."] if lost else []),
     ]
 

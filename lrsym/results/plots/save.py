@@ -64,7 +64,8 @@ def as_html(chart: Chart) -> bytes:
 
 def _paper(chart: Chart) -> str:
     """Return the background of `chart`."""
-    return THEME["background"] if chart.config is alt.Undefined else chart.to_dict()["config"]["background"]
+    spec = chart.to_dict()
+    return spec.get("background") or spec.get("config", {}).get("background") or THEME["background"]
 
 
 def _title(chart: Chart) -> str:

@@ -1,5 +1,6 @@
 """Sweeps and searches from Python values: the tables of a sweep file as arguments, under the same checks."""
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -204,7 +205,7 @@ def _narrow(value: Any) -> Any:
             return None
         return next((found for inner in value if (found := _narrow(inner)) is not None), None)
     short = str(getattr(value, "dtype", "")) in ("float32", "float16")
-    return value if short and float(value) != float(str(value)) else None
+    return value if short and math.isfinite(value) and float(value) != float(str(value)) else None
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.intervals import SCENES, Estimate, estimate_mean, has_value_apart, interval_of, level_at
+from lrsym.results.analysis.intervals import (
+    SCENES,
+    Estimate,
+    estimate_mean,
+    has_value_apart,
+    interval_of,
+    level_at,
+    resolution_of,
+)
 from lrsym.results.analysis.sample_size import n_for_half_width, n_to_leave_out
 from lrsym.vocabulary import INTERVALS
 
@@ -198,3 +206,15 @@ def test_the_mean_lies_in_its_interval(interval, values):
         assert len({*values}) == 1
         return
     assert estimate.low - 1e-9 <= estimate.mean <= estimate.high + 1e-9
+
+
+def test_differences_that_are_equal_but_for_their_rounding_tell_no_spread():
+    values = [0.9 - 0.8, 0.8 - 0.7, 0.7 - 0.6, 0.5 - 0.4, 0.6 - 0.5]
+    assert len({*values}) > 1
+    assert estimate_mean(values).low is level_at(values, 0.0) is None
+    assert not has_value_apart([*values, values[0]])
+
+
+def test_single_objects_are_counted_in_coarser_steps_and_other_columns_in_none_that_are_known():
+    assert [round(1 / resolution_of(f"{split}_inset")) for split in ("unseen", "seen", "single")] == [900, 900, 50]
+    assert [resolution_of(name) for name in ("seconds", "steps_to_unseen_order")] == [0, 0]
