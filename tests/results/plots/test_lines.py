@@ -7,6 +7,7 @@ import pytest
 
 from lrsym.errors import UsageError
 from lrsym.results.plots.lines import plot_line
+from lrsym.results.plots.palette import PAPER
 from lrsym.results.plots.save import as_png
 from tests.charts import marks, nodes, panels, rows, subtitle
 
@@ -150,7 +151,7 @@ def test_a_seed_apart_is_hollow_and_told():
     frame = frame.with_columns(unseen_order=pl.Series([1.0, 0.99, 1.0, 1.0, 0.5]))
     chart = plot_line(frame)
     assert "Hollow: one seed lies apart from the others (1 of 1 means)" in subtitle(chart)
-    (hollow,) = [mark for mark in marks(chart.to_dict(), "point") if mark["mark"].get("fill") == "white"]
+    (hollow,) = [mark for mark in marks(chart.to_dict(), "point") if mark["mark"].get("fill") == PAPER]
     assert len(rows(chart.to_dict(), hollow)) == 1
 
 

@@ -106,20 +106,26 @@ def test_values_ascend_to_the_right_and_upward_by_number_not_by_letter():
     assert domains(chart, "y") == [["20", "5", "1"]] * 2
 
 
+def title(panel, side):
+    """The title of an axis of the cells of a panel, on one line."""
+    lines = marks(panel, "rect")[0]["encoding"][side]["title"]
+    return lines if isinstance(lines, str) else " ".join(lines)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("values", [[1, 2], [1, 2, 5, 10, 20, 40]])
 def test_axis_titles_give_the_word_and_the_column(values):
     panel = drawn(trials(n_pair_labels=[5, 6], layouts_per_pair=values))["vconcat"][0]["concat"][0]
-    encoding = marks(panel, "rect")[0]["encoding"]
-    y = encoding["y"]["title"]
-    assert encoding["x"]["title"] == "label diversity (n_pair_labels)"
-    assert (y if isinstance(y, str) else " ".join(y)) == "layout diversity (layouts_per_pair)"
+    assert [title(panel, side) for side in "xy"] == [
+        "label diversity (n_pair_labels)",
+        "layout diversity (layouts_per_pair)",
+    ]
 
 
 @pytest.mark.slow
 def test_an_axis_without_a_word_is_titled_by_its_column_and_unit():
     panel = drawn(trials(warmup_steps=[0, 100]))["vconcat"][0]["concat"][0]
-    assert marks(panel, "rect")[0]["encoding"]["x"]["title"] == "warmup_steps (steps)"
+    assert title(panel, "x") == "warmup_steps (steps)"
 
 
 def test_one_varied_axis_gives_one_row_of_cells(two_cells):
