@@ -105,9 +105,8 @@ class Display:
         """
         now, n = self._clock(), max(1, len(self._first_reports))
         began = sum(self._first_reports) / n if self._first_reports else self._started
-        training = [
-            told for _, completed, told in self._in_flight.values() if completed
-        ]  # others wait to be tried again
+        # Those that have completed nothing wait to be tried again.
+        training = [told for _, completed, told in self._in_flight.values() if completed]
         untold = sum(now - told for told in training) / max(n, len(training))
         done, seconds = self._done_work - self._first_work, now - began - untold
         if done < 1e-9 * self._all_work or seconds < 1e-9 or not self._all_work:  # sums leave a rounding error
