@@ -14,7 +14,7 @@ from lrsym.config.model import SHORTHANDS
 from lrsym.config.section import ConfigSection
 from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
-from lrsym.toml_source import fits_64_bits, show, suggest
+from lrsym.toml_source import fits_64_bits, show
 
 _SENTENCES = {"preset": "Sets the axes of one of the paper's models", "init": "Sets the axes of where training starts"}
 PRESETS = {
@@ -111,21 +111,28 @@ def section_type(section: str) -> type[ConfigSection]:
 
 def nearest_axis(key: str) -> str:
     """Return the axis that `key` may stand for as `did you mean ...?`, empty where none is near."""
-    bare = {axis.name: axis.key for axis in AXES.values()}
-    tail = key.rpartition(".")[2]
-    if tail in bare:
-        return f"did you mean {bare[tail]}?"
-    if hint := hint_by_meaning(key, AXES):
-        return hint
-    near = difflib.get_close_matches(tail, list(bare), n=1)
-    return suggest(key, AXES) or (f"did you mean {bare[near[0]]}?" if near else "") or suggest(key, SECTIONS)
+    near = _near(key)
+    return f"did you mean {near}?" if near else ""
 
 
 def nearest_axis_column(name: str) -> str:
     """Return the column of the axis that `name` may stand for, by its spelling or meaning, empty where none is."""
-    columns = [axis.name for axis in AXES.values() if axis.key not in PRESETS]
-    meant = re.search(r"did you mean (?:\w+\.)?(\w+)\?", nearest_axis(name))
-    return meant[1] if meant and meant[1] in columns else ""
+    axis = AXES.get(_near(name))
+    return axis.name if axis is not None and axis.key not in PRESETS else ""
+
+
+def _near(key: str) -> str:
+    """Return the key of the axis, else the section, that `key` may stand for, empty where none is near."""
+    bare = {axis.name: axis.key for axis in AXES.values()}
+    tail = key.rpartition(".")[2]
+    if tail in bare:
+        return bare[tail]
+    if (meant := MEANINGS.get(plain(key))) in AXES:
+        return meant
+    for word, known in ((key, {name: name for name in AXES}), (tail, bare), (key, {name: name for name in SECTIONS})):
+        if near := difflib.get_close_matches(word, [*known], n=1):
+            return known[near[0]]
+    return ""
 
 
 def _rule(axis: Axis) -> str:
