@@ -66,6 +66,7 @@ def pytest_collection_modifyitems(items):
 def pytest_collection_finish():
     """Spare the collector what the imports left: it stays until the end, and each full collection would visit it."""
     gc.freeze()
+    gc.set_threshold(100_000, 20, 100)  # and what the tests make is small beside a machine's memory
 
 
 def pytest_unconfigure():

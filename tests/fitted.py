@@ -1,5 +1,7 @@
 """Small models: untrained ones with noise, trained ones, and trials trained into a store."""
 
+from functools import cached_property
+
 import torch
 
 from lrsym.sweep.execution.events import Failure
@@ -36,14 +38,21 @@ VARIANTS = {
 
 
 class Fitted:
-    """A trained pack with everything an evaluation needs."""
+    """A pack with everything an evaluation needs, trained when it is first asked for."""
 
     def __init__(self, trials):
         self.trials = trials
         self.data = PackData.of(trials, device=CPU)
         self.candidates = Candidates.of(self.data)
-        *_, self.snapshot = fit(trials, self.data, device=CPU)
-        self.model = self.snapshot.model
+
+    @cached_property
+    def snapshot(self):
+        *_, last = fit(self.trials, self.data, device=CPU)
+        return last
+
+    @property
+    def model(self):
+        return self.snapshot.model
 
     def arguments(self):
         return self.model, self.data, self.candidates

@@ -169,6 +169,7 @@ def sentences():
     ]
 
 
+@pytest.mark.slow
 def test_a_sentence_says_what_the_rows_say():
     page = pages.text(PAGE)
     assert not [sentence for sentence in sentences() if sentence not in page]

@@ -28,7 +28,7 @@ class Answering(BaseHTTPRequestHandler):
 def service():
     """The address of a service that answers."""
     with HTTPServer(("127.0.0.1", 0), Answering) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
@@ -48,6 +48,7 @@ def audit(tmp_path, service, made_up):
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize(
     ("made_up", "code", "said"),
     [

@@ -40,6 +40,7 @@ def test_a_part_taken_anew_replaces_its_own_rows_alone(tmp_path):
     assert page.index("About a.") < page.index("`python a`") < page.index("About b.") < page.index("`python b`")
 
 
+@pytest.mark.slow
 def test_operations_are_counted_in_batched_products_too():
     members, rows, inner, columns = 2, 3, 5, 7
     with FlopCounterMode(display=False) as counter:

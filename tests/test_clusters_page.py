@@ -144,6 +144,7 @@ def test_a_task_that_runs_out_of_time_stops_its_sweep_and_is_put_back(tmp_path):
     assert (task.note("told"), task.note("scontrol")) == ("TERM", "requeue 77_3")
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize(
     "how", [{"left": 3000}, {"left": 120, "restarts": 50}, {"left": 120, "ends": 0}, {"left": 120, "ends": 2}]
 )

@@ -105,7 +105,7 @@ ON_COMMITTED_ROWS = sorted(
 ANSWERS = {command: answer for page in PAGES for command, answer in answers.answered(page.read_text())}
 
 
-@pytest.mark.slow_after(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ON_COMMITTED_ROWS)
 def test_every_query_and_claim_on_the_committed_rows_answers_as_the_page_says(line, monkeypatch):
     words = shlex.split(line)[1:]

@@ -136,6 +136,7 @@ def test_all_trials_are_there_and_done(sweep):
     assert {*trials(sweep)["status"]} == {"done"}
 
 
+@pytest.mark.slow
 def test_ranges_were_registered_before_the_rows_were_trained():
     assert {part["after_rows"] for _, part in parts()} == {False}
     assert not [arm for claim in claims() for arm in claim["arms"] if arm["missing"]]
@@ -155,6 +156,7 @@ def test_recognition_comes_late_with_partners_and_falls_with_the_loss_that_spare
     assert max(spared, key=lambda step: spared[step]) == 232
 
 
+@pytest.mark.slow
 def test_a_number_in_a_sentence_is_in_a_table():
     told = " ".join(cell for rows in TABLES.values() for row in rows() for cell in row)
     assert not [number for number in pages.unchecked(PAGE, sentences=(), settings=()) if number not in told]

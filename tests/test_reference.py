@@ -27,6 +27,7 @@ NOT_COMMITTED = (
     "rates",
     "threshold",
     "pytorch_start_steps",
+    "pytorch_start_full_model",
     "pytorch_start_layouts",
     "dropout_recipe",
 )

@@ -277,18 +277,19 @@ def position_key_terms():
 
 
 PARAGRAPHS = [
-    verdicts, mechanism, one_after_another, variants, model_size, layouts, few_labels, new_claims, weight_decay,
-    value_and_bias_terms, three_objects, late_recognition, position_key_terms,
+    mechanism, one_after_another, variants, model_size, layouts, few_labels, new_claims, weight_decay,
+    value_and_bias_terms, three_objects, late_recognition, position_key_terms, verdicts,
 ]  # fmt: skip
 
 
-@pytest.mark.slow_after(7)
+@pytest.mark.slow_after(6)
 @pytest.mark.parametrize("paragraph", PARAGRAPHS, ids=lambda p: p.__name__)
 def test_a_sentence_says_what_the_rows_say(paragraph):
     for fragment in paragraph():
         assert fragment in pages.text(PAGE)
 
 
+@pytest.mark.slow
 def test_claims_that_are_supported_in_one_arm_and_refuted_in_another_are_named():
     of_claims = {claim["id"]: {arm["verdict"] for arm in claim["arms"]} for claim in paper_claims()}
     both = [name for name, verdicts in of_claims.items() if {"supported", "refuted"} <= verdicts]

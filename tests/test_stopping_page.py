@@ -19,6 +19,7 @@ def curves():
     return [*committed_curves()]
 
 
+@pytest.mark.slow
 def test_the_table_of_ceilings_replays_the_rule_on_the_committed_curves(curves):
     shown = pages.table(PAGE, HEADING)
     assert [float(row[0]) for row in shown] == [*CEILINGS]

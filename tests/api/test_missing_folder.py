@@ -24,7 +24,7 @@ FUNCTIONS = {
     name: function
     for name in package.__all__
     if name not in ("plan", "run_sweep", "refine", "import_trials", "status")
-    and inspect.isfunction(function := getattr(package, name))
+    and inspect.isfunction(function := package.__getattr__(name))
     and "results" in inspect.signature(function).parameters
 }
 
@@ -51,7 +51,7 @@ def beside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.slow_after(12)
+@pytest.mark.slow_after(4)
 @pytest.mark.usefixtures("beside")
 @pytest.mark.parametrize("verb", READING)
 def test_every_verb_that_reads_says_so(verb):
@@ -62,6 +62,7 @@ def test_every_verb_that_reads_says_so(verb):
     assert "resluts, which is not there (did you mean results?)" in text
 
 
+@pytest.mark.slow_after(8)
 @pytest.mark.usefixtures("beside")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_that_reads_says_so(name):
@@ -82,7 +83,7 @@ def test_a_folder_that_is_not_there_may_lie_in_one_that_is_mistyped(tmp_path):
 
 
 @pytest.mark.usefixtures("beside")
-@pytest.mark.parametrize("verb", ["plan", "sweep"])
+@pytest.mark.parametrize("verb", ["plan", pytest.param("sweep", marks=pytest.mark.slow)])
 def test_verbs_that_make_a_folder_warn_of_one_that_has_nearly_its_name(tmp_path, verb):
     path, words = write_sweep(tmp_path, steps=1, seeds=1), ["--no-pilot", "--limit", 1, "--workers", 1]
     said = lrsym_errors(verb, path, "--results", "resutls", *words)

@@ -62,6 +62,7 @@ READERS = {
 }
 
 
+@pytest.mark.slow_after(8)
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("folder", ["nowhere", "empty"])
 def test_a_folder_without_results_is_named_in_one_line(tmp_path, monkeypatch, reader, folder):
@@ -154,13 +155,13 @@ def test_without_a_suffix_all_formats_are_written(charts, tmp_path):
     ("name", "message"),
     [
         ("x.pdf", r"x\.pdf: a picture is written as \.html, \.png, \.svg, \.json, got \.pdf"),
-        ("file/x.png", r"file.*cannot be written"),
+        ("file/x.json", r"file.*cannot be written"),
     ],
 )
-def test_what_cannot_be_saved_is_one_line(charts, tmp_path, name, message):
+def test_what_cannot_be_saved_is_one_line(sweep, results, tmp_path, name, message):
     (tmp_path / "file").write_text("")
     with pytest.raises(lrsym.UsageError, match=message):
-        lrsym.save(charts[0], tmp_path / name)
+        lrsym.save(lrsym.plot_phase(sweep, results=results), tmp_path / name)
 
 
 def test_what_is_no_chart_is_not_saved(tmp_path):

@@ -17,7 +17,7 @@ from tests.small_trials import SMALL
 ARGUMENTS = {
     name
     for shown in lrsym.__all__
-    if inspect.isfunction(function := getattr(lrsym, shown))
+    if inspect.isfunction(function := lrsym.__getattr__(shown))
     for name in inspect.signature(function).parameters
 }
 

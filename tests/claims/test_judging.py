@@ -127,6 +127,7 @@ WITH_PRECONDITION = parse(
 )
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize(("ids", "verdict"), [(range(6), "untestable"), (range(3), "undecided"), ((), "undecided")])
 def test_where_the_precondition_fails_a_part_is_untestable_and_so_is_its_claim(store, ids, verdict):
     """Six trials have a mean of 0.525; of the first three 0.51, too few to decide; without rows nothing is known."""

@@ -110,6 +110,7 @@ ENDS = [
 SAMPLES = {"ones": [1.0] * 10, "zeros": [0.0] * 10, "halves": [0.5] * 10, "spread": VALUES * 5}
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("interval", INTERVALS)
 @pytest.mark.parametrize("name", SAMPLES)
 @pytest.mark.parametrize("claimed", ENDS)

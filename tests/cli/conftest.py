@@ -5,9 +5,9 @@ import pytest
 
 from lrsym.results.plots import save
 from lrsym.results.store.store import Store
-from lrsym.sweep.spec.sweep_file import load_any
+from lrsym.sweep.spec.sweep_file import load, load_any
 from tests.cli.test_search import write_search
-from tests.running import lrsym
+from tests.fitted import train
 from tests.small_trials import write_sweep
 from tests.sweep.search.made_up_search import run
 
@@ -17,7 +17,9 @@ def trained(tmp_path_factory):
     """A sweep of 8 small trials and the results of it, trained once for the tests of this folder."""
     folder = tmp_path_factory.mktemp("trained")
     path = write_sweep(folder, steps=12)
-    lrsym("sweep", path, "--results", folder / "results", "--workers", 1, "--pack", 4)
+    trials = load(path).trials
+    for members in (trials[:4], trials[4:]):
+        train(folder / "results", members)
     return path, folder / "results"
 
 

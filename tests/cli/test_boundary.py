@@ -72,6 +72,7 @@ def test_python_gives_the_same(two):
     assert package.phase_probabilities(two[0][0], results=two[1]).height == 4 * 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "name"),
     [
@@ -89,6 +90,7 @@ def test_its_pictures_are_saved(two, words, name):
     assert all(name in picture for picture in report["pictures"])
 
 
+@pytest.mark.slow_after(4)
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -79,6 +79,7 @@ def test_the_results_folder_of_the_environment_stands_in_where_none_is_given(tra
     assert "--results" not in lrsym("forget", path)
 
 
+@pytest.mark.slow_after(10)
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -37,6 +37,7 @@ def test_a_condition_keeps_pairs_and_what_has_lost_its_partner_is_told(trained):
     assert "left out: 1 trials without a partner on the other side" in text
 
 
+@pytest.mark.slow_after(4)
 @pytest.mark.parametrize(
     ("words", "message"),
     [

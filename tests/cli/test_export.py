@@ -28,6 +28,7 @@ def test_by_default_it_lies_in_the_results_and_the_same_command_again_keeps_it(r
     assert (data["place"], data["trials"], data["rows"]["trials"]) == (str(root / "exports/r-csv"), 12, 12)
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("to", NEEDS)
 def test_without_its_tool_an_export_is_one_line_with_the_command_that_installs_it(root, monkeypatch, to):
     monkeypatch.setitem(sys.modules, NEEDS[to], None)

@@ -44,6 +44,7 @@ def test_it_counts_and_removes_nothing_until_it_is_told_to(copied):
     assert files(results) == before
 
 
+@pytest.mark.slow
 def test_what_is_forgotten_is_gone_and_trained_again_by_the_next_sweep(copied):
     path, results = copied
     counted = json.loads(lrsym("forget", path, "--results", results, "--json"))

@@ -51,6 +51,7 @@ def test_the_url_may_come_from_the_environment(copied, monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_the_python_interface_takes_the_url(copied):
     path, folder, url = copied
     there, here = (package.load_trials(root).sort("trial_id").collect() for root in (url, folder))
@@ -118,5 +119,6 @@ def test_a_damaged_object_is_named_set_aside_and_what_it_held_is_trained_by_the_
     assert "4 new" in lrsym("plan", path, "--results", url, "--no-pilot")
 
 
+@pytest.mark.slow
 def test_the_doctor_tells_of_the_store(copied):
     assert copied[2] in lrsym("doctor", "--results", copied[2])

@@ -110,6 +110,7 @@ def _texts(part):
     return [text for node in nodes(part) for text in node.values() if isinstance(text, str)]
 
 
+@pytest.mark.slow
 def test_the_page_of_a_dark_picture_is_dark_and_so_is_its_name(trained):
     words = ("plot", "curves", trained[0], "--results", trained[1], "--theme", "dark", "--json")
     page = Path(json.loads(lrsym(*words))["pictures"][0])
@@ -222,6 +223,7 @@ def test_a_grid_has_no_picture_of_a_search(trained):
     assert f"this picture is of searches, {trained[0]} has no [search]" in text
 
 
+@pytest.mark.slow_after(3)
 @pytest.mark.parametrize(
     ("words", "message"),
     [

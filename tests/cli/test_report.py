@@ -14,6 +14,7 @@ from tests.running import lrsym
 from tests.small_trials import write_sweep
 
 
+@pytest.mark.slow
 def test_the_page_lies_beside_the_results_and_its_command_makes_it_again(trained, tmp_path):
     path, results = trained
     report = json.loads(lrsym("report", path, "--results", results, "--json"))
@@ -30,6 +31,7 @@ def test_what_makes_another_page_makes_another_name(trained):
     assert Path(json.loads(lrsym(*words))["page"]).name == "small-report-metric-seen_global-threshold-0.8.html"
 
 
+@pytest.mark.slow
 def test_a_dark_page_and_its_charts_have_dark_colours_alone(trained):
     path, results = trained
     page = Path(json.loads(lrsym("report", path, "--results", results, "--theme", "dark", "--json"))["page"])

@@ -87,6 +87,7 @@ def test_a_search_that_ends_before_its_budget_says_whether_it_was_the_hours(tmp_
     assert "leaves out" not in text
 
 
+@pytest.mark.slow_after(3)
 @pytest.mark.parametrize("verb", ["plan", "sweep"])
 @pytest.mark.parametrize(
     ("option", "hours", "expected"),
@@ -119,8 +120,10 @@ def test_a_trial_that_was_stopped_early_is_no_failure(tmp_path, monkeypatch):
     assert "failed" not in text
 
 
-def test_a_run_is_recorded_with_where_it_came_from(trained):
-    rows = json.loads(lrsym("query", "select * from runs", "--results", trained[1], "--json"))
+@pytest.mark.slow
+def test_a_run_is_recorded_with_where_it_came_from(tmp_path):
+    lrsym("sweep", write_sweep(tmp_path, steps=5), "--results", tmp_path / "r", "--workers", 1)
+    rows = json.loads(lrsym("query", "select * from runs", "--results", tmp_path / "r", "--json"))
     assert len(rows) == 1
     assert {k: rows[0][k] for k in ("sweep", "engine", "workers", "device", "n_planned")} == {
         "sweep": "small", "engine": "local", "workers": 1, "device": "cpu", "n_planned": 8,

@@ -109,6 +109,7 @@ def test_what_an_export_did_not_write_is_left_as_it_is(made, tmp_path, spoil, wh
     assert {path.name: path.is_file() and path.read_bytes() for path in out.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_a_file_of_that_name_beside_an_export_is_not_overwritten(made, tmp_path):
     sweep, root = made
     export_csv(select(root, sweep, where="status = 'crashed'"), tmp_path / "out")

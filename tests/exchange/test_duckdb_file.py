@@ -19,6 +19,7 @@ def ask(duckdb, path, sql):
         return database.execute(sql).fetchall()
 
 
+@pytest.mark.slow
 def test_tables_come_back_with_numbers_lists_types_and_comments(duckdb, made, tmp_path):
     sweep, root = made
     chosen, path = select(root, sweep), tmp_path / "new/x.duckdb"

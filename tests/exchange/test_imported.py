@@ -39,6 +39,7 @@ def imported(tmp_path):
     return tmp_path / "o"
 
 
+@pytest.mark.slow_after(4)
 @pytest.mark.parametrize(
     "words",
     [

@@ -80,7 +80,7 @@ def test_the_storage_stays_as_it_was(url, tmp_path):
     assert (path.read_bytes(), sorted(p for p in tmp_path.iterdir() if p.name != "o")) == before
 
 
-@pytest.mark.slow_after(2)
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize(
     ("source", "study", "why"),
     [

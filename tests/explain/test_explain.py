@@ -187,6 +187,7 @@ def test_from_weights_that_a_sweep_kept_comes_a_page_with_a_drawing_in_every_sec
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_trial_with_terms_has_every_section_with_a_chart(explanation, specified):
     found = page_sections(explanation)
     assert len(found) == 8
@@ -270,6 +271,7 @@ def test_the_header_names_the_axes_that_differ_and_not_those_that_follow():
     assert changed_axes(row(**{"model.d_model": 64})) == {"model.d_model": 64}
 
 
+@pytest.mark.slow
 def test_of_very_many_labels_a_selection_is_mapped(tmp_path):
     result = explained(tmp_path, small(scenes__n_labels=60, optim__steps=1, eval__points=1))
     labels = result.maps.filter(head=0, term="BE")["key"].to_list()

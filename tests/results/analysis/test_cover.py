@@ -67,6 +67,7 @@ def test_wilsons_interval_covers_shares(n):
     assert 0.93 <= cover_of("wilson", truth_values, n) <= 0.97
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("n", [5, 20])
 @pytest.mark.parametrize("spread", [0.3, 1.0])
 def test_the_logit_interval_covers_means_of_accuracies(n, spread):

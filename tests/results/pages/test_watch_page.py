@@ -21,7 +21,7 @@ def server(state=lambda: STATE, port=0):
 def ask():
     """What the page's server answers to a path: status, headers, body."""
     with server() as running:
-        thread = threading.Thread(target=running.serve_forever)
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
 
         def answer(path, host=None):
@@ -52,11 +52,13 @@ def test_the_state_is_asked_for_each_time(ask):
     assert headers["Content-Type"] == "application/json"
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("path", ["/results", "/../pyproject.toml", "/state.json/.."])
 def test_there_is_nothing_else_to_be_had(ask, path):
     assert ask(path)[0] == 404
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("host", ["example.org", "example.org:80", "127.0.0.1:1"])
 def test_a_page_of_somewhere_else_whose_name_leads_here_gets_nothing(ask, host):
     assert ask("/state.json", host)[0] == 403

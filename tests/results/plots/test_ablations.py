@@ -34,6 +34,7 @@ def test_terms_stand_in_the_order_of_the_vocabulary():
     assert {tuple(m["encoding"]["y"]["scale"]["domain"]) for m in marks(chart.to_dict(), "bar")} == {tuple(ABLATIONS)}
 
 
+@pytest.mark.slow
 def test_an_ablation_shows_its_mean_every_seed_and_the_extremes():
     chart = plot_ablation(ablation_rows())
     spec, panel = chart.to_dict(), panels(chart)[0]

@@ -60,6 +60,7 @@ def test_an_open_end_of_an_interval_is_drawn_to_the_last_value():
     assert any(row["low"] is None for row in bars)
 
 
+@pytest.mark.slow
 def test_the_heading_says_what_a_dot_and_a_bar_are_and_what_was_left_out():
     chart, _ = drawn(trials(one=["00000", "000d0", "11111", "11111", "11111"]), **AXES)
     assert "bar: its 95 % interval (profile likelihood, 5 seeds a line)" in subtitle(chart)

@@ -59,6 +59,7 @@ def test_axes_are_the_first_varied_ones_in_the_order_that_is_preferred():
     assert encoding["color"]["scale"]["domain"] == ["5", "8"]
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize(("x", "scale"), [("n_pair_labels", None), ("layouts_per_pair", "log")])
 def test_a_geometric_axis_is_logarithmic_and_has_a_tick_at_each_value(x, scale):
     (line,) = marks(plot_line(GRID, x=x).to_dict(), "line")
@@ -212,6 +213,7 @@ def test_what_differs_between_sweeps_alone_needs_no_room():
     assert titles(plot_line(frame)) == ["first: unseen_order", "second: unseen_order"]
 
 
+@pytest.mark.slow
 def test_panels_share_one_legend_and_can_be_rendered():
     chart = plot_line(GRID, metric=["seen_inset", "unseen_order"])
     assert all("legend" in node for node in nodes(chart.to_dict()) if node.get("field") == "hue")

@@ -68,6 +68,7 @@ def test_tooltips_have_the_axes_the_share_and_the_counts():
     assert fields == ["path", "share", "n_pair_labels", "n", *PATHS, "n_trials"]
 
 
+@pytest.mark.slow_after(2)
 @pytest.mark.parametrize(
     ("axes", "y", "headings"),
     [

@@ -65,6 +65,7 @@ def test_the_heading_counts_what_comes_first_and_since_when_paths_stand():
     assert "from step 30 on (median of 3)" in text
 
 
+@pytest.mark.slow
 def test_each_cell_has_a_row_of_four_panels():
     chart = draw(tables(n_heads=2), tables(n_heads=1))
     titles = [panel["title"]["text"] for panel in panels(chart)]

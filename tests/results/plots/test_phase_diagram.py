@@ -164,6 +164,7 @@ def test_a_sweep_without_losses_speaks_of_none(two_cells):
     assert "diverged" not in str(two_cells["title"])
 
 
+@pytest.mark.slow
 def test_a_third_axis_makes_a_row_of_panels_for_each_of_its_values(two_rows):
     headings = [panel["title"]["text"] for panel in two_rows["vconcat"][0]["concat"]]
     assert headings == [

@@ -42,6 +42,7 @@ def test_colours_run_by_ratio_over_the_medians_and_there_is_no_phase():
     assert (scale["type"], scale["domain"]) == ("log", [100, 800])
 
 
+@pytest.mark.slow
 def test_equal_medians_have_a_colour_too():
     chart = plot_phase(timed(STEPS, n_heads=[1, 2]), metric="seconds")
     assert texts(chart.to_dict(), "median_text") == ["2.5", "2.5"]
@@ -87,6 +88,7 @@ def legend_labels(chart):
     return marks(panels(chart)[0], "rect")[0]["encoding"]["color"]["legend"]["labelExpr"]
 
 
+@pytest.mark.slow
 def test_the_legend_of_seconds_has_no_letters_and_that_of_steps_none_for_small_values():
     frame = timed(STEPS, n_heads=[1, 2]).with_columns(seconds=pl.col("n_heads") / 4)
     shown = plot_phase(frame, metric="seconds")

@@ -102,6 +102,7 @@ def test_a_fourth_axis_is_refused_with_the_condition_that_holds_it():
         plot_refined(trained(cells, range(16)), cells=cells)
 
 
+@pytest.mark.slow
 def test_one_axis_makes_a_row_of_cells():
     cells = cells_of(n_pair_labels=[5, 6, 7, 8])
     chart = plot_refined(trained(cells, [0, 1, 3, 4]), cells=cells)

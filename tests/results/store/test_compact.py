@@ -142,7 +142,7 @@ def test_what_a_killed_compaction_left_is_not_read_and_removed_a_day_later(store
     assert len([*Path(store.root).glob("curves/*")]) == left
 
 
-@pytest.mark.slow_after(2)
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("left", range(0, 14, 2))
 def test_a_compaction_of_several_groups_that_is_killed_anywhere_loses_and_doubles_nothing(store, monkeypatch, left):
     monkeypatch.setattr(generations, "MAX_PARTS", 2)

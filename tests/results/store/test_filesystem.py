@@ -162,6 +162,7 @@ def test_a_write_that_is_interrupted_leaves_the_old_content_and_nothing_else(tmp
     assert folder.everything() == ["trials/a"]
 
 
+@pytest.mark.slow
 def test_an_object_whose_write_is_interrupted_is_written_whole(bucket):
     bucket.files.put("trials/a", b"old")
     bucket.server.tell(delay=0.3)

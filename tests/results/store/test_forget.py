@@ -71,6 +71,7 @@ def test_files_that_are_no_parts_are_left_alone(store, tmp_path):
     assert (tmp_path / "trials" / "notes.txt").exists()
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("at", range(1, 5))
 def test_killed_anywhere_no_other_row_is_lost_and_the_same_removal_goes_on(tmp_path, store, at, monkeypatch):
     calls = []
@@ -106,6 +107,7 @@ def test_beside_a_merging_that_begins_or_ends_at_any_moment_no_row_is_lost_and_n
     assert complete(store).keys() == {"t1", "t3", "t5"}
 
 
+@pytest.mark.slow
 def test_rows_that_another_process_writes_again_each_time_are_told(store, monkeypatch):
     def put_back(name):
         pass

@@ -146,6 +146,7 @@ def test_a_damaged_part_is_told_every_time(tmp_path):
             assert by_index(store).height == 2
 
 
+@pytest.mark.slow_after(2)
 @pytest.mark.parametrize("content", [b"", b"no parquet", "another"])
 def test_an_index_that_is_none_is_passed_by(store, opened, content):
     by_index(store)
@@ -166,6 +167,7 @@ def test_an_index_in_which_a_bit_has_changed_is_passed_by(store, opened):
     assert len(opened) == 3
 
 
+@pytest.mark.slow_after(1)
 def test_compacting_removes_it(store):
     by_index(store)
     assert store.compact() > 0

@@ -36,7 +36,7 @@ def rows(root, table, ids=IDS):
     return load(root, table, trial_ids=ids).collect().sort(pl.all().exclude(pl.List(pl.Float64)))
 
 
-@pytest.mark.slow_after(3)
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("table", TABLES_OF_TRIALS)
 def test_every_row_of_the_trials_arrives_as_it_was_and_no_other(source, tmp_path, table):
     target = Store(str(tmp_path / "t"))

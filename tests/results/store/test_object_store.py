@@ -163,6 +163,7 @@ def test_a_server_that_says_nothing_is_one_line_within_half_a_minute(s3, tmp_pat
     assert seconds < 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [500, 503])
 def test_a_server_that_fails_now_and_then_is_asked_again(s3, status):
     store = written(s3.url, "1")

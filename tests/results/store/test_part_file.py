@@ -76,7 +76,7 @@ FOREIGN = {
 }
 
 
-@pytest.mark.slow_after(4)
+@pytest.mark.slow_after(2)
 @pytest.mark.parametrize("older", [False, True], ids=["part of today", "part of before"])
 @pytest.mark.parametrize("kind", FOREIGN)
 def test_files_of_others_change_no_row_and_are_not_touched(tmp_path, kind, older):
@@ -99,6 +99,7 @@ def test_files_of_others_change_no_row_and_are_not_touched(tmp_path, kind, older
     assert {file: file.read_bytes() for file in foreign} == foreign
 
 
+@pytest.mark.slow_after(3)
 @pytest.mark.parametrize(
     "name", [PACK, f"{PACK}-failed", *(f"{PACK}-{rule}" for rule in STOP_RULES), f"compact-{PACK[:16]}", "reference"]
 )

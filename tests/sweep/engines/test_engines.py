@@ -169,6 +169,7 @@ def test_an_address_that_is_none_of_a_cluster_is_refused(tmp_path, monkeypatch):
     assert "RAY_ADDRESS must be host:port" in told
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("words", [["sweep", "--device", "cpu"], ["plan", "--device", "cuda"]])
 def test_an_address_where_no_cluster_answers_is_told_in_seconds(tmp_path, monkeypatch, words):
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -37,6 +37,7 @@ def assert_complete_and_single(url, n):
     assert not files.has_folder(".tune") or files.list(".tune") == []
 
 
+@pytest.mark.slow
 def test_a_pack_that_is_stopped_goes_on_from_its_checkpoint_to_the_same_rows(s3, tmp_path):
     trials, seen = [small(seed=seed, optim__steps=6, eval__points=6) for seed in range(2)], []
 

@@ -74,6 +74,7 @@ def test_the_tables_of_the_end_are_as_without_it_and_the_others_not_there(kind):
     assert along["ablation_curves"].height == 4 * end["ablations"].height > 0
 
 
+@pytest.mark.slow
 def test_rows_are_the_same_alone_and_in_a_pack(rows):
     for trial in pack():
         alone = frames((trial,))

@@ -47,6 +47,7 @@ def test_the_beginning_of_a_trial_id_is_enough_unless_several_have_it(fitted, tm
         load_weights(tmp_path, "")
 
 
+@pytest.mark.slow
 def test_a_loaded_model_goes_into_the_functions_of_the_testbed(fitted, tmp_path):
     save_pack(tmp_path, fitted.snapshot)
     model, alone = load_weights(tmp_path, fitted.trials[0].trial_id), Fitted(fitted.trials[:1])

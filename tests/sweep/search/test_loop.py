@@ -18,6 +18,7 @@ def asked(store):
     return [row for row in told(store) if row["origin"] == "asked"]
 
 
+@pytest.mark.slow_after(1)
 def test_every_cell_of_the_budget_is_trained_once_with_all_its_replicates(tmp_path):
     store = Store(tmp_path)
     packs = run(search(budget=11, replicates=3), store)

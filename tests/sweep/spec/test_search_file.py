@@ -34,6 +34,7 @@ COMMANDS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow_after(6)
 @pytest.mark.parametrize("verb", ["plan", "sweep"])
 @pytest.mark.parametrize("case", COMMANDS.values(), ids=COMMANDS.keys())
 def test_a_mistake_ends_the_command_with_one_line_and_nothing_written(tmp_path, verb, case):

@@ -66,6 +66,7 @@ def test_the_objects_of_a_scene_stand_in_the_relation_that_captions_name():
     assert holds("above", first, second, n_columns=4)
 
 
+@pytest.mark.slow
 def test_terms_of_all_kinds_add_up_to_the_logits_of_dense_attention():
     tokens = mirrored_scenes(MODEL.trial.scenes)
     terms = read(MODEL, tokens, contributions)

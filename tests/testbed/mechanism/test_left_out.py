@@ -13,6 +13,7 @@ from tests.small_trials import small
 FITTED = Fitted([small(seed=seed, optim__steps=30) for seed in range(2)])
 
 
+@pytest.mark.slow_after(6)
 @pytest.mark.parametrize("term", [term for term in ABLATIONS if term not in ROTARY_TERM])
 @pytest.mark.parametrize("encoder", ["vision", "text"])
 def test_tables_and_blocks_agree_on_what_is_left_without_a_term(encoder, term):

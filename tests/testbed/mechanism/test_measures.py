@@ -102,6 +102,7 @@ def test_a_rotation_is_recovered_and_orthogonal_within_the_span_it_was_fitted_on
     assert torch.linalg.matrix_rank(fitted) == 2
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize(
     "changes",
     [

@@ -147,6 +147,7 @@ def test_every_accuracy_agrees_with_a_loop_over_scenes_and_captions(kind):
     assert any(v is not None and 0 < v < 1 for v in wanted.values())
 
 
+@pytest.mark.slow
 def test_a_member_trains_and_is_evaluated_the_same_alone_and_in_a_pack():
     changes = {"model__text_blocks": 2, "model__dropout": 0.2, "optim__steps": 20}
     trials = [decoder(seed=s, **changes) for s in range(3)]
@@ -188,12 +189,14 @@ def trained():
     return Fitted([decoder(seed=s, optim__steps=150, optim__batch_size=32, model__d_model=24) for s in (0, 1)])
 
 
+@pytest.mark.slow
 def test_a_small_model_learns_the_order_of_trained_pairs_in_new_layouts():
     accuracies = trained().evaluate()
     assert accuracies["train", "global"].min() > 0.9
     assert accuracies["seen", "order"].min() > 0.85
 
 
+@pytest.mark.slow
 def test_one_block_without_positions_of_keys_and_values_orders_at_chance():
     """It sees a scene as its mirror image; the positions of its queries (PE) are those of the caption."""
     blind = ("EP", "PP", "BP", "VP")

@@ -109,7 +109,7 @@ def test_a_trial_trains_as_plain_modules_train_with_torch_adamw(axes, encoder):
         torch.testing.assert_close(found[name], weight, atol=2e-4, rtol=1e-3, msg=lambda told, name=name: name + told)
 
 
-@pytest.mark.slow_after(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_members_of_one_pack_may_differ_in_all_of_these_axes(encoder):
     shared = ("model__projection_bias", "optim__multi_positive", "scenes__captions")
