@@ -1,9 +1,15 @@
 """Slots of a cluster whose nodes may not see the results: who is counted, what is told, and when it is an error."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler
 
 from lrsym.errors import UsageError
 from lrsym.sweep.engines.ray_tune import slots as slots_module
+from lrsym.sweep.engines.ray_tune.hooks import PatientScheduler
 from lrsym.sweep.engines.ray_tune.slots import UNSEEN_SECONDS, Slots, marker, wait_until_seen, why_unseen
 from lrsym.sweep.execution.task import TrainTask
 
@@ -110,3 +116,10 @@ def test_a_worker_reports_until_it_sees_the_results(tmp_path, monkeypatch):
     assert len(reports) == 3
     assert all(Slots(1).is_blind(report) for report in reports)
     assert why_unseen(task) == ""
+
+
+def test_a_worker_that_is_free_is_not_given_a_trial_that_a_starting_one_is_meant_for():
+    waiting = SimpleNamespace(status=Trial.PENDING)
+    controller: Any = SimpleNamespace(get_trials=lambda: [waiting])
+    assert FIFOScheduler().choose_trial_to_run(controller) is waiting  # what Tune does by itself
+    assert PatientScheduler().choose_trial_to_run(controller) is None

@@ -18,7 +18,7 @@ from ray import tune
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.sweep.engines.ray_tune.board import signs_of_life, start_board, this_worker
 from lrsym.sweep.engines.ray_tune.connection import connected, gpu_share
-from lrsym.sweep.engines.ray_tune.hooks import BlindStopper, Driven, QueueCallback, QueueSearcher
+from lrsym.sweep.engines.ray_tune.hooks import BlindStopper, Driven, PatientScheduler, QueueCallback, QueueSearcher
 from lrsym.sweep.engines.ray_tune.slots import Slots, marker, wait_until_seen, why_unseen
 from lrsym.sweep.execution.queue import PackQueue
 from lrsym.sweep.execution.task import Task, run_task
@@ -41,7 +41,9 @@ def run_ray(queue: PackQueue, task: Task, *, workers: int) -> None:
         resources = {"cpu": task.threads, "gpu": gpu_share(workers) if task.device == "cuda" else 0}
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(run_pack_task, board=driven.board, task=task), resources),
-            tune_config=tune.TuneConfig(search_alg=QueueSearcher(driven), num_samples=-1, reuse_actors=True),
+            tune_config=tune.TuneConfig(
+                search_alg=QueueSearcher(driven), scheduler=PatientScheduler(), num_samples=-1, reuse_actors=True
+            ),
             run_config=tune.RunConfig(
                 name=f"lrsym-{task.run_id}",
                 storage_path=folder,

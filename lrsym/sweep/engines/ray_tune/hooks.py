@@ -14,6 +14,7 @@ from typing import Any
 import ray
 from ray import tune
 from ray.exceptions import OutOfMemoryError
+from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
@@ -154,6 +155,18 @@ class QueueCallback(tune.Callback):
         except (UsageError, OSError) as error:
             self.error = error
             raise
+
+
+class PatientScheduler(FIFOScheduler):
+    """Lets a worker that is starting have its Tune trial: one that is free takes the next.
+
+    Tune would give the free one the oldest trial that waits, and end the one that is starting for it: where packs take
+    less time than a start, few ever get up. Once no new trial comes, Tune gives the free ones those that wait.
+    """
+
+    def choose_trial_to_run(self, tune_controller: Any) -> None:
+        """Return None: Tune goes through its trials, those without a worker first."""
+        return None
 
 
 class BlindStopper(Stopper):
