@@ -21,6 +21,7 @@ from benchmarks import (
     figures,
     floor,
     overhead,
+    peers,
     picture,
     replay,
     replay_picture,
@@ -126,10 +127,9 @@ PARTS = {
         {"seeds": 2, "grids": ["2 axes"], "path": HERE / "out" / "replay.parquet"},
     ),
     "scale": Part(
-        scale.measure,
-        {"sizes": (10_000, 100_000, 1_000_000), "repeats": 3, "peers_up_to": 10_000},
-        {"sizes": (1000,), "repeats": 1, "peers_up_to": 1000},
+        scale.measure, {"sizes": (10_000, 100_000, 1_000_000), "repeats": 3}, {"sizes": (1000,), "repeats": 1}
     ),
+    "peers": Part(peers.measure, {"sizes": {10_000: 3, 100_000: 1}}, {"sizes": {1000: 1}}),
     "cost": Part(cost.measure, {"repeats": 1}, {"repeats": 1, "steps": 4, "axes": {"workers": [2]}}),
 }
 ONLY_WHEN_NAMED = (

@@ -1,8 +1,7 @@
 """What reading costs with many trials: a made-up store of so many done trials, asked by each reader in a fresh process.
 
 The rows are those of a sweep of a thousand cells, in parts of 100,000 trials, as `lrsym compact` leaves them. Times of
-verbs hold all that a user waits for, the start of Python included; memory is the largest that the process took. A study
-of Optuna in SQLite holds the same trials, parameters and one value, at the smallest size: beyond it takes minutes.
+verbs hold all that a user waits for, the start of Python included; memory is the largest that the process took.
 """
 
 import resource
@@ -10,14 +9,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from benchmarks import fresh
-from benchmarks.figures import Figure, ratios
+from benchmarks.figures import Figure
 from lrsym.results.analysis.phases import phases
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load_trials
@@ -43,15 +42,13 @@ replicates = {replicates}
 QUERY = "select n_pair_labels, avg(unseen_order) as mean, count(*) as n from trials group by 1 order by 1"
 
 
-def measure(*, sizes: Sequence[int], repeats: int, peers_up_to: int) -> list[Figure]:
-    """Figures of a store of each of `sizes` trials, a multiple of 1,000; of Optuna's where it has at most so many."""
+def measure(*, sizes: Sequence[int], repeats: int) -> list[Figure]:
+    """Figures of a store of each of `sizes` trials, a multiple of 1,000."""
     figures = list[Figure]()
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
             file, results = made_up_store(Path(folder), n_trials=size)
             figures += _readers(file, results, size, repeats=repeats)
-            if size <= peers_up_to:
-                figures += _against_optuna(Path(folder), results, size, repeats=repeats)
     return figures
 
 
@@ -118,56 +115,3 @@ def command_cost(line: list[str]) -> tuple[float, float]:
     subprocess.run(line, check=True, capture_output=True)
     seconds = time.perf_counter() - started
     return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-
-
-def _against_optuna(folder: Path, results: Path, size: int, *, repeats: int) -> list[Figure]:
-    """Mean of a value by a parameter, out of this store and out of a study with the same trials."""
-    study = f"sqlite:///{folder / 'study.db'}"
-    fresh.call(_fill_study, study, results)
-    ways: dict[str, Callable[[], float]] = {
-        "lrsym": lambda: fresh.call(_ask_store, results),
-        "Optuna, SQLite": lambda: fresh.call(_ask_study, study),
-    }
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    for name in fresh.in_turn([*ways], repeats):
-        taken[name].append(ways[name]())
-    named = {"benchmark": f"mean by label diversity, {size:,} trials"}
-    figures = [Figure.of(own, variant=name, unit="s", **named) for name, own in taken.items()]
-    times = ratios(taken["Optuna, SQLite"], taken["lrsym"])
-    return [*figures, Figure.of(times, variant="lrsym", unit="times as fast as Optuna, SQLite", **named)]
-
-
-_AXES = ("n_pair_labels", "layouts_per_pair", "embedding_scale", "seed")
-
-
-def _fill_study(address: str, results: Path) -> None:
-    import optuna
-    from optuna.distributions import FloatDistribution
-    from optuna.trial import create_trial
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(storage=address, study_name="scale", direction="maximize")
-    spaces = {axis: FloatDistribution(0, 1e9) for axis in _AXES}
-    rows = load_trials(str(results)).select(*_AXES, "unseen_order").collect()
-    study.add_trials(
-        create_trial(
-            params={axis: float(row[axis]) for axis in _AXES}, distributions=dict(spaces), value=row["unseen_order"]
-        )
-        for row in rows.iter_rows(named=True)
-    )
-
-
-def _ask_study(address: str) -> float:
-    import optuna
-
-    started = time.perf_counter()
-    frame = optuna.load_study(storage=address, study_name="scale").trials_dataframe(attrs=("value", "params"))
-    assert len(frame.groupby("params_n_pair_labels")["value"].mean()) == 10
-    return time.perf_counter() - started
-
-
-def _ask_store(results: Path) -> float:
-    started = time.perf_counter()
-    rows = load_trials(str(results)).group_by("n_pair_labels").agg(pl.col("unseen_order").mean()).collect()
-    assert rows.height == 10
-    return time.perf_counter() - started

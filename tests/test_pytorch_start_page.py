@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from lrsym.results.analysis.intervals import estimate_mean
 from lrsym.results.store.store import load
 from tests import pages
 from tests.committed import REFERENCE, ids, mean_in_words, trials
@@ -9,6 +10,7 @@ from tests.pages import ROOT
 
 PAGE = "docs/pytorch_start.md"
 LABELS = "| labels | steps | single, in-set | seen, in-set | unseen, in-set | unseen, order | unseen, global |"
+STEPS = "| labels, 44,000 steps | seen, in-set | unseen, in-set | unseen, order | unseen, global | `ep` | `value` | `none` |"
 LAYOUTS = "| layouts | steps | seen, in-set | unseen, in-set | unseen, order |"
 DECAY = "| weight decay | decay times | seen, in-set | unseen, in-set | unseen, order |"
 PATHS = "| labels | `ep` | `value` | `mixed` | `none` |"
@@ -21,17 +23,30 @@ def rows(**where):
     return trials("pytorch_start", **where)
 
 
-def by(axis, found, columns, told):
-    """A row for each value of `axis`: what `told` says of the cell, and the means of `columns`."""
+def by(axis, found, columns, told, *, n=10):
+    """A row for each value of `axis`: what `told` says of the cell, and the means of `columns` over `n` seeds."""
     table = []
     for (value,), cell in found.sort(axis).group_by(axis, maintain_order=True):
-        assert cell.height == 10
+        assert cell.height == n
         table.append([f"{value:g}", told(cell), *(mean_in_words(cell[column]) for column in columns)])
     return table
 
 
 def steps(cell):
     return f"{cell['trained_steps'][0]:,}"
+
+
+def equal_steps():
+    """The table of trials with equal steps, and how many of each cell took which path."""
+    found = trials("pytorch_start_steps")
+    assert {*found["trained_steps"]} == {44_000}
+    assert {*found["path"]} == {"ep", "value", "none"}
+    means = by("n_pair_labels", found, COLUMNS[1:], steps, n=5)
+    counts = by("n_pair_labels", found, (), lambda cell: cell, n=5)
+    return [
+        [labels, *row, *(f"{cell.filter(path=path).height}" for path in ("ep", "value", "none"))]
+        for (labels, _, *row), (_, cell) in zip(means, counts, strict=True)
+    ]
 
 
 def ten_labels(**where):
@@ -43,6 +58,7 @@ def tables():
     ten_layouts, recipe = ten_labels(layouts_per_pair=10), ten_labels(weight_decay=0.2)
     return {
         LABELS: by("n_pair_labels", rows(), COLUMNS, steps),
+        STEPS: equal_steps(),
         LAYOUTS: by("layouts_per_pair", recipe, COLUMNS[1:4], steps),
         DECAY: by("weight_decay", ten_layouts, COLUMNS[1:4], lambda cell: f"{cell['decay_times'][0]:.1f}"),
         PATHS: paths(),
@@ -82,11 +98,19 @@ def test_every_table_is_what_the_rows_say():
         assert pages.table(PAGE, heading) == table
 
 
+def gain(metric):
+    """What 15 labels give over 5 in equal steps, paired by seed, with its interval."""
+    found = trials("pytorch_start_steps").pivot("n_pair_labels", index="seed", values=metric)
+    mean = estimate_mean((found["15"] - found["5"]).to_list())
+    return f"{mean.mean:+.2f} ({mean.low:.2f} to {mean.high:.2f})"
+
+
 def sentences():
     fifteen, ten = left_out(15), left_out(10)
     counts = {n: dict(cell.group_by("path").len().iter_rows()) for n, cell in ((15, fifteen), (10, ten))}
     value, ep = fifteen.filter(path="value"), fifteen.filter(path="ep")
     return [
+        f"15 labels minus 5 give, paired by seed, {gain('unseen_inset')} in-set and {gain('unseen_order')} of order",
         f"At 15 labels {counts[15]['value']} of ten seeds read order from the values and {counts[15]['ep']} from the "
         f"scores, at 10 labels {counts[10]['value']} and {counts[10].get('ep', 0)}",
         f"on the value path from {value['none'].mean():.2f} to {value['VP'].mean():.2f} without VP and to "

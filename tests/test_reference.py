@@ -26,7 +26,6 @@ NOT_COMMITTED = (
     "demo",
     "rates",
     "threshold",
-    "pytorch_start_steps",
     "pytorch_start_full_model",
     "pytorch_start_layouts",
     "dropout_recipe",
