@@ -77,8 +77,8 @@ class Claim:
         return time.time() - self.heartbeat > LIFETIME_SECONDS or self.holder.is_gone()
 
 
-def read_claims(files: FileSystem) -> dict[str, Claim]:
-    """Return what the leases say, stale ones included, by the name of their file."""
+def read_claims(files: FileSystem, *, but: str = "") -> dict[str, Claim]:
+    """Return what the leases say, stale ones included, by the name of their file; not that of the file `but`."""
 
     def read(name: str) -> Claim | None:
         # Just removed, or none of ours.
@@ -86,7 +86,7 @@ def read_claims(files: FileSystem) -> dict[str, Claim]:
             return _from_json(json.loads(files.get(name)))
         return None
 
-    names = files.list(_FOLDER, suffix=_SUFFIX)
+    names = [name for name in files.list(_FOLDER, suffix=_SUFFIX) if name != but]
     return {name: claim for name, claim in zip(names, files.map(read, names), strict=True) if claim is not None}
 
 
@@ -141,8 +141,7 @@ class Lease:
     def others(self) -> list[Claim]:
         """Return the claims of other processes that hold them; files of those that nobody holds are removed."""
         with self._lock:
-            claims = read_claims(self._files)
-            claims.pop(self._name, None)
+            claims = read_claims(self._files, but=self._name)
             live = [claim for name, claim in claims.items() if not self._is_stale(name, claim)]
             new = {claim.run_id: claim.holder for claim in live if claim.run_id not in self.met}
             self.met |= new
@@ -217,7 +216,7 @@ class Lease:
 
 
 def _to_json(claim: Claim) -> bytes:
-    return json.dumps({**asdict(claim), "trial_ids": sorted(claim.trial_ids)}).encode()
+    return json.dumps({**vars(claim), "holder": asdict(claim.holder), "trial_ids": [*claim.trial_ids]}).encode()
 
 
 def _from_json(data: dict[str, Any]) -> Claim:
