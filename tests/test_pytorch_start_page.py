@@ -10,7 +10,7 @@ from tests.pages import ROOT
 
 PAGE = "docs/pytorch_start.md"
 LABELS = "| labels | steps | single, in-set | seen, in-set | unseen, in-set | unseen, order | unseen, global |"
-STEPS = "| labels, 44,000 steps | seen, in-set | unseen, in-set | unseen, order | unseen, global | `ep` | `value` | `none` |"
+STEPS = "| labels | seen, in-set | unseen, in-set | unseen, order | unseen, global | `ep` | `value` | `none` |"
 LAYOUTS = "| layouts | steps | seen, in-set | unseen, in-set | unseen, order |"
 DECAY = "| weight decay | decay times | seen, in-set | unseen, in-set | unseen, order |"
 PATHS = "| labels | `ep` | `value` | `mixed` | `none` |"

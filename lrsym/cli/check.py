@@ -7,6 +7,7 @@ import typer
 from lrsym.cli.errors import FAILED
 from lrsym.cli.options import RESULTS, Json, Results
 from lrsym.cli.output import Output, command_line
+from lrsym.errors import counted
 
 Repair = Annotated[
     bool, typer.Option("--repair", help="Move what is wrong to RESULTS/quarantine: the next sweep trains it again.")
@@ -29,12 +30,14 @@ def check(results: Results = RESULTS, repair: Repair = False, json: Json = False
     moved = set_aside(files, faults) if repair else []
     lines = [f"{files.root}/{fault.file} {fault.why}" for fault in faults]
     if moved:
-        lines.append(f"{len(moved)} files moved to {files.root}/{QUARANTINE}; run the same sweeps again to train anew")
+        lines.append(
+            f"{counted(len(moved), 'file')} moved to {files.root}/{QUARANTINE}; run the same sweeps again to train anew"
+        )
     elif faults:
         again = command_line("check --repair", None, results)
-        lines.append(f"{len(faults)} of the files are wrong; set them aside: {again}")
+        lines.append(f"{counted(len(faults), 'file', 'are')} wrong; set aside what is: {again}")
     else:
-        lines.append(f"{n_files} files of tables in {results}, all sound")
+        lines.append(f"{counted(n_files, 'file')} of tables in {results}, all sound")
     data = {"files": n_files, "faults": [vars(fault) for fault in faults], "moved": moved}
     Output(as_json=json).result(data, lines)
     if faults and not repair:

@@ -74,7 +74,7 @@ def parse_values(option: str, words: Sequence[str]) -> dict[str, str]:
 
 
 def _in_words(found: "Contrast", *, by: str | None) -> list[str]:
-    from lrsym.results.analysis.contrasts import LEFT_OUT
+    from lrsym.results.analysis.contrasts import lost_in_words
 
     frame = found.frame
     few, many = frame["fewest_cells"].min(), frame["most_cells"].max()
@@ -87,8 +87,7 @@ def _in_words(found: "Contrast", *, by: str | None) -> list[str]:
     if found.followers:
         lines.append(f"also different between the two: {', '.join(found.followers)}")
     # The same trials stand behind each metric, so that the counts of one are those of all, but for missing values.
-    lost = {what: frame.group_by("metric").agg(name)[name].list.sum().max() for name, what in LEFT_OUT.items()}
-    told = ", ".join(f"{n} {what}" for what, n in lost.items() if n)
+    told = lost_in_words(lambda name: frame.group_by("metric").agg(name)[name].list.sum().max())
     whys = frame.drop_nulls("no_interval").group_by("no_interval", maintain_order=True).agg("metric").iter_rows()
     lines += [f"no interval of {', '.join(dict.fromkeys(metrics))}: {why}" for why, metrics in whys]
     return [*lines, *([f"left out: {told}"] if told else [])]

@@ -137,7 +137,7 @@ def _require_sound(source: str) -> None:
     if faults:
         look = shlex.join(["lrsym", "check", "--results", source])
         raise UsageError(
-            f"{len(faults)} files of {source} are not as they were written, such as {files.root}/{faults[0].file}, and "
+            f"{source} has {counted(len(faults), 'file')} not as written, such as {files.root}/{faults[0].file}, and "
             f"nothing is taken; see all of them, and set them aside: {look} --repair"
         )
 

@@ -2,6 +2,7 @@
 
 from lrsym.cli.options import RESULTS, Json, Results
 from lrsym.cli.output import Output
+from lrsym.errors import counted
 
 
 def compact(results: Results = RESULTS, json: Json = False) -> None:
@@ -11,5 +12,5 @@ def compact(results: Results = RESULTS, json: Json = False) -> None:
 
     require_results(results)
     merged = Store(results).compact()
-    line = f"{merged} files merged in {results}" if merged else f"nothing to merge in {results}"
+    line = f"{counted(merged, 'file')} merged in {results}" if merged else f"nothing to merge in {results}"
     Output(as_json=json).result({"merged_files": merged}, [line])

@@ -34,7 +34,7 @@ def test_json_holds_every_number(trained):
 
 def test_a_condition_keeps_pairs_and_what_has_lost_its_partner_is_told(trained):
     text = ask(trained, *SIDES, "--where", "seed < 2 or (seed = 2 and layouts_per_pair = 1)")
-    assert "left out: 1 trials without a partner on the other side" in text
+    assert "left out: 1 trial without a partner on the other side" in text
 
 
 @pytest.mark.slow_after(4)

@@ -157,7 +157,7 @@ def test_tables_that_are_not_as_they_were_written_are_not_taken(two):
     table = pq.read_table(file)
     pq.write_table(table.set_column(4, "value", pa.array([0.5] * frame.height)).cast(table.schema), file)
     text = lrsym("merge", other, "--results", one, code=2)
-    assert f"1 files of {other} are not as they were written, such as {file}, and nothing is taken" in text
+    assert f"{other} has 1 file not as written, such as {file}, and nothing is taken" in text
     assert load_trials(one).collect().height == 6
 
 

@@ -5,14 +5,14 @@ Source of the paired comparison: Student (Biometrika 1908).
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from lrsym.config.axes import axes
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.aggregate import Frame, has_outcome, replicate_value
 from lrsym.results.analysis.intervals import Estimate, estimate_mean, holm, level_at, resolution_of
 from lrsym.results.analysis.varied_axes import axis_groups, check_axes
@@ -20,12 +20,18 @@ from lrsym.toml_source import suggest
 from lrsym.vocabulary import by_name
 
 LEFT_OUT = {
-    "n_unpaired": "trials without a partner on the other side",
-    "n_diverged": "pairs in which a trial diverged",
-    "n_failed": "pairs in which a trial failed, or was cut short",
-    "n_without": "pairs in which a trial has no value",
+    "n_unpaired": ("trial", "without a partner on the other side"),
+    "n_diverged": ("pair", "in which a trial diverged"),
+    "n_failed": ("pair", "in which a trial failed, or was cut short"),
+    "n_without": ("pair", "in which a trial has no value"),
 }
-"""What is not in a contrast, by the column that counts it."""
+"""What is not in a contrast, and why, by the column that counts it."""
+
+
+def lost_in_words(count: Callable[[str], Any]) -> str:
+    """Return what a contrast leaves out, `count` being given the name of a column; empty where it is nothing."""
+    counts = {name: int(count(name)) for name in LEFT_OUT}
+    return ", ".join(f"{counted(counts[name], noun)} {why}" for name, (noun, why) in LEFT_OUT.items() if counts[name])
 
 
 _NUMBERS: dict[str, Any] = {
@@ -250,7 +256,7 @@ def _no_pair(
 def _one_seed(rows: list[dict[str, Any]], pairs: pl.DataFrame) -> UsageError:
     first = next((row for row in rows if row["n"]), None)
     if first is None:
-        lost = ", ".join(f"{rows[0][name]} {what}" for name, what in LEFT_OUT.items() if rows[0][name])
+        lost = lost_in_words(lambda name: rows[0][name])
         return UsageError(f"no pair has a value of {rows[0]['metric']}: {lost}; train what is missing")
     seed = pairs.drop_nulls(first["metric"])["seed"][0]
     told = f"{first['metric']} differs by {first['estimate']:.3g} in seed {seed}"

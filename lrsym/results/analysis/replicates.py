@@ -76,7 +76,7 @@ class SeedsNeeded:
         lines = [f"{self.narrow} of {self.narrow + self.wide + self.too_wide + self.unknown} cells have it"]
         if self.wide:
             lines[0] += (
-                f"; {self.wide} take {self.trials:,} trials more, {self.seconds / 3600:.2g} hours by the seconds of "
+                f"; {self.wide} take {self.trials:,} more, {self.seconds / 3600:.2g} hours by the seconds of "
                 f"those that there are; replicates = {self.replicates} is enough for each of them"
             )
         if self.too_wide:

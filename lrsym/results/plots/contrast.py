@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from lrsym.results.analysis.contrasts import LEFT_OUT, Contrast
+from lrsym.results.analysis.contrasts import Contrast, lost_in_words
 from lrsym.results.plots import theme
 
 MAX_ROWS = 60
@@ -76,7 +76,7 @@ def _explain(found: Contrast) -> list[str]:
     frame = found.frame
     most, few = frame["most_cells"].max(), frame["fewest_cells"].min()
     cells = f"; of each seed the mean over {few if few == most else f'{few} to {most}'} cells" if most != 1 else ""
-    lost = ", ".join(f"{frame[name].max()} {what}" for name, what in LEFT_OUT.items() if frame[name].max())
+    lost = lost_in_words(lambda name: frame[name].max())
     correction = " holm: its p after Holm's correction for all lines." if frame.height > 1 else ""
     return [
         f"Paired by {', '.join(['seed', *found.paired_by])}{cells}.",

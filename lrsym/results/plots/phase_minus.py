@@ -8,7 +8,7 @@ import polars as pl
 
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame
-from lrsym.results.analysis.contrasts import LEFT_OUT, differences
+from lrsym.results.analysis.contrasts import differences, lost_in_words
 from lrsym.results.analysis.metrics import as_metrics
 from lrsym.results.analysis.varied_axes import check_single_cells, choose_axes
 from lrsym.results.plots import theme
@@ -50,7 +50,7 @@ def plot_minus(
     frame = differences(left, right, by=by, metric=metric)
     known = frame.drop_nulls("estimate")
     if known.is_empty():
-        lost = ", ".join(f"{frame[name].sum()} {what}" for name, what in LEFT_OUT.items() if frame[name].sum())
+        lost = lost_in_words(lambda name: frame[name].sum())
         raise UsageError(
             f"no trial of {names[0]} has a partner in {names[1]} that agrees in seed, {' and '.join(by)}: {lost}; "
             "choose sweeps that share cells and seeds"
@@ -78,7 +78,7 @@ def _explain(frame: pl.DataFrame) -> list[str]:
     asked = frame.drop_nulls("p")
     apart = asked.filter(~_holds_zero()).height
     corrected = asked.filter(pl.col("holm") < 0.05).height
-    lost = ", ".join(f"{frame[name].sum()} {what}" for name, what in LEFT_OUT.items() if frame[name].sum())
+    lost = lost_in_words(lambda name: frame[name].sum())
     return [
         "Number: mean over seeds of the paired differences; below: its 95 % interval, and the seeds that are paired.",
         f"Framed: the interval leaves out 0, in {apart} of {asked.height} cells; one in twenty would without any "

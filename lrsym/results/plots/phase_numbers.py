@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.cell_numbers import STEPS_TO, cell_medians
 from lrsym.results.analysis.metrics import as_metrics, metric_columns
 from lrsym.results.analysis.varied_axes import SWEEP, check_single_cells
@@ -45,7 +45,7 @@ def plot_numbers(
     medians = frame["median"].drop_nulls()
     if medians.is_empty():
         never = int(frame["n_never"].sum())
-        why = f"; {never} trials never reach it" if never else ""
+        why = f"; {counted(never, 'trial')} never {'reaches' if never == 1 else 'reach'} it" if never else ""
         raise UsageError(f"no cell has a median of {metric}{why}; choose another --metric, or others with --where")
     grid = PhaseGrid(
         with_texts(frame, x, y, partial(_texts, number=format_time if _is_time(metric) else format_number)), x, y, facet

@@ -93,7 +93,7 @@ def _compare(part: str, read: dict[str, pl.DataFrame], *, has_curves: bool) -> I
     done = {*read["trials"].filter(pl.col("status") == "done")["trial_id"]}
     known = {*read["curves"]["trial_id"]} if "curves" in read else set[str]()
     if has_curves and (lacking := len(done - known)):
-        yield Fault(part_file("curves", part), f"lacks the curves of {lacking} trials that are done", part)
+        yield Fault(part_file("curves", part), f"lacks the curves of {counted(lacking, 'done trial')}", part)
 
 
 def set_aside(files: FileSystem, faults: Iterable[Fault]) -> list[str]:

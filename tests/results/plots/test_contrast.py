@@ -41,7 +41,7 @@ def test_the_heading_says_what_is_compared_how_and_what_was_left_out():
     _, chart = drawn(frame)
     assert chart.to_dict()["title"]["text"] == "layouts_per_pair = 20 minus layouts_per_pair = 5"
     assert "Paired by seed, n_pair_labels; of each seed the mean over 2 to 3 cells." in subtitle(chart)
-    assert "1 pairs in which a trial failed, or was cut short" in subtitle(chart)
+    assert "1 pair in which a trial failed, or was cut short" in subtitle(chart)
 
 
 def test_more_lines_than_can_be_read_are_refused():

@@ -62,7 +62,7 @@ def test_pairs_in_which_a_trial_diverged_are_left_out_and_told():
     left, right = two(gap=pl.lit(0.1))
     chart = drawn(lose(left, "diverged", pl.col("seed") == 0, pl.col("n_heads") == 1), right)
     assert texts(chart.to_dict(), "estimate_below")[0].endswith("n=3")
-    assert "1 pairs in which a trial diverged" in subtitle(chart)
+    assert "1 pair in which a trial diverged" in subtitle(chart)
 
 
 @pytest.mark.slow

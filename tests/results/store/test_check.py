@@ -78,7 +78,7 @@ def test_a_file_that_is_cut_or_emptied_is_named(root, damage, why):
 
 def test_tables_of_a_part_that_do_not_belong_together_are_named(root):
     (root / "curves" / f"{PACK}.parquet").unlink()
-    assert faults(root) == {f"curves/{PACK}.parquet": "lacks the curves of 2 trials that are done"}
+    assert faults(root) == {f"curves/{PACK}.parquet": "lacks the curves of 2 done trials"}
     (root / "curves" / f"{OTHER}.parquet").unlink()
     assert faults(root) == {}  # a copy that has no curves at all
     rows = TABLES["ablations"].build([{"trial_id": "x", "term": "EP"}])
@@ -135,7 +135,7 @@ def test_damaged_weights_and_checkpoints_are_named_and_set_aside(root, kept):
     said = lrsym("check", "--results", root, code=1)
     for file in kept:
         assert f"{file} its tensors are not those that were written" in said
-    assert f"2 of the files are wrong; set them aside: lrsym check --repair --results {root}" in said
+    assert f"2 files are wrong; set aside what is: lrsym check --repair --results {root}" in said
     lrsym("check", "--results", root, "--repair")
     for file in kept:
         assert not file.exists()
