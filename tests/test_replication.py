@@ -305,7 +305,11 @@ def test_claims_that_are_undecided_after_the_papers_number_of_steps():
 
 
 def test_every_row_but_those_of_two_arms_starts_small_and_without_dropout_as_the_page_says():
-    elsewhere = {*ids("pytorch_start"), *ids("pytorch_start_layouts"), *ids("dropout_recipe")}
+    elsewhere = {
+        trial_id
+        for name in ("pytorch_start", "pytorch_start_steps", "pytorch_start_layouts", "dropout_recipe")
+        for trial_id in ids(name)
+    }
     others = load_trials(REFERENCE).collect().filter(~pl.col("trial_id").is_in(elsewhere))
     assert {*others.filter(positions="learned")["init_position_std"]} == {0.02}
     assert others.filter(pl.col("dropout") > 0).height == 3
