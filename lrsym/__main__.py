@@ -1,5 +1,6 @@
 """The command `lrsym`, also as `python -m lrsym`: it ends quietly on Ctrl-C while it is still being loaded."""
 
+import atexit
 import gc
 import signal
 import sys
@@ -18,6 +19,13 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    except SystemExit as end:
+        if "ray" in sys.modules:  # its threads crash the interpreter's end now and then
+            from lrsym.sweep.workers.processes import exit_now
+
+            atexit._run_exitfuncs()
+            exit_now(end.code if isinstance(end.code, int) else int(end.code is not None))
+        raise
     finally:
         gc.freeze()
 

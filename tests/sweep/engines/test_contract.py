@@ -16,7 +16,16 @@ from lrsym.config.trial import Trial
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.execution.lease import Lease
 from lrsym.sweep.execution.queue import MAX_RETRIES
-from tests.running import assert_complete_and_single, finish, parts, start, wait_for, wait_for_the_end_of, workers_of
+from tests.running import (
+    assert_complete_and_single,
+    finish,
+    parts,
+    processes,
+    start,
+    wait_for,
+    wait_for_the_end_of,
+    workers_of,
+)
 
 pytestmark = pytest.mark.parametrize(
     "engine", ["local", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow])]
@@ -266,6 +275,15 @@ def test_a_signal_keeps_what_is_done_and_leaves_no_process(tmp_path, engine, sig
     assert report["pending"] == 40 - ended > 0
     assert max(1, ended) <= len(Store(tmp_path).statuses()) < 40
     assert engine == "ray" or list(tmp_path.glob("*/.*")) == []  # Ray kills: half a file may stay for the next run
+
+
+@pytest.mark.slow
+def test_a_signal_while_processes_are_being_started_stops_the_run(tmp_path, engine):
+    process = drive(engine, tmp_path, trials=40, seconds=0.3)
+    wait_for(lambda: any(parent == process.pid for _, parent, _ in processes()))
+    os.kill(process.pid, signal.SIGTERM)
+    report = report_of(process, code=143)
+    assert report["pending"] == 40 - sum(report["statuses"].values()) > 0
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +24,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     def init(**settings: Any) -> None:
         met.append({**settings, "environ": dict(os.environ)})
+        ray._private.utils.set_sigterm_handler(lambda number, frame: sys.exit(number))  # as Ray's does
         os.environ |= {"PYTHONBREAKPOINT": "ray's", "TUNE_GLOBAL_CHECKPOINT_S": "ray's"}
         del os.environ["UNWANTED_BY_RAY"]
         logging.getLogger("ray").setLevel(logging.ERROR)
@@ -43,9 +45,10 @@ def test_a_script_has_its_environment_and_rays_messages_again(started, caplog, f
 
     caplog.set_level(logging.INFO, "ray.tune")
     caplog.set_level(logging.WARNING, "ray")
-    before = dict(os.environ)
+    before, on_sigterm = dict(os.environ), signal.getsignal(signal.SIGTERM)
     try:
         with connected(2, threads=1):
+            assert signal.getsignal(signal.SIGTERM) is on_sigterm
             assert logging.getLogger("ray.tune").level == logging.CRITICAL
             assert os.environ["TUNE_MAX_PENDING_TRIALS_PG"] == "4"
             if fails:

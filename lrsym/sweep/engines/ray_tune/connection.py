@@ -3,10 +3,8 @@
 import contextlib
 import logging
 import os
-import signal
 import socket
 import sys
-import threading
 from collections.abc import Iterator
 from functools import partial
 from math import ceil
@@ -14,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private import services
+from ray._private import services, utils
 
 import lrsym
 from lrsym.errors import UsageError
@@ -76,12 +74,9 @@ def _to_own(workers: int, threads: int) -> Iterator[None]:
 @contextlib.contextmanager
 def _session(**settings: Any) -> Iterator[None]:
     """Be connected by `ray.init(**settings)`, without a word of Ray's on standard output."""
-    on_sigterm = signal.getsignal(signal.SIGTERM)
     with _levels_kept():
-        with _apart_from_our_signals():
-            _connect(**settings)
+        _connect(**settings)
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # it would print the death of each worker
-        _restore_sigterm(on_sigterm)
         with contextlib.redirect_stdout(sys.stderr):  # Ray prints that a worker died: one of its threads, and shutdown
             try:
                 yield
@@ -104,7 +99,8 @@ def _levels_kept() -> Iterator[None]:
 def _connect(**settings: Any) -> None:
     """Connect to the cluster at RAY_ADDRESS, or to a Ray of its own. Raises UsageError where there is none."""
     try:
-        ray.init(logging_level=logging.ERROR, log_to_driver=False, **settings)
+        with _apart_from_our_signals():
+            ray.init(logging_level=logging.ERROR, log_to_driver=False, **settings)
     except ConnectionError as error:
         if not os.environ.get("RAY_ADDRESS"):
             raise
@@ -113,30 +109,29 @@ def _connect(**settings: Any) -> None:
 
 @contextlib.contextmanager
 def _apart_from_our_signals() -> Iterator[None]:
-    """Let what Ray starts here have process groups of their own.
+    """Let what Ray starts here have process groups of their own, and leave SIGTERM to the handler that is there.
 
     A shell, a terminal and a batch system signal the whole group of a command. Ray's servers would end at once, and a
-    driver that still asks them for something is ended by Ray's library without a word of ours.
+    driver that still asks them for something is ended by Ray's library without a word of ours; so does Ray's handler of
+    SIGTERM, from the first moment of its start.
     """
-    start = services.ConsolePopen
-    services.ConsolePopen = partial(start, process_group=0)
+    start, set_handler = services.ConsolePopen, utils.set_sigterm_handler
+    services.ConsolePopen, utils.set_sigterm_handler = partial(start, process_group=0), lambda handler: None
     try:
         yield
     finally:
-        services.ConsolePopen = start
+        services.ConsolePopen, utils.set_sigterm_handler = start, set_handler
 
 
 def count_cluster_gpus() -> int:
     """Return the number of GPUs of the cluster at RAY_ADDRESS, which this connects to meanwhile."""
     _check_address()
-    on_sigterm = signal.getsignal(signal.SIGTERM)
     with environment({}), _levels_kept():
         _connect()
         try:
             return _gpus()
         finally:
             ray.shutdown()
-            _restore_sigterm(on_sigterm)
 
 
 def _gpus() -> int:
@@ -189,8 +184,3 @@ def _find_cluster() -> str:
 def _no_cluster(reason: str) -> UsageError:
     address = os.environ["RAY_ADDRESS"]
     return UsageError(f"no Ray cluster answers at RAY_ADDRESS {address} ({reason}); start it, or unset the variable")
-
-
-def _restore_sigterm(handler: Any) -> None:
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, handler)  # Ray has put its own in its place, which aborts
