@@ -19,10 +19,12 @@ def number(name: str, *words: str, help: str, show_default: bool = True) -> Any:
 
 
 def parse_theme(text: str) -> str:
-    """Return the name of a theme. Raises UsageError for another."""
-    from lrsym.results.plots.palette import check_theme
+    """Return the name of a theme. Raises BadParameter for another."""
+    from lrsym.results.plots.palette import THEMES
 
-    return check_theme(text)
+    if text not in THEMES:
+        raise typer.BadParameter(f"must be one of {', '.join(THEMES)}")
+    return text
 
 
 File = Annotated[Path, typer.Argument(help="Sweep file (TOML).", show_default=False)]

@@ -41,10 +41,16 @@ def as_wrapped_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 
 
 def as_text(frame: "pl.DataFrame") -> str:
-    """Return every row of `frame`, drawn as wide as the terminal; on its side where values would have to be cut."""
+    """Return every row of `frame`, drawn as wide as the terminal; on its side where values would have to be cut.
+
+    Of no rows whose headings have no room, that they are none.
+    """
     import polars as pl
 
     width = _width()
+    headings = sum(len(name) + _BETWEEN for name in frame.columns) + 1
+    if not frame.height and headings > width:
+        return f"no rows, {frame.width} columns"
     if frame.height and sum(_values_width(column) + _BETWEEN for column in frame.head(_LOOKED_AT)) + 1 > width:
         return _on_its_side(frame)
     with pl.Config(

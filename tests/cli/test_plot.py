@@ -120,7 +120,7 @@ def test_the_page_of_a_dark_picture_is_dark_and_so_is_its_name(trained):
 
 def test_a_theme_that_there_is_not_is_refused(trained):
     text = lrsym("plot", "curves", trained[0], "--results", trained[1], "--theme", "sepia", code=2)
-    assert "theme must be one of light, dark, got sepia; choose one of them" in text
+    assert "invalid value for '--theme': must be one of light, dark, got sepia" in text
 
 
 @pytest.mark.slow

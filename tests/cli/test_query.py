@@ -7,7 +7,7 @@ import shutil
 import polars as pl
 import pytest
 
-from lrsym.results.store.store import Store
+from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.execution.rows import status_rows
 from tests.running import lrsym, lrsym_errors
 from tests.small_trials import small
@@ -164,3 +164,8 @@ def test_what_a_form_cannot_hold_is_told_with_a_remedy(trained, sql, form, why):
     text = lrsym("query", sql, "--results", trained[1], form, code=2)
     assert why in text
     assert "leave it out" in text
+
+
+def test_of_no_rows_with_many_columns_it_is_told_that_there_are_none(trained):
+    said = lrsym("query", "select * from trials where seed = 99", "--results", trained[1])
+    assert said == f"no rows, {len(load_trials(trained[1]).collect_schema())} columns\n"

@@ -7,6 +7,7 @@ from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame, replicate_value, summarise
 from lrsym.results.analysis.varied_axes import check_axes, check_single_cells
 from lrsym.results.store.schema import axis_columns
+from lrsym.toml_source import suggest
 from lrsym.vocabulary import METRICS, PHASE_METRIC, PHASE_THRESHOLD, PHASES, SPLITS
 
 ROUNDING = 1e-9
@@ -23,8 +24,9 @@ def split_and_metric(column: str) -> tuple[str, str]:
     """
     split, _, metric = column.partition("_")
     if split not in SPLITS or metric not in METRICS:
+        near = suggest(column, [f"{split}_{metric}" for split in SPLITS for metric in METRICS] if metric else ())
         raise UsageError(
-            f"metric must be a split and a metric, such as unseen_order, got {column}; "
+            f"metric must be a split and a metric, such as unseen_order, got {column}; {near}{' ' * bool(near)}"
             f"splits: {', '.join(SPLITS)}; metrics: {', '.join(METRICS)}"
         )
     return split, metric

@@ -25,12 +25,13 @@ def axis_groups(frame: Frame, *, first: Sequence[str] = ()) -> dict[str, list[st
     """Return each varied axis with its followers: the axes whose values follow from it.
 
     An axis follows another one that it moves one-to-one with, and a derived axis follows those in its rule while it
-    is a function of them. Axes in `first` lead, then those that are not derived, then the order of `axes()`.
+    is a function of them. Axes in `first` lead, then those that are not derived, of these texts before numbers (rotary
+    positions have an init_position_std of 0), then the order of `axes()`.
     """
     table = frame.lazy().collect()
     varied = [a for a in axes() if a.name != "seed" and a.name in table.columns and table[a.name].n_unique() > 1]
     groups: dict[str, list[str]] = {}
-    for axis in sorted(varied, key=lambda a: (a.name not in first, bool(a.derived))):
+    for axis in sorted(varied, key=lambda a: (a.name not in first, bool(a.derived), table[a.name].dtype != pl.String)):
         leader = _leader(table, axis, list(groups))
         if leader is None or axis.name in first:
             groups[axis.name] = []

@@ -55,8 +55,7 @@ def plot_minus(
             f"no trial of {names[0]} has a partner in {names[1]} that agrees in seed, {' and '.join(by)}: {lost}; "
             "choose sweeps that share cells and seeds"
         )
-    shared = frame.filter(pl.sum_horizontal("n_pairs", *_LOST) > 0)
-    grid = PhaseGrid(with_texts(shared, x, y, _texts), x, y, facet, cell_width=_CELL_WIDTH)
+    grid = PhaseGrid(with_texts(frame.filter(_is_drawn()), x, y, _texts), x, y, facet, cell_width=_CELL_WIDTH)
     rows, most = grid.rows(), float(str(known["estimate"].abs().max()))
     if len(rows) > MAX_PANELS:
         raise UsageError(
@@ -75,7 +74,7 @@ def plot_minus(
 
 
 def _explain(frame: pl.DataFrame) -> list[str]:
-    asked = frame.drop_nulls("p")
+    asked, drawn = frame.drop_nulls("p"), frame.filter(_is_drawn())
     apart = asked.filter(~_holds_zero()).height
     corrected = asked.filter(pl.col("holm") < 0.05).height
     lost = lost_in_words(lambda name: frame[name].sum())
@@ -83,9 +82,13 @@ def _explain(frame: pl.DataFrame) -> list[str]:
         "Number: mean over seeds of the paired differences; below: its 95 % interval, and the seeds that are paired.",
         f"Framed: the interval leaves out 0, in {apart} of {asked.height} cells; one in twenty would without any "
         f"difference. After Holm's correction for all cells {corrected} are left.",
-        *(f"No interval in some cells: {why}." for why in frame["no_interval"].drop_nulls().unique().sort()),
+        *(f"No interval in some cells: {why}." for why in drawn["no_interval"].drop_nulls().unique().sort()),
         *([f"Left out: {lost}."] if lost else []),
     ]
+
+
+def _is_drawn() -> pl.Expr:
+    return pl.sum_horizontal("n_pairs", *_LOST) > 0
 
 
 def _holds_zero() -> pl.Expr:

@@ -96,8 +96,11 @@ class LocalFolder:
         self._require_root()
         self._root.mkdir(parents=True, exist_ok=True)
         self._must_exist = True
-        with tempfile.TemporaryFile(dir=self._root):
-            pass
+        try:
+            with tempfile.TemporaryFile(dir=self._root):
+                pass
+        except OSError as error:  # of the folder, and not of a file whose name nobody knows
+            raise OSError(error.errno, error.strerror, str(self._root)) from None
 
     def remove_stale_temp_files(self, *, older_than: float) -> None:
         """Remove what writers left behind that were killed more than `older_than` seconds ago."""

@@ -12,7 +12,7 @@ from lrsym.results.store.imported import FOLDERS, is_imported, load_imported
 from lrsym.results.store.part_file import damage_sentence
 from lrsym.results.store.place import require_results
 from lrsym.results.store.schema import TABLES, axis_columns
-from lrsym.results.store.sql_text import filters_nothing
+from lrsym.results.store.sql_text import changes_tables, filters_nothing
 from lrsym.results.store.store import load, read_again
 from lrsym.toml_source import suggest
 
@@ -53,6 +53,8 @@ def query_tables(
             f"query asks the tables of the results alone, got {found[0]}, which reads another file; "
             f"tables are {', '.join(tables)}"
         )
+    if changes_tables(sql):
+        raise _no_table()
     if filters_nothing(sql):
         raise UsageError(
             f"WHERE needs FROM, got {sql[:MAX_SHOWN]} where it has none; name a table, such as from trials: "
@@ -68,8 +70,12 @@ def query_tables(
             f"{columns}"
         ) from None
     if not frame.width:  # polars answers every statement but SELECT, though there is nothing to change
-        raise UsageError("query gave no table; ask with SELECT: results are read here, never changed")
+        raise _no_table()
     return frame
+
+
+def _no_table() -> UsageError:
+    return UsageError("query gave no table; ask with SELECT: results are read here, never changed")
 
 
 def filter_trials(trials: pl.DataFrame, where: str) -> pl.DataFrame:

@@ -15,6 +15,16 @@ _BETWEEN = {"union", "intersect", "except", ";"}
 """What stands between two SELECTs of one level."""
 
 
+_CHANGES = {"alter", "create", "delete", "drop", "insert", "merge", "replace", "truncate", "update"}
+"""How a statement begins that asks for a change."""
+
+
+def changes_tables(sql: str) -> bool:
+    """Return whether a statement of `sql` would change tables, of which polars answers some as if it had done so."""
+    statements = _UNSEEN.sub(" ", sql).lower().split(";")
+    return any(_CHANGES.intersection(_WORD.findall(statement)[:1]) for statement in statements)
+
+
 def filters_nothing(sql: str) -> bool:
     """Return whether a SELECT of `sql` has WHERE without FROM, which polars drops in silence."""
     return any({"select", "where"} <= words and "from" not in words for words in _selects(sql))

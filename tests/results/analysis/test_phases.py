@@ -5,7 +5,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.phases import phases
+from lrsym.results.analysis.phases import phases, split_and_metric
 
 
 def one_cell(train, seen, unseen, **columns):
@@ -132,6 +132,11 @@ def test_trials_of_a_cell_may_differ_in_their_seed_alone():
     trials = grid(n_pair_labels=[5, 15], weight_decay=[0.0, 0.2], seed=[0, 1])
     with pytest.raises(UsageError, match=r"weight_decay \(2 values, 0.0 to 0.2\).*--where weight_decay=0.0"):
         phases(trials, x="n_pair_labels")
+
+
+def test_a_mistyped_metric_is_told_the_one_that_is_meant():
+    with pytest.raises(UsageError, match=r"got unseen_ordr; did you mean unseen_order\? splits: train"):
+        split_and_metric("unseen_ordr")
 
 
 def test_a_metric_without_a_split_is_refused_with_those_there_are():

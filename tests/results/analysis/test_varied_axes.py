@@ -29,6 +29,7 @@ def trials(**columns):
         ),
         ({"n_labels": [20, 20, 30], "n_pair_labels": [5, 15, 15]}, ["n_labels", "n_pair_labels"]),
         ({"d_model": [64, 256], "embedding_scale": [8.0, 16.0]}, ["d_model"]),
+        ({"positions": ["learned", "rotary"], "init_position_std": [0.02, 0.0]}, ["positions"]),
         ({"d_model": [64, 256, 256], "embedding_scale": [1.0, 1.0, 16.0]}, ["d_model", "embedding_scale"]),
     ],
 )

@@ -55,6 +55,7 @@ def test_a_cell_of_one_sweep_alone_is_left_out_and_told():
     chart = drawn(left, right)
     assert marks(chart.to_dict(), "rect")[0]["encoding"]["x"]["scale"]["domain"] == ["1", "2"]
     assert "Left out: 4 trials without a partner on the other side." in subtitle(chart)
+    assert "No interval" not in subtitle(chart)  # of a cell that is drawn
 
 
 @pytest.mark.slow

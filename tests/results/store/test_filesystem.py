@@ -6,6 +6,7 @@ import resource
 import signal
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import boto3
 import polars as pl
@@ -248,6 +249,13 @@ def test_a_root_that_cannot_be_made_is_proven_not_writable_with_its_name_and_the
     with pytest.raises(OSError, match=back_end.unusable_because) as raised:
         back_end.unusable().prove_writable()
     assert "results" in raised.value.filename
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no folder in which nobody may write a file, root included")
+def test_a_folder_in_which_no_file_can_be_made_is_named_itself():
+    with pytest.raises(OSError, match="proc") as raised:
+        open_filesystem("/proc/self").prove_writable()
+    assert raised.value.filename == "/proc/self"
 
 
 def test_leftovers_of_killed_writers_are_not_there_for_readers(back_end, files):

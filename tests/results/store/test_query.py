@@ -41,6 +41,8 @@ def test_with_trial_ids_the_tables_hold_these_trials_and_every_run(root):
         ("select colour from trials", "query failed: .*colour"),
         ("select * from results", "query failed: .*results.*tables are trials"),
         ("drop table trials", "query gave no table; ask with SELECT"),
+        ("/* all */ Delete from trials", "query gave no table; ask with SELECT"),
+        ("select 1 as one; insert into trials values (1)", "query gave no table; ask with SELECT"),
         ("select * from read_csv('/etc/hostname')", "asks the tables of the results alone, got read_csv, which"),
         ("select * from READ_PARQUET ('x')", "got READ_PARQUET, which"),
         ("select * from \"read_csv\"('x')", "got read_csv, which"),
