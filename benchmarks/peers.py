@@ -1,10 +1,10 @@
 """The same trials asked of this store and of others: a study of Optuna, MLflow's tracking store, a folder of Ray Tune.
 
 Each is asked for the mean of an accuracy by a parameter, through its own way to a data frame, in a fresh process whose
-imports are over. Optuna and MLflow keep SQLite files. Trials have four parameters, one value and no curves. MLflow's
-runs are written in bulk into its tables, since its client takes ten milliseconds a run, and so is the folder of Ray
-Tune: the state of an experiment, and for each trial the `result.json` with its one report. Without MLflow (the extra
-`mlflow`) that one is left out.
+imports are over. Optuna and MLflow keep SQLite files. Trials have four parameters, one value and no curves. They are
+written in bulk into the tables of these files, since their own ways take some ten milliseconds a trial, and so is the
+folder of Ray Tune: the state of an experiment, and for each trial the `result.json` with its one report. Without MLflow
+(the extra `mlflow`) that one is left out.
 """
 
 import importlib.util
@@ -12,6 +12,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -79,16 +80,31 @@ def _seconds(frame: Callable[[], Any], *, by: str, value: str) -> float:
 
 def _fill_study(place: Path, results: Path) -> None:
     import optuna
-    from optuna.distributions import FloatDistribution
-    from optuna.trial import create_trial
+    from optuna.distributions import FloatDistribution, distribution_to_json
+    from optuna.storages._rdb import models
+    from optuna.trial import TrialState
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(storage=f"sqlite:///{place}", study_name="scale", direction="maximize")
-    spaces = {axis: FloatDistribution(0, 1e9) for axis in AXES}
-    study.add_trials(
-        create_trial(params={axis: float(row[axis]) for axis in AXES}, distributions=dict(spaces), value=row[VALUE])
-        for row in _rows(results).iter_rows(named=True)
-    )
+    optuna.create_study(storage=f"sqlite:///{place}", study_name="scale", direction="maximize")
+    space, now = distribution_to_json(FloatDistribution(0, 1e9)), datetime(2026, 1, 1)
+    trials, params, values = [], [], []
+    for number, row in enumerate(_rows(results).iter_rows(named=True)):
+        of = {"trial_id": number + 1}
+        times = {"datetime_start": now, "datetime_complete": now}
+        trials.append({**of, "number": number, "study_id": 1, "state": TrialState.COMPLETE, **times})
+        told = {**of, "distribution_json": space}
+        params += [{**told, "param_name": axis, "param_value": float(row[axis])} for axis in AXES]
+        finite = models.TrialValueModel.TrialValueType.FINITE
+        values.append({**of, "objective": 0, "value": row[VALUE], "value_type": finite})
+    _insert(place, {models.TrialModel: trials, models.TrialParamModel: params, models.TrialValueModel: values})
+
+
+def _insert(place: Path, rows: Mapping[Any, list[dict[str, Any]]]) -> None:
+    """Write rows into the tables of a SQLite file, by the classes of the tables."""
+    sqlalchemy = import_module("sqlalchemy")
+    with sqlalchemy.create_engine(f"sqlite:///{place}").begin() as connection:
+        for model, of_model in rows.items():
+            connection.execute(sqlalchemy.insert(model.__table__), of_model)
 
 
 def _ask_study(place: Path) -> float:
@@ -103,7 +119,6 @@ def _ask_study(place: Path) -> float:
 
 def _fill_tracking_store(place: Path, results: Path) -> None:
     mlflow, models = import_module("mlflow"), import_module("mlflow.store.tracking.dbmodels.models")
-    sqlalchemy = import_module("sqlalchemy")
     client = mlflow.MlflowClient(f"sqlite:///{place}")
     experiment = client.create_experiment("scale", artifact_location=(place.parent / "artifacts").as_uri())
     runs, params, metrics = [], [], []
@@ -118,10 +133,8 @@ def _fill_tracking_store(place: Path, results: Path) -> None:
         )  # fmt: skip
         params += [{**run, "key": axis, "value": f"{row[axis]}"} for axis in AXES]
         metrics.append({**run, "key": VALUE, "value": row[VALUE], "timestamp": 0, "step": 3000, "is_nan": False})
-    with sqlalchemy.create_engine(f"sqlite:///{place}").begin() as connection:
-        tables = {models.SqlRun: runs, models.SqlParam: params, models.SqlMetric: metrics}
-        for model, rows in (tables | {models.SqlLatestMetric: metrics}).items():
-            connection.execute(sqlalchemy.insert(model.__table__), rows)
+    tables = {models.SqlRun: runs, models.SqlParam: params, models.SqlMetric: metrics}
+    _insert(place, {**tables, models.SqlLatestMetric: metrics})
 
 
 def _ask_tracking_store(place: Path) -> float:

@@ -112,8 +112,7 @@ def read_source(path: Path, *, what: str) -> TomlSource:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.toml")], n=1)
-        remedy = f"did you mean {path.with_name(near[0])}?" if near else "check the path"
+        remedy = f"did you mean {near}?" if (near := _nearest_file(path)) else "check the path"
         raise UsageError(f"{path}: there is no such file; {remedy}") from None
     except IsADirectoryError:
         raise UsageError(f"{path}: a {what} file is TOML, this is a folder; name a file in it") from None
@@ -166,6 +165,14 @@ def show(value: Any) -> str:
 def fits_64_bits(value: int) -> bool:
     """Return whether `value` is an integer that TOML, and the store, can hold."""
     return -(2**63) <= value < 2**63
+
+
+def _nearest_file(path: Path) -> Path | None:
+    """Return the file that `path` may stand for: one beside it, or one of its name where sweeps and claims lie."""
+    if near := difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.toml")], n=1):
+        return path.with_name(near[0])
+    usual = (Path(folder, f"{path.name.removesuffix('.toml')}.toml") for folder in ("sweeps", "claims"))
+    return next((place for place in usual if place.is_file()), None)
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

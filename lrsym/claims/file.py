@@ -147,7 +147,9 @@ def _form_error(where: TomlSource, document: Mapping[str, Any], details: Mapping
     name = _describe_table(document, loc[:table])
     path = ".".join(loc)
     if details["type"] == "extra_forbidden":
-        remedy = suggest(key, fields) or "known are " + ", ".join(fields)
+        of_a_sweep = len(loc) == 1 and key in ("base", "grid", "zip", "replicates", "seed", "search")
+        other = "such a key has a sweep file; claims lie in a file of their own, with [[claim]]"
+        remedy = other if of_a_sweep else suggest(key, fields) or "known are " + ", ".join(fields)
         return where.error(path, f"unknown key {show(key)}{name}; {remedy}")
     rule = rule_of(fields[key].metadata)
     if details["type"] == "missing":

@@ -212,6 +212,11 @@ def test_a_mistake_in_a_later_claim_has_its_own_line():
         read(GOOD + SECOND.replace("unseen_order", "nope"))
 
 
+def test_a_sweep_file_is_not_taken_for_claims():
+    with pytest.raises(UsageError, match=r"unknown key "replicates"; such a key has a sweep file; claims lie in a file"):
+        read('name = "x"\nreplicates = 2\n[base]\n')
+
+
 def test_a_missing_file_a_folder_and_bytes_are_told(tmp_path: Path):
     (tmp_path / "claims.toml").write_bytes(b"name = '\xff'")
     with pytest.raises(UsageError, match=r"claims.toml:1: a claims file must be UTF-8 text"):

@@ -89,7 +89,8 @@ def _explain_sizes(found: pl.DataFrame, x: str, size: str | None) -> list[str]:
     if size is None or found[size].n_unique() < 2:
         return []
     told = [_cross(row, x) for row in crossings(found, x=x, size=size).iter_rows(named=True)]
-    sentences = [f"U of the larger size is the higher one from {x} on: {'; '.join(told)}."] if told else []
+    crossed = f"U of the larger of two sizes becomes the higher one along {x}: of {'; of '.join(told)}."
+    sentences = [crossed] if told else []
     try:
         models = compare_models(found, x=x, size=size, success="_orders")
     except UsageError:  # an axis that has no logarithm
@@ -107,9 +108,9 @@ def _explain_sizes(found: pl.DataFrame, x: str, size: str | None) -> list[str]:
 def _cross(row: dict[str, float | None], x: str) -> str:
     sizes, share = f"{row['size']:g} and {row['next_size']:g}", f"{row['share']:.0%} of resamples"
     if row["at"] is None:
-        return f"{sizes} never ({share})"
+        return f"{sizes} nowhere ({share})"
     ends = "" if row["at_low"] is None else f" ({row['at_low']:.2g} to {row['at_high']:.2g})"
-    return f"{sizes} {row['at']:.2g}{ends}, in {share}"
+    return f"{sizes} at {row['at']:.2g}{ends}, in {share}"
 
 
 def _panel(cells: pl.DataFrame, name: str, x: str, color: str | None) -> alt.LayerChart:

@@ -161,11 +161,16 @@ def finish(chart: Chart, *, title: str, subtitle: list[str], width: int) -> Char
     and below each other: altair would take the panels of a grid apart.
     """
     columns = max(MIN_HEADING_CHARACTERS, int(width / _CHARACTER))
-    lines = [piece for line in subtitle for piece in textwrap.wrap(line, columns)]
-    title_lines = textwrap.wrap(title, int(columns * _CHARACTER / _TITLE_CHARACTER))
+    lines = [piece for line in subtitle for piece in _wrap(line, columns)]
+    title_lines = _wrap(title, int(columns * _CHARACTER / _TITLE_CHARACTER))
     # The heading is set apart from titles that panels of the chart may have of their own.
     column = alt.vconcat(chart).resolve_scale(color="independent", shape="independent")
     return column.properties(title=alt.TitleParams(title_lines if len(title_lines) > 1 else title, subtitle=lines))
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Return `text` in lines of `width` letters at most; a number stays with its %."""
+    return [line.replace("\xa0", " ") for line in textwrap.wrap(text.replace(" %", "\xa0%"), width)]
 
 
 def sign(chart: Chart, lines: list[str]) -> Chart:

@@ -61,7 +61,13 @@ def name_place(root: str | Path) -> str:
 def warning_of_place(root: str) -> str:
     """Return a warning where `root`, to be made, has nearly the name of results that are there; empty else."""
     near = None if _is_url(root) or Path(root).is_dir() else _nearest(Path(root))
+    if near and str(near).rstrip(_NUMBER) == os.path.normpath(root).rstrip(_NUMBER):  # run-2 beside run-1
+        return ""
     return f"warning: {root} is not there yet; did you mean {near}? Then give --results {near}" if near else ""
+
+
+_NUMBER = "0123456789-_."
+"""What numbers a name at its end."""
 
 
 def _nearest(path: Path) -> Path | None:
@@ -73,7 +79,8 @@ def _nearest(path: Path) -> Path | None:
         beside = [name.name for name in missing.parent.iterdir() if name.is_dir()]
     except OSError:
         return None
-    near = (missing.with_name(name) / path.relative_to(missing) for name in get_close_matches(missing.name, beside))
+    alike = get_close_matches(missing.name, beside, cutoff=0.75)
+    near = (missing.with_name(name) / path.relative_to(missing) for name in alike)
     return next((place for place in near if _has_tables(LocalFolder(str(place)))), None)
 
 

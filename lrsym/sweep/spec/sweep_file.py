@@ -233,6 +233,8 @@ def _unknown_key(loc: list[str]) -> str:
         return f"{loc[0]} stands outside a table; move it under [base] to fix it, or under [grid] to vary it"
     if loc[0] in SearchTable.model_fields:
         return f"{loc[0]} stands outside a table; move it under [search]"
+    if loc[0] == "claim":
+        return "claim is no key of a sweep file, but of claims; judge them with lrsym claims"
     known = [*TOP_KEYS, *AXES]
     hint = hint_by_meaning(loc[0], known) or suggest(loc[0], TOP_KEYS) or f"known are {', '.join(TOP_KEYS)}"
     return f"unknown key {show(loc[0])}; {hint}"

@@ -49,7 +49,7 @@ def test_each_moment_has_a_panel_with_a_line_for_each_size():
 @pytest.mark.slow
 def test_the_heading_says_where_sizes_cross_and_which_model_is_preferred():
     text = subtitle(draw(*tables()))
-    assert "U of the larger size is the higher one from coverage on: 5 and 10" in text
+    assert "U of the larger of two sizes becomes the higher one along coverage: of 5 and 10 at" in text
     assert "AIC of" in text
     assert "Preferred: neither: no difference between sizes." in text  # both order from the same coverage on
     assert "6 seeds in each cell" in text

@@ -12,6 +12,13 @@ def chart(subtitle=()):
     return finish(points.properties(width=300, height=100), title="a title", subtitle=[*subtitle], width=300)
 
 
+def test_a_number_in_a_heading_stays_with_its_percent_sign():
+    for text in ("a " * n + "is 95 % of it" for n in range(10, 40)):
+        lines = chart(subtitle=[text]).to_dict()["title"]["subtitle"]
+        assert " ".join(lines) == text
+        assert not any(line.startswith("%") for line in lines)
+
+
 @pytest.mark.parametrize("axis", axes(), ids=lambda axis: axis.name)
 def test_every_axis_has_a_title_that_names_its_column(axis):
     assert axis.name in axis_title(axis.name)

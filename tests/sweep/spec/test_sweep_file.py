@@ -198,7 +198,21 @@ def test_a_missing_file_is_told_with_the_nearest_name(tmp_path: Path):
 
 def test_a_missing_file_in_a_missing_folder_is_told(tmp_path: Path):
     with pytest.raises(UsageError, match="there is no such file; check the path"):
-        load(tmp_path / "nowhere" / "demo.toml")
+        load(tmp_path / "nowhere" / "mine.toml")
+
+
+def test_a_missing_file_may_be_the_shipped_one_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps/demo.toml").write_text(VALID)
+    monkeypatch.chdir(tmp_path)
+    for name in ("demo", "demo.toml", "sweep/demo.toml"):
+        with pytest.raises(UsageError, match=r"there is no such file; did you mean sweeps/demo.toml\?"):
+            load(Path(name))
+
+
+def test_a_claims_file_is_not_taken_for_a_sweep():
+    with pytest.raises(UsageError, match=r"claim is no key of a sweep file.*judge them with lrsym claims"):
+        parse('name = "x"\n[[claim]]\nid = "C1"\n', source="c.toml")
 
 
 def test_a_folder_is_no_sweep_file(tmp_path: Path):
