@@ -213,7 +213,7 @@ def test_a_mistake_in_a_later_claim_has_its_own_line():
 
 
 def test_a_sweep_file_is_not_taken_for_claims():
-    with pytest.raises(UsageError, match=r"unknown key "replicates"; such a key has a sweep file; claims lie in a file"):
+    with pytest.raises(UsageError, match=r"replicates.; such a key has a sweep file; claims lie in"):
         read('name = "x"\nreplicates = 2\n[base]\n')
 
 
