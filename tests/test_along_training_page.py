@@ -181,5 +181,6 @@ def of_paths(start):
     return dict(seeds().filter(init_position_std=start).group_by("path").len().iter_rows())
 
 
+@pytest.mark.slow
 def test_no_figure_of_the_page_is_left_unchecked():
     assert pages.unchecked(PAGE, sentences=sentences(), settings=("0.5",)) == []

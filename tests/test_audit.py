@@ -48,7 +48,7 @@ def audit(tmp_path, service, made_up):
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.slow_after(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("made_up", "code", "said"),
     [
@@ -71,6 +71,7 @@ def test_without_an_answer_it_says_at_once_that_nobody_looked(tmp_path):
     assert (code, "SKIPPED, nobody looked for known weaknesses: http://127.0.0.1" in text) == (0, True), text
 
 
+@pytest.mark.slow
 def test_the_packages_that_are_audited_are_the_pinned_ones(service, tmp_path):
     _, text = audit(tmp_path, service, 'echo "$@" > "${!#}"')
     assert "--requirement constraints.txt" in text

@@ -17,6 +17,7 @@ def by_layouts():
     return {row["layouts_per_pair"]: row for row in json.loads(lrsym(*words))["boundaries"]}
 
 
+@pytest.mark.slow
 def test_the_boundaries_by_layouts(by_layouts):
     ten, two, one = (by_layouts[layouts] for layouts in (10, 2, 1))
     assert f"With 10 layouts it lies at {ten['at']:.3g} labels, below {ten['high']:.3g}," in PAGE

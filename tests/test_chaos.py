@@ -49,6 +49,7 @@ def places(trained, tmp_path):
     return maker, str(tmp_path / "one"), str(tmp_path / "two")
 
 
+@pytest.mark.slow
 def test_rows_that_are_alike_are_no_fault(places):
     maker, one, two = places
     maker.compare(one, two)

@@ -58,6 +58,7 @@ def change(results, seed):
     store.write("f" * 32, {"trials": rows.select(table.written.names()).to_arrow().cast(table.arrow)})
 
 
+@pytest.mark.slow
 def test_diff_counts_what_is_in_one_alone_and_what_agrees(two):
     _, one, other = two
     told = json.loads(lrsym("diff", one, other, "--json"))

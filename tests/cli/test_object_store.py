@@ -24,7 +24,7 @@ def copied(s3, trained, tmp_path, monkeypatch):
     return path, str(folder), s3.url
 
 
-@pytest.mark.slow_after(3)
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize(
     "words",
     [

@@ -13,7 +13,7 @@ def test_the_seeds_of_each_cell_and_their_sum_are_told(trained):
     assert [cell["layouts_per_pair"] for cell in report["cells"]] == [1, 4]
     assert report["trials"] == sum(cell["n_more"] for cell in report["cells"])
     assert text.startswith("small: seeds until the 95 % interval of train_order has half-width 0.01")
-    assert f"{report['trials']:,} trials more" in text
+    assert f"{report['trials']:,} trials more, " in text
 
 
 def test_cells_that_were_never_trained_are_counted(trained, tmp_path):

@@ -137,6 +137,7 @@ def test_the_order_of_keys_does_not_matter(order: list[str]):
     assert Trial.from_axes({key: values[key] for key in order}).trial_id == Trial().trial_id
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("hash_seed", ["0", "4242"])
 def test_another_process_gives_the_same_id(hash_seed: str):
     code = "from lrsym.config.trial import Trial; print(Trial.from_axes({'optim.steps': 7, 'seed': 3}).trial_id)"

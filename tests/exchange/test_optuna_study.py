@@ -42,6 +42,7 @@ def url(tmp_path):
     return place
 
 
+@pytest.mark.slow
 def test_trials_come_with_parameters_values_reports_and_how_they_ended(url, tmp_path):
     done = import_trials(url, str(tmp_path / "o"), study="mine")
     assert (done.trials, done.points, done.left_out) == (3, 3, 2)

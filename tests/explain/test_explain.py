@@ -127,6 +127,7 @@ def test_without_results_the_remedy_is_to_train(tmp_path):
     assert "there are no results" in lrsym("explain", "abcd", "--results", tmp_path / "typo", code=2)
 
 
+@pytest.mark.slow
 def test_every_axis_of_a_trial_comes_back_from_its_row(store):
     assert find_trial(store, TRIAL.trial_id[:4].upper())[0] == TRIAL
 

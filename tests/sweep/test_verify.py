@@ -29,6 +29,7 @@ def ids(packs):
     return [{*pack.trial_ids} for pack in packs]
 
 
+@pytest.mark.slow
 def test_trials_are_drawn_in_the_packs_that_they_were_trained_in(trained):
     sweep, store = trained
     packs = [{*sweep.trial_ids()[a:b]} for a, b in ((0, 3), (3, 6), (6, 7))]
@@ -40,6 +41,7 @@ def test_trials_are_drawn_in_the_packs_that_they_were_trained_in(trained):
     assert 2 <= few.packs.n_trials <= 3 or len(few.packs) == 2
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same_and_others_draw_others(trained):
     drawn = [ids(draw_sample(*trained, n=1, seed=seed, pack_size=1).packs) for seed in (0, 0, *range(1, 9))]
     assert drawn[0] == drawn[1]

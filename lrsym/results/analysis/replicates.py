@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from lrsym.errors import counted
 from lrsym.results.analysis.aggregate import Frame, replicate_value
 from lrsym.results.analysis.intervals import estimate_mean, interval_of
 from lrsym.results.analysis.sample_size import MAX_N, n_for_half_width
@@ -76,8 +77,8 @@ class SeedsNeeded:
         lines = [f"{self.narrow} of {self.narrow + self.wide + self.too_wide + self.unknown} cells have it"]
         if self.wide:
             lines[0] += (
-                f"; {self.wide} take {self.trials:,} more, {self.seconds / 3600:.2g} hours by the seconds of "
-                f"those that there are; replicates = {self.replicates} is enough for each of them"
+                f"; {self.wide} take {counted(self.trials, 'trial')} more, {self.seconds / 3600:.2g} hours by the "
+                f"seconds of those that there are; replicates = {self.replicates} is enough for each of them"
             )
         if self.too_wide:
             lines.append(f"{self.too_wide} take more than {MAX_N:,} seeds; a wider half-width may be within reach")

@@ -223,6 +223,7 @@ def side_by_side():
     return drawn(pl.concat([first, trials(n_heads=[2, 4], accuracy=0.95).with_columns(sweep=pl.lit("second"))]))
 
 
+@pytest.mark.slow
 def test_sweeps_stand_side_by_side_means_above_phases(side_by_side):
     picture = side_by_side["vconcat"][0]
     assert picture["columns"] == 2

@@ -214,6 +214,7 @@ def test_a_folder_is_deleted_with_all_below_and_with_folders_that_are_empty_then
     assert files.exists()
 
 
+@pytest.mark.slow_after(1)
 def test_no_character_of_a_name_means_anything(files):
     names = [f"trials/{stem}.parquet" for stem in ("[1]", "a b", "*", "~", "%20", "ü", "a?b=c&d#e", "{x}", "'\"\\")]
     frame = pl.DataFrame({"a": [1]})

@@ -60,6 +60,7 @@ def by_index(store):
     return store.outcomes().select(OUTCOME).sort("trial_id")
 
 
+@pytest.mark.slow_after(1)
 def test_parts_are_opened_once_and_then_only_those_that_are_new(store, opened):
     expected = by_table(store)
     assert by_index(store).equals(expected)

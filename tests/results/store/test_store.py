@@ -92,6 +92,7 @@ def test_rows_are_sorted_only_where_a_trial_has_several(tmp_path):
 ENDS = [("done", None), ("stopped", "decided"), ("stopped", "asha"), ("crashed", None)]
 
 
+@pytest.mark.slow_after(4)
 @pytest.mark.parametrize(("better", "worse"), [*itertools.combinations(ENDS, 2), (("diverged", None), ENDS[1])])
 @pytest.mark.parametrize("minutes", [(0, 9), (9, 0)])
 def test_a_result_wins_over_a_stopped_training_and_that_over_a_failure_in_any_order(tmp_path, better, worse, minutes):
@@ -205,7 +206,7 @@ class KilledFolder(LocalFolder):
         super().delete(name)
 
 
-@pytest.mark.slow_after(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("left", range(9))
 def test_a_compaction_killed_half_way_doubles_no_row(tmp_path, left):
     store = Store(tmp_path)

@@ -42,6 +42,7 @@ def rows():
     return frames(pack())
 
 
+@pytest.mark.slow
 def test_every_evaluation_has_what_the_end_has_and_the_last_is_the_end(rows):
     steps = pack()[0].evaluation_steps
     assert len(steps) == 4

@@ -53,7 +53,7 @@ REFUSED = {
         "tables are trials, their",
     ),
     "a whole statement": ("avg(unseen_order) from trials --", "gives none", "sql parser error"),
-    "a second statement": ("avg(unseen_order); drop table trials", "gives none", "sql parser error"),
+    "a second statement": ("avg(unseen_order); drop table trials", "gives none", "ask with SELECT"),
 }
 
 

@@ -12,7 +12,7 @@ from tests.fitted import VARIANTS, noisy_pack, vision
 DEEP = {"model__vision_blocks": 2, "model__text_blocks": 3, "model__repeats": 2}
 
 
-@pytest.mark.slow_after(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, DEEP], ids=["one block", "deep"])
 @pytest.mark.parametrize("name", ["vision", "text"])
 def test_the_softmax_of_the_summed_terms_is_the_attention_of_every_block(changes, name):

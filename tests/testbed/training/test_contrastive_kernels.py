@@ -30,6 +30,7 @@ def drawn(batch, n_columns, *, width=16, trials=2, scale=1.0):
     return image, text, log_scale, columns, times.log().clamp(min=-1e4), times
 
 
+@pytest.mark.slow_after(2)
 @pytest.mark.parametrize(
     ("batch", "n_columns"), [(1, 1), (5, 5), (64, 64), (50, 130), (130, 50), (70, 3)], ids=lambda n: str(n)
 )
