@@ -297,6 +297,7 @@ def test_claims_that_are_supported_in_one_arm_and_refuted_in_another_are_named()
     assert f"{listed} are supported in one arm and refuted in another" in pages.text(PAGE)
 
 
+@pytest.mark.slow
 def test_claims_that_are_undecided_after_the_papers_number_of_steps():
     arms = [arm for claim in paper_claims() for arm in claim["arms"] if arm["arm"] == "paper, in full"]
     n = sum(arm["verdict"] == "undecided" for arm in arms)

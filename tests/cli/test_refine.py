@@ -30,6 +30,7 @@ def refined(tmp_path_factory):
     return path, results, json.loads(lrsym("refine", path, *words))
 
 
+@pytest.mark.slow
 def test_the_report_has_the_trials_the_cells_by_side_and_a_crossing_or_none_for_each_line(refined):
     _, results, report = refined
     assert report["statuses"] == {"done": 8}

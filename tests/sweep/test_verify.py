@@ -48,6 +48,7 @@ def test_the_same_seed_draws_the_same_and_others_draw_others(trained):
     assert len({frozenset(one[0]) for one in drawn}) > 2
 
 
+@pytest.mark.slow
 def test_of_packs_of_a_given_size_exactly_so_many_trials_are_drawn_and_a_condition_is_heeded(trained):
     sample = draw_sample(*trained, n=5, pack_size=2)
     assert (sample.packs.n_trials, max(map(len, sample.packs))) == (5, 2)
@@ -56,6 +57,7 @@ def test_of_packs_of_a_given_size_exactly_so_many_trials_are_drawn_and_a_conditi
     assert sample.finished == sample.packs.n_trials == 3
 
 
+@pytest.mark.slow
 def test_a_pack_in_which_a_rule_ended_trials_gets_that_rule(trained, tmp_path):
     sweep, _ = trained
     store = Store(str(tmp_path))

@@ -236,6 +236,7 @@ def pair_of(scene):
     return [pixel for pixel, token in enumerate(scene.tolist()[1:]) if token]
 
 
+@pytest.mark.slow
 def test_measures_of_a_decoder_compare_the_two_objects_in_the_row_of_cls():
     data = trained().data
     found = measures(trained().model, data)[0]
