@@ -4,6 +4,7 @@ import altair as alt
 import pytest
 
 from lrsym.results.plots import save
+from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from lrsym.sweep.spec.sweep_file import load, load_any
 from tests.cli.test_search import write_search
@@ -20,6 +21,8 @@ def trained(tmp_path_factory):
     trials = load(path).trials
     for members in (trials[:4], trials[4:]):
         train(folder / "results", members)
+    run = {"run_id": "r", "sweep": "small", "engine": "local", "device": "cpu"}
+    Store(folder / "results").write("run-r", {"runs": TABLES["runs"].build([run])})
     return path, folder / "results"
 
 
