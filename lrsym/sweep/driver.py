@@ -13,6 +13,8 @@ from importlib import import_module
 from types import FrameType
 from typing import Protocol
 
+from polars.exceptions import PanicException
+
 from lrsym.errors import UsageError
 from lrsym.results.store.imported import refuse_imported
 from lrsym.results.store.live import remove_stale_live
@@ -190,14 +192,15 @@ def run(
         try:
             with shown, lease:
                 load_engine(settings.engine)(queue, task, workers=plan.workers)
-        except KeyboardInterrupt:
+        except BaseException as error:
+            # What polars asks of Python may meet the signal, which then is a panic.
+            stops = isinstance(error, KeyboardInterrupt) or (received and isinstance(error, PanicException))
+            if not stops:  # what went wrong first is what the user must read
+                with contextlib.suppress(OSError, UsageError):
+                    _require_run(store, run_id)
+                    _write_run(store, {**row, "finished_at": datetime.now(UTC)})
+                raise
             stopped_by = received[0] if received else signal.SIGINT
-        except BaseException:
-            # What went wrong first is what the user must read.
-            with contextlib.suppress(OSError, UsageError):
-                _require_run(store, run_id)
-                _write_run(store, {**row, "finished_at": datetime.now(UTC)})
-            raise
         _require_run(store, run_id)
         finished_at = datetime.now(UTC)
         _write_run(store, {**row, "finished_at": finished_at})

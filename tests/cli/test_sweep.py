@@ -1,11 +1,14 @@
 """`lrsym sweep` as a user meets it: what it trains and records, and what it refuses before training."""
 
+import contextlib
 import json
+import os
 import shutil
 import signal
 from collections import Counter
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from lrsym.results.store.store import Store
@@ -329,3 +332,15 @@ def test_what_is_given_up_is_planned_where_it_is_asked_for(tmp_path):
     )
     refused = lrsym("sweep", path, *words, "--retry", "done", code=2)
     assert 'error: --retry must be one of out_of_memory, timeout, crashed, got "done"' in refused
+
+
+def test_a_signal_that_ends_in_a_panic_of_polars_stops_the_sweep_as_any_other(tmp_path, monkeypatch):
+    def panics(queue, task, *, workers):
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise pl.exceptions.PanicException("called `Result::unwrap()` on an `Err` value")
+
+    monkeypatch.setattr(driver, "load_engine", lambda name: panics)
+    path = write_sweep(tmp_path, steps=5)
+    text = lrsym("sweep", path, "--results", tmp_path / "r", "--no-pilot", "--workers", 1, code=143)
+    assert "stopped with 8 trials left" in text

@@ -3,8 +3,10 @@
 import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from functools import partial
 from math import ceil
@@ -101,6 +103,9 @@ def _connect(**settings: Any) -> None:
     try:
         with _apart_from_our_signals():
             ray.init(logging_level=logging.ERROR, log_to_driver=False, **settings)
+        if threading.current_thread() is threading.main_thread():
+            # Below Python Ray's library has put a handler that aborts in the place of ours.
+            signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
     except ConnectionError as error:
         if not os.environ.get("RAY_ADDRESS"):
             raise
