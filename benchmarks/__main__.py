@@ -134,7 +134,7 @@ PARTS = {
 }
 ONLY_WHEN_NAMED = (
     "full_length_50", "full_length_256", "overhead_recipe", "search_time", "search_quality", "refine", "slots",
-    "slots_ray", "status", "status_s3",
+    "slots_ray", "status", "status_s3", "peers",
 )  # fmt: skip
 """From some minutes to an hour and a half each."""
 

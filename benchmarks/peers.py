@@ -156,7 +156,8 @@ def _fill_experiment(place: Path, results: Path) -> None:
         config = {axis: row[axis] for axis in AXES}
         trial = Trial("train", config=config, trial_id=row["trial_id"], storage=storage, stub=True)
         trial.create_placement_group_factory()
-        trial.relative_logdir = storage.trial_dir_name = trial.trial_id
+        assert trial.storage is not None
+        trial.relative_logdir = trial.storage.trial_dir_name = trial.trial_id
         report = {VALUE: row[VALUE], "training_iteration": 1, "trial_id": trial.trial_id, "done": True}
         trial.run_metadata.update_metric(VALUE, row[VALUE], step=1)
         trial.run_metadata.last_result = {**report, "config": config}
