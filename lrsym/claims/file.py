@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from lrsym.claims.claim import SAFE_NAME, SAFE_NAME_RULE, Claim, Part, Picture, Table
 from lrsym.errors import UsageError
+from lrsym.sweep.spec.messages import TOP_KEYS
 from lrsym.toml_source import Rule, TomlSource, read_source, read_toml, rule_of, show, suggest
 from lrsym.vocabulary import INTERVALS, PICTURES, TESTS
 
@@ -147,7 +148,7 @@ def _form_error(where: TomlSource, document: Mapping[str, Any], details: Mapping
     name = _describe_table(document, loc[:table])
     path = ".".join(loc)
     if details["type"] == "extra_forbidden":
-        of_a_sweep = len(loc) == 1 and key in ("base", "grid", "zip", "replicates", "seed", "search")
+        of_a_sweep = len(loc) == 1 and key in TOP_KEYS
         other = "such a key has a sweep file; claims lie in a file of their own, with [[claim]]"
         remedy = other if of_a_sweep else suggest(key, fields) or "known are " + ", ".join(fields)
         return where.error(path, f"unknown key {show(key)}{name}; {remedy}")

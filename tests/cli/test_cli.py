@@ -276,3 +276,18 @@ def test_no_temporary_folder_is_one_line_and_code_2(tmp_path, monkeypatch):
     assert text.splitlines()[1:] == [
         "error: No usable temporary directory found in ['/tmp']; check path, permissions and free space"
     ]
+
+
+def test_a_command_that_has_loaded_ray_ends_without_taking_the_interpreter_down():
+    program = (
+        "import atexit, os, sys, types; import lrsym.cli.app as app, lrsym.sweep.workers.processes as processes\n"
+        "from lrsym.__main__ import main\n"
+        "end = processes.exit_now; processes.exit_now = lambda code: (print('at once'), end(code))\n"
+        "atexit.register(print, 'exit function'); app.main = lambda: sys.exit(3)\n"
+        "if LOADED: sys.modules['ray'] = types.ModuleType('ray')\n"
+        "main()"
+    )
+    for loaded, said in ((True, "exit function\nat once\n"), (False, "exit function\n")):
+        words = [sys.executable, "-c", program.replace("LOADED", str(loaded))]
+        ended = subprocess.run(words, capture_output=True, text=True, timeout=HANG_SECONDS)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (3, said, "")

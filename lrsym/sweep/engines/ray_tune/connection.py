@@ -103,13 +103,13 @@ def _connect(**settings: Any) -> None:
     try:
         with _apart_from_our_signals():
             ray.init(logging_level=logging.ERROR, log_to_driver=False, **settings)
-        if threading.current_thread() is threading.main_thread():
-            # Below Python Ray's library has put a handler that aborts in the place of ours.
-            signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
     except ConnectionError as error:
         if not os.environ.get("RAY_ADDRESS"):
             raise
         raise _no_cluster(str(error).partition(". ")[0]) from error
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)  # below Python Ray's library has put one in its place, which aborts
 
 
 @contextlib.contextmanager
