@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lrsym.api.boundaries import boundary, phase_probabilities, plot_boundary, plot_probabilities, plot_refined
     from lrsym.api.exchange import export, import_trials
+    from lrsym.api.explanation import explain
     from lrsym.api.mechanism_pictures import plot_ablation, plot_mechanism, plot_onset, plot_profile, plot_symmetry
     from lrsym.api.page import report
     from lrsym.api.pictures import plot_contrast, plot_cost, plot_curves, plot_line, plot_phase, plot_search, save
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "Sweep", "Trial", "UsageError", "__version__", "best", "boundary", "claims", "contrast", "export",
-    "import_trials", "load", "load_sweep", "load_trials", "load_weights", "phase_probabilities", "plan",
+    "Sweep", "Trial", "UsageError", "__version__", "best", "boundary", "claims", "contrast", "explain",
+    "export", "import_trials", "load", "load_sweep", "load_trials", "load_weights", "phase_probabilities", "plan",
     "plot_ablation", "plot_boundary", "plot_contrast", "plot_cost", "plot_curves", "plot_line", "plot_mechanism",
     "plot_onset", "plot_phase", "plot_probabilities", "plot_profile", "plot_refined", "plot_search", "plot_symmetry",
     "query", "refine", "report", "run_sweep", "save", "seeds_until", "status", "verify",
@@ -39,6 +40,7 @@ _FUNCTIONS = {
     "training": ("plan", "refine", "run_sweep"),
     "verification": ("verify",),
     "page": ("report",),
+    "explanation": ("explain",),
     "exchange": ("export", "import_trials"),
     "boundaries": ("boundary", "phase_probabilities", "plot_boundary", "plot_probabilities", "plot_refined"),
     "mechanism_pictures": ("plot_ablation", "plot_mechanism", "plot_onset", "plot_profile", "plot_symmetry"),
@@ -66,7 +68,7 @@ def __getattr__(name: str) -> Any:
 
 @cache
 def _named(name: str) -> Any:
-    """Return what is shown under `name`. Not kept as an attribute: `claims` is a room as well."""
+    """Return what is shown under `name`. Not kept as an attribute: `claims` and `explain` are rooms as well."""
     if name in _OTHERS:
         module, _, attribute = _OTHERS[name].partition(":")
         shown = getattr(import_module(module), attribute)

@@ -100,13 +100,25 @@ class Browser:
 
     def click(self, selector: str) -> None:
         """Press the mouse in the middle of the first element that `selector` names."""
-        place = f"document.querySelector({json.dumps(selector)})"
-        self.evaluate(f"{place}.scrollIntoView({{block: 'center', inline: 'center'}})")
-        x, y = self.evaluate(
-            f"(() => {{ const r = {place}.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] }})()"
-        )
+        x, y = self._middle(f"document.querySelector({json.dumps(selector)})")
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def hover(self, element: str) -> dict[str, str]:
+        """Move the mouse to the middle of an element, an expression of JavaScript; return the tooltip, by its rows."""
+        self.send("Input.dispatchMouseEvent", type="mouseMoved", x=1, y=1)
+        x, y = self._middle(element)
+        for step in (3, 0):
+            self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x - step, y=y - step)
+        shown = "document.querySelector('#vg-tooltip-element.visible')"
+        self.wait(f"!!{shown}")
+        rows = f"[...{shown}.querySelectorAll('tr')].map(row => [...row.cells].map(cell => cell.innerText.trim()))"
+        return {name.rstrip(":"): value for name, value in self.evaluate(rows)}
+
+    def _middle(self, element: str) -> tuple[float, float]:
+        """Return where the middle of an element stands, once it is in sight."""
+        self.evaluate(f"({element}).scrollIntoView({{block: 'center', inline: 'center'}})")
+        return self.evaluate(f"(r => [r.x + r.width / 2, r.y + r.height / 2])(({element}).getBoundingClientRect())")
 
     def press(self, key: str) -> None:
         """Press a key, as by a keyboard."""

@@ -8,7 +8,7 @@ import pytest
 
 from tests.pages import ROOT
 
-OPEN = {"errors", "vocabulary", "toml_source", "config"}
+OPEN = {"errors", "vocabulary", "toml_source", "rooms", "config"}
 """Rooms that every other may import."""
 
 UNROOMED = {"lrsym", "lrsym.__main__"}

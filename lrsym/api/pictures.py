@@ -154,7 +154,8 @@ def plot_search(search: AnySweep, *, results: str | Path = "results", theme: str
 
     found = as_sweep(search)
     if not isinstance(found, Search):
-        raise UsageError(f"this picture is of searches, {found.source} has no [search]; draw its phases")
+        phases = found.command("plot phase", as_folder(results))
+        raise UsageError(f"this picture is of searches, {found.source} has no [search]; draw its phases: {phases}")
     return in_theme(
         picture.plot_search(search_frames(found, Store(as_trained_folder(results))), name=found.name), theme
     )

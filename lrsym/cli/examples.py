@@ -13,7 +13,7 @@ EXAMPLES = {
     "contrast": "lrsym contrast sweeps/demo.toml --of layouts_per_pair=20 --against layouts_per_pair=5",
     "best": "lrsym best sweeps/rates.toml -n 5",
     "claims": "lrsym claims claims/recipe.toml",
-    "explain": "lrsym explain 3f2a9c --out page.html",
+    "explain": "lrsym explain sweeps/recipe.toml --best unseen_order",
     "export": "lrsym export sweeps/demo.toml --to duckdb",
     "import": "lrsym import sqlite:///study.db --study mine --results from-optuna",
     "check": "lrsym check --repair",

@@ -10,7 +10,7 @@ from lrsym.errors import UsageError, first_line
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.imported import FOLDERS, is_imported, load_imported, read_sources, refuse_imported
 from lrsym.results.store.place import require_results
-from lrsym.results.store.query import filter_trials
+from lrsym.results.store.query import filter_trials, none_meets
 from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.store import load, read_again
 from lrsym.sweep.spec.sweep import Sweep
@@ -56,9 +56,11 @@ def _select(root: str, sweep: Sweep | None, where: str | None) -> Selection:
     trials = load(root, "trials", trial_ids=None if sweep is None else sweep.trial_ids()).collect()
     if trials.is_empty() and sweep is not None:
         raise UsageError(f"no trial of {sweep.name} in {root}; train first: {sweep.command('sweep', root)}")
+    _require_some(trials, root, "train a sweep first")
     if where is not None:
-        trials = filter_trials(trials, where)
-    _require_some(trials, root, where, "train a sweep first")
+        there, trials = trials, filter_trials(trials, where)
+        if trials.is_empty():
+            raise UsageError(f"no trial in {root} {none_meets(there, where)}")
     ids = None if sweep is None and where is None else trials["trial_id"]
     tables = {"trials": trials.sort("trial_id")}
     for name in {*TABLES} - {"trials"}:
@@ -79,7 +81,9 @@ def _select(root: str, sweep: Sweep | None, where: str | None) -> Selection:
 
 def _select_imported(root: str, where: str | None) -> Selection:
     trials, curves = (load_imported(root, name).collect() for name in FOLDERS)
+    _require_some(trials, root, "import some first")
     if where is not None:
+        there = trials
         try:
             trials = trials.filter(pl.sql_expr(where))
         except pl.exceptions.PolarsError as error:
@@ -87,7 +91,8 @@ def _select_imported(root: str, where: str | None) -> Selection:
             raise UsageError(
                 f"where {where!r} is no condition on the imported trials: {first_line(error)}; columns are {columns}"
             ) from None
-    _require_some(trials, root, where, "import some first")
+        if trials.is_empty():
+            raise UsageError(f"no trial in {root} {none_meets(there, where)}")
     curves = curves.join(trials.select("trial_id"), on="trial_id", how="semi")
     tables = {"trials": trials.sort("trial_id"), "curves": curves.sort("trial_id", "metric", "step")}
     sources = [*read_sources(open_filesystem(root)).values()]
@@ -97,9 +102,9 @@ def _select_imported(root: str, where: str | None) -> Selection:
     return Selection(_name_of(root), root, ordered, [*parameters], metrics, is_imported=True)
 
 
-def _require_some(trials: pl.DataFrame, root: str, where: str | None, remedy: str) -> None:
+def _require_some(trials: pl.DataFrame, root: str, remedy: str) -> None:
     if trials.is_empty():
-        raise UsageError(f"no trial in {root}" + (f" where {where}; leave --where out" if where else f"; {remedy}"))
+        raise UsageError(f"no trial in {root}; {remedy}")
 
 
 def _name_of(root: str) -> str:

@@ -7,6 +7,8 @@ from lrsym.explain.charts import SCENE_NAMES, SCENE_WIDTH, pixels_of, style, wit
 from lrsym.explain.frames import Explanation
 from lrsym.results.plots import theme
 
+_ATTENTION = alt.Tooltip("value:Q", title="attention", format=".3f")
+
 _MAX_NUMBERED_KEYS = 24
 """Keys of a strip that leave room for a number in each of its fields."""
 
@@ -51,6 +53,7 @@ def _strip_panel(table: pl.DataFrame, title: str, *, what: str, width: int) -> a
             labelExpr=shown, labelAngle=0, labelFontSize=12, ticks=False, domain=False, labelOverlap=True
         ),
         alt.Y("head:O", title="head").axis(ticks=False, domain=False),
+        tooltip=["head:O", *([] if what == "caption" else ["position:N"]), "token:N", _ATTENTION],
     )
     few = len(keys) <= _MAX_NUMBERED_KEYS
     number = base.transform_filter(alt.datum.value >= 0.005).mark_text(fontSize=11)
@@ -86,6 +89,7 @@ def _head_image(table: pl.DataFrame, title: str, grid: tuple[int, int]) -> alt.L
     base = alt.Chart(theme.inline(table)).encode(
         alt.X("column:O", title=None).axis(labelAngle=0, ticks=False, domain=False),
         alt.Y("row:O", title=None).axis(ticks=False, domain=False),
+        tooltip=["position:N", "token:N", _ATTENTION],
     )
     objects = base.transform_filter(alt.datum.token != "bg").mark_text(fontSize=13, fontWeight="bold")
     colour = theme.text_colour(alt.datum.value > _DARK_ATTENTION)

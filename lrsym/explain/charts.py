@@ -21,7 +21,11 @@ def accuracy_chart(explanation: Explanation) -> theme.Chart:
     base = alt.Chart(theme.inline(rows)).encode(
         alt.X("metric:N", sort=list(METRICS), title=None).axis(orient="top", labelAngle=0, ticks=False, domain=False),
         alt.Y("split:N", sort=splits, title=None).axis(ticks=False, domain=False),
-    )
+        tooltip=[
+            "split:N", "metric:N", alt.Tooltip("value:Q", title="this model", format=".4f"),
+            alt.Tooltip("stored:Q", title="its row", format=".4f"),
+        ],
+    )  # fmt: skip
     colour = alt.Color("value:Q", legend=None).scale(scheme="blues", domain=[0, 1.3])
     text = base.mark_text(fontSize=14).encode(text="text:N", color=theme.text_colour(alt.datum.value > 0.75))
     return style(
@@ -69,6 +73,7 @@ def _score_bars(captions: pl.DataFrame) -> alt.LayerChart | alt.FacetChart:
         .scale(domain=[1.05 * min(0.0, *(row["cosine"] for row in rows)), 1], nice=False)
         .axis(tickCount=5),
         alt.Y("text:N", sort=names, title=None).axis(ticks=False, domain=False),
+        tooltip=[alt.Tooltip("text:N", title="caption"), "kind:N", alt.Tooltip("cosine:Q", format=".4f")],
     )
     colour = alt.Color("kind:N", title="caption").scale(
         domain=["true", "labels swapped"], range=[theme.LINE, theme.GREY_BAR]

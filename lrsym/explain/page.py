@@ -1,18 +1,27 @@
-"""The page about one trial: HTML that needs no network, and the same as PNG."""
+"""The page about one trial: HTML that needs no network and answers the mouse, and the same as PNG."""
 
 from pathlib import Path
 
 from lrsym.explain.frames import Explanation
 from lrsym.explain.page_image import render_image
 from lrsym.explain.sections import page_sections
-from lrsym.results.pages.render import render, svg_address
+from lrsym.results.pages.render import render
+from lrsym.results.plots.embedding import drawing_scripts, escaped
 from lrsym.results.plots.save import write_file
 
 
-def save_page(explanation: Explanation, path: Path, *, theme: str = "light") -> tuple[Path, Path]:
-    """Write the page in a `theme` to `path` and as PNG beside it; return both. Raises UsageError where it cannot be."""
-    title = f"Trial {explanation.row['trial_id'].item()}"
+def save_page(
+    explanation: Explanation, path: Path, *, heading: str, sentence: str, theme: str = "light"
+) -> tuple[Path, Path]:
+    """Write the page in a `theme` to `path` and as PNG beside it; return both. Raises UsageError where it cannot be.
+
+    `heading` says what was trained, `sentence` which trial it is.
+    """
     sections = page_sections(explanation, theme)
-    page = render("explain/page.html", theme=theme, title=title, sections=sections, svg_address=svg_address)
-    image = render_image(title, sections, theme=theme)
+    drawings = [escaped(section.chart.to_json(indent=None)) for section in sections if section.chart is not None]
+    page = render(
+        "explain/page.html", theme=theme, title=heading, sentence=sentence, sections=sections, drawings=drawings,
+        scripts=drawing_scripts(),
+    )  # fmt: skip
+    image = render_image(heading, sentence, sections, theme=theme)
     return write_file(path, page.encode()), write_file(path.with_suffix(".png"), image)

@@ -9,23 +9,30 @@ import vl_convert
 from lrsym.explain.sections import Section
 from lrsym.results.pages.render import svg_address
 from lrsym.results.plots.palette import INK, MUTED, PAPER, colour_in
+from lrsym.results.plots.save import as_svg
 from lrsym.results.plots.theme import FONT
 
 SCALE = 1.5
 """Pixels of the PNG for each pixel of the page: sharp text, and a file of about a megabyte."""
 
 _MARGIN, _WIDTH = 28, 1220
-_LINE, _PARAGRAPH, _HEADING, _ABOVE_DRAWING = 20, 4, 46, 16
+_LINE, _TITLE_LINE, _PARAGRAPH, _HEADING, _ABOVE_DRAWING = 20, 32, 4, 46, 16
 
-_CHARACTER = 7.0
-"""Mean width of a character of the text."""
+_CHARACTER, _TITLE_CHARACTER = 7.0, 13.5
+"""Mean width of a character of the text, and of the title."""
 
 
-def render_image(title: str, sections: list[Section], *, theme: str = "light") -> bytes:
+def render_image(title: str, sentence: str, sections: list[Section], *, theme: str = "light") -> bytes:
     """Return the page in a `theme` as PNG, at SCALE."""
     ink, muted, paper = (colour_in(theme, colour) for colour in (INK, MUTED, PAPER))
-    y, width = _MARGIN + 20.0, float(_WIDTH)
-    elements = [_text(title, y, size=26, colour=ink, weight="bold")]
+    y, width = _MARGIN - 12.0, float(_WIDTH)
+    elements = list[str]()
+    for line in textwrap.wrap(title, int(_WIDTH / _TITLE_CHARACTER)):
+        y += _TITLE_LINE
+        elements.append(_text(line, y, size=26, colour=ink, weight="bold"))
+    for line in textwrap.wrap(sentence, int(_WIDTH / _CHARACTER)):
+        y += _LINE + _PARAGRAPH
+        elements.append(_text(line, y, size=15, colour=muted))
     for section in sections:
         y += _HEADING
         elements.append(_text(section.heading, y, size=20, colour=ink, weight="bold"))
@@ -34,11 +41,12 @@ def render_image(title: str, sections: list[Section], *, theme: str = "light") -
             for line in textwrap.wrap(paragraph, int(_WIDTH / _CHARACTER)):
                 y += _LINE
                 elements.append(_text(line, y, size=15, colour=muted))
-        if section.drawing:
+        if section.chart:
             y += _ABOVE_DRAWING
-            drawn_width, height = _size(section.drawing)
+            drawing = as_svg(section.chart)
+            drawn_width, height = _size(drawing)
             size = f'width="{drawn_width:g}" height="{height:g}"'
-            elements.append(f'<image x="{_MARGIN}" y="{y:g}" {size} href="{svg_address(section.drawing)}"/>')
+            elements.append(f'<image x="{_MARGIN}" y="{y:g}" {size} href="{svg_address(drawing)}"/>')
             y, width = y + height, max(width, drawn_width)
     size = f'width="{width + 2 * _MARGIN:g}" height="{y + _MARGIN:g}"'
     page = f'<svg xmlns="http://www.w3.org/2000/svg" {size}><rect {size} fill="{paper}"/>{"".join(elements)}</svg>'

@@ -1,6 +1,6 @@
 """What the page about one trial says, section by section."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -11,7 +11,6 @@ from lrsym.explain import attention_charts, charts, term_charts, term_maps
 from lrsym.explain.frames import TOLERANCE, Explanation
 from lrsym.results.analysis.phases import phases
 from lrsym.results.plots import theme
-from lrsym.results.plots.save import as_svg
 from lrsym.vocabulary import METRICS, SCORE_TERMS, SPLITS
 
 _MAX_CAPTIONS = 2
@@ -49,36 +48,26 @@ _TEXT_TEXT = "How [EOT], the token that is read out, attends to the words of cap
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, paragraphs, and a drawing (SVG) where there is one."""
+    """A heading, paragraphs, and a chart where there is one."""
 
     heading: str
     text: list[str]
-    drawing: str | None = None
-
-
-_Charted = tuple[str, list[str], theme.Chart | None]
-"""Heading, paragraphs, and a chart where there is one."""
+    chart: theme.Chart | None = None
 
 
 def page_sections(explanation: Explanation, name: str = "light") -> list[Section]:
-    """Return the page from top to bottom, its drawings in the theme `name`."""
-    return [
-        Section(heading, text, None if chart is None else as_svg(theme.in_theme(chart, name)))
-        for heading, text, chart in _sections(explanation)
-    ]
-
-
-def _sections(explanation: Explanation) -> list[_Charted]:
+    """Return the page from top to bottom, its charts in the theme `name`."""
     vision = attention_charts.vision_attention_chart(explanation)
     text = attention_charts.text_attention_chart(explanation)
-    return [
-        ("What was trained, and how well it does", header_text(explanation), charts.accuracy_chart(explanation)),
-        ("Two mirrored scenes", scene_text(explanation), charts.scenes_chart(explanation)),
+    sections = [
+        Section("What was trained, and how well it does", header_text(explanation), charts.accuracy_chart(explanation)),
+        Section("Two mirrored scenes", scene_text(explanation), charts.scenes_chart(explanation)),
         *(_without_terms() if explanation.maps.is_empty() else _term_sections(explanation)),
         *_ablation_sections(explanation),
-        ("Attention of the vision encoder", [_VISION_TEXT], vision),
-        ("Attention of the text encoder", [_TEXT_TEXT], text),
+        Section("Attention of the vision encoder", [_VISION_TEXT], vision),
+        Section("Attention of the text encoder", [_TEXT_TEXT], text),
     ]
+    return [replace(one, chart=None if one.chart is None else theme.in_theme(one.chart, name)) for one in sections]
 
 
 def header_text(explanation: Explanation) -> list[str]:
@@ -136,26 +125,26 @@ def _describe_contest(row: dict[str, Any]) -> str:
     return f"{true} against {other}; {won}."
 
 
-def _term_sections(explanation: Explanation) -> list[_Charted]:
+def _term_sections(explanation: Explanation) -> list[Section]:
     named = "; ".join(f"{term}: {sentence}" for term, sentence in SCORE_TERMS.items())
     readout, maps = term_maps.readout_chart(explanation.readout), term_maps.maps_chart(explanation.maps)
     added = term_charts.contributions_chart(explanation)
     return [
-        ("What each head asks of a key, term by term", [_READOUT_TEXT, f"{named}."], readout),
-        ("Every query: the full maps", [_MAPS_TEXT], maps),
-        ("How the terms add up on the two scenes", [_CONTRIBUTIONS_TEXT], added),
+        Section("What each head asks of a key, term by term", [_READOUT_TEXT, f"{named}."], readout),
+        Section("Every query: the full maps", [_MAPS_TEXT], maps),
+        Section("How the terms add up on the two scenes", [_CONTRIBUTIONS_TEXT], added),
     ]
 
 
-def _ablation_sections(explanation: Explanation) -> list[_Charted]:
+def _ablation_sections(explanation: Explanation) -> list[Section]:
     """Return what is lost without each term; nothing where there is no term, or no pair to ask."""
     if not {*explanation.ablations["term"]} - {"none"}:
         return []
     split = term_charts.ablation_split(explanation.ablations)
     left_out = f"Accuracies on {split} ({SPLITS[split]}) with terms of the vision encoder left out. "
     lost = term_charts.ablation_chart(explanation.ablations)
-    return [("What is lost without a term", [f"{left_out}Dashed: nothing left out; red: chance."], lost)]
+    return [Section("What is lost without a term", [f"{left_out}Dashed: nothing left out; red: chance."], lost)]
 
 
-def _without_terms() -> list[_Charted]:
-    return [("No decomposition into terms", [_NO_TERMS_TEXT], None)]
+def _without_terms() -> list[Section]:
+    return [Section("No decomposition into terms", [_NO_TERMS_TEXT])]

@@ -14,6 +14,8 @@ TERM_COLOURS = by_name(
 )
 """Blue for terms of the key's token, orange for terms of its position."""
 
+_KEY = (alt.Tooltip("position:N", title="key"), alt.Tooltip("token:N", title="label"))
+
 _SCENE_HEIGHT = 120  # pixels
 
 
@@ -49,13 +51,15 @@ def _scene_panel(terms: pl.DataFrame, attention: pl.DataFrame, title: str, domai
         alt.Y("value:Q", title="logit", stack="zero").scale(domain=domain, nice=False).axis(grid=True, tickCount=5),
         alt.Color("term:N", title="term").scale(domain=list(TERM_COLOURS), range=list(TERM_COLOURS.values())),
         order=alt.Order("rank:Q"),
+        tooltip=["term:N", *_KEY, alt.Tooltip("value:Q", title="logit", format=".3f")],
     )
     total = terms.group_by("place", "position", "token").agg(pl.col("value").sum()).sort("place")
     sums = alt.Chart(theme.inline(with_key(total))).mark_tick(
         color=theme.INK, opacity=1, thickness=2.5, size=_bar_width(len(keys)) + 6, orient="horizontal"
     )
     zero = alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=theme.MUTED).encode(y=alt.datum(0))
-    upper = alt.layer(bars, zero, sums.encode(x, y="value:Q")).properties(
+    logits = sums.encode(x, y="value:Q", tooltip=[*_KEY, alt.Tooltip("value:Q", title="logit, sum", format=".3f")])
+    upper = alt.layer(bars, zero, logits).properties(
         width=SCENE_WIDTH, height=_SCENE_HEIGHT, title=alt.TitleParams(title, fontSize=14, offset=6)
     )
     lower = (
@@ -71,6 +75,7 @@ def _scene_panel(terms: pl.DataFrame, attention: pl.DataFrame, title: str, domai
                 labelOverlap=True,
             ),
             alt.Y("value:Q", title="attention").scale(domain=[0, 1]).axis(tickCount=2, titleFontSize=11),
+            tooltip=[*_KEY, alt.Tooltip("value:Q", title="attention", format=".3f")],
         )
         .properties(width=SCENE_WIDTH, height=44)
     )
@@ -90,6 +95,7 @@ def _ablation_bars(table: pl.DataFrame, metric: str, *, first: bool) -> alt.Laye
     base = alt.Chart(theme.inline(table)).encode(
         alt.Y("term:N", sort=terms, title="left out" if first else None).axis(labels=first, ticks=False),
         alt.X("value:Q", title="accuracy").scale(domain=[0, 1]).axis(tickCount=5),
+        tooltip=[alt.Tooltip("term:N", title="left out"), alt.Tooltip("value:Q", title=metric, format=".3f")],
     )
     colour = alt.when(alt.datum.term == "none").then(alt.value(theme.GREY_BAR)).otherwise(alt.value(theme.BAR))
     marks = [(theme.INK, table.filter(pl.col("term") == "none")["value"].item())]

@@ -7,6 +7,8 @@ from lrsym.explain.charts import style
 from lrsym.results.plots import theme
 from lrsym.vocabulary import CONTENT_KEY, POSITION_KEY, SCORE_TERMS
 
+_LOGIT = alt.Tooltip("value:Q", title="logit", format=".3f")
+
 _MAP_STEP, _STRIP_STEP = 11, 22  # pixels of a key, of a head
 
 
@@ -36,6 +38,7 @@ def _strips(table: pl.DataFrame, term: str, largest: float) -> alt.Chart:
             _key_axis(keys, "position of the key" if term.endswith("P") else "token of the key"),
             alt.Y("head:O", title="head" if term in ("EP", "EE") else None).axis(ticks=False, domain=False),
             _diverging(largest),
+            tooltip=["head:O", alt.Tooltip("key:N", title="key"), _LOGIT],
         )
         .properties(
             width=_MAP_STEP * 2 * len(keys) if len(keys) < 14 else _MAP_STEP * len(keys),
@@ -74,6 +77,7 @@ def _map(table: pl.DataFrame, term: str, largest: float) -> alt.Chart:
             _key_axis(keys, f"{names[term[1]]} of the key" if term[0] != "P" else None, labels=term[0] != "P"),
             y.axis(ticks=False, domain=False, labelFontSize=9, titleFontSize=11, labelOverlap=True),
             _diverging(largest),
+            tooltip=["head:O", "term:N", "query:N", "key:N", _LOGIT],
         )
         .properties(width=_MAP_STEP * len(keys), height=_MAP_STEP * len(queries), title=_term_title(term))
     )

@@ -11,7 +11,7 @@ import polars as pl
 from lrsym.errors import UsageError
 from lrsym.results.analysis.drift import compare
 from lrsym.results.store.place import require_results
-from lrsym.results.store.query import filter_trials
+from lrsym.results.store.query import filter_trials, none_meets
 from lrsym.results.store.store import Store, load_trials, read_again, stopped_by
 from lrsym.results.store.trial_row import trial_from_row
 from lrsym.sweep.driver import Outcome, run
@@ -66,9 +66,10 @@ def draw_sample(
     rows = rows.filter(pl.col("status").is_in(FINAL_STATUSES) | stopped_by(*GRID_RULES)).sort("trial_id")
     finished = rows if where is None else filter_trials(rows, where)
     if finished.is_empty():
-        which = "" if where is None else f" where {where}"
-        remedy = f"train it first: {sweep.command('sweep', store.root)}" if where is None else "leave --where out"
-        raise UsageError(f"{sweep.name} has no finished trials{which} in {store.root}; {remedy}")
+        if where is not None and rows.height:
+            raise UsageError(f"{sweep.name} has no finished trials in {store.root} {none_meets(rows, where)}")
+        train = sweep.command("sweep", store.root)
+        raise UsageError(f"{sweep.name} has no finished trials in {store.root}; train it first: {train}")
     order = random.Random(seed).sample(range(finished.height), min(n, finished.height))
     drawn = finished[order]
     packs = _cut(drawn, pack_size) if pack_size else _packs_of(store, drawn, n)

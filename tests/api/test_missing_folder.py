@@ -32,6 +32,7 @@ ARGUMENTS = {
     "best": {"metric": "unseen_order"},
     "claims": {"file": ROOT / "claims/recipe.toml"},
     "contrast": {"of": {"layouts_per_pair": 20}, "against": {"layouts_per_pair": 5}},
+    "explain": {"trial": "sweeps/demo.toml", "path": "page.html"},
     "export": {"to": "csv"},
     "plot_contrast": {"of": {"layouts_per_pair": 20}, "against": {"layouts_per_pair": 5}},
     "plot_search": {"search": ROOT / "sweeps/rates.toml"},

@@ -86,7 +86,7 @@ ROWS = made_up_successes.rows(made_up_successes.STEP)
 CALLS = {
     "a condition that nothing meets": (
         lambda root: lrsym.boundary(SWEEP, where="seed = 9", results=write(root)),
-        "where seed = 9; leave where out",
+        "where seed = 9; .* leave where out",
     ),
     "no folder": (lambda root: lrsym.query(root / "r", "select 1"), "or name their folder with results"),
     "a level": (lambda root: lrsym.boundary(ROWS, level=1.0), "^level must be an accuracy above 0 and below 1"),

@@ -38,7 +38,7 @@ def test_a_condition_keeps_rows_of_every_table(made):
 @pytest.mark.parametrize(
     ("where", "why"),
     [
-        ("seed = 99", "where seed = 99; leave --where out"),
+        ("seed = 99", "where seed = 99; there seed is .*; change the condition, or leave --where out"),
         ("nope = 1", "is no condition on the table trials"),
         ("seed", "is no condition on the table trials"),
     ],

@@ -1,10 +1,10 @@
 """One trial on one page: from the command line to what is written on it."""
 
 import dataclasses
+import errno
 import json
 import re
 import shutil
-from base64 import b64decode
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,22 +12,27 @@ import numpy as np
 import polars as pl
 import pytest
 
+import lrsym as lrsym_package
+from lrsym.api.explanation import choose_trial
 from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
-from lrsym.explain import compute, sections
+from lrsym.explain import compute
 from lrsym.explain.compute import check_kind, explain
 from lrsym.explain.sections import changed_axes, header_text, page_sections, scene_text
 from lrsym.results.store.lookup import find_trial
 from lrsym.results.store.schema import TABLES
-from lrsym.results.store.store import Store, load, load_trials
+from lrsym.results.store.store import Store, load_trials
+from lrsym.results.store.store import load as load_table
 from lrsym.results.store.trial_row import axis_values
 from lrsym.sweep.execution import retrain
 from lrsym.sweep.execution.retrain import trained_model
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.execution.weights import has_weights, load_weights
+from lrsym.sweep.spec.sweep_file import load
+from tests.browser import BINARY, Browser
 from tests.fitted import train
 from tests.running import lrsym
-from tests.small_trials import small
+from tests.small_trials import small, write_sweep
 from tests.textbook import dense_logits
 
 TRIAL = small(optim__steps=30)
@@ -63,12 +68,6 @@ def explanation(root):
     return explain(load_weights(root, TRIAL.trial_id), load_trials(root).collect())
 
 
-@pytest.fixture
-def specified(monkeypatch):
-    """Sections with the specifications of their charts in place of drawings, which take seconds."""
-    monkeypatch.setattr(sections, "as_svg", lambda chart: chart.to_json())
-
-
 def files(root):
     return sorted(str(p) for p in root.rglob("*") if p.is_file())
 
@@ -86,6 +85,17 @@ def test_a_trial_is_trained_again_once_and_then_drawn_from_its_weights(store, mo
     monkeypatch.setattr(retrain, "fit", fails)
     second = json.loads(lrsym("explain", TRIAL.trial_id, "--results", store, "--json"))
     assert second == {**first, "retrained": False}
+
+
+@pytest.mark.slow
+def test_where_nothing_can_be_written_the_page_is_made_all_the_same(store, tmp_path, monkeypatch, capsys):
+    def refused(root, model):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(retrain, "save_weights", refused)
+    text = lrsym("explain", TRIAL.trial_id, "--results", store, "--out", tmp_path / "page.html", "--json")
+    assert '"weights": null' in text
+    assert (tmp_path / "page.html").exists()
 
 
 @pytest.mark.slow
@@ -132,6 +142,92 @@ def test_every_axis_of_a_trial_comes_back_from_its_row(store):
     assert find_trial(store, TRIAL.trial_id[:4].upper())[0] == TRIAL
 
 
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """A folder with a sweep file of two cells under two seeds, and its rows: three are done, one has diverged."""
+    folder = tmp_path_factory.mktemp("several")
+    file = write_sweep(folder, steps=12, seeds=2)
+    trials = load(file).trials
+    values = [(0.5, 300), (0.9, None), (0.9, 100)]
+    rows = [
+        {**axis_values(trial), "status": "done", "unseen_order": order, "steps_to_seen_order": steps}
+        for trial, (order, steps) in zip(trials[:3], values, strict=True)
+    ]
+    lost = {**axis_values(trials[3]), "status": "diverged", "message": "at step 3"}
+    Store(folder / "r").write("a", {"trials": TABLES["trials"].build([*rows, lost])})
+    return file, str(folder / "r"), trials
+
+
+def test_of_a_sweep_the_best_trial_is_taken_and_the_heading_is_its_configuration(several):
+    file, root, trials = several
+    first = min(trials[1:3], key=lambda trial: trial.trial_id)
+    chosen = choose_trial(str(file), root, best="unseen_order")
+    assert chosen.trial == first
+    assert chosen.heading == f"layouts_per_pair {first.scenes.layouts_per_pair}, seed {first.seed}"
+    assert chosen.sentence == (
+        f"Trial {first.trial_id} of small, with the highest unseen_order, 0.9, as 1 other with it, of 3 done trials."
+    )
+    chosen = choose_trial(file, root, best="steps_to_seen_order", minimise=True)
+    assert (chosen.trial, chosen.sentence.partition("with ")[2]) == (
+        trials[2], "the lowest steps_to_seen_order, 100, of 2 done trials."
+    )  # fmt: skip
+    chosen = choose_trial(load(file), root, where="layouts_per_pair = 4")
+    assert (chosen.trial, chosen.sentence.partition("small, ")[2]) == (
+        trials[2], "the only one that is done where layouts_per_pair = 4."
+    )  # fmt: skip
+
+
+def test_a_trial_by_its_name_is_headed_by_what_differs_from_the_defaults(several):
+    _, root, trials = several
+    chosen = choose_trial(trials[0].trial_id, root)
+    assert chosen.heading.startswith("n_positions 5, n_labels 7, ")
+    assert re.search(r", and \d+ more axes, seed 0$", chosen.heading)
+    assert chosen.sentence == f"Trial {trials[0].trial_id}."
+    assert choose_trial(trials[0], root).heading == chosen.heading
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), r"one trial is explained, small has 3 done trials here; choose one with --best unseen_order, or "),
+        (("--minimise",), r"--minimise goes with --best, which names a column of trials; add it"),
+        (("--best", "unseen_ordre"), r'--best must name a column of numbers, "unseen_ordre" is .* mean unseen_order'),
+        (("--best", "single_inset"), r"no done trial of small here has a single_inset; choose by another column"),
+        (("--where", "seed = 7"), r"no trial of small in .* where seed = 7; there seed is 0, 1; change the condition"),
+        (("--where", "layouts_per_pair = 4 and seed = 1"), r"no trial of small in .* is done, .*; they are diverged"),
+    ],
+)
+def test_of_a_sweep_it_must_be_one_trial(several, words, message):
+    file, root, _ = several
+    assert re.search(message, lrsym("explain", file, "--results", root, *words, code=2))
+
+
+def test_one_trial_is_not_chosen_among_others(several):
+    _, root, trials = several
+    text = lrsym("explain", trials[0].trial_id[:8], "--results", root, "--best", "unseen_order", code=2)
+    assert text == "error: --best chooses among the trials of a sweep, one trial is named; leave it out\n"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BINARY is None, reason="needs Chromium (Debian's package chromium)")
+def test_the_page_from_python_answers_the_mouse_and_is_read_on_a_phone(explanation, root, tmp_path):
+    page = lrsym_package.explain(TRIAL, tmp_path / "page.html", results=root)
+    browser = Browser(tmp_path)
+    try:
+        browser.open(page)
+        card = "[...document.querySelectorAll('.card')].find(card => card.innerText.startsWith('Every query'))"
+        tip = browser.hover(f"{card}.querySelectorAll('.mark-rect.role-mark path')[1]")
+        logit = explanation.maps.filter(head=0, term="EE", query="[CLS]", key="bg")["value"].item()
+        assert tip == {"head": "0", "term": "EE", "query": "[CLS]", "key": "bg", "logit": tip["logit"]}
+        assert float(tip["logit"].replace("\u2212", "-")) == pytest.approx(logit, abs=5e-4)
+        browser.resize(390, 800)
+        assert browser.evaluate("document.documentElement.scrollWidth") <= 390
+        assert browser.problems == []
+        assert browser.requests == [page.as_uri()]
+    finally:
+        browser.close()
+
+
 def test_a_model_of_other_encoders_is_refused(monkeypatch):
     layout = SimpleNamespace(named=lambda: [("decoder", "token", (1,)), ("loss", "log_scale", ())])
     monkeypatch.setattr(compute, "ModelShape", SimpleNamespace(of=lambda trial: layout))
@@ -152,7 +248,7 @@ def test_the_contributions_on_the_page_add_up_to_the_logits_and_these_to_the_att
 
 
 def test_the_maps_row_of_cls_holds_the_profiles_of_the_table_terms(explanation, root):
-    stored = load(root, "terms").filter(encoder="vision", head=1, term="EP").collect()["profile"].item()
+    stored = load_table(root, "terms").filter(encoder="vision", head=1, term="EP").collect()["profile"].item()
     row = explanation.readout.filter(head=1, term="EP")
     assert row["key"].to_list() == ["[CLS]", "1", "2", "3", "4", "5"]
     np.testing.assert_allclose(row["value"], stored, atol=1e-5)
@@ -160,7 +256,7 @@ def test_the_maps_row_of_cls_holds_the_profiles_of_the_table_terms(explanation, 
 
 def test_ablations_and_accuracies_are_those_of_the_rows(explanation, root):
     keys = ["term", "split", "metric"]
-    rows = load(root, "ablations").drop("trial_id").sort(keys).collect()
+    rows = load_table(root, "ablations").drop("trial_id").sort(keys).collect()
     mine = explanation.ablations.sort(keys)
     assert mine.select(keys).equals(rows.select(keys))
     np.testing.assert_allclose(mine["value"], rows["value"], atol=1e-6)
@@ -180,19 +276,17 @@ def test_from_weights_that_a_sweep_kept_comes_a_page_with_a_drawing_in_every_sec
     page, picture = (tmp_path / "pages" / f"mine.{ending}" for ending in ("html", "png"))
     assert printed.split() == [str(page), str(picture)]
     text = page.read_text()
-    drawings = re.findall(r'<img src="data:image/svg\+xml;base64,([^"]+)"', text)
-    assert len(drawings) == n
-    assert all(b64decode(drawing).startswith(b"<svg ") for drawing in drawings)
+    assert text.count('<div class="drawing">') == n
     assert trial.trial_id in text
-    assert not re.search(r'(src|href)="(?!data:image/svg|#)|@import|<script', text)
+    assert not re.search(r'(src|href)="(?!#)|@import', text.partition("<script>")[0])
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.slow
-def test_a_trial_with_terms_has_every_section_with_a_chart(explanation, specified):
+def test_a_trial_with_terms_has_every_section_with_a_chart(explanation):
     found = page_sections(explanation)
     assert len(found) == 8
-    assert all(s.heading.startswith((*ALWAYS, *DECOMPOSED)) and json.loads(s.drawing) for s in found)
+    assert all(s.heading.startswith((*ALWAYS, *DECOMPOSED)) and s.chart.to_dict() for s in found)
 
 
 def test_the_page_says_for_both_scenes_which_caption_wins(explanation):
@@ -211,16 +305,16 @@ def test_the_page_says_for_both_scenes_which_caption_wins(explanation):
     ],
     ids=["norm", "rotary"],
 )
-def test_without_terms_the_page_says_why_and_draws_the_rest(tmp_path, specified, trial, ablated):
+def test_without_terms_the_page_says_why_and_draws_the_rest(tmp_path, trial, ablated):
     found = page_sections(explained(tmp_path, trial))
     assert [s.heading for s in found if s.heading.startswith(tuple(DECOMPOSED))] == ablated
     (why,) = (s.text for s in found if s.heading == "No decomposition into terms")
     assert "LayerNorm" in why[0]
-    assert sum(s.drawing is not None for s in found) == len(ALWAYS) + len(ablated)
+    assert sum(s.chart is not None for s in found) == len(ALWAYS) + len(ablated)
 
 
 @pytest.mark.slow
-def test_a_trial_without_pairs_to_ask_has_a_page_without_ablations(tmp_path, specified):
+def test_a_trial_without_pairs_to_ask_has_a_page_without_ablations(tmp_path):
     trial = small(scenes__n_heldout_labels=0, scenes__layouts_per_pair=10, model__n_heads=1)
     found = page_sections(explained(tmp_path, trial))
     assert "What is lost without a term" not in {s.heading for s in found}
@@ -241,12 +335,12 @@ def test_a_trial_without_pairs_to_ask_has_a_page_without_ablations(tmp_path, spe
     ],
     ids=["grid", "both"],
 )  # fmt: skip
-def test_grids_three_objects_both_captions_and_depth_are_drawn(tmp_path, specified, kind):
+def test_grids_three_objects_both_captions_and_depth_are_drawn(tmp_path, kind):
     trial = small(**kind)
     result = explained(tmp_path, trial)
     assert result.text_attention["application"].n_unique() == trial.model.text_blocks * trial.model.repeats
     assert result.captions["caption"].n_unique() > 2
-    assert all(section.drawing for section in page_sections(result))
+    assert all(section.chart for section in page_sections(result))
 
 
 def test_of_many_captions_the_page_says_how_many_win(explanation):

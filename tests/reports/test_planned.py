@@ -73,7 +73,7 @@ def test_a_condition_on_axes_keeps_cells_and_seeds(where, cells, seeds):
         ("seed = 0 or n_pair_labels = 5", "--where must keep the same seeds of each cell, one after the other"),
         ("seed <> 1", "--where must keep the same seeds"),
         ("status = 'done'", "known of trained trials alone"),
-        ("seed = 9", "leaves none of the 12 trials of made_up; widen it"),
+        ("seed = 9", "none of the 12 trials of made_up where seed = 9; there seed is 0, 1"),
     ],
 )
 def test_what_keeps_no_cells_is_refused(where, message):

@@ -68,7 +68,9 @@ def test_a_pack_in_which_a_rule_ended_trials_gets_that_rule(trained, tmp_path):
     assert [pack.stop for pack in sample.packs] == [GRID_RULES["decided"]]
 
 
-@pytest.mark.parametrize(("where", "said"), [(None, "has no finished trials in"), ("seed = 77", "where seed = 77 in")])
+@pytest.mark.parametrize(
+    ("where", "said"), [(None, "has no finished trials in"), ("seed = 77", "where seed = 77; there seed is 0, 1")]
+)
 def test_without_finished_trials_there_is_nothing_to_train_again(trained, tmp_path, where, said):
     sweep, store = trained
     if where is None:

@@ -103,7 +103,8 @@ def write_file(path: Path, content: bytes) -> Path:
     try:
         write_atomically(path, content)
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}; choose a folder you may write to") from error
+        remedy = "name a place you may write to, which --out does for pictures and pages"
+        raise UsageError(f"{path} cannot be written: {error.strerror}; {remedy}") from error
     return path
 
 

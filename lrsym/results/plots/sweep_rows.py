@@ -12,7 +12,7 @@ from lrsym.results.analysis.varied_axes import SWEEP
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.live import LiveRows, read_live
 from lrsym.results.store.place import name_place
-from lrsym.results.store.query import filter_trials
+from lrsym.results.store.query import filter_trials, none_meets
 from lrsym.results.store.schema import ALONG_TRAINING, axis_columns
 from lrsym.results.store.store import load, read_again
 from lrsym.vocabulary import TRAINING
@@ -112,7 +112,7 @@ class SweepRows:
             return f"no trial of {sweep.name} in {name_place(root)}; train first: {sweep.command('sweep', root)}"
         chosen = self.stored if where is None else filter_trials(self.stored, where)
         if chosen.is_empty():
-            return f"no trial of {sweep.name} in {root} where {where}; leave --where out"
+            return f"no trial of {sweep.name} in {root} {none_meets(self.stored, where or '')}"
         lacking = f"there are no {table} of the {counted(chosen.height, 'trial')} of {sweep.name}"
         if table in ALONG_TRAINING.values():
             return (

@@ -25,8 +25,8 @@ def find_trial(root: str, prefix: str) -> tuple[Trial, pl.DataFrame]:
     """
     if not re.fullmatch(rf"[0-9a-fA-F]{{{MIN_PREFIX_LENGTH},32}}", prefix):
         raise UsageError(
-            f"a trial is named by {MIN_PREFIX_LENGTH} to 32 hex digits of its trial_id, got {prefix}; "
-            f"see them: {_list_command(root)}"
+            f"a trial is named by {MIN_PREFIX_LENGTH} to 32 hex digits of its trial_id, a sweep by its file (.toml), "
+            f"got {prefix}; see the trials: {_list_command(root)}"
         )
     require_results(root)
     row = load_trials(root).filter(pl.col("trial_id").str.starts_with(prefix.lower())).sort("trial_id").collect()

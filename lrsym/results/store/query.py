@@ -23,6 +23,9 @@ _READERS = re.compile(r"\bread_\w+", re.IGNORECASE)
 MAX_SHOWN = 200
 """Letters of a query that a message repeats."""
 
+MAX_VALUES, _MAX_COLUMNS = 16, 3
+"""Values of a column, and columns, that a message lists."""
+
 _OF_THE_QUERY = (
     pl.exceptions.SQLSyntaxError, pl.exceptions.SQLInterfaceError, pl.exceptions.ColumnNotFoundError,
 )  # fmt: skip
@@ -97,6 +100,27 @@ def filter_trials(trials: pl.DataFrame, where: str) -> pl.DataFrame:
             f"where {where!r} is no condition on the table trials: {first_line(error)}; "
             f"{f'{near} ' if near else ''}`lrsym axes` and `lrsym columns` list what there is"
         ) from None
+
+
+def none_meets(trials: pl.DataFrame, where: str) -> str:
+    """Return that none of `trials` meets the condition `where`, with the values that its columns have, and the remedy.
+
+    It goes on from a sentence such as `no trial of demo`.
+    """
+    words = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", re.sub(r"'[^']*'", "", where)))
+    there = [f"{name} is {_values(trials[name])}" for name in words if name in trials.columns]
+    listed = f"; there {', '.join(there[:_MAX_COLUMNS])}" if there and trials.height else ""
+    return f"where {where}{listed}; change the condition, or leave --where out"
+
+
+def _values(column: pl.Series) -> str:
+    """Return the distinct values of `column` in words, of very many their range."""
+    distinct = column.drop_nulls().unique().sort()
+    texts = [f"{one:g}" if isinstance(one, float) else str(one).lower() for one in distinct.head(MAX_VALUES)]
+    if len(distinct) > MAX_VALUES:
+        low, high = distinct[[0, -1]]
+        return f"{low:.3g} to {high:.3g}" if column.dtype.is_numeric() else f"one of {len(distinct):,} texts"
+    return ", ".join([*texts, *(["absent"] if column.null_count() else [])])
 
 
 def nearest_column(name: str, known: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """What a bug report needs: versions, devices, environment, the state of a results folder, and what is wrong."""
 
+import errno
 import importlib.metadata
 import os
 import platform
@@ -112,4 +113,7 @@ def _add_results(found: Diagnosis, results: str) -> None:
     except UsageError as error:
         found.problems.append(str(error))
     except OSError as error:
-        found.problems.append(f"{results} cannot be used: {error.strerror}; see to its permissions, or name another")
+        remedy = "see to its permissions, or name another"
+        if error.errno == errno.EROFS:
+            remedy = "it can be read alone: train into another folder, and name places for pictures with --out"
+        found.problems.append(f"{results} cannot be used: {error.strerror}; {remedy}")

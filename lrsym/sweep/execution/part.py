@@ -7,7 +7,7 @@ from typing import Self
 import polars as pl
 
 from lrsym.errors import UsageError
-from lrsym.results.store.query import filter_trials
+from lrsym.results.store.query import filter_trials, none_meets
 from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.trial_row import axis_values
 from lrsym.sweep.planning.shards import Shard
@@ -82,7 +82,7 @@ class Part:
         axes = pl.DataFrame(table).select(axis_columns()).with_row_index("place")
         places = filter_trials(axes, where)["place"].to_list()
         if not places:
-            raise UsageError(f"--where {where!r} leaves none of the {len(sweep):,} trials of {sweep.name}; widen it")
+            raise UsageError(f"none of the {len(sweep):,} trials of {sweep.name} {none_meets(axes, where)}")
         return places
 
 

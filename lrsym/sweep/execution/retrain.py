@@ -15,10 +15,15 @@ from lrsym.testbed.training.training import fit
 def trained_model(root: str, trial: Trial, *, device: str, report: Callable[[float], None]) -> PackModel:
     """Return the model of `trial`; where its weights are not in the store at `root`, they are there afterwards.
 
-    `report` gets the fraction of steps done, if it is trained. Raises UsageError if training diverges.
+    Unless nothing can be written there. `report` gets the fraction of steps done, if it is trained. Raises UsageError
+    if training diverges.
     """
     if not has_weights(root, trial.trial_id):
-        save_weights(root, retrain(trial, device=device, report=report))
+        model = retrain(trial, device=device, report=report)
+        try:
+            save_weights(root, model)
+        except OSError:  # a folder of others, which may only be read
+            return model
     return load_weights(root, trial.trial_id, device=device)
 
 

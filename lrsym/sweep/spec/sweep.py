@@ -220,7 +220,7 @@ def command(verb: str, source: str, results: str, *, changes: Sequence[str] = ()
     """Return what to type for a verb that takes a sweep: a command line, or a call where `source` is one."""
     if source in ("Sweep.grid", "Sweep.of", "Sweep.search"):
         given = "".join(f", {name}={value!r}" for name, value in {"results": results, **options}.items())
-        return f"lrsym.{'run_sweep' if verb == 'sweep' else verb}(sweep{given})"
+        return f"lrsym.{'run_sweep' if verb == 'sweep' else verb.replace(' ', '_')}(sweep{given})"
     words = [word for change in changes for word in ("--set", change)]
     words += [word for name, value in options.items() for word in (f"--{name}", value)]
-    return shlex.join(["lrsym", verb, source, *words, "--results", str(results)])
+    return shlex.join(["lrsym", *verb.split(), source, *words, "--results", str(results)])

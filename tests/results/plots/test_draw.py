@@ -57,7 +57,7 @@ def test_only_the_trials_of_the_sweep_that_meet_the_condition_are_drawn_and_the_
     [
         ("phase", ("b",), None, "no trial of small in .*; train first: lrsym sweep small.toml --results"),
         ("ablation", ("b",), "seed = 0", "no trial of small in .*; train first"),
-        ("phase", ("a11",), "seed = 9", "no trial of small in .* where seed = 9; leave --where out"),
+        ("phase", ("a11",), "seed = 9", "no trial of small in .* where seed = 9; there seed is .* leave --where out"),
         ("ablation", ("a11",), None, "there are no ablations of the 1 trial of small: .*layer_norm none or post"),
         ("profile", ("a11",), None, "there are no terms of the 1 trial of small"),
         ("curves", ("a11",), None, "no curves of small in .*lrsym status small.toml --results"),

@@ -50,7 +50,7 @@ def test_the_whole_is_every_trial(sweep, tmp_path):
         ({"where": "layout_per_pair = 4"}, "did you mean layouts_per_pair"),
         ({"where": "unseen_order > 0.5"}, "known of trained trials alone"),  # an outcome
         ({"where": "seed ="}, "is no condition"),
-        ({"where": "seed = 77"}, "leaves none of the 8 trials of small; widen it"),
+        ({"where": "seed = 77"}, "none of the 8 trials of small where seed = 77; there seed is 0, 1"),
     ],
 )
 def test_what_is_no_part_is_refused(sweep, tmp_path, part, said):
