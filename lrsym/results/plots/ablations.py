@@ -57,11 +57,13 @@ def plot_ablation(frame: Frame, *, split: str = "unseen") -> theme.Chart:
 
 
 def _explain(split: str, metrics: list[str], counts: pl.Series) -> list[str]:
+    shown = f"Bar: mean; dot: one seed; line: lowest to highest of {theme.seed_count(counts)}."
+    if counts.max() == 1:
+        shown = "Bar and dot: the one seed."
     return [
         f"{split}: {SPLITS[split]}.",
         *(f"{metric}: {METRICS[metric]}." for metric in metrics),
-        f"Bar: mean; dot: one seed; line: lowest to highest of {theme.seed_count(counts)}. "
-        "Dashed: nothing left out; red: chance.",
+        f"{shown} Dashed: nothing left out; red: chance.",
     ]
 
 

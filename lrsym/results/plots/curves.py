@@ -72,11 +72,13 @@ def plot_curves(frame: Frame, *, metric: str = "order", color: str | None = None
 
 
 def _explain(metric: str, splits: list[str], counts: pl.Series) -> list[str]:
+    shown = f"Line: mean; band: lowest to highest of {theme.seed_count(counts)}."
+    if counts.max() == 1:
+        shown = "Line: the one seed."
     return [
         f"{metric}: {METRICS.get(metric, 'of the batch, in nats')}.",
         *(f"{name}: {SPLITS[name]}." for name in splits),
-        f"Line: mean; band: lowest to highest of {theme.seed_count(counts)}.",
-        *(["Red: chance."] if metric in CHANCE else []),
+        f"{shown} Red: chance." if metric in CHANCE else shown,
     ]
 
 

@@ -238,12 +238,12 @@ def _explain(plot: LinePlot, trials: pl.DataFrame) -> list[str]:
 def _explain_band(plot: LinePlot) -> str:
     cells = plot.cells.filter(pl.col("n") > 0)
     single, seeds = cells.filter(pl.col("n") == 1).height, theme.seed_count(cells["n"])
+    chance = " Red, dashed: chance." if any(metric.endswith(tuple(CHANCE)) for metric in plot.metrics) else ""
     if single == cells.height:
-        return "Line: the one seed of each cell; there is no band, which takes replicates."
+        return f"Line: the one seed of each cell; there is no band, which takes replicates.{chance}"
     kinds = {interval_of(metric) for metric in plot.metrics}
     how = " (of accuracies on logits)" if plot.band == "interval" and "logit" in kinds else ""
     without = f" {single} of {cells.height} cells have one seed and no band." if single else ""
-    chance = " Red, dashed: chance." if any(metric.endswith(tuple(CHANCE)) for metric in plot.metrics) else ""
     return f"Line: mean; band: {BANDS[plot.band]}{how}, {seeds} in each cell.{without}{chance}"
 
 

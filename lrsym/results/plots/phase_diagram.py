@@ -109,7 +109,8 @@ def _panels(grid: PhaseGrid, metric: str, threshold: float, names: Sequence[str]
             f"room for {MAX_ROWS} rows of panels and {MAX_SWEEPS} sweeps; choose another --facet, keep fewer values "
             "with --where, or draw fewer sweeps"
         )
-    kinds = [(f"{metric}, mean over seeds", _mean(metric)), ("phase", _phase(metric, threshold))]
+    of_seeds = f"{metric}, {'the one seed' if grid.cells['n'].max() == 1 else 'mean over seeds'}"
+    kinds = [(of_seeds, _mean(metric, of_seeds)), ("phase", _phase(metric, threshold))]
     if grid.cells["phase"].null_count() == grid.cells.height and grid.cells["n"].sum():
         kinds.pop()  # rows of others, who do not tell the accuracies that make a phase
     panels = []
@@ -149,7 +150,7 @@ def _tooltip(metric: str) -> list[alt.Tooltip]:
     ]
 
 
-def _mean(metric: str) -> Shown:
+def _mean(metric: str, title: str) -> Shown:
     low = CHANCE.get(split_and_metric(metric)[1], 0.0)
     colour = (
         alt.Color("mean:Q")
@@ -157,7 +158,7 @@ def _mean(metric: str) -> Shown:
         .legend(
             orient="bottom",
             direction="horizontal",
-            title=f"{metric}, mean over seeds" + (f"; {low:g} is chance" if low else ""),
+            title=title + (f"; {low:g} is chance" if low else ""),
             gradientLength=260,
             gradientThickness=14,
             format=".1f",

@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.aggregate import Frame, replicate_value
 from lrsym.results.analysis.crossover import SAME_AIC, compare_models, crossings
 from lrsym.results.analysis.lines import is_geometric
@@ -17,6 +17,9 @@ from lrsym.vocabulary import ORDERED
 
 MAX_SIZES = 8
 """Colours that a reader can still tell apart."""
+
+_FEW_SEEDS = 5
+"""Of fewer, the moments of no symmetry and of a broken one are much alike."""
 
 _WIDTH, _HEIGHT, _SPACING = 400, 230, 30  # pixels
 
@@ -74,6 +77,8 @@ def _explain(trials: pl.DataFrame, cells: pl.DataFrame, size: str | None) -> lis
     times = f"{size} times " if size else ""
     lost = trials.height - int(cells["n"].sum())
     without = f" {lost} of {trials.height} trials have none." if lost else ""
+    if (few := min(cells["n"])) < _FEW_SEEDS:
+        without += f" Of {counted(few, 'seed')} U is {2 / (few + 2):.2f} in the mean where m is normal: take more."
     return [
         "m: slope of the position-key terms EP+PP+BP along the pixels, mean over heads. A model that prefers one side "
         "has one of either sign.",

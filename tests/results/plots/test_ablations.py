@@ -8,7 +8,7 @@ import pytest
 from lrsym.errors import UsageError
 from lrsym.results.plots.ablations import plot_ablation
 from lrsym.vocabulary import ABLATIONS, METRICS
-from tests.charts import marks, panels, rows
+from tests.charts import marks, panels, rows, subtitle
 
 
 def ablation_rows(*, terms=("EP", "none"), seeds=2, **axes):
@@ -20,6 +20,12 @@ def ablation_rows(*, terms=("EP", "none"), seeds=2, **axes):
             for cell, s, t, m in itertools.product(cells, range(seeds), terms, METRICS)
         ]
     )
+
+
+@pytest.mark.slow
+def test_the_heading_of_one_seed_speaks_of_no_mean():
+    assert "line: lowest to highest of 2 seeds. Dashed: nothing left out" in subtitle(plot_ablation(ablation_rows()))
+    assert "Bar and dot: the one seed. Dashed: nothing left out" in subtitle(plot_ablation(ablation_rows(seeds=1)))
 
 
 @pytest.mark.slow

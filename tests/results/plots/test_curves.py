@@ -49,6 +49,7 @@ def test_with_a_colour_axis_each_split_has_a_panel_and_each_value_a_colour():
 def test_curves_tell_the_number_of_their_seeds():
     frame = curve_rows(n_heads=[1], seeds=3)
     assert "of 3 seeds." in subtitle(plot_curves(frame))
+    assert "Line: the one seed. Red: chance." in subtitle(plot_curves(curve_rows(n_heads=[1], seeds=1)))
     assert "of 2 to 3 seeds." in subtitle(plot_curves(frame.filter((pl.col("step") < 100) | (pl.col("seed") > 0))))
 
 

@@ -102,7 +102,7 @@ def test_the_heading_tells_band_and_seeds():
 @pytest.mark.slow
 def test_of_one_seed_there_is_no_band_and_the_heading_says_so():
     chart = plot_line(trial_rows(n_pair_labels=[5, 8], seeds=1))
-    assert "there is no band, which takes replicates" in subtitle(chart)
+    assert "there is no band, which takes replicates. Red, dashed: chance." in subtitle(chart)
     assert [rows(chart.to_dict(), band) for band in marks(chart.to_dict(), "area")] == [[]]
 
 

@@ -160,6 +160,14 @@ def test_both_kinds_of_loss_are_told_apart():
     assert texts(drawn(frame), "mean_below")[1] == "n=1\n1 diverged\n1 failed"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("seeds", "said"), [(1, "unseen_order, the one seed"), (2, "unseen_order, mean over seeds")])
+def test_the_panel_of_one_seed_speaks_of_no_mean(seeds, said):
+    (spec, *_) = drawn(trials(n_heads=[1, 2], seeds=seeds))["vconcat"][0]["concat"]
+    assert spec["title"]["text"] == said
+    assert marks(spec, "rect")[0]["encoding"]["color"]["legend"]["title"] == f"{said}; 0.5 is chance"
+
+
 def test_a_sweep_without_losses_speaks_of_none(two_cells):
     assert "diverged" not in str(two_cells["title"])
 

@@ -64,6 +64,12 @@ def test_one_size_is_drawn_without_a_word_on_sizes():
 
 
 @pytest.mark.slow
+def test_of_few_seeds_the_heading_says_what_u_is_without_any_order():
+    assert "Of 2 seeds U is 0.50 in the mean where m is normal" in subtitle(draw(*tables(n=2)))
+    assert "where m is normal" not in subtitle(draw(*tables()))
+
+
+@pytest.mark.slow
 def test_trials_without_terms_are_counted():
     trials, terms = tables()
     text = subtitle(draw(trials, terms.filter(pl.col("trial_id") != "5-0.1-0")))
