@@ -103,7 +103,7 @@ def _panel(rows: pl.DataFrame, n: int) -> alt.LayerChart:
 def main() -> None:
     """Simulate, write the picture, and print the lowest cover of each interval and number of seeds."""
     found = simulate()
-    PICTURE.write_bytes(as_png(draw(found)))
+    PICTURE.write_bytes(as_png(draw(found).to_dict()))
     for row in found.sort("cover").group_by("interval", "n", maintain_order=True).first().iter_rows(named=True):
         print(f"{row['interval']}, {row['n']} seeds: lowest {row['cover']:.3f} at a mean of {row['mean']:.2f}")
 

@@ -2,7 +2,8 @@
 
 It prints its port. Objects live in its memory. A POST to /-/ with JSON tells it what to do: answer the next `times`
 requests, or every so many of them, whose method is in `methods` and whose path matches `path` with `status`; let each
-request wait `delay` seconds. It answers with the number of requests so far.
+request wait `delay` seconds; `remember` the pages of a listing, which it puts together in Python, until something
+changes. It answers with the number of requests so far.
 """
 
 import json
@@ -25,6 +26,7 @@ class Misbehaving:
     def __init__(self, application):
         self._application = application
         self._requests, self._fault, self._delay = Counter(), None, 0.0
+        self._remembers, self._pages = False, {}
 
     def __call__(self, environ, start_response):
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
@@ -41,7 +43,22 @@ class Misbehaving:
             start_response(f"{fault['status']} {code}", [("Content-Type", "application/xml")])
             body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>as told</Message></Error>".encode()
             return [] if method == "HEAD" else [body]
+        if self._remembers and method == "GET" and "list-type" in environ["QUERY_STRING"]:
+            return self._page(environ, start_response)
+        if method not in ("GET", "HEAD"):
+            self._pages = {}
         return self._application(environ, start_response)
+
+    def _page(self, environ, start_response):
+        """Answer with a page of a listing as it was when it was asked for first."""
+        asked, pages = (environ["PATH_INFO"], environ["QUERY_STRING"]), self._pages
+        if asked not in pages:
+            head = []
+            body = b"".join(self._application(environ, lambda *told: head.extend(told)))
+            pages[asked] = head, body
+        head, body = pages[asked]
+        start_response(*head)
+        return [body]
 
     def _told(self, order, start_response):
         if "fail" in order:
@@ -49,8 +66,8 @@ class Misbehaving:
                 "times": -1, "every": 1, "methods": ["GET", "PUT", "POST", "HEAD", "DELETE"], "path": "",
                 **order["fail"],
             }  # fmt: skip
-        if "delay" in order:
-            self._delay = order["delay"]
+        self._delay = order.get("delay", self._delay)
+        self._remembers = order.get("remember", self._remembers)
         start_response("200 OK", [("Content-Type", "application/json")])
         return [json.dumps(self._requests).encode()]
 

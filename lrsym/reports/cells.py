@@ -13,8 +13,8 @@ from lrsym.vocabulary import METRICS, PATHS, SPLITS
 MAX_MEANS = 40_000
 """Means with an interval that a page holds: some megabytes, and some seconds to estimate."""
 
-MAX_VALUES = 2_000_000
-"""Values of seeds that these means are estimated from, one by one: some seconds."""
+MAX_VALUES = 20_000_000
+"""Values of seeds that these means are estimated from: some seconds."""
 
 COUNTS = ("n_diverged", "n_failed", "n_stopped", "n_missing")
 """What became of the seeds of a cell that are not done."""

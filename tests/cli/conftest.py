@@ -1,6 +1,5 @@
 """What tests of several verbs start from."""
 
-import altair as alt
 import pytest
 
 from lrsym.results.plots import save
@@ -39,4 +38,4 @@ def searched(tmp_path_factory):
 def unrendered(monkeypatch):
     """Pictures whose HTML and PNG are not rendered: for what is asked of their paths."""
     monkeypatch.setattr(save, "as_png", lambda chart: b"a picture")
-    monkeypatch.setattr(alt.TopLevelMixin, "to_html", lambda chart, **options: "const spec = {}\n")
+    monkeypatch.setattr(save, "as_html", lambda chart: b"a page")

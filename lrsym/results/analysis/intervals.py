@@ -29,7 +29,7 @@ the unseen pairs of the default 5 held-out labels in 45 layouts, and about so ma
 ACCURACY_RESOLUTION = 1 / SCENES
 """The step in which such an accuracy is counted. That of single objects is coarser: see `resolution_of`."""
 
-_EQUAL = 1e-9
+EQUAL = 1e-9
 """Values that lie no further apart, as a share of the largest, are equal but for the rounding of a difference."""
 
 APART_LEVEL = 0.01
@@ -107,10 +107,15 @@ def has_value_apart(values: Iterable[float], *, at_least: float = 0.0) -> bool:
     n = len(ordered)
     if n < 3 or _are_equal(ordered):
         return False
-    mean, quantile = math.fsum(ordered) / n, _t_quantile(1 - APART_LEVEL / (2 * n), n - 2)
-    critical = (n - 1) / n**0.5 * (quantile**2 / (n - 2 + quantile**2)) ** 0.5
+    mean = math.fsum(ordered) / n
     away = max(mean - ordered[0], ordered[-1] - mean)
-    return away >= at_least and away > critical * _deviation(ordered)
+    return away >= at_least and away > grubbs_critical(n) * _deviation(ordered)
+
+
+def grubbs_critical(n: int) -> float:
+    """Return how many standard deviations from the mean of `n` values, three or more, one lies apart."""
+    quantile = t_quantile(1 - APART_LEVEL / (2 * n), n - 2)
+    return (n - 1) / n**0.5 * (quantile**2 / (n - 2 + quantile**2)) ** 0.5
 
 
 def holm(levels: Sequence[float]) -> list[float]:
@@ -143,7 +148,7 @@ def has_interval(ordered: Sequence[float], interval: str, resolution: float) -> 
 
 def _are_equal(ordered: Sequence[float]) -> bool:
     low, high = ordered[0], ordered[-1]
-    return high - low <= _EQUAL * max(abs(low), abs(high))
+    return high - low <= EQUAL * max(abs(low), abs(high))
 
 
 def _deviation(values: Iterable[float]) -> float:
@@ -162,11 +167,11 @@ def spread_of(values: Sequence[float], *, interval: str = "t", resolution: float
 
 
 @cache
-def _t_quantile(probability: float, freedom: int) -> float:
-    """Return the quantile of Student's distribution; scipy takes most of the time of an interval for it."""
-    from scipy import stats
+def t_quantile(probability: float, freedom: int) -> float:
+    """Return the quantile of Student's distribution; most of the time of an interval is taken for it."""
+    from scipy import special  # scipy.stats, which asks the same, takes a second to load
 
-    return float(stats.t.ppf(probability, freedom))
+    return float(special.stdtrit(freedom, probability))
 
 
 def _inside(share: float) -> float:
@@ -190,7 +195,7 @@ def logit_distance(mean: float, bound: float) -> float:
 def _student(values: Sequence[float], confidence: float, resolution: float) -> Bounds:
     mean = math.fsum(values) / len(values)
     reach = (
-        _t_quantile((1 + confidence) / 2, len(values) - 1)
+        t_quantile((1 + confidence) / 2, len(values) - 1)
         * spread_of(values, resolution=resolution)
         / len(values) ** 0.5
     )
@@ -201,9 +206,7 @@ def _student_of_logits(values: Sequence[float], confidence: float, _: float) -> 
     from scipy import special
 
     centre = logit(math.fsum(values) / len(values))
-    reach = (
-        _t_quantile((1 + confidence) / 2, len(values) - 1) * spread_of(values, interval="logit") / len(values) ** 0.5
-    )
+    reach = t_quantile((1 + confidence) / 2, len(values) - 1) * spread_of(values, interval="logit") / len(values) ** 0.5
     return float(special.expit(centre - reach)), float(special.expit(centre + reach))
 
 

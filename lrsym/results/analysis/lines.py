@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from lrsym.results.analysis.aggregate import Frame, replicate_value, summarise
-from lrsym.results.analysis.intervals import estimate_mean, has_value_apart, interval_of
+from lrsym.results.analysis.aggregate import Frame, summarise
+from lrsym.results.analysis.cell_intervals import cell_intervals
 from lrsym.vocabulary import is_accuracy
 
 BANDS = {"interval": "95 % interval of the mean", "range": "lowest to highest"}
@@ -27,23 +27,13 @@ def lines(trials: Frame, *, by: Sequence[str], metrics: Sequence[str], band: str
 
 def _lines_of(metric: str, trials: Frame, *, by: Sequence[str], band: str) -> pl.DataFrame:
     frame = summarise(trials, by=by, metric=metric)
-    values = trials.lazy().group_by(by).agg(values=replicate_value(metric).drop_nulls()).collect()
-    values = frame.select(by).join(values, on=by, how="left", nulls_equal=True, maintain_order="left")["values"]
-    cells = [cell.to_list() for cell in values]
-    far = MIN_APART if is_accuracy(metric) else 0.0
+    own = cell_intervals(trials, by=by, metric=metric, far=MIN_APART if is_accuracy(metric) else 0.0)
+    frame = frame.join(own, on=by, how="left", nulls_equal=True, maintain_order="left")
     if band == "range":
-        ends = [(min(cell), max(cell)) if len(cell) > 1 else (None, None) for cell in cells]
-    else:
-        estimates = [estimate_mean(cell, interval=interval_of(metric)) for cell in cells]
-        ends = [(estimate.low, estimate.high) for estimate in estimates]
-    return frame.select(
-        pl.lit(metric).alias("metric"),
-        *by,
-        pl.Series("low", [low for low, _ in ends], dtype=pl.Float64),
-        pl.Series("high", [high for _, high in ends], dtype=pl.Float64),
-        pl.Series("apart", [has_value_apart(cell, at_least=far) for cell in cells], dtype=pl.Boolean),
-        pl.exclude(by),
-    )
+        several = pl.col("n") > 1
+        frame = frame.with_columns(low=pl.when(several).then("lowest"), high=pl.when(several).then("highest"))
+    ends = ("low", "high", "apart")
+    return frame.select(pl.lit(metric).alias("metric"), *by, *ends, pl.exclude(*by, *ends))
 
 
 def is_geometric(values: Sequence[object]) -> bool:

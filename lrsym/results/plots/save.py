@@ -2,24 +2,31 @@
 
 import hashlib
 import html
-import io
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import altair as alt
+import vl_convert
 
 from lrsym.errors import UsageError
-from lrsym.results.plots.embedding import escaped
+from lrsym.results.plots.embedding import drawing_scripts, escaped
 from lrsym.results.plots.theme import THEME, Chart, in_theme
 from lrsym.results.store.atomic import write_atomically
+
+Spec = dict[str, Any]
+"""A chart as Vega-Lite says it: what `to_dict` of altair gives, which takes as long as a drawing."""
 
 PNG_SCALE = 2
 """Pixels of the image for each pixel of the chart: sharp on displays of double density."""
 
 MAX_NAME = 120
 """Letters of a picture's name: file systems take 255 bytes, with an ending and what a temporary file adds."""
+
+_VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+"""The version that altair writes."""
 
 _OPERATORS = {"<": " lt ", ">": " gt ", "=": " eq ", "!": " not "}
 
@@ -29,7 +36,8 @@ def save(chart: Chart, stem: Path) -> list[Path]:
 
     `stem` is the path without these endings. Raises UsageError where it cannot be written.
     """
-    contents = {".html": as_html(chart), ".png": as_png(chart), ".vl.json": chart.to_json().encode()}
+    spec = chart.to_dict()
+    contents = {".html": as_html(spec), ".png": as_png(spec), ".vl.json": _as_json(spec)}
     return [write_file(stem.with_name(stem.name + ending), content) for ending, content in contents.items()]
 
 
@@ -40,60 +48,80 @@ def save_as(chart: Chart, path: Path, *, theme: str = "light") -> list[Path]:
     """
     if not isinstance(chart, alt.TopLevelMixin):
         raise UsageError(f"chart must be a chart of altair, got {type(chart).__name__}; draw one with lrsym.plot_phase")
-    chart = in_theme(chart, theme)
+    spec = in_theme(chart, theme).to_dict()
     if path.suffix in FORMATS:
-        return [write_file(path, FORMATS[path.suffix](chart))]
+        return [write_file(path, FORMATS[path.suffix](spec))]
     if re.fullmatch(r"\.[A-Za-z]\w{0,4}", path.suffix):
         raise UsageError(f"{path}: a picture is written as {', '.join(FORMATS)}, got {path.suffix}; choose one of them")
-    contents = {suffix: encode(chart) for suffix, encode in FORMATS.items()}
+    contents = {suffix: encode(spec) for suffix, encode in FORMATS.items()}
     return [write_file(path.with_name(path.name + suffix), content) for suffix, content in contents.items()]
 
 
-def as_html(chart: Chart) -> bytes:
+def as_html(spec: Spec) -> bytes:
     """Return the picture as a page that needs no network."""
-    head, marker, rest = chart.to_html(inline=True).rpartition("const spec = ")
-    spec, end, tail = rest.partition("\n")
-    assert marker, "altair writes its pages otherwise"
-    head = head.replace("<html>", '<html lang="en">', 1).replace(
-        "<head>",
-        f"<head>\n  <title>{_title(chart)}</title>\n  <style>body {{ background: {_paper(chart)}; }}</style>",
-        1,
-    )
-    return "".join((head, marker, escaped(spec), end, tail)).encode()
+    title, paper, values = html.escape(_title(spec)), _paper(spec), escaped(json.dumps(spec))
+    return _PAGE.format(title=title, paper=paper, scripts=drawing_scripts(), spec=values).encode()
 
 
-def _paper(chart: Chart) -> str:
-    """Return the background of `chart`."""
-    spec = chart.to_dict()
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+body {{ background: {paper}; }}
+#picture.vega-embed {{ display: flex; width: 100%; }}
+#picture details, #picture summary {{ position: relative; }}
+</style>
+</head>
+<body>
+<div id="picture"></div>
+<script>{scripts}</script>
+<script>
+const spec = {spec};
+vegaEmbed("#picture", spec, {{"mode": "vega-lite"}}).catch(console.error);
+</script>
+</body>
+</html>
+"""
+
+
+def _paper(spec: Spec) -> str:
+    """Return the background of the picture."""
     return spec.get("background") or spec.get("config", {}).get("background") or THEME["background"]
 
 
-def _title(chart: Chart) -> str:
-    """Return the title of `chart` on one line, escaped; that of a picture where it has none."""
-    title = chart.title.text if isinstance(chart.title, alt.TitleParams) else chart.title
-    lines = title if isinstance(title, list) else [title]
-    return html.escape(" ".join(line for line in lines if isinstance(line, str))) or "lrsym"
+def _title(spec: Spec) -> str:
+    """Return the title of the picture on one line; a name for it where it has none."""
+    title = spec.get("title")
+    text = title.get("text") if isinstance(title, dict) else title
+    lines = text if isinstance(text, list) else [text]
+    return " ".join(line for line in lines if isinstance(line, str)) or "lrsym"
 
 
 def as_svg(chart: Chart) -> str:
     """Return the picture as an SVG document."""
-    text = io.StringIO()
-    chart.save(text, format="svg")
-    return text.getvalue()
+    return _svg(chart.to_dict())
 
 
-def as_png(chart: Chart) -> bytes:
+def _svg(spec: Spec) -> str:
+    return vl_convert.vegalite_to_svg(spec, vl_version=_VEGA_LITE)
+
+
+def as_png(spec: Spec) -> bytes:
     """Return the picture as PNG, with PNG_SCALE pixels for each of the chart."""
-    image = io.BytesIO()
-    chart.save(image, format="png", scale_factor=PNG_SCALE)
-    return image.getvalue()
+    return vl_convert.vegalite_to_png(spec, vl_version=_VEGA_LITE, scale=PNG_SCALE)
 
 
-FORMATS: Mapping[str, Callable[[Chart], bytes]] = {
+def _as_json(spec: Spec) -> bytes:
+    return json.dumps(spec, indent=2, sort_keys=True, ensure_ascii=False).encode()
+
+
+FORMATS: Mapping[str, Callable[[Spec], bytes]] = {
     ".html": as_html,
     ".png": as_png,
-    ".svg": lambda chart: as_svg(chart).encode(),
-    ".json": lambda chart: chart.to_json().encode(),
+    ".svg": lambda spec: _svg(spec).encode(),
+    ".json": _as_json,
 }
 """What writes a picture, by the suffix of its file."""
 

@@ -217,4 +217,4 @@ def test_what_differs_between_sweeps_alone_needs_no_room():
 def test_panels_share_one_legend_and_can_be_rendered():
     chart = plot_line(GRID, metric=["seen_inset", "unseen_order"])
     assert all("legend" in node for node in nodes(chart.to_dict()) if node.get("field") == "hue")
-    assert as_png(chart).startswith(b"\x89PNG")
+    assert as_png(chart.to_dict()).startswith(b"\x89PNG")
