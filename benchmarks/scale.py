@@ -82,7 +82,8 @@ def made_up_store(folder: Path, *, n_trials: int) -> tuple[Path, Path]:
 def _readers(file: Path, results: Path, size: int, *, repeats: int) -> list[Figure]:
     named = {"benchmark": f"reading, {size:,} trials"}
     verbs = {
-        "lrsym query, group by": ["query", QUERY, "--sweep", file, "--json"],
+        "lrsym query, group by": ["query", QUERY, "--json"],
+        "lrsym query --sweep, group by": ["query", QUERY, "--sweep", file, "--json"],
         "lrsym status": ["status", file],
         "lrsym plan --no-pilot": ["plan", file, "--no-pilot"],
         "lrsym plot phase": ["plot", "phase", file, "--where", "embedding_scale = 1.0"],

@@ -83,5 +83,8 @@ class SeedsNeeded:
         if self.too_wide:
             lines.append(f"{self.too_wide} take more than {MAX_N:,} seeds; a wider half-width may be within reach")
         if missing := self.unknown + untrained:
-            lines.append(f"{missing} have fewer than two seeds with a value, so nothing is known of their spread")
+            lines.append(
+                f"{missing} have fewer than two seeds with a value, so nothing is known of their spread: "
+                "train them with replicates = 3 or more first"
+            )
         return lines

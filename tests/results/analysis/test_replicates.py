@@ -30,7 +30,7 @@ def test_what_they_take_together_is_added_up():
     assert total.replicates == cells["n_needed"][0]
     text = " ".join(total.in_words(untrained=2))
     assert "1 of 3 cells have it; 1 take" in text
-    assert "3 have fewer than two seeds with a value" in text
+    assert "3 have fewer than two seeds with a value, so nothing is known of their spread: train them with" in text
 
 
 def test_a_half_width_that_is_out_of_reach_is_told_and_not_added():
