@@ -73,6 +73,7 @@ def _whole_signature(function: Callable[..., Any]) -> inspect.Signature:
 
 _TEXTS = (
     "metric",
+    "best",
     "where",
     "study",
     "to",

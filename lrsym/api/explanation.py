@@ -1,8 +1,9 @@
 """One trial taken apart on a page, from Python; which trial of a sweep that is."""
 
-import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,30 +51,39 @@ def explain(
     no such trial, or none that is a model of two encoders, and where the page cannot be written.
     """
     from lrsym.api.execution import make_settings
-    from lrsym.api.training import require_main_process
     from lrsym.explain.page import save_page
+    from lrsym.results.plots.palette import check_theme
+    from lrsym.results.plots.save import prove_file
 
-    require_main_process("explain")
+    check_theme(theme)
     root, file = as_folder(results), as_file(path)
     if file.suffix != ".html":
         raise UsageError(f"path must end in .html, got {file}; write for example {file.stem}.html")
     settings = make_settings(engine="local", device=device, workers=1, pack=1)
     chosen = choose_trial(trial, root, where=where, best=best, minimise=minimise)
-    explanation = take_apart(chosen, root, device=settings.device, report=lambda fraction: None)
+    prove_file(file)
+    warn = partial(warnings.warn, stacklevel=3)
+    explanation = take_apart(chosen, root, device=settings.device, report=lambda fraction: None, on_message=warn)
     page, _ = save_page(explanation, file, heading=chosen.heading, sentence=chosen.sentence, theme=theme)
     return page
 
 
-def take_apart(chosen: Chosen, root: str, *, device: str, report: Report) -> "Explanation":
+def take_apart(
+    chosen: Chosen, root: str, *, device: str, report: Report, on_message: Callable[[str], None]
+) -> "Explanation":
     """Return everything that the page of the trial shows; it is trained again where its weights were not kept."""
     import torch
 
     from lrsym.explain import compute
     from lrsym.sweep.execution.retrain import trained_model
 
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in a worker
-    model = trained_model(root, chosen.trial, device=device, report=report)
-    return compute.explain(model, chosen.row)
+    try:
+        model = trained_model(root, chosen.trial, device=device, report=report, on_message=on_message)
+        return compute.explain(model, chosen.row)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def choose_trial(
@@ -91,7 +101,7 @@ def choose_trial(
     """
     from lrsym.explain.compute import check_kind
 
-    if isinstance(asked, Sweep | Search | Path) or (isinstance(asked, str) and asked.endswith(".toml")):
+    if isinstance(asked, Sweep | Search | Path) or (isinstance(asked, str) and asked.lower().endswith(".toml")):
         chosen = _of_sweep(as_grid(asked, results, changes), results, where=where, best=best, minimise=minimise)
     else:
         given = {"--where": where, "--best": best, "--minimise": minimise, "--set": changes}
@@ -103,18 +113,25 @@ def choose_trial(
 
 
 def _named(asked: object, results: str) -> Chosen:
-    from lrsym.explain.sections import changed_axes
-    from lrsym.results.plots.theme import format_cell
     from lrsym.results.store.lookup import find_trial
 
     if not isinstance(asked, Trial | str):
         raise UsageError(f"trial must be a Trial, a trial_id or a sweep, got {type(asked).__name__}")
     trial, row = find_trial(results, asked.trial_id if isinstance(asked, Trial) else asked)
+    return Chosen(trial, row, _heading(row), f"Trial {trial.trial_id}.")
+
+
+def _heading(row: pl.DataFrame, axes: Sequence[str] = ()) -> str:
+    """Return the configuration of a trial: its values on `axes`, or where it differs from the defaults; its seed."""
+    from lrsym.explain.sections import changed_axes
+    from lrsym.results.plots.theme import format_cell
+
     changed = {key.rpartition(".")[2]: value for key, value in changed_axes(row).items()}
-    shown, left = dict([*changed.items()][:_MAX_NAMED]), len(changed) - _MAX_NAMED
+    values = {axis: row[axis].item() for axis in axes} or changed
+    left = len(values) - _MAX_NAMED
     more = f", and {left} more {'axis' if left == 1 else 'axes'}" if left > 0 else ""
-    heading = f"{format_cell(shown) or 'the defaults'}{more}, seed {trial.seed}"
-    return Chosen(trial, row, heading, f"Trial {trial.trial_id}.")
+    shown = dict([*values.items()][:_MAX_NAMED])
+    return f"{format_cell(shown) or 'the defaults'}{more}, seed {row['seed'].item()}"
 
 
 _MAX_NAMED = 6
@@ -124,7 +141,6 @@ _MAX_NAMED = 6
 def _of_sweep(sweep: Sweep, results: str, *, where: str | None, best: str | None, minimise: bool) -> Chosen:
     from lrsym.results.analysis.varied_axes import axis_groups
     from lrsym.results.plots.sweep_rows import SweepRows
-    from lrsym.results.plots.theme import format_cell
     from lrsym.results.store.place import require_results
     from lrsym.results.store.trial_row import trial_from_row
 
@@ -142,11 +158,8 @@ def _of_sweep(sweep: Sweep, results: str, *, where: str | None, best: str | None
         )
     row, why = _best(done, sweep.name, best, minimise=minimise)
     trial = trial_from_row(row.row(0, named=True))
-    groups = axis_groups(rows.stored)
-    axes = sorted(groups, key=lambda axis: rows.prefer.index(axis) if axis in rows.prefer else len(rows.prefer))
-    cell = format_cell({axis: row[axis].item() for axis in axes})
-    heading = ", ".join(filter(None, [cell or sweep.name, f"seed {trial.seed}"]))
-    return Chosen(trial, row, heading, f"Trial {trial.trial_id} of {sweep.name}, {why}{those}.")
+    axes = [axis for axis in dict.fromkeys([*rows.prefer, *axis_groups(rows.stored)]) if axis in row.columns]
+    return Chosen(trial, row, _heading(row, axes), f"Trial {trial.trial_id} of {sweep.name}, {why}{those}.")
 
 
 def _best(done: pl.DataFrame, name: str, best: str | None, *, minimise: bool) -> tuple[pl.DataFrame, str]:
@@ -171,7 +184,7 @@ def _best(done: pl.DataFrame, name: str, best: str | None, *, minimise: bool) ->
     top = with_value[best].cast(pl.Float64).min() if minimise else with_value[best].cast(pl.Float64).max()
     assert isinstance(top, float)
     tied = with_value.filter(value == top)
-    equal = "" if tied.height == 1 else f", as {counted(tied.height - 1, 'other')} with it"
-    shown = f"{top:,.0f}" if math.isclose(top, round(top)) and abs(top) >= 1 else f"{top:.3g}"
+    equal = "" if tied.height == 1 else f" (the first of {tied.height} with it)"
+    shown = f"{top:,.0f}" if top == round(top) else f"{top:.4g}"
     which = "lowest" if minimise else "highest"
-    return tied.head(1), f"with the {which} {best}, {shown}{equal}, of {counted(with_value.height, 'done trial')}"
+    return tied.head(1), f"{best} {shown} in its row{equal}, the {which} of {counted(with_value.height, 'done trial')}"

@@ -20,7 +20,7 @@ _OPTION = re.compile(r"""(?<![\w-])--([a-z][a-z-]*)(?:[ ]("[^"]*"|'[^']*'|[\w./-
 
 def in_python(message: str) -> str:
     """Return `message` with options of the command line named as arguments; commands in it stay as they are."""
-    parts = _COMMAND.split(message)
+    parts = _COMMAND.split(message.replace("name another place with --out", "name another place"))
     parts[::2] = [_OPTION.sub(_argument, part) for part in parts[::2]]
     return "".join(parts)
 

@@ -26,7 +26,8 @@ Page = Annotated[
     typer.Option(
         parser=parse_out,
         metavar="PATH",
-        help="HTML file to write, or its folder; by default RESULTS/explain/TRIAL_ID.html.",
+        help="HTML file to write, or its folder; by default RESULTS/explain/TRIAL_ID.html, of an object "
+        "store plots/TRIAL_ID.html.",
     ),
 ]
 
@@ -51,6 +52,7 @@ def explain(
     chosen = choose_trial(trial, results, where=where, best=best, minimise=minimise, changes=set_ or ())
 
     from lrsym.explain.page import save_page
+    from lrsym.results.plots.save import prove_file
     from lrsym.sweep.execution.events import PackEvent
     from lrsym.sweep.execution.progress import Display
     from lrsym.sweep.execution.weights import has_weights, weights_path
@@ -60,18 +62,20 @@ def explain(
     retrained = not has_weights(results, trial_id)
     if retrained:
         message(f"no weights of {trial_id} in {results}: training it again, {chosen.trial.n_steps:,} steps")
+    path = output_path(out, trial_id, folder="explain", results=results, suffix=".html")
+    prove_file(path)
     packs = make_packs([chosen.trial], size=1)
     with Display(packs, shown=retrained) as display:
 
         def report(completed: float) -> None:
             display.update(packs[0], PackEvent(packs[0].id, completed))
 
-        explanation = take_apart(chosen, results, device=settings.device, report=report)
-    if not (kept := has_weights(results, trial_id)):
-        message(f"warning: {results} cannot be written, so the weights are not kept: it is trained again each time")
-    path = output_path(out, trial_id, folder="explain", results=results, suffix=".html")
+        def warn(text: str) -> None:
+            message(f"warning: {text}")
+
+        explanation = take_apart(chosen, results, device=settings.device, report=report, on_message=warn)
     page, picture = save_page(explanation, path, heading=chosen.heading, sentence=chosen.sentence, theme=theme)
-    weights = weights_path(results, trial_id) if kept else None
+    weights = weights_path(results, trial_id) if has_weights(results, trial_id) else None
     data = {
         "trial_id": trial_id, "page": str(page), "picture": str(picture), "weights": weights, "retrained": retrained,
         "difference": explanation.difference,

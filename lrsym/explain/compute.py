@@ -35,7 +35,7 @@ def check_kind(trial: Trial) -> None:
     if encoders != ENCODERS:
         raise UsageError(
             f"explain draws models of a vision and a text encoder, trial {trial.trial_id} is made of "
-            f"{', '.join(sorted(encoders))}; choose another trial"
+            f"{', '.join(sorted(encoders))}; choose another trial, of a sweep with --where"
         )
 
 

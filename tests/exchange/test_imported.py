@@ -137,7 +137,7 @@ def test_imported_rows_with_our_names_are_drawn_and_others_are_told_to_be_rename
     rows = package.load_trials(imported)
     assert package.plot_line(rows, x="learning_rate", metric="unseen_order").to_dict()["vconcat"]
     drawn = package.plot_phase(rows, x="learning_rate", metric="unseen_order")
-    assert [panel["title"]["text"] for panel in panels(drawn)] == ["unseen_order, mean over seeds"]
+    assert [panel["title"]["text"] for panel in panels(drawn)] == ["unseen_order, the one seed"]
     strange = rows.rename({"unseen_order": "loss"})
     for draw in (package.plot_line, package.plot_phase):
         with pytest.raises(UsageError, match=r'got metric loss, .*; rename it .*rename\(\{"loss": "unseen_order'):

@@ -88,14 +88,27 @@ def test_a_trial_is_trained_again_once_and_then_drawn_from_its_weights(store, mo
 
 
 @pytest.mark.slow
-def test_where_nothing_can_be_written_the_page_is_made_all_the_same(store, tmp_path, monkeypatch, capsys):
+def test_where_nothing_can_be_written_the_page_is_made_all_the_same(store, tmp_path, monkeypatch):
     def refused(root, model):
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(retrain, "save_weights", refused)
-    text = lrsym("explain", TRIAL.trial_id, "--results", store, "--out", tmp_path / "page.html", "--json")
-    assert '"weights": null' in text
-    assert (tmp_path / "page.html").exists()
+    assert '"weights": null' in lrsym("explain", TRIAL.trial_id, "--results", store, "--out", tmp_path, "--json")
+    with pytest.warns(UserWarning, match="the weights are not kept, so it is trained again each time: .*Read-only"):
+        page = lrsym_package.explain(TRIAL, tmp_path / "page.html", results=store)
+    assert page.exists()
+
+
+def test_what_cannot_be_drawn_or_written_is_told_before_anything_is_trained(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(retrain, "fit", fails)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"page\.html cannot be written: .*; name another place"):
+        lrsym_package.explain(TRIAL, tmp_path / "file/page.html", results=store)
+    with pytest.raises(UsageError, match="theme must be one of light, dark, got blue"):
+        lrsym_package.explain(TRIAL, tmp_path / "page.html", results=store, theme="blue")
+    with pytest.raises(UsageError, match="best must be a text, got 3"):
+        lrsym_package.explain("small.toml", tmp_path / "page.html", results=store, best=3)
+    assert {path.name for path in tmp_path.iterdir()} == {"r", "file"}
 
 
 @pytest.mark.slow
@@ -104,7 +117,7 @@ def test_a_trial_that_is_trained_again_has_the_accuracies_of_its_row_and_is_not_
 ):
     trial, row = find_trial(store, TRIAL.trial_id)
     for _ in range(2):
-        model = trained_model(store, trial, device="cpu", report=lambda fraction: None)
+        model = trained_model(store, trial, device="cpu", report=lambda fraction: None, on_message=fails)
         assert explain(model, row).difference < 1e-6
         monkeypatch.setattr(retrain, "fit", fails)
 
@@ -165,16 +178,24 @@ def test_of_a_sweep_the_best_trial_is_taken_and_the_heading_is_its_configuration
     assert chosen.trial == first
     assert chosen.heading == f"layouts_per_pair {first.scenes.layouts_per_pair}, seed {first.seed}"
     assert chosen.sentence == (
-        f"Trial {first.trial_id} of small, with the highest unseen_order, 0.9, as 1 other with it, of 3 done trials."
+        f"Trial {first.trial_id} of small, unseen_order 0.9 in its row (the first of 2 with it), the highest of 3 done "
+        "trials."
     )
     chosen = choose_trial(file, root, best="steps_to_seen_order", minimise=True)
-    assert (chosen.trial, chosen.sentence.partition("with ")[2]) == (
-        trials[2], "the lowest steps_to_seen_order, 100, of 2 done trials."
+    assert (chosen.trial, chosen.sentence.partition("small, ")[2]) == (
+        trials[2], "steps_to_seen_order 100 in its row, the lowest of 2 done trials."
     )  # fmt: skip
     chosen = choose_trial(load(file), root, where="layouts_per_pair = 4")
     assert (chosen.trial, chosen.sentence.partition("small, ")[2]) == (
         trials[2], "the only one that is done where layouts_per_pair = 4."
     )  # fmt: skip
+
+
+def test_the_heading_has_what_the_sweep_varies_also_where_one_value_is_trained(several, tmp_path):
+    file, _, trials = several
+    row = {**axis_values(trials[0]), "status": "done"}
+    Store(tmp_path / "r").write("a", {"trials": TABLES["trials"].build([row])})
+    assert choose_trial(file, str(tmp_path / "r")).heading == "layouts_per_pair 1, seed 0"
 
 
 def test_a_trial_by_its_name_is_headed_by_what_differs_from_the_defaults(several):

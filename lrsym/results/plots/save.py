@@ -36,7 +36,7 @@ def save(chart: Chart, stem: Path) -> list[Path]:
 
     `stem` is the path without these endings. Raises UsageError where it cannot be written.
     """
-    spec = chart.to_dict()
+    spec = _spec(chart)
     contents = {".html": as_html(spec), ".png": as_png(spec), ".vl.json": _as_json(spec)}
     return [write_file(stem.with_name(stem.name + ending), content) for ending, content in contents.items()]
 
@@ -48,13 +48,19 @@ def save_as(chart: Chart, path: Path, *, theme: str = "light") -> list[Path]:
     """
     if not isinstance(chart, alt.TopLevelMixin):
         raise UsageError(f"chart must be a chart of altair, got {type(chart).__name__}; draw one with lrsym.plot_phase")
-    spec = in_theme(chart, theme).to_dict()
+    spec = _spec(in_theme(chart, theme))
     if path.suffix in FORMATS:
         return [write_file(path, FORMATS[path.suffix](spec))]
     if re.fullmatch(r"\.[A-Za-z]\w{0,4}", path.suffix):
         raise UsageError(f"{path}: a picture is written as {', '.join(FORMATS)}, got {path.suffix}; choose one of them")
     contents = {suffix: encode(spec) for suffix, encode in FORMATS.items()}
     return [write_file(path.with_name(path.name + suffix), content) for suffix, content in contents.items()]
+
+
+def _spec(chart: Chart) -> Spec:
+    """Return what `chart` says, its rows within, however many: altair refuses more than 5,000 in a frame."""
+    with alt.data_transformers.enable("default"), alt.data_transformers.disable_max_rows():
+        return chart.to_dict()
 
 
 def as_html(spec: Spec) -> bytes:
@@ -101,7 +107,7 @@ def _title(spec: Spec) -> str:
 
 def as_svg(chart: Chart) -> str:
     """Return the picture as an SVG document."""
-    return _svg(chart.to_dict())
+    return _svg(_spec(chart))
 
 
 def _svg(spec: Spec) -> str:
@@ -131,9 +137,22 @@ def write_file(path: Path, content: bytes) -> Path:
     try:
         write_atomically(path, content)
     except OSError as error:
-        remedy = "name a place you may write to, which --out does for pictures and pages"
-        raise UsageError(f"{path} cannot be written: {error.strerror}; {remedy}") from error
+        raise _unwritable(path, error) from error
     return path
+
+
+def prove_file(path: Path) -> None:
+    """Raise UsageError, as `write_file`, where no file can be written at `path`; what lies there is left alone."""
+    proof = path.with_name(f".{path.name}.proof")
+    try:
+        write_atomically(proof, b"")
+        proof.unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"{path} cannot be written: {error.strerror}; name another place with --out")
 
 
 def picture_name(

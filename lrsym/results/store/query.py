@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import shorten
 
 import polars as pl
 
@@ -14,7 +15,7 @@ from lrsym.results.store.place import require_results
 from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.results.store.sql_text import changes_tables, filters_nothing
 from lrsym.results.store.store import load, read_again
-from lrsym.toml_source import suggest
+from lrsym.toml_source import show, suggest
 
 _READERS = re.compile(r"\bread_\w+", re.IGNORECASE)
 """Functions of polars' SQL that read any file or address: a claims file may be another's."""
@@ -23,7 +24,7 @@ _READERS = re.compile(r"\bread_\w+", re.IGNORECASE)
 MAX_SHOWN = 200
 """Letters of a query that a message repeats."""
 
-MAX_VALUES, _MAX_COLUMNS = 16, 3
+_MAX_VALUES, _MAX_COLUMNS = 16, 3
 """Values of a column, and columns, that a message lists."""
 
 _OF_THE_QUERY = (
@@ -107,20 +108,29 @@ def none_meets(trials: pl.DataFrame, where: str) -> str:
 
     It goes on from a sentence such as `no trial of demo`.
     """
-    words = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", re.sub(r"'[^']*'", "", where)))
-    there = [f"{name} is {_values(trials[name])}" for name in words if name in trials.columns]
-    listed = f"; there {', '.join(there[:_MAX_COLUMNS])}" if there and trials.height else ""
-    return f"where {where}{listed}; change the condition, or leave --where out"
+    names = dict.fromkeys(pl.sql_expr(where).meta.root_names())
+    known = [name for name in names if name in trials.columns and not trials[name].dtype.is_nested()]
+    there = [f"{name} is {_values(trials[name])}" for name in known[:_MAX_COLUMNS]]
+    listed = f"; there {'; '.join(there)}" if there and trials.height else ""
+    return f"where {shorten(where, MAX_SHOWN, placeholder=' ...')}{listed}; change the condition, or leave --where out"
 
 
 def _values(column: pl.Series) -> str:
-    """Return the distinct values of `column` in words, of very many their range."""
-    distinct = column.drop_nulls().unique().sort()
-    texts = [f"{one:g}" if isinstance(one, float) else str(one).lower() for one in distinct.head(MAX_VALUES)]
-    if len(distinct) > MAX_VALUES:
-        low, high = distinct[[0, -1]]
-        return f"{low:.3g} to {high:.3g}" if column.dtype.is_numeric() else f"one of {len(distinct):,} texts"
-    return ", ".join([*texts, *(["absent"] if column.null_count() else [])])
+    """Return the distinct values of `column` in words, of very many their range or their number."""
+    filled = column.drop_nulls()
+    filled = filled.drop_nans() if filled.dtype.is_float() else filled
+    distinct = filled.unique().sort()
+    if len(distinct) <= _MAX_VALUES:
+        texts = [_value(one) for one in distinct]
+    elif column.dtype.is_numeric() or column.dtype.is_temporal():
+        texts = [f"{_value(distinct[0])} to {_value(distinct[-1])}"]
+    else:
+        texts = [f"one of {len(distinct):,} values"]
+    return ", ".join([*texts, *(["absent"] if column.null_count() else [])]) or "absent"
+
+
+def _value(one: object) -> str:
+    return f"{one:g}" if isinstance(one, float) else one if isinstance(one, str) and one.isalnum() else show(one)
 
 
 def nearest_column(name: str, known: Iterable[str]) -> str:

@@ -6,23 +6,27 @@ import torch
 
 from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
+from lrsym.results.store.object_access import sentence
 from lrsym.sweep.execution.weights import has_weights, load_weights, save_weights
 from lrsym.testbed.data.pack_data import PackData
 from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.training import fit
 
 
-def trained_model(root: str, trial: Trial, *, device: str, report: Callable[[float], None]) -> PackModel:
+def trained_model(
+    root: str, trial: Trial, *, device: str, report: Callable[[float], None], on_message: Callable[[str], None]
+) -> PackModel:
     """Return the model of `trial`; where its weights are not in the store at `root`, they are there afterwards.
 
-    Unless nothing can be written there. `report` gets the fraction of steps done, if it is trained. Raises UsageError
-    if training diverges.
+    Where they cannot be written `on_message` gets why. `report` gets the fraction of steps done, if it is trained.
+    Raises UsageError if training diverges.
     """
     if not has_weights(root, trial.trial_id):
         model = retrain(trial, device=device, report=report)
         try:
             save_weights(root, model)
-        except OSError:  # a folder of others, which may only be read
+        except OSError as error:  # such as a folder of others, which may only be read
+            on_message(f"the weights are not kept, so it is trained again each time: {sentence(error)}")
             return model
     return load_weights(root, trial.trial_id, device=device)
 

@@ -5,10 +5,11 @@ import re
 import struct
 
 import altair as alt
+import polars as pl
 import pytest
 
 from lrsym.errors import UsageError
-from lrsym.results.plots.save import MAX_NAME, picture_name, save
+from lrsym.results.plots.save import MAX_NAME, picture_name, save, save_as
 
 
 def chart():
@@ -41,6 +42,13 @@ def test_the_image_has_twice_the_pixels_of_the_chart_and_room_for_its_heading(sa
     assert content.startswith(b"\x89PNG")
     assert 2 * 300 < width < 2 * 400
     assert 2 * 100 < height < 2 * 250
+
+
+def test_a_chart_of_many_rows_is_saved_too(tmp_path):
+    many = alt.Chart(pl.DataFrame({"x": range(6000)})).mark_point().encode(x="x")
+    (saved,) = save_as(many, tmp_path / "many.json")
+    (rows,) = json.loads(saved.read_text())["datasets"].values()
+    assert len(rows) == 6000
 
 
 def test_a_picture_replaces_an_older_one(tmp_path):
