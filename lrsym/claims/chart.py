@@ -55,7 +55,7 @@ def _panel(arms: Sequence[JudgedArm], number: int) -> alt.LayerChart:
     return alt.LayerChart(
         layer=[
             *_range(part, ends),
-            alt.Chart(alt.InlineData(values=dots)).mark_circle(size=34, color=theme.INK, opacity=0.45).encode(x, y),
+            alt.Chart(theme.inline(dots)).mark_circle(size=34, color=theme.INK, opacity=0.45).encode(x, y),
             *_means(rows, x, y),
         ],
         width=_WIDTH,
@@ -98,7 +98,7 @@ def _range(part: Part, ends: tuple[float, float]) -> list[alt.Chart]:
 def _means(rows: Sequence[dict[str, Any]], x: alt.X, y: alt.Y) -> list[alt.Chart]:
     """Return interval and mean of every row, its arm to the left and its figures to the right."""
     colour = alt.Color("colour:N", scale=None)
-    base = alt.Chart(alt.InlineData(values=list(rows))).encode(y, colour)
+    base = alt.Chart(theme.inline(rows)).encode(y, colour)
     inside = base.transform_filter("isValid(datum.value)")
     return [
         inside.mark_rule(strokeWidth=5, strokeCap="round").encode(x="low:Q", x2="high:Q"),

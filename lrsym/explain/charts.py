@@ -68,7 +68,7 @@ def _score_bars(captions: pl.DataFrame) -> alt.LayerChart | alt.FacetChart:
         rows.append({"text": row["other"], "cosine": row["other_score"], "kind": "labels swapped"})
     rows = [{**row, "end": max(row["cosine"], 0.0)} for row in rows]  # numbers stand right of their bar, or of zero
     names = [row["text"] for row in rows]
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
+    base = alt.Chart(theme.inline(rows)).encode(
         alt.X("cosine:Q", title="cosine of scene and caption")
         .scale(domain=[1.05 * min(0.0, *(row["cosine"] for row in rows)), 1], nice=False)
         .axis(tickCount=5),

@@ -100,7 +100,7 @@ def _panel(rows: list[dict[str, Any]], metric: str, hue: str, hues: list[str]) -
     )
     band = base.mark_area(opacity=0.22).encode(alt.Y("lowest:Q", title=metric), y2="highest:Q")
     guess = [] if chance is None else [theme.dashed_rule(theme.ALARM).encode(y=alt.datum(chance))]
-    return alt.layer(band, line, *guess, data=alt.InlineData(values=rows)).properties(width=_WIDTH, height=_HEIGHT)
+    return alt.layer(band, line, *guess, data=theme.inline(rows)).properties(width=_WIDTH, height=_HEIGHT)
 
 
 def _colour(hue: str, hues: list[str]) -> alt.Color:

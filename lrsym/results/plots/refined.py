@@ -204,12 +204,12 @@ def _order_colour(shown: RefinedMap, *, last: bool) -> alt.Color:
 
 
 def _band(plane: Plane) -> alt.Chart:
-    strips = alt.Chart(alt.InlineData(values=level_strips(plane))).mark_rect(color=theme.ON_DARK, opacity=0.45)
+    strips = alt.Chart(theme.inline(level_strips(plane))).mark_rect(color=theme.ON_DARK, opacity=0.45)
     return strips.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
 
 
 def _line(plane: Plane, colour: str, width: float) -> alt.Chart:
-    line = alt.Chart(alt.InlineData(values=level_lines(plane)))
+    line = alt.Chart(theme.inline(level_lines(plane)))
     line = line.mark_rule(color=colour, strokeWidth=width, strokeCap="round")
     return line.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
 

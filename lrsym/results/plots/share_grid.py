@@ -160,7 +160,7 @@ class ShareGrid:
                 yield {**place, **edges, self._kind: name, "share": (above - below) / place["n"]}
 
     def _chart(self, rows: list[dict[str, Any]], *, x: str = "x", y: str = "y") -> alt.Chart:
-        return alt.Chart(alt.InlineData(values=rows)).encode(
+        return alt.Chart(theme.inline(rows)).encode(
             alt.X(f"{x}:Q", title=theme.fitting_title(self._x, pixels=self._width))
             .scale(domain=[0, len(self._xs)], nice=False)
             .axis(**_between(self._xs)),
