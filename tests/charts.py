@@ -16,7 +16,7 @@ def marks(spec, kind):
 
 def rows(spec, layer):
     """The data of one layer."""
-    return spec["datasets"][layer["data"]["name"]]
+    return [*spec["datasets"][layer["data"]["name"]]]
 
 
 def panels(chart):

@@ -96,7 +96,7 @@ def recoloured(spec: Any, theme: str) -> Any:
     if isinstance(spec, dict):
         extent = next((extent for scale, extent in _DARK_SCALES if spec == scale), None)
         return {**spec, "extent": extent} if extent else {key: recoloured(one, theme) for key, one in spec.items()}
-    if isinstance(spec, list):
+    if isinstance(spec, list | tuple):
         return [recoloured(one, theme) for one in spec]
     return colour_in(theme, spec) if isinstance(spec, str) else spec
 
