@@ -6,8 +6,8 @@ from lrsym.explain.frames import Explanation
 from lrsym.explain.page_image import render_image
 from lrsym.explain.sections import page_sections
 from lrsym.results.pages.render import render
-from lrsym.results.plots.embedding import drawing_scripts, escaped
-from lrsym.results.plots.save import write_file
+from lrsym.results.plots.embedding import drawing_scripts, in_script
+from lrsym.results.plots.save import to_spec, write_file
 
 
 def save_page(
@@ -18,10 +18,11 @@ def save_page(
     `heading` says what was trained, `sentence` which trial it is.
     """
     sections = page_sections(explanation, theme)
-    drawings = [escaped(section.chart.to_json(indent=None)) for section in sections if section.chart is not None]
+    specs = [None if section.chart is None else to_spec(section.chart) for section in sections]
+    drawings = [in_script(spec) for spec in specs if spec is not None]
     page = render(
         "explain/page.html", theme=theme, title=heading, sentence=sentence, sections=sections, drawings=drawings,
         scripts=drawing_scripts(),
     )  # fmt: skip
-    image = render_image(heading, sentence, sections, theme=theme)
+    image = render_image(heading, sentence, sections, specs, theme=theme)
     return write_file(path, page.encode()), write_file(path.with_suffix(".png"), image)

@@ -3,13 +3,14 @@
 import html
 import re
 import textwrap
+from collections.abc import Sequence
 
 import vl_convert
 
 from lrsym.explain.sections import Section
 from lrsym.results.pages.render import svg_address
 from lrsym.results.plots.palette import INK, MUTED, PAPER, colour_in
-from lrsym.results.plots.save import as_svg
+from lrsym.results.plots.save import Spec, spec_as_svg
 from lrsym.results.plots.theme import FONT
 
 SCALE = 1.5
@@ -22,8 +23,10 @@ _CHARACTER, _TITLE_CHARACTER = 7.0, 13.5
 """Mean width of a character of the text, and of the title."""
 
 
-def render_image(title: str, sentence: str, sections: list[Section], *, theme: str = "light") -> bytes:
-    """Return the page in a `theme` as PNG, at SCALE."""
+def render_image(
+    title: str, sentence: str, sections: Sequence[Section], specs: Sequence[Spec | None], *, theme: str = "light"
+) -> bytes:
+    """Return the page in a `theme` as PNG, at SCALE; `specs` has the chart of each section, or None."""
     ink, muted, paper = (colour_in(theme, colour) for colour in (INK, MUTED, PAPER))
     y, width = _MARGIN - 12.0, float(_WIDTH)
     elements = list[str]()
@@ -33,7 +36,7 @@ def render_image(title: str, sentence: str, sections: list[Section], *, theme: s
     for line in textwrap.wrap(sentence, int(_WIDTH / _CHARACTER)):
         y += _LINE + _PARAGRAPH
         elements.append(_text(line, y, size=15, colour=muted))
-    for section in sections:
+    for section, spec in zip(sections, specs, strict=True):
         y += _HEADING
         elements.append(_text(section.heading, y, size=20, colour=ink, weight="bold"))
         for paragraph in section.text:
@@ -41,9 +44,9 @@ def render_image(title: str, sentence: str, sections: list[Section], *, theme: s
             for line in textwrap.wrap(paragraph, int(_WIDTH / _CHARACTER)):
                 y += _LINE
                 elements.append(_text(line, y, size=15, colour=muted))
-        if section.chart:
+        if spec is not None:
             y += _ABOVE_DRAWING
-            drawing = as_svg(section.chart)
+            drawing = spec_as_svg(spec)
             drawn_width, height = _size(drawing)
             size = f'width="{drawn_width:g}" height="{height:g}"'
             elements.append(f'<image x="{_MARGIN}" y="{y:g}" {size} href="{svg_address(drawing)}"/>')

@@ -6,26 +6,19 @@ import polars as pl
 
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame, replicate_value
-from lrsym.results.analysis.intervals import (
-    ACCURACY_RESOLUTION,
-    CONFIDENCE,
-    EQUAL,
-    grubbs_critical,
-    interval_of,
-    t_quantile,
-)
+from lrsym.results.analysis.intervals import ACCURACY_RESOLUTION, CONFIDENCE, EQUAL, grubbs_critical, t_quantile
 
 _N, _MEAN, _SD, _LOWEST, _HIGHEST = (pl.col(name) for name in ("_n", "_mean", "_sd", "_lowest", "_highest"))
 
 
-def cell_intervals(trials: Frame, *, by: Sequence[str], metric: str, far: float = 0.0) -> pl.DataFrame:
+def cell_intervals(trials: Frame, *, by: Sequence[str], metric: str, interval: str, far: float = 0.0) -> pl.DataFrame:
     """Return one row for each combination of `by`, in no order: `by`, low, high and apart.
 
-    low and high are the ends of the 95 % interval of the mean of `metric`, by the method that `interval_of` names, null
+    low and high are the ends of the 95 % interval of the mean of `metric`, by `interval`, which is t or logit, null
     where that has none; apart tells whether one trial lies apart from the others (`intervals.has_value_apart`), `far`
-    or more from the mean. Raises UsageError where an accuracy lies outside 0..1.
+    or more from the mean. Raises UsageError where logit gets values outside 0..1.
     """
-    value, is_logit = replicate_value(metric), interval_of(metric) == "logit"
+    value, is_logit = replicate_value(metric), interval == "logit"
     table = (
         trials.lazy()
         .group_by(by)

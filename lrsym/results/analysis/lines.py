@@ -6,6 +6,7 @@ import polars as pl
 
 from lrsym.results.analysis.aggregate import Frame, summarise
 from lrsym.results.analysis.cell_intervals import cell_intervals
+from lrsym.results.analysis.intervals import interval_of
 from lrsym.vocabulary import is_accuracy
 
 BANDS = {"interval": "95 % interval of the mean", "range": "lowest to highest"}
@@ -27,7 +28,9 @@ def lines(trials: Frame, *, by: Sequence[str], metrics: Sequence[str], band: str
 
 def _lines_of(metric: str, trials: Frame, *, by: Sequence[str], band: str) -> pl.DataFrame:
     frame = summarise(trials, by=by, metric=metric)
-    own = cell_intervals(trials, by=by, metric=metric, far=MIN_APART if is_accuracy(metric) else 0.0)
+    interval = interval_of(metric) if band == "interval" else "t"  # which takes every number
+    far = MIN_APART if is_accuracy(metric) else 0.0
+    own = cell_intervals(trials, by=by, metric=metric, interval=interval, far=far)
     frame = frame.join(own, on=by, how="left", nulls_equal=True, maintain_order="left")
     if band == "range":
         several = pl.col("n") > 1

@@ -53,10 +53,5 @@ def _digest(scripts: str) -> str:
 
 
 def in_script(value: Any) -> str:
-    """Return `value` as JSON for a script."""
-    return escaped(json.dumps(value))
-
-
-def escaped(text: str) -> str:
-    """Return JSON as it may stand in a script; outside of texts JSON has no such letter."""
-    return text.replace("<", "\\u003c")
+    """Return `value` as JSON for a script; outside of texts JSON has no letter that could end it."""
+    return json.dumps(value).replace("<", "\\u003c")

@@ -12,7 +12,7 @@ import altair as alt
 import vl_convert
 
 from lrsym.errors import UsageError
-from lrsym.results.plots.embedding import drawing_scripts, escaped
+from lrsym.results.plots.embedding import drawing_scripts, in_script
 from lrsym.results.plots.theme import THEME, Chart, in_theme
 from lrsym.results.store.atomic import write_atomically
 
@@ -36,7 +36,7 @@ def save(chart: Chart, stem: Path) -> list[Path]:
 
     `stem` is the path without these endings. Raises UsageError where it cannot be written.
     """
-    spec = _spec(chart)
+    spec = to_spec(chart)
     contents = {".html": as_html(spec), ".png": as_png(spec), ".vl.json": _as_json(spec)}
     return [write_file(stem.with_name(stem.name + ending), content) for ending, content in contents.items()]
 
@@ -48,7 +48,7 @@ def save_as(chart: Chart, path: Path, *, theme: str = "light") -> list[Path]:
     """
     if not isinstance(chart, alt.TopLevelMixin):
         raise UsageError(f"chart must be a chart of altair, got {type(chart).__name__}; draw one with lrsym.plot_phase")
-    spec = _spec(in_theme(chart, theme))
+    spec = to_spec(in_theme(chart, theme))
     if path.suffix in FORMATS:
         return [write_file(path, FORMATS[path.suffix](spec))]
     if re.fullmatch(r"\.[A-Za-z]\w{0,4}", path.suffix):
@@ -57,7 +57,7 @@ def save_as(chart: Chart, path: Path, *, theme: str = "light") -> list[Path]:
     return [write_file(path.with_name(path.name + suffix), content) for suffix, content in contents.items()]
 
 
-def _spec(chart: Chart) -> Spec:
+def to_spec(chart: Chart) -> Spec:
     """Return what `chart` says, its rows within, however many: altair refuses more than 5,000 in a frame."""
     with alt.data_transformers.enable("default"), alt.data_transformers.disable_max_rows():
         return chart.to_dict()
@@ -65,7 +65,7 @@ def _spec(chart: Chart) -> Spec:
 
 def as_html(spec: Spec) -> bytes:
     """Return the picture as a page that needs no network."""
-    title, paper, values = html.escape(_title(spec)), _paper(spec), escaped(json.dumps(spec))
+    title, paper, values = html.escape(_title(spec)), _paper(spec), in_script(spec)
     return _PAGE.format(title=title, paper=paper, scripts=drawing_scripts(), spec=values).encode()
 
 
@@ -107,10 +107,11 @@ def _title(spec: Spec) -> str:
 
 def as_svg(chart: Chart) -> str:
     """Return the picture as an SVG document."""
-    return _svg(_spec(chart))
+    return spec_as_svg(to_spec(chart))
 
 
-def _svg(spec: Spec) -> str:
+def spec_as_svg(spec: Spec) -> str:
+    """Return what a picture says as an SVG document."""
     return vl_convert.vegalite_to_svg(spec, vl_version=_VEGA_LITE)
 
 
@@ -126,7 +127,7 @@ def _as_json(spec: Spec) -> bytes:
 FORMATS: Mapping[str, Callable[[Spec], bytes]] = {
     ".html": as_html,
     ".png": as_png,
-    ".svg": lambda spec: _svg(spec).encode(),
+    ".svg": lambda spec: spec_as_svg(spec).encode(),
     ".json": _as_json,
 }
 """What writes a picture, by the suffix of its file."""

@@ -9,6 +9,7 @@ import pytest
 from lrsym.errors import UsageError
 from lrsym.results.analysis.cell_intervals import cell_intervals
 from lrsym.results.analysis.intervals import estimate_mean, has_value_apart, interval_of
+from lrsym.results.analysis.lines import lines
 
 FAR = 0.05
 
@@ -30,7 +31,9 @@ def test_every_cell_has_the_interval_that_it_has_alone(metric):
     rows = [(number, value) for number, cell in enumerate(cells) for value in cell or [None]]
     trials = pl.DataFrame(rows, schema={"n_pair_labels": pl.Int64, metric: pl.Float64}, orient="row")
     trials = trials.with_columns(status=pl.lit("done"), stop_rule=pl.lit(None, dtype=pl.String))
-    found = cell_intervals(trials, by=["n_pair_labels"], metric=metric, far=FAR).sort("n_pair_labels")
+    found = cell_intervals(trials, by=["n_pair_labels"], metric=metric, interval=interval_of(metric), far=FAR).sort(
+        "n_pair_labels"
+    )
     assert found.height == len(cells) > 100
     for cell, row in zip(cells, found.iter_rows(named=True), strict=True):
         values = [value for value in cell if math.isfinite(value)]
@@ -44,4 +47,12 @@ def test_every_cell_has_the_interval_that_it_has_alone(metric):
 def test_an_accuracy_outside_of_0_to_1_is_refused():
     trials = pl.DataFrame({"n_heads": [1], "unseen_order": [1.5], "status": ["done"], "stop_rule": [None]})
     with pytest.raises(UsageError, match=r"interval logit takes accuracies, 0 to 1, got 1\.5; use interval t"):
-        cell_intervals(trials, by=["n_heads"], metric="unseen_order")
+        cell_intervals(trials, by=["n_heads"], metric="unseen_order", interval="logit")
+
+
+def test_a_range_is_drawn_of_values_that_no_accuracy_can_have():
+    trials = pl.DataFrame(
+        {"n_heads": [1, 1], "unseen_order": [0.5, 1.5], "status": ["done"] * 2, "stop_rule": [None] * 2}
+    )
+    row = lines(trials, by=["n_heads"], metrics=["unseen_order"], band="range").row(0, named=True)
+    assert (row["low"], row["high"]) == (0.5, 1.5)

@@ -1,8 +1,10 @@
+import math
+
 import polars as pl
 import pytest
 
 from lrsym.errors import UsageError
-from lrsym.results.store.query import query
+from lrsym.results.store.query import none_meets, query
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 
@@ -64,3 +66,24 @@ def test_without_results_the_remedy_is_to_train(tmp_path):
 
 def test_an_empty_folder_gives_empty_tables(tmp_path):
     assert query(str(tmp_path), "select count(*) as n from trials").equals(pl.DataFrame({"n": [0]}, {"n": pl.UInt32}))
+
+
+@pytest.mark.parametrize(
+    ("where", "there"),
+    [
+        ("n_heads = 9", "n_heads is 1, 2"),
+        ("n_heads = 9 and seed < 0", "n_heads is 1, 2; seed is 0 to 19"),
+        ('"my name" = 3 and n_heads = 1', "my name is 4; n_heads is 1, 2"),
+        ("kind = 'x'", "kind is GPT, absent"),
+        ("rate > 3", "rate is 0.5"),
+        ("id = 'x'", "id is one of 20 values"),
+    ],
+)
+def test_a_condition_that_none_meets_is_told_with_the_values_there_are(where, there):
+    trials = pl.DataFrame(
+        {
+            "n_heads": [1, 2] * 10, "seed": range(20), "my name": [4] * 20, "kind": ["GPT", None] * 10,
+            "rate": [0.5, math.nan] * 10, "id": [f"{n}-x" for n in range(20)],
+        }
+    )  # fmt: skip
+    assert none_meets(trials, where) == f"where {where}; there {there}; change the condition, or leave --where out"
