@@ -87,7 +87,9 @@ PARTS = {
     ),
     "overhead_recipe": Part(overhead.measure, {"trials": 300, "steps": 3000, "repeats": 1}),
     "driver": Part(
-        driver.measure, {"sizes": [10_000, 50_000, 100_000], "repeats": 10}, {"sizes": [2_500], "repeats": 2}
+        driver.measure,
+        {"sizes": [2_500, 10_000, 100_000, 1_000_000], "repeats": 10},
+        {"sizes": [2_500], "repeats": 2},
     ),
     "slots": Part(
         slots.measure,
@@ -134,7 +136,7 @@ PARTS = {
 }
 ONLY_WHEN_NAMED = (
     "full_length_50", "full_length_256", "overhead_recipe", "search_time", "search_quality", "refine", "slots",
-    "slots_ray", "status", "status_s3", "peers",
+    "slots_ray", "status", "status_s3", "peers", "driver",
 )  # fmt: skip
 """From some minutes to an hour and a half each."""
 
@@ -166,7 +168,7 @@ def take(names: Iterable[str], *, quick: bool) -> None:
         taken = part.measure(**settings)
         command = ["python", "-m", "benchmarks", name, *(["--quick"] if quick else [])]
         figures.write(taken, path, part=name, command=command)
-        if name == "cost":
+        if name in {"cost", "driver"}:
             picture.draw(path).save(pictures / "cost.png", format="png", scale_factor=2)
         if name == "refine":
             replay_picture.draw(settings["path"]).save(pictures / "refine.png", format="png", scale_factor=1)

@@ -32,6 +32,9 @@ MEMORY = {
     "after 50%": "half trained", "after 100%": "all trained", "plan again": "planned again",
 }  # fmt: skip
 
+NAME = "driver, "
+"""What the benchmark of a size begins with."""
+
 
 def measure(*, sizes: Sequence[int], repeats: int) -> list[Figure]:
     """Figures of a sweep of each of `sizes` trials, and of the rows of a pack of 8, written `repeats` times."""
@@ -48,7 +51,7 @@ def measure(*, sizes: Sequence[int], repeats: int) -> list[Figure]:
         rows = [(told, value, "ms of the driver's processor time a trial") for told, value in own.items()]
         rows.append(("run, workers included", 1e3 * stages["run"]["wall"] / size, "ms a trial"))
         rows += [(f"memory, {told}", stages[name]["memory"], "MB") for name, told in MEMORY.items()]
-        name = f"driver, {size:,} trials"
+        name = f"{NAME}{size:,} trials"
         figures += [Figure.of([value], benchmark=name, variant=variant, unit=unit) for variant, value, unit in rows]
     return [*figures, *fresh.call(rows_of_a_pack, repeats=repeats)]
 

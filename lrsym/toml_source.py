@@ -41,6 +41,7 @@ class TomlSource:
         self.name = name
         self._lines = _lines_of_keys(text)
         self._noted: list[UsageError] = []
+        self._told: UsageError | None = None
 
     def line(self, path: str, *, last: bool = False) -> int:
         """Return the first or last line of `path`, of the nearest table around it where it has none, else 1."""
@@ -71,7 +72,15 @@ class TomlSource:
         try:
             yield
         except UsageError as error:
-            self._noted.append(error)
+            if error is not self._told:
+                self._noted.append(error)
+
+    @contextlib.contextmanager
+    def all_told(self) -> Iterator[None]:
+        """Raise, behind the block, what is noted until then and what ended it, as `raise_noted`."""
+        with self.noted():
+            yield
+        self.raise_noted()
 
     @property
     def n_noted(self) -> int:
@@ -84,7 +93,8 @@ class TomlSource:
             return
         messages = [*dict.fromkeys(map(str, sorted(self._noted, key=lambda error: error.line)))]
         more = [f"... and {len(messages) - MAX_TOLD} more mistakes"] if len(messages) > MAX_TOLD else []
-        raise UsageError("\n".join(messages[:MAX_TOLD] + more))
+        self._told = UsageError("\n".join(messages[:MAX_TOLD] + more))
+        raise self._told
 
 
 @dataclass(frozen=True)

@@ -70,15 +70,25 @@ def _as_list(texts: str | list[str] | None) -> list[str]:
 
 
 def read_space(
-    source: TomlSource, *, base: Mapping[str, Any], space: Mapping[str, Any], excludes: Sequence[Mapping[str, Any]]
+    source: TomlSource,
+    *,
+    base: Mapping[str, Any],
+    space: Mapping[str, Any],
+    excludes: Sequence[Mapping[str, Any]],
+    known: bool,
 ) -> SearchSpace:
-    """Return the space that the tables describe. Raise UsageError for what is wrong in it, or if it is empty."""
-    design = Design(source)
+    """Return the space that the tables describe, whether trials can be in it only where they are `known` to be right.
+
+    Raise UsageError for what is wrong in it, or if it is empty, with what the source has noted before.
+    """
+    design, before = Design(source), source.n_noted
     read_base(design, base, vary_in=f"[{_SPACE}]")
     axes = _read_axes(design, space)
-    source.raise_noted()
+    if source.n_noted > before:
+        source.raise_noted()
     excluded = tuple(_read_exclude(source, number, axes, table) for number, table in enumerate(excludes))
-    source.raise_noted()
+    if not known or source.n_noted > before:
+        source.raise_noted()
     found = SearchSpace(design.base, tuple(axes), excluded)
     if found.size == 1:
         message = f"the space has one cell; widen an axis of [{_SPACE}], or drop [search] and train it as a sweep"
@@ -182,19 +192,25 @@ def _read_exclude(
     return {key: _as_number(key, value) for key, value in wanted.items()}
 
 
-def check_search(source: TomlSource, table: SearchTable, space: SearchSpace, *, replicates: int) -> None:
-    """Raise UsageError for keys of `[search]` that do not go together."""
-    objectives = table.objectives
-    sought = [objective.sql for objective in objectives]
+def check_objectives(source: TomlSource, table: SearchTable) -> None:
+    """Raise UsageError where `[search]` does not say what is sought, or says it twice."""
+    sought = [objective.sql for objective in table.objectives]
+    if not sought and {"maximise", "minimise"} & {*table.space}:
+        return  # of which the reader of the space tells
     where = "search.minimise" if table.maximise is None else "search.maximise"
     if not all(sought) or not sought:
         message = '[search] does not say what is sought; write for example maximise = "unseen_order"'
         raise source.error(where, message)
     if twice := next((sql for sql in sought if sought.count(sql) > 1), None):
         raise source.error(where, f"[search] seeks {show(twice)} twice; keep one of them")
+
+
+def check_search(source: TomlSource, table: SearchTable, space: SearchSpace, *, replicates: int) -> None:
+    """Raise UsageError for keys of `[search]` that do not go together; what is sought is noted, if it is wrong."""
+    objectives = table.objectives
     if table.sampler == "cmaes":
         _check_cmaes(source, space, n_objectives=len(objectives))
-    if table.stop != "none":
+    if table.stop != "none" and objectives:
         _check_stop(source, table, objectives, space, replicates=replicates)
 
 

@@ -18,7 +18,7 @@ from lrsym.sweep.spec.cells import Cells
 from lrsym.sweep.spec.changes import ChangedSource
 from lrsym.sweep.spec.messages import TOP_KEYS, table_name
 from lrsym.sweep.spec.search import Search
-from lrsym.sweep.spec.search_table import SearchTable, check_search, read_space
+from lrsym.sweep.spec.search_table import SearchTable, check_objectives, check_search, read_space
 from lrsym.sweep.spec.sweep import MAX_TRIALS, NO_HEAD, Head, Sweep
 from lrsym.sweep.spec.tables import read_design
 from lrsym.toml_source import Rule, TomlSource, read_source, read_toml, rule_of, show, suggest
@@ -116,18 +116,27 @@ def read_document(
     where: TomlSource, document: dict[str, Any], *, head: Head = NO_HEAD, warnings: tuple[str, ...] = ()
 ) -> Sweep | Search:
     """Return the sweep or the search of the tables in `document`, which come from `where`; UsageError as `parse`."""
+    with where.all_told():
+        return _read(where, document, head=head, warnings=warnings)
+
+
+def _read(where: TomlSource, document: dict[str, Any], *, head: Head, warnings: tuple[str, ...]) -> Sweep | Search:
+    before = where.n_noted
     file = validate(where, document)
     if file is None:
         where.raise_noted()
     assert file is not None
+    known = not before and _has_all(file, document)
     seeds = range(file.seed.first, file.seed.first + file.replicates)
     if seeds.stop > 2**63:
         message = f"seeds must stay below 2**63, got {file.replicates} from {file.seed.first}; lower first under [seed]"
         with where.noted():
             raise where.error("seed.first", message)
     if file.search is not None:
-        return _search(where, file, file.search, seeds, head, warnings)
+        return _search(where, file, file.search, seeds, head, warnings, known=known)
     design = read_design(where, base=file.base, grid=file.grid, zips=file.zip, excludes=file.exclude)
+    if not known:
+        where.raise_noted()
     if (count := design.size * file.replicates) > MAX_TRIALS:
         longest = max(design.factors, key=lambda factor: len(factor.rows))
         message = f"a sweep has at most {MAX_TRIALS:,} trials, this one {count:,} (excluded ones counted); split it"
@@ -139,8 +148,27 @@ def read_document(
     return sweep
 
 
+def _has_all(file: SweepFile, document: dict[str, Any]) -> bool:
+    """Return whether nothing of `document` is wrong that the cells, or what is sought, depend on."""
+    pairs = [(file, document, ("base", "grid", "zip", "exclude"))]
+    if file.search is not None:
+        pairs.append((file.search, document["search"], ("maximise", "minimise", "space")))
+    return all(
+        {*given} <= {*type(table).model_fields}
+        and all(getattr(table, key) == given[key] for key in keys if key in given)
+        for table, given, keys in pairs
+    )
+
+
 def _search(
-    where: TomlSource, file: SweepFile, table: SearchTable, seeds: range, head: Head, warnings: tuple[str, ...]
+    where: TomlSource,
+    file: SweepFile,
+    table: SearchTable,
+    seeds: range,
+    head: Head,
+    warnings: tuple[str, ...],
+    *,
+    known: bool,
 ) -> Search:
     for key, given in (("grid", file.grid), ("zip", file.zip)):
         if given:
@@ -156,7 +184,10 @@ def _search(
         )
         with where.noted():
             raise where.error("stop", message)
-    space = read_space(where, base=file.base, space=table.space, excludes=file.exclude)
+    if known:
+        with where.noted():
+            check_objectives(where, table)
+    space = read_space(where, base=file.base, space=table.space, excludes=file.exclude, known=known)
     check_search(where, table, space, replicates=file.replicates)
     search = Search(
         file.name, where, space, table.objectives, table.sampler, table.budget, table.seed, table.stop, table.reuse,

@@ -25,7 +25,7 @@ def read_design(
     Raise UsageError for unknown keys, keys given twice, and values of the wrong form: for all of them, and what the
     source has noted before.
     """
-    design = Design(source)
+    design, before = Design(source), source.n_noted
     read_base(design, base, vary_in="[grid]")
     for key, value in dotted(source, "grid", grid):
         with source.noted():
@@ -37,7 +37,8 @@ def read_design(
     for number, table in enumerate(excludes):
         with source.noted():
             design.excluded.append(_exclude(design, f"exclude.{number}", table, certain=certain))
-    source.raise_noted()
+    if source.n_noted > before:
+        source.raise_noted()
     return design
 
 

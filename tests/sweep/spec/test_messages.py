@@ -341,6 +341,22 @@ batch = [5]
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ('stop = "asha"\nreplicates = 0\n[grid]\n"model.n_heads" = [3]', {2, 3, 5}),
+        ('[base]\n"model.n_heads" = 3\n[search]\nbudget = 0\nspace."optim.steps" = [5, 6]', {4, 5, 6}),
+        ('[search]\nbudget = 5\nspace."optim.steps" = { low = 6, high = 5 }', {2, 4}),
+        # What a trial could be is not known where something of it is wrong itself.
+        ('stop = "asha"\n[base]\nwidth = 3\n[grid]\n"model.n_heads" = [3]', {2, 4}),
+    ],
+)
+def test_what_is_wrong_on_top_hides_nothing_that_is_wrong_in_cells(text: str, lines: set[int]):
+    with pytest.raises(UsageError) as caught:
+        parse_any(f'name = "s"\n{text}', source="s.toml")
+    assert {int(line.split(":")[1]) for line in str(caught.value).split("\n")} == lines
+
+
 def test_of_very_many_mistakes_the_first_are_told_and_the_others_counted():
     with pytest.raises(UsageError) as caught:
         read("[base]\n" + "".join(f"key{number} = 1\n" for number in range(MAX_TOLD + 5)))
