@@ -1,6 +1,6 @@
 """The map of mechanisms: for each cell of two axes the shares of its seeds that read order by which path."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -28,6 +28,14 @@ _LEGEND = by_name(
         "none": "none: order not learned",
     },
 )
+
+_REASONS = {
+    "not trained to the end": pl.col("status") != "done",
+    "with rotary positions, whose scores are no sum of terms": pl.col("positions") == "rotary",
+    "with a norm before the first attention, whose scores are no sum of terms": pl.col("layer_norm") == "pre",
+    "with fewer than two labels held out": pl.col("n_heldout_labels") < 2,
+}
+"""Why a trial has no path, by the columns that tell it; the first that is true of it is told."""
 
 _CELL = (54, 42)  # pixels
 
@@ -67,13 +75,23 @@ def plot_mechanism(
 
 
 def _explain(trials: pl.DataFrame, cells: pl.DataFrame) -> list[str]:
-    """Return sentences: what a full cell is, the rule in short, how many trials there are."""
-    without, most = trials["path"].null_count(), cells["n"].max()
+    """Return sentences: what a full cell is, the rule in short, how many trials there are and why some have no path."""
+    without, most = trials.filter(pl.col("path").is_null()), cells["n"].max()
     seeds = f"{most} seed{'' if most == 1 else 's'}"
     return [
         f"A full cell is {seeds}, each on one path. Ordered: above {ORDERED}; at chance: below "
         f"{AT_CHANCE}. Scores: at chance without EP+PP+BP, ordered without VP; values: the other way round.",
-        f"{counted(trials.height, 'trial')}, {without:,} without a path."
-        if without
-        else f"{counted(trials.height, 'trial')}.",
+        f"{counted(trials.height, 'trial')}{''.join(_without_path(without))}.",
     ]
+
+
+def _without_path(trials: pl.DataFrame) -> Iterator[str]:
+    """Yield how many trials have no path, then the reasons that their columns tell, each with its trials."""
+    if trials.is_empty():
+        return
+    yield f", {trials.height:,} without a path"
+    told = ": "
+    for reason, has_it in _REASONS.items():
+        if {*has_it.meta.root_names()} <= {*trials.columns} and (n := trials.filter(has_it).height):
+            yield f"{told}{n:,} {reason}"
+            trials, told = trials.filter(~has_it), ", "

@@ -55,6 +55,19 @@ def test_trials_without_a_path_are_counted_and_their_cell_says_so():
     assert "4 trials, 2 without a path." in subtitle(chart)
 
 
+def test_reasons_for_no_path_are_counted_each_trial_under_the_first():
+    frame = trials(None, "ep", None, n_heads=[1, 2, 4]).with_columns(
+        status=pl.when(pl.col("seed") == 0).then(pl.lit("diverged")).otherwise(pl.lit("done")),
+        positions=pl.when(pl.col("n_heads") == 1).then(pl.lit("rotary")).otherwise(pl.lit("learned")),
+        layer_norm=pl.when(pl.col("n_heads") == 2).then(pl.lit("pre")).otherwise(pl.lit("none")),
+    )
+    told = (
+        "9 trials, 6 without a path: 3 not trained to the end, 1 with rotary positions, whose scores are no sum of "
+        "terms, 1 with a norm before the first attention, whose scores are no sum of terms."
+    )
+    assert told in subtitle(plot_mechanism(frame, x="n_heads"))
+
+
 def test_cells_that_no_trial_is_in_are_framed_and_say_so():
     frame = trials("ep", n_heads=[1, 2], n_pair_labels=[5, 6])
     _, parts, texts = layers(plot_mechanism(frame.filter(~((pl.col("n_heads") == 2) & (pl.col("n_pair_labels") == 6)))))
