@@ -87,9 +87,7 @@ PARTS = {
     ),
     "overhead_recipe": Part(overhead.measure, {"trials": 300, "steps": 3000, "repeats": 1}),
     "driver": Part(
-        driver.measure,
-        {"sizes": [2_500, 10_000, 100_000, 1_000_000], "repeats": 10},
-        {"sizes": [2_500], "repeats": 2},
+        driver.measure, {"sizes": [2_500, 10_000, 100_000, 1_000_000], "repeats": 10}, {"sizes": [2_500], "repeats": 2}
     ),
     "slots": Part(
         slots.measure,

@@ -150,7 +150,9 @@ def _read(where: TomlSource, document: dict[str, Any], *, head: Head, warnings: 
 
 def _has_all(file: SweepFile, document: dict[str, Any]) -> bool:
     """Return whether nothing of `document` is wrong that the cells, or what is sought, depend on."""
-    pairs = [(file, document, ("base", "grid", "zip", "exclude"))]
+    pairs: list[tuple[BaseModel, dict[str, Any], tuple[str, ...]]] = [
+        (file, document, ("base", "grid", "zip", "exclude"))
+    ]
     if file.search is not None:
         pairs.append((file.search, document["search"], ("maximise", "minimise", "space")))
     return all(
