@@ -33,6 +33,8 @@ MAX_AXES = 8
 _WIDE, _NARROW, _HIGH, _SLICE = 600, 260, 240, 200  # pixels
 _COLUMNS, _GAP, _LINE_STEP, _NAME = 4, 36, 112, 28  # panels in a row; pixels between them, of an axis; letters
 
+_PADDING = 8
+"""Pixels between a panel's edge and what lies at the end of an axis."""
 
 _Layers = alt.LayerChart | alt.FacetChart
 
@@ -84,7 +86,7 @@ def _explain(frames: SearchFrames, counts: Counter[str], shown: Sequence[Searche
 def _history(frames: SearchFrames, counts: Counter[str]) -> _Layers:
     history = frames.history()
     known, unknown = history.filter(pl.col("value").is_not_null()), history.filter(pl.col("value").is_null())
-    x = alt.X("number:Q", title="suggestion").scale(nice=False).axis(grid=False, tickMinStep=1)
+    x = alt.X("number:Q", title="suggestion").scale(nice=False, padding=_PADDING).axis(grid=False, tickMinStep=1)
     y = alt.Y("value:Q", title=_short(frames.objectives[0]), scale=_scale(known["value"])).axis(grid=True)
     best = alt.Chart(theme.inline(history.drop_nulls("best"))).mark_line(
         interpolate="step-after", color=theme.INK, strokeWidth=1.5
@@ -155,10 +157,10 @@ def _x(axis: SearchedAxis) -> alt.X:
         return alt.X("word:N", title=title, sort=words).scale(domain=words).axis(labelAngle=0, grid=False)
     x = alt.X("x:Q", title=title)
     if not axis.log:
-        return x.scale(domain=[axis.low, axis.high], nice=False).axis(grid=False, tickCount=4)
+        return x.scale(domain=[axis.low, axis.high], nice=False, padding=_PADDING).axis(grid=False, tickCount=4)
     powers = [10.0**power for power in range(math.ceil(math.log10(axis.low)), math.floor(math.log10(axis.high)) + 1)]
     ticks = alt.Axis(grid=False, format="~g", values=powers if len(powers) > 1 else alt.Undefined)
-    return x.scale(type="log", domain=[axis.low, axis.high], nice=False).axis(ticks)
+    return x.scale(type="log", domain=[axis.low, axis.high], nice=False, padding=_PADDING).axis(ticks)
 
 
 def _parallel(frames: SearchFrames, shown: Sequence[SearchedAxis]) -> _Layers:
@@ -217,7 +219,7 @@ def _scale(values: pl.Series) -> alt.Scale:
     """Return the scale of an objective. Equal values get room around them: else their tick is a rounded number."""
     low, high = min(values), max(values)
     room = abs(low) / 2 or 1
-    return alt.Scale(domain=[low - room, low + room]) if low == high else alt.Scale(zero=False)
+    return alt.Scale(domain=[low - room, low + room]) if low == high else alt.Scale(zero=False, padding=_PADDING)
 
 
 def _heading(text: str) -> alt.TitleParams:
