@@ -52,10 +52,11 @@ def running(
     *,
     n_steps: Callable[[str], int],
     n_given_up: int = 0,
+    n_to_come: int = 0,
 ) -> Running:
     """Return who trains `unfinished` trials, `n_given_up` of which wait for nobody, of a sweep with `finished` others.
 
-    Of those the columns run_id and finished_at count; `n_steps` gives what a trial is trained for.
+    To these the time left adds `n_to_come`, which are not chosen yet. Of the finished ones the columns run_id and finished_at count; `n_steps` gives what a trial is trained for.
     """
     open_ = frozenset(unfinished)
     held = {claim: claim.trial_ids & open_ for claim in live_claims(store.files).values()}
@@ -70,7 +71,9 @@ def running(
     reached = [step / n_steps(i) for i, step in live.select("trial_id", "trained_steps").iter_rows()]
     order = live[PHASE_METRIC].mean()
     ended = finished.filter(pl.col("run_id").is_in(runs["run_id"].implode()))
-    rate, left = _rate(ended, since, n_left=len(open_) - n_given_up - sum(reached), in_training=sum(reached))
+    rate, left = _rate(
+        ended, since, n_left=len(open_) - n_given_up + n_to_come - sum(reached), in_training=sum(reached)
+    )
     return Running(
         trials=len(ids),
         trainers=tuple(sorted({str(claim.holder) for claim in held})),

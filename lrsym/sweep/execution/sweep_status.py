@@ -51,12 +51,13 @@ class SweepStatus:
     given_up: int = 0
 
 
-def sweep_status(sweep: Sweep, root: str, *, part: Part = WHOLE) -> SweepStatus:
+def sweep_status(sweep: Sweep, root: str, *, part: Part = WHOLE, n_to_come: int = 0) -> SweepStatus:
     """Return where `part` of `sweep` stands in the store at `root`, which need not exist yet.
 
     Trials that the sweep's own stop rule has ended are finished. `statuses` counts the trials with a row by their
     status, `missing` those without one. `completed` is the mean over the `checkpointed` trials, 0 where there are
-    none. `messages` are the most frequent ones, at most MAX_MESSAGES.
+    none. `messages` are the most frequent ones, at most MAX_MESSAGES. The time left counts `n_to_come` trials more,
+    which a search has not chosen yet.
     """
     ids, chosen = sweep.trial_ids(), part.places(sweep)
     trials = pl.DataFrame({"trial_id": ids}, schema={"trial_id": pl.String}).with_row_index("place")
@@ -87,6 +88,7 @@ def sweep_status(sweep: Sweep, root: str, *, part: Part = WHOLE) -> SweepStatus:
             store,
             n_steps=lambda trial_id: sweep.trials[places[trial_id]].n_steps,
             n_given_up=given_up,
+            n_to_come=n_to_come,
         ),
         given_up=given_up,
     )

@@ -44,11 +44,13 @@ def search_status(search: Search, store: Store) -> SearchStatus:
     states = dict(asked.group_by("state").len().iter_rows())
     final = candidate_cells(suggestions, replicates=search.replicates).filter("final")
     ranked = rank_cells(final, maximise=[objective.maximise for objective in search.objectives])
+    budget = max([search.budget, *suggestions["budget"].tail(1)])
+    to_come = max(0, budget - asked.height) * search.replicates
     return SearchStatus(
-        budget=max([search.budget, *suggestions["budget"].tail(1)]),
+        budget=budget,
         cells={state: states.get(state, 0) for state in SUGGESTION_STATES},
         repeated=origins.get("repeated", 0),
         reused=origins.get("reused", 0),
         best=None if ranked.is_empty() else tuple(ranked["objective"][0]),
-        trials=sweep_status(searched_sweep(search, store), store.root) if begun else None,
+        trials=sweep_status(searched_sweep(search, store), store.root, n_to_come=to_come) if begun else None,
     )

@@ -38,7 +38,7 @@ def write(store, trials, part, *, status=lambda trial: "done"):
     for trial in trials:
         ended = status(trial)
         outcome = {"status": ended, "unseen_order": accuracy(trial) if ended in ("done", "stopped") else None}
-        outcome["stop_rule"] = "asha" if ended == "stopped" else None
+        outcome |= {"stop_rule": "asha" if ended == "stopped" else None, "run_id": "one"}
         rows.append({**axis_values(trial), **outcome, "finished_at": datetime.now(UTC)})
         for step in (10, 20) if ended == "done" else (10,):
             point = {"step": step, "split": "unseen", "metric": "order", "value": accuracy(trial) * step / 20}

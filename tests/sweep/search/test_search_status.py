@@ -1,13 +1,18 @@
 """How far a search is, on made-up rows."""
 
+from datetime import UTC, datetime, timedelta
+
 import polars as pl
 import pytest
 
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
+from lrsym.sweep.execution.lease import Lease
 from lrsym.sweep.search.best import best_of_search
 from lrsym.sweep.search.search_status import search_status
 from tests.sweep.search.made_up_search import run, search
+
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -27,6 +32,18 @@ def test_a_status_counts_cells_by_state_and_knows_the_best(store):
     assert status.cells == {"running": 0, "complete": 6, "failed": 0}
     assert (status.budget, status.trials.statuses) == (6, {"done": 12})
     assert status.best == best_of_search(found, store, n=1).cells[0].objective
+
+
+def test_the_time_left_counts_cells_that_are_not_asked_for_yet(store):
+    found = search(budget=9)
+    store.write("run", {"runs": TABLES["runs"].build([{"run_id": "one", "started_at": datetime.now(UTC) - MINUTE}])})
+    run(found, store, packs=2)  # of two cells each, while two more are in training
+    asked = {trial_id for ids in store.scan("suggestions").collect()["trial_ids"] for trial_id in ids}
+    ended = {*store.statuses()}
+    with Lease(store.files, "one") as lease:
+        lease.claim(sorted(asked - ended))
+        running = search_status(found, store).trials.running
+    assert running.left.estimate == pytest.approx(60 * (9 * 2 - len(ended)) / len(ended), rel=0.1)
 
 
 @pytest.mark.slow
