@@ -56,7 +56,8 @@ def running(
 ) -> Running:
     """Return who trains `unfinished` trials, `n_given_up` of which wait for nobody, of a sweep with `finished` others.
 
-    To these the time left adds `n_to_come`, which are not chosen yet. Of the finished ones the columns run_id and finished_at count; `n_steps` gives what a trial is trained for.
+    To these the time left adds `n_to_come`, which are not chosen yet. Of the finished ones the columns run_id and
+    finished_at count; `n_steps` gives what a trial is trained for.
     """
     open_ = frozenset(unfinished)
     held = {claim: claim.trial_ids & open_ for claim in live_claims(store.files).values()}
