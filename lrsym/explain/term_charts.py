@@ -98,9 +98,9 @@ def _ablation_bars(table: pl.DataFrame, metric: str, *, first: bool) -> alt.Laye
         tooltip=[alt.Tooltip("term:N", title="left out"), alt.Tooltip("value:Q", title=metric, format=".3f")],
     )
     colour = alt.when(alt.datum.term == "none").then(alt.value(theme.GREY_BAR)).otherwise(alt.value(theme.BAR))
-    marks = [(theme.INK, table.filter(pl.col("term") == "none")["value"].item())]
-    marks += [(theme.ALARM, CHANCE[metric])] if metric in CHANCE else []
-    rules = [theme.dashed_rule(ink).encode(x=alt.datum(at)) for ink, at in marks]
+    marks = [(theme.INK, "nothing left out", table.filter(pl.col("term") == "none")["value"].item())]
+    marks += [(theme.ALARM, "chance", CHANCE[metric])] if metric in CHANCE else []
+    rules = [theme.dashed_rule(ink, told=told).encode(x=alt.datum(at)) for ink, told, at in marks]
     number = base.mark_text(align="left", dx=4, fontSize=12, color=theme.INK).encode(
         text=alt.Text("value:Q", format=".2f"), x=alt.datum(0)
     )

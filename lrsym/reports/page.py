@@ -24,7 +24,7 @@ from lrsym.results.plots.curves import SPLIT_COLOURS
 from lrsym.results.plots.embedding import drawing_scripts
 from lrsym.results.plots.mechanism_map import PATH_COLOURS
 from lrsym.results.plots.palette import check_theme, colour_in, is_dark, recoloured
-from lrsym.results.plots.phase_diagram import PHASE_COLOURS
+from lrsym.results.plots.phase_shown import PHASE_COLOURS
 from lrsym.results.plots.sweep_rows import read_trials
 from lrsym.results.store.store import load
 from lrsym.sweep.execution.sweep_status import SweepStatus, sweep_status

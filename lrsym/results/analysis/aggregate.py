@@ -10,6 +10,9 @@ import polars as pl
 from lrsym.results.store.store import stopped_by
 from lrsym.vocabulary import FAILED_STATUSES, GRID_STOP_RULES
 
+MAX_NAMED = 5
+"""Trials of a cell that are named; more would fill the screen."""
+
 Frame = pl.DataFrame | pl.LazyFrame
 
 
@@ -40,6 +43,25 @@ def summarise(trials: Frame, *, by: Sequence[str], metric: str) -> pl.DataFrame:
         .sort(by)
         .collect()
     )
+
+
+def with_trial_ids(cells: pl.DataFrame, trials: Frame, *, by: Sequence[str]) -> pl.DataFrame:
+    """Return `cells`, a row for each combination of `by`, with the column trial_ids: a text that names its trials.
+
+    The first MAX_NAMED are named, by their seeds, the others counted; `trials` may have several rows of each. Rows of
+    others, without ids, get no such column.
+    """
+    rows = trials.lazy().collect()
+    if "trial_id" not in rows.columns:
+        return cells
+    ids = pl.col("trial_id").sort_by("seed") if "seed" in rows.columns else pl.col("trial_id")
+    ids = ids.unique(maintain_order=True)
+    more = ids.len().cast(pl.Int64) - MAX_NAMED
+    more_words = pl.when(more > 0).then(pl.format(" and {} more", more)).otherwise(pl.lit(""))
+    named = (ids.head(MAX_NAMED).str.join(", ") + more_words).alias("trial_ids")
+    if not by:
+        return cells.join(rows.select(named), how="cross")
+    return cells.join(rows.group_by(by).agg(named), on=by, how="left", nulls_equal=True, maintain_order="left")
 
 
 def replicate_value(metric: str) -> pl.Expr:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from lrsym.results.analysis.aggregate import Frame, has_outcome, replicate_value, summarise
+from lrsym.results.analysis.aggregate import Frame, has_outcome, replicate_value, summarise, with_trial_ids
 
 STEPS_TO = "steps_to_"
 """What the columns that may be never begin with; the accuracy that is to be reached follows."""
@@ -15,7 +15,7 @@ def cell_medians(trials: Frame, *, by: Sequence[str], metric: str) -> pl.DataFra
 
     n counts the trials with an outcome that have a value of `metric`, or never had it: n_never of them have no step at
     which an accuracy that they have reached the threshold. median is over all n, null where it is never; lowest and
-    highest are over those with a value. The other counts are those of `summarise`.
+    highest are over those with a value. The other counts are those of `summarise`, trial_ids is of `with_trial_ids`.
     """
     never = pl.lit(value=False)
     if metric.startswith(STEPS_TO):
@@ -27,4 +27,4 @@ def cell_medians(trials: Frame, *, by: Sequence[str], metric: str) -> pl.DataFra
     median = median.with_columns(median=pl.when(pl.col("median").is_finite()).then("median"))
     frame = summarise(table, by=by, metric=metric).drop("mean", "sd")
     found = frame.join(median, on=by, how="left", nulls_equal=True, maintain_order="left")
-    return found.with_columns(n=pl.col("n") + pl.col("n_never"))
+    return with_trial_ids(found.with_columns(n=pl.col("n") + pl.col("n_never")), table, by=by)

@@ -5,7 +5,7 @@ from functools import cache
 
 import polars as pl
 
-from lrsym.results.analysis.aggregate import Frame, replicate_value
+from lrsym.results.analysis.aggregate import Frame, replicate_value, with_trial_ids
 from lrsym.results.analysis.intervals import Estimate, estimate_mean
 from lrsym.results.analysis.phases import NESTED, phase_of_means, split_and_metric
 from lrsym.results.analysis.varied_axes import check_axes, check_single_cells
@@ -13,7 +13,7 @@ from lrsym.vocabulary import PATHS, PHASE_METRIC, PHASE_THRESHOLD, PHASES
 
 
 def path_shares(trials: Frame, *, x: str, y: str | None = None, facet: str | None = None) -> pl.DataFrame:
-    """Return one row for each cell, ascending: its axes, n_trials, n, and by path the number of trials on it.
+    """Return one row for each cell, ascending: its axes, n_trials, n, by path the number of trials on it, trial_ids.
 
     `trials` are rows of the table of that name; n counts those that have a path. Raises UsageError if more axes vary
     than those given.
@@ -30,7 +30,7 @@ def phase_shares(
     metric: str = PHASE_METRIC,
     threshold: float = PHASE_THRESHOLD,
 ) -> pl.DataFrame:
-    """Return one row for each cell, ascending: its axes, n_trials, n, and by phase the number of seeds in it.
+    """Return one row for each cell, ascending: its axes, n_trials, n, by phase the number of seeds in it, trial_ids.
 
     Each seed has a phase of its own, by its accuracies in the metric of `metric`; n counts those that have one. So a
     cell whose mean is in one phase may have seeds in others. Raises UsageError as `phases`.
@@ -80,4 +80,5 @@ def _counts(table: pl.DataFrame, column: str, names: Sequence[str], *, by: list[
     check_single_cells(table, by=by)
     value = pl.col(column)
     counts = {name: (value == name).sum().cast(pl.Int64) for name in names}
-    return table.group_by(by).agg(n_trials=pl.len().cast(pl.Int64), n=value.count().cast(pl.Int64), **counts).sort(by)
+    cells = table.group_by(by).agg(n_trials=pl.len().cast(pl.Int64), n=value.count().cast(pl.Int64), **counts).sort(by)
+    return with_trial_ids(cells, table, by=by)

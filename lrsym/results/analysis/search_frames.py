@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from lrsym.results.analysis.aggregate import MAX_NAMED
 from lrsym.results.analysis.suggestions import pareto_front
 
 MIN_CELLS = 50
@@ -56,7 +57,7 @@ class SearchFrames:
     importance: pl.DataFrame
 
     def history(self) -> pl.DataFrame:
-        """Return number, outcome, value and best of each suggestion, in the order of asking.
+        """Return number, outcome, value, trial_ids and best of each suggestion, in the order of asking.
 
         `value` is the first objective, null where there is none; `best` is the best value so far among the cells that
         were trained to the end.
@@ -64,26 +65,28 @@ class SearchFrames:
         final = pl.when("final").then("value")
         best = final.cum_max() if self.maximise[0] else final.cum_min()
         frame = self.suggestions.sort("number").with_columns(value=pl.col("objective").list.first())
-        return frame.select("number", "outcome", "value", best=best.forward_fill())
+        return frame.select("number", "outcome", "value", _named(), best=best.forward_fill())
 
     def slices(self) -> pl.DataFrame:
         """Return a row for each suggestion with an objective, objective and axis, with the value and where it lies.
 
         Columns: objective (its words), axis (its name), number, outcome, x (the number on a range, else null), word
-        (the value on a list as text, else null), value.
+        (the value on a list as text, else null), value, trial_ids.
         """
         rows = [
             {
                 "objective": words, "axis": axis.name, "number": row["number"], "outcome": row["outcome"],
                 "x": None if axis.values is not None else point[axis.key],
                 "word": None if axis.values is None else _text(point[axis.key]), "value": value,
+                "trial_ids": ", ".join((row["trial_ids"] or [])[:MAX_NAMED]),
             }
             for row, point in self._complete()
             for words, value in zip(self.objectives, row["objective"], strict=True)
             for axis in self.axes
         ]  # fmt: skip
         schema = {"objective": pl.String, "axis": pl.String, "number": pl.Int64, "outcome": pl.String}
-        return pl.DataFrame(rows, {**schema, "x": pl.Float64, "word": pl.String, "value": pl.Float64})
+        numbers = {"x": pl.Float64, "word": pl.String, "value": pl.Float64}
+        return pl.DataFrame(rows, {**schema, **numbers, "trial_ids": pl.String})
 
     def lines(self) -> pl.DataFrame:
         """Return the points of parallel coordinates: number, axis, place 0..1, text and value, the best cell last.
@@ -118,7 +121,7 @@ class SearchFrames:
         return frame.unique(maintain_order=True)
 
     def front(self) -> pl.DataFrame:
-        """Return number, outcome, front and one column for each objective, `value_1` and on, by the first of them.
+        """Return number, outcome, front, `value_1` and on of each objective, trial_ids; the lowest first value on top.
 
         `front` says whether a cell lies on the Pareto front of those that were trained to the end.
         """
@@ -126,7 +129,8 @@ class SearchFrames:
         final = told.filter("final")
         on_front = final.filter(pareto_front(final["objective"], maximise=self.maximise))["number"]
         values = [pl.col("objective").list.get(i).alias(f"value_{i + 1}") for i in range(len(self.objectives))]
-        frame = told.select("number", "outcome", pl.col("number").is_in(on_front.implode()).alias("front"), *values)
+        is_on_front = pl.col("number").is_in(on_front.implode()).alias("front")
+        frame = told.select("number", "outcome", is_on_front, *values, _named())
         return frame.sort("value_1", "number")
 
     def doubts(self) -> list[str]:
@@ -156,6 +160,11 @@ class SearchFrames:
         """Yield the row and the point of each suggestion with an objective, by number."""
         for row in self.suggestions.filter(pl.col("objective").is_not_null()).sort("number").iter_rows(named=True):
             yield row, json.loads(row["point"])
+
+
+def _named() -> pl.Expr:
+    """Return the text that names the trials of a suggestion, the first MAX_NAMED of them."""
+    return pl.col("trial_ids").list.head(MAX_NAMED).list.join(", ").alias("trial_ids")
 
 
 def _tied(shares: Mapping[str, float]) -> Iterator[list[str]]:

@@ -11,6 +11,9 @@ from lrsym.config.messages import nearest_axis_column
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame
 
+MIN_SCATTERED = 12
+"""Numbers on an axis up to which a grid has room for them all, however few cells there are."""
+
 SWEEP = "sweep"
 """The column that names the sweep of a trial, where several sweeps are read."""
 
@@ -70,6 +73,22 @@ def choose_axes(
         free = free_axes(trials, by=[x, y])
         facet = next((axis for axis in left if axis in free), None)
     return x, y, facet
+
+
+def scattered_axes(trials: pl.DataFrame, *, given: Sequence[str], shown: Sequence[str]) -> list[str]:
+    """Return the axes that vary, the `given` ones first, then those with most values, where cells lie scattered.
+
+    They do where a grid of the axes `shown` would have one with more than MIN_SCATTERED numbers, of which most cells
+    have one for themselves, as a search draws them. Returns an empty list where a grid will do.
+    """
+    if len(shown) < 2:
+        return []
+    names = [*dict.fromkeys([*given, *varied_axes(trials, first=given)])]
+    values = {name: trials[name].n_unique() for name in names if trials[name].dtype.is_numeric()}
+    most = max((values[name] for name in shown if name in values), default=0)
+    if most <= MIN_SCATTERED or 2 * most <= trials.select(names).n_unique():
+        return []
+    return [*given, *sorted((name for name in names if name not in given), key=lambda name: -values.get(name, 0))]
 
 
 def check_axes(given: Sequence[str], *, varied: Sequence[str] = ()) -> None:

@@ -82,10 +82,10 @@ def _panel(means: pl.DataFrame, seeds: pl.DataFrame, terms: list[str], heading: 
     return alt.LayerChart(
         layer=[
             base.mark_bar(height=alt.RelativeBandSize(0.72)).encode(value, color=colour, tooltip=tooltip),
-            base.mark_rule(strokeWidth=2, color=theme.INK).encode(x="lowest:Q", x2="highest:Q"),
+            base.mark_rule(strokeWidth=2, color=theme.INK).encode(x="lowest:Q", x2="highest:Q", tooltip=tooltip),
+            *(theme.dashed_rule(theme.INK, told="nothing left out").encode(x=alt.datum(mean)) for mean in baseline),
+            *([] if chance is None else [theme.dashed_rule(theme.ALARM, told="chance").encode(x=alt.datum(chance))]),
             dots.encode(term, x="value:Q", tooltip=["seed:O", "term:N", alt.Tooltip("value:Q", format=".3f")]),
-            *(theme.dashed_rule(theme.INK).encode(x=alt.datum(mean)) for mean in baseline),
-            *([] if chance is None else [theme.dashed_rule(theme.ALARM).encode(x=alt.datum(chance))]),
         ],
         width=_WIDTH,
         height=_BAR_STEP * len(terms),

@@ -143,7 +143,7 @@ def _shares(found: Boundary, rows: Rows) -> alt.LayerChart:
     ]
     return alt.LayerChart(
         layer=[
-            theme.dashed_rule(theme.MUTED).encode(y=alt.datum(0.5)),
+            theme.dashed_rule(theme.MUTED, told="half of the seeds").encode(y=alt.datum(0.5)),
             alt.Chart(theme.inline(pl.concat(curves)))
             .mark_line(strokeWidth=2)
             .encode(rows.x(f"{found.x}:Q"), y, color=hue),

@@ -41,7 +41,7 @@ def distance_panel(found: Boundary, rows: Rows) -> alt.LayerChart:
 
     return alt.LayerChart(
         layer=[
-            theme.dashed_rule(theme.MUTED).encode(x=alt.datum(0)),
+            theme.dashed_rule(theme.MUTED, told="no distance").encode(x=alt.datum(0)),
             chart(drawn, "low").mark_rule(strokeWidth=2.5).encode(color=hue, x2="high:Q"),
             chart(known, "estimate").mark_point(size=80, strokeWidth=2, opacity=1, fill=theme.PAPER).encode(color=hue),
             chart(known.filter("apart"), "estimate").mark_point(size=80, filled=True, opacity=1).encode(color=hue),

@@ -49,8 +49,8 @@ def _panel(rows: pl.DataFrame, metric: str, lines: Sequence[str], *, by: str | N
     x = alt.X("estimate:Q", title="difference").axis(grid=True, format="+~g", tickCount=5)
     return alt.LayerChart(
         layer=[
-            theme.dashed_rule(theme.MUTED).encode(x=alt.datum(0)),
-            base.mark_rule(strokeWidth=2.5, color=theme.LINE).encode(x="low:Q", x2="high:Q"),
+            theme.dashed_rule(theme.MUTED, told="no difference").encode(x=alt.datum(0)),
+            base.mark_rule(strokeWidth=2.5, color=theme.LINE).encode(x="low:Q", x2="high:Q", tooltip=tooltip),
             base.mark_point(filled=True, size=70, stroke=theme.LINE, strokeWidth=2, opacity=1).encode(
                 x, fill=fill, tooltip=tooltip
             ),

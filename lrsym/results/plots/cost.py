@@ -10,6 +10,7 @@ from lrsym.results.analysis.aggregate import Frame
 from lrsym.results.analysis.costs import OUTCOMES, hours_by_outcome, seconds_of_trials
 from lrsym.results.analysis.varied_axes import choose_axes
 from lrsym.results.plots import theme
+from lrsym.results.plots.interaction import Chosen
 from lrsym.vocabulary import by_name
 
 OUTCOME_COLOURS = by_name(
@@ -69,14 +70,17 @@ def _hours(rows: pl.DataFrame, axis: str, values: list[str]) -> alt.Chart:
         .scale(domain=there, range=[OUTCOME_COLOURS[name] for name in there])
         .legend(orient="bottom", symbolType="square")
     )
-    return (
+    chosen = Chosen("outcome")
+    rows = rows.with_columns(place=pl.col("outcome").replace_strict({name: i for i, name in enumerate(there)}))
+    return chosen.on(
         alt.Chart(theme.inline(rows))
         .mark_bar()
         .encode(
             alt.X("sum(hours):Q", title="hours").axis(grid=True, tickCount=5),
             y,
             colour,
-            alt.Order("outcome:N"),
+            alt.Order("place:Q"),
+            opacity=chosen.opacity(),
             tooltip=["value:N", "outcome:N", alt.Tooltip("hours:Q", format=".3~g"), alt.Tooltip("n:Q", title="trials")],
         )
         .properties(width=_WIDTH, height=_height(values))
@@ -86,14 +90,14 @@ def _hours(rows: pl.DataFrame, axis: str, values: list[str]) -> alt.Chart:
 def _seconds(rows: pl.DataFrame, values: list[str]) -> alt.LayerChart:
     y = alt.Y("value:N", title=None).scale(domain=values).axis(ticks=False, grid=False, labels=False)
     base = alt.Chart(theme.inline(rows)).encode(y)
-    numbers = [alt.Tooltip(f"{name}:Q", format=".3~g") for name in ("median", "lowest", "highest")]
+    tooltip = ["value:N", "n:Q", *(alt.Tooltip(f"{name}:Q", format=".3~g") for name in ("median", "lowest", "highest"))]
     dot = base.mark_point(filled=True, size=60, opacity=1, color=theme.LINE)
     return alt.LayerChart(
         layer=[
-            base.mark_rule(strokeWidth=2.5, color=theme.LINE).encode(x="lowest:Q", x2="highest:Q"),
+            base.mark_rule(strokeWidth=2.5, color=theme.LINE).encode(x="lowest:Q", x2="highest:Q", tooltip=tooltip),
             dot.encode(
                 alt.X("median:Q", title="seconds of a trial").scale(zero=True).axis(grid=True, tickCount=5),
-                tooltip=["value:N", "n:Q", *numbers],
+                tooltip=tooltip,
             ),
         ],
         width=_WIDTH,

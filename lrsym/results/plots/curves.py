@@ -6,10 +6,11 @@ import altair as alt
 import polars as pl
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.aggregate import Frame
+from lrsym.results.analysis.aggregate import Frame, with_trial_ids
 from lrsym.results.analysis.frames import curves
 from lrsym.results.analysis.varied_axes import check_axes, varied_axes
 from lrsym.results.plots import theme
+from lrsym.results.plots.interaction import Chosen, zoomed
 from lrsym.vocabulary import CHANCE, METRICS, SPLITS, by_name
 
 SPLIT_COLOURS = by_name(
@@ -30,7 +31,8 @@ MAX_PANELS = 12
 MAX_COLUMNS = 4
 """Panels side by side; where there are more, rows of three."""
 
-_WIDTH, _HEIGHT = 300, 200  # pixels
+_WIDTH, _HEIGHT, _PADDING = 300, 200, 4
+"""Pixels of a panel, and between its edges and the points at the ends of an axis."""
 
 
 def plot_curves(frame: Frame, *, metric: str = "order", color: str | None = None) -> theme.Chart:
@@ -47,7 +49,8 @@ def plot_curves(frame: Frame, *, metric: str = "order", color: str | None = None
     check_axes(given)
     varied = varied_axes(table, first=given)
     cell = [axis for axis in varied if axis != color]
-    spread = curves(table, metric=metric, by=[*cell, *given])
+    by = [*cell, *given]
+    spread = with_trial_ids(curves(table, metric=metric, by=by), table, by=by)
     hue, panel = (color, ["split", *cell]) if color else ("split", cell)
     rows = [
         {**row, "panel": theme.format_cell({axis: row[axis] for axis in panel}), "hue": theme.format_value(row[hue])}
@@ -61,10 +64,10 @@ def plot_curves(frame: Frame, *, metric: str = "order", color: str | None = None
     columns = side_by_side if side_by_side <= MAX_COLUMNS else 3
     facet = alt.Facet("panel:N", sort=panels, title=None, header=alt.Header(labels=len(panels) > 1))
     hues = theme.format_values(spread[color]) if color else splits
+    chosen = Chosen("hue")
+    panel_of_all = zoomed(chosen.on(_panel(rows, metric, hue, hues, chosen)), along="x")
     return theme.finish(
-        _panel(rows, metric, hue, hues)
-        .facet(facet=facet, columns=columns)
-        .resolve_axis(x="independent", y="independent"),
+        panel_of_all.facet(facet=facet, columns=columns).resolve_axis(x="independent", y="independent"),
         title=f"{metric} along training",
         subtitle=_explain(metric, splits, spread["n"]),
         width=columns * _WIDTH,
@@ -82,25 +85,32 @@ def _explain(metric: str, splits: list[str], counts: pl.Series) -> list[str]:
     ]
 
 
-def _panel(rows: list[dict[str, Any]], metric: str, hue: str, hues: list[str]) -> alt.LayerChart | alt.FacetChart:
+def _panel(
+    rows: list[dict[str, Any]], metric: str, hue: str, hues: list[str], chosen: Chosen
+) -> alt.LayerChart | alt.FacetChart:
     chance = CHANCE.get(metric)
     y = alt.Y("mean:Q", title=metric).axis(grid=True)
     if metric in METRICS:
         lowest = 0.0 if chance is None else min(chance - 0.1, *(row["lowest"] for row in rows))
-        y = y.scale(domain=[lowest, 1], nice=False)
+        y = y.scale(domain=[lowest, 1], nice=False, padding=_PADDING)
     ticks = theme.log_ticks([row["step"] for row in rows])
     base = alt.Chart().encode(
-        alt.X("step:Q", title="optimiser steps").scale(type="log", nice=False).axis(format="~s", values=ticks),
+        alt.X("step:Q", title="optimiser steps")
+        .scale(type="log", nice=False, padding=_PADDING)
+        .axis(format="~s", values=ticks),
         _colour(hue, hues),
     )
-    line = base.mark_line(strokeWidth=2.2, point=alt.OverlayMarkDef(size=18)).encode(
-        y,
-        tooltip=["panel:N", "split:N", "hue:N", "step:Q", "n:Q"]
-        + [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "lowest", "highest")],
+    numbers = [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "lowest", "highest")]
+    named = [alt.Tooltip("trial_ids:N", title="trials")] if "trial_ids" in rows[0] else []
+    told = base.encode(
+        y, opacity=chosen.opacity(), tooltip=["panel:N", "split:N", "hue:N", "step:Q", "n:Q", *numbers, *named]
     )
-    band = base.mark_area(opacity=0.22).encode(alt.Y("lowest:Q", title=metric), y2="highest:Q")
-    guess = [] if chance is None else [theme.dashed_rule(theme.ALARM).encode(y=alt.datum(chance))]
-    return alt.layer(band, line, *guess, data=theme.inline(rows)).properties(width=_WIDTH, height=_HEIGHT)
+    lines = [told.mark_line(strokeWidth=2.2, clip=True), told.mark_point(size=18, filled=True, clip=True)]
+    band = base.mark_area(clip=True).encode(
+        alt.Y("lowest:Q", title=metric), y2="highest:Q", opacity=chosen.opacity(0.22)
+    )
+    guess = [] if chance is None else [theme.dashed_rule(theme.ALARM, told="chance").encode(y=alt.datum(chance))]
+    return alt.layer(band, *guess, *lines, data=theme.inline(rows)).properties(width=_WIDTH, height=_HEIGHT)
 
 
 def _colour(hue: str, hues: list[str]) -> alt.Color:

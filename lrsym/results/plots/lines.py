@@ -8,13 +8,14 @@ import altair as alt
 import polars as pl
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.aggregate import Frame
+from lrsym.results.analysis.aggregate import Frame, with_trial_ids
 from lrsym.results.analysis.intervals import interval_of
 from lrsym.results.analysis.lines import BANDS, is_geometric, lines
 from lrsym.results.analysis.metrics import as_metrics, metric_columns
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.analysis.varied_axes import SWEEP, check_single_cells, choose_axes
 from lrsym.results.plots import theme
+from lrsym.results.plots.interaction import Chosen, zoomed
 from lrsym.vocabulary import CHANCE, METRICS, PHASE_METRIC, SPLITS, is_accuracy
 
 MAX_PANELS, MAX_COLOURS = 12, 12
@@ -29,6 +30,9 @@ _LOSSES = {"diverged": "diverged", "failed": "failed", "censored": "cut short"}
 """Counts of `summarise`, with their words."""
 
 _POINT_SIZE, _CROSS_SIZE, _OPACITY = 42, 70, 0.15
+
+_PADDING = 4
+"""Pixels beyond the ends of y, so that no point at one of them is cut in half."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +96,13 @@ def plot_line(
     rows = [*sweeps, *([facet] if facet else [])]
     by = [*rows, *([color] if color else []), x]
     check_single_cells(trials, by=by, choices="--x, --color, --facet")
-    plot = LinePlot(lines(trials, by=by, metrics=metrics, band=band), metrics, x, color, rows, band)
+    cells = with_trial_ids(lines(trials, by=by, metrics=metrics, band=band), trials, by=by)
+    plot = LinePlot(cells, metrics, x, color, rows, band)
     _check_values(plot, trials)
+    chosen = Chosen("hue")
+    panels = zoomed(alt.concat(*_panels(plot, chosen), columns=len(metrics), spacing=30), along="x")
     return theme.finish(
-        alt.concat(*_panels(plot), columns=len(metrics), spacing=30),
+        chosen.on(panels) if color else panels,
         title=f"{', '.join(metrics)} by {theme.axis_title(x)}",
         subtitle=_explain(plot, trials),
         width=len(metrics) * (plot.width + _MARGIN),
@@ -122,7 +129,7 @@ def _check_values(plot: LinePlot, trials: pl.DataFrame) -> None:
         theme.check_limit("colours", plot.cells[plot.color].n_unique(), limit=MAX_COLOURS, varied=[plot.color])
 
 
-def _panels(plot: LinePlot) -> list[alt.LayerChart]:
+def _panels(plot: LinePlot, chosen: Chosen) -> list[alt.LayerChart]:
     """Return a row of panels, one for each metric, for each combination of the values of `plot.rows`."""
     parts = plot.cells.partition_by(plot.rows, maintain_order=True) if plot.rows else [plot.cells]
     panels = []
@@ -130,7 +137,7 @@ def _panels(plot: LinePlot) -> list[alt.LayerChart]:
         heading = ", ".join(_row_heading(name, cells[name][0]) for name in plot.rows)
         for metric in plot.metrics:
             title = f"{heading}: {metric}" if heading else metric
-            panels.append(_panel(plot, cells.filter(metric=metric), metric=metric, title=title))
+            panels.append(_panel(plot, cells.filter(metric=metric), chosen, metric=metric, title=title))
     return panels
 
 
@@ -138,32 +145,33 @@ def _row_heading(name: str, value: object) -> str:
     return str(value) if name == SWEEP else f"{name} = {theme.format_value(value)}"
 
 
-def _panel(plot: LinePlot, cells: pl.DataFrame, *, metric: str, title: str) -> alt.LayerChart:
+def _panel(plot: LinePlot, cells: pl.DataFrame, chosen: Chosen, *, metric: str, title: str) -> alt.LayerChart:
     texts = [theme.format_value(value) for value in cells[plot.color]] if plot.color else [metric] * cells.height
     x_texts = [theme.format_value(value) for value in cells[plot.x]]
     cells = cells.with_columns(pl.Series("hue", texts, dtype=pl.String), pl.Series("x_text", x_texts, dtype=pl.String))
     drawn, lost = pl.col("mean").is_not_null(), pl.col("n_diverged") + pl.col("n_failed") + pl.col("n_censored") > 0
 
-    def chart(condition: pl.Expr) -> alt.Chart:
-        return alt.Chart(theme.inline(cells.filter(condition))).encode(_x(plot), tooltip=_tooltip(plot))
+    def chart(condition: pl.Expr, *, opacity: float = 1) -> alt.Chart:
+        drawn = alt.Chart(theme.inline(cells.filter(condition))).encode(_x(plot), tooltip=_tooltip(plot))
+        return drawn.encode(opacity=chosen.opacity(opacity) if plot.color else alt.value(opacity))
 
     hue, y = _hue(plot), _y(plot, metric, "mean")
-    ring: dict[str, Any] = {"filled": False, "opacity": 1, "strokeWidth": 2}
-    cross: dict[str, Any] = {"shape": "cross", "angle": 45, "color": theme.ALARM, "filled": True, "opacity": 1}
+    ring: dict[str, Any] = {"filled": False, "strokeWidth": 2, "clip": True}
+    cross: dict[str, Any] = {"shape": "cross", "angle": 45, "color": theme.ALARM, "filled": True, "clip": True}
     chance = CHANCE.get(split_and_metric(metric)[1]) if is_accuracy(metric) else None
     layers: list[Any] = [
-        chart(pl.col("low").is_not_null())
-        .mark_area(opacity=_OPACITY, clip=True)
+        chart(pl.col("low").is_not_null(), opacity=_OPACITY)
+        .mark_area(clip=True)
         .encode(_y(plot, metric, "low"), hue, y2="high:Q"),
         chart(pl.col("low").is_not_null() & (pl.len().over("hue") == 1))  # an area needs two points
         .mark_rule(strokeWidth=2, clip=True)
         .encode(_y(plot, metric, "low"), hue, y2="high:Q"),
-        chart(drawn).mark_line(strokeWidth=2.4).encode(y, hue),
-        chart(drawn & ~pl.col("apart")).mark_point(size=_POINT_SIZE, filled=True, opacity=1).encode(y, hue),
+        *([] if chance is None else [theme.dashed_rule(theme.ALARM, told="chance").encode(y=alt.datum(chance))]),
+        chart(drawn).mark_line(strokeWidth=2.4, clip=True).encode(y, hue),
+        chart(drawn & ~pl.col("apart")).mark_point(size=_POINT_SIZE, filled=True, clip=True).encode(y, hue),
         chart(drawn & pl.col("apart")).mark_point(size=_POINT_SIZE, fill=theme.PAPER, **ring).encode(y, hue),
         chart(drawn & lost).mark_point(size=3 * _POINT_SIZE, color=theme.ALARM, **ring).encode(y),
         chart(~drawn).mark_point(size=_CROSS_SIZE, **cross).encode(y=alt.value(_HEIGHT)),
-        *([] if chance is None else [theme.dashed_rule(theme.ALARM).encode(y=alt.datum(chance))]),
     ]
     heading = alt.TitleParams(title, fontSize=15, offset=8)
     return alt.LayerChart(layer=layers, width=plot.width, height=_HEIGHT, title=heading)
@@ -192,15 +200,19 @@ def _y(plot: LinePlot, metric: str, column: str) -> alt.Y:
     if not is_accuracy(metric):
         title = f"{metric} ({unit})" if unit else metric
         negative = (cells["lowest"] < 0).any()
-        return alt.Y(f"{column}:Q", title=title).scale(zero=False) if negative else _from_zero(column, title)
+        return (
+            alt.Y(f"{column}:Q", title=title).scale(zero=False, padding=_PADDING)
+            if negative
+            else _from_zero(column, title)
+        )
     chance = CHANCE.get(split_and_metric(metric)[1])
     ends = cells.select(pl.min_horizontal("low", "mean").min()).row(0)
     lowest = 0.0 if chance is None else min(chance - 0.1, *ends)
-    return alt.Y(f"{column}:Q", title="accuracy").scale(domain=[lowest, 1], nice=False)
+    return alt.Y(f"{column}:Q", title="accuracy").scale(domain=[lowest, 1], nice=False, padding=_PADDING)
 
 
 def _from_zero(column: str, title: str) -> alt.Y:
-    return alt.Y(f"{column}:Q", title=title).scale(domainMin=0)
+    return alt.Y(f"{column}:Q", title=title).scale(domainMin=0, padding=_PADDING)
 
 
 def _hue(plot: LinePlot) -> alt.Color:
@@ -217,6 +229,7 @@ def _tooltip(plot: LinePlot) -> list[alt.Tooltip]:
         *(alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("mean", "low", "high", "lowest", "highest")),
         *(alt.Tooltip(f"{name}:Q") for name in ("n", "n_diverged", "n_failed", "n_stopped")),
         alt.Tooltip("apart:N", title="one seed apart"),
+        *([alt.Tooltip("trial_ids:N", title="trials")] if "trial_ids" in plot.cells.columns else []),
     ]
 
 

@@ -117,9 +117,9 @@ def _lines(along: pl.DataFrame, column: str, colour: alt.Color) -> alt.LayerChar
     y = alt.Y("mean:Q", title=None).scale(**shares).axis(grid=True)
     shown = [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "lowest", "highest")]
     layers = [
+        theme.dashed_rule(theme.MUTED, told=f"order above {ORDERED}").encode(y=alt.datum(ORDERED)),
         base.mark_area(opacity=0.18).encode(alt.Y("lowest:Q").scale(**shares), y2="highest:Q"),
         base.mark_line(strokeWidth=2.2).encode(y, tooltip=["path:N", "step:Q", "n:Q", *shown]),
-        theme.dashed_rule(theme.MUTED).encode(y=alt.datum(ORDERED)),
     ]
     return alt.LayerChart(layer=layers)
 

@@ -10,13 +10,14 @@ from lrsym.config.axes import axes
 from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.aggregate import Frame, has_outcome
 from lrsym.results.analysis.phases import phases, split_and_metric
-from lrsym.results.analysis.varied_axes import SWEEP, axis_groups, choose_axes
+from lrsym.results.analysis.varied_axes import SWEEP, axis_groups, choose_axes, scattered_axes
 from lrsym.results.plots import theme
 from lrsym.results.plots.phase_grid import PhaseGrid, losses, with_texts
-from lrsym.results.plots.phase_numbers import plot_numbers
+from lrsym.results.plots.phase_numbers import about_median, plot_numbers
 from lrsym.results.plots.phase_panel import Shown, panel
+from lrsym.results.plots.phase_scatter import plot_scattered
+from lrsym.results.plots.phase_shown import mean_shown, phase_shown
 from lrsym.vocabulary import (
-    CHANCE,
     FAILED_STATUSES,
     METRICS,
     PHASE_METRIC,
@@ -26,17 +27,6 @@ from lrsym.vocabulary import (
     by_name,
     is_accuracy,
 )
-
-PHASE_COLOURS = by_name(
-    PHASES,
-    {
-        "confusion": "#e8894a",
-        "memorisation": "#f2cf63",
-        "layout generalisation": "#8ec6ea",
-        "relational generalisation": "#2a9d7f",
-    },
-)
-"""Told apart by lightness as well as by hue, for readers who do not see all hues."""
 
 _SHORT_NAMES = by_name(
     PHASES,
@@ -67,17 +57,25 @@ def plot_phase(
     `trials` is the table of that name; axes not given are the first varied ones, those in `prefer` before others. With
     a column `sweep` each sweep has a column of panels, means above phases, on one scale. A metric that is no accuracy,
     such as steps_to_unseen_order or seconds, is drawn as `plot_numbers` does, without phases. Cells that lost trials
-    carry a red corner and the loss in words; those that lost all of them are hatched. Raises UsageError if more axes
+    carry a red corner and the loss in words; those that lost all of them are hatched. Cells that are scattered, as a
+    search leaves them, are drawn as `plot_scattered` does. Raises UsageError if more axes
     vary than a picture has room for, or if `metric` has no value to draw.
     """
     trials = trials.lazy().collect()
     if trials.is_empty():
         raise UsageError("there are no trials to draw; train a sweep first, or load the folder that has its rows")
     sweeps = trials.partition_by(SWEEP, maintain_order=True) if SWEEP in trials.columns else [trials]
+    given, rows_of = [axis for axis in (x, y, facet) if axis is not None], facet
     x, y, facet = choose_axes(sweeps[0], x=x, y=y, facet=facet, prefer=prefer)
+    shown = [axis for axis in (x, y, facet) if axis is not None]
+    if scattered := scattered_axes(sweeps[0], given=given, shown=shown):
+        about = [*_about(metric), *_explain(trials, scattered)]
+        return plot_scattered(
+            sweeps, metric=metric, threshold=threshold, axes=scattered, facet=rows_of,
+            title=_title(metric, scattered[:2]), subtitle=about,
+        )  # fmt: skip
     if not is_accuracy(metric):
-        return plot_numbers(sweeps, metric=metric, x=x, y=y, facet=facet, explain=_explain(trials, [x, y, facet]))
-    split, accuracy = split_and_metric(metric)
+        return plot_numbers(sweeps, metric=metric, x=x, y=y, facet=facet, explain=_explain(trials, shown))
     frames = [phases(one, x=x, y=y, metric=metric, threshold=threshold, facet=facet) for one in sweeps]
     frame = pl.concat(
         one.with_columns(pl.lit(name).alias(SWEEP)) for one, name in zip(frames, _names(sweeps), strict=True)
@@ -90,10 +88,25 @@ def plot_phase(
         alt.concat(*_panels(grid, metric, threshold, _names(sweeps)), columns=columns, spacing=36).resolve_scale(
             color="independent"
         ),
-        title=f"{accuracy} accuracy on {split} by " + " and ".join(theme.axis_title(axis) for axis in (x, y) if axis),
-        subtitle=[f"{split}: {SPLITS[split]}.", f"{accuracy}: {METRICS[accuracy]}.", *_explain(trials, [x, y, facet])],
+        title=_title(metric, shown[:2] if y else [x]),
+        subtitle=[*_about(metric), *_explain(trials, shown)],
         width=columns * grid.width,
     )
+
+
+def _title(metric: str, axes: Sequence[str]) -> str:
+    what = metric
+    if is_accuracy(metric):
+        split, accuracy = split_and_metric(metric)
+        what = f"{accuracy} accuracy on {split}"
+    return f"{what} by {' and '.join(map(theme.axis_title, axes))}"
+
+
+def _about(metric: str) -> list[str]:
+    if not is_accuracy(metric):
+        return [about_median(metric)]
+    split, accuracy = split_and_metric(metric)
+    return [f"{split}: {SPLITS[split]}.", f"{accuracy}: {METRICS[accuracy]}."]
 
 
 def _names(sweeps: Sequence[pl.DataFrame]) -> list[str]:
@@ -110,7 +123,7 @@ def _panels(grid: PhaseGrid, metric: str, threshold: float, names: Sequence[str]
             "with --where, or draw fewer sweeps"
         )
     of_seeds = f"{metric}, {'the one seed' if grid.cells['n'].max() == 1 else 'mean over seeds'}"
-    kinds = [(of_seeds, _mean(metric, of_seeds)), ("phase", _phase(metric, threshold))]
+    kinds = [(of_seeds, mean_shown(metric, of_seeds)), ("phase", phase_shown(metric, threshold))]
     if grid.cells["phase"].null_count() == grid.cells.height and grid.cells["n"].sum():
         kinds.pop()  # rows of others, who do not tell the accuracies that make a phase
     panels = []
@@ -140,55 +153,8 @@ def _texts(cell: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _tooltip(metric: str) -> list[alt.Tooltip]:
-    accuracy = split_and_metric(metric)[1]
-    return [
-        *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "sd", "lowest", "highest")),
-        *(alt.Tooltip(f"{name}:Q") for name in ("n", "n_diverged", "n_failed", "n_stopped")),
-        *(alt.Tooltip(f"{s}:Q", title=f"{s}_{accuracy}", format=".3f") for s in ("train", "seen", "unseen")),
-        alt.Tooltip("phase:N"),
-    ]
-
-
-def _mean(metric: str, title: str) -> Shown:
-    low = CHANCE.get(split_and_metric(metric)[1], 0.0)
-    colour = (
-        alt.Color("mean:Q")
-        .scale(scheme="viridis", domain=[low, 1], clamp=True)
-        .legend(
-            orient="bottom",
-            direction="horizontal",
-            title=title + (f"; {low:g} is chance" if low else ""),
-            gradientLength=260,
-            gradientThickness=14,
-            format=".1f",
-        )
-    )
-    # Light text on the dark end of viridis only.
-    return Shown("mean", colour, _tooltip(metric), dark=alt.datum.mean < low + 0.5 * (1 - low))
-
-
-def _phase(metric: str, threshold: float) -> Shown:
-    cases = "".join(f"datum.value == '{name}' ? '{name}: {sentence}' : " for name, sentence in PHASES.items())
-    colour = (
-        alt.Color("phase:N")
-        .scale(domain=[*PHASES], range=[*PHASE_COLOURS.values()])
-        .legend(
-            orient="bottom",
-            columns=1,
-            title=f"phase, by {split_and_metric(metric)[1]} accuracy with threshold {threshold:g}",
-            labelExpr=f"{cases}datum.label",
-            symbolType="square",
-            symbolSize=220,
-            symbolStrokeWidth=0,
-        )
-    )
-    return Shown("phase", colour, _tooltip(metric), font_size=12)
-
-
-def _explain(trials: pl.DataFrame, shown: Sequence[str | None]) -> list[str]:
+def _explain(trials: pl.DataFrame, axes_shown: Sequence[str]) -> list[str]:
     """Return sentences: how many trials there are, how many were lost, which axes move with a shown one."""
-    axes_shown = [axis for axis in shown if axis is not None]
     by = [*axes_shown, *([SWEEP] if SWEEP in trials.columns else [])]
     seeds = trials.group_by(by).len()["len"].unique().sort().to_list()
     count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"

@@ -50,7 +50,7 @@ def plot_numbers(
     grid = PhaseGrid(
         with_texts(frame, x, y, partial(_texts, number=format_time if _is_time(metric) else format_number)), x, y, facet
     )
-    shown, rows = _shown(metric, medians), grid.rows()
+    shown, rows = median_shown(metric, medians), grid.rows()
     if len(rows) * len(names) > MAX_PANELS:
         raise UsageError(
             f"{len(rows) * len(names)} panels to draw, a picture has room for {MAX_PANELS}; choose another --facet, "
@@ -70,12 +70,13 @@ def plot_numbers(
     return theme.finish(
         alt.concat(*panels, columns=columns, spacing=36),
         title=f"{metric} by " + " and ".join(theme.axis_title(axis) for axis in (x, y) if axis),
-        subtitle=[_about(metric), *explain],
+        subtitle=[about_median(metric), *explain],
         width=columns * grid.width,
     )
 
 
-def _about(metric: str) -> str:
+def about_median(metric: str) -> str:
+    """Return what the column is and what the numbers of a map of its medians are, in sentences."""
     column = metric_columns()[metric]
     never = (
         " Never counts as later than any step: where half or more of the seeds never get there, so does the median."
@@ -85,7 +86,8 @@ def _about(metric: str) -> str:
     return f"{column.sentence} Number: median over seeds; below: lowest to highest.{never}"
 
 
-def _shown(metric: str, medians: pl.Series) -> Shown:
+def median_shown(metric: str, medians: pl.Series) -> Shown:
+    """Return how the column median is shown, by ratio where all `medians` are above 0."""
     low, high = (float(value) for value in medians.sort()[[0, -1]])
     by_ratio = low > 0 and high > low
     unit = metric_columns()[metric].unit

@@ -71,12 +71,18 @@ def panel(grid: PhaseGrid, cells: pl.DataFrame, shown: Shown, *, heading: str) -
 
 
 def _chart(grid: PhaseGrid, cells: pl.DataFrame, shown: Shown) -> alt.Chart:
-    tooltip = [*(alt.Tooltip(f"{axis}:N") for axis in grid.axes), *shown.tooltip]
+    tooltip = cell_tooltip(cells, grid.axes, shown)
     x = alt.X("column:N", title=theme.fitting_title(grid.x, pixels=grid.width)).scale(domain=grid.x_labels, padding=0)
     y = alt.Y("line:N", title=grid.y_title).scale(domain=grid.y_labels, padding=0)
     return alt.Chart(theme.inline(cells)).encode(
         x.axis(labelAngle=0, grid=False), y.axis(ticks=False, grid=False), tooltip=tooltip
     )
+
+
+def cell_tooltip(cells: pl.DataFrame, axes: Sequence[str], shown: Shown) -> list[alt.Tooltip]:
+    """Return what the mouse tells of a cell: where it lies on `axes`, its numbers, its trials where they are named."""
+    named = [alt.Tooltip("trial_ids:N", title="trials")] if "trial_ids" in cells.columns else []
+    return [*(alt.Tooltip(f"{axis}:N") for axis in axes), *shown.tooltip, *named]
 
 
 def _corner(width: float, height: float, *, size: float) -> str:

@@ -9,7 +9,7 @@ from lrsym.results.analysis.class_shares import phase_shares, share
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.analysis.varied_axes import choose_axes
 from lrsym.results.plots import theme
-from lrsym.results.plots.phase_diagram import PHASE_COLOURS
+from lrsym.results.plots.phase_shown import PHASE_COLOURS
 from lrsym.results.plots.share_grid import ShareGrid
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD, PHASES
 

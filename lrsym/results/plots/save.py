@@ -13,6 +13,8 @@ import vl_convert
 
 from lrsym.errors import UsageError
 from lrsym.results.plots.embedding import drawing_scripts, in_script
+from lrsym.results.plots.interaction import MOUSE
+from lrsym.results.plots.palette import MUTED, PAPER, recoloured
 from lrsym.results.plots.theme import THEME, Chart, in_theme
 from lrsym.results.store.atomic import write_atomically
 
@@ -66,7 +68,15 @@ def to_spec(chart: Chart) -> Spec:
 def as_html(spec: Spec) -> bytes:
     """Return the picture as a page that needs no network."""
     title, paper, values = html.escape(_title(spec)), _paper(spec), in_script(spec)
-    return _PAGE.format(title=title, paper=paper, scripts=drawing_scripts(), spec=values).encode()
+    hint, ink = html.escape(_hint(spec)), recoloured(MUTED, "light" if paper == PAPER else "dark")
+    page = _PAGE.format(title=title, paper=paper, ink=ink, hint=hint, scripts=drawing_scripts(), spec=values)
+    return page.encode()
+
+
+def _hint(spec: Spec) -> str:
+    """Return what the mouse does on the picture, in sentences; empty where it does nothing but tell numbers."""
+    bound = {param.get("bind") for param in spec.get("params", [])}
+    return " ".join(sentence for bind, sentence in MOUSE.items() if bind in bound)
 
 
 _PAGE = """<!doctype html>
@@ -78,10 +88,12 @@ _PAGE = """<!doctype html>
 body {{ background: {paper}; }}
 #picture.vega-embed {{ display: flex; width: 100%; }}
 #picture details, #picture summary {{ position: relative; }}
+#hint {{ color: {ink}; font: 13px Helvetica, Arial, sans-serif; margin: 0 16px; }}
 </style>
 </head>
 <body>
 <div id="picture"></div>
+<p id="hint">{hint}</p>
 <script>{scripts}</script>
 <script>
 const spec = {spec};

@@ -10,6 +10,7 @@ import polars as pl
 
 from lrsym.results.analysis.search_frames import SearchedAxis, SearchFrames
 from lrsym.results.plots import theme
+from lrsym.results.plots.interaction import Chosen, shared, zoomed
 from lrsym.results.plots.palette import VALUES, VALUES_DOWN
 from lrsym.results.plots.sweep_rows import NothingToDrawError
 from lrsym.vocabulary import SUGGESTION_OUTCOMES, by_name
@@ -53,11 +54,13 @@ def plot_search(frames: SearchFrames, *, name: str) -> theme.Chart:
         )
     shown = _shown_axes(frames)
     several = len(frames.objectives) > 1
-    top: theme.Chart = _front(frames, counts) if several else _history(frames, counts)
-    parts: list[theme.Chart] = [top, _slices(frames, shown)]
+    chosen = Chosen("outcome")
+    top: theme.Chart = _front(frames, counts, chosen) if several else _history(frames, counts, chosen)
+    parts: list[theme.Chart] = [zoomed(chosen.on(top)), chosen.on(_slices(frames, shown, chosen))]
     if len(frames.axes) > 1:
-        parts = [alt.hconcat(top, _importance(frames), spacing=_GAP), parts[1], _parallel(frames, shown)]
-    chart = alt.vconcat(*parts, spacing=_GAP).resolve_scale(color="independent", shape="independent")
+        parts = [alt.hconcat(parts[0], _importance(frames), spacing=_GAP), parts[1], _parallel(frames, shown)]
+    with shared():
+        chart = alt.vconcat(*parts, spacing=_GAP).resolve_scale(color="independent", shape="independent")
     sought = ", ".join(
         f"{'maximise' if up else 'minimise'} {words}"
         for words, up in zip(frames.objectives, frames.maximise, strict=True)
@@ -83,35 +86,35 @@ def _explain(frames: SearchFrames, counts: Counter[str], shown: Sequence[Searche
     return lines + ([f"The {len(shown)} most important axes; {left_out} more are left out."] if left_out else [])
 
 
-def _history(frames: SearchFrames, counts: Counter[str]) -> _Layers:
+def _history(frames: SearchFrames, counts: Counter[str], chosen: Chosen) -> _Layers:
     history = frames.history()
     known, unknown = history.filter(pl.col("value").is_not_null()), history.filter(pl.col("value").is_null())
     x = alt.X("number:Q", title="suggestion").scale(nice=False, padding=_PADDING).axis(grid=False, tickMinStep=1)
     y = alt.Y("value:Q", title=_short(frames.objectives[0]), scale=_scale(known["value"])).axis(grid=True)
     best = alt.Chart(theme.inline(history.drop_nulls("best"))).mark_line(
-        interpolate="step-after", color=theme.INK, strokeWidth=1.5
+        interpolate="step-after", color=theme.INK, strokeWidth=1.5, clip=True
     )
     marks = _marks(counts, legend=True)
-    layers = [best.encode(x, alt.Y("best:Q")), _points(known, x, y, marks)]
+    layers = [best.encode(x, alt.Y("best:Q")), _points(known, x, y, marks, chosen)]
     if not unknown.is_empty():  # at the foot of the panel, as they have no value
-        layers.append(_points(unknown, x, alt.YValue(_HIGH - 6), marks))
+        layers.append(_points(unknown, x, alt.YValue(_HIGH - 6), marks, chosen))
     return alt.layer(*layers).properties(width=_WIDE, height=_HIGH, title=_heading("how it went"))
 
 
-def _front(frames: SearchFrames, counts: Counter[str]) -> _Layers:
+def _front(frames: SearchFrames, counts: Counter[str], chosen: Chosen) -> _Layers:
     frame, n = frames.front(), len(frames.objectives)
     x = alt.X("value_1:Q", title=_short(frames.objectives[0]), scale=_scale(frame["value_1"])).axis(grid=True)
     y = alt.Y("value_2:Q", title=_short(frames.objectives[1]), scale=_scale(frame["value_2"])).axis(grid=True)
     on_front = alt.Chart(theme.inline(frame.filter("front")))
-    line = on_front.mark_line(color=theme.INK, strokeWidth=1.5).encode(x, y, order="value_1:Q")
-    rings = on_front.mark_point(shape="circle", size=150, color=theme.INK, strokeWidth=1.8).encode(x, y)
+    line = on_front.mark_line(color=theme.INK, strokeWidth=1.5, clip=True).encode(x, y, order="value_1:Q")
+    rings = on_front.mark_point(shape="circle", size=150, color=theme.INK, strokeWidth=1.8, clip=True).encode(x, y)
     known = Counter({outcome: counts[outcome] for outcome in {*frame["outcome"]}})
     marks = _marks(known, legend=True)
     if n > 2:
         marks = [marks[0], _value_colour("value_3", frames.objectives[2], reverse=not frames.maximise[2])]
     values = [alt.Tooltip(f"value_{i + 1}:Q", title=words) for i, words in enumerate(frames.objectives)]
     # With three the line through the front would be a zigzag: the third is not on the plane.
-    layers = [*([] if n > 2 else [line]), _points(frame, x, y, marks, tooltip=values), rings]
+    layers = [*([] if n > 2 else [line]), _points(frame, x, y, marks, chosen, tooltip=values), rings]
     return alt.layer(*layers).properties(width=_WIDE, height=_HIGH, title=_heading("Pareto front"))
 
 
@@ -133,14 +136,14 @@ def _importance(frames: SearchFrames) -> alt.ConcatChart | alt.Chart:
     return alt.concat(*map(bars, frames.objectives), columns=1)
 
 
-def _slices(frames: SearchFrames, shown: Sequence[SearchedAxis]) -> alt.ConcatChart:
+def _slices(frames: SearchFrames, shown: Sequence[SearchedAxis], chosen: Chosen) -> alt.ConcatChart:
     slices, marks = frames.slices(), _marks(Counter(frames.suggestions["outcome"]), legend=False)
 
     def panel(words: str, axis: SearchedAxis, *, first: bool) -> alt.Chart | alt.LayerChart:
         frame = slices.filter(pl.col("objective") == words, pl.col("axis") == axis.name)
         y = alt.Y("value:Q", title=_short(words) if first else None, scale=_scale(frame["value"]))
         y = y.axis(grid=True, tickCount=5)
-        chart = _points(frame, _x(axis), y, marks, tooltip=["word:N", "x:Q"])
+        chart = _points(frame, _x(axis), y, marks, chosen, tooltip=["word:N", "x:Q"])
         return chart.properties(width=_SLICE, height=_SLICE * 0.85)
 
     return alt.concat(
@@ -208,11 +211,18 @@ def _marks(counts: Counter[str], *, legend: bool) -> list[alt.Shape | alt.Color]
 
 
 def _points(
-    frame: pl.DataFrame, x: alt.X, y: alt.Y | alt.YValue, marks: list[alt.Shape | alt.Color], *, tooltip: Sequence = ()
+    frame: pl.DataFrame,
+    x: alt.X,
+    y: alt.Y | alt.YValue,
+    marks: list[alt.Shape | alt.Color],
+    chosen: Chosen,
+    *,
+    tooltip: Sequence = (),
 ) -> alt.Chart:
-    detail = ["number:Q", "outcome:N", *(["value:Q"] if "value" in frame.columns else []), *tooltip]
-    chart = alt.Chart(theme.inline(frame)).mark_point(filled=True, size=55, opacity=0.8)
-    return chart.encode(x, y, *marks, tooltip=detail)
+    named = alt.Tooltip("trial_ids:N", title="trials")
+    detail = ["number:Q", "outcome:N", *(["value:Q"] if "value" in frame.columns else []), *tooltip, named]
+    chart = alt.Chart(theme.inline(frame)).mark_point(filled=True, size=55, clip=True)
+    return chart.encode(x, y, *marks, opacity=chosen.opacity(0.8), tooltip=detail)
 
 
 def _scale(values: pl.Series) -> alt.Scale:

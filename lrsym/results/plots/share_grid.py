@@ -10,6 +10,7 @@ import polars as pl
 
 from lrsym.errors import UsageError
 from lrsym.results.plots import theme
+from lrsym.results.plots.interaction import Chosen
 from lrsym.results.plots.palette import is_dark
 
 MAX_FACETS = 6
@@ -51,6 +52,7 @@ class ShareGrid:
         self._cells, self._x, self._y, self._facet, self._most = cells, x, y, facet, cells["n"].max()
         self._text, self._strip = text, strip
         self._kind, self._colours, self._legend = kind, colours, legend
+        self._chosen = Chosen(kind)
         self._rows = cells.partition_by(facet, maintain_order=True) if facet else [cells]
         if len(self._rows) > MAX_FACETS:
             raise UsageError(
@@ -74,7 +76,7 @@ class ShareGrid:
         for row in self._rows:
             heading = f"{self._facet} = {theme.format_value(row[self._facet][0])}" if self._facet else ""
             panels.append(self._panel(row, heading))
-        return alt.concat(*panels, columns=self._columns, spacing=28)
+        return self._chosen.on(alt.concat(*panels, columns=self._columns, spacing=28))
 
     def _panel(self, cells: pl.DataFrame, heading: str) -> alt.LayerChart:
         """Return the frames of all places, the parts of the cells that are there, and their texts."""
@@ -84,7 +86,8 @@ class ShareGrid:
         frames = [*found, *(frame for frame in absent if (frame["x"], frame["y"]) not in trained)]
         names = [axis for axis in (self._x, self._y) if axis]
         counts = [alt.Tooltip(f"{name}:Q") for name in ("n", *self._colours)]
-        cell = [*(alt.Tooltip(f"{name}:N") for name in names), *counts, alt.Tooltip("n_trials:Q", title="trials")]
+        cell = [*(alt.Tooltip(f"{name}:N") for name in names), *counts, alt.Tooltip("n_trials:Q")]
+        cell += [alt.Tooltip("trial_ids:N", title="trials")] if "trial_ids" in cells.columns else []
         share = [alt.Tooltip(f"{self._kind}:N"), alt.Tooltip("share:Q", format=".0%"), *cell]
         colour = (
             alt.Color(f"{self._kind}:N")
@@ -105,7 +108,7 @@ class ShareGrid:
                 self._chart(frames).mark_rect(fill=theme.PAPER, stroke=theme.FAINT).encode(**corners, tooltip=cell),
                 self._chart([part for place in found for part in self._parts(place)])
                 .mark_rect()
-                .encode(colour, **corners, tooltip=share),
+                .encode(colour, **corners, tooltip=share, opacity=self._chosen.opacity()),
                 self._chart(frames, x="middle", y="top")
                 .mark_text(baseline="line-top", lineHeight=_LINE, fontSize=11, fontWeight="bold", lineBreak="\n")
                 .encode(text="text:N", color=alt.Color("ink:N", scale=None)),

@@ -13,6 +13,7 @@ from lrsym.results.analysis.lines import is_geometric
 from lrsym.results.analysis.order_parameter import MOMENTS, moments, slopes
 from lrsym.results.analysis.varied_axes import check_single_cells, choose_axes
 from lrsym.results.plots import theme
+from lrsym.results.plots.interaction import Chosen, zoomed
 from lrsym.vocabulary import ORDERED
 
 MAX_SIZES = 8
@@ -21,7 +22,7 @@ MAX_SIZES = 8
 _FEW_SEEDS = 5
 """Of fewer, the moments of no symmetry and of a broken one are much alike."""
 
-_WIDTH, _HEIGHT, _SPACING = 400, 230, 30  # pixels
+_WIDTH, _HEIGHT, _SPACING, _PADDING = 400, 230, 30, 4  # pixels
 
 _TITLES = {
     "positive": "share of seeds with m above 0",
@@ -30,8 +31,11 @@ _TITLES = {
     "binder": "Binder's cumulant U",
 }
 
-_MARKS = {"positive": (0.5,), "magnitude": (), "susceptibility": (), "binder": (0.0, 2 / 3)}
-"""Where a panel has dashed lines."""
+_MARKS: dict[str, dict[str, float]] = {
+    "positive": {"either side": 0.5}, "magnitude": {}, "susceptibility": {},
+    "binder": {"normal m": 0.0, "one size, either sign": 2 / 3},
+}  # fmt: skip
+"""Where a panel has dashed lines, and what they are."""
 
 _MODELS = {
     "sharpens": "all sizes cross at one point and the larger are the steeper",
@@ -65,8 +69,12 @@ def plot_symmetry(
     cells = moments(found, by=by, size=size)
     if color:
         theme.check_limit("colours", cells[color].n_unique(), limit=MAX_SIZES, varied=[color])
+    chosen = Chosen("hue")
+    panels = zoomed(
+        alt.concat(*(_panel(cells, name, x, color, chosen) for name in MOMENTS), columns=2, spacing=_SPACING), along="x"
+    )
     return theme.finish(
-        alt.concat(*(_panel(cells, name, x, color) for name in MOMENTS), columns=2, spacing=_SPACING),
+        chosen.on(panels) if color else panels,
         title=f"Left-right symmetry by {theme.axis_title(x)}",
         subtitle=[*_explain(table, cells, size), *_explain_sizes(found, x, size), *theme.stopped_early(table)],
         width=2 * (_WIDTH + _SPACING),
@@ -118,7 +126,7 @@ def _cross(row: dict[str, float | None], x: str) -> str:
     return f"{sizes} at {row['at']:.2g}{ends}, in {share}"
 
 
-def _panel(cells: pl.DataFrame, name: str, x: str, color: str | None) -> alt.LayerChart:
+def _panel(cells: pl.DataFrame, name: str, x: str, color: str | None, chosen: Chosen) -> alt.LayerChart:
     hues = theme.format_values(cells[color]) if color else [""]
     texts = [theme.format_value(value) for value in cells[color]] if color else [""] * cells.height
     rows = cells.with_columns(pl.Series("hue", texts, dtype=pl.String)).filter(pl.col(name).is_not_null())
@@ -139,11 +147,13 @@ def _panel(cells: pl.DataFrame, name: str, x: str, color: str | None) -> alt.Lay
     shown = [alt.Tooltip(f"{column}:Q", format=".3~g") for column in (name, f"{name}_low", f"{name}_high")]
     axes = [alt.Tooltip(f"{axis}:N") for axis in (color, x) if axis]
     base = alt.Chart(theme.inline(rows)).encode(along, hue, tooltip=[*axes, *shown, alt.Tooltip("n:Q")])
-    y = alt.Y(f"{name}:Q", title=None).scale(nice=False, **scale).axis(grid=True)
+    opacity = chosen.opacity if color else alt.value
+    y = alt.Y(f"{name}:Q", title=None).scale(nice=False, padding=_PADDING, **scale).axis(grid=True)
     layers = [
-        base.mark_area(opacity=0.13, clip=True).encode(alt.Y(f"{name}_low:Q"), y2=f"{name}_high:Q"),
-        base.mark_line(strokeWidth=2.2, point=alt.OverlayMarkDef(size=34)).encode(y),
-        *(theme.dashed_rule(theme.MUTED).encode(y=alt.datum(at)) for at in _MARKS[name]),
+        base.mark_area(clip=True).encode(alt.Y(f"{name}_low:Q"), y2=f"{name}_high:Q", opacity=opacity(0.13)),
+        *(theme.dashed_rule(theme.MUTED, told=told).encode(y=alt.datum(at)) for told, at in _MARKS[name].items()),
+        base.mark_line(strokeWidth=2.2, clip=True).encode(y, opacity=opacity(1)),
+        base.mark_point(size=34, filled=True, clip=True).encode(y, opacity=opacity(1)),
     ]
     heading = alt.TitleParams(_TITLES[name], fontSize=15, offset=8)
     return alt.LayerChart(layer=layers, width=_WIDTH, height=_HEIGHT, title=heading)

@@ -192,9 +192,10 @@ def sign(chart: Chart, lines: list[str]) -> Chart:
     return signed
 
 
-def dashed_rule(colour: str) -> alt.Chart:
-    """Return a dashed line to be encoded with the x or the y where it stands."""
-    return alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=colour, strokeDash=[5, 4], strokeWidth=1.5)
+def dashed_rule(colour: str, *, told: str) -> alt.Chart:
+    """Return a dashed line to be encoded with the x or the y where it stands; what it is is `told` under the mouse."""
+    line = alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=colour, strokeDash=[5, 4], strokeWidth=1.5)
+    return line.encode(tooltip=alt.value(told))
 
 
 def axis_colour(field: str, axis: str, values: list[str]) -> alt.Color:

@@ -18,6 +18,7 @@ def frames(*told, objectives=("unseen_order",), maximise=(True,), axes=AXES):
     """Frames of suggestions from (number, outcome, final, objective, rate, word)."""
     rows = [
         {"number": number, "outcome": outcome, "final": final, "objective": objective,
+         "trial_ids": [f"a{number}", f"b{number}"],
          "point": json.dumps({"optim.learning_rate": rate, "model.layer_norm": word})}
         for number, outcome, final, objective, rate, word in told
     ]  # fmt: skip
@@ -39,12 +40,12 @@ TOLD = [
 
 def test_the_best_so_far_is_of_cells_trained_to_the_end():
     assert frames(*TOLD).history().rows() == [
-        (0, "trained", 0.5, 0.5),
-        (1, "stopped", 0.9, 0.5),
-        (2, "failed", None, 0.5),
-        (3, "trained", 0.7, 0.7),
-        (4, "trained", 0.6, 0.7),
-        (5, "running", None, 0.7),
+        (0, "trained", 0.5, "a0, b0", 0.5),
+        (1, "stopped", 0.9, "a1, b1", 0.5),
+        (2, "failed", None, "a2, b2", 0.5),
+        (3, "trained", 0.7, "a3, b3", 0.7),
+        (4, "trained", 0.6, "a4, b4", 0.7),
+        (5, "running", None, "a5, b5", 0.7),
     ]
 
 
@@ -55,10 +56,10 @@ def test_the_best_of_a_minimum_goes_down():
 def test_slices_have_numbers_on_ranges_and_words_on_lists():
     slices = frames(*TOLD[:3]).slices()
     assert slices.rows() == [
-        ("unseen_order", "learning_rate", 0, "trained", 1e-4, None, 0.5),
-        ("unseen_order", "layer_norm", 0, "trained", None, "none", 0.5),
-        ("unseen_order", "learning_rate", 1, "stopped", 1e-3, None, 0.9),
-        ("unseen_order", "layer_norm", 1, "stopped", None, "pre", 0.9),
+        ("unseen_order", "learning_rate", 0, "trained", 1e-4, None, 0.5, "a0, b0"),
+        ("unseen_order", "layer_norm", 0, "trained", None, "none", 0.5, "a0, b0"),
+        ("unseen_order", "learning_rate", 1, "stopped", 1e-3, None, 0.9, "a1, b1"),
+        ("unseen_order", "layer_norm", 1, "stopped", None, "pre", 0.9, "a1, b1"),
     ]
 
 
@@ -95,10 +96,10 @@ def test_the_front_is_of_cells_trained_to_the_end():
     ]
     front = frames(*told, objectives=("unseen_order", "seconds"), maximise=(True, False)).front()
     assert front.rows() == [
-        (3, "trained", False, 0.4, 3.5),
-        (0, "trained", True, 0.5, 3.0),
-        (2, "trained", True, 0.6, 4.0),
-        (1, "stopped", False, 0.9, 1.0),
+        (3, "trained", False, 0.4, 3.5, "a3, b3"),
+        (0, "trained", True, 0.5, 3.0, "a0, b0"),
+        (2, "trained", True, 0.6, 4.0, "a2, b2"),
+        (1, "stopped", False, 0.9, 1.0, "a1, b1"),
     ]
 
 

@@ -11,7 +11,7 @@ from lrsym.results.plots.cost import OUTCOME_COLOURS
 from lrsym.results.plots.curves import SPLIT_COLOURS
 from lrsym.results.plots.mechanism_map import PATH_COLOURS
 from lrsym.results.plots.palette import THEMES, colour_in, contrast, is_dark, recoloured
-from lrsym.results.plots.phase_diagram import PHASE_COLOURS
+from lrsym.results.plots.phase_shown import PHASE_COLOURS
 
 TEXT, MARK = 4.5, 3.0
 """Least contrasts by the WCAG 2.2, of texts (1.4.3) and of marks that one must see (1.4.11)."""

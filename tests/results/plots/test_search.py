@@ -16,12 +16,12 @@ NORM = SearchedAxis("model.layer_norm", values=("none", "pre", "post"))
 
 
 SCHEMA = {"number": pl.Int64, "outcome": pl.String, "final": pl.Boolean, "objective": pl.List(pl.Float64),
-          "point": pl.String}  # fmt: skip
+          "point": pl.String, "trial_ids": pl.List(pl.String)}  # fmt: skip
 
 
 def frames(*, outcomes=("trained", "trained", "failed"), objectives=("unseen_order",), axes=(RATE, NORM)):
     suggestions = [
-        {"number": i, "outcome": outcome, "final": outcome == "trained",
+        {"number": i, "outcome": outcome, "trial_ids": [f"t{i}"], "final": outcome == "trained",
          "objective": None if outcome in ("failed", "running") else [0.5 + i / 10] * len(objectives),
          "point": json.dumps({axis.key: axis.values[0] if axis.values else axis.high for axis in axes})}
         for i, outcome in enumerate(outcomes)

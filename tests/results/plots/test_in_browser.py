@@ -1,0 +1,87 @@
+"""Pictures in a real browser: what the mouse tells, what a legend chooses, and what Shift and the wheel do."""
+
+import json
+import shlex
+
+import pytest
+from typer.testing import CliRunner
+
+from lrsym.cli.app import app
+from tests.browser import BINARY, Browser
+from tests.committed import REFERENCE
+from tests.pages import ROOT
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BINARY is None, reason="there is no Chromium: the package of that name has it"),
+]
+
+LABELS, ROTARY, RATES = (str(ROOT / f"sweeps/{name}.toml") for name in ("labels_by_layouts", "rotary", "rates"))
+IDS = "trials"
+"""The row of a tooltip that names trials."""
+
+KINDS = {
+    "phase": ("phase", LABELS),
+    "phase of steps": ("phase --metric steps_to_unseen_order", LABELS),
+    "probabilities": ("probabilities", LABELS),
+    "mechanism": ("mechanism", LABELS),
+    "line": ("line --x n_pair_labels --color layouts_per_pair", LABELS),
+    "curves": ("curves --where 'n_pair_labels = 15'", LABELS),
+    "ablation": ("ablation --where 'n_pair_labels = 15 and layouts_per_pair = 10'", LABELS),
+    "symmetry": ("symmetry", LABELS),
+    "cost": ("cost", LABELS),
+    "contrast": ("contrast --of layouts_per_pair=20 --against layouts_per_pair=5", LABELS),
+    "boundary": ("boundary --x n_pair_labels --by layouts_per_pair", LABELS),
+}
+NAMED = {"phase", "phase of steps", "probabilities", "mechanism", "line", "curves"}
+"""Kinds of which a mark is a cell."""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    browser = Browser(tmp_path_factory.mktemp("browser"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def shown(browser, tmp_path):
+    """Draw a picture by a command and show its page."""
+
+    def show(words: str, sweep: str, *, results=REFERENCE):
+        kind, *options = shlex.split(words)
+        stem = tmp_path / "picture"
+        run = CliRunner().invoke(app, ["plot", kind, sweep, *options, "--results", str(results), "--out", str(stem)])
+        assert run.exit_code == 0, run.output
+        browser.problems.clear()
+        browser.requests.clear()
+        browser.resize(1600, 1200)
+        browser.send("Page.navigate", url=stem.with_suffix(".html").as_uri())
+        browser.wait("!!document.querySelector('#picture svg')")
+        return browser
+
+    return show
+
+
+def marks(browser, role: str) -> int:
+    """Number the marks of a kind that have a tooltip, in `window.marks`, and return how many there are."""
+    return browser.evaluate(
+        f"(window.marks = [...document.querySelectorAll('#picture svg .{role} path')]"
+        ".filter(one => one.__data__ && one.__data__.tooltip)).length"
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_layer_swallows_the_mouse(shown, kind):
+    page = shown(*KINDS[kind])
+    roles = ("mark-rect", "mark-symbol")
+    found = [(role, number) for role in roles for number in range(0, marks(page, role), 7)]
+    assert found
+    for role, number in found[:12]:
+        marks(page, role)
+        told = page.hover(f"window.marks[{number}]")
+        assert told
+        if kind in NAMED:
+            assert len(told[IDS].partition(",")[0]) == 32
+    assert page.problems == []
+    assert all(url.startswith("file://") for url in page.requests)
