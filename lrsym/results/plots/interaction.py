@@ -12,7 +12,7 @@ FADED = 0.08
 """Opacity, as a share of its own, of what is not chosen in a legend."""
 
 MOUSE = {
-    "legend": "A click on a name in the legend shows it alone, further ones join it, a double click shows all.",
+    "legend": "Click names in the legend to see them alone, and again to take them back.",
     "scales": "With Shift held the wheel zooms and dragging moves; a double click puts the axes back.",
 }
 """What is said of it beside a picture, by what a selection of Vega-Lite is bound to."""

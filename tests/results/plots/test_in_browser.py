@@ -85,3 +85,39 @@ def test_no_layer_swallows_the_mouse(shown, kind):
             assert len(told[IDS].partition(",")[0]) == 32
     assert page.problems == []
     assert all(url.startswith("file://") for url in page.requests)
+
+
+def test_a_click_in_the_legend_shows_one_line_alone_and_another_takes_it_back(shown):
+    page = shown(*KINDS["line"])
+    drawn = "[...document.querySelectorAll('#picture svg .mark-line path')]"
+    lines = f"{drawn}.map(one => +(one.getAttribute('opacity') ?? 1))"
+    everything = page.evaluate(lines)
+    assert {*everything} == {1}
+    page.click("#picture svg .role-legend-label text")
+    page.wait(f"{lines}.some(opacity => opacity < 0.5)")
+    assert sum(opacity == 1 for opacity in page.evaluate(lines)) == 1
+    page.click("#picture svg .role-legend-label text")
+    page.wait(f"{lines}.every(opacity => opacity === 1)")
+
+
+def test_the_wheel_zooms_with_shift_and_without_it_scrolls_the_page(shown):
+    page = shown(*KINDS["line"])
+    assert "Shift" in page.evaluate("document.getElementById('hint').textContent")
+    ticks = "[...document.querySelectorAll('#picture svg .role-axis-label text')].map(one => one.textContent).join()"
+    before = page.evaluate(ticks)
+    band = "document.querySelector('#picture .mark-area').getBoundingClientRect()"
+    x, y = page.evaluate(f"(r => [r.x + r.width / 2, r.y + r.height / 2])({band})")
+    wheel = {"type": "mouseWheel", "x": x, "y": y, "deltaX": 0, "deltaY": -400}
+    page.send("Input.dispatchMouseEvent", **wheel)
+    page.evaluate("new Promise(done => setTimeout(done, 300))")
+    assert page.evaluate(ticks) == before
+    page.send("Input.dispatchMouseEvent", **wheel, modifiers=8)
+    page.wait(f"{ticks} !== {json.dumps(before)}")
+
+
+def test_points_of_a_search_name_their_trials(shown):
+    for words in ("search", "phase"):
+        page = shown(words, RATES, results=ROOT / "results/search")
+        assert marks(page, "mark-symbol") >= 60
+        assert len(page.hover("window.marks[0]")[IDS].split(", ")) == 3
+        assert page.problems == []
