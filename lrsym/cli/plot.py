@@ -12,7 +12,9 @@ from lrsym.cli.picture import DRAWN, SAVED, Place, draw_and_save, save_picture
 from lrsym.errors import UsageError
 from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
-plot_app = typer.Typer(no_args_is_help=True, help="Draw what is in the store: HTML, PNG and Vega-Lite JSON.")
+plot_app = typer.Typer(
+    no_args_is_help=True, help="Draw what is in the store: HTML, PNG, SVG, Vega-Lite JSON, and the numbers as Parquet."
+)
 
 Live = Annotated[
     bool,

@@ -148,13 +148,15 @@ def test_a_suffix_names_the_one_format(charts, tmp_path, suffix):
 @pytest.mark.slow
 def test_without_a_suffix_all_formats_are_written(charts, tmp_path):
     paths = lrsym.save(charts[0], str(tmp_path / "new" / "x-0.5"))
-    assert [path.name for path in paths] == ["x-0.5.html", "x-0.5.png", "x-0.5.svg", "x-0.5.json"]
+    assert [path.name for path in paths] == [
+        f"x-0.5{ending}" for ending in (".html", ".png", ".svg", ".json", ".parquet")
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("x.pdf", r"x\.pdf: a picture is written as \.html, \.png, \.svg, \.json, got \.pdf"),
+        ("x.pdf", r"x\.pdf: a picture is written as \.html, \.png, \.svg, \.json, \.parquet, got \.pdf"),
         ("file/x.json", r"file.*cannot be written"),
     ],
 )

@@ -36,6 +36,7 @@ def searched(tmp_path_factory):
 
 @pytest.fixture
 def unrendered(monkeypatch):
-    """Pictures whose HTML and PNG are not rendered: for what is asked of their paths."""
-    monkeypatch.setattr(save, "as_png", lambda chart: b"a picture")
+    """Pictures whose HTML, SVG and PNG are not rendered: for what is asked of their paths."""
+    monkeypatch.setattr(save, "spec_as_svg", lambda spec: "a picture")
+    monkeypatch.setattr(save, "svg_as_png", lambda svg: b"a picture")
     monkeypatch.setattr(save, "as_html", lambda chart: b"a page")

@@ -68,7 +68,7 @@ def test_pictures_and_pages_are_files_in_the_folder_plots_of_the_reader(copied, 
     judged = json.loads(lrsym("claims", claims_file(tmp_path), "--results", url, "--json"))["page"]
     reported = json.loads(lrsym("report", path, "--results", url, "--json"))["page"]
     assert [*drawn, judged, reported] == [
-        "plots/small-curves-order.html", "plots/small-curves-order.png", "plots/small-curves-order.vl.json",
+        *(f"plots/small-curves-order{ending}" for ending in (".html", ".png", ".svg", ".vl.json", ".parquet")),
         "plots/small.html", "plots/small-report.html",
     ]  # fmt: skip
     assert all((tmp_path / name).stat().st_size for name in [*drawn, judged, reported])

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import lrsym as package
@@ -16,6 +17,9 @@ from tests.charts import nodes, subtitle
 from tests.fitted import train
 from tests.running import lrsym
 from tests.small_trials import write_sweep
+
+ENDINGS = (".html", ".png", ".svg", ".vl.json", ".parquet")
+"""Of the files of a picture."""
 
 
 @pytest.mark.slow
@@ -42,11 +46,12 @@ from tests.small_trials import write_sweep
         (["symmetry", "--x", "layouts_per_pair"], "small-symmetry-x-layouts_per_pair"),
     ],
 )
-def test_plots_are_saved_as_html_png_and_vega_lite(trained, tmp_path, words, name):
+def test_plots_are_saved_as_page_images_and_specification_with_their_frame(trained, tmp_path, words, name):
     path, results = trained
     report = json.loads(lrsym("plot", words[0], path, "--results", results, *words[1:], "--json"))
     pictures = [Path(p) for p in report["pictures"]]
-    assert [p.name for p in pictures] == [f"{name}.html", f"{name}.png", f"{name}.vl.json"]
+    assert [p.name for p in pictures] == [f"{name}{ending}" for ending in ENDINGS]
+    assert not pl.read_parquet(pictures[-1]).is_empty()
     assert all(p.parent == results / "plots" and p.stat().st_size > 1000 for p in pictures)
 
 
@@ -126,16 +131,16 @@ def test_a_theme_that_there_is_not_is_refused(trained):
 @pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_an_ending_given_with_out_is_not_doubled(trained, tmp_path):
-    for ending in ("html", "png", "vl.json"):
-        lrsym("plot", "curves", trained[0], "--results", trained[1], "--out", tmp_path / f"one.{ending}")
-    assert {p.name for p in tmp_path.iterdir()} == {"one.html", "one.png", "one.vl.json"}
+    for ending in ENDINGS:
+        lrsym("plot", "curves", trained[0], "--results", trained[1], "--out", tmp_path / f"one{ending}")
+    assert {p.name for p in tmp_path.iterdir()} == {f"one{ending}" for ending in ENDINGS}
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_pictures_go_into_a_folder_that_is_given(trained, tmp_path):
     report = json.loads(lrsym("plot", "curves", trained[0], "--results", trained[1], "--out", tmp_path, "--json"))
-    assert [Path(p).parent for p in report["pictures"]] == [tmp_path] * 3
+    assert [Path(p).parent for p in report["pictures"]] == [tmp_path] * len(ENDINGS)
 
 
 @pytest.mark.slow
@@ -208,7 +213,7 @@ def test_drawing_before_training_says_how_to_train(tmp_path):
 def test_the_picture_of_a_search_is_saved_as_the_others_are(searched):
     report = json.loads(lrsym("plot", "search", searched[0], "--results", searched[1], "--json"))
     stem = searched[1] / "plots/rates-search"
-    assert report["pictures"] == [f"{stem}{ending}" for ending in (".html", ".png", ".vl.json")]
+    assert report["pictures"] == [f"{stem}{ending}" for ending in ENDINGS]
 
 
 @pytest.mark.slow

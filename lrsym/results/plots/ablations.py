@@ -53,6 +53,7 @@ def plot_ablation(frame: Frame, *, split: str = "unseen") -> theme.Chart:
         title=f"What remains on {split} when terms of the scores on the image are left out",
         subtitle=_explain(split, metrics, spread["n"]),
         width=len(metrics) * _WIDTH,
+        frame=spread,
     )
 
 

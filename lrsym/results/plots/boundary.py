@@ -60,6 +60,7 @@ def plot_boundary(
         title=f"Where half of the seeds reach {level:g} in {metric}",
         subtitle=[*_explain(found, frame, several=several), *theme.stopped_early(trials)],
         width=2 * (_WIDTH + _MARGIN),
+        frame=found.frame(),
     )
 
 

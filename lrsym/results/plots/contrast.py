@@ -37,6 +37,7 @@ def plot_contrast(found: Contrast, *, of: str, against: str, by: str | None = No
         title=f"{of} minus {against}",
         subtitle=_explain(found),
         width=columns * (_WIDTH + 180),
+        frame=found.frame,
     )
 
 

@@ -47,6 +47,7 @@ def plot_cost(trials: Frame, *, by: str | None = None, prefer: Sequence[str] = (
             "Right: seconds of one done trial, median and lowest to highest.",
         ],
         width=2 * _WIDTH,
+        frame=hours.join(seconds, on=axis, how="left", nulls_equal=True, suffix="_seconds"),
     )
 
 

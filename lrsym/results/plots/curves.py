@@ -71,6 +71,7 @@ def plot_curves(frame: Frame, *, metric: str = "order", color: str | None = None
         title=f"{metric} along training",
         subtitle=_explain(metric, splits, spread["n"]),
         width=columns * _WIDTH,
+        frame=spread,
     )
 
 

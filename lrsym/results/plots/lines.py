@@ -106,6 +106,7 @@ def plot_line(
         title=f"{', '.join(metrics)} by {theme.axis_title(x)}",
         subtitle=_explain(plot, trials),
         width=len(metrics) * (plot.width + _MARGIN),
+        frame=cells,
     )
 
 

@@ -71,6 +71,7 @@ def plot_mechanism(
         title="How order on unseen pairs is read",
         subtitle=[*_explain(table, cells), *theme.stopped_early(table)],
         width=grid.width,
+        frame=cells,
     )
 
 

@@ -61,6 +61,7 @@ def plot_onset(ablations: Frame, *, beside: Frame) -> theme.Chart:
         title="When order on unseen pairs comes, and by which path",
         subtitle=_explain(last),
         width=4 * (_WIDTH + _SPACING),
+        frame=last,
     )
 
 

@@ -91,6 +91,7 @@ def plot_phase(
         title=_title(metric, shown[:2] if y else [x]),
         subtitle=[*_about(metric), *_explain(trials, shown)],
         width=columns * grid.width,
+        frame=frame if len(sweeps) > 1 else frame.drop(SWEEP),
     )
 
 

@@ -70,6 +70,7 @@ def plot_minus(
         title=f"{metric}: {names[0]} minus {names[1]}",
         subtitle=_explain(frame),
         width=columns * grid.width,
+        frame=frame,
     )
 
 

@@ -72,6 +72,7 @@ def plot_numbers(
         title=f"{metric} by " + " and ".join(theme.axis_title(axis) for axis in (x, y) if axis),
         subtitle=[about_median(metric), *explain],
         width=columns * grid.width,
+        frame=frame if len(sweeps) > 1 else frame.drop(SWEEP),
     )
 
 

@@ -60,6 +60,7 @@ def plot_probabilities(
             *theme.stopped_early(table),
         ],
         width=grid.width,
+        frame=cells,
     )
 
 

@@ -69,7 +69,8 @@ def plot_scattered(
     told = f" {' and '.join(others)} {'vary' if len(others) > 1 else 'varies'} among them, too." if others else ""
     chart = zoomed(alt.concat(*panels, columns=2, spacing=36).resolve_scale(color="independent"))
     subtitle = [*subtitle, f"Each point is a cell, as they are too scattered for a grid.{told}"]
-    return theme.finish(chart, title=title, subtitle=subtitle, width=2 * _WIDTH)
+    frame = cells.drop("loss", *([] if len(sweeps) > 1 else [SWEEP]))
+    return theme.finish(chart, title=title, subtitle=subtitle, width=2 * _WIDTH, frame=frame)
 
 
 def _shown(cells: pl.DataFrame, metric: str, threshold: float) -> list[tuple[str, Shown]]:

@@ -45,6 +45,7 @@ def plot_profile(frame: Frame) -> theme.Chart:
             f"A slope makes a head prefer one side; which one may differ by head and seed.{shown}",
         ],
         width=len(terms) * _WIDTH,
+        frame=profile.drop("panel_row"),
     )
 
 

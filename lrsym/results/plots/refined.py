@@ -109,6 +109,7 @@ def plot_refined(
             f"Of the cells {', '.join(f'{sides.count(side)} are {side}' for side in SIDES)}.",
         ],
         width=2 * _CELL_WIDTH * shown.cells["x_rank"].n_unique(),
+        frame=shown.cells.drop("x_rank", "y_rank"),
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import html
+import io
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -15,11 +16,14 @@ from lrsym.errors import UsageError
 from lrsym.results.plots.embedding import drawing_scripts, in_script
 from lrsym.results.plots.interaction import MOUSE
 from lrsym.results.plots.palette import MUTED, PAPER, recoloured
-from lrsym.results.plots.theme import THEME, Chart, in_theme
+from lrsym.results.plots.theme import THEME, Chart, frame_of, in_theme
 from lrsym.results.store.atomic import write_atomically
 
 Spec = dict[str, Any]
 """A chart as Vega-Lite says it: what `to_dict` of altair gives, which takes as long as a drawing."""
+
+FRAME = ".parquet"
+"""The ending of the frame that a picture is drawn from."""
 
 PNG_SCALE = 2
 """Pixels of the image for each pixel of the chart: sharp on displays of double density."""
@@ -34,12 +38,19 @@ _OPERATORS = {"<": " lt ", ">": " gt ", "=": " eq ", "!": " not "}
 
 
 def save(chart: Chart, stem: Path) -> list[Path]:
-    """Write `chart` to files beside each other, .html, .png and .vl.json; return their paths.
+    """Write `chart` to files beside each other, .html, .png, .svg, .vl.json and, of its frame, .parquet; return them.
 
     `stem` is the path without these endings. Raises UsageError where it cannot be written.
     """
     spec = to_spec(chart)
-    contents = {".html": as_html(spec), ".png": as_png(spec), ".vl.json": _as_json(spec)}
+    svg = spec_as_svg(spec)
+    contents = {
+        ".html": as_html(spec),
+        ".png": svg_as_png(svg),
+        ".svg": svg.encode(),
+        ".vl.json": _as_json(spec),
+        **_frame(chart),
+    }
     return [write_file(stem.with_name(stem.name + ending), content) for ending, content in contents.items()]
 
 
@@ -50,13 +61,30 @@ def save_as(chart: Chart, path: Path, *, theme: str = "light") -> list[Path]:
     """
     if not isinstance(chart, alt.TopLevelMixin):
         raise UsageError(f"chart must be a chart of altair, got {type(chart).__name__}; draw one with lrsym.plot_phase")
+    frame = _frame(chart)
+    if path.suffix == FRAME:
+        if not frame:
+            raise UsageError(
+                f"{path}: the chart has no frame, as it was put together or changed; save one that was drawn"
+            )
+        return [write_file(path, frame[FRAME])]
     spec = to_spec(in_theme(chart, theme))
     if path.suffix in FORMATS:
         return [write_file(path, FORMATS[path.suffix](spec))]
-    if re.fullmatch(r"\.[A-Za-z]\w{0,4}", path.suffix):
-        raise UsageError(f"{path}: a picture is written as {', '.join(FORMATS)}, got {path.suffix}; choose one of them")
-    contents = {suffix: encode(spec) for suffix, encode in FORMATS.items()}
+    if re.fullmatch(r"\.[A-Za-z]\w{0,7}", path.suffix):
+        known = ", ".join([*FORMATS, FRAME])
+        raise UsageError(f"{path}: a picture is written as {known}, got {path.suffix}; choose one of them")
+    contents = {**{suffix: encode(spec) for suffix, encode in FORMATS.items()}, **frame}
     return [write_file(path.with_name(path.name + suffix), content) for suffix, content in contents.items()]
+
+
+def _frame(chart: Chart) -> dict[str, bytes]:
+    """Return the frame of `chart` as Parquet by its ending; nothing where it has none."""
+    if (frame := frame_of(chart)) is None:
+        return {}
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    return {FRAME: buffer.getvalue()}
 
 
 def to_spec(chart: Chart) -> Spec:
@@ -129,7 +157,12 @@ def spec_as_svg(spec: Spec) -> str:
 
 def as_png(spec: Spec) -> bytes:
     """Return the picture as PNG, with PNG_SCALE pixels for each of the chart."""
-    return vl_convert.vegalite_to_png(spec, vl_version=_VEGA_LITE, scale=PNG_SCALE)
+    return svg_as_png(spec_as_svg(spec))
+
+
+def svg_as_png(svg: str) -> bytes:
+    """Return a picture that is drawn already as `as_png` does."""
+    return vl_convert.svg_to_png(svg, scale=PNG_SCALE)
 
 
 def _as_json(spec: Spec) -> bytes:

@@ -66,7 +66,8 @@ def plot_search(frames: SearchFrames, *, name: str) -> theme.Chart:
         for words, up in zip(frames.objectives, frames.maximise, strict=True)
     )
     title = f"{name}: {sought}"
-    return theme.finish(chart, title=title, subtitle=_explain(frames, counts, shown), width=_WIDE + _NARROW)
+    subtitle = _explain(frames, counts, shown)
+    return theme.finish(chart, title=title, subtitle=subtitle, width=_WIDE + _NARROW, frame=frames.suggestions)
 
 
 def _shown_axes(frames: SearchFrames) -> list[SearchedAxis]:

@@ -78,6 +78,7 @@ def plot_symmetry(
         title=f"Left-right symmetry by {theme.axis_title(x)}",
         subtitle=[*_explain(table, cells, size), *_explain_sizes(found, x, size), *theme.stopped_early(table)],
         width=2 * (_WIDTH + _SPACING),
+        frame=cells,
     )
 
 

@@ -33,6 +33,9 @@ _CHARACTER = 6.6
 _TITLE_CHARACTER = 10.0
 """The same of the title's."""
 
+_FRAME = "_lrsym_frame"
+"""The attribute of a chart that has its frame."""
+
 MIN_PANEL_HEIGHT = 156
 """Pixels of a panel that holds half a title of y."""
 
@@ -157,11 +160,13 @@ def in_theme(chart: Any, name: str) -> Any:
         return chart
     spec = recoloured(chart.to_dict(), name)
     spec["config"] = {**recoloured(THEME, name), **spec.get("config", {})}
-    return type(chart).from_dict(spec, validate=False)
+    return _with_frame(type(chart).from_dict(spec, validate=False), frame_of(chart))
 
 
-def finish(chart: Chart, *, title: str, subtitle: list[str], width: int) -> Chart:
-    """Return `chart` with the title and the lines of `subtitle`, wrapped to about `width` pixels.
+def finish(chart: Chart, *, title: str, subtitle: list[str], width: int, frame: pl.DataFrame | None = None) -> Chart:
+    """Return `chart` with the title and the lines of `subtitle`, wrapped to about `width` pixels, and its `frame`.
+
+    The frame is what the picture is drawn from; `frame_of` gives it back.
 
     It carries no config, and stands in a column of one with colours of its own, so that `|` and `&` put pictures beside
     and below each other: altair would take the panels of a grid apart.
@@ -171,7 +176,18 @@ def finish(chart: Chart, *, title: str, subtitle: list[str], width: int) -> Char
     title_lines = _wrap(title, int(columns * _CHARACTER / _TITLE_CHARACTER))
     # The heading is set apart from titles that panels of the chart may have of their own.
     column = alt.vconcat(chart).resolve_scale(color="independent", shape="independent")
-    return column.properties(title=alt.TitleParams(title_lines if len(title_lines) > 1 else title, subtitle=lines))
+    heading = alt.TitleParams(title_lines if len(title_lines) > 1 else title, subtitle=lines)
+    return _with_frame(column.properties(title=heading), frame)
+
+
+def frame_of(chart: Chart) -> pl.DataFrame | None:
+    """Return the frame of a picture that `finish` has made; None of others, and where a chart was changed since."""
+    return vars(chart).get(_FRAME)
+
+
+def _with_frame(chart: Any, frame: pl.DataFrame | None) -> Any:
+    object.__setattr__(chart, _FRAME, frame)  # beside what altair writes out
+    return chart
 
 
 def _wrap(text: str, width: int) -> list[str]:
@@ -189,7 +205,7 @@ def sign(chart: Chart, lines: list[str]) -> Chart:
     signature = text.encode(x=alt.value(0), y=alt.value(0)).properties(width=1, height=13 * len(wrapped))
     signed = chart.copy(deep=False)
     signed.vconcat = [*chart.vconcat, signature]
-    return signed
+    return _with_frame(signed, frame_of(chart))
 
 
 def dashed_rule(colour: str, *, told: str) -> alt.Chart:

@@ -10,6 +10,7 @@ import pytest
 
 from lrsym.errors import UsageError
 from lrsym.results.plots.save import MAX_NAME, picture_name, save, save_as
+from lrsym.results.plots.theme import finish, in_theme, sign
 
 
 def chart():
@@ -24,7 +25,7 @@ def saved(tmp_path_factory):
 
 
 def test_a_picture_is_saved_as_page_image_and_specification_and_nothing_else_is_left(saved):
-    assert [path.name for path in saved] == ["phase.v1.html", "phase.v1.png", "phase.v1.vl.json"]
+    assert [path.name for path in saved] == [f"phase.v1{ending}" for ending in (".html", ".png", ".svg", ".vl.json")]
     assert sorted(saved[0].parent.iterdir()) == saved
 
 
@@ -54,7 +55,7 @@ def test_a_chart_of_many_rows_is_saved_too(tmp_path):
 def test_a_picture_replaces_an_older_one(tmp_path):
     (tmp_path / "picture.vl.json").write_text("old")
     paths = save(chart(), tmp_path / "picture")
-    assert '"a title"' in paths[2].read_text()
+    assert '"a title"' in paths[3].read_text()
 
 
 def test_a_picture_that_cannot_be_written_is_a_usage_error_and_leaves_nothing(tmp_path):
@@ -66,7 +67,7 @@ def test_a_picture_that_cannot_be_written_is_a_usage_error_and_leaves_nothing(tm
 
 def test_no_text_of_a_picture_ends_the_script_of_its_page(tmp_path):
     text = "</script><script>alert(1)</script><!-- & \u2028"
-    page, _, specification = save(chart().properties(title=text), tmp_path / "picture")
+    page, _, _, specification = save(chart().properties(title=text), tmp_path / "picture")
     html = page.read_text()
     assert html.count("<script>alert") == 0
     (spec,) = re.findall(r"^ *const spec = (.*);$", html, flags=re.MULTILINE)
@@ -107,3 +108,20 @@ def test_pictures_of_different_trials_have_names_that_differ_and_are_safe():
 def test_the_page_is_named_after_the_picture(tmp_path, title, shown):
     page = save(chart().properties(title=title), tmp_path / "picture")[0].read_text()
     assert f"<title>{shown}</title>" in page
+
+
+def test_the_frame_of_a_picture_stays_with_it_in_every_theme_and_is_saved(tmp_path):
+    frame = pl.DataFrame({"n_pair_labels": [5, 6], "mean": [0.5, None]})
+    drawn = sign(finish(chart(), title="t", subtitle=[], width=300, frame=frame), ["here"])
+    for made in (drawn, in_theme(drawn, "dark")):
+        (path,) = save_as(made, tmp_path / "x.parquet")
+        assert pl.read_parquet(path).equals(frame)
+    assert [path.suffix for path in save(drawn, tmp_path / "all")][-1] == ".parquet"
+    assert "_lrsym_frame" not in json.dumps(drawn.to_dict())
+
+
+def test_a_chart_that_was_put_together_has_no_frame_to_save(tmp_path):
+    with pytest.raises(UsageError, match="the chart has no frame"):
+        save_as(chart() | chart(), tmp_path / "x.parquet")
+    with pytest.raises(UsageError, match=r"\.json, \.parquet, got \.pdf"):
+        save_as(chart(), tmp_path / "x.pdf")
