@@ -10,11 +10,13 @@ from lrsym.api.arguments import AnySweep, as_file, as_folder, as_grids, as_sweep
 from lrsym.api.drawn import draw_any, require_known
 from lrsym.api.rows import Rows, chosen, stored
 from lrsym.errors import UsageError
+from lrsym.results.analysis.metrics import metric_columns
 from lrsym.results.plots import draw
 from lrsym.results.plots import save as files
 from lrsym.results.plots.theme import Chart, in_theme
 from lrsym.sweep.spec.search import Search
-from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
+from lrsym.sweep.spec.sweep import command
+from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD, is_accuracy
 
 
 def plot_phase(
@@ -44,6 +46,8 @@ def plot_phase(
     options: dict[str, Any] = {"metric": metric, "x": x, "y": y, "facet": facet}
     if minus and threshold != PHASE_THRESHOLD:
         raise UsageError(f"threshold is for phases, which minus does not draw, got {threshold:g}; leave it out")
+    if threshold != PHASE_THRESHOLD and metric in metric_columns() and not is_accuracy(metric):
+        raise UsageError(f"threshold is for phases, which {metric} has none of, got {threshold:g}; leave it out")
     options |= {} if minus else {"threshold": threshold}
     if not isinstance(trials, pl.DataFrame | pl.LazyFrame):
         root = as_folder(results)
@@ -156,9 +160,11 @@ def plot_search(search: AnySweep, *, results: str | Path = "results", theme: str
     if not isinstance(found, Search):
         phases = found.command("plot phase", as_folder(results))
         raise UsageError(f"this picture is of searches, {found.source} has no [search]; draw its phases: {phases}")
-    return in_theme(
-        picture.plot_search(search_frames(found, Store(as_trained_folder(results))), name=found.name), theme
-    )
+    root = as_trained_folder(results)
+    frames = search_frames(found, Store(root))
+    verb, what = ("sweep", "train some") if frames.suggestions.is_empty() else ("status", "see how they ended")
+    remedy = f"{what}: {command(verb, found.source.name, root, changes=found.source.changes)}"
+    return in_theme(picture.plot_search(frames, name=found.name, remedy=remedy), theme)
 
 
 def save(chart: Chart, path: str | Path, *, theme: str = "light") -> list[Path]:

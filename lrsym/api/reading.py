@@ -170,8 +170,8 @@ def seeds_until(
 ) -> pl.DataFrame:
     """Return how many seeds each cell takes until the 95 % interval of the mean of `metric` has the half-width `until`.
 
-    A row a cell: its axes, n, mean, half_width, n_needed, n_more and the seconds of a trial. `trials`, `results` and
-    `where` as of `contrast`. Raise UsageError where there are no rows.
+    A row a cell: its axes, n, mean, half_width, n_needed, n_more, the seconds of a trial, and unknown, why its spread
+    is not known. `trials`, `results` and `where` as of `contrast`. Raise UsageError where there are no rows.
     """
     from lrsym.api.rows import trials_of
     from lrsym.results.analysis import replicates

@@ -7,7 +7,7 @@ import polars as pl
 
 from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_grids
 from lrsym.results.analysis.aggregate import Frame
-from lrsym.results.plots.sweep_rows import read_trials
+from lrsym.results.plots.sweep_rows import read_trials, rows_of
 from lrsym.results.store.query import filter_trials
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.sweep import Sweep
@@ -22,6 +22,11 @@ def chosen(rows: Frame, where: str | None) -> pl.DataFrame:
     if "stop_rule" not in table.columns:  # rows of others
         table = table.with_columns(stop_rule=pl.lit(None, dtype=pl.String))
     return table if where is None else filter_trials(table, where)
+
+
+def unfinished(sweeps: Sequence[Sweep], results: str | Path) -> list[str]:
+    """Return how many trials of each sweep have a row, as sentences; none of those that are complete."""
+    return [note for rows in rows_of(sweeps, as_folder(results)) for note in rows.missing(rows.sweep.name)]
 
 
 def stored(sweep: AnySweep, results: str | Path) -> tuple[Sweep, str]:

@@ -93,8 +93,7 @@ def _in_words(name: str, best: "Best") -> list[str]:
         f"{name}: {sought}; {front}{counted(best.n_cells, 'cell')} of {counted(best.replicates, 'replicate')}{without}",
         as_text(table if any(table["remarks"]) else table.drop("remarks")),
         *_tie(best),
-        "the first, to paste under [base]:",
-        *best.cells[0].base,
+        *(["the first, to paste under [base]:", *best.cells[0].base] if best.cells[0].base else []),
         _warning(best),
     ]
 
@@ -108,10 +107,12 @@ def _tie(best: "Best") -> list[str]:
 
 
 def _warning(best: "Best") -> str:
-    return (
-        f"The best of {best.n_cells} is chosen by its luck too, and the interval, of the seeds that it was chosen by, "
-        "leaves that out: train it on fresh seeds before you rely on it."
-    )
+    if best.n_cells == 1:
+        return "There is one cell, so none was chosen."
+    told = any(estimate is not None and estimate.low is not None for estimate in best.cells[0].estimates)
+    interval = ", and the interval, of the seeds that it was chosen by, leaves that out" if told else ""
+    rely = "train it on fresh seeds before you rely on it"
+    return f"The best of {best.n_cells} is chosen by its luck too{interval}: {rely}."
 
 
 def _table_row(best: "Best", cell: "BestCell") -> dict[str, str]:

@@ -46,6 +46,7 @@ def boundary(
     """Show where along an axis half of the seeds reach a level, for each value of another axis, with intervals."""
     from lrsym.api.arguments import as_grids, refuse_searches
     from lrsym.api.boundaries import boundary_whole
+    from lrsym.api.rows import unfinished
 
     refuse_searches(files, "a boundary")
     sweeps = as_grids(files, results, set_ or ())
@@ -58,7 +59,9 @@ def boundary(
         "color": found.color, "by_ratio": found.by_ratio, "where": where, "boundaries": frame.to_dicts(),
         "differences": None if distances is None else distances.to_dicts(),
     }  # fmt: skip
-    Output(as_json=json).result(data, [f"{', '.join(names)}: {_about(found)}", *_in_words(found, frame, distances)])
+    missing = unfinished(sweeps, results)
+    lines = [f"{', '.join(names)}: {_about(found)}", *_in_words(found, frame, distances), *missing]
+    Output(as_json=json).result({**data, "unfinished": missing}, lines)
 
 
 def _about(found: "Boundary") -> str:
@@ -99,8 +102,8 @@ def _in_words(found: "Boundary", frame: "pl.DataFrame", distances: "pl.DataFrame
                 for row in distances.iter_rows(named=True)
             ],
         ),
-        "of minus against, paired where both have a seed; p of no distance"
-        + (", holm after Holm's correction for all rows" if several else ""),
+        "of minus against, paired where both have a seed; "
+        + ("holm: p of no distance after Holm's correction for all rows" if several else "p of no distance"),
     ]  # fmt: skip
 
 

@@ -42,6 +42,7 @@ def contrast(
     """Show how far metrics differ between two values of an axis: paired by seed, with the interval over seeds."""
     from lrsym.api.arguments import as_grid
     from lrsym.api.reading import contrast_whole
+    from lrsym.api.rows import unfinished
     from lrsym.results.analysis.contrasts import in_words
 
     sides, sweep = parse_sides(options), as_grid(file, results, set_ or ())
@@ -51,7 +52,9 @@ def contrast(
         "moves_with": found.followers, "contrasts": found.frame.to_dicts(),
     }  # fmt: skip
     named = " minus ".join(map(in_words, sides.values()))
-    Output(as_json=json).result(data, [f"{sweep.name}: {named}", *_in_words(found, by=options["by"])])
+    missing = unfinished([sweep], results)
+    lines = [f"{sweep.name}: {named}", *_in_words(found, by=options["by"]), *missing]
+    Output(as_json=json).result({**data, "unfinished": missing}, lines)
 
 
 def parse_sides(options: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -128,10 +128,18 @@ def more_time(statuses: Mapping[str, int], options: Mapping[str, object]) -> dic
     return {"timeout": 2 * timeout} if statuses.get("timeout") and isinstance(timeout, int | float) else {}
 
 
+_FORMATS = {
+    ".html", ".htm", ".png", ".svg", ".pdf", ".jpg", ".jpeg", ".gif", ".webp", ".tif", ".tiff", ".eps", ".ps", ".json",
+    ".csv", ".parquet", ".md", ".txt", ".xlsx", ".docx",
+}  # fmt: skip
+"""Endings that ask for a format."""
+
+
 def output_path(out: Path | None, name: str, *, folder: str, results: str, suffix: str) -> Path:
     """Return the file to write: `name` in `folder` of the results, or in `out` if that is a folder, else `out`.
 
-    `out` may lack `suffix`. Of results in an object store it lies in the folder plots where the command runs.
+    `out` may lack `suffix`. Of results in an object store it lies in the folder plots where the command runs. Raises
+    UsageError for the ending of another format.
     """
     from lrsym.results.store.filesystem import LocalFolder, open_filesystem
 
@@ -139,7 +147,15 @@ def output_path(out: Path | None, name: str, *, folder: str, results: str, suffi
         files = open_filesystem(results)
         place = Path(files.root, folder) if isinstance(files, LocalFolder) else Path("plots")
         return (out or place) / f"{name}{suffix}"
-    return out if out.name.endswith(suffix) else out.with_name(out.name + suffix)
+    ending = out.suffix.lower()
+    if ending in _FORMATS and ending != suffix:
+        what = (
+            f"a page is written as {suffix}"
+            if suffix
+            else "a picture is written as .html, .png, .svg, ..., all of them"
+        )
+        raise UsageError(f"{out}: {what}, got {out.suffix}; leave the ending out")
+    return out if not suffix or ending == suffix else out.with_name(out.name + suffix)
 
 
 def _as_csv(frame: "pl.DataFrame") -> str:

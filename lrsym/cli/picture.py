@@ -88,7 +88,7 @@ def save_picture(
 
     out = place.out
     if out is not None:
-        out = out.with_name(re.sub(r"\.(html|png|svg|vl\.json|parquet)$", "", out.name))
+        out = out.with_name(re.sub(r"\.(html|png|svg|vl\.json|parquet)$", "", out.name, flags=re.IGNORECASE))
     # What `name` has already, and what is as without the option, is not in the name once more.
     shown = {k: v for k, v in options.items() if k not in ("metric", "split", "live", "minus") and v != PHASE_THRESHOLD}
     shown |= {} if place.theme == "light" else {"theme": place.theme}

@@ -108,7 +108,7 @@ def _seeds_table(cells: "pl.DataFrame") -> "pl.DataFrame":
     import polars as pl
 
     rounded = pl.col("mean", "half_width").round(4)
-    return cells.drop("seconds", "n_needed").with_columns(rounded).rename({"n_more": "seeds more"})
+    return cells.drop("seconds", "n_needed", "unknown").with_columns(rounded).rename({"n_more": "seeds more"})
 
 
 def _packs_in_words(plan: "Plan", *, device: str) -> list[str]:

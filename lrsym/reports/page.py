@@ -29,7 +29,7 @@ from lrsym.results.plots.sweep_rows import read_trials
 from lrsym.results.store.store import load
 from lrsym.sweep.execution.sweep_status import SweepStatus, sweep_status
 from lrsym.sweep.planning.cost import two_digits
-from lrsym.sweep.spec.sweep import Sweep
+from lrsym.sweep.spec.sweep import Sweep, command
 from lrsym.vocabulary import CHANCE, METRICS, PATHS, PHASE_METRIC, PHASE_THRESHOLD, PHASES, SPLITS
 
 COUNTED = ("trial_id", "seed", "status", "message", "stop_rule", "run_id", "finished_at", "seconds", "path")
@@ -175,6 +175,7 @@ def _section(report: SweepReport, parts: dict[str, str], left_out: list[str], ro
         "left_out": left_out,
         "parts": parts,
         "train": sweep.command("sweep", root),
+        "explain": command("explain", "TRIAL_ID", root),
         "changes": sweep.changes,
         "file": file.name if file.is_file() else "",
         "text": file.read_text(errors="replace") if file.is_file() else "",

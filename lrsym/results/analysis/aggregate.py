@@ -3,12 +3,15 @@
 In all frames `n` counts the replicates behind a mean; `lowest` and `highest` are their extremes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
 from lrsym.results.store.store import stopped_by
-from lrsym.vocabulary import FAILED_STATUSES, GRID_STOP_RULES
+from lrsym.vocabulary import FAILED_STATUSES, GRID_STOP_RULES, STATUSES
+
+SHARED = ("seconds",)
+"""Columns in which the trials of a pack have one value, so that they tell nothing of its spread."""
 
 MAX_NAMED = 5
 """Trials of a cell that are named; more would fill the screen."""
@@ -62,6 +65,21 @@ def with_trial_ids(cells: pl.DataFrame, trials: Frame, *, by: Sequence[str]) -> 
     if not by:
         return cells.join(rows.select(named), how="cross")
     return cells.join(rows.group_by(by).agg(named), on=by, how="left", nulls_equal=True, maintain_order="left")
+
+
+def shares_value(metric: str, columns: Iterable[str]) -> pl.Expr:
+    """Return whether a trial, a row with `columns`, shares its value of `metric` with others of its pack."""
+    if metric in SHARED and "pack_size" in {*columns}:
+        return (pl.col("pack_size") > 1).fill_null(value=True)
+    return pl.lit(value=False)
+
+
+def ended_otherwise(trials: pl.DataFrame) -> str:
+    """Return how many of `trials` did not come to their end: `4 diverged, 1 crashed`; empty where all did."""
+    counts = dict(trials.group_by("status").len().iter_rows())
+    return ", ".join(
+        f"{counts[name]} {name.replace('_', ' ')}" for name in STATUSES if name != "done" and name in counts
+    )
 
 
 def replicate_value(metric: str) -> pl.Expr:

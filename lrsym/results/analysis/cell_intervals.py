@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.aggregate import Frame, replicate_value
+from lrsym.results.analysis.aggregate import Frame, replicate_value, shares_value
 from lrsym.results.analysis.intervals import ACCURACY_RESOLUTION, CONFIDENCE, EQUAL, grubbs_critical, t_quantile
 
 _N, _MEAN, _SD, _LOWEST, _HIGHEST = (pl.col(name) for name in ("_n", "_mean", "_sd", "_lowest", "_highest"))
@@ -15,13 +15,14 @@ def cell_intervals(trials: Frame, *, by: Sequence[str], metric: str, interval: s
     """Return one row for each combination of `by`, in no order: `by`, low, high and apart.
 
     low and high are the ends of the 95 % interval of the mean of `metric`, by `interval`, which is t or logit, null
-    where that has none; apart tells whether one trial lies apart from the others (`intervals.has_value_apart`), `far`
-    or more from the mean. Raises UsageError where logit gets values outside 0..1.
+    where that has none, as of what the trials of a pack share; apart tells whether one trial lies apart from the
+    others (`intervals.has_value_apart`), `far` or more from the mean. Raises UsageError where logit gets values outside
+    0..1.
     """
-    value, is_logit = replicate_value(metric), interval == "logit"
+    value, is_logit, rows = replicate_value(metric), interval == "logit", trials.lazy()
+    shared = shares_value(metric, rows.collect_schema())
     table = (
-        trials.lazy()
-        .group_by(by)
+        rows.group_by(by)
         .agg(
             _n=value.count(),
             _mean=value.mean(),
@@ -29,6 +30,7 @@ def cell_intervals(trials: Frame, *, by: Sequence[str], metric: str, interval: s
             _highest=value.max(),
             _sd=value.std(),
             _spread=(_logit(value) if is_logit else value).std(),
+            _shared=(shared & value.is_not_null()).any(),
         )
         .collect()
     )
@@ -45,7 +47,7 @@ def cell_intervals(trials: Frame, *, by: Sequence[str], metric: str, interval: s
     equal = spread <= EQUAL * largest
     away = pl.max_horizontal(_MEAN - _LOWEST, _HIGHEST - _MEAN)
     low, high = _logit_bounds() if is_logit else _student_bounds()
-    known = (_N > 1) & (pl.lit(is_logit) | ~equal)
+    known = (_N > 1) & (pl.lit(is_logit) | ~equal) & ~pl.col("_shared")
     apart = (_N > 2) & ~equal & (away >= far) & (away > pl.col("_critical") * _SD)
     return table.select(
         *by, low=pl.when(known).then(low), high=pl.when(known).then(high), apart=apart.fill_null(value=False)

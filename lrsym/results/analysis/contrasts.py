@@ -13,7 +13,7 @@ import polars as pl
 
 from lrsym.config.axes import axes
 from lrsym.errors import UsageError, counted
-from lrsym.results.analysis.aggregate import Frame, has_outcome, replicate_value
+from lrsym.results.analysis.aggregate import Frame, has_outcome, replicate_value, shares_value
 from lrsym.results.analysis.intervals import Estimate, estimate_mean, holm, level_at, resolution_of
 from lrsym.results.analysis.varied_axes import axis_groups, check_axes
 from lrsym.toml_source import suggest
@@ -41,9 +41,6 @@ _NUMBERS: dict[str, Any] = {
     **dict.fromkeys(("n_pairs", "fewest_cells", "most_cells", *LEFT_OUT), pl.Int64),
     "no_interval": pl.String,
 }
-
-SHARED = ("seconds",)
-"""Metrics that a pack has one of, divided among its trials: these are no replicates of each other."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +177,7 @@ def _pairs(left: pl.DataFrame, right: pl.DataFrame, *, key: list[str], metrics: 
         "here": pl.lit(value=True),
         "diverged": pl.col("status") == "diverged",
         "outcome": has_outcome(),
-        "packed": pl.col("pack_size") > 1 if "pack_size" in left.columns and "pack_size" in right.columns else False,
+        **{f"{metric}_shared": shares_value(metric, {*left.columns} & {*right.columns}) for metric in metrics},
         **{metric: replicate_value(metric) for metric in metrics},
     }
     left, right = (side.select(*key, **columns) for side in (left, right))
@@ -192,7 +189,7 @@ def _pairs(left: pl.DataFrame, right: pl.DataFrame, *, key: list[str], metrics: 
         paired=paired,
         diverged=diverged,
         failed=paired & ~diverged & ~(pl.col("outcome") & pl.col("outcome_right")),
-        packed=paired & (pl.col("packed") | pl.col("packed_right")).fill_null(value=True),
+        **{name: paired & (pl.col(name) | pl.col(f"{name}_right")) for name in (f"{m}_shared" for m in metrics)},
         **{metric: pl.col(metric) - pl.col(f"{metric}_right") for metric in metrics},
     ).sort(key, nulls_last=True)
 
@@ -209,7 +206,7 @@ def _row(pairs: pl.DataFrame, metric: str) -> dict[str, Any]:
     differences = seeds["difference"].to_list()
     resolution = 2**0.5 * resolution_of(metric)  # either side has a rounding error
     estimate = estimate_mean(differences, resolution=resolution)
-    no_interval = _no_interval(estimate, shared=metric in SHARED and bool(known["packed"].any()))
+    no_interval = _no_interval(estimate, shared=bool(known[f"{metric}_shared"].any()))
     if no_interval:
         estimate = Estimate(estimate.n, estimate.mean)
     counts = {
@@ -245,8 +242,9 @@ def _no_pair(
     sides: list[pl.DataFrame], of: Mapping[str, Any], against: Mapping[str, Any], paired_by: Sequence[str]
 ) -> UsageError:
     apart = [name for name in (*paired_by, "seed") if not {*sides[0][name]} & {*sides[1][name]}]
-    why = f"; they share no value of {', '.join(apart)}" if apart else ""
-    remedy = "train what is missing" + (", or name these axes too in --of and --against" if apart else "")
+    why, axes_apart = f"; they share no value of {', '.join(apart)}" if apart else "", [n for n in apart if n != "seed"]
+    remedy = "train what is missing, or choose more with --where"
+    remedy += f", or name {' and '.join(axes_apart)} too in --of and --against" if axes_apart else ""
     return UsageError(
         f"no trial with {in_words(of)} has a partner with {in_words(against)} that agrees in seed and all other "
         f"axes{why}; {remedy}"
@@ -257,9 +255,13 @@ def _one_seed(rows: list[dict[str, Any]], pairs: pl.DataFrame) -> UsageError:
     first = next((row for row in rows if row["n"]), None)
     if first is None:
         lost = lost_in_words(lambda name: rows[0][name])
-        return UsageError(f"no pair has a value of {rows[0]['metric']}: {lost}; train what is missing")
+        remedy = (
+            "train what is missing" if rows[0]["n_failed"] or rows[0]["n_unpaired"] else "choose others with --where"
+        )
+        return UsageError(f"no pair has a value of {rows[0]['metric']}: {lost}; {remedy}")
     seed = pairs.drop_nulls(first["metric"])["seed"][0]
     told = f"{first['metric']} differs by {first['estimate']:.3g} in seed {seed}"
     return UsageError(
-        f"an interval takes two seeds or more that have both sides, got one: {told}; train more replicates"
+        f"an interval takes two seeds or more that have both sides, got one: {told}; train more replicates, or choose "
+        "more with --where"
     )

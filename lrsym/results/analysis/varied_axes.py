@@ -117,12 +117,19 @@ def check_single_cells(trials: pl.DataFrame, *, by: Sequence[str], choices: str 
 
     if not (free := free_axes(trials, by=by)):
         return
-    example = f"{free[0]}={trials[free[0]].drop_nulls().min()}"
+    example = f"{free[0]}={_common_value(trials, free[0])}"
     raise UsageError(
         f"a cell may hold several seeds but nothing else, yet beside {', '.join(by)} these axes vary: "
         f"{', '.join(map(values, free))}; hold all but three fixed, such as with --where {example}, "
         f"or choose others with {choices}"
     )
+
+
+def _common_value(trials: pl.DataFrame, axis: str) -> object:
+    """Return the lowest value of `axis` that all sweeps among `trials` have, or the lowest of all."""
+    sweeps = trials.partition_by(SWEEP) if SWEEP in trials.columns else [trials]
+    shared = set.intersection(*({*one[axis].drop_nulls()} for one in sweeps))
+    return min(shared, default=trials[axis].drop_nulls().min())
 
 
 def _leader(table: pl.DataFrame, axis: Axis, leaders: Sequence[str]) -> str | None:

@@ -7,6 +7,7 @@ import altair as alt
 import polars as pl
 
 from lrsym.results.analysis.contrasts import Contrast, lost_in_words
+from lrsym.results.analysis.metrics import metric_columns
 from lrsym.results.plots import theme
 
 MAX_ROWS = 60
@@ -47,7 +48,9 @@ def _panel(rows: pl.DataFrame, metric: str, lines: Sequence[str], *, by: str | N
     numbers = [alt.Tooltip(f"{name}:Q", format="+.3~g") for name in ("estimate", "low", "high")]
     tooltip = [*numbers, "n:Q", "n_pairs:Q", *(alt.Tooltip(f"{name}:Q", format=".3~g") for name in ("p", "holm"))]
     fill = alt.when(alt.datum.apart).then(alt.value(theme.LINE)).otherwise(alt.value(theme.PAPER))
-    x = alt.X("estimate:Q", title="difference").axis(grid=True, format="+~g", tickCount=5)
+    unit = metric_columns()[metric].unit
+    title = f"difference ({unit})" if unit else "difference"
+    x = alt.X("estimate:Q", title=title).axis(grid=True, format="+,.6~g", tickCount=5)
     return alt.LayerChart(
         layer=[
             theme.dashed_rule(theme.MUTED, told="no difference").encode(x=alt.datum(0)),

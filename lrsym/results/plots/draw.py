@@ -77,7 +77,7 @@ def draw_rows(kind: str, rows: SweepRows, **options: Any) -> theme.Chart:
         options["prefer"] = prefer
     notes = rows.notes() + rows.in_training(shown["trial_id"])
     if table != "trials":  # such a picture says it itself
-        notes += theme.stopped_early(rows.trials)
+        notes += [*theme.not_at_end(rows.trials), *theme.stopped_early(rows.trials)]
     return _with_notes(PLOTS[kind](shown, **options), notes)
 
 

@@ -8,7 +8,7 @@ import altair as alt
 import polars as pl
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.aggregate import Frame, with_trial_ids
+from lrsym.results.analysis.aggregate import SHARED, Frame, with_trial_ids
 from lrsym.results.analysis.intervals import interval_of
 from lrsym.results.analysis.lines import BANDS, is_geometric, lines
 from lrsym.results.analysis.metrics import as_metrics, metric_columns
@@ -258,6 +258,13 @@ def _explain_band(plot: LinePlot) -> str:
     kinds = {interval_of(metric) for metric in plot.metrics}
     how = " (of accuracies on logits)" if plot.band == "interval" and "logit" in kinds else ""
     without = f" {single} of {cells.height} cells have one seed and no band." if single else ""
+    bare = cells.filter(pl.col("n") > 1, pl.col("low").is_null())
+    if n_shared := bare.filter(pl.col("metric").is_in(SHARED)).height:
+        without += f" {n_shared} of {cells.height} have none, as the trials of a pack share its time."
+    if n_equal := bare.height - n_shared:
+        without += f" {n_equal} of {cells.height} have none, as their seeds are equal, which tells no spread."
+    if single + bare.height == cells.height:
+        return f"Line: mean of {seeds} in each cell; there is no band.{without}{chance}"
     return f"Line: mean; band: {BANDS[plot.band]}{how}, {seeds} in each cell.{without}{chance}"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from lrsym.errors import UsageError, counted
-from lrsym.results.analysis.aggregate import Frame
+from lrsym.results.analysis.aggregate import Frame, ended_otherwise
 from lrsym.results.analysis.class_shares import path_shares
 from lrsym.results.analysis.varied_axes import choose_axes
 from lrsym.results.plots import theme
@@ -53,6 +53,8 @@ def plot_mechanism(
     if "path" not in table.columns:
         raise UsageError("rows have no column path; give a sweep, or rows of the table trials with all their columns")
     if table["path"].is_null().all():
+        if (lost := ended_otherwise(table)) and not (table["status"] == "done").any():
+            raise UsageError(f"none of {table.height} trials has a path: {lost}; choose others with --where")
         raise UsageError(
             f"none of {table.height} trials has a path, which the table ablations tells: it has score terms where the "
             "first block reads token + position embeddings itself (model.layer_norm none or post, model.positions "

@@ -79,11 +79,15 @@ def _explain(frame: pl.DataFrame) -> list[str]:
     apart = asked.filter(~_holds_zero()).height
     corrected = asked.filter(pl.col("holm") < 0.05).height
     lost = lost_in_words(lambda name: frame[name].sum())
+    framed = [
+        f"Framed: the interval leaves out 0, in {apart} of {asked.height} cells; one in twenty would without any "
+        f"difference. After Holm's correction for all cells {corrected} are left."
+    ]
+    without = drawn.drop_nulls("no_interval").group_by("no_interval").len().sort("no_interval")
     return [
         "Number: mean over seeds of the paired differences; below: its 95 % interval, and the seeds that are paired.",
-        f"Framed: the interval leaves out 0, in {apart} of {asked.height} cells; one in twenty would without any "
-        f"difference. After Holm's correction for all cells {corrected} are left.",
-        *(f"No interval in some cells: {why}." for why in drawn["no_interval"].drop_nulls().unique().sort()),
+        *(framed if asked.height else []),
+        *(f"No interval in {n} of {drawn.height} cells: {why}." for why, n in without.iter_rows()),
         *([f"Left out: {lost}."] if lost else []),
     ]
 

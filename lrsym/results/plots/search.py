@@ -40,17 +40,18 @@ _PADDING = 8
 _Layers = alt.LayerChart | alt.FacetChart
 
 
-def plot_search(frames: SearchFrames, *, name: str) -> theme.Chart:
+def plot_search(frames: SearchFrames, *, name: str, remedy: str = "train some") -> theme.Chart:
     """Return the history of a search, of several objectives its Pareto front, above what each axis decides.
 
-    `name` is that of the search. Raises NothingToDrawError where no cell has an objective yet.
+    `name` is that of the search, `remedy` what to do where there is nothing to draw. Raises NothingToDrawError where no
+    cell has an objective yet.
     """
     counts = Counter(frames.suggestions["outcome"])
     if frames.suggestions["objective"].null_count() == frames.suggestions.height:
         ended = ", ".join(f"{n} {outcome}" for outcome, n in counts.items()) or "none asked for"
         raise NothingToDrawError(
             f"nothing to draw: a picture of a search needs a cell with an objective, {name} has none ({ended}); "
-            "its status says how they ended: lrsym status"
+            f"{remedy}"
         )
     shown = _shown_axes(frames)
     several = len(frames.objectives) > 1

@@ -8,6 +8,7 @@ from typing import Protocol
 import polars as pl
 
 from lrsym.errors import UsageError, counted
+from lrsym.results.analysis.aggregate import ended_otherwise
 from lrsym.results.analysis.varied_axes import SWEEP
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.live import LiveRows, read_live
@@ -114,6 +115,8 @@ class SweepRows:
         if chosen.is_empty():
             return f"no trial of {sweep.name} in {root} {none_meets(self.stored, where or '')}"
         lacking = f"there are no {table} of the {counted(chosen.height, 'trial')} of {sweep.name}"
+        if not (chosen["status"] == "done").any():
+            return f"{lacking}: {ended_otherwise(chosen)}; see why: {sweep.command('status', root)}"
         if table in ALONG_TRAINING.values():
             return (
                 f"{lacking}: the mechanism along training is told of trials with eval.mechanism = "
@@ -126,6 +129,13 @@ class SweepRows:
             )
         return f"no {table} of {sweep.name} in {root}; see how the trials ended: {sweep.command('status', root)}"
 
+    @cached_property
+    def n_stored(self) -> int:
+        """The number of trials of the sweep that have a row."""
+        if "stored" in vars(self):
+            return self.stored.height
+        return load(self.root, "trials", trial_ids=self.trial_ids).select(pl.len()).collect().item()
+
     def notes(self) -> list[str]:
         """Return which trials are shown, and how many of the sweep are missing, as sentences."""
         return [*self.condition(), *self.missing("The sweep")]
@@ -137,7 +147,7 @@ class SweepRows:
     def missing(self, name: str) -> list[str]:
         """Return how many trials of the sweep, called `name`, have a row; none where all have: cells without do not
         show."""
-        planned, trained = len(self.trial_ids), self.stored.height
+        planned, trained = len(self.trial_ids), self.n_stored
         there = f"{trained:,} {'is' if trained == 1 else 'are'} there"
         return [] if planned == trained else [f"{name} has {counted(planned, 'trial')}, {there}."]
 

@@ -8,7 +8,8 @@ import altair as alt
 import polars as pl
 
 from lrsym.config.axes import axes
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
+from lrsym.results.analysis.aggregate import ended_otherwise
 from lrsym.results.plots import notebook, palette
 from lrsym.results.plots.palette import GRID, INK, LINES, MUTED, ON_DARK, ON_LIGHT, PAPER, check_theme, recoloured
 
@@ -101,7 +102,11 @@ def fitting_title(name: str, *, pixels: float) -> str | list[str]:
     title, room = axis_title(name), int(pixels / _AXIS_CHARACTER)
     if len(title) <= room:
         return title
-    return [line for part in title.replace(" (", "\n(").splitlines() for line in textwrap.wrap(part, room)]
+    return [
+        line
+        for part in title.replace(" (", "\n(").splitlines()
+        for line in textwrap.wrap(part, room, break_long_words=False)
+    ]
 
 
 def format_value(value: object) -> str:
@@ -246,6 +251,12 @@ def stopped_early(trials: pl.DataFrame) -> list[str]:
         return []
     by_rule = ", ".join(f"{n} {rule}" for rule, n in rules.value_counts().sort("stop_rule").iter_rows())
     return [f"{len(rules)} of {trials.height} trials were stopped early ({by_rule})."]
+
+
+def not_at_end(trials: pl.DataFrame) -> list[str]:
+    """Return how many of `trials` diverged or failed, as a sentence; none where none did."""
+    lost = ended_otherwise(trials.filter(pl.col("status") != "stopped"))
+    return [f"Of {counted(trials.height, 'trial')} {lost}."] if lost else []
 
 
 def check_limit(what: str, number: int, *, limit: int, varied: Sequence[str]) -> None:

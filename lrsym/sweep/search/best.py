@@ -10,7 +10,7 @@ import polars as pl
 from lrsym.config.messages import AXES, PRESETS
 from lrsym.config.model import SHORTHANDS
 from lrsym.errors import UsageError
-from lrsym.results.analysis.aggregate import replicate_value
+from lrsym.results.analysis.aggregate import replicate_value, shares_value
 from lrsym.results.analysis.intervals import Estimate, estimate_mean, interval_of
 from lrsym.results.analysis.suggestions import candidate_cells, rank_cells
 from lrsym.results.store.place import name_place
@@ -162,8 +162,10 @@ def _cell(row: dict[str, Any], point: Point, objectives: Sequence[Objective], tr
 def _estimate(objective: Objective, rows: pl.DataFrame) -> Estimate | None:
     if not objective.is_column:
         return None
-    values = rows.select(replicate_value(objective.sql)).to_series().drop_nulls()
-    return estimate_mean(values, interval=interval_of(objective.sql))
+    column = objective.sql
+    known = rows.select(value=replicate_value(column), shared=shares_value(column, rows.columns)).drop_nulls("value")
+    estimate = estimate_mean(known["value"], interval=interval_of(column))
+    return Estimate(estimate.n, estimate.mean) if known["shared"].any() else estimate
 
 
 def _axes_of(key: str) -> list[str]:
@@ -177,8 +179,11 @@ def _no_best(file: str, changes: Sequence[str], root: str, *, n_chosen: int, n_w
     look, train = (command(verb, file, root, changes=changes) for verb in ("status", "sweep"))
     if not n_chosen:
         return UsageError(f"there is no best yet: {file} has no trained cell in {name_place(root)}; train: {train}")
-    why = f"{n_without} diverged or failed, " if n_without else ""
+    left = n_chosen - n_without
+    whys = [f"{n_without} diverged, failed or never got there"] * bool(n_without) + [f"{left} not finished"] * bool(
+        left
+    )
     return UsageError(
         f"a cell counts with a value under every seed, none of the {n_chosen} begun of {file} in {root} has one: "
-        f"{why}{n_chosen - n_without} not finished; see {look}, go on: {train}"
+        f"{', '.join(whys)}; see {look}{f', go on: {train}' if left else ''}"
     )
