@@ -4,7 +4,12 @@ import json
 
 import pytest
 
+from lrsym.results.store.schema import TABLES
+from lrsym.results.store.store import Store
+from lrsym.results.store.trial_row import axis_values
+from lrsym.sweep.spec.sweep_file import load
 from tests.running import lrsym
+from tests.small_trials import write_sweep
 
 SIDES = ("--of", "layouts_per_pair=4", "--against", "scenes.layouts_per_pair=1")
 
@@ -66,3 +71,13 @@ def test_a_mistake_is_one_line_with_the_remedy(trained, words, message):
 def test_before_training_it_says_how_to_train(trained, tmp_path):
     text = lrsym("contrast", trained[0], "--results", tmp_path / "none", *SIDES, code=2)
     assert "lrsym sweep" in text
+
+
+def test_a_sweep_that_is_not_complete_says_so(tmp_path):
+    sweep = load(write_sweep(tmp_path, steps=7))
+    rows = [{**axis_values(t), "status": "done", "unseen_order": 0.5 + t.seed / 10} for t in sweep.trials[:6]]
+    Store(tmp_path / "r").write("p", {"trials": TABLES["trials"].build(rows)})
+    told = f"{sweep.name} has 8 trials, 6 are there."
+    assert told in lrsym("contrast", sweep.source, *SIDES, "--results", tmp_path / "r")
+    report = json.loads(lrsym("contrast", sweep.source, *SIDES, "--results", tmp_path / "r", "--json"))
+    assert report["unfinished"] == [told]

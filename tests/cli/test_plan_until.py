@@ -20,7 +20,7 @@ def test_cells_that_were_never_trained_are_counted(trained, tmp_path):
     path = tmp_path / "more.toml"
     path.write_text(trained[0].read_text().replace("= [1, 4]", "= [1, 4, 5, 6]"))
     text = lrsym("plan", path, "--results", trained[1], "--until", "0.5")
-    assert "2 have fewer than two seeds with a value" in text
+    assert "2 have fewer than two seeds, so nothing is known" in text
 
 
 def test_a_condition_keeps_cells(trained):

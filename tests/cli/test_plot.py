@@ -12,6 +12,8 @@ from lrsym.api.arguments import as_grid
 from lrsym.results.plots.draw import draw
 from lrsym.results.plots.palette import DARK, PAPER
 from lrsym.results.plots.theme import in_theme
+from lrsym.results.store.store import Store
+from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.spec.sweep_file import load
 from tests.charts import nodes, subtitle
 from tests.fitted import train
@@ -335,3 +337,31 @@ def test_a_picture_from_python_is_a_file_and_no_folder(trained, tmp_path, path):
         package.save(chart, path.format(tmp_path))
     assert not [*tmp_path.iterdir()]
     assert not tmp_path.with_suffix(".html").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["phase", "--metric", "seconds", "--threshold", "0.5"], "threshold is for phases, which seconds has none of"),
+        (["curves", "--out", "one.pdf"], "a picture is written as .html, .png, .svg, ..., all of them, got .pdf"),
+    ],
+)
+def test_what_says_nothing_about_a_picture_is_refused(trained, words, message):
+    assert message in lrsym("plot", words[0], trained[0], "--results", trained[1], *words[1:], code=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ablation", "mechanism", "probabilities", "profile", "symmetry"])
+def test_where_all_trials_diverged_every_picture_says_so(tmp_path, kind):
+    sweep = load(write_sweep(tmp_path, steps=7))
+    tables = status_rows(sweep.trials, status="diverged", message="loss is nan", run_id="r")
+    Store(tmp_path / "results").write("p", tables)
+    text = lrsym("plot", kind, sweep.source, "--results", tmp_path / "results", code=2)
+    assert "8 diverged" in text
+
+
+@pytest.mark.slow
+def test_a_search_without_cells_names_the_command_that_trains(searched, trained):
+    text = lrsym("plot", "search", searched[0], "--results", trained[1], code=2)
+    assert f"lrsym sweep {searched[0]}" in text

@@ -9,6 +9,7 @@ import polars as pl
 from lrsym.results.analysis.contrasts import Contrast, lost_in_words
 from lrsym.results.analysis.metrics import metric_columns
 from lrsym.results.plots import theme
+from lrsym.vocabulary import is_accuracy
 
 MAX_ROWS = 60
 """Lines, over all panels, that fit on a screen or a page."""
@@ -48,7 +49,7 @@ def _panel(rows: pl.DataFrame, metric: str, lines: Sequence[str], *, by: str | N
     numbers = [alt.Tooltip(f"{name}:Q", format="+.3~g") for name in ("estimate", "low", "high")]
     tooltip = [*numbers, "n:Q", "n_pairs:Q", *(alt.Tooltip(f"{name}:Q", format=".3~g") for name in ("p", "holm"))]
     fill = alt.when(alt.datum.apart).then(alt.value(theme.LINE)).otherwise(alt.value(theme.PAPER))
-    unit = metric_columns()[metric].unit
+    unit = "" if is_accuracy(metric) else metric_columns()[metric].unit
     title = f"difference ({unit})" if unit else "difference"
     x = alt.X("estimate:Q", title=title).axis(grid=True, format="+,.6~g", tickCount=5)
     return alt.LayerChart(

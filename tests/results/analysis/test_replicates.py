@@ -1,5 +1,6 @@
 """How many more seeds cells take until their means are known well enough."""
 
+import polars as pl
 import pytest
 
 from lrsym.results.analysis.intervals import estimate_mean
@@ -24,13 +25,13 @@ def test_each_cell_has_its_half_width_and_the_seeds_that_it_takes():
 def test_what_they_take_together_is_added_up():
     cells = seeds_until(ROWS, metric="unseen_order", half_width=0.05)
     total = SeedsNeeded.of(cells)
-    assert (total.narrow, total.wide, total.unknown) == (1, 1, 1)
+    assert (total.narrow, total.wide, total.unknown) == (1, 1, {"few": 1})
     assert total.trials == cells["n_more"][0]
     assert total.seconds == 10 * total.trials
     assert total.replicates == cells["n_needed"][0]
     text = " ".join(total.in_words(untrained=2))
     assert "1 of 3 cells have it; 1 take" in text
-    assert "3 have fewer than two seeds with a value, so nothing is known of their spread: train them with" in text
+    assert "3 have fewer than two seeds, so nothing is known of their spread: train them with replicates = 3" in text
 
 
 def test_a_half_width_that_is_out_of_reach_is_told_and_not_added():
@@ -38,6 +39,21 @@ def test_a_half_width_that_is_out_of_reach_is_told_and_not_added():
     total = SeedsNeeded.of(seeds_until(rows.with_columns(n_pair_labels=5), metric="seconds", half_width=1e-3))
     assert (total.too_wide, total.trials, total.replicates) == (1, 0, None)
     assert f"1 take more than {MAX_N:,} seeds" in " ".join(total.in_words(untrained=0))
+
+
+@pytest.mark.parametrize(
+    ("columns", "metric", "why", "sentence"),
+    [
+        ({"pack_size": 3}, "seconds", "shared", "as the trials of a pack share its time: train with --pack 1"),
+        ({"pack_size": 1}, "seconds", "equal", "have equal values, which tell no spread"),
+        ({"status": "diverged"}, "unseen_order", "without", "the others have ended without one"),
+    ],
+)
+def test_why_nothing_is_known_of_a_spread_is_told_with_its_remedy(columns, metric, why, sentence):
+    rows = trials(n_heads=[1] * 3, n_pair_labels=[5] * 3, seconds=[7.0] * 3, unseen_order=[0.5, 0.6, 0.7])
+    cells = seeds_until(rows.with_columns(**{k: pl.lit(v) for k, v in columns.items()}), metric=metric, half_width=0.1)
+    assert cells.select("half_width", "n_more", "unknown").rows() == [(None, None, why)]
+    assert sentence in " ".join(SeedsNeeded.of(cells).in_words(untrained=0))
 
 
 def test_trials_that_diverged_are_no_seeds():

@@ -218,3 +218,12 @@ def test_panels_share_one_legend_and_can_be_rendered():
     chart = plot_line(GRID, metric=["seen_inset", "unseen_order"])
     assert all("legend" in node for node in nodes(chart.to_dict()) if node.get("field") == "hue")
     assert as_png(chart.to_dict()).startswith(b"\x89PNG")
+
+
+def test_trials_of_a_pack_share_its_time_and_have_no_band():
+    packed = GRID.with_columns(pack_size=pl.lit(3))
+    text = subtitle(plot_line(packed, metric="seconds"))
+    assert "there is no band." in text
+    assert "have none, as the trials of a pack share its time." in text
+    alone = subtitle(plot_line(GRID.with_columns(pack_size=pl.lit(1)), metric="seconds"))
+    assert "share its time" not in alone

@@ -153,7 +153,7 @@ def test_where_nothing_is_trained_or_all_failed_the_message_says_which(store):
         with pytest.raises(UsageError, match=r"has no trained cell in .*; train: lrsym sweep"):
             ask()
     run(found, store, status=lambda trial: "diverged")
-    with pytest.raises(UsageError, match=r"none of the 3 begun .* has one: 3 diverged or failed, 0 not finished"):
+    with pytest.raises(UsageError, match=r"none of the 3 begun .* has one: 3 diverged, failed or never got there; see"):
         best_of_search(found, store, n=1)
 
 
