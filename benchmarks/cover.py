@@ -91,7 +91,7 @@ def _panel(rows: pl.DataFrame, n: int) -> alt.LayerChart:
     return alt.LayerChart(
         layer=[
             band.encode(alt.Y("low:Q", title="intervals that hold it", scale=scale), y2="high:Q"),
-            theme.dashed_rule(theme.MUTED).encode(y=alt.datum(0.95)),
+            theme.dashed_rule(theme.MUTED, told="95 %").encode(y=alt.datum(0.95)),
             base.mark_line(strokeWidth=2.2, point=alt.OverlayMarkDef(size=30)).encode(y),
         ],
         width=WIDTH,

@@ -65,7 +65,7 @@ def plot_curves(frame: Frame, *, metric: str = "order", color: str | None = None
     facet = alt.Facet("panel:N", sort=panels, title=None, header=alt.Header(labels=len(panels) > 1))
     hues = theme.format_values(spread[color]) if color else splits
     chosen = Chosen("hue")
-    panel_of_all = zoomed(chosen.on(_panel(rows, metric, hue, hues, chosen)), along="x")
+    panel_of_all = zoomed(chosen.on(_panel(rows, metric, hue, hues, chosen)), along=["x"])
     return theme.finish(
         panel_of_all.facet(facet=facet, columns=columns).resolve_axis(x="independent", y="independent"),
         title=f"{metric} along training",

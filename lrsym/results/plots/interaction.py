@@ -3,8 +3,8 @@
 import contextlib
 import itertools
 import warnings
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import altair as alt
 
@@ -23,15 +23,15 @@ _numbers = itertools.count(1)
 """Of what a mouse does, so that no two pictures that are put together share one by its name."""
 
 
-def zoomed(chart: Any, *, along: str = "xy") -> Any:
-    """Return `chart` whose scales `along` follow the mouse while Shift is held; a double click puts them back.
+def zoomed(chart: Any, *, along: Sequence[Literal["x", "y"]] = ("x", "y")) -> Any:
+    """Return `chart` whose scales `along` axes follow the mouse while Shift is held; a double click puts them back.
 
     Without Shift the page scrolls, as it would without a picture. Marks beyond the scales must be clipped.
     """
     scales = alt.selection_interval(
         name=f"zoom_{next(_numbers)}",
         bind="scales",
-        encodings=[*along],
+        encodings=along,
         zoom=f"wheel![{_SHIFT}]",
         translate=f"[pointerdown[{_SHIFT}], window:pointerup] > window:pointermove!",
     )

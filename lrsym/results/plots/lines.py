@@ -100,7 +100,7 @@ def plot_line(
     plot = LinePlot(cells, metrics, x, color, rows, band)
     _check_values(plot, trials)
     chosen = Chosen("hue")
-    panels = zoomed(alt.concat(*_panels(plot, chosen), columns=len(metrics), spacing=30), along="x")
+    panels = zoomed(alt.concat(*_panels(plot, chosen), columns=len(metrics), spacing=30), along=["x"])
     return theme.finish(
         chosen.on(panels) if color else panels,
         title=f"{', '.join(metrics)} by {theme.axis_title(x)}",

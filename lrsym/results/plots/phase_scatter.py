@@ -103,7 +103,7 @@ def _panel(
     x, y = (_placing(cells, axis, pixels=pixels) for axis, pixels in zip(axes[:2], (_WIDTH, _HEIGHT), strict=True))
     tooltip = cell_tooltip(part, axes, shown)
 
-    def chart(condition: pl.Expr, size: int, **mark: object) -> alt.Chart:
+    def chart(condition: pl.Expr, size: int, **mark: Any) -> alt.Chart:
         points = alt.Chart(theme.inline(part.filter(condition))).mark_point(size=size, opacity=1, clip=True, **mark)
         return points.encode(alt.X(**x), alt.Y(**y), tooltip=tooltip)
 
@@ -122,7 +122,7 @@ def _placing(cells: pl.DataFrame, axis: str, *, pixels: int) -> dict[str, Any]:
     if not values.dtype.is_numeric():
         return {"shorthand": f"{axis}:N", "title": title}
     scale: dict[str, Any] = {"type": "log"} if is_geometric(values.to_list()) else {"zero": False}
-    ends = [values.min(), values.max()]
+    ends: list[Any] = [values.min(), values.max()]
     return {
         "shorthand": f"{axis}:Q",
         "title": title,

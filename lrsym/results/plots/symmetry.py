@@ -73,7 +73,8 @@ def plot_symmetry(
         theme.check_limit("colours", cells[color].n_unique(), limit=MAX_SIZES, varied=[color])
     chosen = Chosen("hue")
     panels = zoomed(
-        alt.concat(*(_panel(cells, name, x, color, chosen) for name in MOMENTS), columns=2, spacing=_SPACING), along="x"
+        alt.concat(*(_panel(cells, name, x, color, chosen) for name in MOMENTS), columns=2, spacing=_SPACING),
+        along=["x"],
     )
     return theme.finish(
         chosen.on(panels) if color else panels,
