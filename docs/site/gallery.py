@@ -115,6 +115,18 @@ PICTURES = (
         "Moments of the signed slope over seeds, along an axis, by size ([along training](along_training.md)).",
     ),
     Picture(
+        "search",
+        "A search",
+        "lrsym plot search sweeps/rates.toml --results results/search",
+        "How it went, which axes decide, the objective along each ([searches](search.md)).",
+    ),
+    Picture(
+        "phase-search",
+        "Cells that lie scattered",
+        "lrsym plot phase sweeps/rates.toml --results results/search",
+        "Cells of a search share next to no values: each is a point, coloured by its mean and by its phase.",
+    ),
+    Picture(
         "contrast",
         "A contrast",
         f"lrsym plot contrast {_LABELS} --of layouts_per_pair=20 --against layouts_per_pair=5 "

@@ -27,6 +27,8 @@ Port = Annotated[int, number("port", help="Port of the page on this machine; 0 i
 Every = Annotated[float, number("every", help="Seconds between two looks.")]
 
 PICTURES = {"phase": f"Mean of {PHASE_METRIC} and phase, so far", "curves": "Learning curves, so far"}
+SEARCH_PICTURES = {"search": "The search, so far", "phase": PICTURES["phase"]}
+"""What the page of a sweep shows, and that of a search, by the kind of picture."""
 
 
 def watch(
@@ -41,17 +43,19 @@ def watch(
     from lrsym.api.arguments import as_sweep
     from lrsym.cli.status import ask_again
     from lrsym.results.pages.watch_page import WatchServer
+    from lrsym.sweep.spec.search import Search
 
     found = as_sweep(file, set_ or ())
     name = ", ".join([_grid(found, results).name, *(set_ or [])])
+    kinds = SEARCH_PICTURES if isinstance(found, Search) else PICTURES
 
     def state() -> dict[str, Any]:
         _, lines, over = ask_again(found, results)
         rows = _rows(found, results)
-        pictures = {kind: _picture(kind, rows, theme) for kind in PICTURES}
+        pictures = {kind: _picture(kind, found, rows, theme) for kind in kinds}
         return {"lines": lines, "over": over, "pictures": pictures, "at": f"{datetime.now(UTC):%H:%M:%S} UTC"}
 
-    with WatchServer(state, title=name, pictures=PICTURES, seconds=every, port=port, theme=theme) as server:
+    with WatchServer(state, title=name, pictures=kinds, seconds=every, port=port, theme=theme) as server:
         message(f"{name} is shown at {server.address} until Ctrl-C")
         server.serve_forever()
 
@@ -69,12 +73,15 @@ def _rows(found: "Sweep | Search", results: str) -> "SweepRows":
     return SweepRows(_grid(found, results), results, is_live=True)
 
 
-def _picture(kind: str, rows: "SweepRows", theme: str) -> dict[str, Any]:
+def _picture(kind: str, found: "Sweep | Search", rows: "SweepRows", theme: str) -> dict[str, Any]:
     """Return the specification of a picture in a theme, or in words why there is none."""
+    from lrsym.api.pictures import plot_search
     from lrsym.results.plots.draw import draw_rows
     from lrsym.results.plots.theme import in_theme
 
     try:
+        if kind == "search":
+            return {"spec": plot_search(found, results=rows.root, theme=theme).to_dict()}
         return {"spec": in_theme(draw_rows(kind, rows), theme).to_dict()}
     except UsageError as error:
         return {"spec": None, "words": str(error)}

@@ -69,9 +69,8 @@ def test_mistakes_are_told_before_anything_is_shown(trained, words, message):
     assert len(text.splitlines()) == 1
 
 
-@pytest.mark.slow
-def test_the_page_shows_state_and_pictures_and_ends_with_ctrl_c(under_way):
-    path, results = under_way
+def look(path, results):
+    """Watch a sweep for one look: the page, its state, and how the command ended after Ctrl-C."""
     process = start("-m", "lrsym", "watch", path, "--results", results)
     try:
         address = re.search(r"http://127\.0\.0\.1:\d+/", process.stderr.readline())[0]
@@ -80,6 +79,20 @@ def test_the_page_shows_state_and_pictures_and_ends_with_ctrl_c(under_way):
     finally:
         process.send_signal(signal.SIGINT)
         code, _, errors = finish(process)
+    return page, state, (code, errors)
+
+
+@pytest.mark.slow
+def test_the_page_of_a_search_shows_how_it_goes(searched):
+    page, state, _ = look(*searched)
+    assert "The search, so far" in page
+    assert [*state["pictures"]] == ["search", "phase"]
+    assert "how it went" in json.dumps(state["pictures"]["search"])
+
+
+@pytest.mark.slow
+def test_the_page_shows_state_and_pictures_and_ends_with_ctrl_c(under_way):
+    page, state, ended = look(*under_way)
     assert "<h1>small</h1>" in page
     assert "8 trials: 1 done, 7 missing" in state["lines"][0]
     assert not state["over"]
@@ -87,7 +100,7 @@ def test_the_page_shows_state_and_pictures_and_ends_with_ctrl_c(under_way):
         state["pictures"]["phase"]
     )
     assert state["pictures"]["curves"]["spec"] is None
-    assert (code, errors) == (130, "")
+    assert ended == (130, "")
 
 
 @pytest.mark.slow

@@ -110,7 +110,7 @@ def _panel(
     layers = [
         chart(~here, _CROSS, shape="cross", angle=45, color=theme.ALARM, filled=True),
         chart(here & lost, _RING, color=theme.ALARM, filled=False, strokeWidth=2),
-        chart(here, _POINT, filled=True, stroke=theme.PAPER, strokeWidth=1).encode(shown.colour),
+        chart(here, _POINT, filled=True, stroke=theme.MUTED, strokeWidth=0.8).encode(shown.colour),
     ]
     title = alt.TitleParams(heading, fontSize=15, offset=8)
     return alt.LayerChart(layer=layers, width=_WIDTH, height=_HEIGHT, title=title)
