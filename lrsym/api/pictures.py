@@ -26,6 +26,7 @@ def plot_phase(
     x: str | None = None,
     y: str | None = None,
     facet: str | None = None,
+    column: str | None = None,
     threshold: float = PHASE_THRESHOLD,
     minus: bool = False,
     prefer: Sequence[str] = (),
@@ -36,19 +37,22 @@ def plot_phase(
 ) -> Chart:
     """Return, left, the mean of `metric` in each cell, right its phase at `threshold`; a row of panels a facet value.
 
-    `trials` are rows of that table, a sweep, whose rows are read from the folder `results`, or a list of sweeps, which
-    are drawn side by side on one scale; `minus` draws the first of two minus the second, paired by seed. A metric that
-    is no accuracy, such as steps_to_unseen_order or seconds, is drawn as its median, without phases. `where` keeps the
-    trials for which this SQL condition holds; with `live` those in training are drawn as they were last evaluated, of
-    one sweep. Axes not given are the first varied ones. Raise UsageError where there is nothing to draw, or more than a
-    picture has room for. `theme` is light or dark; a dark chart cannot be put beside others, `save` darkens those.
+    With `column`, an axis, each of its values has a column of panels, means above phases. `trials` are rows of that
+    table, a sweep, whose rows are read from the folder `results`, or a list of sweeps, which are drawn side by side on
+    one scale; `minus` draws the first of two minus the second, paired by seed. A metric that is no accuracy, such as
+    steps_to_unseen_order or seconds, is drawn as its median, without phases. `where` keeps the trials for which this
+    SQL condition holds; with `live` those in training are drawn as they were last evaluated, of one sweep. Axes not
+    given are the first varied ones. Raise UsageError where there is nothing to draw, or more than a picture has room
+    for. `theme` is light or dark; a dark chart cannot be put beside others, `save` darkens those.
     """
     options: dict[str, Any] = {"metric": metric, "x": x, "y": y, "facet": facet}
+    if minus and column is not None:
+        raise UsageError(f"minus draws no columns of panels, got column {column}; leave it out")
     if minus and threshold != PHASE_THRESHOLD:
         raise UsageError(f"threshold is for phases, which minus does not draw, got {threshold:g}; leave it out")
     if threshold != PHASE_THRESHOLD and metric in metric_columns() and not is_accuracy(metric):
         raise UsageError(f"threshold is for phases, which {metric} has none of, got {threshold:g}; leave it out")
-    options |= {} if minus else {"threshold": threshold}
+    options |= {} if minus else {"threshold": threshold, "column": column}
     if not isinstance(trials, pl.DataFrame | pl.LazyFrame):
         root = as_folder(results)
         grids = as_grids(trials, root)

@@ -36,6 +36,7 @@ def plot_phase(
     x: AxisX = None,
     y: AxisY = None,
     facet: Annotated[str | None, typer.Option(help="Axis with one row of panels for each value.")] = None,
+    column: Annotated[str | None, typer.Option(help="Axis with one column of panels for each value.")] = None,
     threshold: Threshold = PHASE_THRESHOLD,
     refined: Annotated[
         bool, typer.Option("--refined", help="Draw where the metric crosses --level, as lrsym refine finds it.")
@@ -56,11 +57,13 @@ def plot_phase(
     if refined:
         if len(files) > 1:
             raise UsageError(f"--refined draws one sweep, got {len(files)}; name one, or leave it out")
+        if column is not None:
+            raise UsageError(f"--refined draws no columns of panels, got --column {column}; leave one of them out")
         options["level"], name = level, f"phase-{metric}-refined"
         draw_and_save(boundaries.plot_refined, files, Place(**place), options, name=name)
         return
     name = f"phase-{'minus-' if minus else ''}{metric}{'-live' if live else ''}"
-    options |= {"threshold": threshold, "minus": minus, "live": live}
+    options |= {"threshold": threshold, "minus": minus, "live": live, "column": column}
     draw_and_save(pictures.plot_phase, files, Place(**place), options, name=name)
 
 

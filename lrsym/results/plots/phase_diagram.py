@@ -10,7 +10,7 @@ from lrsym.config.axes import axes
 from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.aggregate import Frame, has_outcome
 from lrsym.results.analysis.phases import phases, split_and_metric
-from lrsym.results.analysis.varied_axes import SWEEP, axis_groups, choose_axes, scattered_axes
+from lrsym.results.analysis.varied_axes import SWEEP, axis_groups, check_axes, choose_axes, scattered_axes
 from lrsym.results.plots import theme
 from lrsym.results.plots.phase_grid import PhaseGrid, losses, with_texts
 from lrsym.results.plots.phase_numbers import about_median, plot_numbers
@@ -49,21 +49,23 @@ def plot_phase(
     x: str | None = None,
     y: str | None = None,
     facet: str | None = None,
+    column: str | None = None,
     threshold: float = PHASE_THRESHOLD,
     prefer: Sequence[str] = (),
 ) -> theme.Chart:
     """Return, left, the mean of `metric` in each cell, right its phase at `threshold`; a row of panels a facet value.
 
     `trials` is the table of that name; axes not given are the first varied ones, those in `prefer` before others. With
-    a column `sweep` each sweep has a column of panels, means above phases, on one scale. A metric that is no accuracy,
-    such as steps_to_unseen_order or seconds, is drawn as `plot_numbers` does, without phases. Cells that lost trials
-    carry a red corner and the loss in words; those that lost all of them are hatched. Cells that are scattered, as a
-    search leaves them, are drawn as `plot_scattered` does. Raises UsageError if more axes
-    vary than a picture has room for, or if `metric` has no value to draw.
+    a column `sweep` each sweep, with `column`, an axis, each of its values has a column of panels, means above phases,
+    on one scale. A metric that is no accuracy, such as steps_to_unseen_order or seconds, is drawn as `plot_numbers`
+    does, without phases. Cells that lost trials carry a red corner and the loss in words; those that lost all of them
+    are hatched. Cells that are scattered, as a search leaves them, are drawn as `plot_scattered` does. Raises
+    UsageError if more axes vary than a picture has room for, or if `metric` has no value to draw.
     """
     trials = trials.lazy().collect()
     if trials.is_empty():
         raise UsageError("there are no trials to draw; train a sweep first, or load the folder that has its rows")
+    trials = trials if column is None else _named_by(trials, column, [x, y, facet])
     sweeps = trials.partition_by(SWEEP, maintain_order=True) if SWEEP in trials.columns else [trials]
     given, rows_of = [axis for axis in (x, y, facet) if axis is not None], facet
     x, y, facet = choose_axes(sweeps[0], x=x, y=y, facet=facet, prefer=prefer)
@@ -110,6 +112,18 @@ def _about(metric: str) -> list[str]:
     return [f"{split}: {SPLITS[split]}.", f"{accuracy}: {METRICS[accuracy]}."]
 
 
+def _named_by(trials: pl.DataFrame, column: str, others: Sequence[str | None]) -> pl.DataFrame:
+    """Return `trials` with the values of the axis `column` in the place of sweeps, ascending."""
+    check_axes([column, *(axis for axis in others if axis is not None)])
+    if SWEEP in trials.columns:
+        raise UsageError(
+            f"several sweeps have a column of panels each, got the column {column}; draw one, or leave it out"
+        )
+    trials = trials.sort(column, nulls_last=True, maintain_order=True)
+    names = [f"{column} = {theme.format_value(value)}" for value in trials[column]]
+    return trials.with_columns(pl.Series(SWEEP, names, dtype=pl.String))
+
+
 def _names(sweeps: Sequence[pl.DataFrame]) -> list[str]:
     return [one[SWEEP][0] for one in sweeps] if len(sweeps) > 1 else [""]
 
@@ -119,12 +133,15 @@ def _panels(grid: PhaseGrid, metric: str, threshold: float, names: Sequence[str]
     rows = grid.rows()
     if len(rows) * min(2, len(names)) > MAX_ROWS or len(names) > MAX_SWEEPS:
         raise UsageError(
-            f"{len(rows)} values of {grid.facet} and {len(names)} sweep{'s' * (len(names) > 1)} to draw, a picture has "
-            f"room for {MAX_ROWS} rows of panels and {MAX_SWEEPS} sweeps; choose another --facet, keep fewer values "
-            "with --where, or draw fewer sweeps"
+            f"{len(rows)} values of {grid.facet} and {len(names)} column{'s' * (len(names) > 1)} to draw, a picture "
+            f"has room for {MAX_ROWS} rows of panels and {MAX_SWEEPS} columns, sweeps or values of an axis; choose "
+            "another --facet or --column, keep fewer values with --where, or draw fewer sweeps"
         )
     of_seeds = f"{metric}, {'the one seed' if grid.cells['n'].max() == 1 else 'mean over seeds'}"
-    kinds = [(of_seeds, mean_shown(metric, of_seeds)), ("phase", phase_shown(metric, threshold))]
+    kinds = [
+        (of_seeds, mean_shown(metric, of_seeds, means=grid.cells["mean"])),
+        ("phase", phase_shown(metric, threshold)),
+    ]
     if grid.cells["phase"].null_count() == grid.cells.height and grid.cells["n"].sum():
         kinds.pop()  # rows of others, who do not tell the accuracies that make a phase
     panels = []

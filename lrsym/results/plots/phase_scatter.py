@@ -83,7 +83,7 @@ def _shown(cells: pl.DataFrame, metric: str, threshold: float) -> list[tuple[str
     if not cells["n"].sum():
         raise UsageError(f"no trial has a value of {metric}; choose another --metric, such as {PHASE_METRIC}")
     mean = f"{metric}, {'the one seed' if cells['n'].max() == 1 else 'mean over seeds'}"
-    return [(mean, mean_shown(metric, mean)), ("phase", phase_shown(metric, threshold))]
+    return [(mean, mean_shown(metric, mean, means=cells["mean"])), ("phase", phase_shown(metric, threshold))]
 
 
 def _parts(cells: pl.DataFrame, facet: str | None) -> list[tuple[list[str], pl.DataFrame]]:

@@ -1,6 +1,9 @@
 """How the mean of an accuracy and the phase of a cell are shown: their colours, legends and tooltips."""
 
+from typing import Any
+
 import altair as alt
+import polars as pl
 
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.plots.phase_panel import Shown
@@ -17,6 +20,15 @@ PHASE_COLOURS = by_name(
 )
 """Told apart by lightness as well as by hue, for readers who do not see all hues."""
 
+BELOW = 0.05
+"""Below chance by less nothing is told apart: a few hundred scenes scatter as much."""
+
+_BELOW_CHANCE = ["#f4a030", "#b5173b"]
+"""From 0 to BELOW under chance: orange, and red, which no colour above chance is near."""
+
+_FROM_CHANCE = ["#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725"]
+"""Viridis in six steps."""
+
 
 def _tooltip(metric: str) -> list[alt.Tooltip]:
     accuracy = split_and_metric(metric)[1]
@@ -28,23 +40,33 @@ def _tooltip(metric: str) -> list[alt.Tooltip]:
     ]
 
 
-def mean_shown(metric: str, title: str) -> Shown:
-    """Return how the column mean of an accuracy is shown, from chance up; `title` is that of the legend."""
+def mean_shown(metric: str, title: str, *, means: pl.Series) -> Shown:
+    """Return how the column mean of an accuracy is shown; `title` is that of the legend.
+
+    The scale begins at chance; where one of the `means` lies well below, what is below has colours of its own.
+    """
     low = CHANCE.get(split_and_metric(metric)[1], 0.0)
+    scale: dict[str, Any] = {"scheme": "viridis", "domain": [low, 1], "clamp": True}
+    below = ""
+    if any(mean is not None and mean < low - BELOW for mean in means):
+        rest = [low + (1 - low) * i / (len(_FROM_CHANCE) - 1) for i in range(1, len(_FROM_CHANCE))]
+        scale = {"domain": [0, low - BELOW, low, *rest], "range": [*_BELOW_CHANCE, *_FROM_CHANCE]}
+        below = ", orange to red lie below"
     colour = (
         alt.Color("mean:Q")
-        .scale(scheme="viridis", domain=[low, 1], clamp=True)
+        .scale(alt.Scale(**scale))
         .legend(
             orient="bottom",
             direction="horizontal",
-            title=title + (f"; {low:g} is chance" if low else ""),
+            title=title + (f"; {low:g} is chance{below}" if low else ""),
             gradientLength=260,
             gradientThickness=14,
             format=".1f",
         )
     )
-    # Light text on the dark end of viridis only.
-    return Shown("mean", colour, _tooltip(metric), dark=alt.datum.mean < low + 0.5 * (1 - low))
+    # Light text on the dark end of viridis only, and on the red below it.
+    dark = (alt.datum.mean < low + 0.5 * (1 - low)) & (alt.datum.mean > 0.5 * low - 1e-9)
+    return Shown("mean", colour, _tooltip(metric), dark=dark)
 
 
 def phase_shown(metric: str, threshold: float) -> Shown:

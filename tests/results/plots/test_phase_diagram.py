@@ -253,3 +253,38 @@ def test_sweeps_side_by_side_have_one_scale_and_the_same_places(side_by_side):
         [1, 2],
         [2, 4],
     ]
+
+
+def test_each_value_of_a_column_has_a_column_of_panels_and_the_facet_rows():
+    frame = trials(n_pair_labels=[5, 6], layouts_per_pair=[1, 2], n_heads=[1, 2], vision_blocks=[1, 2, 3])
+    spec = drawn(frame, x="n_pair_labels", y="layouts_per_pair", facet="n_heads", column="vision_blocks")
+    grid = spec["vconcat"][0]
+    assert grid["columns"] == 3
+    titles = [panel["title"]["text"] for panel in grid["concat"]]
+    assert len(titles) == 3 * 2 * 2
+    assert titles[:3] == [f"vision_blocks = {n}: n_heads = 1: unseen_order, mean over seeds" for n in (1, 2, 3)]
+    assert titles[-1] == "vision_blocks = 3: n_heads = 2: phase"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"column": "n_head"}, "no axis n_head; did you mean n_heads"),
+        ({"column": "n_pair_labels", "x": "n_pair_labels"}, "axes must differ"),
+    ],
+)
+def test_a_column_that_cannot_be_is_refused(options, message):
+    with pytest.raises(UsageError, match=message):
+        drawn(trials(n_heads=[1, 2]), **options)
+
+
+def test_sweeps_side_by_side_take_no_column():
+    with pytest.raises(UsageError, match="several sweeps have a column of panels each, got the column n_heads"):
+        drawn(trials(n_heads=[1, 2]).with_columns(sweep=pl.lit("first")), column="n_heads")
+
+
+def test_what_lies_well_below_chance_has_colours_of_its_own():
+    below = [*domains(drawn(trials(accuracy=0.3, n_pair_labels=[5, 6])), "color")]
+    about = [*domains(drawn(trials(accuracy=0.46, n_pair_labels=[5, 6])), "color")]
+    assert pytest.approx(below[0]) == [0, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
+    assert about[0] == [0.5, 1]
