@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -121,11 +122,15 @@ def best(
     return best_of_grid(found, store, Objective(metric, not minimise), n=n)
 
 
+NONE: Mapping[str, Any] = MappingProxyType({})
+
+
 def contrast(
     trials: AnySweep | pl.DataFrame | pl.LazyFrame,
     *,
-    of: Mapping[str, Any],
-    against: Mapping[str, Any],
+    of: Mapping[str, Any] = NONE,
+    against: Mapping[str, Any] = NONE,
+    per_doubling: str | None = None,
     metric: str | Sequence[str] = PHASE_METRIC,
     by: str | None = None,
     results: str | Path = "results",
@@ -133,11 +138,17 @@ def contrast(
 ) -> pl.DataFrame:
     """Return each `metric` at the values `of` of axes minus those at `against`, for each value of the axis `by`.
 
+    In place of both `per_doubling` names an axis: how much the metric rises with each doubling of it, by a line along
+    its binary logarithm.
+
     `trials` are rows of that table, or a sweep, whose rows are read from the folder `results`. Trials are paired by
     seed and every other axis, and averaged over cells within a seed; low and high are the 95 % interval over seeds, p
     is that of the paired t test, holm after Holm's correction for all rows. Raise UsageError where there is no pair.
     """
-    return contrast_whole(trials, of=of, against=against, metric=metric, by=by, results=results, where=where).frame
+    found = contrast_whole(
+        trials, of=of, against=against, per_doubling=per_doubling, metric=metric, by=by, results=results, where=where
+    )
+    return found.frame
 
 
 def contrast_whole(
@@ -145,6 +156,7 @@ def contrast_whole(
     *,
     of: Mapping[str, Any],
     against: Mapping[str, Any],
+    per_doubling: str | None,
     metric: str | Sequence[str],
     by: str | None,
     results: str | Path,
@@ -152,11 +164,17 @@ def contrast_whole(
 ) -> "Contrast":
     """Return what `contrast` does with what pairs agree in and what moves with the axes."""
     from lrsym.api.rows import trials_of
-    from lrsym.results.analysis import contrasts
+    from lrsym.results.analysis import contrasts, doublings
     from lrsym.results.analysis.metrics import as_metrics
 
     check_sides(of=of, against=against)
+    if per_doubling is not None and (of or against):
+        raise UsageError(
+            f"--per-doubling {per_doubling} stands in place of --of and --against, got both; leave one out"
+        )
     metrics, (rows, _) = as_metrics(metric), trials_of(trials, results, where)
+    if per_doubling is not None:
+        return doublings.per_doubling(rows, axis=per_doubling.rpartition(".")[2], metrics=metrics, by=by)
     return contrasts.contrast(rows, of=of, against=against, metrics=metrics, by=by)
 
 

@@ -35,7 +35,12 @@ CONTRAST: Options = {
 """What is contrasted: of the verbs `contrast` and `plot contrast`."""
 
 
-@with_options(CONTRAST)
+PerDoubling = Annotated[
+    str | None, typer.Option(metavar="AXIS", help="In place of both: the effect of each doubling of an axis.")
+]
+
+
+@with_options({**CONTRAST, "of": (Of, []), "against": (Against, []), "per_doubling": (PerDoubling, None)})
 def contrast(
     file: File, set_: Set = None, results: Results = RESULTS, where: Where = None, json: Json = False, **options: Any
 ) -> None:
@@ -52,8 +57,14 @@ def contrast(
         "moves_with": found.followers, "contrasts": found.frame.to_dicts(),
     }  # fmt: skip
     named = " minus ".join(map(in_words, sides.values()))
+    if doubled := options["per_doubling"]:
+        data["per_doubling"], named = doubled, f"per doubling of {doubled}"
     missing = unfinished([sweep], results)
-    lines = [f"{sweep.name}: {named}", *_in_words(found, by=options["by"]), *missing]
+    lines = [
+        f"{sweep.name}: {named}",
+        *_in_words(found, by=options["by"], noun="line" if doubled else "pair"),
+        *missing,
+    ]
     Output(as_json=json).result({**data, "unfinished": missing}, lines)
 
 
@@ -76,21 +87,25 @@ def parse_values(option: str, words: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def _in_words(found: "Contrast", *, by: str | None) -> list[str]:
+def _in_words(found: "Contrast", *, by: str | None, noun: str) -> list[str]:
     from lrsym.results.analysis.contrasts import lost_in_words
 
     frame = found.frame
     few, many = frame["fewest_cells"].min(), frame["most_cells"].max()
     cells = "" if many == 1 else f"mean over {many if few == many else f'{few} to {many}'} cells within a seed, "
     lines = [
-        as_text(_table(frame, by=by)),
-        f"paired by {', '.join(['seed', *found.paired_by])}; {cells}95 % interval over seeds; p of the paired t test"
+        as_text(_table(frame, by=by).rename({"pairs": f"{noun}s"})),
+        f"{'paired' if noun == 'pair' else 'a line'} by {', '.join(['seed', *found.paired_by])}; {cells}95 % interval "
+        f"over seeds; p of the {'paired ' if noun == 'pair' else ''}t test"
         + (", holm after Holm's correction for all rows" if frame.height > 1 else ""),
     ]
     if found.followers:
         lines.append(f"also different between the two: {', '.join(found.followers)}")
     # The same trials stand behind each metric, so that the counts of one are those of all, but for missing values.
     told = lost_in_words(lambda name: frame.group_by("metric").agg(name)[name].list.sum().max())
+    told = (
+        told if noun == "pair" else told.replace("pair", noun).replace("a partner on the other side", "another value")
+    )
     whys = frame.drop_nulls("no_interval").group_by("no_interval", maintain_order=True).agg("metric").iter_rows()
     lines += [f"no interval of {', '.join(dict.fromkeys(metrics))}: {why}" for why, metrics in whys]
     return [*lines, *([f"left out: {told}"] if told else [])]

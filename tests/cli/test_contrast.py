@@ -81,3 +81,14 @@ def test_a_sweep_that_is_not_complete_says_so(tmp_path):
     assert told in lrsym("contrast", sweep.source, *SIDES, "--results", tmp_path / "r")
     report = json.loads(lrsym("contrast", sweep.source, *SIDES, "--results", tmp_path / "r", "--json"))
     assert report["unfinished"] == [told]
+
+
+def test_the_effect_of_each_doubling_stands_in_place_of_two_sides(trained):
+    text = ask(trained, "--per-doubling", "scenes.layouts_per_pair", "--metric", "train_order")
+    assert text.startswith("small: per doubling of scenes.layouts_per_pair\n")
+    assert "a line by seed; 95 % interval over seeds; p of the t test" in text
+    both = json.loads(ask(trained, *SIDES, "--metric", "train_order", "--json"))["contrasts"][0]["estimate"]
+    each = json.loads(ask(trained, "--per-doubling", "layouts_per_pair", "--metric", "train_order", "--json"))
+    assert each["contrasts"][0]["estimate"] == pytest.approx(both / 2)  # from 1 to 4
+    message = "--per-doubling layouts_per_pair stands in place of --of and --against, got both"
+    assert message in ask(trained, *SIDES, "--per-doubling", "layouts_per_pair", code=2)

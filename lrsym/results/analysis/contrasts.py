@@ -80,13 +80,22 @@ def contrast(
     pairs = _pairs(*sides, key=[*paired_by, "seed"], metrics=metrics)
     if not pairs["paired"].any():
         raise _no_pair(sides, of, against, paired_by)
+    frame = rows_over_seeds(pairs, metrics, by=by, schema=table.schema)
+    return Contrast(frame, paired_by, [f for axis in of for f in groups.get(axis, [])])
+
+
+def rows_over_seeds(
+    pairs: pl.DataFrame, metrics: Sequence[str], *, by: str | None, schema: Mapping[str, Any]
+) -> pl.DataFrame:
+    """Return the frame of a contrast from a row for each seed and cell: paired, diverged, failed, difference by metric.
+
+    Raises UsageError where no row has two seeds.
+    """
     rows = [row for metric in metrics for row in _rows(pairs, metric, by=by)]
     if all(row["n"] < 2 for row in rows):
         raise _one_seed(rows, pairs)
-    schema = {"metric": pl.String} | ({by: table.schema[by]} if by else {}) | _NUMBERS
-    return Contrast(
-        pl.DataFrame(_with_holm(rows), schema=schema), paired_by, [f for axis in of for f in groups.get(axis, [])]
-    )
+    kinds = {"metric": pl.String} | ({by: schema[by]} if by else {}) | _NUMBERS
+    return pl.DataFrame(_with_holm(rows), schema=kinds)
 
 
 def differences(left: Frame, right: Frame, *, by: Sequence[str], metric: str) -> pl.DataFrame:
