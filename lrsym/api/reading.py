@@ -122,14 +122,15 @@ def best(
     return best_of_grid(found, store, Objective(metric, not minimise), n=n)
 
 
-NONE: Mapping[str, Any] = MappingProxyType({})
+NO_SIDE: Mapping[str, Any] = MappingProxyType({})
+"""Stands for a side of a contrast that is not given."""
 
 
 def contrast(
     trials: AnySweep | pl.DataFrame | pl.LazyFrame,
     *,
-    of: Mapping[str, Any] = NONE,
-    against: Mapping[str, Any] = NONE,
+    of: Mapping[str, Any] = NO_SIDE,
+    against: Mapping[str, Any] = NO_SIDE,
     per_doubling: str | None = None,
     metric: str | Sequence[str] = PHASE_METRIC,
     by: str | None = None,

@@ -88,9 +88,9 @@ def parse_values(option: str, words: Sequence[str]) -> dict[str, str]:
 
 
 def _in_words(found: "Contrast", *, by: str | None, noun: str) -> list[str]:
-    from lrsym.results.analysis.contrasts import lost_in_words
+    from lrsym.results.analysis.contrasts import LEFT_OUT, LEFT_OUT_OF_LINES, lost_in_words
 
-    frame = found.frame
+    frame, left_out = found.frame, LEFT_OUT if noun == "pair" else LEFT_OUT_OF_LINES
     few, many = frame["fewest_cells"].min(), frame["most_cells"].max()
     cells = "" if many == 1 else f"mean over {many if few == many else f'{few} to {many}'} cells within a seed, "
     lines = [
@@ -100,12 +100,10 @@ def _in_words(found: "Contrast", *, by: str | None, noun: str) -> list[str]:
         + (", holm after Holm's correction for all rows" if frame.height > 1 else ""),
     ]
     if found.followers:
-        lines.append(f"also different between the two: {', '.join(found.followers)}")
+        what = "also different between the two" if noun == "pair" else "also moving with it"
+        lines.append(f"{what}: {', '.join(found.followers)}")
     # The same trials stand behind each metric, so that the counts of one are those of all, but for missing values.
-    told = lost_in_words(lambda name: frame.group_by("metric").agg(name)[name].list.sum().max())
-    told = (
-        told if noun == "pair" else told.replace("pair", noun).replace("a partner on the other side", "another value")
-    )
+    told = lost_in_words(lambda name: frame.group_by("metric").agg(name)[name].list.sum().max(), left_out)
     whys = frame.drop_nulls("no_interval").group_by("no_interval", maintain_order=True).agg("metric").iter_rows()
     lines += [f"no interval of {', '.join(dict.fromkeys(metrics))}: {why}" for why, metrics in whys]
     return [*lines, *([f"left out: {told}"] if told else [])]

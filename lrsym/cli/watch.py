@@ -77,12 +77,13 @@ def _picture(kind: str, found: "Sweep | Search", rows: "SweepRows", theme: str) 
     """Return the specification of a picture in a theme, or in words why there is none."""
     from lrsym.api.pictures import plot_search
     from lrsym.results.plots.draw import draw_rows
+    from lrsym.results.plots.save import to_spec
     from lrsym.results.plots.theme import in_theme
 
     try:
         if kind == "search":
-            return {"spec": plot_search(found, results=rows.root, theme=theme).to_dict()}
-        return {"spec": in_theme(draw_rows(kind, rows), theme).to_dict()}
+            return {"spec": to_spec(plot_search(found, results=rows.root, theme=theme))}
+        return {"spec": to_spec(in_theme(draw_rows(kind, rows), theme))}
     except UsageError as error:
         return {"spec": None, "words": str(error)}
 

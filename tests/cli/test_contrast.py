@@ -54,7 +54,7 @@ def test_a_condition_keeps_pairs_and_what_has_lost_its_partner_is_told(trained):
         (["--of", "layouts_per_pair=1", *SIDES[2:]], "--of and --against must differ"),
         ([*SIDES, "--metric", "unseen_orders"], "did you mean unseen_order?"),
         ([*SIDES, "--by", "heads"], "there is no axis heads; "),
-        ([*SIDES, "--where", "seed = 0"], "an interval takes two seeds or more that have both sides, got one"),
+        ([*SIDES, "--where", "seed = 0"], "an interval takes two seeds or more that have a value, got one"),
         ([*SIDES, "--where", "seed = 9"], "no trial of small in"),
         (
             [*SIDES, "--where", "seed < 2 and layouts_per_pair = 1 or seed > 1 and layouts_per_pair = 4"],

@@ -54,17 +54,24 @@ def with_trial_ids(cells: pl.DataFrame, trials: Frame, *, by: Sequence[str]) -> 
     The first MAX_NAMED are named, by their seeds, the others counted; `trials` may have several rows of each. Rows of
     others, without ids, get no such column.
     """
-    rows = trials.lazy().collect()
-    if "trial_id" not in rows.columns:
+    rows = trials.lazy()
+    columns = rows.collect_schema().names()
+    if "trial_id" not in columns:
         return cells
-    ids = pl.col("trial_id").sort_by("seed") if "seed" in rows.columns else pl.col("trial_id")
-    ids = ids.unique(maintain_order=True)
-    more = ids.len().cast(pl.Int64) - MAX_NAMED
-    more_words = pl.when(more > 0).then(pl.format(" and {} more", more)).otherwise(pl.lit(""))
-    named = (ids.head(MAX_NAMED).str.join(", ") + more_words).alias("trial_ids")
+    seed = ["seed"] if "seed" in columns else []
+    ids = rows.select(*by, *seed, "trial_id").unique(maintain_order=True).collect()
+    ids = ids.sort("seed", maintain_order=True) if seed else ids
     if not by:
-        return cells.join(rows.select(named), how="cross")
-    return cells.join(rows.group_by(by).agg(named), on=by, how="left", nulls_equal=True, maintain_order="left")
+        return cells.join(ids.select(pl.col("trial_id").implode()).select(named_trials("trial_id")), how="cross")
+    found = ids.group_by(by).agg("trial_id").select(*by, named_trials("trial_id"))
+    return cells.join(found, on=by, how="left", nulls_equal=True, maintain_order="left")
+
+
+def named_trials(ids: str) -> pl.Expr:
+    """Return the text that names the trials in a column of lists of ids: the first MAX_NAMED, the others counted."""
+    more = pl.col(ids).list.len().cast(pl.Int64) - MAX_NAMED
+    others = pl.when(more > 0).then(pl.format(" and {} more", more)).otherwise(pl.lit(""))
+    return (pl.col(ids).list.head(MAX_NAMED).list.join(", ") + others).alias("trial_ids")
 
 
 def shares_value(metric: str, columns: Iterable[str]) -> pl.Expr:
@@ -80,6 +87,11 @@ def ended_otherwise(trials: pl.DataFrame) -> str:
     return ", ".join(
         f"{counts[name]} {name.replace('_', ' ')}" for name in STATUSES if name != "done" and name in counts
     )
+
+
+def lost_all(trials: pl.DataFrame) -> str:
+    """Return how `trials` ended where none of them has an outcome; empty where one has."""
+    return "" if trials.select(has_outcome().any()).item() else ended_otherwise(trials)
 
 
 def replicate_value(metric: str) -> pl.Expr:

@@ -174,8 +174,8 @@ def find_boundary(
     values = table.with_columns(_value=replicate_value(metric))
     if not values["_value"].count():
         lost = ", ".join(f"{n} {what}" for n, what in zip(_lost(values).values(), _LOST.values(), strict=True) if n)
-        remedy = "choose others with --where" if lost else "choose another --metric"
-        raise UsageError(f"no trial has a value of {metric}: {lost or 'none'} of {table.height}; {remedy}")
+        remedy = "choose another --metric" if _lost(values)["n_without"] else "choose others with --where"
+        raise UsageError(f"no trial has a value of {metric}: {lost} of {table.height}; {remedy}")
     by_ratio = is_geometric(table[x].unique().to_list())
     span = tuple(_places(table[x].unique().sort(), by_ratio)[[0, -1]])
     parts = (

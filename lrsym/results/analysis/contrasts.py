@@ -27,11 +27,24 @@ LEFT_OUT = {
 }
 """What is not in a contrast, and why, by the column that counts it."""
 
+LEFT_OUT_OF_LINES = by_name(
+    LEFT_OUT,
+    {
+        "n_unpaired": ("line", "without all values of the axis"),
+        "n_diverged": ("line", "in which a trial diverged"),
+        "n_failed": ("line", "in which a trial failed, or was cut short"),
+        "n_without": ("line", "in which a trial has no value"),
+    },
+)
+"""The same of an effect per doubling, whose replicates are lines along an axis and not pairs."""
 
-def lost_in_words(count: Callable[[str], Any]) -> str:
+LeftOut = Mapping[str, tuple[str, str]]
+
+
+def lost_in_words(count: Callable[[str], Any], left_out: LeftOut = LEFT_OUT) -> str:
     """Return what a contrast leaves out, `count` being given the name of a column; empty where it is nothing."""
-    counts = {name: int(count(name)) for name in LEFT_OUT}
-    return ", ".join(f"{counted(counts[name], noun)} {why}" for name, (noun, why) in LEFT_OUT.items() if counts[name])
+    counts = {name: int(count(name)) for name in left_out}
+    return ", ".join(f"{counted(counts[name], noun)} {why}" for name, (noun, why) in left_out.items() if counts[name])
 
 
 _NUMBERS: dict[str, Any] = {
@@ -85,15 +98,20 @@ def contrast(
 
 
 def rows_over_seeds(
-    pairs: pl.DataFrame, metrics: Sequence[str], *, by: str | None, schema: Mapping[str, Any]
+    pairs: pl.DataFrame,
+    metrics: Sequence[str],
+    *,
+    by: str | None,
+    schema: Mapping[str, Any],
+    left_out: LeftOut = LEFT_OUT,
 ) -> pl.DataFrame:
     """Return the frame of a contrast from a row for each seed and cell: paired, diverged, failed, difference by metric.
 
-    Raises UsageError where no row has two seeds.
+    `left_out` says what a row is. Raises UsageError where no row has two seeds.
     """
     rows = [row for metric in metrics for row in _rows(pairs, metric, by=by)]
     if all(row["n"] < 2 for row in rows):
-        raise _one_seed(rows, pairs)
+        raise _one_seed(rows, pairs, left_out)
     kinds = {"metric": pl.String} | ({by: schema[by]} if by else {}) | _NUMBERS
     return pl.DataFrame(_with_holm(rows), schema=kinds)
 
@@ -119,7 +137,10 @@ def _with_holm(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _check_sides(of: Mapping[str, Any], against: Mapping[str, Any], by: str | None) -> None:
     if not of:
-        raise UsageError("--of must name an axis and its value, got none; write for example --of layouts_per_pair=20")
+        raise UsageError(
+            "--of must name an axis and its value, got none; write for example --of layouts_per_pair=20, with --against, "
+            "or --per-doubling layouts_per_pair"
+        )
     check_axes([*of])
     check_axes([*against])
     if {*of} != {*against}:
@@ -241,7 +262,7 @@ def _row(pairs: pl.DataFrame, metric: str) -> dict[str, Any]:
 def _no_interval(estimate: Estimate, *, shared: bool) -> str | None:
     """Return why a mean has no interval, None where it has one."""
     if estimate.n < 2:
-        return "fewer than two seeds have both sides"
+        return "fewer than two seeds have a value"
     if shared:
         return "trials of a pack share its time"
     return "equal in all seeds, which tells no spread" if estimate.low is None else None
@@ -260,17 +281,18 @@ def _no_pair(
     )
 
 
-def _one_seed(rows: list[dict[str, Any]], pairs: pl.DataFrame) -> UsageError:
+def _one_seed(rows: list[dict[str, Any]], pairs: pl.DataFrame, left_out: LeftOut) -> UsageError:
     first = next((row for row in rows if row["n"]), None)
     if first is None:
-        lost = lost_in_words(lambda name: rows[0][name])
+        lost = lost_in_words(lambda name: rows[0][name], left_out)
         remedy = (
             "train what is missing" if rows[0]["n_failed"] or rows[0]["n_unpaired"] else "choose others with --where"
         )
-        return UsageError(f"no pair has a value of {rows[0]['metric']}: {lost}; {remedy}")
+        noun = left_out["n_without"][0]
+        return UsageError(f"no {noun} has a value of {rows[0]['metric']}: {lost}; {remedy}")
     seed = pairs.drop_nulls(first["metric"])["seed"][0]
     told = f"{first['metric']} differs by {first['estimate']:.3g} in seed {seed}"
     return UsageError(
-        f"an interval takes two seeds or more that have both sides, got one: {told}; train more replicates, or choose "
+        f"an interval takes two seeds or more that have a value, got one: {told}; train more replicates, or choose "
         "more with --where"
     )

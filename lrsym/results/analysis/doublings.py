@@ -2,7 +2,8 @@
 
     slope = sum_i (x_i - mean x) y_i / sum_i (x_i - mean x)^2,    x = log2 of the axis
 
-Lines of a seed are averaged, and seeds are the replicates, as in a contrast. A line that lost a trial is left out.
+Lines of a seed are averaged, and seeds are the replicates, as in a contrast. A line that lost a trial, or lacks a value
+of the axis that another seed of its cell has, is left out.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import polars as pl
 
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame, has_outcome, replicate_value, shares_value
-from lrsym.results.analysis.contrasts import Contrast, rows_over_seeds
+from lrsym.results.analysis.contrasts import LEFT_OUT_OF_LINES, Contrast, rows_over_seeds
 from lrsym.results.analysis.varied_axes import axis_groups, check_axes
 
 
@@ -21,9 +22,10 @@ def per_doubling(trials: Frame, *, axis: str, metrics: Sequence[str], by: str | 
     The frame is that of a contrast: estimate is the mean slope, n_pairs the number of lines. Raises UsageError for what
     is no axis of two numbers or more, all above 0, and where no row has two seeds.
     """
-    table = trials.lazy().collect()
     check_axes([axis, *([by] if by else [])])
-    values = table[axis].drop_nulls() if axis in table.columns else pl.Series([], dtype=pl.Float64)
+    table = trials.lazy().collect()
+    table = table.filter(pl.col(axis).is_not_null()) if axis in table.columns else table
+    values = table[axis] if axis in table.columns else pl.Series([], dtype=pl.Float64)
     if not values.dtype.is_numeric() or (values <= 0).any() or values.n_unique() < 2:
         named = ", ".join(map(str, values.unique().sort().head(5))) or "none"
         raise UsageError(
@@ -35,13 +37,17 @@ def per_doubling(trials: Frame, *, axis: str, metrics: Sequence[str], by: str | 
     paired_by += [by] if by and by not in paired_by else []
     if table.select(axis, "seed", *paired_by).is_duplicated().any():
         raise UsageError("two trials agree in seed and all axes; give each trial once")
-    lines = _lines(table, axis, by=[*paired_by, "seed"], metrics=metrics)
-    return Contrast(rows_over_seeds(lines, metrics, by=by, schema=table.schema), paired_by, groups.get(axis, []))
+    lines = _lines(table, axis, cell=paired_by, metrics=metrics)
+    frame = rows_over_seeds(lines, metrics, by=by, schema=table.schema, left_out=LEFT_OUT_OF_LINES)
+    return Contrast(frame, paired_by, groups.get(axis, []))
 
 
-def _lines(table: pl.DataFrame, axis: str, *, by: list[str], metrics: Sequence[str]) -> pl.DataFrame:
-    """Return a row for each line: `by`, the columns of the pairs of a contrast, and by metric its slope."""
-    diverged = (pl.col("status") == "diverged").any()
+def _lines(table: pl.DataFrame, axis: str, *, cell: list[str], metrics: Sequence[str]) -> pl.DataFrame:
+    """Return a row for each line: `cell`, seed, the columns of the pairs of a contrast, and by metric its slope."""
+    distinct = pl.col(axis).n_unique()
+    widest = distinct.over(cell) if cell else distinct
+    table = table.with_columns(_widest=widest)
+    paired, diverged = (distinct > 1) & (distinct == pl.col("_widest").first()), (pl.col("status") == "diverged").any()
     x = pl.col(axis).cast(pl.Float64).log(2)
     slopes = {}
     for metric in metrics:
@@ -49,8 +55,8 @@ def _lines(table: pl.DataFrame, axis: str, *, by: list[str], metrics: Sequence[s
         here = x.filter(y.is_not_null())
         away = here - here.mean()
         slope = (away * y.drop_nulls()).sum() / (away**2).sum()
-        slopes[metric] = pl.when((y.count() == pl.len()) & (pl.col(axis).n_unique() > 1)).then(slope)
+        slopes[metric] = pl.when((y.count() == pl.len()) & paired).then(slope)
         slopes[f"{metric}_shared"] = shares_value(metric, table.columns).any()
-    paired = pl.col(axis).n_unique() > 1
     ends = {"paired": paired, "diverged": paired & diverged, "failed": paired & ~diverged & ~has_outcome().all()}
+    by = [*cell, "seed"]
     return table.group_by(by).agg(**ends, **slopes).sort(by, nulls_last=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from lrsym.results.analysis.aggregate import MAX_NAMED
+from lrsym.results.analysis.aggregate import named_trials
 from lrsym.results.analysis.suggestions import pareto_front
 
 MIN_CELLS = 50
@@ -65,7 +65,7 @@ class SearchFrames:
         final = pl.when("final").then("value")
         best = final.cum_max() if self.maximise[0] else final.cum_min()
         frame = self.suggestions.sort("number").with_columns(value=pl.col("objective").list.first())
-        return frame.select("number", "outcome", "value", _named(), best=best.forward_fill())
+        return frame.select("number", "outcome", "value", named_trials("trial_ids"), best=best.forward_fill())
 
     def slices(self) -> pl.DataFrame:
         """Return a row for each suggestion with an objective, objective and axis, with the value and where it lies.
@@ -78,7 +78,7 @@ class SearchFrames:
                 "objective": words, "axis": axis.name, "number": row["number"], "outcome": row["outcome"],
                 "x": None if axis.values is not None else point[axis.key],
                 "word": None if axis.values is None else _text(point[axis.key]), "value": value,
-                "trial_ids": ", ".join((row["trial_ids"] or [])[:MAX_NAMED]),
+                "trial_ids": row["trial_ids"],
             }
             for row, point in self._complete()
             for words, value in zip(self.objectives, row["objective"], strict=True)
@@ -86,7 +86,8 @@ class SearchFrames:
         ]  # fmt: skip
         schema = {"objective": pl.String, "axis": pl.String, "number": pl.Int64, "outcome": pl.String}
         numbers = {"x": pl.Float64, "word": pl.String, "value": pl.Float64}
-        return pl.DataFrame(rows, {**schema, **numbers, "trial_ids": pl.String})
+        frame = pl.DataFrame(rows, {**schema, **numbers, "trial_ids": pl.List(pl.String)})
+        return frame.with_columns(named_trials("trial_ids"))
 
     def lines(self) -> pl.DataFrame:
         """Return the points of parallel coordinates: number, axis, place 0..1, text and value, the best cell last.
@@ -130,7 +131,7 @@ class SearchFrames:
         on_front = final.filter(pareto_front(final["objective"], maximise=self.maximise))["number"]
         values = [pl.col("objective").list.get(i).alias(f"value_{i + 1}") for i in range(len(self.objectives))]
         is_on_front = pl.col("number").is_in(on_front.implode()).alias("front")
-        frame = told.select("number", "outcome", is_on_front, *values, _named())
+        frame = told.select("number", "outcome", is_on_front, *values, named_trials("trial_ids"))
         return frame.sort("value_1", "number")
 
     def doubts(self) -> list[str]:
@@ -160,11 +161,6 @@ class SearchFrames:
         """Yield the row and the point of each suggestion with an objective, by number."""
         for row in self.suggestions.filter(pl.col("objective").is_not_null()).sort("number").iter_rows(named=True):
             yield row, json.loads(row["point"])
-
-
-def _named() -> pl.Expr:
-    """Return the text that names the trials of a suggestion, the first MAX_NAMED of them."""
-    return pl.col("trial_ids").list.head(MAX_NAMED).list.join(", ").alias("trial_ids")
 
 
 def _tied(shares: Mapping[str, float]) -> Iterator[list[str]]:

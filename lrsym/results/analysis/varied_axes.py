@@ -75,20 +75,26 @@ def choose_axes(
     return x, y, facet
 
 
-def scattered_axes(trials: pl.DataFrame, *, given: Sequence[str], shown: Sequence[str]) -> list[str]:
-    """Return the axes that vary, the `given` ones first, then those with most values, where cells lie scattered.
+def scattered_axes(
+    trials: pl.DataFrame, *, shown: Sequence[str], x: str | None = None, y: str | None = None, facet: str | None = None
+) -> list[str]:
+    """Return the axes that vary where cells lie scattered: that to the right, that upwards, then all others.
 
-    They do where a grid of the axes `shown` would have one with more than MIN_SCATTERED numbers, of which most cells
-    have one for themselves, as a search draws them. Returns an empty list where a grid will do.
+    They lie so where a grid of the axes `shown` would have one with more than MIN_SCATTERED numbers, of which most
+    cells have one for themselves, as a search draws them. Axes not given are those with most values, but for `facet`.
+    Returns an empty list where a grid will do.
     """
     if len(shown) < 2:
         return []
+    given = [axis for axis in (x, y, facet) if axis is not None]
     names = [*dict.fromkeys([*given, *varied_axes(trials, first=given)])]
     values = {name: trials[name].n_unique() for name in names if trials[name].dtype.is_numeric()}
     most = max((values[name] for name in shown if name in values), default=0)
     if most <= MIN_SCATTERED or 2 * most <= trials.select(names).n_unique():
         return []
-    return [*given, *sorted((name for name in names if name not in given), key=lambda name: -values.get(name, 0))]
+    free = sorted((name for name in names if name not in given), key=lambda name: -values.get(name, 0))
+    plane = [axis or free.pop(0) for axis in (x, y) if axis or free]
+    return [*plane, *free, *([facet] if facet else [])] if len(plane) > 1 else []
 
 
 def check_axes(given: Sequence[str], *, varied: Sequence[str] = ()) -> None:

@@ -259,10 +259,13 @@ def _explain_band(plot: LinePlot) -> str:
     how = " (of accuracies on logits)" if plot.band == "interval" and "logit" in kinds else ""
     without = f" {single} of {cells.height} cells have one seed and no band." if single else ""
     bare = cells.filter(pl.col("n") > 1, pl.col("low").is_null())
-    if n_shared := bare.filter(pl.col("metric").is_in(SHARED)).height:
-        without += f" {n_shared} of {cells.height} have none, as the trials of a pack share its time."
-    if n_equal := bare.height - n_shared:
-        without += f" {n_equal} of {cells.height} have none, as their seeds are equal, which tells no spread."
+    for metric, n in bare.group_by("metric", maintain_order=True).len().iter_rows():
+        why = (
+            "the trials of a pack share its time"
+            if metric in SHARED
+            else "their seeds are equal, which tells no spread"
+        )
+        without += f" {n} of {cells.filter(metric=metric).height} cells have none of {metric}, as {why}."
     if single + bare.height == cells.height:
         return f"Line: mean of {seeds} in each cell; there is no band.{without}{chance}"
     return f"Line: mean; band: {BANDS[plot.band]}{how}, {seeds} in each cell.{without}{chance}"

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from lrsym.errors import UsageError, counted
-from lrsym.results.analysis.aggregate import Frame, ended_otherwise
+from lrsym.results.analysis.aggregate import Frame, has_outcome, lost_all
 from lrsym.results.analysis.class_shares import path_shares
 from lrsym.results.analysis.varied_axes import choose_axes
 from lrsym.results.plots import theme
@@ -30,7 +30,7 @@ _LEGEND = by_name(
 )
 
 _REASONS = {
-    "not trained to the end": pl.col("status") != "done",
+    "not trained to the end": ~has_outcome(),
     "with rotary positions, whose scores are no sum of terms": pl.col("positions") == "rotary",
     "with a norm before the first attention, whose scores are no sum of terms": pl.col("layer_norm") == "pre",
     "with fewer than two labels held out": pl.col("n_heldout_labels") < 2,
@@ -53,7 +53,7 @@ def plot_mechanism(
     if "path" not in table.columns:
         raise UsageError("rows have no column path; give a sweep, or rows of the table trials with all their columns")
     if table["path"].is_null().all():
-        if (lost := ended_otherwise(table)) and not (table["status"] == "done").any():
+        if lost := lost_all(table):
             raise UsageError(f"none of {table.height} trials has a path: {lost}; choose others with --where")
         raise UsageError(
             f"none of {table.height} trials has a path, which the table ablations tells: it has score terms where the "

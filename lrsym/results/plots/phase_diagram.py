@@ -13,20 +13,11 @@ from lrsym.results.analysis.phases import phases, split_and_metric
 from lrsym.results.analysis.varied_axes import SWEEP, axis_groups, check_axes, choose_axes, scattered_axes
 from lrsym.results.plots import theme
 from lrsym.results.plots.phase_grid import PhaseGrid, losses, with_texts
-from lrsym.results.plots.phase_numbers import about_median, plot_numbers
+from lrsym.results.plots.phase_numbers import plot_numbers
 from lrsym.results.plots.phase_panel import Shown, panel
-from lrsym.results.plots.phase_scatter import plot_scattered
-from lrsym.results.plots.phase_shown import mean_shown, phase_shown
-from lrsym.vocabulary import (
-    FAILED_STATUSES,
-    METRICS,
-    PHASE_METRIC,
-    PHASE_THRESHOLD,
-    PHASES,
-    SPLITS,
-    by_name,
-    is_accuracy,
-)
+from lrsym.results.plots.phase_scatter import SCATTER_MARKS, plot_scattered
+from lrsym.results.plots.phase_shown import about_accuracy, has_phases, mean_shown, phase_shown, require_outcomes
+from lrsym.vocabulary import FAILED_STATUSES, PHASE_METRIC, PHASE_THRESHOLD, PHASES, by_name, is_accuracy
 
 _SHORT_NAMES = by_name(
     PHASES,
@@ -37,6 +28,8 @@ _SHORT_NAMES = by_name(
         "relational generalisation": "relational",
     },
 )
+
+_MARKS = "red corner; hatched where a cell lost all seeds"
 
 MAX_ROWS, MAX_SWEEPS = 6, 4
 """Rows of panels, and panels side by side, that fit on a screen or a page."""
@@ -67,31 +60,29 @@ def plot_phase(
         raise UsageError("there are no trials to draw; train a sweep first, or load the folder that has its rows")
     trials = trials if column is None else _named_by(trials, column, [x, y, facet])
     sweeps = trials.partition_by(SWEEP, maintain_order=True) if SWEEP in trials.columns else [trials]
-    given, rows_of = [axis for axis in (x, y, facet) if axis is not None], facet
+    given: dict[str, str | None] = {"x": x, "y": y, "facet": facet}
     x, y, facet = choose_axes(sweeps[0], x=x, y=y, facet=facet, prefer=prefer)
     shown = [axis for axis in (x, y, facet) if axis is not None]
-    if scattered := scattered_axes(sweeps[0], given=given, shown=shown):
-        about = [*_about(metric), *_explain(trials, scattered)]
+    if scattered := scattered_axes(sweeps[0], shown=shown, **given):
         return plot_scattered(
-            sweeps, metric=metric, threshold=threshold, axes=scattered, facet=rows_of,
-            title=_title(metric, scattered[:2]), subtitle=about,
+            sweeps, metric=metric, threshold=threshold, axes=scattered, facet=given["facet"],
+            title=_title(metric, scattered[:2]), explain=_explain(trials, scattered, marks=SCATTER_MARKS),
         )  # fmt: skip
     if not is_accuracy(metric):
         return plot_numbers(sweeps, metric=metric, x=x, y=y, facet=facet, explain=_explain(trials, shown))
     frames = [phases(one, x=x, y=y, metric=metric, threshold=threshold, facet=facet) for one in sweeps]
     frame = pl.concat(
-        one.with_columns(pl.lit(name).alias(SWEEP)) for one, name in zip(frames, _names(sweeps), strict=True)
+        one.with_columns(pl.lit(name).alias(SWEEP)) for one, name in zip(frames, _names(sweeps, column), strict=True)
     )
-    if not frame.select(pl.sum_horizontal("n", "n_failed", "n_diverged", "n_censored").sum()).item():
-        raise UsageError(f"no trial has a value of {metric}; choose another --metric, such as {PHASE_METRIC}")
+    require_outcomes(frame, metric)
     grid = PhaseGrid(with_texts(frame, x, y, _texts), x, y, facet)
     columns = max(2, len(sweeps))
     return theme.finish(
-        alt.concat(*_panels(grid, metric, threshold, _names(sweeps)), columns=columns, spacing=36).resolve_scale(
-            color="independent"
-        ),
+        alt.concat(
+            *_panels(grid, metric, threshold, _names(sweeps, column)), columns=columns, spacing=36
+        ).resolve_scale(color="independent"),
         title=_title(metric, shown[:2] if y else [x]),
-        subtitle=[*_about(metric), *_explain(trials, shown)],
+        subtitle=[*about_accuracy(metric), *_explain(trials, shown)],
         width=columns * grid.width,
         frame=frame if len(sweeps) > 1 else frame.drop(SWEEP),
     )
@@ -103,13 +94,6 @@ def _title(metric: str, axes: Sequence[str]) -> str:
         split, accuracy = split_and_metric(metric)
         what = f"{accuracy} accuracy on {split}"
     return f"{what} by {' and '.join(map(theme.axis_title, axes))}"
-
-
-def _about(metric: str) -> list[str]:
-    if not is_accuracy(metric):
-        return [about_median(metric)]
-    split, accuracy = split_and_metric(metric)
-    return [f"{split}: {SPLITS[split]}.", f"{accuracy}: {METRICS[accuracy]}."]
 
 
 def _named_by(trials: pl.DataFrame, column: str, others: Sequence[str | None]) -> pl.DataFrame:
@@ -124,8 +108,8 @@ def _named_by(trials: pl.DataFrame, column: str, others: Sequence[str | None]) -
     return trials.with_columns(pl.Series(SWEEP, names, dtype=pl.String))
 
 
-def _names(sweeps: Sequence[pl.DataFrame]) -> list[str]:
-    return [one[SWEEP][0] for one in sweeps] if len(sweeps) > 1 else [""]
+def _names(sweeps: Sequence[pl.DataFrame], column: str | None) -> list[str]:
+    return [one[SWEEP][0] for one in sweeps] if len(sweeps) > 1 or column else [""]
 
 
 def _panels(grid: PhaseGrid, metric: str, threshold: float, names: Sequence[str]) -> list[alt.LayerChart]:
@@ -142,8 +126,8 @@ def _panels(grid: PhaseGrid, metric: str, threshold: float, names: Sequence[str]
         (of_seeds, mean_shown(metric, of_seeds, means=grid.cells["mean"])),
         ("phase", phase_shown(metric, threshold)),
     ]
-    if grid.cells["phase"].null_count() == grid.cells.height and grid.cells["n"].sum():
-        kinds.pop()  # rows of others, who do not tell the accuracies that make a phase
+    if not has_phases(grid.cells):
+        kinds.pop()
     panels = []
     for heading, cells in rows:
         for what, shown in kinds:
@@ -171,8 +155,11 @@ def _texts(cell: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _explain(trials: pl.DataFrame, axes_shown: Sequence[str]) -> list[str]:
-    """Return sentences: how many trials there are, how many were lost, which axes move with a shown one."""
+def _explain(trials: pl.DataFrame, axes_shown: Sequence[str], *, marks: str = _MARKS) -> list[str]:
+    """Return sentences: how many trials there are, how many were lost, which axes move with a shown one.
+
+    `marks` say how cells are drawn that lost trials.
+    """
     by = [*axes_shown, *([SWEEP] if SWEEP in trials.columns else [])]
     seeds = trials.group_by(by).len()["len"].unique().sort().to_list()
     count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
@@ -180,7 +167,7 @@ def _explain(trials: pl.DataFrame, axes_shown: Sequence[str]) -> list[str]:
     diverged = trials.filter(pl.col("status") == "diverged").height
     failed = trials.filter(pl.col("status").is_in(FAILED_STATUSES)).height
     cut = trials.filter(pl.col("status") == "stopped", ~has_outcome()).height
-    lost = f"; {diverged} diverged, {failed} failed, {cut} cut short (red corner; hatched where a cell lost all seeds)"
+    lost = f"; {diverged} diverged, {failed} failed, {cut} cut short ({marks})"
     derived = {axis.name for axis in axes() if axis.derived}
     groups = axis_groups(trials, first=axes_shown)
     return [

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lrsym.errors import UsageError, counted
-from lrsym.results.analysis.aggregate import Frame, ended_otherwise
+from lrsym.results.analysis.aggregate import Frame, lost_all
 from lrsym.results.analysis.class_shares import phase_shares, share
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.analysis.varied_axes import choose_axes
@@ -39,7 +39,7 @@ def plot_probabilities(
     x, y, facet = choose_axes(table, x=x, y=y, facet=facet, prefer=prefer)
     cells = phase_shares(table, x=x, y=y, facet=facet, metric=metric, threshold=threshold)
     if not cells["n"].sum():
-        lost = ended_otherwise(table)
+        lost = lost_all(table)
         raise UsageError(
             f"none of {table.height} trials has a phase, which takes a value of train_{accuracy}"
             + (f": {lost}; choose others with --where" if lost else "; choose another --metric")

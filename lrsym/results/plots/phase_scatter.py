@@ -14,10 +14,13 @@ from lrsym.results.analysis.varied_axes import SWEEP
 from lrsym.results.plots import theme
 from lrsym.results.plots.interaction import zoomed
 from lrsym.results.plots.phase_grid import losses
-from lrsym.results.plots.phase_numbers import median_shown
+from lrsym.results.plots.phase_numbers import about_median, median_shown
 from lrsym.results.plots.phase_panel import Shown, cell_tooltip
-from lrsym.results.plots.phase_shown import mean_shown, phase_shown
-from lrsym.vocabulary import PHASE_METRIC, is_accuracy
+from lrsym.results.plots.phase_shown import about_accuracy, has_phases, mean_shown, phase_shown, require_outcomes
+from lrsym.vocabulary import is_accuracy
+
+SCATTER_MARKS = "red ring; a cross where a cell lost all seeds"
+"""How cells are drawn that lost trials."""
 
 MAX_PANELS = 8
 """Panels that fit on a screen or a page, two in a row."""
@@ -37,13 +40,13 @@ def plot_scattered(
     axes: Sequence[str],
     facet: str | None,
     title: str,
-    subtitle: Sequence[str],
+    explain: Sequence[str],
 ) -> theme.Chart:
     """Return each cell as a point at the first two of `axes`, coloured by its mean of `metric`, and by its phase.
 
     `axes` are all that tell cells apart; each value of `facet`, one of them, and each of `sweeps` has panels of its
-    own. Of a column that is no accuracy the median is shown. `title` and `subtitle` head the picture. Raises UsageError
-    as `plot_phase`.
+    own. Of a column that is no accuracy the median is shown. `title` heads the picture, `explain` ends its heading.
+    Raises UsageError as `plot_phase`.
     """
     frames = []
     for one in sweeps:
@@ -68,7 +71,8 @@ def plot_scattered(
     others = [axis for axis in axes[2:] if axis != facet]
     told = f" {' and '.join(others)} {'vary' if len(others) > 1 else 'varies'} among them, too." if others else ""
     chart = zoomed(alt.concat(*panels, columns=2, spacing=36).resolve_scale(color="independent"))
-    subtitle = [*subtitle, f"Each point is a cell, as they are too scattered for a grid.{told}"]
+    about = about_accuracy(metric) if is_accuracy(metric) else [about_median(metric)]
+    subtitle = [*about, *explain, f"Each point is a cell, as they are too scattered for a grid.{told}"]
     frame = cells.drop("loss", *([] if len(sweeps) > 1 else [SWEEP]))
     return theme.finish(chart, title=title, subtitle=subtitle, width=2 * _WIDTH, frame=frame)
 
@@ -80,10 +84,10 @@ def _shown(cells: pl.DataFrame, metric: str, threshold: float) -> list[tuple[str
         if medians.is_empty():
             raise UsageError(f"no cell has a median of {metric}; choose another --metric, or others with --where")
         return [("", median_shown(metric, medians))]
-    if not cells["n"].sum():
-        raise UsageError(f"no trial has a value of {metric}; choose another --metric, such as {PHASE_METRIC}")
+    require_outcomes(cells, metric)
     mean = f"{metric}, {'the one seed' if cells['n'].max() == 1 else 'mean over seeds'}"
-    return [(mean, mean_shown(metric, mean, means=cells["mean"])), ("phase", phase_shown(metric, threshold))]
+    phase = [("phase", phase_shown(metric, threshold))] if has_phases(cells) else []
+    return [(mean, mean_shown(metric, mean, means=cells["mean"])), *phase]
 
 
 def _parts(cells: pl.DataFrame, facet: str | None) -> list[tuple[list[str], pl.DataFrame]]:
@@ -121,7 +125,7 @@ def _placing(cells: pl.DataFrame, axis: str, *, pixels: int) -> dict[str, Any]:
     values, title = cells[axis], theme.fitting_title(axis, pixels=pixels)
     if not values.dtype.is_numeric():
         return {"shorthand": f"{axis}:N", "title": title}
-    scale: dict[str, Any] = {"type": "log"} if is_geometric(values.to_list()) else {"zero": False}
+    scale: dict[str, Any] = {"type": "log"} if is_geometric(values.drop_nulls().to_list()) else {"zero": False}
     ends: list[Any] = [values.min(), values.max()]
     return {
         "shorthand": f"{axis}:Q",

@@ -5,9 +5,10 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from lrsym.errors import UsageError
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.plots.phase_panel import Shown
-from lrsym.vocabulary import CHANCE, PHASES, by_name
+from lrsym.vocabulary import CHANCE, METRICS, PHASE_METRIC, PHASES, SPLITS, by_name
 
 PHASE_COLOURS = by_name(
     PHASES,
@@ -28,6 +29,23 @@ _BELOW_CHANCE = ["#f4a030", "#b5173b"]
 
 _FROM_CHANCE = ["#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725"]
 """Viridis in six steps."""
+
+
+def about_accuracy(metric: str) -> list[str]:
+    """Return what the split and the metric of an accuracy are, as sentences."""
+    split, accuracy = split_and_metric(metric)
+    return [f"{split}: {SPLITS[split]}.", f"{accuracy}: {METRICS[accuracy]}."]
+
+
+def has_phases(cells: pl.DataFrame) -> bool:
+    """Return whether rows of `phases` tell phases: those of others may lack the accuracies that make one."""
+    return cells["phase"].null_count() < cells.height or not cells["n"].sum()
+
+
+def require_outcomes(cells: pl.DataFrame, metric: str) -> None:
+    """Raise UsageError where `cells` have nothing to show of `metric`, neither a value nor a trial that was lost."""
+    if not cells.select(pl.sum_horizontal("n", "n_failed", "n_diverged", "n_censored").sum()).item():
+        raise UsageError(f"no trial has a value of {metric}; choose another --metric, such as {PHASE_METRIC}")
 
 
 def _tooltip(metric: str) -> list[alt.Tooltip]:

@@ -61,9 +61,8 @@ def save_as(chart: Chart, path: Path, *, theme: str = "light") -> list[Path]:
     """
     if not isinstance(chart, alt.TopLevelMixin):
         raise UsageError(f"chart must be a chart of altair, got {type(chart).__name__}; draw one with lrsym.plot_phase")
-    frame = _frame(chart)
     if path.suffix == FRAME:
-        if not frame:
+        if not (frame := _frame(chart)):
             raise UsageError(
                 f"{path}: the chart has no frame, as it was put together or changed; save one that was drawn"
             )
@@ -74,7 +73,7 @@ def save_as(chart: Chart, path: Path, *, theme: str = "light") -> list[Path]:
     if re.fullmatch(r"\.[A-Za-z]\w{0,7}", path.suffix):
         known = ", ".join([*FORMATS, FRAME])
         raise UsageError(f"{path}: a picture is written as {known}, got {path.suffix}; choose one of them")
-    contents = {**{suffix: encode(spec) for suffix, encode in FORMATS.items()}, **frame}
+    contents = {**{suffix: encode(spec) for suffix, encode in FORMATS.items()}, **_frame(chart)}
     return [write_file(path.with_name(path.name + suffix), content) for suffix, content in contents.items()]
 
 
@@ -90,20 +89,38 @@ def _frame(chart: Chart) -> dict[str, bytes]:
 def to_spec(chart: Chart) -> Spec:
     """Return what `chart` says, its rows within, however many: altair refuses more than 5,000 in a frame."""
     with alt.data_transformers.enable("default"), alt.data_transformers.disable_max_rows():
-        return chart.to_dict()
+        return _renumbered(chart.to_dict(), {})
+
+
+_NUMBERED = re.compile(r"(view|zoom|chosen|param)_\d+")
+
+
+def _renumbered(part: Any, names: dict[str, str]) -> Any:
+    """Return a part of a specification whose views and selections are numbered as they come: altair counts on.
+
+    `names` has the new name of each; data are left alone.
+    """
+    if isinstance(part, list):
+        return [_renumbered(one, names) for one in part]
+    if isinstance(part, str) and (found := _NUMBERED.fullmatch(part)):
+        return names.setdefault(part, f"{found[1]}_{len(names) + 1}")
+    if not isinstance(part, dict):
+        return part
+    return {key: one if key in ("data", "datasets") else _renumbered(one, names) for key, one in part.items()}
 
 
 def as_html(spec: Spec) -> bytes:
     """Return the picture as a page that needs no network."""
     title, paper, values = html.escape(_title(spec)), _paper(spec), in_script(spec)
-    hint, ink = html.escape(_hint(spec)), recoloured(MUTED, "light" if paper == PAPER else "dark")
+    hint = f'<p id="hint">{html.escape(told)}</p>\n' if (told := _hint(spec)) else ""
+    ink = recoloured(MUTED, "light" if paper == PAPER else "dark")
     page = _PAGE.format(title=title, paper=paper, ink=ink, hint=hint, scripts=drawing_scripts(), spec=values)
     return page.encode()
 
 
 def _hint(spec: Spec) -> str:
     """Return what the mouse does on the picture, in sentences; empty where it does nothing but tell numbers."""
-    bound = {param.get("bind") for param in spec.get("params", [])}
+    bound = [param.get("bind") for param in spec.get("params", [])]  # of charts of others a dict, too
     return " ".join(sentence for bind, sentence in MOUSE.items() if bind in bound)
 
 
@@ -121,8 +138,7 @@ body {{ background: {paper}; }}
 </head>
 <body>
 <div id="picture"></div>
-<p id="hint">{hint}</p>
-<script>{scripts}</script>
+{hint}<script>{scripts}</script>
 <script>
 const spec = {spec};
 vegaEmbed("#picture", spec, {{"mode": "vega-lite"}}).catch(console.error);

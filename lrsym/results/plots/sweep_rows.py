@@ -8,7 +8,7 @@ from typing import Protocol
 import polars as pl
 
 from lrsym.errors import UsageError, counted
-from lrsym.results.analysis.aggregate import ended_otherwise
+from lrsym.results.analysis.aggregate import lost_all
 from lrsym.results.analysis.varied_axes import SWEEP
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.live import LiveRows, read_live
@@ -115,8 +115,8 @@ class SweepRows:
         if chosen.is_empty():
             return f"no trial of {sweep.name} in {root} {none_meets(self.stored, where or '')}"
         lacking = f"there are no {table} of the {counted(chosen.height, 'trial')} of {sweep.name}"
-        if not (chosen["status"] == "done").any():
-            return f"{lacking}: {ended_otherwise(chosen)}; see why: {sweep.command('status', root)}"
+        if lost := lost_all(chosen):
+            return f"{lacking}: {lost}; see why: {sweep.command('status', root)}"
         if table in ALONG_TRAINING.values():
             return (
                 f"{lacking}: the mechanism along training is told of trials with eval.mechanism = "

@@ -7,7 +7,7 @@ import altair as alt
 import polars as pl
 
 from lrsym.errors import UsageError, counted
-from lrsym.results.analysis.aggregate import Frame, ended_otherwise, replicate_value
+from lrsym.results.analysis.aggregate import Frame, lost_all, replicate_value
 from lrsym.results.analysis.crossover import SAME_AIC, compare_models, crossings
 from lrsym.results.analysis.lines import is_geometric
 from lrsym.results.analysis.order_parameter import MOMENTS, moments, slopes
@@ -60,7 +60,7 @@ def plot_symmetry(
     table = table.with_columns(_orders=replicate_value("unseen_order") > ORDERED)
     found = slopes(beside).join(table.select("trial_id", "seed", *by, "_orders"), on="trial_id")
     if found.is_empty():
-        if (lost := ended_otherwise(table)) and not (table["status"] == "done").any():
+        if lost := lost_all(table):
             raise UsageError(f"none of {table.height} trials has a slope: {lost}; choose others with --where")
         raise UsageError(
             f"none of {table.height} trials has a slope, which the table terms tells of what sees the image: it is "

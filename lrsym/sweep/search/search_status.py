@@ -45,7 +45,8 @@ def search_status(search: Search, store: Store) -> SearchStatus:
     final = candidate_cells(suggestions, replicates=search.replicates).filter("final")
     ranked = rank_cells(final, maximise=[objective.maximise for objective in search.objectives])
     budget = max([search.budget, *suggestions["budget"].tail(1)])
-    to_come = max(0, budget - asked.height) * search.replicates
+    cells = budget if search.space.size is None else min(budget, search.space.size)
+    to_come = max(0, cells - asked.height) * search.replicates
     return SearchStatus(
         budget=budget,
         cells={state: states.get(state, 0) for state in SUGGESTION_STATES},

@@ -210,7 +210,7 @@ def check_search(source: TomlSource, table: SearchTable, space: SearchSpace, *, 
     objectives = table.objectives
     if table.sampler == "cmaes":
         _check_cmaes(source, space, n_objectives=len(objectives))
-    if table.stop != "none" and objectives:
+    if table.stop != "none" and objectives and all(objective.sql for objective in objectives):
         _check_stop(source, table, objectives, space, replicates=replicates)
 
 

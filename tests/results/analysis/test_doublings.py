@@ -77,3 +77,14 @@ def test_the_time_that_a_pack_shares_has_no_interval():
 def test_what_has_no_doublings_is_refused(frame, axis, message):
     with pytest.raises(UsageError, match=message):
         per_doubling(frame, axis=axis, metrics=["unseen_order"])
+
+
+def test_a_line_that_lacks_a_value_is_left_out_and_a_null_on_the_axis_is_no_value():
+    lacking = trials().filter(~((pl.col("seed") == 0) & (pl.col("layouts_per_pair") == 20)))
+    (row,) = per_doubling(lacking, axis="layouts_per_pair", metrics=["unseen_order"]).frame.to_dicts()
+    assert (row["n"], row["n_pairs"], row["n_unpaired"]) == (3, 6, 2)
+    empty = trials().with_columns(layouts_per_pair=pl.when(pl.col("layouts_per_pair") < 20).then("layouts_per_pair"))
+    (row,) = per_doubling(empty, axis="layouts_per_pair", metrics=["unseen_order"]).frame.to_dicts()
+    assert row["estimate"] == pytest.approx(
+        np.mean(slopes(trials(layouts=LAYOUTS).filter(pl.col("layouts_per_pair") < 20)))
+    )

@@ -45,14 +45,21 @@ def test_each_cell_is_a_point_with_its_mean_its_phase_and_its_trials():
     assert {row["phase"] for row in points(plot_phase(searched()), panel=1)} == {"layout generalisation"}
 
 
+def placed(chart):
+    encoding = marks(panels(chart)[0], "point")[-1]["encoding"]
+    return [encoding[channel]["field"] for channel in ("x", "y")]
+
+
 def test_given_axes_place_the_points():
-    encoding = marks(panels(plot_phase(searched(), x="n_heads", y="learning_rate"))[0], "point")[-1]["encoding"]
-    assert [encoding[channel]["field"] for channel in ("x", "y")] == ["n_heads", "learning_rate"]
+    assert placed(plot_phase(searched(), x="n_heads", y="learning_rate")) == ["n_heads", "learning_rate"]
+    assert placed(plot_phase(searched(), y="n_heads")) == ["learning_rate", "n_heads"]
+    assert placed(plot_phase(searched(), x="n_heads")) == ["n_heads", "learning_rate"]
 
 
 def test_each_value_of_a_given_facet_has_panels_of_its_own():
     chart = plot_phase(searched(), facet="n_heads")
     assert len(panels(chart)) == 3 * 2
+    assert placed(chart) == ["learning_rate", "layouts_per_pair"]
     assert sum(len(points(chart, panel)) for panel in (0, 2, 4)) == 20
     with pytest.raises(UsageError, match="40 panels to draw, a picture has room for 8"):
         plot_phase(searched(), x="n_heads", y="layouts_per_pair", facet="learning_rate")
@@ -71,12 +78,19 @@ def test_cells_that_lost_trials_have_a_ring_and_those_that_lost_all_a_cross():
     assert [row["learning_rate"] for row in crosses] == [RATES[0]]
     assert [row["learning_rate"] for row in rings] == [RATES[1]]
     assert len(here) == 19
+    assert "(red ring; a cross where a cell lost all seeds)" in subtitle(found)
+
+
+def test_where_all_diverged_there_are_crosses_and_where_no_phase_is_told_there_is_no_panel_of_it():
+    chart = plot_phase(searched(status=pl.lit("diverged")))
+    assert len(points(chart)) == 20
+    assert len(panels(plot_phase(searched().drop("train_order", "seen_order")))) == 1
 
 
 def test_a_grid_stays_a_grid_whole_or_in_part():
     grid = pl.DataFrame([{"n_pair_labels": x, "layouts_per_pair": y, "seed": 0} for y in range(4) for x in range(20)])
     shown = ["n_pair_labels", "layouts_per_pair"]
-    assert scattered_axes(grid, given=[], shown=shown) == []
-    assert scattered_axes(grid.head(45), given=[], shown=shown) == []
-    assert scattered_axes(searched(12), given=[], shown=["n_heads", "learning_rate"]) == []  # a grid has room for them
-    assert scattered_axes(searched(), given=[], shown=["learning_rate"]) == []
+    assert scattered_axes(grid, shown=shown) == []
+    assert scattered_axes(grid.head(45), shown=shown) == []
+    assert scattered_axes(searched(12), shown=["n_heads", "learning_rate"]) == []  # a grid has room for them
+    assert scattered_axes(searched(), shown=["learning_rate"]) == []

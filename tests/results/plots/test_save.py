@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from lrsym.errors import UsageError
-from lrsym.results.plots.save import MAX_NAME, picture_name, save, save_as
+from lrsym.results.plots.interaction import Chosen, zoomed
+from lrsym.results.plots.save import MAX_NAME, picture_name, save, save_as, to_spec
 from lrsym.results.plots.theme import finish, in_theme, sign
 
 
@@ -125,3 +126,15 @@ def test_a_chart_that_was_put_together_has_no_frame_to_save(tmp_path):
         save_as(chart() | chart(), tmp_path / "x.parquet")
     with pytest.raises(UsageError, match=r"\.json, \.parquet, got \.pdf"):
         save_as(chart(), tmp_path / "x.pdf")
+
+
+def test_a_picture_drawn_twice_has_one_specification():
+    specs = [to_spec(zoomed(Chosen("x").on(alt.layer(chart())), along=["x"])) for _ in range(2)]
+    assert specs[0] == specs[1]
+    assert len({param["name"] for param in specs[0]["params"]}) == 2
+
+
+def test_a_chart_of_others_with_a_slider_is_saved(tmp_path):
+    slider = alt.param(bind=alt.binding_range(min=0, max=1))
+    (path,) = save_as(chart().add_params(slider), tmp_path / "x.html")
+    assert 'id="hint"' not in path.read_text().replace("#hint", "")
