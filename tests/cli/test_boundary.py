@@ -86,7 +86,7 @@ def test_python_gives_the_same(two):
 @pytest.mark.usefixtures("unrendered")
 def test_its_pictures_are_saved(two, words, name):
     report = json.loads(lrsym("plot", words[0], two[0][0], "--results", two[1], *words[1:], "--json"))
-    assert len(report["pictures"]) == 3
+    assert len(report["pictures"]) == 5
     assert all(name in picture for picture in report["pictures"])
 
 
@@ -99,7 +99,10 @@ def test_its_pictures_are_saved(two, words, name):
         (("--color", "layout"), "no axis layout; "),
         (("--where", "layouts_per_pair = 5"), "two values of an axis or more, layouts_per_pair has one, 5; choose"),
         (("--where", "seed = 9"), "no trial of narrow in"),
-        (("--metric", "uncovered_order"), "no trial has a value of uncovered_order: of 30 30 without a value; choose"),
+        (
+            ("--metric", "uncovered_order"),
+            "none of 30 trials has a value of uncovered_order: 30 without a value; choose another --metric",
+        ),
     ],
 )
 @pytest.mark.parametrize("verb", [("boundary",), ("plot", "boundary")], ids=["verb", "picture"])

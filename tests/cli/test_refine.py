@@ -47,7 +47,7 @@ def test_the_same_command_trains_nothing_and_names_the_picture(refined):
     assert "8 trials are there, no other is needed" in said
     command = said.partition("picture: lrsym ")[2].split()
     assert command[:3] == ["plot", "phase", str(path)]
-    assert len(lrsym(*command).splitlines()) == 3
+    assert len(lrsym(*command).splitlines()) == 5
 
 
 @pytest.mark.slow

@@ -175,7 +175,7 @@ def find_boundary(
     if not values["_value"].count():
         lost = ", ".join(f"{n} {what}" for n, what in zip(_lost(values).values(), _LOST.values(), strict=True) if n)
         remedy = "choose another --metric" if _lost(values)["n_without"] else "choose others with --where"
-        raise UsageError(f"no trial has a value of {metric}: {lost} of {table.height}; {remedy}")
+        raise UsageError(f"none of {table.height} trials has a value of {metric}: {lost}; {remedy}")
     by_ratio = is_geometric(table[x].unique().to_list())
     span = tuple(_places(table[x].unique().sort(), by_ratio)[[0, -1]])
     parts = (

@@ -138,8 +138,8 @@ def _with_holm(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _check_sides(of: Mapping[str, Any], against: Mapping[str, Any], by: str | None) -> None:
     if not of:
         raise UsageError(
-            "--of must name an axis and its value, got none; write for example --of layouts_per_pair=20, with --against, "
-            "or --per-doubling layouts_per_pair"
+            "--of must name an axis and its value, got none; write for example --of layouts_per_pair=20 with "
+            "--against, or --per-doubling layouts_per_pair"
         )
     check_axes([*of])
     check_axes([*against])
