@@ -13,8 +13,8 @@ from lrsym.vocabulary import FAILED_STATUSES, GRID_STOP_RULES, STATUSES
 SHARED = ("seconds",)
 """Columns in which the trials of a pack have one value, so that they tell nothing of its spread."""
 
-MAX_NAMED = 5
-"""Trials of a cell that are named; more would fill the screen."""
+MAX_NAMED, MAX_CELLS = 5, 2_000
+"""Trials of a cell that are named, more would fill the screen; and cells whose trials are."""
 
 Frame = pl.DataFrame | pl.LazyFrame
 
@@ -51,25 +51,26 @@ def summarise(trials: Frame, *, by: Sequence[str], metric: str) -> pl.DataFrame:
 def with_trial_ids(cells: pl.DataFrame, trials: Frame, *, by: Sequence[str]) -> pl.DataFrame:
     """Return `cells`, a row for each combination of `by`, with the column trial_ids: a text that names its trials.
 
-    The first MAX_NAMED are named, by their seeds, the others counted; `trials` may have several rows of each. Rows of
-    others, without ids, get no such column.
+    `trials` has one row of each. Rows of others, without ids, get no such column, nor do more than MAX_CELLS cells,
+    which no picture has room for.
     """
     rows = trials.lazy()
-    columns = rows.collect_schema().names()
-    if "trial_id" not in columns:
+    if "trial_id" not in rows.collect_schema() or cells.height > MAX_CELLS:
         return cells
-    seed = ["seed"] if "seed" in columns else []
-    ids = rows.select(*by, *seed, "trial_id").unique(maintain_order=True).collect()
-    ids = ids.sort("seed", maintain_order=True) if seed else ids
+    ids = [pl.col("trial_id").head(MAX_NAMED), pl.len().alias("_n")]
+    named = (rows.group_by(by).agg(*ids) if by else rows.select(ids[0].implode(), ids[1])).collect()
+    named = named.select(*by, named_trials("trial_id", n=pl.col("_n")))
     if not by:
-        return cells.join(ids.select(pl.col("trial_id").implode()).select(named_trials("trial_id")), how="cross")
-    found = ids.group_by(by).agg("trial_id").select(*by, named_trials("trial_id"))
-    return cells.join(found, on=by, how="left", nulls_equal=True, maintain_order="left")
+        return cells.join(named, how="cross")
+    return cells.join(named, on=by, how="left", nulls_equal=True, maintain_order="left")
 
 
-def named_trials(ids: str) -> pl.Expr:
-    """Return the text that names the trials in a column of lists of ids: the first MAX_NAMED, the others counted."""
-    more = pl.col(ids).list.len().cast(pl.Int64) - MAX_NAMED
+def named_trials(ids: str, *, n: pl.Expr | None = None) -> pl.Expr:
+    """Return the text that names the trials in a column of lists of ids: the first MAX_NAMED, the others counted.
+
+    `n` is how many there are where the lists have no more than those.
+    """
+    more = (pl.col(ids).list.len() if n is None else n).cast(pl.Int64) - MAX_NAMED
     others = pl.when(more > 0).then(pl.format(" and {} more", more)).otherwise(pl.lit(""))
     return (pl.col(ids).list.head(MAX_NAMED).list.join(", ") + others).alias("trial_ids")
 

@@ -50,7 +50,8 @@ def plot_curves(frame: Frame, *, metric: str = "order", color: str | None = None
     varied = varied_axes(table, first=given)
     cell = [axis for axis in varied if axis != color]
     by = [*cell, *given]
-    spread = with_trial_ids(curves(table, metric=metric, by=by), table, by=by)
+    ids = table.select(*by, "seed", "trial_id").unique().sort("seed") if "trial_id" in table.columns else table
+    spread = with_trial_ids(curves(table, metric=metric, by=by), ids, by=by)
     hue, panel = (color, ["split", *cell]) if color else ("split", cell)
     rows = [
         {**row, "panel": theme.format_cell({axis: row[axis] for axis in panel}), "hue": theme.format_value(row[hue])}

@@ -3,7 +3,7 @@
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from lrsym.results.analysis.aggregate import summarise
+from lrsym.results.analysis.aggregate import MAX_CELLS, summarise, with_trial_ids
 
 COUNTS = dict.fromkeys(("n", "n_failed", "n_diverged", "n_stopped", "n_censored"), pl.Int64)
 
@@ -87,3 +87,17 @@ def test_a_lazy_frame_gives_what_a_frame_gives():
     rows = trials(n_heads=[2, 1], unseen_order=[0.5, 0.25])
     eager, lazy = (summarise(r, by=["n_heads"], metric="unseen_order") for r in (rows, rows.lazy()))
     assert_frame_equal(eager, lazy)
+
+
+def test_trials_of_a_cell_are_named_up_to_a_number_and_the_others_counted():
+    rows = pl.DataFrame({"n_heads": [1] * 7 + [None], "trial_id": [f"t{i}" for i in range(8)]})
+    cells = rows.select("n_heads").unique(maintain_order=True)
+    told = with_trial_ids(cells, rows, by=["n_heads"])["trial_ids"].to_list()
+    assert told == ["t0, t1, t2, t3, t4 and 2 more", "t7"]
+    assert with_trial_ids(pl.DataFrame({"n": [8]}), rows, by=[])["trial_ids"].item() == "t0, t1, t2, t3, t4 and 3 more"
+    assert with_trial_ids(cells, rows.drop("trial_id"), by=["n_heads"]).columns == ["n_heads"]
+
+
+def test_trials_of_more_cells_than_a_picture_has_are_not_named():
+    rows = pl.DataFrame({"n_heads": range(MAX_CELLS + 1), "trial_id": ["t"] * (MAX_CELLS + 1)})
+    assert "trial_ids" not in with_trial_ids(rows.select("n_heads"), rows, by=["n_heads"]).columns
