@@ -51,13 +51,15 @@ def summarise(trials: Frame, *, by: Sequence[str], metric: str) -> pl.DataFrame:
 def with_trial_ids(cells: pl.DataFrame, trials: Frame, *, by: Sequence[str]) -> pl.DataFrame:
     """Return `cells`, a row for each combination of `by`, with the column trial_ids: a text that names its trials.
 
-    `trials` has one row of each. Rows of others, without ids, get no such column, nor do more than MAX_CELLS cells,
-    which no picture has room for.
+    `trials` has one row of each; they are named by their seeds. Rows of others, without ids, get no such column, nor do
+    more than MAX_CELLS cells, which no picture has room for.
     """
     rows = trials.lazy()
-    if "trial_id" not in rows.collect_schema() or cells.height > MAX_CELLS:
+    columns = rows.collect_schema().names()
+    if "trial_id" not in columns or cells.height > MAX_CELLS:
         return cells
-    ids = [pl.col("trial_id").head(MAX_NAMED), pl.len().alias("_n")]
+    by_seed = pl.col("trial_id").sort_by("seed") if "seed" in columns else pl.col("trial_id")
+    ids = [by_seed.head(MAX_NAMED), pl.len().alias("_n")]
     named = (rows.group_by(by).agg(*ids) if by else rows.select(ids[0].implode(), ids[1])).collect()
     named = named.select(*by, named_trials("trial_id", n=pl.col("_n")))
     if not by:
