@@ -7,8 +7,9 @@ import polars as pl
 
 from lrsym.api.arguments import AnySweep, as_folder, as_grid, as_grids
 from lrsym.results.analysis.aggregate import Frame
-from lrsym.results.plots.sweep_rows import read_trials, rows_of
+from lrsym.results.plots.sweep_rows import missing_in_words, read_trials
 from lrsym.results.store.query import filter_trials
+from lrsym.results.store.store import load_trials
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.sweep import Sweep
 
@@ -26,7 +27,11 @@ def chosen(rows: Frame, where: str | None) -> pl.DataFrame:
 
 def unfinished(sweeps: Sequence[Sweep], results: str | Path) -> list[str]:
     """Return how many trials of each sweep have a row, as sentences; none of those that are complete."""
-    return [note for rows in rows_of(sweeps, as_folder(results)) for note in rows.missing(rows.sweep.name)]
+    root, lines = as_folder(results), list[str]()
+    for sweep in sweeps:
+        n = load_trials(root, trial_ids=sweep.trial_ids()).select(pl.len()).collect().item()
+        lines += missing_in_words(sweep.name, len(sweep), n)
+    return lines
 
 
 def stored(sweep: AnySweep, results: str | Path) -> tuple[Sweep, str]:

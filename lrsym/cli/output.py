@@ -149,11 +149,7 @@ def output_path(out: Path | None, name: str, *, folder: str, results: str, suffi
         return (out or place) / f"{name}{suffix}"
     ending = out.suffix.lower()
     if ending in _FORMATS and ending != suffix:
-        what = (
-            f"a page is written as {suffix}"
-            if suffix
-            else "a picture is written as .html, .png, .svg, ..., all of them"
-        )
+        what = f"a page is written as {suffix}" if suffix else "a picture is written in all formats, .html, .png, ..."
         raise UsageError(f"{out}: {what}, got {out.suffix}; leave the ending out")
     return out if not suffix or ending == suffix else out.with_name(out.name + suffix)
 

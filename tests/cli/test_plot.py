@@ -344,7 +344,8 @@ def test_a_picture_from_python_is_a_file_and_no_folder(trained, tmp_path, path):
     ("words", "message"),
     [
         (["phase", "--metric", "seconds", "--threshold", "0.5"], "threshold is for phases, which seconds has none of"),
-        (["curves", "--out", "one.pdf"], "a picture is written as .html, .png, .svg, ..., all of them, got .pdf"),
+        (["phase", "--refined", "--column", "layouts_per_pair"], "--refined draws no columns of panels, got --column"),
+        (["curves", "--out", "one.pdf"], "a picture is written in all formats, .html, .png, ..., got .pdf"),
     ],
 )
 def test_what_says_nothing_about_a_picture_is_refused(trained, words, message):

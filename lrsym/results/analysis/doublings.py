@@ -45,17 +45,14 @@ def per_doubling(trials: Frame, *, axis: str, metrics: Sequence[str], by: str | 
 def _lines(table: pl.DataFrame, axis: str, *, cell: list[str], metrics: Sequence[str]) -> pl.DataFrame:
     """Return a row for each line: `cell`, seed, the columns of the pairs of a contrast, and by metric its slope."""
     distinct = pl.col(axis).n_unique()
-    widest = distinct.over(cell) if cell else distinct
-    table = table.with_columns(_widest=widest)
-    paired, diverged = (distinct > 1) & (distinct == pl.col("_widest").first()), (pl.col("status") == "diverged").any()
+    table = table.with_columns(_widest=distinct.over(cell) if cell else distinct)
+    paired = (distinct > 1) & (distinct == pl.col("_widest").first())
+    diverged = (pl.col("status") == "diverged").any()
     x = pl.col(axis).cast(pl.Float64).log(2)
-    slopes = {}
+    away, slopes = x - x.mean(), {}
     for metric in metrics:
         y = replicate_value(metric)
-        here = x.filter(y.is_not_null())
-        away = here - here.mean()
-        slope = (away * y.drop_nulls()).sum() / (away**2).sum()
-        slopes[metric] = pl.when((y.count() == pl.len()) & paired).then(slope)
+        slopes[metric] = pl.when((y.count() == pl.len()) & paired).then((away * y).sum() / (away**2).sum())
         slopes[f"{metric}_shared"] = shares_value(metric, table.columns).any()
     ends = {"paired": paired, "diverged": paired & diverged, "failed": paired & ~diverged & ~has_outcome().all()}
     by = [*cell, "seed"]

@@ -52,7 +52,8 @@ def plot_boundary(
             f"{found.color} has {len(rows.groups)} values, a picture has room for {MAX_COLOURS} colours; choose "
             "another --color, or keep fewer values with --where"
         )
-    frame = add_rows(found.frame(), rows)
+    lines = found.frame()
+    frame = add_rows(lines, rows)
     several = len(rows.groups) > 1
     beside = distance_panel(found, rows) if several else _shares(found, rows)
     return theme.finish(
@@ -60,7 +61,7 @@ def plot_boundary(
         title=f"Where half of the seeds reach {level:g} in {metric}",
         subtitle=[*_explain(found, frame, several=several), *theme.stopped_early(trials)],
         width=2 * (_WIDTH + _MARGIN),
-        frame=found.frame(),
+        frame=lines,
     )
 
 

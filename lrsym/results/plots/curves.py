@@ -50,8 +50,8 @@ def plot_curves(frame: Frame, *, metric: str = "order", color: str | None = None
     varied = varied_axes(table, first=given)
     cell = [axis for axis in varied if axis != color]
     by = [*cell, *given]
-    ids = table.select(*by, "seed", "trial_id").unique().sort("seed") if "trial_id" in table.columns else table
-    spread = with_trial_ids(curves(table, metric=metric, by=by), ids, by=by)
+    each = table.unique("trial_id", keep="first") if "trial_id" in table.columns else table
+    spread = with_trial_ids(curves(table, metric=metric, by=by), each, by=by)
     hue, panel = (color, ["split", *cell]) if color else ("split", cell)
     rows = [
         {**row, "panel": theme.format_cell({axis: row[axis] for axis in panel}), "hue": theme.format_value(row[hue])}
@@ -103,10 +103,8 @@ def _panel(
         _colour(hue, hues),
     )
     numbers = [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "lowest", "highest")]
-    named = [alt.Tooltip("trial_ids:N", title="trials")] if "trial_ids" in rows[0] else []
-    told = base.encode(
-        y, opacity=chosen.opacity(), tooltip=["panel:N", "split:N", "hue:N", "step:Q", "n:Q", *numbers, *named]
-    )
+    tooltip = ["panel:N", "split:N", "hue:N", "step:Q", "n:Q", *numbers, *theme.trials_told(rows[0])]
+    told = base.encode(y, opacity=chosen.opacity(), tooltip=tooltip)
     lines = [told.mark_line(strokeWidth=2.2, clip=True), told.mark_point(size=18, filled=True, clip=True)]
     band = base.mark_area(clip=True).encode(
         alt.Y("lowest:Q", title=metric), y2="highest:Q", opacity=chosen.opacity(0.22)

@@ -201,19 +201,12 @@ def _y(plot: LinePlot, metric: str, column: str) -> alt.Y:
     if not is_accuracy(metric):
         title = f"{metric} ({unit})" if unit else metric
         negative = (cells["lowest"] < 0).any()
-        return (
-            alt.Y(f"{column}:Q", title=title).scale(zero=False, padding=_PADDING)
-            if negative
-            else _from_zero(column, title)
-        )
+        ends = {"zero": False} if negative else {"domainMin": 0}
+        return alt.Y(f"{column}:Q", title=title).scale(padding=_PADDING, **ends)
     chance = CHANCE.get(split_and_metric(metric)[1])
     ends = cells.select(pl.min_horizontal("low", "mean").min()).row(0)
     lowest = 0.0 if chance is None else min(chance - 0.1, *ends)
     return alt.Y(f"{column}:Q", title="accuracy").scale(domain=[lowest, 1], nice=False, padding=_PADDING)
-
-
-def _from_zero(column: str, title: str) -> alt.Y:
-    return alt.Y(f"{column}:Q", title=title).scale(domainMin=0, padding=_PADDING)
 
 
 def _hue(plot: LinePlot) -> alt.Color:
@@ -230,7 +223,7 @@ def _tooltip(plot: LinePlot) -> list[alt.Tooltip]:
         *(alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("mean", "low", "high", "lowest", "highest")),
         *(alt.Tooltip(f"{name}:Q") for name in ("n", "n_diverged", "n_failed", "n_stopped")),
         alt.Tooltip("apart:N", title="one seed apart"),
-        *([alt.Tooltip("trial_ids:N", title="trials")] if "trial_ids" in plot.cells.columns else []),
+        *theme.trials_told(plot.cells.columns),
     ]
 
 
@@ -260,11 +253,7 @@ def _explain_band(plot: LinePlot) -> str:
     without = f" {single} of {cells.height} cells have one seed and no band." if single else ""
     bare = cells.filter(pl.col("n") > 1, pl.col("low").is_null())
     for metric, n in bare.group_by("metric", maintain_order=True).len().iter_rows():
-        why = (
-            "the trials of a pack share its time"
-            if metric in SHARED
-            else "their seeds are equal, which tells no spread"
-        )
+        why = "trials of a pack share its time" if metric in SHARED else "equal seeds tell no spread"
         without += f" {n} of {cells.filter(metric=metric).height} cells have none of {metric}, as {why}."
     if single + bare.height == cells.height:
         return f"Line: mean of {seeds} in each cell; there is no band.{without}{chance}"

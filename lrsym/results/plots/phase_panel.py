@@ -81,8 +81,7 @@ def _chart(grid: PhaseGrid, cells: pl.DataFrame, shown: Shown) -> alt.Chart:
 
 def cell_tooltip(cells: pl.DataFrame, axes: Sequence[str], shown: Shown) -> list[alt.Tooltip]:
     """Return what the mouse tells of a cell: where it lies on `axes`, its numbers, its trials where they are named."""
-    named = [alt.Tooltip("trial_ids:N", title="trials")] if "trial_ids" in cells.columns else []
-    return [*(alt.Tooltip(f"{axis}:N") for axis in axes), *shown.tooltip, *named]
+    return [*(alt.Tooltip(f"{axis}:N") for axis in axes), *shown.tooltip, *theme.trials_told(cells.columns)]
 
 
 def _corner(width: float, height: float, *, size: float) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.cell_numbers import cell_medians
 from lrsym.results.analysis.lines import is_geometric
 from lrsym.results.analysis.phases import phases_by
@@ -50,10 +50,10 @@ def plot_scattered(
     """
     frames = []
     for one in sweeps:
-        by = [*axes]
-        cells = phases_by(one, by=by, metric=metric, threshold=threshold) if is_accuracy(metric) else (
-            cell_medians(one, by=by, metric=metric)
-        )  # fmt: skip
+        if is_accuracy(metric):
+            cells = phases_by(one, by=axes, metric=metric, threshold=threshold)
+        else:
+            cells = cell_medians(one, by=axes, metric=metric)
         name = one[SWEEP][0] if len(sweeps) > 1 else ""
         frames.append(cells.with_columns(pl.lit(name).alias(SWEEP)))
     cells = pl.concat(frames)
@@ -70,6 +70,8 @@ def plot_scattered(
         )
     others = [axis for axis in axes[2:] if axis != facet]
     told = f" {' and '.join(others)} {'vary' if len(others) > 1 else 'varies'} among them, too." if others else ""
+    if nowhere := cells.filter(pl.any_horizontal(pl.col(*axes[:2]).is_null())).height:
+        told += f" {counted(nowhere, 'cell')} without a value of {' or '.join(axes[:2])}: not drawn."
     chart = zoomed(alt.concat(*panels, columns=2, spacing=36).resolve_scale(color="independent"))
     about = about_accuracy(metric) if is_accuracy(metric) else [about_median(metric)]
     subtitle = [*about, *explain, f"Each point is a cell, as they are too scattered for a grid.{told}"]

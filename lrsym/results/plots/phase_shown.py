@@ -66,7 +66,7 @@ def mean_shown(metric: str, title: str, *, means: pl.Series) -> Shown:
     low = CHANCE.get(split_and_metric(metric)[1], 0.0)
     scale: dict[str, Any] = {"scheme": "viridis", "domain": [low, 1], "clamp": True}
     below = ""
-    if any(mean is not None and mean < low - BELOW for mean in means):
+    if means.filter(means < low - BELOW).len():
         rest = [low + (1 - low) * i / (len(_FROM_CHANCE) - 1) for i in range(1, len(_FROM_CHANCE))]
         scale = {"domain": [0, low - BELOW, low, *rest], "range": [*_BELOW_CHANCE, *_FROM_CHANCE]}
         below = ", orange to red lie below"

@@ -92,21 +92,33 @@ def to_spec(chart: Chart) -> Spec:
         return _renumbered(chart.to_dict(), {})
 
 
-_NUMBERED = re.compile(r"(view|zoom|chosen|param)_\d+")
+_NUMBERED = re.compile(r"(view|zoom|chosen)_\d+")
+"""Names that altair, and `interaction`, count on from picture to picture; no expression speaks of them."""
 
 
 def _renumbered(part: Any, names: dict[str, str]) -> Any:
-    """Return a part of a specification whose views and selections are numbered as they come: altair counts on.
+    """Return a part of a specification whose views and selections are numbered as they come in it.
 
-    `names` has the new name of each; data are left alone.
+    `names` has the new name of each. Data, and names that a user gave, are left alone.
     """
     if isinstance(part, list):
         return [_renumbered(one, names) for one in part]
-    if isinstance(part, str) and (found := _NUMBERED.fullmatch(part)):
-        return names.setdefault(part, f"{found[1]}_{len(names) + 1}")
     if not isinstance(part, dict):
         return part
-    return {key: one if key in ("data", "datasets") else _renumbered(one, names) for key, one in part.items()}
+
+    def named(name: Any) -> Any:
+        found = _NUMBERED.fullmatch(name) if isinstance(name, str) else None
+        return names.setdefault(name, f"{found[1]}_{len(names) + 1}") if found else _renumbered(name, names)
+
+    made = {}
+    for key, one in part.items():
+        if key in ("name", "param"):
+            made[key] = named(one)
+        elif key == "views":
+            made[key] = [named(view) for view in one]
+        else:
+            made[key] = one if key in ("data", "datasets") else _renumbered(one, names)
+    return made
 
 
 def as_html(spec: Spec) -> bytes:

@@ -221,8 +221,8 @@ def _points(
     *,
     tooltip: Sequence = (),
 ) -> alt.Chart:
-    named = alt.Tooltip("trial_ids:N", title="trials")
-    detail = ["number:Q", "outcome:N", *(["value:Q"] if "value" in frame.columns else []), *tooltip, named]
+    value = ["value:Q"] if "value" in frame.columns else []
+    detail = ["number:Q", "outcome:N", *value, *tooltip, *theme.trials_told(frame.columns)]
     chart = alt.Chart(theme.inline(frame)).mark_point(filled=True, size=55, clip=True)
     return chart.encode(x, y, *marks, opacity=chosen.opacity(0.8), tooltip=detail)
 

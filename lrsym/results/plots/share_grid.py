@@ -87,7 +87,7 @@ class ShareGrid:
         names = [axis for axis in (self._x, self._y) if axis]
         counts = [alt.Tooltip(f"{name}:Q") for name in ("n", *self._colours)]
         cell = [*(alt.Tooltip(f"{name}:N") for name in names), *counts, alt.Tooltip("n_trials:Q")]
-        cell += [alt.Tooltip("trial_ids:N", title="trials")] if "trial_ids" in cells.columns else []
+        cell += theme.trials_told(cells.columns)
         share = [alt.Tooltip(f"{self._kind}:N"), alt.Tooltip("share:Q", format=".0%"), *cell]
         colour = (
             alt.Color(f"{self._kind}:N")

@@ -129,13 +129,6 @@ class SweepRows:
             )
         return f"no {table} of {sweep.name} in {root}; see how the trials ended: {sweep.command('status', root)}"
 
-    @cached_property
-    def n_stored(self) -> int:
-        """The number of trials of the sweep that have a row."""
-        if "stored" in vars(self):
-            return self.stored.height
-        return load(self.root, "trials", trial_ids=self.trial_ids).select(pl.len()).collect().item()
-
     def notes(self) -> list[str]:
         """Return which trials are shown, and how many of the sweep are missing, as sentences."""
         return [*self.condition(), *self.missing("The sweep")]
@@ -147,9 +140,7 @@ class SweepRows:
     def missing(self, name: str) -> list[str]:
         """Return how many trials of the sweep, called `name`, have a row; none where all have: cells without do not
         show."""
-        planned, trained = len(self.trial_ids), self.n_stored
-        there = f"{trained:,} {'is' if trained == 1 else 'are'} there"
-        return [] if planned == trained else [f"{name} has {counted(planned, 'trial')}, {there}."]
+        return missing_in_words(name, len(self.trial_ids), self.stored.height)
 
     def in_training(self, shown: pl.Series) -> list[str]:
         """Return how many of the trials `shown` are not at their end, as a sentence; none where all are."""
@@ -162,6 +153,12 @@ class SweepRows:
         at = f"step {fewest}" if fewest == most else f"steps {fewest} to {most}"
         trials = counted(len(steps), "trial", "are")
         return [f"{trials} not at the end of training, drawn as last evaluated, at {at}."]
+
+
+def missing_in_words(name: str, planned: int, trained: int) -> list[str]:
+    """Return how many trials of a sweep called `name` have a row, as a sentence; none where all have."""
+    there = f"{trained:,} {'is' if trained == 1 else 'are'} there"
+    return [] if planned == trained else [f"{name} has {counted(planned, 'trial')}, {there}."]
 
 
 def rows_of(sweeps: Sequence[Sweep], root: str, where: str | None = None) -> list[SweepRows]:

@@ -213,6 +213,11 @@ def sign(chart: Chart, lines: list[str]) -> Chart:
     return _with_frame(signed, frame_of(chart))
 
 
+def trials_told(columns: Iterable[str]) -> list[alt.Tooltip]:
+    """Return what the mouse tells of the trials of a mark, whose rows have `columns`; nothing where they name none."""
+    return [alt.Tooltip("trial_ids:N", title="trials")] if "trial_ids" in {*columns} else []
+
+
 def dashed_rule(colour: str, *, told: str) -> alt.Chart:
     """Return a dashed line to be encoded with the x or the y where it stands; what it is is `told` under the mouse."""
     line = alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=colour, strokeDash=[5, 4], strokeWidth=1.5)

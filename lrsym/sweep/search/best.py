@@ -180,10 +180,9 @@ def _no_best(file: str, changes: Sequence[str], root: str, *, n_chosen: int, n_w
     if not n_chosen:
         return UsageError(f"there is no best yet: {file} has no trained cell in {name_place(root)}; train: {train}")
     left = n_chosen - n_without
-    whys = [f"{n_without} diverged, failed or never got there"] * bool(n_without) + [f"{left} not finished"] * bool(
-        left
-    )
+    counts = {"diverged, failed or never got there": n_without, "not finished": left}
+    why = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
     return UsageError(
         f"a cell counts with a value under every seed, none of the {n_chosen} begun of {file} in {root} has one: "
-        f"{', '.join(whys)}; see {look}{f', go on: {train}' if left else ''}"
+        f"{why}; see {look}{f', go on: {train}' if left else ''}"
     )

@@ -105,6 +105,22 @@ def test_around_the_mean_of_the_logits_more_replicates_cover_less():
     assert f"in {100 * few:.0f} of 100 cells with 5 seeds, in {100 * many:.0f} with 20." in page
 
 
+@pytest.mark.slow
+def test_the_spread_of_the_accuracies_carried_to_logits_is_narrower_beside_a_seed_at_one_and_covers_less():
+    def carried(values):
+        mean = np.clip(np.mean(values), 0.5 / SCENES, 1 - 0.5 / SCENES)
+        spread = max(np.std(values, ddof=1), 1 / SCENES / 12**0.5) / (mean * (1 - mean))
+        reach = stats.t.ppf(0.975, len(values) - 1) * spread / len(values) ** 0.5
+        low, high = special.expit([special.logit(mean) - reach, special.logit(mean) + reach])
+        return intervals.Estimate(len(values), mean, min(low, np.mean(values)), max(high, np.mean(values)))
+
+    beside_one = [0.936, 0.916, 1.0, 0.924, 0.888]
+    now = estimate_mean(beside_one, interval="logit")
+    assert carried(beside_one).high - carried(beside_one).low < (now.high - now.low) / 3
+    less = cover(lambda rng: accuracies(rng, 5, spread=2.0), carried)
+    assert less < 0.93 < cover_of("logit", accuracies, 5, spread=2.0)
+
+
 def one_in_ten_fails(rng, n):
     return np.where(rng.uniform(size=n) < 0.1, 0.5, rng.uniform(0.98, 1, size=n)), 0.1 * 0.5 + 0.9 * 0.99
 

@@ -68,3 +68,12 @@ def test_more_curves_than_can_be_read_are_refused():
 def test_a_metric_without_a_curve_is_refused():
     with pytest.raises(UsageError, match="no learning curve of loss"):
         plot_curves(curve_rows(n_heads=[1]), metric="loss")
+
+
+def test_a_curve_names_its_trials_where_the_rows_do():
+    named = curve_rows(n_heads=[1]).with_columns(trial_id=pl.format("t{}", "seed"))
+    for frame in (named, named.drop("seed")):
+        spec = plot_curves(frame).to_dict()
+        assert {row["trial_ids"] for row in rows(spec, spec)} == {"t0, t1"}
+    spec = plot_curves(curve_rows(n_heads=[1])).to_dict()
+    assert "trial_ids" not in rows(spec, spec)[0]

@@ -100,10 +100,12 @@ def test_a_click_in_the_legend_shows_one_line_alone_and_another_takes_it_back(sh
     page.wait(f"{lines}.every(opacity => opacity === 1)")
 
 
-def test_the_wheel_zooms_with_shift_and_without_it_scrolls_the_page(shown):
+def test_with_shift_the_wheel_zooms_and_dragging_moves_until_a_double_click_and_without_it_nothing_does(shown):
     page = shown(*KINDS["line"])
     assert "Shift" in page.evaluate("document.getElementById('hint').textContent")
-    ticks = "[...document.querySelectorAll('#picture svg .role-axis-label text')].map(one => one.textContent).join()"
+    ticks = (
+        "[...document.querySelectorAll('#picture svg .role-axis-label text')].map(one => one.textContent).sort().join()"
+    )
     before = page.evaluate(ticks)
     band = "document.querySelector('#picture .mark-area').getBoundingClientRect()"
     x, y = page.evaluate(f"(r => [r.x + r.width / 2, r.y + r.height / 2])({band})")
@@ -112,6 +114,14 @@ def test_the_wheel_zooms_with_shift_and_without_it_scrolls_the_page(shown):
     page.evaluate("new Promise(done => setTimeout(done, 300))")
     assert page.evaluate(ticks) == before
     page.send("Input.dispatchMouseEvent", **wheel, modifiers=8)
+    page.wait(f"{ticks} !== {json.dumps(before)}")
+    double = {"x": x, "y": y, "button": "left"}
+    for clicks in (1, 2):
+        for kind in ("mousePressed", "mouseReleased"):
+            page.send("Input.dispatchMouseEvent", type=kind, clickCount=clicks, **double)
+    page.wait(f"{ticks} === {json.dumps(before)}")
+    for kind, at in (("mousePressed", x), ("mouseMoved", x - 60), ("mouseReleased", x - 60)):
+        page.send("Input.dispatchMouseEvent", type=kind, x=at, y=y, button="left", buttons=1, modifiers=8)
     page.wait(f"{ticks} !== {json.dumps(before)}")
 
 

@@ -224,6 +224,6 @@ def test_trials_of_a_pack_share_its_time_and_have_no_band():
     packed = GRID.with_columns(pack_size=pl.lit(3))
     text = subtitle(plot_line(packed, metric="seconds"))
     assert "there is no band." in text
-    assert "cells have none of seconds, as the trials of a pack share its time." in text
+    assert "cells have none of seconds, as trials of a pack share its time." in text
     alone = subtitle(plot_line(GRID.with_columns(pack_size=pl.lit(1)), metric="seconds"))
     assert "share its time" not in alone

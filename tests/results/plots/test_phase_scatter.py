@@ -94,3 +94,9 @@ def test_a_grid_stays_a_grid_whole_or_in_part():
     assert scattered_axes(grid.head(45), shown=shown) == []
     assert scattered_axes(searched(12), shown=["n_heads", "learning_rate"]) == []  # a grid has room for them
     assert scattered_axes(searched(), shown=["learning_rate"]) == []
+
+
+def test_cells_without_a_number_on_an_axis_are_counted():
+    rate = pl.when(pl.col("learning_rate") > RATES[1]).then("learning_rate")
+    text = subtitle(plot_phase(searched(learning_rate=rate), x="learning_rate", y="layouts_per_pair"))
+    assert "2 cells without a value of learning_rate or layouts_per_pair: not drawn." in text

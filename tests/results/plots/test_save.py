@@ -138,3 +138,15 @@ def test_a_chart_of_others_with_a_slider_is_saved(tmp_path):
     slider = alt.param(bind=alt.binding_range(min=0, max=1))
     (path,) = save_as(chart().add_params(slider), tmp_path / "x.html")
     assert 'id="hint"' not in path.read_text().replace("#hint", "")
+
+
+def test_names_that_a_user_gave_stay_as_they_are():
+    slider = alt.param(name="param_7", value=1, bind=alt.binding_range(min=0, max=1))
+    made = (
+        alt.Chart(pl.DataFrame({"view_9": [1]}))
+        .mark_point()
+        .encode(x="view_9:Q", size=alt.value(alt.expr("param_7 * 9")))
+    )
+    text = json.dumps(to_spec(made.add_params(slider)))
+    assert '"name": "param_7"' in text
+    assert '"field": "view_9"' in text
