@@ -201,8 +201,8 @@ def _y(plot: LinePlot, metric: str, column: str) -> alt.Y:
     if not is_accuracy(metric):
         title = f"{metric} ({unit})" if unit else metric
         negative = (cells["lowest"] < 0).any()
-        ends = {"zero": False} if negative else {"domainMin": 0}
-        return alt.Y(f"{column}:Q", title=title).scale(padding=_PADDING, **ends)
+        scale: dict[str, Any] = {"zero": False} if negative else {"domainMin": 0}
+        return alt.Y(f"{column}:Q", title=title).scale(padding=_PADDING, **scale)
     chance = CHANCE.get(split_and_metric(metric)[1])
     ends = cells.select(pl.min_horizontal("low", "mean").min()).row(0)
     lowest = 0.0 if chance is None else min(chance - 0.1, *ends)
