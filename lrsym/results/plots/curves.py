@@ -50,7 +50,7 @@ def plot_curves(frame: Frame, *, metric: str = "order", color: str | None = None
     varied = varied_axes(table, first=given)
     cell = [axis for axis in varied if axis != color]
     by = [*cell, *given]
-    each = table.unique("trial_id", keep="first") if "trial_id" in table.columns else table
+    each = table.unique("trial_id", keep="first", maintain_order=True) if "trial_id" in table.columns else table
     spread = with_trial_ids(curves(table, metric=metric, by=by), each, by=by)
     hue, panel = (color, ["split", *cell]) if color else ("split", cell)
     rows = [
