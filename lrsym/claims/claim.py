@@ -43,6 +43,7 @@ class Part(Table):
         Field(ge=0),
         Rule("a finite number >= 0", "write for accuracies of 900 scenes resolution = 0.0011, or leave it out"),
     ] = 0.0
+    interval: Annotated[str | None, Rule(f"one of {', '.join(INTERVALS)}", "leave it out for the claim's own")] = None
     test: Annotated[
         str, Rule(f"one of {', '.join(TESTS)}", 'leave it out, or write test = "equivalence" for a claim of no effect')
     ] = "range"
@@ -91,3 +92,7 @@ class Claim(Table):
         Field(min_length=1, strict=False),
         Rule("a list of tables, at least one", "write [[claim.part]], in double brackets"),
     ]
+
+    def interval_of(self, part: Part) -> str:
+        """Return the kind of interval of one of its parts, a name of INTERVALS."""
+        return part.interval or self.interval

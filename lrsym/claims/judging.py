@@ -4,7 +4,6 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, TypeVar
 
 import polars as pl
@@ -12,7 +11,7 @@ import polars as pl
 from lrsym.claims.check import CheckedClaims
 from lrsym.claims.claim import Claim, Part
 from lrsym.claims.file import ClaimsFile
-from lrsym.claims.ledger import Entry, Ledger, is_after_rows, newest_row
+from lrsym.claims.ledger import Asked, Entry, Ledger, Standing, newest_row
 from lrsym.claims.tables import Tables, holds, query_error, query_values, read_tables
 from lrsym.claims.verdict import (
     INNER_CONFIDENCE,
@@ -27,7 +26,7 @@ from lrsym.claims.verdict import (
     n_to_decide,
     tolerance_of,
 )
-from lrsym.errors import UsageError
+from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.intervals import Estimate, estimate_mean, holm
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.store import load_trials, stopped_by
@@ -49,6 +48,7 @@ class SweepResults:
     missing: int
     diverged: int
     tables: Tables
+    asked: Asked
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,9 @@ class JudgedPart:
     """One number that was claimed, and what the rows say. `dropped` counts values that are no finite numbers.
 
     `level` is the smallest at which the interval decides; `holm` is the verdict that is left after Holm's correction
-    for all parts that were asked. `after_rows` tells whether the range was set after the first of the rows was written,
-    as far as the ledger shows; None where the file has no ledger. `n_to_decide` is how many replicates would
-    decide what is undecided, going by those that there are. `out_of_bounds` tells whether the interval leaves the
-    bounds of the part, and so decides nothing.
+    for all parts that were asked. `standing` is what the ledger shows of it, None where the file has none.
+    `n_to_decide` is how many replicates would decide what is undecided, going by those that there are. `out_of_bounds`
+    tells whether the interval leaves the bounds of the part, and so decides nothing.
     `inner` has the 90 % interval of a part that asks for equivalence, None of others.
     """
 
@@ -72,8 +71,7 @@ class JudgedPart:
     tolerance: Tolerance | None = None
     level: float | None = None
     holm: str = UNDECIDED
-    registered_at: datetime | None = None
-    after_rows: bool | None = None
+    standing: Standing | None = None
     n_to_decide: int | None = None
     out_of_bounds: bool = False
     inner: Estimate | None = None
@@ -153,8 +151,8 @@ def judge_claim(
         judged = _judge_part(file, claim, number, results)
         if ledger is None or not ledger.exists:
             return judged
-        at = ledger.registered_at(claim, arm, judged.part)
-        return replace(judged, registered_at=at, after_rows=is_after_rows(at, results.tables["trials"]))
+        standing = ledger.standing(claim, arm, judged.part, results.asked, results.tables["trials"])
+        return replace(judged, standing=standing)
 
     return JudgedClaim(
         claim,
@@ -174,20 +172,27 @@ def register_claims(checked: CheckedClaims, root: str) -> tuple[Ledger, list[Ent
     results = _read_sweeps(checked, root) if open_filesystem(root).exists() else {}
     for claim in checked.claims:
         for arm, sweep in checked.arms(claim).items():
-            there = results[sweep.source].tables["trials"] if results else None
-            new += ledger.register(claim, arm, newest_row=None if there is None else newest_row(there))
+            newest = newest_row(results[sweep.source].tables["trials"]) if results else None
+            new += ledger.register(claim, arm, Asked.of(sweep), newest_row=newest)
     return ledger, new
 
 
 def _read_sweeps(checked: CheckedClaims, root: str) -> dict[str, SweepResults]:
     return {
-        sweep.source: read_results(root, sweep=sweep.name, trial_ids=sweep.trial_ids(), stop_rule=sweep.stop)
+        sweep.source: read_results(
+            root, sweep=sweep.name, trial_ids=sweep.trial_ids(), stop_rule=sweep.stop, asked=Asked.of(sweep)
+        )
         for sweep in checked.sweeps()
     }
 
 
-def read_results(root: str, *, sweep: str, trial_ids: Sequence[str], stop_rule: str | None = None) -> SweepResults:
-    """Return what the store at `root` has of the trials of a sweep, which asks for `stop_rule`."""
+def read_results(
+    root: str, *, sweep: str, trial_ids: Sequence[str], stop_rule: str | None = None, asked: Asked | None = None
+) -> SweepResults:
+    """Return what the store at `root` has of the trials of a sweep, which asks for `stop_rule`.
+
+    `asked` says more than the number of trials to a ledger.
+    """
     rows = load_trials(root, trial_ids=trial_ids).collect()
     return SweepResults(
         sweep=sweep,
@@ -195,6 +200,7 @@ def read_results(root: str, *, sweep: str, trial_ids: Sequence[str], stop_rule: 
         missing=len(trial_ids) - rows.filter(_has_result(stop_rule)).height,
         diverged=rows.filter(status="diverged").height,
         tables=read_tables(root, rows.filter(_has_result(stop_rule), pl.col("status") != "diverged")),
+        asked=asked or Asked("", len(trial_ids)),
     )
 
 
@@ -202,9 +208,9 @@ def _corrected(judged: Iterable[JudgedClaim]) -> list[JudgedClaim]:
     """Return the claims with the verdicts that are left after Holm's correction for all parts that have a level."""
     judged = list(judged)
     parts = [part for claim in judged for arm in claim.arms for part in arm.parts]
-    known = [part for part in parts if part.level is not None and not part.too_few and part.verdict != UNTESTABLE]
-    levels = holm([part.level for part in known if part.level is not None])
-    by_part = {id(part): level for part, level in zip(known, levels, strict=True)}
+    # What was asked counts, whether it has a level or not: else one that has none would spare the others.
+    levels = holm([part.level if _counts(part) and part.level is not None else 1.0 for part in parts])
+    by_part = {id(part): level for part, level in zip(parts, levels, strict=True) if _counts(part)}
 
     def correct(part: JudgedPart) -> JudgedPart:
         return replace(part, holm=corrected_verdict(part.verdict, by_part.get(id(part))))
@@ -213,6 +219,10 @@ def _corrected(judged: Iterable[JudgedClaim]) -> list[JudgedClaim]:
         replace(claim, arms=tuple(replace(arm, parts=tuple(map(correct, arm.parts))) for arm in claim.arms))
         for claim in judged
     ]
+
+
+def _counts(part: JudgedPart) -> bool:
+    return part.level is not None and not part.too_few and part.verdict != UNTESTABLE
 
 
 def count_verdicts(judged: Iterable[JudgedClaim], *, corrected: bool = False) -> dict[str, int]:
@@ -226,7 +236,8 @@ def _judge_part(file: ClaimsFile, claim: Claim, number: int, results: SweepResul
     try:
         values, dropped = query_values(part.estimate, results.tables)
         _check_bounds(part, values)
-        kind: dict[str, Any] = {"interval": claim.interval, "resolution": part.resolution}
+        _check_replicates(values, results)
+        kind: dict[str, Any] = {"interval": claim.interval_of(part), "resolution": part.resolution}
         estimate = estimate_mean(values, **kind)
         inner = None if part.test == "range" else estimate_mean(values, **kind, confidence=INNER_CONFIDENCE[part.test])
     except UsageError as error:
@@ -256,6 +267,15 @@ def _check_bounds(part: Part, values: Sequence[float]) -> None:
     low, high = part.bounds or (-math.inf, math.inf)
     if other := [value for value in values if not low <= value <= high]:
         raise UsageError(f"bounds {low:g} to {high:g} must hold every value, got {other[0]:g}; mend them or the query")
+
+
+def _check_replicates(values: Sequence[float], results: SweepResults) -> None:
+    """Raise UsageError where there are more values than trials: they are not one for each independent replicate."""
+    if len(values) > (n := results.tables["trials"].height):
+        raise UsageError(
+            f"the answer must have a row for each independent replicate, it has {len(values)} values of "
+            f"{counted(n, 'trial')}; choose one row of each trial with WHERE, or average them with GROUP BY seed"
+        )
 
 
 def _testable(file: ClaimsFile, claim: Claim, number: int, results: SweepResults) -> bool:

@@ -55,7 +55,7 @@ def render_page(
         colours=recoloured(COLOURS, theme),
         symbols=SYMBOLS,
         sentences=VERDICTS,
-        intervals=INTERVALS,
+        kinds_of=lambda claim: "; ".join(dict.fromkeys(INTERVALS[claim.interval_of(part)] for part in claim.part)),
         format_range=format_range,
         format_estimate=format_estimate,
         format_n=format_n,

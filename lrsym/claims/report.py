@@ -7,7 +7,12 @@ from typing import Any
 
 from lrsym.claims.claim import Claim, Part
 from lrsym.claims.judging import JudgedArm, JudgedClaim, JudgedPart, SweepResults
-from lrsym.claims.verdict import INNER_CONFIDENCE, UNTESTABLE
+from lrsym.claims.ledger import Standing
+from lrsym.claims.verdict import INNER_CONFIDENCE, REFUTED, UNTESTABLE
+from lrsym.errors import counted
+
+_PLAIN = (1e-4, 1e6)
+"""Between these a number is written out."""
 
 
 def format_range(part: Part) -> str:
@@ -20,16 +25,19 @@ def format_range(part: Part) -> str:
 def format_estimate(judged: JudgedPart) -> str:
     """Return the estimate with its interval, as `0.617 [0.571, 0.664]`: three digits of the largest of them.
 
-    Of a part that asks for equivalence it is the interval that must lie in the range, which tells its confidence.
+    Of a part that asks for equivalence it is the interval that must lie in the range, which tells its confidence,
+    unless the one of 95 % lies outside.
     """
-    estimate = judged.inner or judged.estimate
-    kind = f", {round(100 * INNER_CONFIDENCE[judged.part.test])} %" if judged.inner else ""
+    inner = None if judged.verdict == REFUTED else judged.inner
+    estimate = inner or judged.estimate
+    kind = f", {round(100 * INNER_CONFIDENCE[judged.part.test])} %" if inner else ""
     if estimate.mean is None:
         return "no values"
     numbers = [x for x in (estimate.mean, estimate.low, estimate.high) if x is not None]
     largest = max(map(abs, numbers))
     decimals = max(0, 2 - math.floor(math.log10(largest))) if largest else 0
-    mean, *ends = (f"{x:.{decimals}f}" for x in numbers)
+    form = f".{decimals}f" if not largest or _PLAIN[0] <= largest < _PLAIN[1] else ".3g"
+    mean, *ends = (f"{x:{form}}" for x in numbers)
     return f"{mean} [{', '.join(ends)}{kind}]" if ends else mean
 
 
@@ -49,7 +57,7 @@ def describe_shortage(claim: Claim, judged: JudgedPart) -> str:
     if judged.out_of_bounds and judged.part.bounds:
         low, high = judged.part.bounds
         remedy = "wilson" if {*judged.values} <= {0, 1} else "logit" if 0 <= low < high <= 1 else "bootstrap"
-        texts.append(f"interval {claim.interval} leaves {low:g} to {high:g}, so use interval {remedy}")
+        texts.append(f"interval {claim.interval_of(judged.part)} leaves {low:g} to {high:g}, so use interval {remedy}")
     return ", ".join(texts)
 
 
@@ -63,7 +71,8 @@ def describe_tolerance(judged: JudgedPart) -> str:
     if tolerance.refuted is not None and tolerance.refuted > 0:
         return f"{tolerance.refuted:.2g} outside"
     wider = f"supported if the range were {tolerance.supported:.2g} wider at each end"
-    return f"{wider}; n = {judged.n_to_decide} would decide" if judged.n_to_decide else wider
+    # Fresh ones: who adds seeds until a verdict comes has one by chance far more often than one time in twenty.
+    return f"{wider}; {judged.n_to_decide} fresh seeds would decide" if judged.n_to_decide else wider
 
 
 def describe_holm(judged: JudgedPart) -> str:
@@ -72,8 +81,13 @@ def describe_holm(judged: JudgedPart) -> str:
 
 
 def describe_ledger(judged: JudgedPart) -> str:
-    """Return that the ledger has the range from after the rows, or not at all; empty where it came first."""
-    return "range set after rows" if judged.after_rows else ""
+    """Return what the ledger has from after the rows, or not at all; empty where all of it came first."""
+    standing = judged.standing
+    if standing is None or standing == Standing(standing.registered_at, after_rows=False):
+        return ""
+    if standing.trials_added:
+        return f"{counted(standing.trials_added, 'trial')} added since the range was set"
+    return "interval set after rows" if standing.interval_after_rows else "range set after rows"
 
 
 def format_n(arm: JudgedArm) -> str:
@@ -106,7 +120,7 @@ def table_rows(judged: Iterable[JudgedClaim]) -> list[tuple[str, ...]]:
         for arm in one.arms:
             first = (one.claim.id, arm.name, arm.verdict, format_n(arm))
             for i, part in enumerate(arm.parts):
-                rows.append((first if i == 0 else ("", "", "", "")) + (_describe_part(one.claim, part),))
+                rows.append((first if i == 0 else ("", "", "", "")) + (describe_part(one.claim, part),))
     return rows
 
 
@@ -116,7 +130,8 @@ def as_data(judged: JudgedClaim) -> dict[str, Any]:
     return {**claim, "arms": [_arm_data(judged.claim, arm) for arm in judged.arms]}
 
 
-def _describe_part(claim: Claim, judged: JudgedPart) -> str:
+def describe_part(claim: Claim, judged: JudgedPart) -> str:
+    """Return one part in words: estimate, range, its verdict where there are several, and all that qualifies it."""
     verdict = f" -> {judged.verdict}" if len(claim.part) > 1 else ""
     further = [
         describe_tolerance(judged), describe_holm(judged), describe_shortage(claim, judged), describe_ledger(judged)
@@ -131,11 +146,17 @@ def _arm_data(claim: Claim, arm: JudgedArm) -> dict[str, Any]:
         "arm": arm.name, "sweep": results.sweep, "sweep_file": claim.sweeps[arm.name], "verdict": arm.verdict,
         "holm": arm.holm,
         "trials": results.trials, "missing": results.missing, "diverged": results.diverged,
-        "parts": [_part_data(part) for part in arm.parts],
+        "parts": [_part_data(part, claim.interval_of(part.part)) for part in arm.parts],
     }  # fmt: skip
 
 
-def _part_data(judged: JudgedPart) -> dict[str, Any]:
+def _standing_data(standing: Standing | None) -> dict[str, Any]:
+    if standing is None:
+        return {"registered_at": None, "after_rows": None, "interval_after_rows": None, "trials_added": None}
+    return {**asdict(standing), "registered_at": standing.registered_at and standing.registered_at.isoformat()}
+
+
+def _part_data(judged: JudgedPart, interval: str) -> dict[str, Any]:
     part, estimate = judged.part, judged.estimate
     return {
         "name": part.name, "sql": part.estimate, "at_least": part.at_least, "at_most": part.at_most,
@@ -143,7 +164,7 @@ def _part_data(judged: JudgedPart) -> dict[str, Any]:
         "requires": part.requires, "verdict": judged.verdict, "p": judged.level, "holm": judged.holm,
         "tolerance": judged.tolerance and asdict(judged.tolerance), "too_few": judged.too_few, "n": estimate.n,
         "bounds": part.bounds, "resolution": part.resolution, "out_of_bounds": judged.out_of_bounds,
-        "dropped": judged.dropped, "n_to_decide": judged.n_to_decide, "after_rows": judged.after_rows,
-        "registered_at": judged.registered_at and judged.registered_at.isoformat(),
+        "interval": interval, "dropped": judged.dropped, "n_to_decide": judged.n_to_decide,
+        **_standing_data(judged.standing),
         "estimate": estimate.mean, "low": estimate.low, "high": estimate.high, "values": list(judged.values),
     }  # fmt: skip

@@ -21,6 +21,9 @@ def read_tables(root: str, trials: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return {name: table.collect() for name, table in tables.items()}
 
 
+LARGEST = 1e150
+"""Beyond it the square of a number is none."""
+
 MAX_NAMED = 8
 """Columns of an answer that a message names: `select *` has more than a hundred."""
 
@@ -39,6 +42,8 @@ def query_values(sql: str, tables: Tables) -> tuple[list[float], int]:
         raise UsageError(f"the column value must hold numbers, it holds {value.dtype}; select a number as value")
     numbers = value.cast(pl.Float64)
     finite = numbers.filter(numbers.is_finite())  # null is not true, so it goes too
+    if beyond := finite.filter(finite.abs() > LARGEST).to_list():
+        raise UsageError(f"the column value must hold numbers up to {LARGEST:g}, got {beyond[0]:g}; divide it")
     return finite.to_list(), len(numbers) - len(finite)
 
 

@@ -8,7 +8,7 @@ from lrsym.claims.chart import COLOURS
 from lrsym.claims.check import check
 from lrsym.claims.judging import judge_claims
 from lrsym.claims.page import SYMBOLS
-from lrsym.claims.report import describe_gaps, format_estimate, format_n, format_range
+from lrsym.claims.report import describe_gaps, describe_part, format_n
 from lrsym.errors import UsageError
 from lrsym.sweep.spec.sweep import Sweep
 
@@ -57,10 +57,8 @@ def read_verdicts(path: Path, sweeps: Sequence[Sweep], root: str) -> dict[str, l
         for arm in judged.arms:
             if (name := names[arms[arm.name].source]) is None:
                 continue
-            parts = tuple(
-                f"{part.part.name}: {format_estimate(part)}, claimed {format_range(part.part)}" for part in arm.parts
-            )
             claim = judged.claim
+            parts = tuple(describe_part(claim, part) for part in arm.parts)
             found[name].append(
                 Verdict(
                     claim=claim.id,

@@ -64,13 +64,18 @@ def test_everything_that_a_file_says_is_read():
     assert [(part.at_least, part.at_most) for part in first.part] == [(0.4, 0.6), (0.9, None)]
 
 
-@pytest.mark.parametrize("interval", ["logit", "wilson", "bootstrap"])
+@pytest.mark.parametrize("interval", ["wilson", "bootstrap"])
 def test_a_resolution_that_the_interval_does_not_heed_is_refused(interval):
     text = GOOD.replace('interval = "t"', f'interval = "{interval}"\nminimum_n = 20').replace("minimum_n = 5\n", "")
     with pytest.raises(
-        UsageError, match=rf'^c.toml:\d+: resolution is for interval t, got interval "{interval}"; drop it'
+        UsageError, match=rf'^c.toml:\d+: resolution is for interval t and logit, got interval "{interval}"; drop it'
     ):
         read(text.replace("at_most = 0.6", "at_most = 0.6\nresolution = 0.01"))
+
+
+def test_a_part_may_have_an_interval_of_its_own():
+    (claim,) = read(GOOD.replace("at_most = 0.6", 'at_most = 0.6\ninterval = "logit"\nresolution = 0.02')).claims
+    assert [claim.interval_of(part) for part in claim.part] == ["logit", "t"]
 
 
 def test_interval_minimum_n_note_and_picture_may_be_left_out():
@@ -149,6 +154,32 @@ BAD = {
         ("at_most = 0.6", "at_most = 0.6\nresolution = -1"),
         21,
         ("resolution must be a finite number >= 0, got -1",),
+    ),
+    "one of two bounds": (
+        ("at_most = 0.6", "at_most = 0.6\nbounds = [0]"),
+        21,
+        ("bounds must be a list of two finite numbers", "got a list of 1; write for accuracies bounds = [0, 1]"),
+    ),
+    "interval of a part": (
+        ("at_most = 0.6", 'at_most = 0.6\ninterval = "logits"'),
+        21,
+        ("interval must be one of t, logit, bootstrap", "did you mean logit?"),
+    ),
+    "a name with an escape": (
+        ('name = "without EP"', 'name = "\\u001b[31mred"'),
+        17,
+        ("name must be a line of printable text", "\\u001b", "reword it"),
+    ),
+    "an arm of two lines": (
+        ('"fixed steps" =', '"fixed\\nsteps" ='),
+        10,
+        ("the name of an arm must be a line of print",),
+    ),
+    "an arm without a name": (('"fixed steps" =', '"" ='), 10, ("the name of an arm must be a line", 'got ""')),
+    "a sweep file that no file can be": (
+        ('"../sweeps/recipe.toml"', '"x\\u0000y"'),
+        10,
+        ("a sweep file must be a line of printable text",),
     ),
     "one number for bounds": (
         ("at_most = 0.6", "at_most = 0.6\nbounds = 1"),

@@ -104,6 +104,56 @@ def test_equal_values_of_no_known_resolution_decide_nothing_and_the_remedy_is_to
     assert 1 < part.estimate.high < 1.2
 
 
+def test_more_values_than_trials_are_no_replicates(store):
+    one = read_results(store, sweep="one", trial_ids=[f"a{i}" for i in range(6)])
+    estimate = "select value from (select 1.0 as value from trials union all select 0.5 as value from trials)"
+    file = claim_with("at_most = 2", estimate=estimate)
+    with pytest.raises(
+        UsageError, match=r"^claims\.toml:11: .*'order' fails: .* has 12 values of 6 trials; .* GROUP BY"
+    ):
+        judge_claim(file, file.claims[0], {"one": one})
+
+
+@pytest.mark.parametrize("interval", ["t", "logit", "bootstrap", "wilson"])
+@pytest.mark.parametrize("size", ["1e200", "1e307", "-1e300", "1e-200", "1e-310"])
+def test_numbers_of_any_size_are_judged_or_refused_in_a_sentence(store, size, interval):
+    one = read_results(store, sweep="one", trial_ids=[f"a{i}" for i in range(6)])
+    estimate = f"select (seed + 1) * {size} as value from trials"
+    file = claim_with("at_most = 2", interval=interval, estimate=estimate, minimum_n=20)
+    if abs(float(size)) < 1:
+        (part,) = judge_claim(file, file.claims[0], {"one": one}).arms[0].parts
+        assert len(format_estimate(part)) < 60
+    else:
+        with pytest.raises(UsageError, match=r"hold numbers up to 1e\+150, got .*; divide it"):
+            judge_claim(file, file.claims[0], {"one": one})
+
+
+def test_a_part_without_a_level_counts_in_holms_correction_as_it_was_asked(store):
+    """Else bounds on one part, which take its verdict, would give another one its own back."""
+    one = read_results(store, sweep="one", trial_ids=[f"a{i}" for i in range(6)])
+    asked = 'at_least = 0.498\n[[claim.part]]\nname = "other"\nestimate = "{}"\nat_most = 1.2\n{}'
+    wide = "select 0.5 + 0.3 * (seed % 2) as value from trials"
+    holm = []
+    for line in ("", "bounds = [0, 0.8]"):
+        file = claim_with(asked.format(wide, line))
+        first, second = judge(file, one).arms[0].parts
+        holm.append((first.level, first.holm, second.level is None))
+    assert [without for *_, without in holm] == [False, True]
+    assert holm[0][:2] == holm[1][:2]
+
+
+def test_of_equivalence_the_interval_is_shown_that_decides(store):
+    one = read_results(store, sweep="one", trial_ids=[f"a{i}" for i in range(6)])
+    shown = {}
+    for verdict, ends in {"supported": (0.4, 0.6), "refuted": (0.7, 0.8)}.items():
+        file = claim_with(f"at_least = {ends[0]}\nat_most = {ends[1]}", 'test = "equivalence"')
+        (part,) = judge_claim(file, file.claims[0], {"one": one}).arms[0].parts
+        assert part.verdict == verdict
+        shown[verdict] = format_estimate(part)
+    assert "90 %" in shown["supported"]
+    assert "90 %" not in shown["refuted"]
+
+
 def test_wilson_takes_the_shares_of_each_seed(store):
     one = read_results(store, sweep="one", trial_ids=[f"a{i}" for i in range(6)])
     file = claim_with(
@@ -153,14 +203,14 @@ def near_one(tmp_path):
     return read_results(tmp_path, sweep="one", trial_ids=[f"a{i}" for i in range(5)])
 
 
-def claim_with(*lines, interval="t", estimate="select unseen_order as value from trials"):
+def claim_with(*lines, interval="t", estimate="select unseen_order as value from trials", minimum_n=None):
     return parse(
         f"""name = "small"
 [[claim]]
 id = "A"
 sentence = "a"
 source = "s"
-interval = "{interval}"
+interval = "{interval}"{f"{chr(10)}minimum_n = {minimum_n}" if minimum_n else ""}
 [claim.sweeps]
 "one" = "one.toml"
 [[claim.part]]

@@ -29,8 +29,9 @@ the unseen pairs of the default 5 held-out labels in 45 layouts, and about so ma
 ACCURACY_RESOLUTION = 1 / SCENES
 """The step in which such an accuracy is counted. That of single objects is coarser: see `resolution_of`."""
 
-EQUAL = 1e-9
-"""Values that lie no further apart, as a share of the largest, are equal but for the rounding of a difference."""
+EQUAL, ROUNDING = 1e-9, 1e-14
+"""Values that lie no further apart, as a share of the largest or at all, are equal but for the rounding of a
+difference: 0.1 + 0.2 - 0.3 is no evidence against 0."""
 
 APART_LEVEL = 0.01
 """Level of Grubbs' test: of normal replicates one lies apart in one cell of a hundred."""
@@ -64,8 +65,9 @@ def estimate_mean(
 
     Wilson estimates a share: of values that are 1, or the mean of shares, whose variance is no larger than that of
     truth values with their mean. Logit estimates the mean of accuracies. `resolution` is the step in which the values
-    are counted, 0 where it is not known; logit knows its own, and the bootstrap takes none. One value alone has no
-    interval, but for Wilson, and equal values have none without a resolution. The order of `values` does not matter.
+    are counted, 0 where it is not known; logit takes none finer than a scene of SCENES, and the bootstrap none at all.
+    One value alone has no interval, but for Wilson, and equal values have none without a resolution, but on logits. The
+    order of `values` does not matter.
     Raises UsageError where Wilson and logit get values outside 0..1.
     """
     ordered = sorted(values)
@@ -148,7 +150,7 @@ def has_interval(ordered: Sequence[float], interval: str, resolution: float) -> 
 
 def _are_equal(ordered: Sequence[float]) -> bool:
     low, high = ordered[0], ordered[-1]
-    return high - low <= EQUAL * max(abs(low), abs(high))
+    return high - low <= max(EQUAL * max(abs(low), abs(high)), ROUNDING)
 
 
 def _deviation(values: Iterable[float]) -> float:
@@ -162,8 +164,9 @@ def spread_of(values: Sequence[float], *, interval: str = "t", resolution: float
     """Return the standard deviation of `values`, on logits for that interval, but no less than a rounding error's."""
     if interval != "logit":
         return max(_deviation(values), resolution / 12**0.5)
-    mean = _inside(math.fsum(values) / len(values))
-    return max(_deviation(map(logit, values)), ACCURACY_RESOLUTION / 12**0.5 / (mean * (1 - mean)))
+    step = max(resolution, ACCURACY_RESOLUTION)
+    mean = _inside(math.fsum(values) / len(values), step)
+    return max(_deviation(logit(value, step) for value in values), step / 12**0.5 / (mean * (1 - mean)))
 
 
 @cache
@@ -174,22 +177,24 @@ def t_quantile(probability: float, freedom: int) -> float:
     return float(special.stdtrit(freedom, probability))
 
 
-def _inside(share: float) -> float:
-    """Return an accuracy, no nearer to 0 or 1 than half a scene."""
-    half = ACCURACY_RESOLUTION / 2
+def _inside(share: float, step: float) -> float:
+    """Return an accuracy that is counted in steps of `step`, no nearer to 0 or 1 than half of one."""
+    half = min(step, 1.0) / 2
     return min(max(share, half), 1 - half)
 
 
-def logit(accuracy: float) -> float:
-    """Return the log odds of an accuracy, no further out than those of half a scene."""
-    return math.log(_inside(accuracy) / (1 - _inside(accuracy)))
+def logit(accuracy: float, step: float = ACCURACY_RESOLUTION) -> float:
+    """Return the log odds of an accuracy, no further out than those of half a step."""
+    inside = _inside(accuracy, step)
+    return math.log(inside / (1 - inside))
 
 
-def logit_distance(mean: float, bound: float) -> float:
+def logit_distance(mean: float, bound: float, *, resolution: float = 0.0) -> float:
     """Return how far a mean of accuracies lies from a bound in log odds: infinitely far from one outside of 0..1."""
-    if min(mean, _inside(mean)) <= bound <= max(mean, _inside(mean)):
+    step = max(resolution, ACCURACY_RESOLUTION)
+    if min(mean, _inside(mean, step)) <= bound <= max(mean, _inside(mean, step)):
         return 0.0
-    return abs(logit(mean) - math.log(bound / (1 - bound))) if 0 < bound < 1 else math.inf
+    return abs(logit(mean, step) - math.log(bound / (1 - bound))) if 0 < bound < 1 else math.inf
 
 
 def _student(values: Sequence[float], confidence: float, resolution: float) -> Bounds:
@@ -202,11 +207,12 @@ def _student(values: Sequence[float], confidence: float, resolution: float) -> B
     return mean - reach, mean + reach
 
 
-def _student_of_logits(values: Sequence[float], confidence: float, _: float) -> Bounds:
+def _student_of_logits(values: Sequence[float], confidence: float, resolution: float) -> Bounds:
     from scipy import special
 
-    centre = logit(math.fsum(values) / len(values))
-    reach = t_quantile((1 + confidence) / 2, len(values) - 1) * spread_of(values, interval="logit") / len(values) ** 0.5
+    centre = logit(math.fsum(values) / len(values), max(resolution, ACCURACY_RESOLUTION))
+    spread = spread_of(values, interval="logit", resolution=resolution)
+    reach = t_quantile((1 + confidence) / 2, len(values) - 1) * spread / len(values) ** 0.5
     return float(special.expit(centre - reach)), float(special.expit(centre + reach))
 
 
@@ -237,13 +243,11 @@ def _student_level(values: Sequence[float], bound: float, resolution: float) -> 
     return float(2 * stats.t.sf(abs(mean - bound) / error, len(values) - 1))
 
 
-def _student_of_logits_level(values: Sequence[float], bound: float, _: float) -> float:
+def _student_of_logits_level(values: Sequence[float], bound: float, resolution: float) -> float:
     from scipy import stats
 
-    away, error = (
-        logit_distance(math.fsum(values) / len(values), bound),
-        spread_of(values, interval="logit") / len(values) ** 0.5,
-    )
+    away = logit_distance(math.fsum(values) / len(values), bound, resolution=resolution)
+    error = spread_of(values, interval="logit", resolution=resolution) / len(values) ** 0.5
     return float(2 * stats.t.sf(away / error, len(values) - 1))
 
 

@@ -4,7 +4,14 @@ import bisect
 import math
 from collections.abc import Iterable
 
-from lrsym.results.analysis.intervals import CONFIDENCE, has_interval, logit, logit_distance, spread_of
+from lrsym.results.analysis.intervals import (
+    ACCURACY_RESOLUTION,
+    CONFIDENCE,
+    has_interval,
+    logit,
+    logit_distance,
+    spread_of,
+)
 
 MAX_N = 10_000
 """No larger number of replicates is told as one that would decide."""
@@ -29,7 +36,7 @@ def n_to_leave_out(
     from scipy import stats
 
     mean = math.fsum(ordered) / len(ordered)
-    away = logit_distance(mean, bound) if interval == "logit" else abs(mean - bound)
+    away = logit_distance(mean, bound, resolution=resolution) if interval == "logit" else abs(mean - bound)
     if interval == "wilson":
         spread = max(0.0, bound * (1 - bound)) ** 0.5
     else:
@@ -65,7 +72,8 @@ def n_for_half_width(
             return bool(reach <= half_width)
         reach = stats.t.ppf(quantile, n - 1) * spread / n**0.5
         if interval == "logit":
-            ends = special.expit([logit(mean) - reach, logit(mean) + reach])
+            centre = logit(mean, max(resolution, ACCURACY_RESOLUTION))
+            ends = special.expit([centre - reach, centre + reach])
             reach = (max(ends[1], mean) - min(ends[0], mean)) / 2
         return bool(reach <= half_width)
 

@@ -10,7 +10,7 @@ from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.aggregate import Frame, lost_all, replicate_value
 from lrsym.results.analysis.crossover import SAME_AIC, compare_models, crossings
 from lrsym.results.analysis.lines import is_geometric
-from lrsym.results.analysis.order_parameter import MOMENTS, moments, slopes
+from lrsym.results.analysis.order_parameter import FEWEST_SEEDS, MOMENTS, moments, slopes
 from lrsym.results.analysis.varied_axes import check_single_cells, choose_axes
 from lrsym.results.plots import theme
 from lrsym.results.plots.interaction import Chosen, zoomed
@@ -18,9 +18,6 @@ from lrsym.vocabulary import ORDERED
 
 MAX_SIZES = 8
 """Colours that a reader can still tell apart."""
-
-_FEW_SEEDS = 5
-"""Of fewer, the moments of no symmetry and of a broken one are much alike."""
 
 _WIDTH, _HEIGHT, _SPACING, _PADDING = 400, 230, 30, 4  # pixels
 
@@ -89,15 +86,15 @@ def _explain(trials: pl.DataFrame, cells: pl.DataFrame, size: str | None) -> lis
     times = f"{size} times " if size else ""
     lost = trials.height - int(cells["n"].sum())
     without = f" {lost} of {trials.height} trials have none." if lost else ""
-    if (few := min(cells["n"])) < _FEW_SEEDS:
+    if (few := min(cells["n"])) < FEWEST_SEEDS:
         without += f" Of {counted(few, 'seed')} U is {2 / (few + 2):.2f} in the mean where m is normal: take more."
     return [
         "m: slope of the position-key terms EP+PP+BP along the pixels, mean over heads. A model that prefers one side "
         "has one of either sign.",
         f"susceptibility: {times}the variance of |m|. U = 1 - <m^4> / (3 <m^2>^2): 2/3 for one size and either sign, 0 "
         "for normal m.",
-        f"Line: {theme.seed_count(cells['n'])} in each cell; band: 95 % interval (Wilson, else the bootstrap over "
-        f"seeds).{without}",
+        f"Line: {theme.seed_count(cells['n'])} in each cell; band: 95 % interval (Wilson; Student for |m|; else the "
+        f"jackknife on the logarithm).{without}",
     ]
 
 

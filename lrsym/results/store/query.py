@@ -18,7 +18,8 @@ from lrsym.results.store.store import load, read_again
 from lrsym.toml_source import show, suggest
 
 _READERS = re.compile(r"\bread_\w+", re.IGNORECASE)
-"""Functions of polars' SQL that read any file or address: a claims file may be another's."""
+"""Functions of polars' SQL that read any file or address: a claims file may be another's. Such a word is refused in a
+text too: what is one, polars alone knows (E'\\'' is), and it takes these names in quotes as well."""
 
 
 MAX_SHOWN = 200

@@ -9,6 +9,9 @@ _UNSEEN = re.compile(
 )
 """Texts, quoted names, comments, and the comparison that ends in a FROM of its own."""
 
+_SPACING = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|`[^`]*`|(?:--[^\n]*|/\*.*?\*/|\s)+""", flags=re.DOTALL)
+"""Quoted text and names, and what stands between words."""
+
 _WORD = re.compile(r"[()]|;|\w+")
 
 _BETWEEN = {"union", "intersect", "except", ";"}
@@ -17,6 +20,15 @@ _BETWEEN = {"union", "intersect", "except", ";"}
 
 _CHANGES = {"alter", "create", "delete", "drop", "insert", "merge", "replace", "truncate", "update"}
 """How a statement begins that asks for a change."""
+
+
+def canonical_sql(sql: str) -> str:
+    """Return `sql` without comments and with single spaces between words; quoted texts and names stay as they are."""
+
+    def one(found: re.Match[str]) -> str:
+        return found[0] if found[0][0] in "'\"`" else " "
+
+    return _SPACING.sub(one, sql).strip()
 
 
 def changes_tables(sql: str) -> bool:

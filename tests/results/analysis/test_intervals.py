@@ -215,6 +215,24 @@ def test_differences_that_are_equal_but_for_their_rounding_tell_no_spread():
     assert not has_value_apart([*values, values[0]])
 
 
+@pytest.mark.parametrize("one", [1.1e-16, 0.1 + 0.2 - 0.3, -5e-15])
+def test_a_difference_of_nothing_but_rounding_is_no_evidence(one):
+    assert estimate_mean([0.0, 0.0, one, 0.0]).low is level_at([0.0, 0.0, one, 0.0], 0.01) is None
+    assert level_at([0.0, 0.0, one, 0.0], 0.01, resolution=0.01) > 0.005
+
+
+def test_accuracies_of_few_scenes_lie_no_nearer_to_1_than_half_of_one():
+    """All 50 scenes of five seeds were hit; that tells less than all 900 of each."""
+    many, few = (estimate_mean([1.0] * 5, interval="logit", resolution=step) for step in (0.0, 1 / 50))
+    assert many == estimate_mean([1.0] * 5, interval="logit", resolution=1e-4)  # none finer than a scene of 900
+    assert (few.low, few.high, few.mean) == pytest.approx((0.980, 1.0, 1.0), abs=1e-3)
+    assert few.low < many.low
+    assert level_at([1.0] * 5, few.low, interval="logit", resolution=1 / 50) == pytest.approx(0.05)
+    wanted = {"interval": "logit", "resolution": 1 / 50}
+    assert n_to_leave_out([1.0] * 5, 0.985, **wanted) > 5 >= n_to_leave_out([1.0] * 5, 0.97, **wanted)
+    assert n_for_half_width([1.0] * 5, (1 - few.low) / 2, **wanted) == 5
+
+
 def test_single_objects_are_counted_in_coarser_steps_and_other_columns_in_none_that_are_known():
     assert [round(1 / resolution_of(f"{split}_inset")) for split in ("unseen", "seen", "single")] == [900, 900, 50]
     assert [resolution_of(name) for name in ("seconds", "steps_to_unseen_order")] == [0, 0]
