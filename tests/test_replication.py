@@ -119,7 +119,7 @@ def verdicts():
 
 
 def mechanism():
-    base, ep, keys = (trial_means(term) for term in ("none", "EP", "EP+PP+BP"))
+    base, ep, keys = (of_the_recipe(term).mean() for term in ("none", "EP", "EP+PP+BP"))
     found = rows("terms", "recipe").filter(term="EP", encoder="vision").with_columns(pl.col("slope").abs())
     ranked = found.sort("slope").group_by("trial_id").agg(first=pl.col("slope").last(), second=pl.col("slope").get(-2))
     return [
@@ -130,8 +130,13 @@ def mechanism():
     ]
 
 
-def trial_means(term):
-    return order_on_unseen().filter(pl.col("trial_id").is_in(ids("recipe")))[term].mean()
+def of_the_recipe(term):
+    return order_on_unseen().filter(pl.col("trial_id").is_in(ids("recipe")))[term]
+
+
+def with_range(term):
+    values = of_the_recipe(term)
+    return f"{values.mean():.2f} ({values.min():.2f} to {values.max():.2f})"
 
 
 def one_after_another():
@@ -326,7 +331,7 @@ def test_no_table_and_no_number_of_the_page_is_left_unchecked():
 
 
 def readme():
-    base, ep, keys = (f"{trial_means(term):.2f}" for term in ("none", "EP", "EP+PP+BP"))
+    base, ep, keys = map(with_range, ("none", "EP", "EP+PP+BP"))
     fastest = pl.read_parquet(ROOT / "benchmarks/results.parquet").filter(
         part="full_length_256", benchmark="speed, batch 256", variant="lrsym, local"
     )

@@ -9,6 +9,7 @@ from scipy import special, stats
 
 from lrsym.results.analysis import intervals
 from lrsym.results.analysis.intervals import SCENES, estimate_mean, has_value_apart
+from lrsym.results.analysis.sample_size import n_to_leave_out
 from tests.pages import ROOT
 
 N_CELLS = 1500
@@ -138,3 +139,31 @@ def test_one_failure_of_five_is_told():
     assert len(one_failed) > 50
     assert round(10 * sum((cell != 0.5).all() for cell in cells) / len(cells)) == 6  # as docs/decisions/claims.md says
     assert all(map(has_value_apart, one_failed))
+
+
+def decides(values):
+    """Whether Student's interval leaves out 0, an end of the range on which the true mean lies."""
+    estimate = estimate_mean(values)
+    return not estimate.low <= 0 <= estimate.high
+
+
+@pytest.mark.slow
+def test_who_looks_again_until_there_is_a_verdict_has_one_by_chance_once_in_five():
+    rng = np.random.default_rng(0)
+    draws = rng.normal(size=(600, 20))
+    looked = sum(any(decides(values[:n]) for n in range(5, 21)) for values in draws) / len(draws)
+    assert sum(map(decides, draws)) / len(draws) < 0.08  # once, at the end
+    assert 0.15 < looked < 0.25
+
+
+@pytest.mark.slow
+def test_who_trains_as_many_more_as_are_told_has_a_verdict_by_chance_once_in_eight():
+    rng, decided = np.random.default_rng(0), 0
+    draws = rng.normal(size=(600, 200))
+    for values in draws:
+        n = 10
+        while n is not None and n <= 200 and not decides(values[:n]):
+            told = n_to_leave_out(values[:n], 0.0)
+            n = told and max(told, n + 1)
+        decided += n is not None and n <= 200
+    assert 0.09 < decided / len(draws) < 0.17
