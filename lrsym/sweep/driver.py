@@ -18,6 +18,7 @@ from polars.exceptions import PanicException
 from lrsym.errors import UsageError
 from lrsym.results.store.imported import refuse_imported
 from lrsym.results.store.live import remove_stale_live
+from lrsym.results.store.part_file import run_part
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from lrsym.sweep.execution.checkpoint import list_checkpoints, remove_stale_checkpoints
@@ -275,4 +276,4 @@ def _require_run(store: Store, run_id: str) -> None:
 
 
 def _write_run(store: Store, row: dict[str, object]) -> None:
-    store.write(f"run-{row['run_id']}", {"runs": TABLES["runs"].build([row])})
+    store.write(run_part(str(row["run_id"])), {"runs": TABLES["runs"].build([row])})

@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from lrsym.errors import UsageError
 from lrsym.results.store.atomic import write_atomically
+from lrsym.results.store.inside import require_inside
 from lrsym.results.store.object_store import ObjectStore, open_object_store
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
@@ -36,7 +37,8 @@ class LocalFolder:
     """A folder that every process of a sweep sees; created by the first `put`.
 
     `root` is the folder as messages name it. Names are relative to it, with "/" between their parts. Once it is there,
-    or with `must_exist`, it is not made again: somebody has removed or moved it.
+    or with `must_exist`, it is not made again: somebody has removed or moved it. A name that leads out of it is a
+    UsageError.
     """
 
     storage_options = None
@@ -47,10 +49,13 @@ class LocalFolder:
         self.root = str(self._root)
         self._must_exist = must_exist or self._root.is_dir()
 
+    def _path(self, name: str) -> Path:
+        return self._root / require_inside(self.root, name)
+
     def put(self, name: str, content: bytes | memoryview) -> None:
         """Write a file complete or not at all: until `content` is on disk, `name` stays as it was."""
         self._require_root()
-        write_atomically(self._root / name, content)
+        write_atomically(self._path(name), content)
         self._must_exist = True
 
     def _require_root(self) -> None:
@@ -59,12 +64,12 @@ class LocalFolder:
 
     def get(self, name: str, *, size: int = -1) -> bytes:
         """Return the content of a file, or its first `size` bytes. Raises FileNotFoundError where there is none."""
-        with (self._root / name).open("rb") as file:
+        with self._path(name).open("rb") as file:
             return file.read(size)
 
     def exists(self, name: str = "") -> bool:
         """Return whether there is such a file; without a name, whether there is such a results folder."""
-        return (self._root / name).is_file() if name else self._root.is_dir()
+        return self._path(name).is_file() if name else self._root.is_dir()
 
     def names(self) -> list[str]:
         """Return the sorted names of what lies in the results folder, but for hidden things."""
@@ -72,16 +77,16 @@ class LocalFolder:
 
     def has_folder(self, folder: str) -> bool:
         """Return whether there is a folder of that name."""
-        return (self._root / folder).is_dir()
+        return self._path(folder).is_dir()
 
     def delete(self, name: str) -> None:
         """Delete a file; one that is not there is deleted already."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            (self._root / name).unlink()
+            self._path(name).unlink()
 
     def delete_folder(self, folder: str) -> None:
         """Delete all files below `folder` that can be deleted; folders above it go if that leaves them empty."""
-        path = self._root / folder
+        path = self._path(folder)
         shutil.rmtree(path, ignore_errors=True)
         with contextlib.suppress(OSError):  # others have files there
             for parent in takewhile(lambda parent: parent != self._root, path.parents):
@@ -89,7 +94,7 @@ class LocalFolder:
 
     def uri(self, name: str = "") -> str:
         """Return the address of a file, of a folder or of the root that polars and other processes can open."""
-        return str((self._root / name).absolute())
+        return str(self._path(name).absolute())
 
     def prove_writable(self) -> None:
         """Make the root and write a file that vanishes at once. Raises OSError where that cannot be."""
@@ -120,7 +125,7 @@ class LocalFolder:
     def stamp(self, name: str) -> Stamp | None:
         """Return the stamp of a file: when it was written, its size, its number; None where there is none."""
         try:
-            found = os.stat(self._root / name)
+            found = os.stat(self._path(name))
         except (FileNotFoundError, NotADirectoryError):
             return None
         return _stamp(found)
@@ -132,8 +137,8 @@ class LocalFolder:
         """
         size = written = 0
         try:
-            changed = os.stat(self._root / folder).st_mtime_ns
-            with os.scandir(self._root / folder) as entries:
+            changed = os.stat(self._path(folder)).st_mtime_ns
+            with os.scandir(self._path(folder)) as entries:
                 for entry in entries:
                     with contextlib.suppress(FileNotFoundError):  # it has just gone
                         found = entry.stat()
@@ -144,7 +149,7 @@ class LocalFolder:
 
     def tail(self, name: str, *, size: int) -> tuple[int, bytes]:
         """Return the size of a file and its last `size` bytes. Raises FileNotFoundError where there is none."""
-        with open(self._root / name, "rb", buffering=0) as file:
+        with open(self._path(name), "rb", buffering=0) as file:
             total = os.fstat(file.fileno()).st_size
             return total, os.pread(file.fileno(), size, max(0, total - size))
 
@@ -156,7 +161,7 @@ class LocalFolder:
     def _entries(self, folder: str, suffix: str) -> "list[os.DirEntry[str]]":
         """Return the files that `list` gives, in any order."""
         try:
-            with os.scandir(self._root / folder) as entries:
+            with os.scandir(self._path(folder)) as entries:
                 files = [entry for entry in entries if entry.name.endswith(suffix) and entry.is_file()]
         except (FileNotFoundError, NotADirectoryError):
             return []

@@ -9,12 +9,16 @@ from functools import partial
 import polars as pl
 import pyarrow as pa
 
+from lrsym.errors import UsageError
 from lrsym.results.store.forget import remove_rows
+from lrsym.results.store.part_file import run_part
 from lrsym.results.store.schema import OF_TRIALS, TABLES
 from lrsym.results.store.store import Store, load, read_again
 
 CHUNK = 10_000
 """Trials whose rows are in memory at a time, and in a part."""
+
+_TRIAL_ID = re.compile("[0-9a-f]{32}")
 
 _LOG = re.compile(r"logs/[0-9a-f]{12}\.txt")
 
@@ -23,12 +27,13 @@ def take_trials(source: Store, target: Store, trial_ids: Sequence[str], *, repla
     """Write what `source` has of `trial_ids` to `target`; return how many weights files came with them.
 
     What searches know of them comes too. With `replace` what `target` has of them goes before. Killed on the way, the
-    same call goes on. Raises OSError.
+    same call goes on. Raises OSError, and UsageError for what is no trial_id.
     """
+    _require_identities(source, trial_ids)
     target.prove_writable()
     if replace:
-        for trial_id in trial_ids:
-            target.files.delete(_weights(trial_id))
+        for name in _weights_of(target, trial_ids):
+            target.files.delete(name)
     n_weights = _take_weights(source, target, trial_ids)  # first: of a trial that is finished they are there
     _take_runs(source, target, trial_ids)
     _take_suggestions(source, target, trial_ids)
@@ -42,6 +47,15 @@ def take_trials(source: Store, target: Store, trial_ids: Sequence[str], *, repla
         _take_logs(source, target, frames["trials"]["message"].drop_nulls())
         target.write(_part("trials", ids), tables)
     return n_weights
+
+
+def _require_identities(source: Store, trial_ids: Sequence[str]) -> None:
+    """Raise UsageError for what is no trial_id: names of files are made of them."""
+    if odd := [trial_id for trial_id in trial_ids if not _TRIAL_ID.fullmatch(trial_id)]:
+        raise UsageError(
+            f"a trial_id is 32 hex digits, got {odd[0]!r} in {source.root}, and nothing is taken; merge the folder "
+            "that these rows came from"
+        )
 
 
 def _part(what: str, names: Sequence[str]) -> str:
@@ -62,7 +76,7 @@ def _take_runs(source: Store, target: Store, trial_ids: Sequence[str]) -> None:
 
     for run in read_again(read).iter_slices(1):
         if not target.has_run(run["run_id"].item()):
-            target.write(f"run-{run['run_id'].item()}", {"runs": _written("runs", run)})
+            target.write(run_part(run["run_id"].item()), {"runs": _written("runs", run)})
 
 
 def _take_suggestions(source: Store, target: Store, trial_ids: Sequence[str]) -> None:
@@ -85,16 +99,17 @@ def _take_logs(source: Store, target: Store, messages: Iterable[str]) -> None:
             target.files.put(name, source.files.get(name))
 
 
-def _weights(trial_id: str) -> str:
-    return f"weights/{trial_id}.safetensors"
+def _weights_of(store: Store, trial_ids: Sequence[str]) -> list[str]:
+    """Return the files of weights that `store` has of these trials."""
+    there = {*store.files.list("weights", suffix=".safetensors")}
+    return sorted(there & {f"weights/{trial_id}.safetensors" for trial_id in trial_ids})
 
 
 def _take_weights(source: Store, target: Store, trial_ids: Sequence[str]) -> int:
-    there = {*source.files.list("weights", suffix=".safetensors")}
-    wanted = sorted(there & {_weights(trial_id) for trial_id in trial_ids})
-    for name in wanted:
+    names = _weights_of(source, trial_ids)
+    for name in names:
         target.files.put(name, source.files.get(name))
-    return len(wanted)
+    return len(names)
 
 
 def _written(table: str, rows: pl.DataFrame) -> pa.Table:

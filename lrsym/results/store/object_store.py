@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lrsym.results.store.inside import require_inside
 from lrsym.results.store.object_access import Access, object_store_error, parse_url
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class ObjectStore:
             return [*pool.map(function, items)]
 
     def _key(self, name: str) -> str:
-        return f"{self._place}/{name}" if name else self._place
+        return f"{self._place}/{require_inside(self.root, name)}" if name else self._place
 
     def _info(self, name: str) -> "FileInfo | None":
         """Return what is at a name, an object or a folder; None where there is nothing."""

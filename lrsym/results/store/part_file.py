@@ -7,6 +7,7 @@ A file that says another table or name than it has is a copy. One that says neit
 sweep gives to its parts, and with the columns that tell rows of its table apart.
 """
 
+import hashlib
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -68,6 +69,12 @@ class Listing:
 def part_file(table: str, part: str) -> str:
     """Return the name of the file of `part` in the folder of `table`."""
     return f"{table}/{part}{SUFFIX}"
+
+
+def run_part(run_id: str) -> str:
+    """Return the name of the part with the row of a run; one that lrsym did not give is not written into a path."""
+    known = re.fullmatch("[0-9a-f]{16}", run_id)
+    return f"run-{run_id if known else hashlib.sha256(run_id.encode()).hexdigest()[:16]}"
 
 
 def part_name(file: str) -> str:

@@ -26,7 +26,7 @@ from lrsym.results.store.imported import refuse_imported
 from lrsym.results.store.index import OUTCOME, read_outcomes
 from lrsym.results.store.mechanism_path import paths, with_paths
 from lrsym.results.store.mirror_pairs import expected_mirror_pairs
-from lrsym.results.store.part_file import Listing, list_parts, part_file, require_no_damage, warn_of_damage
+from lrsym.results.store.part_file import Listing, list_parts, part_file, require_no_damage, run_part, warn_of_damage
 from lrsym.results.store.place import refuse_inner_folder
 from lrsym.results.store.schema import OF_TRIALS, TABLES
 from lrsym.results.store.table import rows_of_trials
@@ -67,7 +67,7 @@ class Store:
 
     def has_run(self, run_id: str) -> bool:
         """Return whether the row of a run is there, in its own part or a merged one."""
-        if self.files.exists(part_file("runs", f"run-{run_id}")):
+        if self.files.exists(part_file("runs", run_part(run_id))):
             return True
         runs = read_again(lambda: self.scan("runs").filter(pl.col("run_id") == run_id).collect())
         return not runs.is_empty()

@@ -359,3 +359,14 @@ def test_a_full_disk_is_an_error_that_names_the_file(tmp_path, monkeypatch):
         open_filesystem(tmp_path).put("trials/x.parquet", b"x")
     assert caught.value.filename == str(tmp_path / "trials" / "x.parquet")
     assert list((tmp_path / "trials").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../outside", "trials/../../outside", "trials/..", "/tmp/outside"])
+def test_no_name_leads_out_of_the_folder(back_end, files, name):
+    files.put("trials/a", b"")
+    for use in (lambda: files.put(name, b"x"), lambda: files.get(name), lambda: files.delete(name)):
+        with pytest.raises(
+            UsageError, match=f"lead to nothing outside, got '{name}' in {files.root}; .* do not use their"
+        ):
+            use()
+    assert back_end.everything() == ["trials/a"]

@@ -4,12 +4,15 @@ import itertools
 import shutil
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
+from lrsym.errors import UsageError
 from lrsym.results.store.merge import take_trials
 from lrsym.results.store.part_file import part_name
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load, load_trials
+from lrsym.sweep.execution.rows import status_rows
 from tests.fitted import train
 from tests.small_trials import pack_of, small
 
@@ -96,3 +99,32 @@ def test_a_merged_part_has_the_name_of_no_pack(source, tmp_path):
     take_trials(source, target, IDS)
     packs = [pack_of(*of) for n in range(1, 4) for of in itertools.permutations(TRIALS, n)]
     assert {pack.id for pack in packs}.isdisjoint(part_name(file) for file in target.files.list("trials"))
+
+
+def paths(folder):
+    return sorted(path.relative_to(folder) for path in folder.rglob("*"))
+
+
+def test_a_run_id_that_names_a_path_writes_nothing_outside(tmp_path):
+    odd, source, target = "x/../../../OUTSIDE", Store(str(tmp_path / "s")), Store(str(tmp_path / "t"))
+    source.write(pack_of(*TRIALS).id, status_rows(TRIALS, status="done", message=None, run_id=odd))
+    source.write(f"run-{'1' * 16}", {"runs": TABLES["runs"].build([{"run_id": odd}])})
+    before = paths(tmp_path)
+    take_trials(source, target, IDS)
+    assert {path.parts[0] for path in {*paths(tmp_path)} - {*before}} == {"t"}
+    assert target.has_run(odd)
+    assert target.scan("runs").collect()["run_id"].to_list() == [odd]
+
+
+def test_a_trial_id_that_names_a_path_is_refused_and_deletes_nothing(tmp_path):
+    source, target, victim = Store(str(tmp_path / "s")), Store(str(tmp_path / "t")), tmp_path / "victim.safetensors"
+    rows = status_rows(TRIALS[:1], status="done", message=None, run_id="r")["trials"]
+    place = rows.schema.get_field_index("trial_id")
+    forged = rows.set_column(place, rows.schema.field(place), pa.array(["../../victim"]))
+    source.write("c" * 32, {"trials": forged})
+    victim.write_bytes(b"precious")
+    target.files.put("weights/a.safetensors", b"")
+    before = paths(tmp_path)
+    with pytest.raises(UsageError, match=f"a trial_id is 32 hex digits, got '../../victim' in {source.root}, and"):
+        take_trials(source, target, ["../../victim"], replace=True)
+    assert paths(tmp_path) == before
