@@ -130,7 +130,7 @@ class _Training:
             message(f"stopped with {left}; finished packs are kept. Go on: {self.again}")
             raise typer.Exit(stopped_code(outcome.stopped_by))
         if outcome.pending:
-            message(f"{left} out by {self._settings.limit}. Go on: {self.again}")
+            message(f"{left}{self._settings.out_by}. Go on: {self.again}")
         return retried(outcome.statuses)
 
 

@@ -142,6 +142,6 @@ def _in_words(
         lines.append(f"stopped with {counted(outcome.pending, 'trial')} left; {kept}. Go on: {again}")
         return lines
     if outcome.pending:
-        lines.append(f"{counted(outcome.pending, 'trial')} left out by {asked.settings.limit}. Go on: {again}")
+        lines.append(f"{counted(outcome.pending, 'trial')} left{asked.settings.out_by}. Go on: {again}")
     look = command_line("status", file, results, {"set": options["set"]})
     return lines + failed_in_words(outcome, look, again)

@@ -75,7 +75,10 @@ def read_outcomes(
     rows = rows.sort("file", maintain_order=True)
     settled = (time.time() - RACY_SECONDS) * 1e9
     kept = parts.filter(pl.col("written") < settled)
+    told = [*listing.parts.values(), *listing.foreign.values()]
+    # Bytes and times as the folder has them: a file that was away for a moment while it was listed is missing here.
     is_whole = folder is not None and folder[0] < settled and kept.height == parts.height and not listing.damaged
+    is_whole = is_whole and folder[1:] == (sum(size for _, size, _ in told), sum(written for written, *_ in told))
     if max(new.height, parts.height * is_whole) >= MIN_NEW_PARTS:
         _write(files, rows.join(kept, on="file", maintain_order="left"), folder=folder if is_whole else None)
     return rows

@@ -7,6 +7,7 @@ A file that says another table or name than it has is a copy. One that says neit
 sweep gives to its parts, and with the columns that tell rows of its table apart.
 """
 
+import contextlib
 import hashlib
 import re
 import warnings
@@ -17,7 +18,7 @@ from typing import Literal
 
 import polars as pl
 
-from lrsym.errors import DamagedPartWarning, ObjectStoreError, UsageError, first_line
+from lrsym.errors import DamagedPartWarning, ObjectStoreError, UsageError, counted, first_line
 from lrsym.results.store.filesystem import FileSystem, Stamp
 from lrsym.results.store.object_access import storage_options
 from lrsym.results.store.schema import OF_TRIALS, TABLES
@@ -33,6 +34,9 @@ _MAGIC = b"PAR1"
 
 MAX_NAMED = 5
 """Files that a sentence names; the others are counted."""
+
+SEE_TO_IT = "see to the permissions or the mount"
+"""What helps where the system would not read a file that may be sound."""
 
 _NAMES = re.compile(
     rf"[0-9a-f]{{32}}(-(failed|{'|'.join(map(re.escape, STOP_RULES))}))?"
@@ -59,11 +63,18 @@ class Damage:
 
 @dataclass
 class Listing:
-    """The files of one table's folder: its parts with their stamps, in the order of their names, and the damaged."""
+    """The files of one table's folder, in the order of their names: its parts and what is none, with their stamps, and
+    the damaged."""
 
     parts: dict[str, Stamp] = field(default_factory=dict)
     damaged: list[Damage] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
+    foreign: dict[str, Stamp] = field(default_factory=dict)
+
+    @property
+    def misnamed(self) -> list[Damage]:
+        """Files that stand where a part would, and are none: one bit in the metadata is enough."""
+        why = "has the name of a part, but not its metadata"
+        return [Damage(file, why, surely_ours=True) for file in self.foreign if is_named_as_part(file)]
 
 
 def part_file(table: str, part: str) -> str:
@@ -89,13 +100,15 @@ def list_parts(files: FileSystem, table: str) -> Listing:
     _listed[root] = None
     new = [file for file, stamp in stamps.items() if _seen.get(f"{root}/{file}", (None,))[0] != stamp]
 
-    def judge(file: str) -> Verdict:
-        return _judge(files, file, table)
+    def judge(file: str) -> Verdict | None:
+        return _judge_again(files, file, table)
 
     verdicts = dict(zip(new, files.map(judge, new), strict=True))
     for file, stamp in stamps.items():
         place = f"{root}/{file}"
-        verdict: Verdict = verdicts[file] if file in verdicts else _seen[place][1]
+        verdict = verdicts[file] if file in verdicts else _seen[place][1]
+        if verdict is None:
+            continue
         if not (isinstance(verdict, Damage) and verdict.may_pass):
             _seen[place] = stamp, verdict
         if isinstance(verdict, Damage):
@@ -103,7 +116,7 @@ def list_parts(files: FileSystem, table: str) -> Listing:
         elif verdict == "part":
             listing.parts[file] = stamp
         else:
-            listing.foreign.append(file)
+            listing.foreign[file] = stamp
     return listing
 
 
@@ -127,18 +140,23 @@ def warn_of_damage(files: FileSystem, damaged: Iterable[Damage]) -> None:
 
 
 def require_no_damage(files: FileSystem, damaged: Iterable[Damage]) -> None:
-    """Raise UsageError for parts that would be taken as not there; warn of files that may be none of ours."""
+    """Raise UsageError for parts that would be taken as not there; warn of files that may be none of ours.
+
+    What may pass is not to be set aside: the rows are there.
+    """
     damaged = list(damaged)
     ours = [damage for damage in damaged if damage.surely_ours]
     warn_of_damage(files, [damage for damage in damaged if not damage.surely_ours])
     if ours:
         listed = "; ".join(f"{files.root}/{d.file} {d.why}{_loss(files, d)}" for d in ours[:MAX_NAMED])
         more = f"; and {len(ours) - MAX_NAMED} more" if len(ours) > MAX_NAMED else ""
-        raise UsageError(
-            f"{len(ours)} damaged part{'s' * (len(ours) > 1)} in the results: {listed}{more}; restore "
-            f"{'them' if len(ours) > 1 else 'it'} from a copy, or set aside what is damaged with lrsym check --repair "
-            f"--results {files.root}, then run the same command again: trials without rows are trained again"
+        remedy = (
+            f"restore {'them' if len(ours) > 1 else 'it'} from a copy, or set aside what is damaged with lrsym check "
+            f"--repair --results {files.root}, then run the same command again: trials without rows are trained again"
         )
+        if any(damage.may_pass for damage in ours):
+            remedy = f"{SEE_TO_IT} of what cannot be read, then run the same command again"
+        raise UsageError(f"{counted(len(ours), 'damaged part')} in the results: {listed}{more}; {remedy}")
 
 
 def damage_sentence(error: BaseException) -> str | None:
@@ -187,22 +205,30 @@ _listed: dict[str, None] = {}
 """The addresses of stores whose parts were listed, the last one at the end."""
 
 
-def _judge(files: FileSystem, file: str, table: str) -> Verdict:
-    """Return what a file is."""
+def _judge_again(files: FileSystem, file: str, table: str) -> Verdict | None:
+    """Return what a file is; None where it is gone, and not only for a moment, as on a mounted folder."""
+    for _ in range(2):
+        with contextlib.suppress(FileNotFoundError):
+            return judge(files, file, table)
+        if files.stamp(file) is None:
+            return None
+    return Damage(file, "cannot be read (it comes and goes)", is_named_as_part(file), may_pass=True)
+
+
+def judge(files: FileSystem, file: str, table: str) -> Verdict:
+    """Return what a file is. Raises FileNotFoundError, and UsageError for a part that a newer lrsym has written."""
     part = part_name(file)
     ours = is_named_as_part(file)
     try:
         footer = _footer(files, file)
-    except FileNotFoundError:  # merged or replaced meanwhile
-        return "foreign"
-    except ObjectStoreError:  # nothing of it can be read
+    except (FileNotFoundError, ObjectStoreError):  # it is gone, or nothing of it can be read
         raise
     except OSError as error:
         return Damage(file, f"cannot be read ({error.strerror})", ours, may_pass=True)
     except ValueError as error:
         return Damage(file, str(error), ours)
     version = _value(footer, VERSION_KEY)
-    if version is None or not version.isascii() or not version.isdecimal():
+    if version is None or not re.fullmatch("[0-9]{1,9}", version):
         return "foreign"
     if int(version) > SCHEMA_VERSION:
         raise UsageError(

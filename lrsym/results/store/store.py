@@ -26,7 +26,15 @@ from lrsym.results.store.imported import refuse_imported
 from lrsym.results.store.index import OUTCOME, read_outcomes
 from lrsym.results.store.mechanism_path import paths, with_paths
 from lrsym.results.store.mirror_pairs import expected_mirror_pairs
-from lrsym.results.store.part_file import Listing, list_parts, part_file, require_no_damage, run_part, warn_of_damage
+from lrsym.results.store.part_file import (
+    Listing,
+    judge,
+    list_parts,
+    part_file,
+    require_no_damage,
+    run_part,
+    warn_of_damage,
+)
 from lrsym.results.store.place import refuse_inner_folder
 from lrsym.results.store.schema import OF_TRIALS, TABLES
 from lrsym.results.store.table import rows_of_trials
@@ -77,11 +85,13 @@ class Store:
         return Counter(self.read_part("trials", part)["status"])
 
     def read_part(self, table: str, part: str) -> pl.DataFrame:
-        """Return the rows that `part` has in `table`; none where it is not written."""
+        """Return the rows that `part` has in `table`; none where it is not written, or another file has its name."""
         name = part_file(table, part)
         if not self.files.exists(name):
             return TABLES[table].empty
         try:
+            if judge(self.files, name, table) == "foreign":
+                return TABLES[table].empty
             rows = pl.read_parquet(self.files.uri(name), glob=False, storage_options=self.files.storage_options)
         except FileNotFoundError:  # merged into another part since
             return TABLES[table].empty
@@ -91,8 +101,9 @@ class Store:
         return _derive(rows.lazy(), lambda _: paths(self.read_part("ablations", part).lazy()).collect()).collect()
 
     def require_no_damage(self) -> None:
-        """Raise UsageError for damaged parts, which would otherwise be taken as not there."""
-        require_no_damage(self.files, chain.from_iterable(list_parts(self.files, table).damaged for table in TABLES))
+        """Raise UsageError for damaged parts, and files in the place of parts: they would be taken as not there."""
+        listings = [list_parts(self.files, table) for table in TABLES]
+        require_no_damage(self.files, [damage for found in listings for damage in (*found.damaged, *found.misnamed)])
 
     def scan(self, table: str, *, trial_ids: pl.Series | None = None) -> pl.LazyFrame:
         """Return the rows of `table`, one attempt for each trial; empty but typed where nothing is written yet.
@@ -164,7 +175,7 @@ class Store:
         """
         from lrsym.results.store.compact import compact
 
-        self.require_no_damage()
+        require_no_damage(self.files, chain.from_iterable(list_parts(self.files, table).damaged for table in TABLES))
         return compact(self)
 
     def remove_stale_temp_files(self) -> None:

@@ -102,7 +102,7 @@ def _add_results(found: Diagnosis, results: str) -> None:
             warnings.simplefilter("ignore", DamagedPartWarning)
             facts["trials"] = dict(store.scan("trials").group_by("status").len().sort("status").collect().iter_rows())
         facts["sweeps running"] = [str(claim.holder) for claim in live_claims(store.files).values()]
-        damaged = [damage for listing in listings.values() for damage in listing.damaged]
+        damaged = [damage for one in listings.values() for damage in (*one.damaged, *one.misnamed)]
         found.problems += [f"{store.root}/{damage.file} {damage.why}; restore or remove it" for damage in damaged]
         store.prove_writable()
         if isinstance(store.files, LocalFolder):

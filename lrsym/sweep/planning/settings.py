@@ -98,6 +98,11 @@ class Settings:
         """The limit of hours as it is given on the command line, such as --max-core-hours 2."""
         return f"{hours_option(self.device)} {self.max_hours:g}"
 
+    @property
+    def out_by(self) -> str:
+        """What is said of trials that are left: that they are left out by the limit of hours, where there is one."""
+        return "" if self.max_hours is None else f" out by {self.limit}"
+
     def worker_seconds(self, workers: int) -> float:
         """Return the seconds that packs may take `workers` together, of which each trains one at a time."""
         return math.inf if self.max_hours is None else self.max_hours * 3600 / self.units_per_worker(workers)

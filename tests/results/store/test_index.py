@@ -205,3 +205,25 @@ def test_a_part_that_was_written_just_now_stays_out_of_it(tmp_path, monkeypatch,
 def test_an_empty_store_has_no_outcomes(tmp_path):
     assert Store(str(tmp_path)).outcomes().is_empty()
     assert Store(str(tmp_path)).statuses() == {}
+
+
+def test_a_part_that_was_away_for_a_moment_is_there_for_the_next_reader(tmp_path, monkeypatch):
+    store = Store(str(tmp_path))
+    write(store, "a", TRIALS[:2], "done")
+    write(store, "b", TRIALS[2:4], "done")
+    stamps = store.files.stamps
+    monkeypatch.setattr(
+        store.files, "stamps", lambda *folder, **only: dict([*stamps(*folder, **only).items()][1:])
+    )  # as a folder is listed of which an entry is gone
+    assert by_index(store).height == 2
+    assert store.files.exists(FILE)
+    assert by_index(Store(str(tmp_path))).height == 4
+
+
+def test_a_folder_with_a_file_of_others_is_as_it_was_too(tmp_path, listed):
+    store = Store(str(tmp_path))
+    write(store, "a", TRIALS[:2], "done")
+    pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "trials" / "export.parquet")
+    for _ in range(3):
+        assert by_index(store).height == 2
+    assert listed == ["trials"]

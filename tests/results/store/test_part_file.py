@@ -200,3 +200,83 @@ def test_what_a_file_is_found_to_be_follows_its_content(tmp_path):
     assert Store(tmp_path).statuses() == {}
     write(tmp_path, PACK, "x", "y")
     assert Store(tmp_path).statuses() == {"x": "done", "y": "done"}
+
+
+@pytest.mark.parametrize("times", [1, 2, 99])
+def test_a_part_that_was_away_for_a_moment_is_no_file_of_others(tmp_path, monkeypatch, times):
+    write(tmp_path, PACK, "x")
+    store = Store(tmp_path)
+    tail, calls = store.files.tail, []
+
+    def away(name, *, size):
+        calls.append(name)
+        if len(calls) <= times:
+            raise FileNotFoundError(2, "No such file or directory", name)
+        return tail(name, size=size)
+
+    monkeypatch.setattr(store.files, "tail", away)
+    if times == 1:
+        assert store.statuses() == {"x": "done"}
+    else:
+        with pytest.warns(DamagedPartWarning, match=r"cannot be read \(it comes and goes\)"):
+            assert store.statuses() == {}
+    monkeypatch.undo()
+    assert store.statuses() == {"x": "done"}
+
+
+def test_a_part_that_is_gone_between_listing_and_reading_is_not_told(tmp_path, monkeypatch):
+    write(tmp_path, PACK, "x")
+    store = Store(tmp_path)
+
+    def merged(name, *, size):
+        store.files.delete(name)
+        raise FileNotFoundError(2, "No such file or directory", name)
+
+    monkeypatch.setattr(store.files, "tail", merged)
+    assert store.statuses() == {}
+
+
+@pytest.mark.parametrize("version", ["9" * 5000, "-1", "1.0", ""])
+def test_a_schema_version_that_is_no_small_number_is_of_others(tmp_path, version):
+    write(tmp_path, PACK, "x")
+    file = tmp_path / "trials" / f"{PACK}.parquet"
+    pq.write_table(pq.read_table(file).replace_schema_metadata({"lrsym_schema_version": version}), file)
+    assert Store(tmp_path).statuses() == {}
+
+
+def one_bit(part):
+    content = bytearray(part.read_bytes())
+    content[content.rfind(b"lrsym_part") + len("lrsym_part") + 2] ^= 1
+    part.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [one_bit, lambda part: pl.read_parquet(part).write_parquet(part),
+     lambda part: shutil.copy(part.parents[1] / "curves" / part.name, part)],
+    ids=["one bit", "written by polars", "another table"],
+)  # fmt: skip
+def test_a_file_in_the_place_of_a_part_is_told_before_a_sweep_and_counts_as_not_there(tmp_path, change):
+    write(tmp_path, PACK, "x", "y")
+    change(tmp_path / "trials" / f"{PACK}.parquet")
+    store = Store(tmp_path)
+    why = "has the name of a part, but not its metadata, so the rows of 2 trials are lost; restore it from a copy"
+    with pytest.raises(UsageError, match=f"1 damaged part in the results: .*trials/{PACK}.parquet {why}"):
+        store.require_no_damage()
+    assert store.part_statuses(PACK) == {}
+    assert store.read_part("curves", PACK).height == 2
+
+
+def test_of_a_part_that_cannot_be_read_now_no_loss_is_the_remedy(tmp_path, monkeypatch):
+    write(tmp_path, PACK, "x")
+    store = Store(tmp_path)
+
+    def refused(name, *, size):
+        raise PermissionError(13, "Permission denied", name)
+
+    monkeypatch.setattr(store.files, "tail", refused)
+    with pytest.raises(
+        UsageError, match="see to the permissions or the mount of what cannot be read, then run"
+    ) as told:
+        store.require_no_damage()
+    assert "--repair" not in str(told.value)
