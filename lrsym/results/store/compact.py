@@ -94,7 +94,7 @@ def _merge(store: "Store", old: Parts) -> int:
     from lrsym.results.store.store import choose_rows
 
     # A name of its own: another compaction that took it for a part of its listing would delete half of it.
-    files, part, written = store.files, f"compact-{uuid.uuid4().hex[:16]}", list[str]()
+    files, part, written, ends = store.files, f"compact-{uuid.uuid4().hex[:16]}", list[str](), False
 
     def write(table: str, rows: pl.DataFrame) -> None:
         if rows.height:
@@ -109,11 +109,13 @@ def _merge(store: "Store", old: Parts) -> int:
             attempts = chosen.select("trial_id", "part")
             write(table, _read(store, table, old[table]).join(attempts, on=["trial_id", "part"], how="semi"))
         _require_unchanged(files, first, old[first])
+        ends = True
         write(first, chosen)
         _require_unchanged(files, first, old[first])
-    except (FileNotFoundError, _LeftError):  # nothing is deleted, and what has lost rows meanwhile has them not back
-        for table in reversed(written):
-            files.delete(part_file(table, part))
+    except BaseException as error:  # nothing is deleted, and what has lost rows meanwhile has them not back
+        if isinstance(error, Exception) or not ends:  # an interrupted write of the last table may yet be complete
+            for table in old:  # from the first, which makes the others count
+                files.delete(part_file(table, part))
         raise
     if not all(files.exists(part_file(table, part)) for table in written):
         return 0  # merged further already, or taken for what a killed compaction left
@@ -165,13 +167,23 @@ def _require_unchanged(files: FileSystem, table: str, old: dict[str, Stamp]) -> 
 
 
 def _remove_left_behind(files: FileSystem, old: Parts) -> None:
-    """Delete what compactions wrote that were killed before they wrote `trials`, long ago; nobody reads it."""
+    """Delete what compactions wrote that were killed before they wrote `trials`, long ago; nobody reads it.
+
+    The folder of trials is asked again before each: one that was away for a moment has none either.
+    """
+    if not old["trials"]:
+        return
     trials = {part_name(name) for name in old["trials"]}
     for table in OF_TRIALS[1:]:
         for name, (written, *_) in old[table].items():
             part = part_name(name)
-            if part.startswith("compact-") and part not in trials and time.time() - written / 1e9 > ABANDONED_SECONDS:
+            long_ago = time.time() - written / 1e9 > ABANDONED_SECONDS
+            if part.startswith("compact-") and part not in trials and long_ago and _has_no_trials(files, part):
                 files.delete(name)
+
+
+def _has_no_trials(files: FileSystem, part: str) -> bool:
+    return files.has_folder("trials") and not files.exists(part_file("trials", part))
 
 
 def _unfinished(old: Parts) -> set[str]:

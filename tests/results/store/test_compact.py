@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from lrsym.errors import DamagedPartWarning
+from lrsym.results.store import compact as compact_module
 from lrsym.results.store import generations
 from lrsym.results.store.check import check_parts
 from lrsym.results.store.compact import ABANDONED_SECONDS
@@ -210,3 +211,42 @@ def test_a_part_with_a_column_of_another_type_is_left_as_it_is(store):
     content = store.files.get(name)
     assert store.compact() == 4
     assert store.files.get(name) == content
+
+
+@pytest.mark.parametrize("table", ["curves", "trials"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=repr)
+def test_what_a_merge_has_written_that_fails_on_the_way_takes_no_room(store, table, error):
+    if table == "trials" and isinstance(error, KeyboardInterrupt):
+        pytest.skip("the table may yet be complete")
+
+    def fail():
+        raise error
+
+    store.files = Interrupted(store.root, table, fail)
+    with pytest.raises(type(error)):
+        store.compact()
+    assert not [*Path(store.root).glob("*/compact-*")]
+    assert len(complete(Store(store.root))) == 3
+
+
+@pytest.mark.parametrize("away", ["listing", "entry", "folder"])
+def test_merged_curves_stay_where_trials_are_away_for_a_moment(store, monkeypatch, away):
+    store.compact()
+    for file in Path(store.root).glob("*/compact-*"):
+        os.utime(file, (time.time() - ABANDONED_SECONDS - 5,) * 2)
+    Store(store.root).write("f" * 32, tables("late"))
+    stamps, trials, aside = store.files.stamps, Path(store.root, "trials"), Path(store.root, "aside")
+
+    def listed(folder, *, suffix=""):
+        found = stamps(folder, suffix=suffix)
+        if folder != "trials":
+            return found
+        if away == "folder":
+            trials.rename(aside)
+        return {} if away == "listing" else {name: stamp for name, stamp in found.items() if "compact" not in name}
+
+    monkeypatch.setattr(store.files, "stamps", listed)
+    compact_module.compact(store)
+    if away == "folder":
+        aside.rename(trials)
+    assert len(complete(Store(store.root))) == 4
