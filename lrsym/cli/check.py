@@ -16,7 +16,8 @@ Repair = Annotated[
 
 def check(results: Results = RESULTS, repair: Repair = False, json: Json = False) -> None:
     """Read every table, checkpoint and weights file of the results, and name those that are damaged."""
-    from lrsym.results.store.check import QUARANTINE, Fault, check_parts, set_aside
+    from lrsym.results.store.check import Fault, check_parts, set_aside, write_anew
+    from lrsym.results.store.part_file import part_name
     from lrsym.results.store.place import require_results
     from lrsym.results.store.store import Store
     from lrsym.sweep.execution.checkpoint import list_damaged_checkpoints
@@ -27,18 +28,41 @@ def check(results: Results = RESULTS, repair: Repair = False, json: Json = False
     n_files, faults = check_parts(files)
     others = {**list_damaged_checkpoints(files), **list_damaged_weights(files)}
     faults += [Fault(name, why) for name, why in others.items()]
-    moved = set_aside(files, faults) if repair else []
+    moved, written = (set_aside(files, faults), write_anew(files, faults)) if repair else ([], [])
+    mended = {*moved, *map(part_name, moved), *written}
+    left = [fault for fault in faults if mended.isdisjoint((fault.file, fault.part))]
     lines = [f"{files.root}/{fault.file} {fault.why}" for fault in faults]
-    if moved:
-        lines.append(
-            f"{counted(len(moved), 'file')} moved to {files.root}/{QUARANTINE}; run the same sweeps again to train anew"
-        )
-    elif faults:
-        again = command_line("check --repair", None, results)
-        lines.append(f"{counted(len(faults), 'file', 'are')} wrong; set aside what is: {again}")
-    else:
+    if moved or written:
+        lines += _mended_in_words(files.root, moved, written)
+    if left:
+        there = [fault for fault in left if not repair or files.exists(fault.file)]
+        may_help = not repair and any(fault.repair != "none" for fault in there)
+        again = command_line("check --repair" if may_help else "check", None, results)
+        lines.append(_left_in_words(len(there), again, may_help=may_help))
+    if not faults:
         lines.append(f"{counted(n_files, 'file')} of tables in {results}, all sound")
-    data = {"files": n_files, "faults": [vars(fault) for fault in faults], "moved": moved}
+    data = {"files": n_files, "faults": [vars(fault) for fault in faults], "moved": moved, "written": written}
     Output(as_json=json).result(data, lines)
-    if faults and not repair:
+    if left:
         raise typer.Exit(FAILED)
+
+
+def _mended_in_words(root: str, moved: list[str], written: list[str]) -> list[str]:
+    from lrsym.results.store.check import QUARANTINE
+
+    place, lines = f"{root}/{QUARANTINE}", list[str]()
+    if moved:
+        lines.append(f"{counted(len(moved), 'file')} moved to {place}; run the same sweeps again to train anew")
+    if written:
+        lines.append(f"{counted(len(written), 'file')} written anew without those rows; what was there is in {place}")
+    return lines
+
+
+def _left_in_words(n: int, again: str, *, may_help: bool) -> str:
+    """Return what to do about `n` files that are wrong; without any, others have merged or removed them meanwhile."""
+    from lrsym.results.store.part_file import SEE_TO_IT
+
+    if not n:
+        return f"nothing of it is there any more; look again: {again}"
+    remedy = "set aside what is" if may_help else f"{SEE_TO_IT}, then look again"
+    return f"{counted(n, 'file', 'are')} wrong; {remedy}: {again}"

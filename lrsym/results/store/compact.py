@@ -98,7 +98,7 @@ def _merge(store: "Store", old: Parts) -> int:
 
     def write(table: str, rows: pl.DataFrame) -> None:
         if rows.height:
-            store.write(part, {table: rows.drop("part").to_arrow().cast(TABLES[table].arrow)})
+            store.write(part, {table: rows.drop("part").to_arrow().cast(TABLES[table].arrow)}, written=written)
             written.append(table)
 
     try:

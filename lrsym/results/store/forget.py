@@ -4,6 +4,7 @@ Each part is replaced at once, the table `trials` first: killed on the way, it l
 same removal goes on. What a search knows of such trials is taken back before, so that it trains their cells again.
 """
 
+import contextlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 from lrsym.errors import UsageError
 from lrsym.results.store.check import require_as_written
 from lrsym.results.store.digest import part_bytes
-from lrsym.results.store.part_file import list_parts, part_name
+from lrsym.results.store.part_file import list_parts, part_file, part_name
 from lrsym.results.store.schema import OF_TRIALS
 from lrsym.results.store.store import Store, read_again
 
@@ -49,7 +50,8 @@ def remove_rows(store: Store, trial_ids: Iterable[str], *, search: str | None = 
             _take_back_outcomes(store, wanted)
             found = [(table, name) for table in OF_TRIALS for name, _ in _parts(store, table, wanted)]
             for _, name in found:
-                _rewrite(store.files, name, pl.col("trial_id").is_in(wanted).fill_null(value=False))
+                with contextlib.suppress(FileNotFoundError):  # with the trials of its part, or merged meanwhile
+                    _rewrite(store.files, name, pl.col("trial_id").is_in(wanted).fill_null(value=False))
             if search is not None:
                 for name in list_parts(store.files, "suggestions").parts:
                     _rewrite(store.files, name, pl.col("search") == search)
@@ -91,11 +93,15 @@ def _parts(store: Store, table: str, wanted: pl.Series) -> list[tuple[str, int]]
 
 
 def _rewrite(files: "FileSystem", name: str, unwanted: pl.Expr) -> None:
-    """Write a part without the rows that are unwanted; whatever columns and metadata it has stay."""
-    table = _read(files, name)
+    """Write a part without the rows that are unwanted; whatever columns and metadata it has stay.
+
+    Without trials the whole part goes; beside some an empty table stays, which they say was written with them.
+    """
+    table, trials = _read(files, name), part_file("trials", part_name(name))
     gone = _mask(table, unwanted)
-    if gone.all():
-        files.delete(name)
+    if gone.all() and (name == trials or not files.exists(trials)):
+        for each in [name, *(part_file(of, part_name(name)) for of in OF_TRIALS if name == trials)]:
+            files.delete(each)
     elif gone.any():
         _write(files, name, table.filter((~gone).to_arrow()))
 

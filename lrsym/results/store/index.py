@@ -77,8 +77,10 @@ def read_outcomes(
     kept = parts.filter(pl.col("written") < settled)
     told = [*listing.parts.values(), *listing.foreign.values()]
     # Bytes and times as the folder has them: a file that was away for a moment while it was listed is missing here.
-    is_whole = folder is not None and folder[0] < settled and kept.height == parts.height and not listing.damaged
-    is_whole = is_whole and folder[1:] == (sum(size for _, size, _ in told), sum(written for written, *_ in told))
+    is_whole = (
+        folder is not None and folder[0] < settled and kept.height == parts.height and not listing.damaged
+        and folder[1:] == (sum(size for _, size, _ in told), sum(written for written, *_ in told))
+    )  # fmt: skip
     if max(new.height, parts.height * is_whole) >= MIN_NEW_PARTS:
         _write(files, rows.join(kept, on="file", maintain_order="left"), folder=folder if is_whole else None)
     return rows

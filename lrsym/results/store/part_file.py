@@ -2,6 +2,7 @@
 
     lrsym_schema_version   of every part ever written
     lrsym_table, lrsym_part   the folder and the name that it was written to; parts of before lack both
+    lrsym_tables              of trials: the other tables of the part, none where a merge found none
 
 A file that says another table or name than it has is a copy. One that says neither is ours only under a name that a
 sweep gives to its parts, and with the columns that tell rows of its table apart.

@@ -68,10 +68,15 @@ class Store:
         refuse_imported(self.files)
         self.files.prove_writable()
 
-    def write(self, part: str, tables: Mapping[str, pa.Table]) -> None:
-        """Write `tables` as `part`, the table `trials` last. Safe to repeat, and to be killed at any moment."""
+    def write(self, part: str, tables: Mapping[str, pa.Table], *, written: Iterable[str] = ()) -> None:
+        """Write `tables` as `part`, which has those `written` before, the table `trials` last.
+
+        Safe to repeat, and to be killed at any moment.
+        """
+        beside = {*tables, *written} - {"trials"}
         for name in sorted(tables, key=lambda name: name == "trials"):
-            self.files.put(part_file(name, part), part_bytes(TABLES[name].named(tables[name], part=part)))
+            table = TABLES[name].named(tables[name], part=part, beside=beside)
+            self.files.put(part_file(name, part), part_bytes(table))
 
     def has_run(self, run_id: str) -> bool:
         """Return whether the row of a run is there, in its own part or a merged one."""

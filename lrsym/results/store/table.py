@@ -17,6 +17,9 @@ TEXT, INT, FLOAT, TIME = pa.string(), pa.int64(), pa.float64(), pa.timestamp("us
 VERSION_KEY, TABLE_KEY, PART_KEY = "lrsym_schema_version", "lrsym_table", "lrsym_part"
 """Under these keys the metadata of a file hold the schema's version, its table and its part."""
 
+BESIDE_KEY = "lrsym_tables"
+"""Under this key those of the table trials hold the other tables of its part, with commas between them."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -54,10 +57,12 @@ class Table:
         """The schema of what is written."""
         return pl.Schema(self.arrow)
 
-    def named(self, rows: pa.Table, *, part: str) -> pa.Table:
-        """Return `rows` with metadata that say that they are this table's rows of `part`."""
+    def named(self, rows: pa.Table, *, part: str, beside: Iterable[str]) -> pa.Table:
+        """Return `rows` with metadata that name this table and `part`, and for trials the tables `beside`."""
         known = {**(rows.schema.metadata or {}), **(self.arrow.metadata or {})}  # as bytes: so are the keys below
         own = {TABLE_KEY: self.name, PART_KEY: part}
+        if self.name == "trials":
+            own[BESIDE_KEY] = ",".join(sorted(beside))
         return rows.replace_schema_metadata({**known, **{key.encode(): value for key, value in own.items()}})
 
     def build(self, rows: Iterable[dict[str, object]]) -> pa.Table:

@@ -9,19 +9,24 @@ import pytest
 from safetensors import safe_open
 
 from lrsym.errors import UsageError
+from lrsym.results.store import check as check_module
+from lrsym.results.store import forget as forget_module
 from lrsym.results.store.check import check_parts, set_aside
 from lrsym.results.store.digest import is_as_written, part_bytes
+from lrsym.results.store.filesystem import LocalFolder
 from lrsym.results.store.forget import remove_rows
+from lrsym.results.store.merge import take_trials
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.execution.checkpoint import CheckpointFile
+from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.execution.weights import load_weights, save_pack
 from lrsym.sweep.planning.pack import Pack
 from lrsym.testbed.training.training import Training
 from tests.fitted import CPU, Fitted
 from tests.results.store.test_part_file import OTHER, PACK, without_names, write
 from tests.running import lrsym
-from tests.small_trials import small
+from tests.small_trials import pack_of, small
 
 
 def faults(root):
@@ -78,7 +83,8 @@ def test_a_file_that_is_cut_or_emptied_is_named(root, damage, why):
 
 def test_tables_of_a_part_that_do_not_belong_together_are_named(root):
     (root / "curves" / f"{PACK}.parquet").unlink()
-    assert faults(root) == {f"curves/{PACK}.parquet": "lacks the curves of 2 done trials"}
+    lost = "is lost: the table trials of its part was written with it"
+    assert faults(root) == {f"curves/{PACK}.parquet": lost}
     (root / "curves" / f"{OTHER}.parquet").unlink()
     assert faults(root) == {}  # a copy that has no curves at all
     rows = TABLES["ablations"].build([{"trial_id": "x", "term": "EP"}])
@@ -231,3 +237,129 @@ def test_what_is_set_aside_again_stands_beside_what_was_set_aside_before(root):
     aside = (root / "quarantine" / "trials").iterdir()
     assert {path.read_bytes() for path in aside} == kept
     assert len(kept) == 2
+
+
+def test_of_a_part_of_before_the_curves_of_done_trials_are_missed_beside_another_table(root):
+    (root / "curves" / f"{PACK}.parquet").unlink()
+    Store(root).write(PACK, {"ablations": TABLES["ablations"].build([{"trial_id": "a", "term": "EP"}])})
+    without_names(root / "trials" / f"{PACK}.parquet")
+    assert faults(root) == {f"curves/{PACK}.parquet": "lacks the curves of 2 done trials"}
+    (root / "ablations" / f"{PACK}.parquet").unlink()
+    assert faults(root) == {}
+
+
+def test_trials_that_were_merged_from_a_folder_without_curves_are_sound_and_stay_so_compacted(tmp_path):
+    bare, full = Store(str(tmp_path / "bare")), Store(str(tmp_path / "full"))
+    trials = [small(seed=seed) for seed in range(4)]
+    bare.write(pack_of(*trials[:2]).id, status_rows(trials[:2], status="done", message=None, run_id="r"))
+    write(full.root, OTHER, *(trial.trial_id for trial in trials[2:]))
+    take_trials(bare, full, [trial.trial_id for trial in trials[:2]])
+    assert faults(full.root) == {}
+    assert full.compact() == 3
+    assert faults(full.root) == {}
+    remove_rows(full, [trial.trial_id for trial in trials[2:]])  # all that have curves
+    assert faults(full.root) == {}
+    assert len(full.statuses()) == 2
+    remove_rows(full, [trial.trial_id for trial in trials])
+    assert full.files.list("curves") == full.files.list("trials") == []
+
+
+def test_after_a_killed_forget_the_rows_of_trials_that_stay_are_kept(root):
+    gone = ["a"]
+    with pytest.MonkeyPatch.context() as patched:
+        rewrite = forget_module._rewrite
+
+        def killed(files, name, unwanted):
+            if name.startswith("curves/"):
+                raise KeyboardInterrupt
+            rewrite(files, name, unwanted)
+
+        patched.setattr(forget_module, "_rewrite", killed)
+        with pytest.raises(KeyboardInterrupt):
+            remove_rows(Store(root), gone)
+    file = f"curves/{PACK}.parquet"
+    before = (root / file).read_bytes()
+    assert faults(root) == {file: "holds rows of 1 trial that the table trials lacks"}
+    said = lrsym("check", "--repair", "--results", root)
+    assert f"1 file written anew without those rows; what was there is in {root}/quarantine" in said
+    assert (root / "quarantine" / file).read_bytes() == before
+    assert faults(root) == {}
+    assert pq.read_table(root / file)["trial_id"].to_pylist() == ["b"]
+    assert [*Store(root).statuses()] == ["b", "c"]
+
+
+def refuse(monkeypatch, store, names, error):
+    """Let the system not read what of `names` is asked for; return what it was asked to delete."""
+    get, delete, deleted = store.files.get, store.files.delete, []
+
+    def refused(name, **only):
+        if name in names:
+            raise error
+        return get(name, **only)
+
+    monkeypatch.setattr(store.files, "get", refused)
+    monkeypatch.setattr(store.files, "delete", lambda name: (deleted.append(name), delete(name)))
+    return deleted
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(116, "Stale file handle")])
+def test_what_cannot_be_read_now_is_told_and_nothing_of_its_part_is_moved(root, monkeypatch, error):
+    store, file = Store(root), f"curves/{PACK}.parquet"
+    deleted = refuse(monkeypatch, store, [file], error)
+    _, found = check_parts(store.files)
+    assert [(fault.file, fault.why, fault.repair) for fault in found] == [
+        (file, f"cannot be read ({error.strerror})", "none")
+    ]
+    assert set_aside(store.files, found) == deleted == []
+    assert len(store.statuses()) == 3
+
+
+def test_a_part_of_which_a_table_cannot_be_read_stays_whole(root, monkeypatch):
+    flip(root / "trials" / f"{PACK}.parquet", 60)
+    store = Store(root)
+    _, found = check_parts(store.files)
+    deleted = refuse(monkeypatch, store, [f"curves/{PACK}.parquet"], OSError(5, "Input/output error"))
+    assert set_aside(store.files, found) == deleted == []
+
+
+def test_repair_of_what_cannot_be_read_now_names_what_helps_and_is_not_done(root, monkeypatch):
+    get = LocalFolder.get
+
+    def refused(self, name, *, size=-1):
+        if name.startswith(f"curves/{PACK}"):
+            raise PermissionError(13, "Permission denied", name)
+        return get(self, name, size=size)
+
+    monkeypatch.setattr(LocalFolder, "get", refused)
+    said = lrsym("check", "--repair", "--results", root, code=1)
+    remedy = "1 file is wrong; see to the permissions or the mount, then look again: lrsym check --results"
+    assert f"{root}/curves/{PACK}.parquet cannot be read (Permission denied)\n{remedy} {root}\n" in said
+    assert not (root / "quarantine").exists()
+
+
+def test_parts_that_are_merged_while_they_are_checked_have_no_faults(root, monkeypatch):
+    store = Store(root)
+    get, merged = store.files.get, []
+
+    def get_beside_a_compaction(name, **only):
+        if name.startswith("curves/") and not merged:
+            merged.append(Store(root).compact())
+        return get(name, **only)
+
+    monkeypatch.setattr(store.files, "get", get_beside_a_compaction)
+    assert check_parts(store.files)[1] == []
+    assert merged == [4]
+
+
+def test_repair_of_what_is_gone_by_then_says_so(root, monkeypatch):
+    (root / "curves" / f"{PACK}.parquet").write_bytes(b"")
+
+    def check_and_lose(files):
+        found = check_parts(files)
+        for table in ("trials", "curves"):
+            (root / table / f"{PACK}.parquet").unlink()
+        return found
+
+    monkeypatch.setattr(check_module, "check_parts", check_and_lose)
+    said = lrsym("check", "--repair", "--results", root, code=1)
+    assert said.endswith(f"nothing of it is there any more; look again: lrsym check --results {root}\n")

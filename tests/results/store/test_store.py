@@ -181,9 +181,9 @@ def test_a_store_of_one_table_is_compacted_too(tmp_path):
 class WrittenBeside(Store):
     """A store into which a sweep writes while it is compacted."""
 
-    def write(self, part, tables):
+    def write(self, part, tables, **more):
         super().write("late", {"trials": trials(("late", "done", 9, 0.5))})
-        super().write(part, tables)
+        super().write(part, tables, **more)
 
 
 @pytest.mark.slow
