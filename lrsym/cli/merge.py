@@ -68,6 +68,7 @@ def merge(
     for source in sources:
         if Store(source).files.uri() == target.files.uri():
             raise UsageError(f"a folder cannot be merged into itself, got {source} twice; name another with --results")
+    target.require_no_damage()
     for source in sources:
         _require_sound(source)
 

@@ -91,7 +91,7 @@ def verify(
     with tempfile.TemporaryDirectory(prefix="lrsym-verify-") as folder:
         again = Store(folder)
         outcome = run(_plan(sample, settings), again, settings, display=display)
-        return Verification(compare(store.root, again.root, tolerance=tolerance), outcome)
+        return Verification(read_again(lambda: compare(store.root, again.root, tolerance=tolerance)), outcome)
 
 
 def _plan(sample: Sample, settings: Settings) -> Plan:

@@ -162,6 +162,16 @@ def test_tables_that_are_not_as_they_were_written_are_not_taken(two):
     assert load_trials(one).collect().height == 6
 
 
+def test_a_damaged_folder_takes_nothing(two):
+    _, one, other = two
+    file = next((one / "trials").glob("*.parquet"))
+    file.write_bytes(file.read_bytes()[:50])
+    before = sorted(path.name for path in one.rglob("*"))
+    text = lrsym("merge", other, "--results", one, code=2)
+    assert f"1 damaged part in the results: {file} is cut short" in text
+    assert sorted(path.name for path in one.rglob("*")) == before
+
+
 @pytest.mark.slow
 def test_the_traceback_of_a_crash_comes_with_it(two, tmp_path):
     path, _, other = two

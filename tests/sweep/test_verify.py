@@ -1,17 +1,20 @@
 """Which trials are trained again, in which packs, and that the store is left as it was."""
 
+import polars as pl
 import pyarrow as pa
 import pytest
 
 from lrsym.errors import UsageError
 from lrsym.results.store.store import Store, load_trials
+from lrsym.sweep import verify as verify_module
 from lrsym.sweep.execution.grid_stop_rules import GRID_RULES
 from lrsym.sweep.execution.rows import status_rows
+from lrsym.sweep.planning.packing import PackList
 from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.spec.sweep_file import load
-from lrsym.sweep.verify import draw_sample, verify
+from lrsym.sweep.verify import Sample, draw_sample, verify
 from tests.fitted import train
-from tests.small_trials import write_sweep
+from tests.small_trials import pack_of, small, write_sweep
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +100,20 @@ def test_alone_a_trial_ends_within_the_tolerance_of_what_it_was_in_a_pack(traine
     settings = Settings.resolve(engine="local", device="cpu", workers=1, pack_size=1, pilot=False)
     found = verify(draw_sample(*trained, n=7, pack_size=1), trained[1], settings, tolerance=0.05)
     assert found.counts.keys() <= {"identical", "within tolerance"}
+
+
+def test_what_was_trained_again_is_compared_again_where_parts_are_merged_meanwhile(tmp_path, monkeypatch):
+    calls, rows, outcome = [], pl.DataFrame({"agreement": ["identical"]}), object()
+
+    def compare(first, second, *, tolerance):
+        calls.append(first)
+        if len(calls) == 1:
+            raise FileNotFoundError(2, "No such file or directory", first)
+        return rows
+
+    monkeypatch.setattr(verify_module, "compare", compare)
+    monkeypatch.setattr(verify_module, "run", lambda *_, **__: outcome)
+    settings = Settings.resolve(engine="local", device="cpu", workers=1, pilot=False)
+    sample = Sample("small", 1, PackList((), (), size=1, started=[pack_of(small())]))
+    found = verify(sample, Store(str(tmp_path)), settings, tolerance=0.0)
+    assert (found.counts, found.outcome, len(calls)) == ({"identical": 1}, outcome, 2)

@@ -36,9 +36,9 @@ Stamp = tuple[int, int, int]
 class LocalFolder:
     """A folder that every process of a sweep sees; created by the first `put`.
 
-    `root` is the folder as messages name it. Names are relative to it, with "/" between their parts. Once it is there,
-    or with `must_exist`, it is not made again: somebody has removed or moved it. A name that leads out of it is a
-    UsageError.
+    `root` is the folder as messages name it, and as it may be opened again. Names are relative to it, with "/" between
+    their parts; one that leads out of it is a UsageError. Once it is there, or with `must_exist`, it is not made again:
+    somebody has removed or moved it.
     """
 
     storage_options = None
@@ -46,7 +46,7 @@ class LocalFolder:
 
     def __init__(self, root: str, *, must_exist: bool = False) -> None:
         self._root = Path(root)
-        self.root = str(self._root)
+        self.root = _unmistakable(str(self._root))
         self._must_exist = must_exist or self._root.is_dir()
 
     def _path(self, name: str) -> Path:
@@ -172,6 +172,16 @@ class LocalFolder:
         return [function(item) for item in items]
 
 
+def _unmistakable(folder: str) -> str:
+    """Return the name of a folder such that it is neither taken for a home nor for an URL."""
+    return f"./{folder}" if folder.startswith("~") or is_url(folder) else folder
+
+
+def is_url(root: str) -> bool:
+    """Return whether the name of results is an URL, and no folder."""
+    return _URL.match(root) is not None
+
+
 def _stamp(told: os.stat_result) -> Stamp:
     return told.st_mtime_ns, told.st_size, told.st_ino
 
@@ -198,11 +208,15 @@ def open_filesystem(root: str | os.PathLike[str] | FileSystem, *, must_exist: bo
     if isinstance(root, FileSystem):
         return root
     given = os.fspath(root)
-    if _URL.match(given):
+    if is_url(given):
         return open_object_store(given)
     if not given.strip() or "\0" in given:
         raise UsageError(f"results must be a folder, got the name {given!r}; name one with --results")
     folder = os.path.expanduser(given)
+    if not _is_text(path := os.path.abspath(folder)):
+        raise UsageError(
+            f"results must be a folder whose path is UTF-8, got {path!a}; rename it, or name another with --results"
+        )
     if given.startswith("~") and folder == given and not os.path.exists(given):
         raise UsageError(
             f"results must be a folder, {given} names the home of nobody; a folder of that name is ./{given}"

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from lrsym.errors import UsageError
-from lrsym.results.store.filesystem import FileSystem, LocalFolder, open_filesystem
+from lrsym.results.store.filesystem import FileSystem, LocalFolder, is_url, open_filesystem
 from lrsym.results.store.imported import refuse_imported
 from lrsym.results.store.part_file import SUFFIX
 from lrsym.results.store.schema import TABLES
@@ -29,8 +29,8 @@ _INNER = (
 
 def refuse_inner_folder(root: str) -> None:
     """Raise UsageError where `root` is a folder in a results folder, such as that of a table."""
-    outer, name = os.path.split(root if _is_url(root) else os.path.abspath(root))
-    if name in _INNER and _has_parts(open_filesystem(outer)):
+    outer, name = os.path.split(root if is_url(root) else os.path.abspath(root))
+    if name in _INNER and _has_parts(outer):
         raise UsageError(f"results must be a folder of tables, {root} lies in one; give --results {_as_given(root)}")
 
 
@@ -44,7 +44,7 @@ def require_results(root: str, *, remedy: str = "train a sweep first") -> None:
     if _has_tables(files):
         return
     inside, names = os.path.join(files.root, "results"), {*files.names()}
-    meant = _has_tables(open_filesystem(inside) if _is_url(inside) else LocalFolder(inside))
+    meant = _has_tables(open_filesystem(inside) if is_url(inside) else LocalFolder(inside))
     if meant or (names and not names & {*_INNER}):
         hint = f"give --results {inside}" if meant else f"{remedy}, or name their folder with --results"
         raise UsageError(f"there are no results in {root}: it has none of the folders {', '.join(TABLES)}; {hint}")
@@ -52,7 +52,7 @@ def require_results(root: str, *, remedy: str = "train a sweep first") -> None:
 
 def name_place(root: str | Path) -> str:
     """Return `root` as a message names it: whether it is there, and if not the results that it may stand for."""
-    if _is_url(str(root)) or Path(root).is_dir():
+    if is_url(str(root)) or Path(root).is_dir():
         return str(root)
     near = _nearest(Path(root))
     return f"{root}, which is not there {f'(did you mean {near}?)' if near else 'yet'}"
@@ -60,7 +60,7 @@ def name_place(root: str | Path) -> str:
 
 def warning_of_place(root: str) -> str:
     """Return a warning where `root`, to be made, has nearly the name of results that are there; empty else."""
-    near = None if _is_url(root) or Path(root).is_dir() else _nearest(Path(root))
+    near = None if is_url(root) or Path(root).is_dir() else _nearest(Path(root))
     if near and str(near).rstrip(_NUMBER) == os.path.normpath(root).rstrip(_NUMBER):  # run-2 beside run-1
         return ""
     return f"warning: {root} is not there yet; did you mean {near}? Then give --results {near}" if near else ""
@@ -84,9 +84,16 @@ def _nearest(path: Path) -> Path | None:
     return next((place for place in near if _has_tables(LocalFolder(str(place)))), None)
 
 
-def _has_parts(files: FileSystem) -> bool:
-    """Return whether a table has files; the folder alone is not enough, for results may lie in one named `runs`."""
-    return any(files.list(table, suffix=SUFFIX) for table in TABLES)
+def _has_parts(root: str) -> bool:
+    """Return whether a table has files; the folder alone is not enough, for results may lie in one named `runs`.
+
+    What may not be looked at, such as what lies above a prefix that alone is allowed, tells nothing.
+    """
+    try:
+        files = open_filesystem(root)
+        return any(files.list(table, suffix=SUFFIX) for table in TABLES)
+    except OSError:
+        return False
 
 
 def _has_tables(files: FileSystem) -> bool:
@@ -95,9 +102,5 @@ def _has_tables(files: FileSystem) -> bool:
 
 def _as_given(root: str) -> str:
     """Return the folder that `root` lies in, as short as `root` was given."""
-    outer = os.path.dirname(root if _is_url(root) else os.path.normpath(root))
+    outer = os.path.dirname(root if is_url(root) else os.path.normpath(root))
     return outer or os.path.relpath(os.path.dirname(os.path.abspath(root)))
-
-
-def _is_url(root: str) -> bool:
-    return "://" in root

@@ -370,3 +370,24 @@ def test_no_name_leads_out_of_the_folder(back_end, files, name):
         ):
             use()
     assert back_end.everything() == ["trials/a"]
+
+
+@pytest.mark.parametrize("given", ["./~nobody", "./~", "./ab:/x"])
+def test_the_root_of_a_folder_that_looks_like_a_home_or_an_url_opens_it_again(tmp_path, monkeypatch, given):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    files = open_filesystem(given)
+    files.put("trials/a", b"here")
+    assert files.root == given
+    assert open_filesystem(files.root).get("trials/a") == b"here"
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("given", ["\udcff", "a/\udcff/b", "."])
+def test_a_folder_whose_path_is_no_text_is_refused_before_anything_is_written(tmp_path, monkeypatch, given):
+    below = tmp_path / "\udcfe" if given == "." else tmp_path
+    below.mkdir(exist_ok=True)
+    monkeypatch.chdir(below)
+    with pytest.raises(UsageError, match=r"must be a folder whose path is UTF-8, got '.*\\udcf.*'; rename it, or name"):
+        open_filesystem(given)
+    assert [*below.iterdir()] == []

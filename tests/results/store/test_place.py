@@ -6,9 +6,10 @@ import shutil
 
 import pytest
 
-from lrsym.errors import UsageError
+from lrsym.errors import ObjectStoreError, UsageError
 from lrsym.results.store import atomic
 from lrsym.results.store.filesystem import open_filesystem
+from lrsym.results.store.object_store import ObjectStore
 from lrsym.results.store.place import require_results
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
@@ -127,3 +128,18 @@ def test_a_file_system_that_cannot_sync_folders_works_and_a_broken_one_is_told(t
     else:
         open_filesystem(tmp_path).put("trials/a", b"x")
     assert open_filesystem(tmp_path).get("trials/a") == b"x"
+
+
+@pytest.mark.parametrize("name", ["runs", "logs", "exports"])
+def test_a_prefix_above_which_nothing_may_be_listed_is_one(s3, monkeypatch, name):
+    allowed, listed = s3.url.rpartition("/")[0], ObjectStore.require_access
+
+    def require_access(self):
+        if self.root == allowed:
+            raise ObjectStoreError(errno.EACCES, "no permission", self.root, remedy="give credentials")
+        listed(self)
+
+    monkeypatch.setattr(ObjectStore, "require_access", require_access)
+    store = Store(f"{allowed}/{name}")
+    store.write("run-1", {"runs": TABLES["runs"].build([{"run_id": "1"}])})
+    assert store.has_run("1")
