@@ -112,3 +112,8 @@ def test_without_control_groups_there_is_no_quota_and_workers_are_never_none(tmp
     assert cpu_quota(tmp_path) == math.inf
     monkeypatch.setattr(planning_settings, "cpu_quota", lambda: 0.5)
     assert available_cores() == 1
+
+
+@pytest.mark.parametrize(("hours", "said"), [(None, ""), (1.5, " out by --max-core-hours 1.5")])
+def test_trials_that_are_left_are_left_out_by_a_limit_only_where_there_is_one(hours, said):
+    assert Settings("local", "cpu", 1, None, None, threads=1, max_hours=hours).out_by == said
