@@ -120,7 +120,9 @@ class StoreCases:
         """Repair the store, damaged in these ways; return whether that could be, and what must not be."""
         names = _names(root, self._sound.search)
         answer = self._ask(("check", "--repair"), root)
-        faults = [*answer.faults(codes=(0, 2), names=names)]
+        # What may not be read may be sound, and is left where it is.
+        codes = (0, 1, 2) if "no permission" in kinds else (0, 2)
+        faults = [*answer.faults(codes=codes, names=names)]
         if answer.code != 0:
             return False, faults
         faults += self._ask(("check",), root).faults(codes=(0,), names=names)

@@ -351,6 +351,15 @@ def test_parts_that_are_merged_while_they_are_checked_have_no_faults(root, monke
     assert merged == [4]
 
 
+def test_a_table_that_was_away_for_a_moment_while_it_was_listed_is_not_lost(root, monkeypatch):
+    store, file = Store(root), f"curves/{PACK}.parquet"
+    stamps = store.files.stamps
+    monkeypatch.setattr(
+        store.files, "stamps", lambda *a, **k: {name: at for name, at in stamps(*a, **k).items() if name != file}
+    )
+    assert check_parts(store.files)[1] == []
+
+
 def test_repair_of_what_is_gone_by_then_says_so(root, monkeypatch):
     (root / "curves" / f"{PACK}.parquet").write_bytes(b"")
 
