@@ -99,7 +99,7 @@ def write_sweep(folder: Path, *, steps: int, seeds: int = 4) -> Path:
 def write_checkpoint(root, trials, *, step, steps):
     """A checkpoint of one pack as `trials` leave it after `step` of `steps`, without its tensors."""
     metadata = {
-        "format": 3, "trainer_version": TRAINER_VERSION, "trials": [t.trial_id for t in trials], "stop_rule": None,
+        "format": 4, "trainer_version": TRAINER_VERSION, "trials": [t.trial_id for t in trials], "stop_rule": None,
         "step": step, "steps": steps,
     }  # fmt: skip
     folder = root / "checkpoints"

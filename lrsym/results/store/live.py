@@ -5,15 +5,13 @@ metadata, a row of the table `trials` for each member, with the status `training
 """
 
 import contextlib
-import io
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from lrsym.results.store.digest import decode_part, part_bytes
 from lrsym.results.store.filesystem import FileSystem
 from lrsym.results.store.foreign_json import parse_json
 from lrsym.results.store.schema import TABLES
@@ -45,9 +43,8 @@ def live_file(pack_id: str) -> str:
 
 def write_live(files: FileSystem, pack_id: str, *, trials: Rows, curves: Rows) -> None:
     """Write the file of a pack. Raises OSError."""
-    table, text = TABLES["curves"].build(curves), io.BytesIO()
-    pq.write_table(table.replace_schema_metadata({_KEY: json.dumps([*trials])}), text)
-    files.put(live_file(pack_id), text.getbuffer())
+    table = TABLES["curves"].build(curves)
+    files.put(live_file(pack_id), part_bytes(table.replace_schema_metadata({_KEY: json.dumps([*trials])})))
 
 
 def read_live(files: FileSystem, trial_ids: Collection[str]) -> LiveRows:
@@ -86,22 +83,27 @@ def _ended(root: str, trial_ids: Collection[str]) -> set[str]:
 
 
 def remove_stale_live(files: FileSystem) -> None:
-    """Remove the files of packs whose trials all have rows that are final, as a killed driver leaves them."""
+    """Remove the files of packs whose trials all have rows that are final, as killed drivers leave them, as far as they
+    can be removed."""
     names = files.list(_FOLDER, suffix=_SUFFIX)
     found = zip(names, files.map(lambda name: _read(files, name), names), strict=True)
     members = {name: {str(row["trial_id"]) for row in read[0]} for name, read in found if read}
     open_ = {*read_live(files, {i for ids in members.values() for i in ids}).trials["trial_id"]} if members else set()
     for name, ids in members.items():
         if ids.isdisjoint(open_):
-            files.delete(name)
+            with contextlib.suppress(OSError):  # that of somebody else
+                files.delete(name)
 
 
 def _read(files: FileSystem, name: str) -> tuple[list[dict[str, object]], pl.DataFrame] | None:
-    """Return the rows of trials and curves in a file; None where it has just been removed, or is none of ours."""
+    """Return the rows of trials and curves in a file; None where it has just been removed, is damaged, or is none of
+    ours."""
     # Errors of Arrow are ValueErrors.
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError):
-        table = pq.read_table(pa.BufferReader(files.get(name)))
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, OverflowError, pl.exceptions.PolarsError):
+        table = decode_part(files.get(name))
         rows = parse_json((table.schema.metadata or {})[_KEY])
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            return None
         TABLES["trials"].build(rows)
         if not all(isinstance(row["trial_id"], str) and _steps(row) >= 0 for row in rows):
             return None

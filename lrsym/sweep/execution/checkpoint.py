@@ -1,14 +1,14 @@
 """Checkpoints of packs in training: RESULTS/checkpoints/PACK_ID.safetensors, one a pack, gone once it has its rows.
 
 Written complete or not at all, never as a pickle: tensors by name, one of them the rows so far as JSON, and in the
-metadata the trials, the stop rule and the step. A pack that starts again goes on from there, to the rows it would have
-given.
+metadata the trials, the stop rule and the step, all of it under one digest. A pack that starts again goes on from
+there, to the rows it would have given.
 """
 
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -18,11 +18,13 @@ from lrsym.config.trial import TRAINER_VERSION
 from lrsym.results.store.filesystem import FileSystem, open_filesystem
 from lrsym.results.store.foreign_json import parse_json
 from lrsym.sweep.execution.pace import Pace
-from lrsym.sweep.execution.tensor_file import read_metadata, read_tensors, tensor_bytes
+from lrsym.sweep.execution.tensor_file import DIGEST, read_metadata, read_tensors, tensor_bytes
 from lrsym.sweep.planning.pack import Pack
 from lrsym.vocabulary import FINAL_STATUSES
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from lrsym.results.store.store import Store
     from lrsym.testbed.training.training import State, Training
 
@@ -34,8 +36,8 @@ MAX_CHECKPOINT_OVERHEAD = 0.01
 
 _FOLDER = "checkpoints"
 
-_FORMAT = 3
-"""Checkpoints of another format are of no use."""
+_FORMAT = 4
+"""Checkpoints of another format are of no use: in those of 3 nothing tells whether the step is that of the tensors."""
 
 _REST = "rest"
 """Name of the tensor that holds as JSON the rows so far, the members in training, the seconds spent."""
@@ -100,12 +102,11 @@ class CheckpointFile:
         from lrsym.testbed.training.training import State
 
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            metadata = _read_metadata(self._files, self.name)
+            metadata, tensors = _read(self._files, self.name, device=device)
             if metadata is None or metadata["trials"] != [*self._pack.trial_ids]:
                 return None
             if metadata["stop_rule"] != _rule_name(self._pack):
                 return None
-            tensors = read_tensors(self._files, self.name, device=device)
             rest = parse_json(tensors.pop(_REST).cpu().numpy().tobytes())
             state = State(metadata["step"], tensors, tuple(rest["members"]))
             return Checkpoint(state, rest["rows"], rest["seconds"])
@@ -125,7 +126,7 @@ def list_damaged_checkpoints(files: FileSystem) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in files.list(_FOLDER, suffix=".safetensors"):
         try:
-            read_tensors(files, name, device="cpu")
+            _read(files, name, device="cpu")
         except FileNotFoundError:  # its pack has just ended
             continue
         except (OSError, ValueError) as error:
@@ -150,7 +151,10 @@ def checkpointed_trials(files: FileSystem) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def remove_stale_checkpoints(store: "Store") -> None:
-    """Remove the checkpoints with a trial that is finished, and those of other trainers or damaged: of no use."""
+    """Remove the checkpoints with a trial that is finished, and those of other trainers or damaged: of no use.
+
+    Those that cannot be removed stay: nobody goes on from them.
+    """
 
     @cache
     def finished(stop_rule: str | None) -> set[str]:
@@ -159,7 +163,8 @@ def remove_stale_checkpoints(store: "Store") -> None:
 
     for name, metadata in list(_read_all_metadata(store.files)):
         if metadata is None or not finished(metadata["stop_rule"]).isdisjoint(metadata["trials"]):
-            store.files.delete(name)
+            with contextlib.suppress(OSError):  # that of somebody else
+                store.files.delete(name)
 
 
 def _read_all_metadata(files: FileSystem) -> Iterator[tuple[str, dict[str, Any] | None]]:
@@ -172,17 +177,37 @@ def _read_all_metadata(files: FileSystem) -> Iterator[tuple[str, dict[str, Any] 
     yield from chain.from_iterable(files.map(read, files.list(_FOLDER, suffix=".safetensors")))
 
 
+def _read(files: FileSystem, name: str, *, device: str) -> tuple[dict[str, Any] | None, dict[str, "Tensor"]]:
+    """Return the metadata of a checkpoint, None if it is not of this trainer, and its tensors.
+
+    Raises OSError where it cannot be read, ValueError where it is damaged.
+    """
+    tensors, told = read_tensors(files, name, device=device)
+    metadata = _ours(told)
+    if metadata is not None and DIGEST not in told:
+        raise ValueError("it tells no SHA-256 of itself")
+    return metadata, tensors
+
+
 def _read_metadata(files: FileSystem, name: str) -> dict[str, Any] | None:
     """Return the metadata of a checkpoint of this trainer, else None; OSError where it cannot be read."""
+    with contextlib.suppress(ValueError):
+        return _ours(read_metadata(files, name))
+    return None
+
+
+def _ours(told: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return what the metadata of a file say of a pack; None where they are not those of this trainer."""
     with contextlib.suppress(KeyError, TypeError, ValueError):
-        metadata = parse_json(read_metadata(files, name)["checkpoint"])
+        metadata = parse_json(told["checkpoint"])
         if (metadata["format"], metadata["trainer_version"]) == (_FORMAT, TRAINER_VERSION) and _is_sound(metadata):
             return metadata
     return None
 
 
 def _is_sound(metadata: dict[str, Any]) -> bool:
-    """Return whether the metadata are some that a checkpoint has: the digest of a file is of its tensors alone."""
+    """Return whether the metadata are some that a checkpoint has: a plan reads them without looking at the digest."""
     trials, rule, (step, steps) = metadata["trials"], metadata["stop_rule"], (metadata["step"], metadata["steps"])
     named = isinstance(trials, list) and all(isinstance(trial_id, str) for trial_id in trials)
-    return named and isinstance(rule, str | None) and type(step) is type(steps) is int and 0 <= step <= steps != 0
+    distinct = named and len({*trials}) == len(trials) > 0
+    return distinct and isinstance(rule, str | None) and type(step) is type(steps) is int and 0 <= step <= steps != 0

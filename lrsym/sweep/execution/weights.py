@@ -12,7 +12,7 @@ from lrsym.config.trial import TRAINER_VERSION, Trial
 from lrsym.errors import UsageError
 from lrsym.results.store.filesystem import FileSystem, open_filesystem
 from lrsym.results.store.foreign_json import parse_json
-from lrsym.sweep.execution.tensor_file import SUFFIX, WEIGHTS, read_metadata, read_tensors, tensor_bytes, weights_of
+from lrsym.sweep.execution.tensor_file import SUFFIX, WEIGHTS, read_tensors, tensor_bytes, weights_of
 from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.training import Snapshot
 
@@ -51,8 +51,10 @@ def load_weights(root: str | Path, trial_id: str, *, device: str = "cpu") -> Pac
     files = open_filesystem(root)
     name = _find_name(files, trial_id)
     try:
-        tensors = read_tensors(files, name, device=device)
-        return PackModel.from_tensors(_trial(read_metadata(files, name)), tensors)
+        tensors, metadata = read_tensors(files, name, device=device)
+        if odd := {str(tensor.dtype) for tensor in tensors.values()} - {"torch.float32"}:
+            raise ValueError(f"parameters must be torch.float32, some are {odd.pop()}")
+        return PackModel.from_tensors(_trial(metadata), tensors)
     except (KeyError, TypeError, ValueError) as error:
         why = " ".join(str(error).split())[:300]
         raise UsageError(
@@ -65,8 +67,8 @@ def list_damaged_weights(files: FileSystem) -> dict[str, str]:
     found: dict[str, str] = {}
     for trial_id, name in weights_of(files).items():
         try:
-            read_tensors(files, name, device="cpu")
-            if (held := read_metadata(files, name).get("trial_id")) != trial_id:
+            _, metadata = read_tensors(files, name, device="cpu")
+            if (held := metadata.get("trial_id")) != trial_id:
                 found[name] = f"holds the weights of {held}"
         except FileNotFoundError:
             continue

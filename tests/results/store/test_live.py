@@ -1,9 +1,13 @@
 """Evaluations of packs in training, as those who look on read them."""
 
+import json
+
 import pytest
 
+from lrsym.results.store.digest import part_bytes
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.live import live_file, read_live, remove_stale_live, write_live
+from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
 from lrsym.results.store.trial_row import axis_values
 from lrsym.sweep.execution.rows import status_rows
@@ -70,6 +74,38 @@ def test_files_that_are_none_of_ours_are_passed_over_and_stay(files, content):
     assert read_live(files, IDS).trials.height == 4
     remove_stale_live(files)
     assert len(files.list("live")) == 2
+
+
+def test_a_file_with_a_changed_bit_is_passed_over(files):
+    show(files, "a", TRIALS[:1], step=1)
+    content = files.get(live_file("a"))
+    places = [content.index(words) + len(words) for words in (b'"trained_steps": ', b'"unseen_order": 0.', b"unseen")]
+    for place in [*places, 5, len(content) - 5]:
+        damaged = bytearray(content)
+        damaged[place] ^= 1
+        files.put(live_file("a"), damaged)
+        assert read_live(files, IDS).trials.is_empty()
+
+
+ANY = [None, True, -1, 0.5, float("inf"), 10**30, "", "x", [], [[]], [None], [5], {}, {"a": 1}]
+
+
+@pytest.mark.parametrize("value", ANY)
+def test_rows_that_hold_anything_are_read_or_passed_over(files, value):
+    row = {"trial_id": IDS[0], "trained_steps": 1}
+    for rows in (value, [value], *([{**row, key: value}] for key in (*row, "seed", "status", "finished_at", "terms"))):
+        table = TABLES["curves"].build([]).replace_schema_metadata({b"lrsym_live": json.dumps(rows)})
+        files.put(live_file("a"), part_bytes(table))
+        assert read_live(files, IDS).trials.height <= 1
+        remove_stale_live(files)
+
+
+def test_what_cannot_be_removed_stays(files, tmp_path, monkeypatch):
+    show(files, "ended", TRIALS[:1], step=3)
+    Store(str(tmp_path)).write("p", status_rows(TRIALS[:1], status="done", message=None, run_id="r"))
+    monkeypatch.setattr(type(files), "delete", lambda *_: (_ for _ in ()).throw(PermissionError(1, "no")))
+    remove_stale_live(files)
+    assert files.list("live") == [live_file("ended")]
 
 
 def test_files_of_packs_that_have_their_rows_are_removed(files, tmp_path):

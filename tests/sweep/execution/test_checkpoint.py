@@ -14,10 +14,15 @@ from safetensors.torch import save
 
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.store import Store
-from lrsym.sweep.execution.checkpoint import CheckpointFile, list_checkpoints, remove_stale_checkpoints
+from lrsym.sweep.execution.checkpoint import (
+    CheckpointFile,
+    list_checkpoints,
+    list_damaged_checkpoints,
+    remove_stale_checkpoints,
+)
 from lrsym.sweep.execution.events import PackEvent
 from lrsym.sweep.execution.progress import Display
-from lrsym.sweep.execution.tensor_file import read_metadata, read_tensors
+from lrsym.sweep.execution.tensor_file import DIGEST, read_metadata, read_tensors, tensor_bytes
 from lrsym.sweep.execution.train_pack import run_pack
 from lrsym.sweep.planning.packing import PackList, make_packs
 from lrsym.sweep.planning.plan import make_plan
@@ -200,6 +205,98 @@ def test_a_damaged_checkpoint_is_not_used(tmp_path, damage):
     assert CheckpointFile(tmp_path, pack_of(*trials)).load(device="cpu") is None
 
 
+def tiny(root, **metadata):
+    """A checkpoint of one tensor, with what `metadata` change in what it says of itself."""
+    file, files = CheckpointFile(root, pack_of(*pack())), open_filesystem(root)
+    file.save(State(50, {"weight.0": torch.zeros(3)}, (0, 1)), {"points": []}, seconds=1.0)
+    if metadata:
+        tensors, told = read_tensors(files, file.name, device="cpu")
+        said = {**json.loads(told["checkpoint"]), **metadata}
+        files.put(file.name, tensor_bytes(tensors, {"checkpoint": json.dumps(said)}))
+    return file
+
+
+def test_wherever_a_bit_of_its_header_changes_a_checkpoint_is_named_and_not_used(tmp_path):
+    file, files = tiny(tmp_path), open_filesystem(tmp_path)
+    content = files.get(file.name)
+    assert file.load(device="cpu").state.step == 50
+    header = 8 + int.from_bytes(content[:8], "little")
+    for place in range(0, header, 7):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        files.put(file.name, damaged)
+        assert file.load(device="cpu") is None
+        assert [*list_damaged_checkpoints(files)] == [file.name]
+
+
+def test_a_step_that_is_not_that_of_the_tensors_is_found(tmp_path):
+    file, files = tiny(tmp_path), open_filesystem(tmp_path)
+    files.put(file.name, files.get(file.name).replace(b'step\\": 50', b'step\\": 10'))
+    assert list_checkpoints(tmp_path)[0][1] == 10 / STEPS
+    assert file.load(device="cpu") is None
+    assert "not as it was written" in list_damaged_checkpoints(files)[file.name]
+
+
+@pytest.mark.parametrize("digest", [{}, {DIGEST: ""}, {DIGEST: "0" * 64}, {DIGEST: "a digest"}])
+def test_a_checkpoint_that_does_not_tell_the_digest_of_its_file_is_named_and_not_used(tmp_path, digest):
+    file, files = tiny(tmp_path), open_filesystem(tmp_path)
+    tensors, told = read_tensors(files, file.name, device="cpu")
+    files.put(file.name, save(tensors, metadata={"checkpoint": told["checkpoint"], **digest}))
+    assert file.load(device="cpu") is None
+    assert [*list_damaged_checkpoints(files)] == [file.name]
+
+
+ANY = [None, True, -1, 0.5, float("inf"), 10**30, "", "x", [], [[]], [None], ["a", "a"], {}, {"a": 1}]
+
+
+@pytest.mark.parametrize("key", ["format", "trainer_version", "trials", "stop_rule", "step", "steps"])
+def test_whatever_stands_in_its_metadata_a_checkpoint_does_not_end_a_plan(tmp_path, key):
+    trials = pack()
+    for value in [*ANY, [trials[0].trial_id] * 2]:
+        file = tiny(tmp_path, **{key: value})
+        plan = make_plan(
+            sweep_of(trials), {}, workers=1, device="cpu", checkpoints=list_checkpoints(tmp_path, stop_rule=None)
+        )
+        assert plan.pending == 2
+        file.load(device="cpu")
+        assert list_damaged_checkpoints(open_filesystem(tmp_path)) == {}
+        remove_stale_checkpoints(Store(tmp_path))
+
+
+def safetensors_of(header, payload=b"a"):
+    """A file with that header, whatever it says."""
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + payload
+
+
+@pytest.mark.parametrize("dtype", ["F4", "F8_E8M0", "F8_E5M2", "C64", "F6_E2M3", "BOOL", "no type"])
+def test_tensors_of_any_type_are_read_or_told_as_damaged(tmp_path, dtype):
+    files, described = open_filesystem(tmp_path), {"dtype": dtype, "shape": [2], "data_offsets": [0, 1]}
+    for shape, size in (([1], 1), ([2], 1), ([1], 8), ([4], 3), ([8], 6)):
+        described |= {"shape": shape, "data_offsets": [0, size]}
+        files.put("checkpoints/x.safetensors", safetensors_of({"__metadata__": {}, "x": described}, b"a" * size))
+        assert {*list_damaged_checkpoints(files)} <= {"checkpoints/x.safetensors"}
+
+
+@pytest.mark.parametrize("value", ANY)
+def test_headers_that_hold_anything_are_told_as_damaged(tmp_path, value):
+    files, sound = open_filesystem(tmp_path), {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}
+    headers = [{"__metadata__": value, "x": sound}, {"__metadata__": {"checkpoint": value}, "x": sound}, value]
+    headers += [{"__metadata__": {}, "x": {**sound, key: value}} for key in sound] + [{"__metadata__": {}, "x": value}]
+    for header in headers:
+        files.put("checkpoints/x.safetensors", safetensors_of(header))
+        assert {*list_damaged_checkpoints(files)} <= {"checkpoints/x.safetensors"}
+        assert list_checkpoints(tmp_path) == []
+
+
+def test_a_checkpoint_of_another_user_that_cannot_be_removed_stays(tmp_path, monkeypatch):
+    file, files = tiny(tmp_path, format=-1), open_filesystem(tmp_path)
+    monkeypatch.setattr(type(files), "delete", lambda *_: (_ for _ in ()).throw(PermissionError(1, "no")))
+    remove_stale_checkpoints(Store(tmp_path))
+    assert files.exists(file.name)
+
+
 @pytest.mark.slow
 def test_a_pack_whose_checkpoint_is_damaged_starts_afresh(tmp_path, whole):
     trials = pack()
@@ -214,7 +311,7 @@ def test_a_checkpoint_of_another_trainer_or_format_is_neither_used_nor_listed_an
     metadata = json.loads(read_metadata(files, file.name)["checkpoint"])
     assert metadata["step"] > 0
     changed = {"checkpoint": json.dumps({**metadata, key: -1})}
-    files.put(file.name, save(read_tensors(files, file.name, device="cpu"), metadata=changed))
+    files.put(file.name, tensor_bytes(read_tensors(files, file.name, device="cpu")[0], changed))
     assert file.load(device="cpu") is None
     assert list_checkpoints(tmp_path) == []
     remove_stale_checkpoints(Store(tmp_path))

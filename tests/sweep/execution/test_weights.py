@@ -12,7 +12,15 @@ import lrsym
 from lrsym.errors import UsageError
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.store import load_trials
-from lrsym.sweep.execution.weights import has_weights, load_weights, save_pack, save_weights, weights_path
+from lrsym.sweep.execution.tensor_file import read_tensors
+from lrsym.sweep.execution.weights import (
+    has_weights,
+    list_damaged_weights,
+    load_weights,
+    save_pack,
+    save_weights,
+    weights_path,
+)
 from lrsym.testbed.evaluation import evaluate
 from lrsym.testbed.model.pack_model import PackModel
 from tests.fitted import Fitted, assert_same_weights, train
@@ -106,6 +114,7 @@ def rewrite_metadata(path, change):
     """The file at `path` with what `change` makes of its metadata."""
     with safe_open(path, framework="pt") as file:
         metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in list(file.keys())}
+    del metadata["file_sha256"]  # as in files of before
     save_file(tensors, path, metadata={**metadata, **change(metadata)})
 
 
@@ -132,6 +141,61 @@ def test_a_damaged_file_is_refused_with_the_remedy(tmp_path, content):
     open_filesystem(tmp_path).put("weights/abcd.safetensors", content)
     with pytest.raises(UsageError, match=r"weights/abcd.* does not hold the weights of abcd.*remove the file"):
         load_weights(tmp_path, "abcd")
+
+
+def test_wherever_a_bit_of_their_header_changes_weights_are_refused_or_the_same(fitted, tmp_path):
+    save_weights(tmp_path, fitted.model[0])
+    trial_id, store = fitted.trials[0].trial_id, open_filesystem(tmp_path)
+    content, name = store.get(f"weights/{trial_id}.safetensors"), f"weights/{trial_id}.safetensors"
+    key = content.index(b"file_sha256")
+    header = 8 + int.from_bytes(content[:8], "little")
+    for place in [*range(0, header, header // 12), key]:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        store.put(name, damaged)
+        found = [*list_damaged_weights(store)]
+        if key <= place < key + len("file_sha256"):  # it tells no digest any more, and is sound
+            assert_same_weights(load_weights(tmp_path, trial_id), fitted.model[0], atol=0, rtol=0)
+        else:
+            assert found == [name]
+            with pytest.raises(UsageError):
+                load_weights(tmp_path, trial_id)
+
+
+ANY = [
+    None,
+    True,
+    -1,
+    0.5,
+    10**30,
+    "",
+    "x",
+    [],
+    [[]],
+    [None],
+    {},
+    {"a": 1},
+    {"seed": []},
+    {"optim": 5, "optim.steps": 3},
+]
+
+
+@pytest.mark.parametrize("value", ANY)
+def test_weights_whose_trial_is_anything_are_refused(fitted, tmp_path, value):
+    save_weights(tmp_path, fitted.model[0])
+    rewrite_metadata(weights_path(tmp_path, fitted.trials[0].trial_id), lambda _: {"trial": json.dumps(value)})
+    with pytest.raises(UsageError):
+        load_weights(tmp_path, fitted.trials[0].trial_id)
+
+
+def test_weights_of_another_type_are_refused(fitted, tmp_path):
+    save_weights(tmp_path, fitted.model[0])
+    path = weights_path(tmp_path, fitted.trials[0].trial_id)
+    tensors, metadata = read_tensors(open_filesystem(tmp_path), path.removeprefix(f"{tmp_path}/"), device="cpu")
+    save_file({name: tensor.int() for name, tensor in tensors.items()}, path, metadata={**metadata, "file_sha256": ""})
+    rewrite_metadata(path, lambda _: {})
+    with pytest.raises(UsageError, match=r"must be torch\.float32, some are torch\.int32"):
+        load_weights(tmp_path, fitted.trials[0].trial_id)
 
 
 def test_weights_of_another_shape_are_refused(fitted):
