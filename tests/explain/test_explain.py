@@ -30,7 +30,7 @@ from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.execution.weights import has_weights, load_weights
 from lrsym.sweep.spec.sweep_file import load
 from tests.browser import BINARY, Browser
-from tests.fitted import train
+from tests.fitted import Fitted, train
 from tests.running import lrsym
 from tests.small_trials import small, write_sweep
 from tests.textbook import dense_logits
@@ -85,6 +85,18 @@ def test_a_trial_is_trained_again_once_and_then_drawn_from_its_weights(store, mo
     monkeypatch.setattr(retrain, "fit", fails)
     second = json.loads(lrsym("explain", TRIAL.trial_id, "--results", store, "--json"))
     assert second == {**first, "retrained": False}
+
+
+def test_a_folder_that_goes_while_a_trial_is_trained_again_is_not_made_anew(store, monkeypatch):
+    def train_and_lose(trial, **_):
+        shutil.rmtree(store)
+        return Fitted([trial]).model
+
+    monkeypatch.setattr(retrain, "retrain", train_and_lose)
+    told = []
+    trained_model(store, TRIAL, device="cpu", report=lambda fraction: None, on_message=told.append)
+    assert ["was removed or moved meanwhile" in text for text in told] == [True]
+    assert not store.exists()
 
 
 @pytest.mark.slow

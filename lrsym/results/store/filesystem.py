@@ -55,8 +55,14 @@ class LocalFolder:
     def put(self, name: str, content: bytes | memoryview) -> None:
         """Write a file complete or not at all: until `content` is on disk, `name` stays as it was."""
         self._require_root()
-        write_atomically(self._path(name), content)
-        self._must_exist = True
+        if not self._must_exist:
+            self._root.mkdir(parents=True, exist_ok=True)
+            self._must_exist = True
+        try:
+            write_atomically(self._path(name), content, below=self._root)
+        except FileNotFoundError:
+            self._require_root()  # it has just gone
+            raise
 
     def _require_root(self) -> None:
         if self._must_exist and not self._root.is_dir():
@@ -110,7 +116,7 @@ class LocalFolder:
     def remove_stale_temp_files(self, *, older_than: float) -> None:
         """Remove what writers left behind that were killed more than `older_than` seconds ago."""
         for path in self._root.glob("*/.*.tmp"):
-            with contextlib.suppress(FileNotFoundError):  # its writer has just finished
+            with contextlib.suppress(OSError):  # its writer has just finished, or is somebody else
                 if path.stat().st_mtime < time.time() - older_than:
                     path.unlink()
 

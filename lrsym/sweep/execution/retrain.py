@@ -6,6 +6,7 @@ import torch
 
 from lrsym.config.trial import Trial
 from lrsym.errors import UsageError
+from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.object_access import sentence
 from lrsym.sweep.execution.weights import has_weights, load_weights, save_weights
 from lrsym.testbed.data.pack_data import PackData
@@ -21,14 +22,15 @@ def trained_model(
     Where they cannot be written `on_message` gets why. `report` gets the fraction of steps done, if it is trained.
     Raises UsageError if training diverges.
     """
-    if not has_weights(root, trial.trial_id):
+    files = open_filesystem(root, must_exist=True)
+    if not has_weights(files, trial.trial_id):
         model = retrain(trial, device=device, report=report)
         try:
-            save_weights(root, model)
+            save_weights(files, model)
         except OSError as error:  # such as a folder of others, which may only be read
             on_message(f"the weights are not kept, so it is trained again each time: {sentence(error)}")
             return model
-    return load_weights(root, trial.trial_id, device=device)
+    return load_weights(files, trial.trial_id, device=device)
 
 
 def retrain(trial: Trial, *, device: str, report: Callable[[float], None]) -> PackModel:

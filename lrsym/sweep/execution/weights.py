@@ -22,7 +22,7 @@ def weights_path(root: str, trial_id: str) -> str:
     return f"{open_filesystem(root).root}/{_name(trial_id)}"
 
 
-def has_weights(root: str, trial_id: str) -> bool:
+def has_weights(root: str | FileSystem, trial_id: str) -> bool:
     """Return whether the parameters of a trial are in the results folder."""
     return open_filesystem(root).exists(_name(trial_id))
 
@@ -42,7 +42,7 @@ def save_pack(root: str | FileSystem, last: Snapshot) -> None:
             save_weights(root, model)
 
 
-def load_weights(root: str | Path, trial_id: str, *, device: str = "cpu") -> PackModel:
+def load_weights(root: str | Path | FileSystem, trial_id: str, *, device: str = "cpu") -> PackModel:
     """Return the trained model of a trial: a pack of one: `trial`, `tensors()` by name, `weights`.
 
     `trial_id` may be its beginning. Raises UsageError where there is no such file, where several match, or where it

@@ -8,7 +8,7 @@ import pytest
 
 from lrsym.errors import ObjectStoreError, UsageError
 from lrsym.results.store import atomic
-from lrsym.results.store.filesystem import open_filesystem
+from lrsym.results.store.filesystem import LocalFolder, open_filesystem
 from lrsym.results.store.object_store import ObjectStore
 from lrsym.results.store.place import require_results
 from lrsym.results.store.schema import TABLES
@@ -109,6 +109,19 @@ def test_a_folder_that_is_gone_is_not_made_again(results):
     ):
         with pytest.raises(FileNotFoundError, match="was removed or moved meanwhile"):
             write()
+    assert not results.exists()
+
+
+def test_a_folder_that_goes_while_a_file_is_written_is_not_made_again(results, monkeypatch):
+    files, look = open_filesystem(results), LocalFolder._require_root
+
+    def look_and_lose(folder):
+        look(folder)
+        shutil.rmtree(results)
+
+    monkeypatch.setattr(LocalFolder, "_require_root", look_and_lose)
+    with pytest.raises(FileNotFoundError, match="was removed or moved meanwhile"):
+        files.put("deep/er/a", b"")
     assert not results.exists()
 
 

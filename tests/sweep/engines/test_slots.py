@@ -9,6 +9,7 @@ from ray.tune.schedulers import FIFOScheduler
 
 from lrsym.errors import UsageError
 from lrsym.sweep.engines.ray_tune import slots as slots_module
+from lrsym.sweep.engines.ray_tune.engine import _tune_folder
 from lrsym.sweep.engines.ray_tune.hooks import PatientScheduler
 from lrsym.sweep.engines.ray_tune.slots import UNSEEN_SECONDS, Slots, marker, wait_until_seen, why_unseen
 from lrsym.sweep.execution.task import TrainTask
@@ -116,6 +117,15 @@ def test_a_worker_reports_until_it_sees_the_results(tmp_path, monkeypatch):
     assert len(reports) == 3
     assert all(Slots(1).is_blind(report) for report in reports)
     assert why_unseen(task) == ""
+
+
+def test_a_results_folder_that_is_gone_is_not_made_again_for_the_marker(tmp_path):
+    with (
+        pytest.raises(FileNotFoundError, match="was removed or moved"),
+        _tune_folder(TrainTask(str(tmp_path / "r"), "run", "cpu", 1)),
+    ):
+        pass
+    assert not (tmp_path / "r").exists()
 
 
 def test_a_worker_that_is_free_is_not_given_a_trial_that_a_starting_one_is_meant_for():

@@ -106,7 +106,7 @@ def _tune_folder(task: Task) -> Iterator[str]:
 
     Nothing reads that state again: what is left to do comes from the store.
     """
-    files = open_filesystem(task.root)
+    files = open_filesystem(task.root, must_exist=True)
     files.put(marker(task), b"")
     with tempfile.TemporaryDirectory(prefix="lrsym-tune-") as folder:
         try:
