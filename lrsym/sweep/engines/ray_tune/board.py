@@ -9,18 +9,23 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from lrsym.errors import UsageError
 from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.workers.news import SIGN_SECONDS
 
 KILL_SECONDS = 30.0
 """How long the driver waits for a node to kill a process: Ray sees for itself where the node is gone."""
+
+
+ANSWER_SECONDS = 60.0
+"""How long the board may take to answer, which takes milliseconds: for one that stands still Ray waits without end."""
 
 
 @dataclass(frozen=True)
@@ -44,43 +49,47 @@ class PackBoard:
 
     def __init__(self) -> None:
         self._packs: dict[str, Pack] = {}
-        self._taken: dict[str, tuple[Sighting, float]] = {}
-        self._heard: dict[str, float] = {}
-        self._trained = set[str]()
+        self._taken: dict[str, _Taken] = {}
 
     def put(self, pack: Pack) -> None:
-        """Make a pack available."""
+        """Make a pack available to one worker: it is put again for each try."""
         self._packs[pack.id] = pack
 
     def take(self, pack_id: str, worker: Sighting) -> Pack:
         """Return the pack with that id, which `worker` has from now on."""
         now = time.monotonic()
-        self._taken[pack_id], self._heard[pack_id] = (worker, now), now
-        self._trained.discard(pack_id)
-        return self._packs[pack_id]
+        self._taken[pack_id] = _Taken(worker, since=now, heard=now)
+        return self._packs.pop(pack_id)
 
     def sign(self, pack_id: str, *, trained: bool = False) -> None:
         """Note that the worker with that pack is alive, and whether it has trained it."""
-        self._heard[pack_id] = time.monotonic()
-        if trained:
-            self._trained.add(pack_id)
+        if taken := self._taken.get(pack_id):  # else it has just left
+            taken.heard = time.monotonic()
+            taken.trained |= trained
 
     def leave(self, pack_id: str, worker: Sighting) -> None:
         """Note that `worker` has that pack no more; another may have it by now."""
         taken = self._taken.get(pack_id)
-        if taken and taken[0].tune_trial == worker.tune_trial:
+        if taken and taken.worker.tune_trial == worker.tune_trial:
             del self._taken[pack_id]
 
     def sightings(self) -> dict[str, Sighting]:
         """Return who has which pack."""
         now = time.monotonic()
         return {
-            pack_id: Sighting(
-                worker.tune_trial, worker.node, worker.pid, now - since, now - self._heard[pack_id],
-                pack_id in self._trained,
-            )
-            for pack_id, (worker, since) in self._taken.items()
-        }  # fmt: skip
+            pack_id: replace(taken.worker, busy=now - taken.since, silent=now - taken.heard, trained=taken.trained)
+            for pack_id, taken in self._taken.items()
+        }
+
+
+@dataclass
+class _Taken:
+    """What the board knows of a worker with a pack: since when it has it, and when it was heard of last."""
+
+    worker: Sighting
+    since: float
+    heard: float
+    trained: bool = False
 
 
 def start_board() -> Any:
@@ -88,6 +97,19 @@ def start_board() -> Any:
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor: Any = PackBoard  # Ray's decorator has no type
     return actor.options(scheduling_strategy=here).remote()
+
+
+def answer(asked: Any) -> Any:
+    """Return what a board answers to `asked`. Raises UsageError where it is lost, or has not answered in time."""
+    try:
+        return ray.get(asked, timeout=ANSWER_SECONDS)
+    except RayTaskError:  # a mistake in the board itself
+        raise
+    except RayError as error:
+        raise UsageError(
+            f"the actor of the Ray cluster that has the packs was lost ({type(error).__name__}); run the same command "
+            "again: it trains what has not ended"
+        ) from error
 
 
 def this_worker(tune_trial: str) -> Sighting:

@@ -12,11 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import astuple
 from typing import Any
 
-import ray
 from ray import tune
 
 from lrsym.results.store.filesystem import open_filesystem
-from lrsym.sweep.engines.ray_tune.board import signs_of_life, start_board, this_worker
+from lrsym.sweep.engines.ray_tune.board import answer, signs_of_life, start_board, this_worker
 from lrsym.sweep.engines.ray_tune.connection import connected, gpu_share
 from lrsym.sweep.engines.ray_tune.hooks import BlindStopper, Driven, PatientScheduler, QueueCallback, QueueSearcher
 from lrsym.sweep.engines.ray_tune.slots import Slots, marker, wait_until_seen, why_unseen
@@ -71,7 +70,7 @@ def run_pack_task(config: Mapping[str, Any], *, board: Any, task: Task) -> None:
         wait_until_seen(task, why, tune.report)
         return
     worker = this_worker(tune.get_context().get_trial_id())
-    pack: Pack = ray.get(board.take.remote(config["pack_id"], worker))
+    pack: Pack = answer(board.take.remote(config["pack_id"], worker))
     last = time.monotonic()
 
     def report(completed: float) -> None:

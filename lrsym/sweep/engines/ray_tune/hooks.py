@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ray
 from ray import tune
 from ray.exceptions import OutOfMemoryError
 from ray.tune.schedulers import FIFOScheduler
@@ -20,7 +19,7 @@ from ray.tune.stopper import Stopper
 
 from lrsym.errors import UsageError
 from lrsym.sweep.engines.patience import give_up, overdue
-from lrsym.sweep.engines.ray_tune.board import kill
+from lrsym.sweep.engines.ray_tune.board import Sighting, answer, kill
 from lrsym.sweep.engines.ray_tune.slots import Slots
 from lrsym.sweep.execution.events import Failure, PackEvent
 from lrsym.sweep.execution.queue import PackQueue
@@ -63,7 +62,7 @@ class QueueSearcher(Searcher):
         pack = queue.next() if slots.any_free else None
         if pack is None:
             return Searcher.FINISHED if queue.finished else None
-        ray.get(self._driven.board.put.remote(pack))
+        answer(self._driven.board.put.remote(pack))
         slots.add(trial_id)
         return {"pack_id": pack.id}
 
@@ -103,7 +102,7 @@ class QueueCallback(tune.Callback):
 
     def _end_overdue(self) -> None:
         """Kill workers whose pack has had its time, or that give no sign of life."""
-        taken: Any = ray.get(self._driven.board.sightings.remote())
+        taken: dict[str, Sighting] = answer(self._driven.board.sightings.remote())
         for pack_id, worker in taken.items():
             timeout = None if worker.trained else self._driven.timeout
             failure = overdue(busy=worker.busy, silent=worker.silent, timeout=timeout)
@@ -111,7 +110,7 @@ class QueueCallback(tune.Callback):
                 continue
             kill(worker)
             self._left.add(worker.tune_trial)
-            ray.get(self._driven.board.leave.remote(pack_id, worker))
+            answer(self._driven.board.leave.remote(pack_id, worker))
             give_up(self._driven.queue, pack_id, failure)
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
