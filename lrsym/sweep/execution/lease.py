@@ -7,6 +7,7 @@ same moment at least one sees the other, and gives way. A lease that is not heed
 
 import contextlib
 import json
+import math
 import os
 import socket
 import threading
@@ -25,7 +26,8 @@ HEARTBEAT_SECONDS = 10.0
 """How often a driver says that it is there."""
 
 LIFETIME_SECONDS = 60.0
-"""A lease that was not written for so long is nobody's: several heartbeats, should a disk or a clock lag."""
+"""A lease that was not written for so long is nobody's: several heartbeats, should a disk or a clock lag. So far clocks
+must agree, whichever is ahead."""
 
 _FOLDER, _SUFFIX = "leases", ".json"
 
@@ -72,9 +74,17 @@ class Claim:
     alone: str | None
     trial_ids: frozenset[str]
 
+    def is_current(self) -> bool:
+        """Return whether it was written in the last LIFETIME_SECONDS, as far as its clock and ours agree."""
+        return abs(time.time() - self.heartbeat) <= LIFETIME_SECONDS
+
     def is_stale(self) -> bool:
-        """Return whether nobody holds it any more."""
-        return time.time() - self.heartbeat > LIFETIME_SECONDS or self.holder.is_gone()
+        """Return whether nobody holds it any more, as far as one look can tell.
+
+        Of a clock that does not agree with ours it is stale, too: else what a machine left whose clock was ahead would
+        keep others waiting for ever. To heed it too little costs time, never rows; a `Lease` looks again, and sees.
+        """
+        return not self.is_current() or self.holder.is_gone()
 
 
 def read_claims(files: FileSystem, *, but: str = "") -> dict[str, Claim]:
@@ -133,7 +143,7 @@ class Lease:
         self._files, self._run_id, self._alone, self._on_meet = files, run_id, alone, on_meet
         self._holder, self._name = Holder.this_process(), f"{_FOLDER}/{run_id}{_SUFFIX}"
         self._held, self._lock, self._ended = set[str](), threading.RLock(), threading.Event()
-        self._clock, self._seen = clock, dict[str, tuple[Claim, float]]()
+        self._clock, self._seen = clock, dict[str, _Seen]()
         self._thread = threading.Thread(target=self._beat, args=(heartbeat,), name="lrsym-lease", daemon=True)
         self.met: dict[str, Holder] = {}
         """Holders of other leases that were seen, by run_id."""
@@ -171,13 +181,14 @@ class Lease:
             self._held.difference_update(trial_ids)
 
     def _is_stale(self, name: str, claim: Claim) -> bool:
-        """Return whether nobody holds a claim: it says so, or has not changed while it was watched."""
-        before, since = self._seen.get(name, (None, 0.0))
-        if before != claim:
-            since = self._clock()
-            self._seen[name] = claim, since
-        if not claim.is_stale() and self._clock() - since <= LIFETIME_SECONDS:
-            return False
+        """Return whether nobody holds a claim; one that has changed while it was watched somebody does, whatever its
+        clock says, and one that has not for LIFETIME_SECONDS nobody."""
+        before, now = self._seen.get(name), self._clock()
+        if before is None or before.claim != claim:
+            self._seen[name] = _Seen(claim, now, changed=before is not None)
+        seen = self._seen[name]
+        if not claim.holder.is_gone() and now - seen.since <= LIFETIME_SECONDS:
+            return not (claim.is_current() or seen.changed)
         with contextlib.suppress(OSError):  # that of somebody else
             self._files.delete(name)
         return True
@@ -206,13 +217,24 @@ class Lease:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ended.set()
-        self._thread.join()
-        self._remove()
+        try:
+            self._ended.set()
+            self._thread.join()
+        finally:  # a signal may end the waiting
+            self._remove()
 
     def _remove(self) -> None:
         with contextlib.suppress(OSError):  # it is stale soon
             self._files.delete(self._name)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A claim as it was read first, when that was, and whether its lease said something else before."""
+
+    claim: Claim
+    since: float
+    changed: bool
 
 
 def _to_json(claim: Claim) -> bytes:
@@ -221,11 +243,13 @@ def _to_json(claim: Claim) -> bytes:
 
 def _from_json(data: dict[str, Any]) -> Claim:
     """Return what a lease says; ValueError, TypeError or KeyError where it is none."""
-    told, alone = data["holder"], data["alone"]
+    told, alone, heartbeat = data["holder"], data["alone"], float(data["heartbeat"])
+    if not math.isfinite(heartbeat):
+        raise ValueError(f"a heartbeat is a time, got {heartbeat}")
     return Claim(
         str(data["run_id"]),
         Holder(str(told["host"]), str(told["boot"]), int(told["pid"]), str(told["started"])),
-        float(data["heartbeat"]),
+        heartbeat,
         None if alone is None else str(alone),
         frozenset(map(str, data["trial_ids"])),
     )

@@ -12,7 +12,16 @@ import pytest
 
 from lrsym.errors import UsageError
 from lrsym.results.store.filesystem import open_filesystem
-from lrsym.sweep.execution.lease import LIFETIME_SECONDS, Claim, Holder, Lease, live_claims, read_claims, require_alone
+from lrsym.sweep.execution.lease import (
+    LIFETIME_SECONDS,
+    Claim,
+    Holder,
+    Lease,
+    live_claims,
+    read_claims,
+    remove_stale_leases,
+    require_alone,
+)
 from tests.running import wait_for
 
 HERE = Holder.this_process()
@@ -103,18 +112,58 @@ def test_a_process_of_another_machine_holds_its_trials_for_the_time_of_its_heart
     assert live_claims(files) == {}
 
 
-def test_a_lease_that_does_not_change_while_it_is_watched_is_stale_whatever_its_clock_says(files):
-    put(files, age=-3600)
+@pytest.mark.parametrize("age", [-3600, 3600])
+def test_of_a_clock_that_does_not_agree_one_look_sees_nobody_and_who_watches_sees_it_change(files, age):
+    put(files, age=age, alone="search x")
+    assert live_claims(files) == {}
+    require_alone(files, "search x")
+    clock = Clock()
+    lease = Lease(files, "one", clock=clock)
+    assert lease.others() == []
+    put(files, age=age - 10)
+    assert [claim.holder for claim in lease.others()] == [ELSEWHERE]
+    assert lease.claim(["a"]) == set()
+    clock.now = LIFETIME_SECONDS
+    assert lease.claim(["a"]) == set()
+    clock.now += 1
+    assert lease.claim(["a"]) == {"a"}
+    assert [*read_claims(files)] == ["leases/one.json"]
+
+
+def test_a_lease_that_does_not_change_while_it_is_watched_is_nobodys(files):
+    put(files, age=30 - LIFETIME_SECONDS)
     clock = Clock()
     lease = Lease(files, "one", clock=clock)
     assert lease.claim(["a"]) == set()
     clock.now = LIFETIME_SECONDS
     assert lease.claim(["a"]) == set()
-    put(files, age=-3610)
-    clock.now += LIFETIME_SECONDS
-    assert lease.claim(["a"]) == set()
-    clock.now += LIFETIME_SECONDS + 1
+    clock.now += 1
     assert lease.claim(["a"]) == {"a"}
+
+
+def test_what_a_machine_left_whose_clock_was_years_ahead_is_removed_before_the_next_run(files):
+    put(files, age=-10 * 365 * 86400.0)
+    remove_stale_leases(files)
+    assert read_claims(files) == {}
+
+
+@pytest.mark.parametrize("age", [float("nan"), float("inf"), float("-inf")])
+def test_a_heartbeat_that_is_no_time_holds_nothing(files, age):
+    put(files, age=age)
+    assert read_claims(files) == {}
+    with Lease(files, "one") as lease:
+        assert lease.claim(["a"]) == {"a"}
+
+
+def test_a_signal_while_a_lease_ends_leaves_none(files, monkeypatch):
+    lease = Lease(files, "one")
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with contextlib.suppress(KeyboardInterrupt), lease:
+        monkeypatch.setattr(lease._thread, "join", interrupted)
+    assert read_claims(files) == {}
 
 
 def test_a_heartbeat_is_written_and_tells_who_else_is_there(files):
