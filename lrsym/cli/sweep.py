@@ -58,7 +58,7 @@ def exit_by(outcome: "Outcome") -> None:
     """Leave with the exit code of a run that was stopped, or had trials that failed."""
     from lrsym.sweep.execution.progress import retried
 
-    if outcome.stopped_by:
+    if outcome.stopped_by and outcome.interrupted:
         raise typer.Exit(stopped_code(outcome.stopped_by))
     if retried(outcome.statuses):
         raise typer.Exit(FAILED)

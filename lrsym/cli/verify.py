@@ -48,7 +48,7 @@ def verify(
         workers=workers, pack=pack, device=device, display=output.display,
     )  # fmt: skip
     output.result(_as_data(drawn, found, tolerance), _in_words(drawn, found, tolerance))
-    if found.outcome.stopped_by:
+    if found.outcome.stopped_by and found.outcome.interrupted:
         raise typer.Exit(stopped_code(found.outcome.stopped_by))
     if not found.reproduced:
         raise typer.Exit(FAILED)

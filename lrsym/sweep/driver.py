@@ -53,11 +53,12 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left behind: how trials ended, how many were not reached, and the signal that stopped it.
+    """What a run left behind: how trials ended, how many were not reached, and the first signal that came.
 
-    `hours` are the core-hours, or GPU-hours, that its packs took. `fitting_size` is the pack size that was gone down to
-    where larger packs did not fit into memory, None where all did. `statuses` counts the rows of this run in the store;
-    `elsewhere` are trials that other sweeps finished meanwhile, `others` who those are.
+    `finished` tells whether all had ended by then, so that it stopped nothing. `hours` are the core-hours, or
+    GPU-hours, that its packs took. `fitting_size` is the pack size that was gone down to where larger packs did not fit into
+    memory, None where all did. `statuses` counts the rows of this run in the store; `elsewhere` are trials that other
+    sweeps finished meanwhile, `others` who those are.
     """
 
     run_id: str
@@ -69,11 +70,12 @@ class Outcome:
     fitting_size: int | None = None
     elsewhere: int = 0
     others: tuple[str, ...] = ()
+    finished: bool = False
 
     @property
     def interrupted(self) -> bool:
         """Whether a signal stopped it."""
-        return self.stopped_by is not None
+        return self.stopped_by is not None and not self.finished
 
 
 def with_cluster_gpus(settings: Settings) -> Settings:
@@ -131,12 +133,12 @@ def plan_and_choose(
     if not plan.pending and not want_cost:
         with contextlib.suppress(OSError):  # a store that others may only read
             clear_leftovers(store)
-    with _stop_signals() as received:
+    with _stop_signals() as signals:
         try:
             choice = choose_packing(plan, settings, want_cost=want_cost, on_message=on_message)
         except KeyboardInterrupt:
-            if received and received[0] != signal.SIGINT:
-                raise SystemExit(128 + received[0]) from None
+            if signals.first not in (None, signal.SIGINT):
+                raise SystemExit(128 + signals.first) from None
             raise
     if choice.warning:
         on_message(f"warning: {choice.warning}")
@@ -162,7 +164,7 @@ def run(
     display: Callable[[PackList], Display] = Display,
 ) -> Outcome:
     """Train what `plan` holds, up to the limit of hours. After SIGINT, SIGTERM or SIGHUP finished packs are kept and
-    `stopped_by` is set.
+    `stopped_by` is set; one that comes when all have ended disturbs nothing.
 
     With a `source` the packs come from there, and `plan` only says how much is expected. `make_task` gives what workers
     do with a pack, from the store, the run's id and the settings; `display` makes what shows the progress of the packs,
@@ -178,6 +180,7 @@ def run(
     row = run_row(plan, settings, run_id=run_id, started_at=started_at)
     _write_run(store, row)
     task, shown, stopped_by = make_task(store, run_id, settings), display(plan.packs), None
+    finished = True
     listeners = [_check_run(store, run_id), shown.update, *([listener] if listener else [])]
     limit = settings.worker_seconds(plan.workers)
     lease = Lease(
@@ -185,38 +188,42 @@ def run(
         on_meet=lambda holder: shown.say(f"{holder} trains in {store.root} as well: work in common is shared"),
     )  # fmt: skip
     packs = SharedPacks(given, lease, store, on_elsewhere=shown.update, say=shown.say)
-    with _stop_signals() as received:
+    with _stop_signals() as signals:
         queue = MeteredQueue(
-            packs, recorder=task, listeners=listeners, stopped=lambda: bool(received), limit=limit,
+            packs, recorder=task, listeners=listeners, stopped=lambda: signals.first is not None, limit=limit,
             failures=plan.failures, say=shown.say,
         )  # fmt: skip
         try:
             with shown, lease:
-                load_engine(settings.engine)(queue, task, workers=plan.workers)
+                try:
+                    load_engine(settings.engine)(queue, task, workers=plan.workers)
+                finally:
+                    signals.raising = False  # what is left takes a moment
         except BaseException as error:
             # What polars asks of Python may meet the signal, which then is a panic.
-            stops = isinstance(error, KeyboardInterrupt) or (received and isinstance(error, PanicException))
+            stops = isinstance(error, KeyboardInterrupt) or (signals.first and isinstance(error, PanicException))
             if not stops:  # what went wrong first is what the user must read
                 with contextlib.suppress(OSError, UsageError):
                     _require_run(store, run_id)
                     _write_run(store, {**row, "finished_at": datetime.now(UTC)})
                 raise
-            stopped_by = received[0] if received else signal.SIGINT
+            stopped_by, finished = signal.SIGINT, queue.finished
         _require_run(store, run_id)
         finished_at = datetime.now(UTC)
         _write_run(store, {**row, "finished_at": finished_at})
-    statuses = store.run_statuses(run_id)
-    return Outcome(
-        run_id=run_id,
-        statuses=statuses,
-        pending=plan.pending - max(shown.ended, statuses.total() + packs.elsewhere),
-        stopped_by=stopped_by,
-        seconds=(finished_at - started_at).total_seconds(),
-        hours=queue.worker_seconds() * settings.units_per_worker(plan.workers) / 3600,
-        fitting_size=queue.fitting_size,
-        elsewhere=packs.elsewhere,
-        others=tuple(map(str, lease.met.values())),
-    )
+        statuses = store.run_statuses(run_id)
+        return Outcome(
+            run_id=run_id,
+            statuses=statuses,
+            pending=plan.pending - max(shown.ended, statuses.total() + packs.elsewhere),
+            stopped_by=signals.first or stopped_by,
+            seconds=(finished_at - started_at).total_seconds(),
+            hours=queue.worker_seconds() * settings.units_per_worker(plan.workers) / 3600,
+            fitting_size=queue.fitting_size,
+            elsewhere=packs.elsewhere,
+            others=tuple(map(str, lease.met.values())),
+            finished=finished,
+        )
 
 
 ENGINES = {"local": "lrsym.sweep.engines.local:run_local", "ray": "lrsym.sweep.engines.ray_tune.engine:run_ray"}
@@ -229,18 +236,27 @@ def load_engine(name: str) -> Engine:
     return getattr(import_module(module), function)
 
 
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[list[signal.Signals]]:
-    """Let the STOP_SIGNALS stop as SIGINT does, and a second one not disturb the end; yield those received.
+@dataclass
+class _StopSignals:
+    """The first of the STOP_SIGNALS that was received; while they are `raising` it raises KeyboardInterrupt."""
 
-    Where the KeyboardInterrupt is lost, only the list tells of it, as the queue does: nothing is printed.
+    first: signal.Signals | None = None
+    raising: bool = True
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[_StopSignals]:
+    """Let the STOP_SIGNALS stop as SIGINT does, and a second one not disturb the end; yield what is received.
+
+    Where the KeyboardInterrupt is lost, only that tells of it, as the queue does: nothing is printed.
     """
-    received: list[signal.Signals] = []
+    received = _StopSignals()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        received.append(signal.Signals(number))
-        if len(received) == 1:
-            raise KeyboardInterrupt
+        if received.first is None:
+            received.first = signal.Signals(number)
+            if received.raising:
+                raise KeyboardInterrupt
 
     # Handlers belong to the main thread; what a shell starts in the background ignores SIGINT, under nohup SIGHUP.
     in_main = threading.current_thread() is threading.main_thread()

@@ -12,8 +12,10 @@ import polars as pl
 import pytest
 
 from lrsym.results.store.store import Store
+from lrsym.results.store.store import load as load_table
 from lrsym.sweep import driver
 from lrsym.sweep.driver import Outcome
+from lrsym.sweep.execution.events import PackEvent
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.planning.plan import MAX_FAILED_RUNS
 from lrsym.sweep.planning.settings import has_driver
@@ -333,6 +335,69 @@ def test_what_is_given_up_is_planned_where_it_is_asked_for(tmp_path):
     )
     refused = lrsym("sweep", path, *words, "--retry", "done", code=2)
     assert 'error: --retry must be one of out_of_memory, timeout, crashed, got "done"' in refused
+
+
+def ends_all(queue, task, *, workers):
+    """An engine whose packs are all done at once."""
+    while not queue.finished:
+        pack = queue.next()
+        Store(task.root).write(pack.part, status_rows(pack.trials, status="done", message=None, run_id=task.run_id))
+        queue.on_event(PackEvent(pack.id, 1.0, Counter(done=len(pack))))
+
+
+def terminate():
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("moment", ["in the engine", "with the lease", "with the row of the run", "with the outcome"])
+def test_a_signal_when_all_is_trained_changes_neither_summary_nor_exit_code_and_leaves_no_lease(
+    tmp_path, monkeypatch, moment
+):
+    def engine(queue, task, *, workers):
+        ends_all(queue, task, workers=workers)
+        if moment == "in the engine":
+            terminate()
+
+    def disturbed(function, *, when=lambda *_: True):
+        def call(*arguments):
+            if when(*arguments):
+                terminate()
+            return function(*arguments)
+
+        return call
+
+    monkeypatch.setattr(driver, "load_engine", lambda name: engine)
+    if moment == "with the lease":
+        monkeypatch.setattr(driver.Lease, "__exit__", disturbed(driver.Lease.__exit__))
+    if moment == "with the row of the run":
+        at_the_end = lambda store, row: "finished_at" in row  # noqa: E731
+        monkeypatch.setattr(driver, "_write_run", disturbed(driver._write_run, when=at_the_end))
+    if moment == "with the outcome":
+        monkeypatch.setattr(Store, "run_statuses", disturbed(Store.run_statuses))
+    path = write_sweep(tmp_path, steps=5)
+    text = lrsym("sweep", path, "--results", tmp_path / "r", "--no-pilot", "--workers", 1)
+    assert "8 trials trained" in text
+    assert "stopped" not in text
+    assert not any((tmp_path / "r/leases").iterdir())
+    assert all(row["finished_at"] for row in load_table(tmp_path / "r", "runs").collect().to_dicts())
+
+
+def test_a_signal_while_the_last_row_of_a_stopped_run_is_written_does_not_change_how_it_ends(tmp_path, monkeypatch):
+    def engine(queue, task, *, workers):
+        raise KeyboardInterrupt  # without a signal, as a library may
+
+    write = driver._write_run
+
+    def write_and_terminate(store, row):
+        if "finished_at" in row:
+            terminate()
+        write(store, row)
+
+    monkeypatch.setattr(driver, "load_engine", lambda name: engine)
+    monkeypatch.setattr(driver, "_write_run", write_and_terminate)
+    path = write_sweep(tmp_path, steps=5)
+    text = lrsym("sweep", path, "--results", tmp_path / "r", "--no-pilot", "--workers", 1, code=143)
+    assert "stopped with 8 trials left" in text
 
 
 def test_a_signal_that_ends_in_a_panic_of_polars_stops_the_sweep_as_any_other(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Planning a sweep and choosing its packs in one call, as the verbs and a notebook do."""
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -62,7 +63,7 @@ def test_what_a_run_left_behind_that_was_killed_after_its_last_row_goes_when_not
     store.write("a", status_rows(sweep.trials[:n_done], status="diverged", message="loss is nan", run_id="r"))
     gone, alive = replace(Holder.this_process(), pid=2**22 + 1), Holder.this_process()
     for name, holder in (("gone", gone), ("alive", alive)):
-        claim = {"run_id": name, "holder": vars(holder), "heartbeat": 9e9, "alone": None, "trial_ids": []}
+        claim = {"run_id": name, "holder": vars(holder), "heartbeat": time.time(), "alone": None, "trial_ids": []}
         store.files.put(f"leases/{name}.json", json.dumps(claim).encode())
     write_live(store.files, "p", trials=[], curves=[])
     chosen(sweep, store.root, want_cost=True)
