@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Unpack
 from lrsym.api.arguments import AnySweep
 from lrsym.api.execution import Execution, Planning
 from lrsym.api.request import Request
-from lrsym.errors import UsageError, counted
+from lrsym.errors import UsageError, counted, printable
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.driver import Outcome, run
 from lrsym.sweep.execution.progress import Display, failures, retried
@@ -150,7 +150,7 @@ def _end(found: Sweep | Search, store: Store, outcome: Outcome, settings: "Setti
 
 def _say(text: str) -> None:
     if sys.stderr is not None and sys.stderr.isatty():
-        print(text, file=sys.stderr)
+        print(printable(text), file=sys.stderr)
 
 
 def _say_choice(choice: Choice, settings: "Settings") -> None:

@@ -8,8 +8,8 @@ import typer
 
 from lrsym.cli.errors import FAILED, stopped_code
 from lrsym.cli.options import CHOOSING, RESULTS, Json, Results, Theme, parse_out, with_options
-from lrsym.cli.output import Output, command_line, lessons, message, output_path
-from lrsym.errors import UsageError, counted
+from lrsym.cli.output import Coloured, Output, command_line, lessons, message, output_path
+from lrsym.errors import UsageError, counted, printable
 
 if TYPE_CHECKING:
     from lrsym.claims.check import CheckedClaims
@@ -208,11 +208,11 @@ def _in_words(counts: Mapping[str, int]) -> str:
 def _in_columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Return the rows in columns, the verdict in its colour where the terminal shows any."""
     colours = {"supported": "green", "refuted": "red", "undecided": "yellow", "untestable": "yellow"}
-    rows = [("claim", "arm", "verdict", "n", "parts"), *rows]
+    rows = [("claim", "arm", "verdict", "n", "parts"), *(tuple(map(printable, row)) for row in rows)]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     text = []
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         cells[2] = typer.style(cells[2], fg=colours.get(row[2]))
-        text.append("  ".join([*cells, row[4]]).rstrip())
+        text.append(Coloured("  ".join([*cells, row[4]]).rstrip()))
     return text

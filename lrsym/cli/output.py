@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from lrsym.sweep.planning.packing import PackList
 
 
+class Coloured(str):
+    """A line with colours of ours, whose text is fit for a terminal."""
+
+
 @dataclass(frozen=True)
 class Output:
     """What a verb prints: text for a reader or, `as_json`, data for a program; `quiet` about what is under way."""
@@ -39,7 +43,7 @@ class Output:
         """Print `lines` on the way to a result; with JSON nothing, as the result alone is printed."""
         if not (self.as_json or self.quiet):
             with contextlib.suppress(OSError):  # training goes on without a reader; the end tells what is lost
-                _print("\n".join(lines))
+                _print(as_lines(lines))
 
     def message(self, text: str) -> None:
         """Print `text` on standard error; of what is under way only warnings where that is to be quiet."""
@@ -54,17 +58,27 @@ class Output:
 
     def result(self, data: Mapping[str, Any], lines: Iterable[str]) -> None:
         """Print the result: `data` as one JSON object, or `lines`."""
-        _print(json.dumps(data, default=str) if self.as_json else "\n".join(lines))
+        _print(json.dumps(data, default=str) if self.as_json else as_lines(lines))
 
     def table(self, frame: "pl.DataFrame", *, csv: bool = False) -> None:
         """Print every row of `frame`: as a JSON list of objects, as CSV, or drawn as wide as the terminal."""
         if self.as_json:
             _require_types(frame, ("Binary", "Object"), "JSON", "leave it out, or cast it to text")
-            _print(frame.write_json())
+            _print(_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", frame.write_json()))
         elif csv:
-            _print(_as_csv(frame), end="")
+            text = _as_csv(frame)
+            _print(printable(text) if sys.stdout.isatty() else text, end="")
         else:
             _print(as_text(frame))
+
+
+_CONTROL = re.compile("[\x7f-\x9f]")
+"""Letters that JSON may hold as they are, and that a terminal may take for commands."""
+
+
+def as_lines(lines: Iterable[str]) -> str:
+    """Return `lines` as a terminal may get them: what is no letter in Python's notation, but for colours of ours."""
+    return "\n".join(line if isinstance(line, Coloured) else printable(line) for line in lines)
 
 
 def _print(text: str, *, end: str = "\n") -> None:

@@ -8,7 +8,7 @@ from lrsym.cli.options import RESULTS, File, Json, Results, Set, Shard
 from lrsym.cli.output import Output
 from lrsym.cli.search import search_status_as_data, search_status_in_words
 from lrsym.cli.watch import EVERY_SECONDS, Every, diagram_in_words, repeat
-from lrsym.errors import counted, printable
+from lrsym.errors import counted
 from lrsym.vocabulary import PHASE_METRIC
 
 if TYPE_CHECKING:
@@ -135,6 +135,4 @@ def _in_words(name: str, report: "SweepStatus", results: str) -> list[str]:
         again = "lrsym sweep --retry STATUS tries them again"
         lines.append(f"  {report.given_up} given up after {MAX_FAILED_RUNS} runs or more; {again}")
     lines += [f"  {n} x stopped early: {rule}" for rule, n in report.stopped.items()]
-    return lines + [
-        f"  {m.n_trials} x {m.status}: {printable(with_place(m.message, results))}" for m in report.messages
-    ]
+    return lines + [f"  {m.n_trials} x {m.status}: {with_place(m.message, results)}" for m in report.messages]

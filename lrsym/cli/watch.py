@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from lrsym.cli.options import RESULTS, File, Results, Set, Theme, number
-from lrsym.cli.output import message
+from lrsym.cli.output import as_lines, message
 from lrsym.cli.streams import drop_rest
 from lrsym.cli.table_text import as_text
 from lrsym.errors import UsageError
@@ -94,7 +94,7 @@ def repeat(ask: Callable[[], tuple[Sequence[str], bool]], *, every: float) -> No
         lines, over = ask()
         clear = "\x1b[H\x1b[2J" if sys.stdout.isatty() else ""
         try:
-            print(clear + "\n".join(lines), flush=True)
+            print(clear + as_lines(lines), flush=True)
         except OSError:  # its reader has seen enough
             drop_rest(sys.stdout)
             return

@@ -56,9 +56,9 @@ class Outcome:
     """What a run left behind: how trials ended, how many were not reached, and the first signal that came.
 
     `finished` tells whether all had ended by then, so that it stopped nothing. `hours` are the core-hours, or
-    GPU-hours, that its packs took. `fitting_size` is the pack size that was gone down to where larger packs did not fit into
-    memory, None where all did. `statuses` counts the rows of this run in the store; `elsewhere` are trials that other
-    sweeps finished meanwhile, `others` who those are.
+    GPU-hours, that its packs took. `fitting_size` is the pack size that was gone down to where larger packs did not fit
+    into memory, None where all did. `statuses` counts the rows of this run in the store; `elsewhere` are trials that
+    other sweeps finished meanwhile, `others` who those are.
     """
 
     run_id: str

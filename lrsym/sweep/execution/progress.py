@@ -13,6 +13,7 @@ from typing import IO, Any, Self, TextIO, cast
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from lrsym.errors import printable
 from lrsym.sweep.execution.events import PackEvent
 from lrsym.sweep.planning.pack import Pack
 from lrsym.sweep.planning.packing import PackList
@@ -87,7 +88,7 @@ class Display:
     def say(self, text: str) -> None:
         """Print a line beside the progress; nothing where not even that is to be seen."""
         if self._is_terminal or self._quiet_seconds < math.inf:
-            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._console.print(printable(text), highlight=False, markup=False, soft_wrap=True)
 
     def _note(self) -> str:
         rate = self._rate()

@@ -108,6 +108,11 @@ def test_where_packs_end_with_their_first_report_the_rate_counts_from_the_start(
     assert shown._rate() == pytest.approx(shown._all_work * 3 / 4 / 40)
 
 
+def test_what_is_said_beside_the_progress_holds_no_commands_to_a_terminal(shown):
+    shown.say("process 7 on \x1b[2Jhost trains [red]as well")
+    assert printed(shown) == "process 7 on \\x1b[2Jhost trains [red]as well\n"
+
+
 def test_only_what_went_wrong_is_named_and_only_infrastructure_is_tried_again():
     statuses = Counter(done=5, diverged=1, timeout=2, crashed=0)
     assert failures(statuses) == ", 1 diverged, 2 timeout"
