@@ -98,6 +98,29 @@ def test_where_no_cluster_answers_the_environment_is_as_it_was(started, monkeypa
     assert dict(os.environ) == before
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a..b:1",
+        ".x:1",
+        f"{'x' * 70}:1",
+        "127.0.0.1:99999",
+        "127.0.0.1:" + "9" * 5000,
+        "\udcff:1",
+        ":1",
+        " :1",
+        "[::1:1",
+    ],
+)
+def test_what_can_be_no_address_is_one_sentence(started, monkeypatch, address):
+    from lrsym.sweep.engines.ray_tune.connection import connected
+
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(UsageError, match="RAY_ADDRESS"), connected(1, threads=1):
+        pass
+    assert started == []
+
+
 @pytest.mark.parametrize("written", [True, False])
 def test_where_auto_means_a_cluster_that_is_gone_one_line_says_so_at_once(started, monkeypatch, tmp_path, written):
     from ray._private import services

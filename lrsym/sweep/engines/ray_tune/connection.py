@@ -158,20 +158,20 @@ def _check_address() -> None:
         return
     if address == "auto":
         address = _find_cluster()
-    host, colon, port = address.rpartition(":")
-    if "://" in address or not colon or not port.isdecimal():
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if "://" in address or not host or not port.isdecimal():
         raise UsageError(
             f"RAY_ADDRESS must be host:port of the cluster's head, or auto, got {address}; "
             "http:// addresses are for ray job submit --address"
         )
     # On the head's own machine Ray takes a loopback address for the node's.
-    host = host.strip("[]")
     hosts = [host, *([ray.util.get_node_ip_address()] if host in ("127.0.0.1", "localhost") else [])]
     reasons = []
     for name in hosts:
         try:
             socket.create_connection((name, int(port)), timeout=ANSWER_SECONDS).close()
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, ValueError) as error:  # the last two where it can be no name, or no port
             reasons.append(getattr(error, "strerror", None) or str(error))
         else:
             return
