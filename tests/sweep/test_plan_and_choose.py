@@ -1,20 +1,23 @@
 """Planning a sweep and choosing its packs in one call, as the verbs and a notebook do."""
 
 import json
+import os
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from lrsym.results.store.live import write_live
 from lrsym.results.store.store import Store
-from lrsym.sweep.driver import plan_and_choose
+from lrsym.results.store.trial_row import axis_values
+from lrsym.sweep.driver import clear_leftovers, plan_and_choose
 from lrsym.sweep.execution.grid_stop_rules import Decided
 from lrsym.sweep.execution.lease import Holder
 from lrsym.sweep.execution.rows import status_rows
 from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.spec.sweep_file import load
-from tests.small_trials import write_sweep
+from tests.small_trials import write_checkpoint, write_sweep
 
 
 @pytest.fixture
@@ -53,6 +56,27 @@ def test_a_folder_that_cannot_be_made_is_an_error_before_training(sweep, tmp_pat
     (tmp_path / "file").write_text("a file where a folder must be")
     with pytest.raises(OSError, match="file"):
         chosen(sweep, tmp_path / "file" / "r", want_cost=False)
+
+
+def test_leftovers_that_cannot_be_removed_do_not_end_a_sweep(sweep, tmp_path, monkeypatch):
+    store = Store(tmp_path / "r")
+    store.write("a", status_rows(sweep.trials[:1], status="done", message=None, run_id="r"))
+    write_checkpoint(tmp_path / "r", sweep.trials[:1], step=3, steps=6)
+    rows = [{**axis_values(sweep.trials[0]), "status": "training", "trained_steps": 1}]
+    write_live(store.files, "p", trials=rows, curves=[])
+    gone = {"run_id": "x", "holder": vars(Holder("h", "b", 7, "1")), "heartbeat": 0.0, "alone": None, "trial_ids": []}
+    store.files.put("leases/x.json", json.dumps(gone).encode())
+    (tmp_path / "r/trials/.a.0123.tmp").touch()
+    os.utime(tmp_path / "r/trials/.a.0123.tmp", (0, 0))
+    tried = []
+
+    def refuse(path, **_):
+        tried.append(path.parent.name)
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    clear_leftovers(store)
+    assert sorted(tried) == ["checkpoints", "leases", "live", "trials"]
 
 
 @pytest.mark.parametrize("n_done", [7, 8])
