@@ -146,7 +146,7 @@ def plan_and_choose(
 
 
 def clear_leftovers(store: Store) -> None:
-    """Remove what killed runs left behind and nobody needs any more. Raises OSError."""
+    """Remove what killed runs left behind and nobody needs any more, as far as it can be removed. Raises OSError."""
     store.remove_stale_temp_files()
     remove_stale_checkpoints(store)
     remove_stale_live(store.files)

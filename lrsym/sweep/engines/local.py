@@ -29,7 +29,8 @@ def run_local(queue: PackQueue, task: Task, *, workers: int) -> None:
     Raises what the queue raises; that and KeyboardInterrupt end the workers.
     """
     trained = set[str]()
-    with WorkerPool(work, task, size=workers, name="lrsym-worker", threads=task.threads) as pool:
+    name, threads = "lrsym-worker", task.threads
+    with WorkerPool(work, task, size=workers, name=name, threads=threads, say=queue.say) as pool:
         while not queue.finished:
             queue.require_running()
             while pool.has_room and (pack := queue.next()) is not None:

@@ -62,7 +62,7 @@ class PackQueue:
         failures: Mapping[str, int] = NO_FAILURES,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._source, self._stopped, self._failures, self._say = source, stopped, failures, say
+        self._source, self._stopped, self._failures, self.say = source, stopped, failures, say
         self._split: deque[Pack] = deque()
         self._again: deque[Pack] = deque()
         self._fitting: dict[Program, int] = {}
@@ -137,7 +137,7 @@ class PackQueue:
     def give_back(self, pack_id: str, why: str) -> None:
         """Try a pack elsewhere that a worker cannot train or write where it is; it is not held against the pack."""
         if (pack := self._training.get(pack_id)) is not None:
-            self._say(why)
+            self.say(why)
             self._try_again(pack, [pack])
 
     def _on_lost_worker(self, pack: Pack, failure: Failure) -> None:

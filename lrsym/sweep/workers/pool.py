@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from multiprocessing import process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
@@ -18,6 +19,10 @@ from lrsym.sweep.workers.processes import count_memory_kills, spawn, stop_signal
 
 GRACE_SECONDS = 5.0
 """A worker that is told to end and has not by then is killed."""
+
+KILLED_SECONDS = 10.0
+"""A process that has not ended so long after it was killed waits in the system, for a disk or a device: nobody can end
+it, and it does nothing any more."""
 
 MAX_WAKE_SECONDS = 5.0
 """A driver that comes back later than that stood still itself, and with it perhaps its workers (Ctrl-Z, a suspended
@@ -70,7 +75,8 @@ class WorkerDeath:
 class WorkerPool:
     """At most `size` processes that run `target(connection, *arguments, number)`, direct children of the driver.
 
-    Leaving the context ends them: those at work at once, the others when they find their connection closed.
+    Leaving the context ends them: those at work at once, the others when they find their connection closed. `say` is
+    told of one that cannot be ended, and is left as it is.
     """
 
     def __init__(
@@ -81,8 +87,9 @@ class WorkerPool:
         name: str,
         threads: int,
         grace: float = GRACE_SECONDS,
+        say: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.size, self.workers, self._grace = size, list[Worker](), grace
+        self.size, self.workers, self._grace, self._say = size, list[Worker](), grace, say
         self._memory_kills, self._received = 0, time.monotonic()
         self._target, self._arguments, self._name = target, arguments, name
         os.environ.update(worker_environment(threads))  # inherited by what is spawned
@@ -126,9 +133,9 @@ class WorkerPool:
             try:
                 message = worker.connection.recv()  # what it has sent before it died comes first
             except (EOFError, OSError):
-                worker.process.join()
-                self._remove(worker)
-                code = worker.process.exitcode or 0
+                worker.process.join(self._grace)
+                self.kill(worker)  # in vain if it has ended, as it has but for what holds it in the system
+                code = -signal.SIGKILL if worker.process.exitcode is None else worker.process.exitcode
                 killed = code == -signal.SIGKILL and count_memory_kills() > self._memory_kills
                 message = WorkerDeath(code, out_of_memory=killed)
             if isinstance(message, Sign):
@@ -137,10 +144,9 @@ class WorkerPool:
             yield worker, message
 
     def kill(self, worker: Worker) -> None:
-        """End a process that is not asked any more; it is no member of the pool then."""
+        """End a process that is not asked any more; it is no member of the pool then, also if it cannot be ended."""
         worker.process.kill()
-        worker.process.join()
-        self._remove(worker)
+        self._remove(worker, time.monotonic() + KILLED_SECONDS)
 
     def end(self) -> None:
         """End every process."""
@@ -150,9 +156,12 @@ class WorkerPool:
             else:
                 worker.process.terminate()
         deadline = time.monotonic() + self._grace
-        for worker in [*self.workers]:
+        for worker in self.workers:
             worker.process.join(max(0.0, deadline - time.monotonic()))
-            self.kill(worker)
+            worker.process.kill()
+        deadline = time.monotonic() + KILLED_SECONDS
+        for worker in [*self.workers]:
+            self._remove(worker, deadline)
 
     def _pass_time(self) -> None:
         now = time.monotonic()
@@ -160,7 +169,17 @@ class WorkerPool:
             worker.pass_time(min(now - self._received, MAX_WAKE_SECONDS))
         self._received = now
 
-    def _remove(self, worker: Worker) -> None:
+    def _remove(self, worker: Worker, deadline: float) -> None:
+        """Let go of a process that was killed once it has ended, or at `deadline`."""
+        worker.process.join(max(0.0, deadline - time.monotonic()))
+        if worker.process.exitcode is None:
+            self.workers.remove(worker)
+            process._children.discard(worker.process)  # Python would wait for it at its own end
+            self._say(
+                f"process {worker.process.pid} was killed and does not end, as it waits for a disk or a device; it is "
+                "left as it is, and does nothing any more"
+            )
+            return
         if worker.sending:
             worker.sending.join()  # its process has ended, so nothing holds it
         worker.connection.close()

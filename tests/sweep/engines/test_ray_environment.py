@@ -108,6 +108,7 @@ def test_where_no_cluster_answers_the_environment_is_as_it_was(started, monkeypa
         "127.0.0.1:" + "9" * 5000,
         "\udcff:1",
         ":1",
+        "[]:1",
         " :1",
         "[::1:1",
     ],

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from lrsym.sweep.workers import pool as pool_module
 from lrsym.sweep.workers.news import Sign
 from lrsym.sweep.workers.pool import MAX_WAKE_SECONDS, WorkerDeath, WorkerPool
 from lrsym.sweep.workers.processes import stop_signals_blocked
@@ -35,6 +36,13 @@ def answer(connection, offset, number):
             connection.send("deaf")
             time.sleep(600)
         connection.send(value + offset)
+
+
+def hold_on(connection, number):
+    """A worker that stands still, told to without its connection."""
+    if connection.poll(600) and connection.recv_bytes(2**30):
+        connection.close()
+    time.sleep(600)
 
 
 @pytest.fixture
@@ -157,6 +165,32 @@ def test_a_worker_that_does_not_heed_the_end_is_killed():
     assert receive(pool)[1] == "deaf"
     pool.end()
     assert mp.active_children() == []
+
+
+@pytest.mark.slow_after(1)
+@pytest.mark.parametrize("how", ["alone", "with the pool", "where it has closed its connection"])
+def test_a_process_that_cannot_be_ended_is_left_and_told(monkeypatch, how):
+    """Stands for one that waits in the system: to kill it does nothing yet."""
+    monkeypatch.setattr(pool_module, "KILLED_SECONDS", 0.1)
+    said = []
+    pool = WorkerPool(hold_on, size=1, name="test", threads=1, grace=0.1, say=said.append)
+    pool.assign("close" if how.startswith("where") else "x" * 1_000_000)
+    (worker,) = pool.workers
+    end = worker.process.kill
+    monkeypatch.setattr(worker.process, "kill", lambda: None)
+    monkeypatch.setattr(worker.process, "terminate", lambda: None)
+    try:
+        if how == "alone":
+            pool.kill(worker)
+        elif how == "with the pool":
+            pool.end()
+        else:
+            assert str(receive(pool)[1]) == "worker killed by SIGKILL"
+        assert pool.workers == mp.active_children() == []
+        assert [str(worker.process.pid) in text and "does not end" in text for text in said] == [True]
+    finally:
+        end()
+        worker.process.join()
 
 
 @pytest.mark.slow
