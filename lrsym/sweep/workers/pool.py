@@ -174,7 +174,8 @@ class WorkerPool:
         worker.process.join(max(0.0, deadline - time.monotonic()))
         if worker.process.exitcode is None:
             self.workers.remove(worker)
-            process._children.discard(worker.process)  # Python would wait for it at its own end
+            # Python would wait for it at its own end.
+            process._children.discard(worker.process)  # pyright: ignore[reportAttributeAccessIssue]
             self._say(
                 f"process {worker.process.pid} was killed and does not end, as it waits for a disk or a device; it is "
                 "left as it is, and does nothing any more"
