@@ -16,7 +16,7 @@ Repair = Annotated[
 
 def check(results: Results = RESULTS, repair: Repair = False, json: Json = False) -> None:
     """Read every table, checkpoint and weights file of the results, and name those that are damaged."""
-    from lrsym.results.store.check import Fault, check_parts, set_aside, write_anew
+    from lrsym.results.store.check import check_parts, set_aside, write_anew
     from lrsym.results.store.part_file import part_name
     from lrsym.results.store.place import require_results
     from lrsym.results.store.store import Store
@@ -26,8 +26,7 @@ def check(results: Results = RESULTS, repair: Repair = False, json: Json = False
     require_results(results)
     files = Store(results).files
     n_files, faults = check_parts(files)
-    others = {**list_damaged_checkpoints(files), **list_damaged_weights(files)}
-    faults += [Fault(name, why) for name, why in others.items()]
+    faults += [*list_damaged_checkpoints(files).values(), *list_damaged_weights(files).values()]
     moved, written = (set_aside(files, faults), write_anew(files, faults)) if repair else ([], [])
     mended = {*moved, *map(part_name, moved), *written}
     left = [fault for fault in faults if mended.isdisjoint((fault.file, fault.part))]

@@ -26,6 +26,10 @@ QUARANTINE = "quarantine"
 """Folder of the results that holds what was set aside, under the names that the files had."""
 
 
+_MAX_LETTERS = 300
+"""Of what a library says of a file."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """A file of the results that is not as it was written, and why; `part` is None for what is no table.
@@ -38,6 +42,12 @@ class Fault:
     why: str
     part: str | None = None
     repair: Literal["set aside", "write anew", "none"] = "set aside"
+
+
+def fault_of(file: str, error: OSError | ValueError) -> Fault:
+    """Return what is told of a file that is no table, where reading it raised `error`; what a system says may pass."""
+    why = " ".join(str(error).split())[:_MAX_LETTERS]
+    return Fault(file, why, repair="none" if isinstance(error, OSError) else "set aside")
 
 
 @dataclass(frozen=True)

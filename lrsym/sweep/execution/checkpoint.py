@@ -15,6 +15,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from lrsym.config.trial import TRAINER_VERSION
+from lrsym.results.store.check import Fault, fault_of
 from lrsym.results.store.filesystem import FileSystem, open_filesystem
 from lrsym.results.store.foreign_json import parse_json
 from lrsym.sweep.execution.pace import Pace
@@ -121,16 +122,16 @@ def _rule_name(pack: Pack) -> str | None:
     return pack.stop.name if pack.stop else None
 
 
-def list_damaged_checkpoints(files: FileSystem) -> dict[str, str]:
+def list_damaged_checkpoints(files: FileSystem) -> dict[str, Fault]:
     """Return what is wrong with each checkpoint that cannot be gone on from for being damaged."""
-    found: dict[str, str] = {}
+    found: dict[str, Fault] = {}
     for name in files.list(_FOLDER, suffix=".safetensors"):
         try:
             _read(files, name, device="cpu")
         except FileNotFoundError:  # its pack has just ended
             continue
         except (OSError, ValueError) as error:
-            found[name] = " ".join(str(error).split())[:300]
+            found[name] = fault_of(name, error)
     return found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from lrsym.config.axes import axes
 from lrsym.config.trial import TRAINER_VERSION, Trial
 from lrsym.errors import UsageError
+from lrsym.results.store.check import Fault, fault_of
 from lrsym.results.store.filesystem import FileSystem, open_filesystem
 from lrsym.results.store.foreign_json import parse_json
 from lrsym.sweep.execution.tensor_file import SUFFIX, WEIGHTS, read_tensors, tensor_bytes, weights_of
@@ -62,18 +63,18 @@ def load_weights(root: str | Path | FileSystem, trial_id: str, *, device: str = 
         ) from None
 
 
-def list_damaged_weights(files: FileSystem) -> dict[str, str]:
+def list_damaged_weights(files: FileSystem) -> dict[str, Fault]:
     """Return what is wrong with each file of weights that is damaged, or of another trial than it is named after."""
-    found: dict[str, str] = {}
+    found: dict[str, Fault] = {}
     for trial_id, name in weights_of(files).items():
         try:
             _, metadata = read_tensors(files, name, device="cpu")
             if (held := metadata.get("trial_id")) != trial_id:
-                found[name] = f"holds the weights of {held}"
+                found[name] = Fault(name, f"holds the weights of {held}")
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:
-            found[name] = " ".join(str(error).split())[:300]
+            found[name] = fault_of(name, error)
     return found
 
 

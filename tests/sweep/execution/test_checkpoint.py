@@ -1,5 +1,6 @@
 """A pack that is stopped at any moment goes on from its checkpoint and gives the rows it would have given."""
 
+import errno
 import functools
 import io
 import itertools
@@ -12,6 +13,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import save
 
+from lrsym.results.store.check import set_aside
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.store import Store
 from lrsym.sweep.execution.checkpoint import (
@@ -234,7 +236,7 @@ def test_a_step_that_is_not_that_of_the_tensors_is_found(tmp_path):
     files.put(file.name, files.get(file.name).replace(b'step\\": 50', b'step\\": 10'))
     assert list_checkpoints(tmp_path)[0][1] == 10 / STEPS
     assert file.load(device="cpu") is None
-    assert "not as it was written" in list_damaged_checkpoints(files)[file.name]
+    assert "not as it was written" in list_damaged_checkpoints(files)[file.name].why
 
 
 @pytest.mark.parametrize("digest", [{}, {DIGEST: ""}, {DIGEST: "0" * 64}, {DIGEST: "a digest"}])
@@ -392,3 +394,17 @@ def test_what_was_done_before_is_no_work_of_this_run():
     assert display._note() == "training"
     display.update(started, PackEvent(started.id, 1.0))
     assert display._done_work == pytest.approx(display._all_work / 3)
+
+
+def test_what_the_system_would_not_read_now_is_named_and_not_set_aside(tmp_path, monkeypatch):
+    file, files = tiny(tmp_path), open_filesystem(tmp_path)
+
+    def fail(*_args, **_options):
+        raise OSError(errno.EIO, "Input/output error", file.name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(files), "get", fail)
+        faults = list_damaged_checkpoints(files)
+    assert [(fault.file, fault.repair) for fault in faults.values()] == [(file.name, "none")]
+    assert set_aside(files, faults.values()) == []
+    assert file.load(device="cpu").state.step == 50
