@@ -172,7 +172,7 @@ BAD = {
     ),
     "an arm of two lines": (
         ('"fixed steps" =', '"fixed\\nsteps" ='),
-        10,
+        9,
         ("the name of an arm must be a line of print",),
     ),
     "an arm without a name": (('"fixed steps" =', '"" ='), 10, ("the name of an arm must be a line", 'got ""')),
