@@ -193,16 +193,30 @@ def new_claims():
     told = json.loads(lrsym("claims", ROOT / "claims/new.toml", "--results", REFERENCE, "--no-page", "--json"))[
         "claims"
     ]
-    arms = {claim["id"]: claim["arms"][0] for claim in told}
-    assert {arm["verdict"] for arm in arms.values()} == {"supported"}
-    assert all(part["after_rows"] for arm in arms.values() for part in arm["parts"])
-    assert arms["N5"]["holm"] == "undecided"
-    assert {part["holm"] for part in arms["N5"]["parts"]} == {"undecided"}
-    left = sum(arm["holm"] == "supported" for arm in arms.values())
+    first, fresh = {claim["id"]: claim["arms"][0] for claim in told}, {
+        claim["id"]: claim["arms"][1] for claim in told if len(claim["arms"]) > 1
+    }
+    assert [name for name, arm in first.items() if arm["verdict"] == "supported"] == ["N2", "N4", "N5"]
+    assert [name for name, arm in first.items() if arm["verdict"] == "undecided"] == ["N1", "N3"]
+    assert all(part["after_rows"] for arm in first.values() for part in arm["parts"])
+    assert {part["holm"] for part in first["N5"]["parts"]} == {"undecided"}
+    left = sum(arm["holm"] == "supported" for arm in first.values())
+    assert {name: (arm["verdict"], arm["holm"]) for name, arm in fresh.items()} == {
+        "N1": ("supported", "supported"), "N3": ("supported", "supported"), "N4": ("undecided", "undecided"),
+    }  # fmt: skip
+    assert {name: {part["after_rows"] for part in arm["parts"]} for name, arm in fresh.items()} == {
+        "N1": {True}, "N3": {False}, "N4": {False},
+    }  # fmt: skip
+    old = {*ids("recipe_fresh_seeds")}
+    one_order = trials("coverage_fresh_seeds", pair_orders="one")["seen_labelset"]
+    lost = one_order.filter(one_order < 0.75)
+    assert trials("coverage", pair_orders="one")["seen_labelset"].min() > 0.75
     half, one = (trials("coverage", **where)["mirror_pairs"] for where in ({"coverage": 0.5}, {"pair_orders": "one"}))
     assert {*one} == {0.0}
     return [
-        f"All {len(arms)} claims are supported, by ranges that were set after their rows; {left} is left after Holm's",
+        f"as 5 seeds are few; {left} is left after Holm's",
+        f"of the trials of N1 {len(old & {*ids('embedding_scale_fresh_seeds')})} are the recipe's on fresh seeds",
+        f"but {len(lost)} of {len(one_order)} models",
         f"a batch has {half[0]:.0f} such mirror pairs on average where half of the pairs are drawn",
     ]
 
