@@ -108,6 +108,7 @@ def test_a_sweep_that_loses_a_node_has_every_row_exactly_once(tmp_path: Path, mo
     from lrsym.sweep.engines.ray_tune.engine import run_ray
 
     (sweep, plan), store = small_plan(tmp_path, steps=1500), Store(tmp_path / "results")
+    store.prove_writable()
     task, finished = TrainTask(store.root, "run", "cpu", threads=1), set[str]()
 
     with _Cluster() as cluster:
