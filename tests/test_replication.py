@@ -193,9 +193,10 @@ def new_claims():
     told = json.loads(lrsym("claims", ROOT / "claims/new.toml", "--results", REFERENCE, "--no-page", "--json"))[
         "claims"
     ]
-    first, fresh = {claim["id"]: claim["arms"][0] for claim in told}, {
-        claim["id"]: claim["arms"][1] for claim in told if len(claim["arms"]) > 1
-    }
+    first, fresh = (
+        {claim["id"]: claim["arms"][0] for claim in told},
+        {claim["id"]: claim["arms"][1] for claim in told if len(claim["arms"]) > 1},
+    )
     assert [name for name, arm in first.items() if arm["verdict"] == "supported"] == ["N2", "N4", "N5"]
     assert [name for name, arm in first.items() if arm["verdict"] == "undecided"] == ["N1", "N3"]
     assert all(part["after_rows"] for arm in first.values() for part in arm["parts"])
@@ -253,7 +254,8 @@ def value_and_bias_terms():
         f"costs a cell at most {values:.2f} of order",
         f"It costs {bias:.3f} of `global` in the recipe",
         f"of width 16 it costs {narrow.min():.2f} to {narrow.max():.2f} of order (n = 3 each)",
-        f"It is {shares[0]:.2f}, {shares[1]:.2f} and {shares[2]:.2f} of the scores' standard deviation",
+        f"Its standard deviation is {shares[0]:.2f}, {shares[1]:.2f} and {shares[2]:.2f} of the sum",
+        f"Under dropout it is {estimate('C8', 'dropout', 0):.2f}, and refuted from below",
     ]
 
 
