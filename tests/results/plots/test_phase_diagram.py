@@ -255,6 +255,7 @@ def test_sweeps_side_by_side_have_one_scale_and_the_same_places(side_by_side):
     ]
 
 
+@pytest.mark.slow
 def test_each_value_of_a_column_has_a_column_of_panels_and_the_facet_rows():
     frame = trials(n_pair_labels=[5, 6], layouts_per_pair=[1, 2], n_heads=[1, 2], vision_blocks=[1, 2, 3])
     spec = drawn(frame, x="n_pair_labels", y="layouts_per_pair", facet="n_heads", column="vision_blocks")

@@ -56,6 +56,7 @@ def test_given_axes_place_the_points():
     assert placed(plot_phase(searched(), x="n_heads")) == ["n_heads", "learning_rate"]
 
 
+@pytest.mark.slow
 def test_each_value_of_a_given_facet_has_panels_of_its_own():
     chart = plot_phase(searched(), facet="n_heads")
     assert len(panels(chart)) == 3 * 2
