@@ -28,8 +28,9 @@ from lrsym.claims.verdict import (
 )
 from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.intervals import Estimate, estimate_mean, holm
+from lrsym.results.store.attempts import stopped_by
 from lrsym.results.store.filesystem import open_filesystem
-from lrsym.results.store.store import load_trials, stopped_by
+from lrsym.results.store.store import load_trials
 from lrsym.sweep.spec.sweep_file import Sweep
 from lrsym.vocabulary import FINAL_STATUSES, VERDICTS
 
@@ -40,7 +41,8 @@ Outcome = TypeVar("Outcome")
 class SweepResults:
     """A sweep as far as it is in the store: the tables of trials with an outcome, and what became of the others.
 
-    What a rule stopped has an outcome where the sweep asks for that rule, else it is missing.
+    What a rule stopped has an outcome where the sweep asks for that rule, else it is missing. `cells` is their digest
+    for the ledger (`Asked`).
     """
 
     sweep: str
@@ -48,7 +50,7 @@ class SweepResults:
     missing: int
     diverged: int
     tables: Tables
-    asked: Asked
+    cells: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,9 @@ def judge_claim(
         judged = _judge_part(file, claim, number, results)
         if ledger is None or not ledger.exists:
             return judged
-        standing = ledger.standing(claim, arm, judged.part, results.asked, results.tables["trials"])
+        standing = ledger.standing(
+            claim, arm, judged.part, Asked(results.cells, results.trials), results.tables["trials"]
+        )
         return replace(judged, standing=standing)
 
     return JudgedClaim(
@@ -180,19 +184,16 @@ def register_claims(checked: CheckedClaims, root: str) -> tuple[Ledger, list[Ent
 def _read_sweeps(checked: CheckedClaims, root: str) -> dict[str, SweepResults]:
     return {
         sweep.source: read_results(
-            root, sweep=sweep.name, trial_ids=sweep.trial_ids(), stop_rule=sweep.stop, asked=Asked.of(sweep)
+            root, sweep=sweep.name, trial_ids=sweep.trial_ids(), stop_rule=sweep.stop, cells=Asked.of(sweep).cells
         )
         for sweep in checked.sweeps()
     }
 
 
 def read_results(
-    root: str, *, sweep: str, trial_ids: Sequence[str], stop_rule: str | None = None, asked: Asked | None = None
+    root: str, *, sweep: str, trial_ids: Sequence[str], stop_rule: str | None = None, cells: str = ""
 ) -> SweepResults:
-    """Return what the store at `root` has of the trials of a sweep, which asks for `stop_rule`.
-
-    `asked` says more than the number of trials to a ledger.
-    """
+    """Return what the store at `root` has of the trials of a sweep with these `cells`, which asks for `stop_rule`."""
     rows = load_trials(root, trial_ids=trial_ids).collect()
     return SweepResults(
         sweep=sweep,
@@ -200,29 +201,28 @@ def read_results(
         missing=len(trial_ids) - rows.filter(_has_result(stop_rule)).height,
         diverged=rows.filter(status="diverged").height,
         tables=read_tables(root, rows.filter(_has_result(stop_rule), pl.col("status") != "diverged")),
-        asked=asked or Asked("", len(trial_ids)),
+        cells=cells,
     )
 
 
 def _corrected(judged: Iterable[JudgedClaim]) -> list[JudgedClaim]:
-    """Return the claims with the verdicts that are left after Holm's correction for all parts that have a level."""
+    """Return the claims with the verdicts that are left after Holm's correction for all parts.
+
+    One without a level, with too few values, or that is untestable counts as decided at no level but 1: it was asked.
+    """
     judged = list(judged)
     parts = [part for claim in judged for arm in claim.arms for part in arm.parts]
-    # What was asked counts, whether it has a level or not: else one that has none would spare the others.
-    levels = holm([part.level if _counts(part) and part.level is not None else 1.0 for part in parts])
-    by_part = {id(part): level for part, level in zip(parts, levels, strict=True) if _counts(part)}
+    open_ = [part.level is None or part.too_few or part.verdict == UNTESTABLE for part in parts]
+    levels = holm([1.0 if undecided else part.level or 0.0 for undecided, part in zip(open_, parts, strict=True)])
+    by_part = {id(part): level for part, level in zip(parts, levels, strict=True)}
 
     def correct(part: JudgedPart) -> JudgedPart:
-        return replace(part, holm=corrected_verdict(part.verdict, by_part.get(id(part))))
+        return replace(part, holm=corrected_verdict(part.verdict, by_part[id(part)]))
 
     return [
         replace(claim, arms=tuple(replace(arm, parts=tuple(map(correct, arm.parts))) for arm in claim.arms))
         for claim in judged
     ]
-
-
-def _counts(part: JudgedPart) -> bool:
-    return part.level is not None and not part.too_few and part.verdict != UNTESTABLE
 
 
 def count_verdicts(judged: Iterable[JudgedClaim], *, corrected: bool = False) -> dict[str, int]:

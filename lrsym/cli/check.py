@@ -28,11 +28,11 @@ def check(results: Results = RESULTS, repair: Repair = False, json: Json = False
     n_files, faults = check_parts(files)
     faults += [*list_damaged_checkpoints(files).values(), *list_damaged_weights(files).values()]
     moved, written = (set_aside(files, faults), write_anew(files, faults)) if repair else ([], [])
-    mended = {*moved, *map(part_name, moved), *written}
-    left = [fault for fault in faults if mended.isdisjoint((fault.file, fault.part))]
+    repaired = {*moved, *map(part_name, moved), *written}
+    left = [fault for fault in faults if repaired.isdisjoint((fault.file, fault.part))]
     lines = [f"{files.root}/{fault.file} {fault.why}" for fault in faults]
     if moved or written:
-        lines += _mended_in_words(files.root, moved, written)
+        lines += _repaired_in_words(files.root, moved, written)
     if left:
         there = [fault for fault in left if not repair or files.exists(fault.file)]
         may_help = not repair and any(fault.repair != "none" for fault in there)
@@ -46,7 +46,7 @@ def check(results: Results = RESULTS, repair: Repair = False, json: Json = False
         raise typer.Exit(FAILED)
 
 
-def _mended_in_words(root: str, moved: list[str], written: list[str]) -> list[str]:
+def _repaired_in_words(root: str, moved: list[str], written: list[str]) -> list[str]:
     from lrsym.results.store.check import QUARANTINE
 
     place, lines = f"{root}/{QUARANTINE}", list[str]()

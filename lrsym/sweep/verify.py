@@ -10,9 +10,10 @@ import polars as pl
 
 from lrsym.errors import UsageError
 from lrsym.results.analysis.drift import compare
+from lrsym.results.store.attempts import stopped_by
 from lrsym.results.store.place import require_results
 from lrsym.results.store.query import filter_trials, none_meets
-from lrsym.results.store.store import Store, load_trials, read_again, stopped_by
+from lrsym.results.store.store import Store, load_trials, read_again
 from lrsym.results.store.trial_row import trial_from_row
 from lrsym.sweep.driver import Outcome, run
 from lrsym.sweep.execution.grid_stop_rules import GRID_RULES

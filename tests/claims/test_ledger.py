@@ -41,7 +41,7 @@ def results_from(tmp_path, *times):
     ]
     Store(tmp_path / "results").write("part", {"trials": TABLES["trials"].build(trials)})
     ids = [row["trial_id"] for row in trials]
-    return read_results(str(tmp_path / "results"), sweep="one", trial_ids=ids, asked=Asked("cells", len(ids)))
+    return read_results(str(tmp_path / "results"), sweep="one", trial_ids=ids, cells="cells")
 
 
 def judged_by(file, ledger, results):

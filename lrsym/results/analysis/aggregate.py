@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from lrsym.results.store.store import stopped_by
+from lrsym.results.store.attempts import stopped_by
 from lrsym.vocabulary import FAILED_STATUSES, GRID_STOP_RULES, STATUSES
 
 SHARED = ("seconds",)

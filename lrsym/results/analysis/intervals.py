@@ -164,9 +164,9 @@ def spread_of(values: Sequence[float], *, interval: str = "t", resolution: float
     """Return the standard deviation of `values`, on logits for that interval, but no less than a rounding error's."""
     if interval != "logit":
         return max(_deviation(values), resolution / 12**0.5)
-    step = max(resolution, ACCURACY_RESOLUTION)
-    mean = _inside(math.fsum(values) / len(values), step)
-    return max(_deviation(logit(value, step) for value in values), step / 12**0.5 / (mean * (1 - mean)))
+    mean = _inside(math.fsum(values) / len(values), resolution)
+    rounding = max(resolution, ACCURACY_RESOLUTION) / 12**0.5 / (mean * (1 - mean))
+    return max(_deviation(logit(value, resolution) for value in values), rounding)
 
 
 @cache
@@ -177,24 +177,23 @@ def t_quantile(probability: float, freedom: int) -> float:
     return float(special.stdtrit(freedom, probability))
 
 
-def _inside(share: float, step: float) -> float:
-    """Return an accuracy that is counted in steps of `step`, no nearer to 0 or 1 than half of one."""
-    half = min(step, 1.0) / 2
+def _inside(share: float, resolution: float) -> float:
+    """Return an accuracy, no nearer to 0 or 1 than half a step in which it is counted, which is a scene or more."""
+    half = min(max(resolution, ACCURACY_RESOLUTION), 1.0) / 2
     return min(max(share, half), 1 - half)
 
 
-def logit(accuracy: float, step: float = ACCURACY_RESOLUTION) -> float:
-    """Return the log odds of an accuracy, no further out than those of half a step."""
-    inside = _inside(accuracy, step)
+def logit(accuracy: float, resolution: float = 0.0) -> float:
+    """Return the log odds of an accuracy, no further out than those of half a step in which it is counted."""
+    inside = _inside(accuracy, resolution)
     return math.log(inside / (1 - inside))
 
 
 def logit_distance(mean: float, bound: float, *, resolution: float = 0.0) -> float:
     """Return how far a mean of accuracies lies from a bound in log odds: infinitely far from one outside of 0..1."""
-    step = max(resolution, ACCURACY_RESOLUTION)
-    if min(mean, _inside(mean, step)) <= bound <= max(mean, _inside(mean, step)):
+    if min(mean, _inside(mean, resolution)) <= bound <= max(mean, _inside(mean, resolution)):
         return 0.0
-    return abs(logit(mean, step) - math.log(bound / (1 - bound))) if 0 < bound < 1 else math.inf
+    return abs(logit(mean, resolution) - math.log(bound / (1 - bound))) if 0 < bound < 1 else math.inf
 
 
 def _student(values: Sequence[float], confidence: float, resolution: float) -> Bounds:
@@ -210,7 +209,7 @@ def _student(values: Sequence[float], confidence: float, resolution: float) -> B
 def _student_of_logits(values: Sequence[float], confidence: float, resolution: float) -> Bounds:
     from scipy import special
 
-    centre = logit(math.fsum(values) / len(values), max(resolution, ACCURACY_RESOLUTION))
+    centre = logit(math.fsum(values) / len(values), resolution)
     spread = spread_of(values, interval="logit", resolution=resolution)
     reach = t_quantile((1 + confidence) / 2, len(values) - 1) * spread / len(values) ** 0.5
     return float(special.expit(centre - reach)), float(special.expit(centre + reach))

@@ -80,21 +80,22 @@ def moments(slopes: pl.DataFrame, *, by: Sequence[str], size: str | None = None)
         m = cell["m"].to_numpy()
         scale = float(cell[size][0]) if size else 1.0
         share = estimate_mean([float(value > 0) for value in m], interval="wilson")
-        row = {**dict(zip(by, values, strict=True)), "n": len(m)}
-        row |= {"positive": share.mean, "positive_low": share.low, "positive_high": share.high}
-        size_of_m = estimate_mean(np.abs(m).tolist())
-        low = None if size_of_m.low is None else max(0.0, size_of_m.low)
-        row |= {"magnitude": size_of_m.mean, "magnitude_low": low, "magnitude_high": size_of_m.high}
-        low, high = jackknife_interval(lambda sample, scale=scale: susceptibility(sample, size=scale), m)
-        row |= {"susceptibility": float(susceptibility(m, size=scale))}
-        row |= {"susceptibility_low": low, "susceptibility_high": high}
-        high, low = jackknife_interval(lambda sample: 1 - binder(sample), m)
-        row |= {"binder": float(binder(m))}
-        row |= {"binder_low": low and 1 - low, "binder_high": high and 1 - high}
-        rows.append(row)
-    numbers = {f"{name}{end}": pl.Float64 for name in MOMENTS for end in ("", "_low", "_high")}
+        of_m = estimate_mean(np.abs(m).tolist())
+        chi = jackknife_interval(lambda sample, scale=scale: susceptibility(sample, size=scale), m)
+        rest = jackknife_interval(lambda sample: 1 - binder(sample), m)
+        found = {
+            "positive": (share.mean, share.low, share.high),
+            "magnitude": (of_m.mean, None if of_m.low is None else max(0.0, of_m.low), of_m.high),
+            "susceptibility": (float(susceptibility(m, size=scale)), *chi),
+            "binder": (float(binder(m)), *(None if end is None else 1 - end for end in reversed(rest))),
+        }
+        ends = {f"{name}{end}": value for name, of in found.items() for end, value in zip(_ENDS, of, strict=True)}
+        rows.append({**dict(zip(by, values, strict=True)), "n": len(m), **ends})
+    numbers = {f"{name}{end}": pl.Float64 for name in MOMENTS for end in _ENDS}
     return pl.DataFrame(rows, schema_overrides=numbers).with_columns(pl.col(*numbers).fill_nan(None))
 
+
+_ENDS = ("", "_low", "_high")
 
 MOMENTS = ("positive", "magnitude", "susceptibility", "binder")
 """The columns of `moments`, each with its interval."""

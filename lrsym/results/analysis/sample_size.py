@@ -4,14 +4,7 @@ import bisect
 import math
 from collections.abc import Iterable
 
-from lrsym.results.analysis.intervals import (
-    ACCURACY_RESOLUTION,
-    CONFIDENCE,
-    has_interval,
-    logit,
-    logit_distance,
-    spread_of,
-)
+from lrsym.results.analysis.intervals import CONFIDENCE, has_interval, logit, logit_distance, spread_of
 
 MAX_N = 10_000
 """No larger number of replicates is told as one that would decide."""
@@ -72,7 +65,7 @@ def n_for_half_width(
             return bool(reach <= half_width)
         reach = stats.t.ppf(quantile, n - 1) * spread / n**0.5
         if interval == "logit":
-            centre = logit(mean, max(resolution, ACCURACY_RESOLUTION))
+            centre = logit(mean, resolution)
             ends = special.expit([centre - reach, centre + reach])
             reach = (max(ends[1], mean) - min(ends[0], mean)) / 2
         return bool(reach <= half_width)

@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 
 from lrsym.errors import DamagedPartWarning
+from lrsym.results.store.attempts import choose_rows
 from lrsym.results.store.digest import decode_part, is_as_written
 from lrsym.results.store.filesystem import FileSystem, Stamp
 from lrsym.results.store.generations import groups
@@ -91,8 +92,6 @@ def _merge(store: "Store", old: Parts) -> int:
     Raises FileNotFoundError, and leaves everything as it was, where another process has deleted some meanwhile, and
     _LeftError with the parts that are not to be merged.
     """
-    from lrsym.results.store.store import choose_rows
-
     # A name of its own: another compaction that took it for a part of its listing would delete half of it.
     files, part, written, ends = store.files, f"compact-{uuid.uuid4().hex[:16]}", list[str](), False
 

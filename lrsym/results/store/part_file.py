@@ -22,16 +22,12 @@ import polars as pl
 from lrsym.errors import DamagedPartWarning, ObjectStoreError, UsageError, counted, first_line
 from lrsym.results.store.filesystem import FileSystem, Stamp
 from lrsym.results.store.object_access import storage_options
+from lrsym.results.store.parquet_footer import footer_string, footer_value, read_footer
 from lrsym.results.store.schema import OF_TRIALS, TABLES
 from lrsym.results.store.table import PART_KEY, SCHEMA_VERSION, TABLE_KEY, VERSION_KEY
 from lrsym.vocabulary import STOP_RULES
 
 SUFFIX = ".parquet"
-
-_TAIL_BYTES = 1 << 16
-"""Read from the end of a file at first: the metadata of a part with one pack, and more."""
-
-_MAGIC = b"PAR1"
 
 MAX_NAMED = 5
 """Files that a sentence names; the others are counted."""
@@ -221,14 +217,14 @@ def judge(files: FileSystem, file: str, table: str) -> Verdict:
     part = part_name(file)
     ours = is_named_as_part(file)
     try:
-        footer = _footer(files, file)
+        footer = read_footer(files, file)
     except (FileNotFoundError, ObjectStoreError):  # it is gone, or nothing of it can be read
         raise
     except OSError as error:
         return Damage(file, f"cannot be read ({error.strerror})", ours, may_pass=True)
     except ValueError as error:
         return Damage(file, str(error), ours)
-    version = _value(footer, VERSION_KEY)
+    version = footer_value(footer, VERSION_KEY)
     if version is None or not re.fullmatch("[0-9]{1,9}", version):
         return "foreign"
     if int(version) > SCHEMA_VERSION:
@@ -236,55 +232,10 @@ def judge(files: FileSystem, file: str, table: str) -> Verdict:
             f"{files.root}/{file} has schema version {version}, this lrsym reads up to {SCHEMA_VERSION}; install the "
             "lrsym that wrote it, or a newer one"
         )
-    written_as = _value(footer, TABLE_KEY), _value(footer, PART_KEY)
+    written_as = footer_value(footer, TABLE_KEY), footer_value(footer, PART_KEY)
     if written_as != (None, None):
         return "part" if written_as == (table, part) else "foreign"
-    return "part" if ours and all(_string(name) in footer for name in _TELLING[table]) else "foreign"
-
-
-def _footer(files: FileSystem, file: str) -> bytes:
-    """Return the metadata at the end of a Parquet file. Raises ValueError, saying why, where the file is damaged."""
-    size, tail = files.tail(file, size=_TAIL_BYTES)
-    if not size:
-        raise ValueError("is empty")
-    if len(tail) < 12 or tail[-4:] != _MAGIC:
-        raise ValueError("is cut short or no Parquet file")
-    length = int.from_bytes(tail[-8:-4], "little")
-    if length + 12 > size:
-        raise ValueError("is damaged")
-    if length + 8 > len(tail):
-        _, tail = files.tail(file, size=length + 8)
-    return tail[-8 - length : -8]
-
-
-def _value(footer: bytes, key: str) -> str | None:
-    """Return what the metadata hold under `key`, None where there is no such key.
-
-    Thrift's compact protocol writes a key and its value as two fields that follow each other. To decode the whole of
-    the metadata, with every column, takes thirty times as long.
-    """
-    start = footer.rfind(marker := _string(key) + b"\x18")
-    if start < 0:
-        return None
-    length, at = _varint(footer, start + len(marker))
-    return footer[at : at + length].decode(errors="replace")
-
-
-def _string(text: str) -> bytes:
-    """Return a string as the field behind another, of less than 128 bytes."""
-    encoded = text.encode()
-    return bytes((0x18, len(encoded))) + encoded
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return the number that begins at `at`, and where it ends."""
-    number = shift = 0
-    while at < len(data):
-        byte = data[at]
-        at, number, shift = at + 1, number | (byte & 0x7F) << shift, shift + 7
-        if byte < 0x80:
-            break
-    return number, at
+    return "part" if ours and all(footer_string(name) in footer for name in _TELLING[table]) else "foreign"
 
 
 def _loss(files: FileSystem, damage: Damage) -> str:

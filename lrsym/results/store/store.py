@@ -20,6 +20,7 @@ import polars as pl
 import pyarrow as pa
 
 from lrsym.config.axes import axes
+from lrsym.results.store.attempts import best_attempts, best_last, choose_rows, has_each_once, stopped_by
 from lrsym.results.store.digest import part_bytes
 from lrsym.results.store.filesystem import LocalFolder, Stamp, open_filesystem
 from lrsym.results.store.imported import refuse_imported
@@ -38,7 +39,7 @@ from lrsym.results.store.part_file import (
 from lrsym.results.store.place import refuse_inner_folder
 from lrsym.results.store.schema import OF_TRIALS, TABLES
 from lrsym.results.store.table import rows_of_trials
-from lrsym.vocabulary import FAILED_STATUSES, FINAL_STATUSES, GRID_STOP_RULES
+from lrsym.vocabulary import FAILED_STATUSES
 
 Result = TypeVar("Result")
 
@@ -123,7 +124,7 @@ class Store:
         # Trials are listed first: what belongs to a row of theirs was there before.
         trials = self.rows_of("trials", parts("trials")) if _of_attempts(table) else None
         rows = trials if trials is not None and table == "trials" else self.rows_of(table, parts(table))
-        if table != "trials" or not _has_each_once(rows):
+        if table != "trials" or not has_each_once(rows):
             rows = choose_rows(table, rows, trials=trials)
         rows = rows.drop("part")
         if trial_ids is not None:
@@ -134,7 +135,7 @@ class Store:
         """Return how many trials a run left in the store in which status; of its attempts at one the best counts."""
 
         own = self._all_outcomes().lazy().filter(pl.col("run_id") == run_id)
-        return Counter(_best_attempts(own).select("status").collect()["status"].drop_nulls())
+        return Counter(best_attempts(own).select("status").collect()["status"].drop_nulls())
 
     def trial_parts(self) -> dict[str, Stamp]:
         """Return the parts of the table `trials`, each with a stamp that differs once it is written again."""
@@ -145,13 +146,13 @@ class Store:
         are done. Raises FileNotFoundError where a part given has been merged."""
         status = pl.when(stopped_by(stop_rule)).then(pl.lit("done")).otherwise("status").alias("status")
         rows = self._all_outcomes() if parts is None else self._read_outcomes(parts)
-        frame = _best_last(rows.lazy().drop_nulls("status")).select("trial_id", status).collect()
+        frame = best_last(rows.lazy().drop_nulls("status")).select("trial_id", status).collect()
         # Of several attempts a dict keeps the last. Interned: a million trials share five strings.
         return dict(zip(frame["trial_id"], map(sys.intern, frame["status"]), strict=True))
 
     def outcomes(self) -> pl.DataFrame:
         """Return how every trial in the store ended, one attempt for each, in the columns index.OUTCOME."""
-        return _best_attempts(self._all_outcomes().lazy()).drop("file").collect()
+        return best_attempts(self._all_outcomes().lazy()).drop("file").collect()
 
     def _all_outcomes(self) -> pl.DataFrame:
         """Return how every attempt ended, in the order of their parts."""
@@ -237,11 +238,6 @@ def load_trials(root: str | Path = "results", *, trial_ids: Iterable[str] | None
     return load(root, "trials", trial_ids=trial_ids)
 
 
-def stopped_by(*rules: str | None) -> pl.Expr:
-    """Return whether a row of the table `trials` was stopped by one of `rules`; None stands for no rule."""
-    return pl.col("stop_rule").is_in([rule for rule in rules if rule]).fill_null(value=False)
-
-
 def load(root: str | Path, table: str, *, trial_ids: Iterable[str] | None = None) -> pl.LazyFrame:
     """Return any table of the store at `root`, only rows of `trial_ids` where given; see docs/columns.md.
 
@@ -257,20 +253,6 @@ def load(root: str | Path, table: str, *, trial_ids: Iterable[str] | None = None
     return store.scan(table, trial_ids=wanted)
 
 
-def choose_rows(table: str, rows: pl.LazyFrame, *, trials: pl.LazyFrame | None = None) -> pl.LazyFrame:
-    """Return what counts of the rows that parts have of a table, of one attempt at each trial, with the column part.
-
-    `trials` are the rows of the table trials, where `table` has rows of attempts: a part has one of each trial.
-    """
-    if trials is not None:
-        # Chosen by a few columns, so that a reader of some rows or columns need not have the others read.
-        best = _best_attempts(trials.select("part", *_ATTEMPT)).select("trial_id", "part")
-        return rows.join(best, on=["trial_id", "part"], how="semi", maintain_order="left")
-    first = [*TABLES[table].key, pl.col("state") != "running"] if table == "suggestions" else []
-    ordered = rows.sort(*first, "finished_at", "part", nulls_last=False)
-    return ordered.unique(TABLES[table].key, keep="last", maintain_order=True)
-
-
 def _of_attempts(table: str) -> bool:
     """Return whether rows of `table` are, or belong to, attempts at a trial."""
     return table in OF_TRIALS
@@ -280,34 +262,3 @@ def _derive(trials: pl.LazyFrame, read_paths: Callable[[pl.Series], pl.DataFrame
     """Return trials with their derived columns; `read_paths` as `with_paths` has it."""
     decay_times = pl.col("trained_steps") * pl.col("learning_rate") * pl.col("weight_decay")
     return with_paths(trials, read_paths).with_columns(decay_times=decay_times, mirror_pairs=expected_mirror_pairs())
-
-
-_ATTEMPT = ("trial_id", "status", "stop_rule", "finished_at")
-"""The columns that say which attempt at a trial counts."""
-
-
-def _has_each_once(trials: pl.LazyFrame) -> bool:
-    """Return whether each trial has one row, so that none has to be chosen; False where they cannot be read.
-
-    Told by numbers that are compared faster than ids: two ids with one number only cost the choice that is spared.
-    """
-    try:
-        numbers = trials.select(pl.col("trial_id").hash()).collect().to_series()
-    except (FileNotFoundError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        return False  # told when the rows themselves are read
-    return numbers.n_unique() == len(numbers)
-
-
-def _best_attempts(trials: pl.LazyFrame) -> pl.LazyFrame:
-    """Return one attempt for each trial: the best (`_best_last`), then the newest, then the last part by name."""
-    return _best_last(trials).unique("trial_id", keep="last", maintain_order=True)
-
-
-def _best_last(trials: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the attempts with the best of each trial behind its others; `trials` come in the order of their parts.
-
-    Results are better than trainings that were stopped, of these the ones that count as outcomes, and any of them than
-    a failure.
-    """
-    final, stopped = pl.col("status").is_in(FINAL_STATUSES), pl.col("status") == "stopped"
-    return trials.sort(final, stopped_by(*GRID_STOP_RULES), stopped, "finished_at", maintain_order=True)

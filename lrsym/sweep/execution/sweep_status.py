@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from lrsym.results.store.store import Store, load, stopped_by
+from lrsym.results.store.attempts import stopped_by
+from lrsym.results.store.store import Store, load
 from lrsym.sweep.execution.checkpoint import list_checkpoints
 from lrsym.sweep.execution.part import WHOLE, Part
 from lrsym.sweep.execution.running import Running, running
