@@ -6,7 +6,7 @@ thread: of a step with so many members, and of making the training that goes on 
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -76,9 +76,9 @@ def measure(*, repeats: int, steps: int) -> list[Figure]:
     return figures + [f for batch in (256, 50) for f in _leaving_figures(batch, repeats=repeats, steps=steps)]
 
 
-def committed_curves() -> Iterator[Curve]:
-    """Yield the curve of every committed trial that is done."""
-    done = load_trials(REFERENCE).filter(status="done").collect()["trial_id"].to_list()
+def committed_curves(trial_ids: Collection[str] | None = None) -> Iterator[Curve]:
+    """Yield the curve of every committed trial that is done, or of those with `trial_ids`."""
+    done = load_trials(REFERENCE, trial_ids=trial_ids).filter(status="done").collect()["trial_id"].to_list()
     points = load(REFERENCE, "curves", trial_ids=done).filter(pl.col("metric").is_in(JUDGED)).collect()
     for of_trial in points.sort("step").partition_by("trial_id", maintain_order=True):
         by_step: dict[int, Point] = {}
