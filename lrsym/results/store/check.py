@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from typing import Literal
 
 import polars as pl
 
 from lrsym.errors import counted, first_line
 from lrsym.results.store.digest import decode_part, part_bytes
+from lrsym.results.store.fault import Fault
 from lrsym.results.store.filesystem import FileSystem
 from lrsym.results.store.part_file import MAX_NAMED, Damage, list_parts, part_file, part_name, require_no_damage
 from lrsym.results.store.schema import OF_TRIALS, TABLES
@@ -24,30 +24,6 @@ from lrsym.results.store.table import BESIDE_KEY
 
 QUARANTINE = "quarantine"
 """Folder of the results that holds what was set aside, under the names that the files had."""
-
-
-_MAX_LETTERS = 300
-"""Of what a library says of a file."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A file of the results that is not as it was written, and why; `part` is None for what is no table.
-
-    `repair` is what mends it: its part is set aside, it is written anew without the rows that no trial has, or, for
-    what may pass, nothing that can be done here.
-    """
-
-    file: str
-    why: str
-    part: str | None = None
-    repair: Literal["set aside", "write anew", "none"] = "set aside"
-
-
-def fault_of(file: str, error: OSError | ValueError) -> Fault:
-    """Return what is told of a file that is no table, where reading it raised `error`; what a system says may pass."""
-    why = " ".join(str(error).split())[:_MAX_LETTERS]
-    return Fault(file, why, repair="none" if isinstance(error, OSError) else "set aside")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from lrsym.config.trial import TRAINER_VERSION
-from lrsym.results.store.check import Fault, fault_of
+from lrsym.results.store.fault import Fault, fault_of
 from lrsym.results.store.filesystem import FileSystem, open_filesystem
 from lrsym.results.store.foreign_json import parse_json
 from lrsym.sweep.execution.pace import Pace

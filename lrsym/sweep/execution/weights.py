@@ -10,7 +10,7 @@ from pathlib import Path
 from lrsym.config.axes import axes
 from lrsym.config.trial import TRAINER_VERSION, Trial
 from lrsym.errors import UsageError
-from lrsym.results.store.check import Fault, fault_of
+from lrsym.results.store.fault import Fault, fault_of
 from lrsym.results.store.filesystem import FileSystem, open_filesystem
 from lrsym.results.store.foreign_json import parse_json
 from lrsym.sweep.execution.tensor_file import SUFFIX, WEIGHTS, read_tensors, tensor_bytes, weights_of
