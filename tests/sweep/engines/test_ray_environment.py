@@ -104,7 +104,7 @@ def test_where_no_cluster_answers_the_environment_is_as_it_was(started, monkeypa
         "a..b:1",
         ".x:1",
         f"{'x' * 70}:1",
-        "127.0.0.1:99999",
+        "127.0.0.1:0",
         "127.0.0.1:" + "9" * 5000,
         "\udcff:1",
         ":1",
@@ -118,6 +118,16 @@ def test_what_can_be_no_address_is_one_sentence(started, monkeypatch, address):
 
     monkeypatch.setenv("RAY_ADDRESS", address)
     with pytest.raises(UsageError, match="RAY_ADDRESS"), connected(1, threads=1):
+        pass
+    assert started == []
+
+
+def test_no_port_is_taken_for_another(started, listening, monkeypatch):
+    from lrsym.sweep.engines.ray_tune.connection import connected
+
+    host, _, port = os.environ["RAY_ADDRESS"].rpartition(":")
+    monkeypatch.setenv("RAY_ADDRESS", f"{host}:{int(port) + 65536}")
+    with pytest.raises(UsageError, match="port from 1 to 65535"), connected(1, threads=1):
         pass
     assert started == []
 

@@ -160,9 +160,10 @@ def _check_address() -> None:
         address = _find_cluster()
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
-    if "://" in address or not host or not port.isdecimal():
+    # A port above 65535 would be taken for what is left of it after division by 65536.
+    if "://" in address or not host or not (port.isdecimal() and len(port) <= 5 and 0 < int(port) <= 65535):
         raise UsageError(
-            f"RAY_ADDRESS must be host:port of the cluster's head, or auto, got {address}; "
+            f"RAY_ADDRESS must be host:port of the cluster's head with a port from 1 to 65535, or auto, got {address}; "
             "http:// addresses are for ray job submit --address"
         )
     # On the head's own machine Ray takes a loopback address for the node's.
@@ -171,7 +172,7 @@ def _check_address() -> None:
     for name in hosts:
         try:
             socket.create_connection((name, int(port)), timeout=ANSWER_SECONDS).close()
-        except (OSError, OverflowError, ValueError) as error:  # the last two where it can be no name, or no port
+        except (OSError, ValueError) as error:  # the last where it can be no name
             reasons.append(getattr(error, "strerror", None) or str(error))
         else:
             return
