@@ -1,6 +1,7 @@
 """docs/pytorch_start.md says what its rows say: every table, and every number in a sentence."""
 
 import polars as pl
+import pytest
 
 from lrsym.results.analysis.intervals import estimate_mean
 from lrsym.results.store.store import load
@@ -126,6 +127,7 @@ def test_a_sentence_says_what_the_rows_say():
         assert sentence in pages.text(PAGE)
 
 
+@pytest.mark.slow
 def test_a_number_in_a_sentence_is_in_a_table_or_in_a_sentence_that_is_checked():
     told = " ".join(cell for table in tables().values() for row in table for cell in row)
     numbers = pages.unchecked(PAGE, sentences=sentences(), settings=("0.2", "2601.12809"))

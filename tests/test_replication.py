@@ -360,6 +360,7 @@ def readme():
     ]
 
 
+@pytest.mark.slow
 def test_the_readmes_numbers_are_what_the_rows_say():
     for fragment in readme():
         assert fragment in pages.text("README.md").replace("**", "")

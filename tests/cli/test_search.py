@@ -56,6 +56,7 @@ def test_a_search_is_planned_run_and_gone_on_with_by_the_same_verb(tmp_path):
     assert rows == [{"n": 10}]
 
 
+@pytest.mark.slow
 def test_a_search_whose_cells_all_diverged_says_so_and_where_to_change_it(tmp_path):
     path, results = write_search(tmp_path, budget=2), tmp_path / "r"
     run(load_any(path), Store(results), status=lambda trial: "diverged")

@@ -46,6 +46,7 @@ def test_with_a_colour_axis_each_split_has_a_panel_and_each_value_a_colour():
     assert marks(spec, "line")[0]["encoding"]["color"]["scale"]["domain"] == ["5", "15"]
 
 
+@pytest.mark.slow
 def test_curves_tell_the_number_of_their_seeds():
     frame = curve_rows(n_heads=[1], seeds=3)
     assert "of 3 seeds." in subtitle(plot_curves(frame))
@@ -53,6 +54,7 @@ def test_curves_tell_the_number_of_their_seeds():
     assert "of 2 to 3 seeds." in subtitle(plot_curves(frame.filter((pl.col("step") < 100) | (pl.col("seed") > 0))))
 
 
+@pytest.mark.slow
 def test_chance_is_drawn_for_order_alone():
     with_chance = plot_curves(curve_rows(n_heads=[1])).to_dict()
     without = plot_curves(curve_rows(n_heads=[1], metric="global"), metric="global").to_dict()
@@ -70,6 +72,7 @@ def test_a_metric_without_a_curve_is_refused():
         plot_curves(curve_rows(n_heads=[1]), metric="loss")
 
 
+@pytest.mark.slow
 def test_a_curve_names_its_trials_where_the_rows_do():
     named = curve_rows(n_heads=[1]).with_columns(trial_id=pl.format("t{}", "seed"))
     for frame in (named, named.drop("seed")):

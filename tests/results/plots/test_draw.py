@@ -123,6 +123,7 @@ def test_a_picture_of_curves_says_how_many_trials_were_stopped_early(store):
     assert "1 of 1 trials were stopped early (1 asha)." in draw("curves", ALL, store).to_dict()["title"]["subtitle"]
 
 
+@pytest.mark.slow
 def test_a_map_of_mechanisms_says_how_many_trials_of_the_sweep_are_there(store):
     terms = {"none": 0.9, "EP": 0.5, "PP": 0.9, "EP+PP+BP": 0.5, "VP": 0.9}
     rows = [

@@ -106,6 +106,7 @@ def test_of_one_seed_there_is_no_band_and_the_heading_says_so():
     assert [rows(chart.to_dict(), band) for band in marks(chart.to_dict(), "area")] == [[]]
 
 
+@pytest.mark.slow
 def test_cells_of_one_seed_among_others_are_counted():
     frame = trial_rows(n_pair_labels=[5, 8]).filter((pl.col("n_pair_labels") == 5) | (pl.col("seed") == 0))
     assert "1 of 2 cells have one seed and no band." in subtitle(plot_line(frame))
@@ -220,6 +221,7 @@ def test_panels_share_one_legend_and_can_be_rendered():
     assert as_png(chart.to_dict()).startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_trials_of_a_pack_share_its_time_and_have_no_band():
     packed = GRID.with_columns(pack_size=pl.lit(3))
     text = subtitle(plot_line(packed, metric="seconds"))

@@ -284,6 +284,7 @@ def test_sweeps_side_by_side_take_no_column():
         drawn(trials(n_heads=[1, 2]).with_columns(sweep=pl.lit("first")), column="n_heads")
 
 
+@pytest.mark.slow
 def test_what_lies_well_below_chance_has_colours_of_its_own():
     below = [*domains(drawn(trials(accuracy=0.3, n_pair_labels=[5, 6])), "color")]
     about = [*domains(drawn(trials(accuracy=0.46, n_pair_labels=[5, 6])), "color")]

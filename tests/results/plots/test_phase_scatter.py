@@ -50,6 +50,7 @@ def placed(chart):
     return [encoding[channel]["field"] for channel in ("x", "y")]
 
 
+@pytest.mark.slow
 def test_given_axes_place_the_points():
     assert placed(plot_phase(searched(), x="n_heads", y="learning_rate")) == ["n_heads", "learning_rate"]
     assert placed(plot_phase(searched(), y="n_heads")) == ["learning_rate", "n_heads"]
@@ -72,6 +73,7 @@ def test_a_column_that_is_no_accuracy_has_its_median():
     assert len(panels(chart)) == 1
 
 
+@pytest.mark.slow
 def test_cells_that_lost_trials_have_a_ring_and_those_that_lost_all_a_cross():
     lost = pl.when((pl.col("learning_rate") == RATES[0]) | (pl.col("trial_id") == "01-0")).then(pl.lit("diverged"))
     found = plot_phase(searched(status=lost.otherwise(pl.lit("done"))))
@@ -82,6 +84,7 @@ def test_cells_that_lost_trials_have_a_ring_and_those_that_lost_all_a_cross():
     assert "(red ring; a cross where a cell lost all seeds)" in subtitle(found)
 
 
+@pytest.mark.slow
 def test_where_all_diverged_there_are_crosses_and_where_no_phase_is_told_there_is_no_panel_of_it():
     chart = plot_phase(searched(status=pl.lit("diverged")))
     assert len(points(chart)) == 20

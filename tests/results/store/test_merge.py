@@ -63,6 +63,7 @@ def test_taking_the_same_twice_changes_nothing(source, tmp_path):
     assert len(target.files.list("trials")) == 1
 
 
+@pytest.mark.slow
 def test_with_replace_the_rows_of_before_go(source, tmp_path):
     target, changed = Store(str(tmp_path / "t")), Store(str(tmp_path / "c"))
     take_trials(source, changed, IDS)
@@ -77,6 +78,7 @@ def test_with_replace_the_rows_of_before_go(source, tmp_path):
     assert rows(target.root, "trials").equals(rows(source.root, "trials"))
 
 
+@pytest.mark.slow
 def test_what_was_taken_is_compacted_and_checked_like_any_part(source, tmp_path):
     target = Store(str(tmp_path / "t"))
     take_trials(source, target, IDS[:1])
@@ -86,6 +88,7 @@ def test_what_was_taken_is_compacted_and_checked_like_any_part(source, tmp_path)
     target.require_no_damage()
 
 
+@pytest.mark.slow
 def test_weights_of_a_result_that_is_replaced_go_with_it(source, tmp_path):
     target, bare = Store(str(tmp_path / "t")), Store(str(tmp_path / "b"))
     take_trials(source, target, IDS)

@@ -202,6 +202,7 @@ def test_a_large_object_of_which_a_piece_cannot_be_written_is_not_there(s3):
     assert files.get("checkpoints/a") == bytes(25 << 20)
 
 
+@pytest.mark.slow
 def test_a_table_that_polars_cannot_read_any_more_is_one_line(s3, tmp_path):
     written(s3.url, "1").scan("runs").collect()
     s3.tell(fail={"status": 403, "methods": ["GET"], "path": "parquet"})

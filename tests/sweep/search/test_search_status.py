@@ -20,6 +20,7 @@ def store(tmp_path):
     return Store(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_status_counts_cells_by_state_and_knows_the_best(store):
     found = search(budget=6)
     empty = search_status(found, store)
@@ -34,6 +35,7 @@ def test_a_status_counts_cells_by_state_and_knows_the_best(store):
     assert status.best == best_of_search(found, store, n=1).cells[0].objective
 
 
+@pytest.mark.slow
 def test_the_time_left_counts_cells_that_are_not_asked_for_yet(store):
     found = search(budget=9)
     store.write("run", {"runs": TABLES["runs"].build([{"run_id": "one", "started_at": datetime.now(UTC) - MINUTE}])})

@@ -59,6 +59,7 @@ def by_side(fitted):
     return {(encoder, term): found for encoder, term, found in text_ablations(*fitted.arguments())}
 
 
+@pytest.mark.slow
 def test_every_term_is_left_out_of_the_text_and_of_both():
     found = by_side(FITTED)
     assert {*found} == {(encoder, term) for encoder in ABLATED_SIDES for term in TEXT_ABLATIONS}

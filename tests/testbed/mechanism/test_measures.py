@@ -25,6 +25,7 @@ def measured(fitted, row=0):
 FITTED = Fitted([small(seed=0, optim__steps=40), small(seed=1, optim__steps=40, scenes__n_pair_labels=4)])
 
 
+@pytest.mark.slow
 def test_every_measure_has_its_sentence_and_every_sentence_its_measure():
     assert {name for *_, name in measured(FITTED)} == {*MEASURES}
 

@@ -29,6 +29,7 @@ def test_nothing_left_out_is_the_evaluation_itself():
     torch.testing.assert_close(by_term["none"].values, whole.values, atol=0, rtol=0, equal_nan=True)
 
 
+@pytest.mark.slow
 def test_leaving_out_all_content_or_all_position_terms_changes_what_is_recognised():
     by_term = dict(ablations(*FITTED.arguments()))
     assert not torch.equal(by_term["EE+PE+BE"]["seen", "global"], by_term["none"]["seen", "global"])

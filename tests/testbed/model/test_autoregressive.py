@@ -258,6 +258,7 @@ def test_measures_of_a_decoder_without_terms_are_those_of_its_attention():
     assert {m.measure for m in found} == {"attend_last", "attention_difference"}
 
 
+@pytest.mark.slow
 def test_profiles_of_the_decoder_are_those_of_cls_over_the_keys_that_it_sees():
     first, _ = profiles(trained().model)
     terms = [*SCORE_TERMS, "EP+PP+BP", "EE+PE+BE"]
