@@ -55,6 +55,15 @@ MEANINGS = {
 """What others call a key of a sweep file; spelling does not lead from one to the other."""
 
 AXES = {axis.key: axis for axis in axes() if axis.section} | PRESETS
+
+
+def axes_set_by(key: str) -> list[str]:
+    """Return the keys of the axes that `key` of a sweep file sets: itself, but for a preset."""
+    if key not in PRESETS:
+        return [key]
+    return [*dict.fromkeys(f"model.{name}" for words in SHORTHANDS[AXES[key].name].values() for name in words)]
+
+
 SECTIONS = tuple(dict.fromkeys(axis.section for axis in AXES.values()))
 
 

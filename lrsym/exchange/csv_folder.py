@@ -4,12 +4,14 @@
 that was changed since, is never overwritten; and an export that was killed is told by `"complete": false`, until the
 same command has ended.
 
-Lists are written as JSON, durations as seconds, times in UTC as ISO 8601, bytes as base64; what is null is empty.
+Lists are written as JSON, with null for what is no finite number, durations as seconds, times in UTC as ISO 8601,
+bytes as base64; what is null is empty.
 """
 
 import base64
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +72,17 @@ def _plain(values: pl.Series) -> pl.Series:
     if kind == pl.Binary:
         return _texts(values, lambda value: base64.b64encode(value).decode())
     if kind.is_nested():
-        return _texts(values, lambda value: json.dumps(value, default=str))
+        return _texts(values, lambda value: json.dumps(_finite(value), default=str))
     return values
+
+
+def _finite(value: Any) -> Any:
+    """Return what a list holds, with None for numbers that JSON does not have."""
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _texts(values: pl.Series, text: Any) -> pl.Series:

@@ -4,7 +4,6 @@ Optuna makes a missing SQLite file, and tables in an empty one, when it is asked
 opened for reading alone.
 """
 
-import math
 import sqlite3
 import warnings
 from contextlib import closing
@@ -91,9 +90,10 @@ def _ask(url: str, question: Any) -> Any:
 
 
 def _trial(trial: Any, targets: list[str]) -> OtherTrial:
-    """Return a trial of Optuna's as ours; what it reported on the way is a curve of the first metric."""
+    """Return a trial of Optuna's as ours. What it reported on the way need not end at the value of the first objective,
+    so its curve has a name of its own."""
     values = trial.values or ()
-    points = [(step, value) for step, value in sorted(trial.intermediate_values.items()) if not math.isnan(value)]
+    points = sorted(trial.intermediate_values.items())
     attributes = {f"attr_{name}": value for name, value in trial.user_attrs.items()}
     reason = trial.system_attrs.get("fail_reason")
     return OtherTrial(
@@ -102,7 +102,7 @@ def _trial(trial: Any, targets: list[str]) -> OtherTrial:
         state=trial.state.name,
         parameters=trial.params,
         metrics={**dict(zip(targets, values, strict=False)), **attributes},
-        curves={targets[0]: points} if points else {},
+        curves={f"{targets[0]}_reported": points} if points else {},
         message=None if reason is None else str(reason),
         seconds=None if trial.duration is None else trial.duration.total_seconds(),
         finished_at=None if trial.datetime_complete is None else trial.datetime_complete.astimezone(UTC),

@@ -76,7 +76,8 @@ def _trial(place: Path, state: Mapping[str, Any]) -> OtherTrial | None:
         return None
     curves: dict[str, list[tuple[int, float]]] = {}
     for number, report in enumerate(reports, start=1):
-        step = _finite(report.get(_STEP)) or number
+        told = _finite(report.get(_STEP))
+        step = number if told is None else told
         for name, value in _numbers(report):
             if name not in (_STEP, _SECONDS):
                 curves.setdefault(name, []).append((int(step), float(value)))
@@ -105,9 +106,10 @@ def _finite(value: object) -> float | None:
 
 
 def _numbers(report: Mapping[str, Any]) -> Iterator[tuple[str, int | float]]:
+    """Yield the metrics of a report by name, truths as 0 and 1."""
     for name, value in _flat({name: value for name, value in report.items() if name not in _ABOUT}):
-        if isinstance(value, float) or (type(value) is int and abs(value) < _MOST):
-            yield name, value
+        if isinstance(value, float) or (isinstance(value, int) and abs(value) < _MOST):
+            yield name, int(value) if isinstance(value, bool) else value
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from lrsym.config.messages import axes_set_by
 from lrsym.errors import UsageError, first_line
 from lrsym.results.store.filesystem import open_filesystem
 from lrsym.results.store.imported import FOLDERS, is_imported, load_imported, read_sources, refuse_imported
@@ -75,7 +76,7 @@ def _select(root: str, sweep: Sweep | None, where: str | None) -> Selection:
     numbers = [name for name, kind in trials.schema.items() if kind.is_numeric() and name not in axis_columns()]
     if sweep is None:
         return Selection(_name_of(root), root, ordered, axis_columns(), numbers)
-    varied = [key.rpartition(".")[2] for key in sweep.varied]
+    varied = [name for key in sweep.varied for name in _columns_set_by(key, trials)]
     return Selection(sweep.name, root, ordered, axis_columns(), numbers, varied)
 
 
@@ -100,6 +101,12 @@ def _select_imported(root: str, where: str | None) -> Selection:
     metrics = ["seconds", *dict.fromkeys(name for source in sources for name in source.metrics)]
     ordered = {name: rows for name, rows in tables.items() if rows.height}
     return Selection(_name_of(root), root, ordered, [*parameters], metrics, is_imported=True)
+
+
+def _columns_set_by(key: str, trials: pl.DataFrame) -> list[str]:
+    """Return the columns of what `key` of a sweep file sets; of those of a preset the ones that differ in `trials`."""
+    columns = [axis.rpartition(".")[2] for axis in axes_set_by(key)]
+    return columns if len(columns) == 1 else [name for name in columns if trials[name].n_unique() > 1]
 
 
 def _require_some(trials: pl.DataFrame, root: str, remedy: str) -> None:

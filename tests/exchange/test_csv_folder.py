@@ -1,6 +1,7 @@
 """CSV: what is written is what is there, and nothing of another's is overwritten."""
 
 import json
+import math
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -46,7 +47,7 @@ def test_values_that_csv_does_not_have_are_written_in_text():
             "at": [datetime(2026, 1, 2, 3, tzinfo=UTC), None],
             "there": [datetime(2026, 1, 2, 3), None],
             "blob": [b"\x00\xff", None],
-            "lists": [[[1.5, None], []], None],
+            "lists": [[[1.5, None], [math.nan]], None],
             "table": [{"a": 1, "b": "x"}, {"a": None, "b": None}],
             "said": ["", None],
         }
@@ -54,7 +55,7 @@ def test_values_that_csv_does_not_have_are_written_in_text():
     lines = as_csv(frame).decode().splitlines()
     assert lines[0] == "took,at,there,blob,lists,table,said"
     assert lines[1] == (
-        '90.000005,2026-01-02T03:00:00.000000Z,2026-01-02T03:00:00.000000,AP8=,"[[1.5, null], []]",'
+        '90.000005,2026-01-02T03:00:00.000000Z,2026-01-02T03:00:00.000000,AP8=,"[[1.5, null], [null]]",'
         '"{""a"": 1, ""b"": ""x""}",""'
     )
     assert lines[2] == ',,,,,"{""a"": null, ""b"": null}",'

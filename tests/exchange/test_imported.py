@@ -119,12 +119,35 @@ def test_a_study_without_a_trial_that_has_ended_is_told(tmp_path):
     assert not (tmp_path / "o").exists()
 
 
-def test_studies_with_other_columns_and_types_lie_in_one_folder(imported):
-    other = OtherTrial("7", "crashed", "ERROR", {"learning_rate": "fast", "depth": 3}, {"loss": 1})
+def test_studies_with_other_columns_lie_in_one_folder(imported):
+    other = OtherTrial("7", "crashed", "ERROR", {"learning_rate": 1, "depth": 3, "seed": None}, {"loss": 1})
     write_trials(OtherStudy("ray", "/x", "e", [other]), str(imported))
     rows = package.load_trials(str(imported)).sort("trial_id").collect()
-    assert rows["learning_rate"].to_list() == ["0.1", "0.2", "fast"]
+    assert rows["learning_rate"].to_list() == [0.1, 0.2, 1.0]
     assert rows["depth"].to_list() == [None, None, 3]
+    assert rows["seed"].to_list() == [0, 0, None]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "why"),
+    [
+        ({"learning_rate": "fast"}, "has a column learning_rate of numbers from another study, got learning"),
+        ({"learning_rate": True}, "got learning_rate of truths from e; name another folder with --results"),
+        ({"LEARNING_RATE": 0.1}, "got LEARNING_RATE of numbers"),
+    ],
+)
+def test_a_study_that_would_change_values_of_another_is_refused(imported, parameters, why):
+    before = sorted(imported.rglob("*"))
+    with pytest.raises(UsageError, match=why):
+        write_trials(OtherStudy("ray", "/x", "e", [OtherTrial("7", "done", "DONE", parameters, {})]), str(imported))
+    assert sorted(imported.rglob("*")) == before
+
+
+def test_names_that_differ_in_case_alone_are_told_apart(tmp_path):
+    one = OtherTrial("0", "done", "DONE", {"lr": 1, "LR": 2, "Status": 3}, {"Lr": 4})
+    write_trials(OtherStudy("ray", "/x", "e", [one]), str(tmp_path / "o"))
+    rows = package.load_trials(tmp_path / "o").collect()
+    assert rows.select("Lr", "param_lr", "param_param_LR", "param_Status").rows() == [(4, 1, 2, 3)]
 
 
 def test_a_source_that_is_nothing_is_one_line(tmp_path):

@@ -8,6 +8,8 @@ from optuna.trial import TrialState, create_trial
 
 from lrsym.errors import UsageError
 from lrsym.exchange.importing import import_trials
+from lrsym.exchange.run import runs
+from lrsym.exchange.selection import select
 from lrsym.results.store.imported import load_imported
 from lrsym.results.store.query import query
 from tests.running import lrsym
@@ -57,8 +59,20 @@ def test_trials_come_with_parameters_values_reports_and_how_they_ended(url, tmp_
     assert (rows["attr_epochs"][0], rows["attr_note"][0]) == (7, '["x"]')
     curves = load_imported(str(tmp_path / "o"), "curves").collect()
     assert curves.rows() == [
-        ("optuna:mine:0", 1, "value", 0.9), ("optuna:mine:0", 5, "value", 0.25), ("optuna:mine:1", 1, "value", 0.8),
+        ("optuna:mine:0", 1, "value_reported", 0.9), ("optuna:mine:0", 5, "value_reported", 0.25),
+        ("optuna:mine:1", 1, "value_reported", 0.8),
     ]  # fmt: skip
+
+
+def test_the_value_of_a_trial_is_told_beside_what_it_reported_and_a_report_that_is_no_number_stays(url, tmp_path):
+    made = create_trial(value=0.8, intermediate_values={0: 0.2, 1: float("nan"), 2: 0.4})
+    optuna.create_study(storage=url, study_name="sums").add_trial(made)
+    folder = str(tmp_path / "o")
+    assert import_trials(url, folder, study="sums").points == 3
+    (run,) = runs(select(folder))
+    series = run.series()
+    assert series["value"] == [(2, 0.8)]
+    assert str(series["value_reported"]) == "[(0, 0.2), (1, nan), (2, 0.4)]"
 
 
 @pytest.mark.slow

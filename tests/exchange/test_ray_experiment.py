@@ -148,3 +148,15 @@ def test_reports_of_odd_kinds_and_a_folder_that_was_copied_are_taken_as_far_as_t
     assert trials.select("seconds", "finished_at").null_count().row(0) == (2, 2)
     assert {*curves["step"]} == {1, 2}
     assert trials["huge"].str.len_chars().to_list() == [401, 401]
+
+
+def test_a_report_of_step_0_is_no_report_without_a_step_and_truths_are_numbers(tmp_path):
+    place = tmp_path / "exp/one"
+    place.mkdir(parents=True)
+    reports = [{"loss": 0.5 - step / 4, "ok": step == 1, "training_iteration": step} for step in (0, 1)]
+    (place / "result.json").write_text("\n".join(json.dumps({**report, "done": True}) for report in reports))
+    import_trials(str(tmp_path / "exp"), str(tmp_path / "o"))
+    trials, curves = (load_imported(str(tmp_path / "o"), table).collect() for table in ("trials", "curves"))
+    assert curves.filter(metric="loss").select("step", "value").rows() == [(0, 0.5), (1, 0.25)]
+    assert curves.filter(metric="ok")["value"].to_list() == [0.0, 1.0]
+    assert trials["ok"].to_list() == [1]

@@ -9,6 +9,7 @@ from lrsym.exchange.selection import select
 from lrsym.exchange.tensorboard_logs import export_tensorboard
 from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store
+from lrsym.sweep.spec.sweep import Sweep
 from tests.reports import made_up
 
 
@@ -54,6 +55,15 @@ def test_a_sweep_without_rows_is_told_how_to_train(made):
     other = made_up.sweep(labels=(6,), name="other")
     with pytest.raises(UsageError, match=r"no trial of other in .*/r; train first: lrsym sweep no\.toml"):
         select(root, other)
+
+
+def test_of_a_preset_that_varies_the_axes_that_differ_are_told(tmp_path):
+    sweep = Sweep.grid("starts", base={"optim.steps": 10}, grid={"model.init": ["small", "pytorch"]})
+    made_up.write(tmp_path / "r", sweep.trials)
+    chosen = select(str(tmp_path / "r"), sweep)
+    assert "init_token_std" in chosen.varied
+    assert all(chosen.trials[name].n_unique() == 2 for name in chosen.varied)
+    assert {run.parameters["init_token_std"] for run in runs(chosen)} == {0.02, 1.0}
 
 
 @pytest.mark.slow

@@ -79,7 +79,8 @@ def write_source(root: str, source: Source, trials: pl.DataFrame, curves: pl.Dat
     """Write the trials of a source into the folder `root`, in place of those that it had of it.
 
     The marker is written first, so that a folder with any of its rows is never taken for results. Raises UsageError
-    where the folder has tables of trained trials, or a study of the same name that came from elsewhere.
+    where the folder has tables of trained trials, a study of the same name that came from elsewhere, or one with a
+    column of the same name and another kind.
     """
     files = open_filesystem(root)
     refuse_results(files)
@@ -90,6 +91,7 @@ def write_source(root: str, source: Source, trials: pl.DataFrame, curves: pl.Dat
             f"{files.root} has a study {source.study} from {known.address} already, got one from {source.address}; "
             "name another folder with --results"
         )
+    _require_same_kinds(files, source, {"trials": trials, "curves": curves})
     sources[source.key] = source
     marker = {key: asdict(one) for key, one in sorted(sources.items())}
     files.prove_writable()
@@ -97,7 +99,34 @@ def write_source(root: str, source: Source, trials: pl.DataFrame, curves: pl.Dat
     for table, rows in (("curves", curves), ("trials", trials)):
         content = io.BytesIO()
         rows.write_parquet(content)
-        files.put(f"{FOLDERS[table]}/{source.key}.parquet", content.getvalue())
+        files.put(_part(table, source.key), content.getvalue())
+
+
+def _require_same_kinds(files: FileSystem, source: Source, tables: dict[str, pl.DataFrame]) -> None:
+    """Raise UsageError where a column would change the values of another study's by being put below it."""
+    for table, rows in tables.items():
+        new = {name.lower(): (name, kind) for name, kind in rows.schema.items()}
+        for file in files.list(FOLDERS[table], suffix=".parquet"):
+            if file == _part(table, source.key):
+                continue
+            scan = pl.scan_parquet(files.uri(file), glob=False, storage_options=files.storage_options)
+            for there, kind in scan.collect_schema().items():
+                name, wanted = new.get(there.lower(), (there, kind))
+                if name != there or (_kind(kind) != _kind(wanted) and pl.Null not in (kind, wanted)):
+                    raise UsageError(
+                        f"{files.root} has a column {there} of {_kind(kind)} from another study, got {name} of "
+                        f"{_kind(wanted)} from {source.study}; name another folder with --results"
+                    )
+
+
+def _kind(kind: pl.DataType) -> str:
+    return (
+        "numbers" if kind.is_numeric() else {pl.Boolean: "truths", pl.String: "text"}.get(kind.base_type(), str(kind))
+    )
+
+
+def _part(table: str, key: str) -> str:
+    return f"{FOLDERS[table]}/{key}.parquet"
 
 
 def refuse_results(files: FileSystem) -> None:
@@ -136,22 +165,25 @@ def column_names(parameters: Iterable[str], metrics: Iterable[str]) -> tuple[dic
     """Return the column of each parameter and of each metric.
 
     It is the name itself; where a column of ours has it, or a metric has it, with `param_` or `metric_` before it.
+    Names that differ in case alone are one name to many a database, and so here.
     """
-    taken = {*OWN_COLUMNS}
+    taken = {name.lower() for name in OWN_COLUMNS}
     named_metrics = {name: _free(name, "metric_", taken) for name in metrics}
     return {name: _free(name, "param_", taken) for name in parameters}, named_metrics
 
 
 def _free(name: str, prefix: str, taken: set[str]) -> str:
-    while name in taken:
+    while name.lower() in taken:
         name = prefix + name
-    taken.add(name)
+    taken.add(name.lower())
     return name
 
 
 def column(name: str, values: list[Any]) -> pl.Series:
     """Return a column of values of any kind: truths, whole numbers, numbers, else text, where lists are JSON."""
     kinds = {type(value) for value in values if value is not None}
+    if not kinds:
+        return pl.Series(name, values, dtype=pl.Null)
     if kinds <= {bool}:
         return pl.Series(name, values, dtype=pl.Boolean)
     if kinds <= {int} and all(abs(value) < 2**63 for value in values if value is not None):

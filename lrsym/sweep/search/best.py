@@ -7,8 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from lrsym.config.messages import AXES, PRESETS
-from lrsym.config.model import SHORTHANDS
+from lrsym.config.messages import axes_set_by
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import replicate_value, shares_value
 from lrsym.results.analysis.intervals import Estimate, estimate_mean, interval_of
@@ -95,7 +94,7 @@ def best_of_grid(sweep: Sweep, store: Store, objective: Objective, *, n: int) ->
     if cells.is_empty():
         begun = frame.filter(pl.col("n_trained") > 0).height
         raise _no_best(sweep.source, sweep.changes, store.root, n_chosen=begun, n_without=without)
-    keys = [*dict.fromkeys(name for key in sweep.varied for name in _axes_of(key))]
+    keys = [*dict.fromkeys(name for key in sweep.varied for name in axes_set_by(key))]
 
     def point(number: int) -> Point:
         values = sweep.cells[number].trial(sweep.seeds.start).values()
@@ -166,13 +165,6 @@ def _estimate(objective: Objective, rows: pl.DataFrame) -> Estimate | None:
     known = rows.select(value=replicate_value(column), shared=shares_value(column, rows.columns)).drop_nulls("value")
     estimate = estimate_mean(known["value"], interval=interval_of(column))
     return Estimate(estimate.n, estimate.mean) if known["shared"].any() else estimate
-
-
-def _axes_of(key: str) -> list[str]:
-    """Return the keys of the axes that `key` of a sweep file sets: itself, but for a preset."""
-    if key not in PRESETS:
-        return [key]
-    return [*dict.fromkeys(f"model.{name}" for axes in SHORTHANDS[AXES[key].name].values() for name in axes)]
 
 
 def _no_best(file: str, changes: Sequence[str], root: str, *, n_chosen: int, n_without: int) -> UsageError:
