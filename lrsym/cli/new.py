@@ -19,6 +19,8 @@ def new(file: NewFile = None, from_: From = "demo", list_: List = False, json: J
     from lrsym.sweep.spec.shipped import as_new_file, shipped_sweeps
     from lrsym.sweep.spec.sweep_file import load_any
 
+    if list_ and file:
+        raise UsageError(f"--list writes nothing, got the file {file} beside it; leave one of them out")
     if list_:
         questions = {name: load_any(path).head.question for name, path in shipped_sweeps().items()}
         width = max(map(len, questions))

@@ -23,8 +23,9 @@ EXCLUDES: Mapping[str, Mapping[str, Sequence[str]]] = {
     "status": {"--watch": ("--json",)},
     "query": {"--json": ("--csv",)},
     "plot phase": {"--refined": ("--minus", "--live", "--threshold"), "--minus": ("--live", "--threshold")},
-    "claims": {"--register": ("--run", "--out", "--no-page"), "--no-page": ("--out",)},
+    "claims": {"--register": ("--run", "--out", "--no-page", "--theme", *_TRAINING), "--no-page": ("--out", "--theme")},
     "new": {"--list": ("--from",)},
+    "axes": {"--markdown": ("--json",)},
 }
 """Options of a verb that leave no room for others."""
 

@@ -12,6 +12,7 @@ from lrsym.config.model import ModelConfig
 from lrsym.config.scene import SceneConfig
 from lrsym.config.section import ConfigSection, Value, axis_field
 from lrsym.config.training import EvalConfig, OptimConfig
+from lrsym.errors import UsageError
 
 TRAINER_VERSION = 1
 """Part of every trial_id. Raise it by hand when the same configuration may give other rows."""
@@ -37,6 +38,8 @@ class Trial(ConfigSection):
         nested: dict[str, Any] = {}
         for key, value in values.items():
             section, dot, name = str(key).partition(".")
+            if dot and section in values:
+                raise UsageError(f"an axis has one value, got {section} and {key}; leave one of them out")
             if dot:
                 nested.setdefault(section, {})[name] = value
             else:

@@ -38,6 +38,7 @@ def test_demo_is_copied_where_nothing_is_named_and_the_list_tells_every_question
     ("words", "said"),
     [
         ([], "a file to write is missing"),
+        (["{}/a.toml", "--list"], "a.toml beside it; leave one of them out"),
         (["{}/a.toml", "--from", "recip"], "got recip; did you mean recipe?"),
         (["{}/a.toml", "--from", "zzz"], "shipped are atlas, autoregressive"),
         (["{}/a.txt"], "ends in .toml, got a.txt"),

@@ -97,6 +97,14 @@ def test_asking_for_the_id_leaves_a_trial_equal_to_one_that_was_never_asked():
     assert pickle.loads(pickle.dumps(asked)) == asked
 
 
+@pytest.mark.parametrize(
+    "values", [{"scenes": 1, "scenes.n_labels": 20}, {"scenes.n_labels": 20, "scenes": {}}, {"seed.a": 2, "seed": 1}]
+)
+def test_a_section_beside_one_of_its_keys_is_refused(values):
+    with pytest.raises(UsageError, match=r"an axis has one value, got \w+ and \w+\.\w+; leave one of them out"):
+        Trial.from_axes(values)
+
+
 def test_axes_that_came_later_have_the_neutral_values_they_came_with():
     assert {axis.key: axis.neutral for axis in axes() if axis.neutral is not None} == NEUTRAL
     assert {axis.key: axis.version for axis in axes() if axis.version != 1} == VERSIONS

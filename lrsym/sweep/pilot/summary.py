@@ -32,7 +32,8 @@ def in_words(choice: Choice, *, device: str) -> list[str]:
 
 
 def _left_out_in_words(left_out: LeftOut, unit: str) -> str:
-    runs = [(n, [seed for seed, _ in run]) for n, run in groupby(left_out.by_seed.items(), key=lambda entry: entry[1])]
+    following = groupby(enumerate(left_out.by_seed.items()), key=lambda entry: (entry[1][1], entry[1][0] - entry[0]))
+    runs = [(n, [seed for _, (seed, _) in run]) for (n, _), run in following]
     seeds = [
         (f"seed {run[0]}" if len(run) == 1 else f"seeds {run[0]}-{run[-1]}") + f" of {n} cell{'s' * (n > 1)}"
         for n, run in runs

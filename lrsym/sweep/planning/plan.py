@@ -55,7 +55,7 @@ class Plan:
     def sample(self, n: int) -> "Plan":
         """Return the plan of `n` of the pending trials, spread over the sweep, and of all that have a checkpoint."""
         packs = self.packs.sample(n)
-        return replace(self, new=sum(length for _, length, _ in packs.sizes()), failed=0, packs=packs)
+        return replace(self, new=sum(length for _, length, _ in packs.sizes()), failed=0, stopped=0, packs=packs)
 
     def rough_seconds(self) -> float:
         """Return when the sweep ends, roughly (`workload.rough_seconds`)."""
@@ -94,8 +94,8 @@ def make_plan(
     places: Iterable[int] = range(len(ids)) if chosen is None else chosen
     if retry:
         places = [place for place in places if statuses.get(ids[place]) in retry]
-    hopeless = set[str]() if retry else {trial_id for trial_id, n in failed.items() if n >= MAX_FAILED_RUNS}
-    pending, known, given_up = _choose(ids, places, statuses, hopeless, limit=limit)
+    no_more = set[str]() if retry else {*hopeless(statuses, failed)}
+    pending, known, given_up = _choose(ids, places, statuses, no_more, limit=limit)
     started = _take_started(sweep, pending, checkpoints, stop)
     groups = group_by_shape(sweep.trials, sweep.shape_numbers(), pending.values())
     busy = [rough_seconds(pack.trials[0], len(pack)) * pack.remaining for pack in started]
@@ -116,20 +116,28 @@ def make_plan(
     )
 
 
+def hopeless(statuses: Mapping[str, str], failures: Mapping[str, int]) -> Iterable[str]:
+    """Yield the trial ids that failed in MAX_FAILED_RUNS runs, by `failures`, and have not ended otherwise since."""
+    return (
+        trial_id for trial_id, n in failures.items()
+        if n >= MAX_FAILED_RUNS and statuses.get(trial_id) in FAILED_STATUSES
+    )  # fmt: skip
+
+
 def _choose(
     ids: Sequence[str],
     places: Iterable[int],
     statuses: Mapping[str, str],
-    hopeless: Collection[str],
+    no_more: Collection[str],
     *,
     limit: int | None,
 ) -> tuple[dict[str, int], Counter[str | None], Counter[str]]:
-    """Return the places of the trials to train by trial_id, and of all that count, and of the hopeless ones among them,
-    how many have which status."""
+    """Return the places of the trials to train by trial_id, and of all that count, and of those to try `no_more`
+    among them, how many have which status."""
     pending, known, given_up = dict[str, int](), Counter[str | None](), Counter[str]()
     for place in places:
         status = statuses.get(ids[place])
-        if status is not None and ids[place] in hopeless:
+        if status is not None and ids[place] in no_more:
             given_up[status] += 1
         elif status not in FINAL_STATUSES:
             if limit is not None and len(pending) >= limit:

@@ -19,6 +19,7 @@ from lrsym.sweep.execution.checkpoint import list_checkpoints
 from lrsym.sweep.execution.grid_stop_rules import GRID_RULES
 from lrsym.sweep.execution.lease import require_alone
 from lrsym.sweep.planning.pack import Pack
+from lrsym.sweep.planning.plan import hopeless
 from lrsym.sweep.search.next_cells import coarse_start, next_cells
 from lrsym.sweep.spec.sweep import Sweep
 from lrsym.vocabulary import FINAL_STATUSES
@@ -95,15 +96,18 @@ class RefinementSource:
         self._places = {trial_id: place for place, trial_id in enumerate(self._ids)}
         self.values: dict[int, float] = {}
         """Accuracy of each trial, by its place in the sweep, that has one."""
-        self._tried: list[int] = []
-        """Places of trials with a result, in the order of the sweep, then of those given out."""
         self._ready: deque[Pack] = deque()
         self._boundary: SurfaceBoundary | None = None
         self._n_fitted = 0
         store.require_no_damage()
         require_alone(store.files, self.alone)
-        statuses = store.statuses(stop_rule=refinement.sweep.stop)
-        self._tried += [place for place, name in enumerate(self._ids) if statuses.get(name) in FINAL_STATUSES]
+        statuses, failures = store.statuses(stop_rule=refinement.sweep.stop), store.failures()
+        final = [place for place, name in enumerate(self._ids) if statuses.get(name) in FINAL_STATUSES]
+        given_up = [self._places[name] for name in hopeless(statuses, failures) if name in self._places]
+        self.n_there, self.n_given_up = len(final), len(given_up)
+        """Trials of the sweep that had a result before; those that failed so often that they are tried no more."""
+        self._tried = sorted([*final, *given_up])
+        """Places of trials with a result or given up, in the order of the sweep, then of those given out."""
         self._ended = len(self._tried)
         self._read(self._ids)
         self._check_values()
@@ -116,7 +120,7 @@ class RefinementSource:
 
     @property
     def n_trials(self) -> int:
-        """Trials of the sweep with a result, or given out."""
+        """Trials of the sweep with a result, given up or given out."""
         return len(self._tried)
 
     @property

@@ -180,6 +180,19 @@ def test_lost_trials_count_as_tried_and_say_nothing(sweep, tmp_path):
     assert not {*pack.trial_ids} & {name for _ in range(5) for name in source.next().trial_ids}
 
 
+def test_what_was_given_up_counts_as_tried_and_what_was_begun_is_no_result_of_before(sweep, tmp_path):
+    store = Store(str(tmp_path))
+    hopeless, failed = (Pack(tuple(sweep.trials[start : start + 4])) for start in (0, 4))
+    for pack, attempts in ((hopeless, 5), (failed, 4)):
+        rows = [outcome(trial, status="crashed") | {"attempts": attempts} for trial in pack.trials]
+        store.write(pack.id, {"trials": TABLES["trials"].build(rows)})
+    source = source_of(sweep, store, budget=105)
+    assert (source.n_there, source.n_given_up, source.left) == (0, 4, 101)
+    given = [name for pack in run(source, store) for name in pack]
+    assert sorted(given) == sorted({*sweep.trial_ids()} - {*hopeless.trial_ids})
+    assert source_of(sweep, store, budget=105).n_there == 101
+
+
 @pytest.mark.slow
 def test_a_metric_without_a_value_anywhere_ends_the_run_with_a_sentence(sweep, tmp_path):
     store = Store(str(tmp_path))
@@ -223,6 +236,11 @@ def test_a_sample_of_a_plan_is_spread_over_the_sweep(sweep):
 
 
 @pytest.mark.slow
+def test_stopped_trials_of_a_sample_are_counted_once(sweep):
+    plan = make_plan(sweep, dict.fromkeys(sweep.trial_ids(), "stopped"), workers=1, device="cpu").sample(4)
+    assert plan.pending == plan.packs.n_trials
+
+
 def test_a_refinement_learns_from_what_another_sweep_trains_and_trains_the_rest(sweep, tmp_path):
     store = Store(tmp_path)
     source, twin = source_of(sweep, store, budget=15), source_of(sweep, store, budget=15)
