@@ -481,7 +481,7 @@ def test_a_sweep_costs_what_its_plan_told(tmp_path):
         "core_hours": load_trials(results).collect()["seconds"].sum() / 3600,
         "disk_bytes": sum(p.stat().st_size for p in results.rglob("*.parquet") if p.parent.name != "runs"),
     }
-    # Others at work on this machine may come or go between the two: for its times the interval is twice as wide.
-    slack = {"seconds": 2, "core_hours": 2, "disk_bytes": 1}
+    # No timing: others at work on this machine come and go. A wrong unit, or packs counted as trials, is seen.
+    slack = {"seconds": 10, "core_hours": 10, "disk_bytes": 1}
     within = {n: told[f"{n}_low"] / slack[n] <= found[n] <= told[f"{n}_high"] * slack[n] for n in COST}
     assert within == dict.fromkeys(COST, True), (told, found)
