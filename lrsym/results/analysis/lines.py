@@ -1,6 +1,6 @@
 """Plot data of lines: the mean of each metric in each cell, with its band."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
@@ -39,11 +39,16 @@ def _lines_of(metric: str, trials: Frame, *, by: Sequence[str], band: str) -> pl
     return frame.select(pl.lit(metric).alias("metric"), *by, *ends, pl.exclude(*by, *ends))
 
 
+def is_nominal(values: Iterable[object]) -> bool:
+    """Return whether any of the values of an axis is no number, or absent: then they stand side by side."""
+    return any(isinstance(value, bool) or not isinstance(value, int | float) for value in values)
+
+
 def is_geometric(values: Sequence[object]) -> bool:
     """Return whether numbers, all positive, span a power of ten and are spaced as evenly by ratio as by distance."""
     import numpy as np
 
-    if any(isinstance(value, bool) or not isinstance(value, int | float) or value <= 0 for value in values):
+    if is_nominal(values) or any(value <= 0 for value in values):
         return False
     ordered = np.unique(np.array(values, dtype=float))
     if len(ordered) < 2 or ordered[-1] < 10 * ordered[0]:

@@ -10,7 +10,7 @@ import polars as pl
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import SHARED, Frame, with_trial_ids
 from lrsym.results.analysis.intervals import interval_of
-from lrsym.results.analysis.lines import BANDS, is_geometric, lines
+from lrsym.results.analysis.lines import BANDS, is_geometric, is_nominal, lines
 from lrsym.results.analysis.metrics import as_metrics, metric_columns
 from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.analysis.varied_axes import SWEEP, check_single_cells, choose_axes
@@ -51,11 +51,6 @@ class LinePlot:
     def x_values(self) -> list[Any]:
         """The values of x, ascending."""
         return self.cells[self.x].unique().sort(nulls_last=True).to_list()
-
-    @property
-    def is_ordinal(self) -> bool:
-        """Whether x has values that are no numbers: then they stand side by side."""
-        return any(isinstance(value, bool) or not isinstance(value, int | float) for value in self.x_values)
 
     @property
     def width(self) -> int:
@@ -180,7 +175,7 @@ def _panel(plot: LinePlot, cells: pl.DataFrame, chosen: Chosen, *, metric: str, 
 
 def _x(plot: LinePlot) -> alt.X:
     title, values = theme.axis_title(plot.x), plot.x_values
-    if plot.is_ordinal:
+    if is_nominal(values):
         return alt.X("x_text:O", title=title).scale(domain=theme.format_values(plot.cells[plot.x])).axis(labelAngle=0)
     few: dict[str, Any] = {"values": values} if len(values) <= _MAX_TICKS else {}
     scale: dict[str, Any] = {"type": "log"} if is_geometric(values) else {"zero": False}
