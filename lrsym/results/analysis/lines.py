@@ -48,10 +48,10 @@ def is_geometric(values: Sequence[object]) -> bool:
     """Return whether numbers, all positive, span a power of ten and are spaced as evenly by ratio as by distance."""
     import numpy as np
 
-    if is_nominal(values) or any(value <= 0 for value in values):
+    if is_nominal(values):
         return False
     ordered = np.unique(np.array(values, dtype=float))
-    if len(ordered) < 2 or ordered[-1] < 10 * ordered[0]:
+    if len(ordered) < 2 or ordered[0] <= 0 or ordered[-1] < 10 * ordered[0]:
         return False
     steps, ratios = np.diff(ordered), np.diff(np.log(ordered))
     return bool(ratios.std() / ratios.mean() <= steps.std() / steps.mean())
