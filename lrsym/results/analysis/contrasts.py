@@ -15,7 +15,7 @@ from lrsym.config.axes import axes
 from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.aggregate import Frame, has_outcome, replicate_value, shares_value
 from lrsym.results.analysis.intervals import Estimate, estimate_mean, holm, level_at, resolution_of
-from lrsym.results.analysis.varied_axes import axis_groups, check_axes
+from lrsym.results.analysis.varied_axes import axis_groups, check_axes, format_value
 from lrsym.toml_source import suggest
 from lrsym.vocabulary import by_name
 
@@ -160,9 +160,9 @@ def _side(table: pl.DataFrame, values: Mapping[str, Any], option: str) -> pl.Dat
         value = _typed(axis, given, option)
         found = [one for one in there if _equal(one, value)]
         if not found:
-            known = [_text(one) for one in there]
-            hint = f" {near}" if (near := suggest(_text(value), known)) and isinstance(value, str) else ""
-            raise UsageError(f"{option}: no trial has {axis} = {_text(value)};{hint} values: {', '.join(known)}")
+            known = [format_value(one) for one in there]
+            hint = f" {near}" if (near := suggest(format_value(value), known)) and isinstance(value, str) else ""
+            raise UsageError(f"{option}: no trial has {axis} = {format_value(value)};{hint} values: {', '.join(known)}")
         chosen = chosen.filter(pl.col(axis).eq_missing(found[0]))
     if chosen.is_empty():
         raise UsageError(f"{option}: no trial has {in_words(values)} together; see what there is with lrsym query")
@@ -192,13 +192,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 def in_words(values: Mapping[str, Any]) -> str:
     """Return axes with their values, as a text: `layouts_per_pair = 20`."""
-    return ", ".join(f"{axis} = {_text(value)}" for axis, value in values.items())
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "absent" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return ", ".join(f"{axis} = {format_value(value)}" for axis, value in values.items())
 
 
 def _pairs(left: pl.DataFrame, right: pl.DataFrame, *, key: list[str], metrics: Sequence[str]) -> pl.DataFrame:

@@ -4,7 +4,8 @@
     moves       logit p = k (x - c - s log(N / N0))     all are as steep, only their middle moves: a crossover
     neither     logit p = k (x - c)                     no size matters
 
-p is the share of seeds that succeed, x the logarithm of the control axis, N the size, N0 the geometric mean of sizes.
+p is the share of seeds that succeed, x the logarithm of the control axis, N the size, N0 the geometric mean of sizes; k
+is below 0 where success falls along x.
 Likelihoods are binomial, and AIC = 2 parameters - 2 log likelihood (Akaike 1974): the lowest is preferred, and one that
 is less than 2 higher is as good.
 """
@@ -29,8 +30,10 @@ MODELS: dict[str, tuple[tuple[str, ...], Curve]] = {
 }
 """Names of the parameters of each model, and its log odds."""
 
-_BOUNDS = {"k": (1e-3, 50.0), "b": (-5.0, 5.0), "s": (-5.0, 5.0)}
-"""Bounds of parameters but the middle: where no seed differs from the others of its cell, steeper is always better."""
+_STEEPNESS = (1e-3, 50.0)
+"""Bounds of k, upwards and downwards: where no seed differs from the others of its cell, steeper is always better."""
+
+_BOUNDS = {"b": (-5.0, 5.0), "s": (-5.0, 5.0)}
 
 SAME_AIC = 2.0
 """Models whose AIC differ by less are not told apart."""
@@ -54,14 +57,19 @@ def compare_models(trials: pl.DataFrame, *, x: str, size: str, success: str) -> 
     hits = rows[success].cast(pl.Float64).to_numpy()
     found = []
     for model, (names, curve) in MODELS.items():
-        bounds = [_BOUNDS.get(name, (log_x.min() - 5, log_x.max() + 5)) for name in names]
+        rest = [_BOUNDS.get(name, (log_x.min() - 5, log_x.max() + 5)) for name in names[1:]]
+        signs = {1.0: [_STEEPNESS, *rest], -1.0: [(-_STEEPNESS[1], -_STEEPNESS[0]), *rest]}
 
         def loss(p: Any, curve: Curve = curve) -> float:
             odds = curve(log_x, n, p)
             return float((np.logaddexp(0, odds) - hits * odds).sum())
 
         starts = [(k, c, 0.0)[: len(names)] for k in (1.0, 4.0) for c in np.unique(log_x)]
-        fits = [optimize.minimize(loss, start, bounds=bounds, method="L-BFGS-B") for start in starts]
+        fits = [
+            optimize.minimize(loss, (sign * k, *others), bounds=bounds, method="L-BFGS-B")
+            for sign, bounds in signs.items()
+            for k, *others in starts
+        ]
         best = min(fits, key=lambda fit: fit.fun)
         found.append(
             {"model": model, "log_likelihood": -best.fun, "aic": 2 * len(names) + 2 * best.fun}
@@ -74,14 +82,23 @@ def compare_models(trials: pl.DataFrame, *, x: str, size: str, success: str) -> 
     )  # fmt: skip
 
 
-def crossings(slopes: pl.DataFrame, *, x: str, size: str) -> pl.DataFrame:
+def falls(trials: pl.DataFrame, *, x: str, size: str, success: str) -> bool:
+    """Return whether fewer trials of a size succeed the larger the number `x`; of no outcome they do not."""
+    rows = trials.drop_nulls([x, size, success])
+    along, hit = pl.col(x).rank("dense").cast(pl.Float64), pl.col(success).cast(pl.Float64)
+    return rows.select(((along - along.mean().over(size)) * (hit - hit.mean().over(size))).sum()).item() < -1e-9
+
+
+def crossings(slopes: pl.DataFrame, *, x: str, size: str, falling: bool = False) -> pl.DataFrame:
     """Return a row for each two neighbouring sizes: size, next_size, at, at_low, at_high, share.
 
     `slopes` has a row for each trial, with m and seed: cells share their seeds, so these are drawn together, and seeds
-    that not every cell has are left out. at is the value of `x` above which U of the larger size stays the higher one,
-    between two values by their logarithm; null where it never does, or always. The interval is that of the bootstrap
-    over seeds, share how many of its samples have a crossing.
+    that not every cell has are left out. at is the value of `x` above which U of the larger size stays the higher one
+    (below which, if success is `falling` along x), between two values by their logarithm, by themselves where one is
+    not above 0; null where it never does, or always. The interval is that of the bootstrap over seeds, share how many
+    of its samples have a crossing. Trials without `x` or `size` are left out.
     """
+    slopes = slopes.drop_nulls([x, size])
     n_cells = slopes.select(pl.struct(size, x).n_unique()).item()
     complete = slopes.group_by("seed").len().filter(pl.col("len") == n_cells)["seed"]
     slopes = slopes.filter(pl.col("seed").is_in(complete.implode()))
@@ -90,7 +107,9 @@ def crossings(slopes: pl.DataFrame, *, x: str, size: str) -> pl.DataFrame:
     sizes = sorted({n for n, _ in samples})
     rows = []
     for small, large in pairwise(sizes):
-        shared = sorted({at for n, at in samples if n == small} & {at for n, at in samples if n == large})
+        shared = sorted(
+            {at for n, at in samples if n == small} & {at for n, at in samples if n == large}, reverse=falling
+        )
         if len(shared) < 2:
             continue
         drawn, told = (
@@ -109,10 +128,13 @@ def crossings(slopes: pl.DataFrame, *, x: str, size: str) -> pl.DataFrame:
 
 
 def _crossing(difference: Float[np.ndarray, " x"], values: Sequence[float]) -> float:
-    """Return where the difference rises through 0 for good; NaN where it does not, or is below 0 at the end."""
+    """Return where the difference rises through 0 for good; NaN where it does not, or is below 0 at the last value."""
     below = np.flatnonzero(difference < 0)
     if not len(below) or below[-1] == len(values) - 1 or not np.isfinite(difference).all():
         return float("nan")
     i = below[-1]
     part = -difference[i] / (difference[i + 1] - difference[i])
-    return float(np.exp(np.log(values[i]) + part * (np.log(values[i + 1]) - np.log(values[i]))))
+    before, after = values[i], values[i + 1]
+    if min(before, after) <= 0:
+        return float(before + part * (after - before))
+    return float(np.exp(np.log(before) + part * (np.log(after) - np.log(before))))

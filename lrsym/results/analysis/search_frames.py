@@ -10,6 +10,7 @@ import polars as pl
 
 from lrsym.results.analysis.aggregate import named_trials
 from lrsym.results.analysis.suggestions import pareto_front
+from lrsym.results.analysis.varied_axes import format_value
 
 MIN_CELLS = 50
 """Cells with an objective from which importance says something."""
@@ -77,7 +78,7 @@ class SearchFrames:
             {
                 "objective": words, "axis": axis.name, "number": row["number"], "outcome": row["outcome"],
                 "x": None if axis.values is not None else point[axis.key],
-                "word": None if axis.values is None else _text(point[axis.key]), "value": value,
+                "word": None if axis.values is None else format_value(point[axis.key]), "value": value,
                 "trial_ids": row["trial_ids"],
             }
             for row, point in self._complete()
@@ -100,9 +101,9 @@ class SearchFrames:
         spans = [(min(values), max(values)) for values in zip(*(objective for _, objective, _ in told), strict=True)]
         rows = []
         for number, objective, point in told:
-            here = [(axis.name, axis.place(point[axis.key]), _text(point[axis.key])) for axis in self.axes]
+            here = [(axis.name, axis.place(point[axis.key]), format_value(point[axis.key])) for axis in self.axes]
             for words, value, (low, high) in zip(self.objectives, objective, spans, strict=True):
-                here.append((words, (value - low) / (high - low) if high > low else 0.0, _text(value)))
+                here.append((words, (value - low) / (high - low) if high > low else 0.0, f"{value:.3g}"))
             rows += [(number, *where, objective[0]) for where in here]
         schema = {"number": pl.Int64, "axis": pl.String, "place": pl.Float64, "text": pl.String, "value": pl.Float64}
         return pl.DataFrame(rows, schema, orient="row")
@@ -111,7 +112,7 @@ class SearchFrames:
         """Return the marks on the axes of `lines`: axis, place, text; every value of a list, both ends of others."""
         ends = self.lines().filter(pl.col("axis").is_in(self.objectives))
         rows = [
-            (axis.name, axis.place(value), _text(value))
+            (axis.name, axis.place(value), format_value(value))
             for axis in self.axes
             for value in (axis.values if axis.values is not None else dict.fromkeys((axis.low, axis.high)))
         ]
@@ -175,9 +176,3 @@ def _tied(shares: Mapping[str, float]) -> Iterator[list[str]]:
             group.append(name)
     if len(group) > 1:
         yield group
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -152,3 +152,12 @@ def _leader(table: pl.DataFrame, axis: Axis, leaders: Sequence[str]) -> str | No
 
 def _count_distinct(table: pl.DataFrame, *names: str) -> int:
     return table.select(pl.struct(names).n_unique()).item()
+
+
+def format_value(value: object) -> str:
+    """Return a value of an axis as text, numbers in their shortest form."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "absent" if value is None else str(value)

@@ -8,8 +8,8 @@ import polars as pl
 
 from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.aggregate import Frame, lost_all, replicate_value
-from lrsym.results.analysis.crossover import SAME_AIC, compare_models, crossings
-from lrsym.results.analysis.lines import is_geometric
+from lrsym.results.analysis.crossover import SAME_AIC, compare_models, crossings, falls
+from lrsym.results.analysis.lines import is_geometric, is_nominal
 from lrsym.results.analysis.order_parameter import FEWEST_SEEDS, MOMENTS, moments, slopes
 from lrsym.results.analysis.varied_axes import check_single_cells, choose_axes
 from lrsym.results.plots import theme
@@ -64,7 +64,7 @@ def plot_symmetry(
             "there where the first block reads token + position embeddings itself, with model.layer_norm none or post; "
             "choose such trials"
         )
-    size = color if color and found[color].dtype.is_numeric() else None
+    size = color if color and not is_nominal(found[color].unique()) else None
     cells = moments(found, by=by, size=size)
     if color:
         theme.check_limit("colours", cells[color].n_unique(), limit=MAX_SIZES, varied=[color])
@@ -99,11 +99,13 @@ def _explain(trials: pl.DataFrame, cells: pl.DataFrame, size: str | None) -> lis
 
 
 def _explain_sizes(found: pl.DataFrame, x: str, size: str | None) -> list[str]:
-    """Return what the sizes say together; nothing where there is one, or where they are no numbers above 0."""
-    if size is None or found[size].n_unique() < 2:
+    """Return what the sizes say together; nothing where there is one, or where `x` or they are no numbers."""
+    if size is None or found[size].n_unique() < 2 or not found[x].dtype.is_numeric():
         return []
-    told = [_cross(row, x) for row in crossings(found, x=x, size=size).iter_rows(named=True)]
-    crossed = f"U of the larger of two sizes becomes the higher one along {x}: of {'; of '.join(told)}."
+    falling = falls(found, x=x, size=size, success="_orders")
+    told = [_cross(row, x) for row in crossings(found, x=x, size=size, falling=falling).iter_rows(named=True)]
+    becomes = "lower" if falling else "higher"
+    crossed = f"U of the larger of two sizes becomes the {becomes} one along {x}: of {'; of '.join(told)}."
     sentences = [crossed] if told else []
     try:
         models = compare_models(found, x=x, size=size, success="_orders")
@@ -130,11 +132,13 @@ def _cross(row: dict[str, float | None], x: str) -> str:
 def _panel(cells: pl.DataFrame, name: str, x: str, color: str | None, chosen: Chosen) -> alt.LayerChart:
     hues = theme.format_values(cells[color]) if color else [""]
     texts = [theme.format_value(value) for value in cells[color]] if color else [""] * cells.height
-    rows = cells.with_columns(pl.Series("hue", texts, dtype=pl.String)).filter(pl.col(name).is_not_null())
+    x_texts = [theme.format_value(value) for value in cells[x]]
+    told = cells.with_columns(pl.Series("hue", texts, dtype=pl.String), pl.Series("x_text", x_texts, dtype=pl.String))
+    rows = told.filter(pl.col(name).is_not_null())
     one = alt.Color("hue:N").scale(range=[theme.LINE]).legend(None)
     hue = theme.axis_colour("hue:N", color, hues) if color else one
     values = cells[x].unique().sort(nulls_last=True).to_list()
-    if cells[x].dtype.is_numeric():
+    if not is_nominal(values):
         logarithmic = is_geometric(values) or (values[0] > 0 and values[-1] >= 10 * values[0])
         scale_of_x: dict[str, Any] = {"type": "log"} if logarithmic else {"zero": False}
         along = (
@@ -143,7 +147,8 @@ def _panel(cells: pl.DataFrame, name: str, x: str, color: str | None, chosen: Ch
             .axis(values=values, format=".6~g", labelOverlap="greedy", grid=False)
         )
     else:
-        along = alt.X(f"{x}:N", title=theme.axis_title(x)).sort(values)
+        texts = theme.format_values(cells[x])
+        along = alt.X("x_text:N", title=theme.axis_title(x)).sort(texts).scale(domain=texts)
     scale: dict[str, Any] = {"positive": {"domain": [0, 1]}, "binder": {"zero": True}}.get(name, {"domainMin": 0})
     shown = [alt.Tooltip(f"{column}:Q", format=".3~g") for column in (name, f"{name}_low", f"{name}_high")]
     axes = [alt.Tooltip(f"{axis}:N") for axis in (color, x) if axis]

@@ -10,6 +10,7 @@ import polars as pl
 from lrsym.config.axes import axes
 from lrsym.errors import UsageError, counted
 from lrsym.results.analysis.aggregate import ended_otherwise
+from lrsym.results.analysis.varied_axes import format_value
 from lrsym.results.plots import notebook, palette
 from lrsym.results.plots.palette import GRID, INK, LINES, MUTED, ON_DARK, ON_LIGHT, PAPER, check_theme, recoloured
 
@@ -107,15 +108,6 @@ def fitting_title(name: str, *, pixels: float) -> str | list[str]:
         for part in title.replace(" (", "\n(").splitlines()
         for line in textwrap.wrap(part, room, break_long_words=False)
     ]
-
-
-def format_value(value: object) -> str:
-    """Return a value of an axis as text, numbers in their shortest form."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "absent" if value is None else str(value)
 
 
 def format_values(values: pl.Series) -> list[str]:

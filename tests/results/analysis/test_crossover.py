@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from lrsym.errors import UsageError
-from lrsym.results.analysis.crossover import MODELS, compare_models, crossings
+from lrsym.results.analysis.crossover import MODELS, compare_models, crossings, falls
 
 SIZES, VALUES = (5, 10, 20), (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8)
 TRUE = {"sharpens": (3.0, np.log(0.2), 1.2), "moves": (3.0, np.log(0.2), -0.8), "neither": (3.0, np.log(0.2))}
@@ -37,6 +37,35 @@ def test_the_model_that_made_the_trials_is_preferred_and_its_parameters_are_foun
     assert best["k"] == pytest.approx(k, rel=0.2)
     assert best["c"] == pytest.approx(np.exp(c), rel=0.1)
     assert best["b" if model == "sharpens" else "s"] == pytest.approx(third, rel=0.2)
+
+
+@pytest.mark.slow
+def test_success_that_falls_is_fitted_as_well_as_the_same_that_rises():
+    """Of 1 / x everything is the same, but for the sign of k and of the way that the middle moves."""
+    rising = drawn("moves")
+    upward, downward = (
+        compare_models(table, x="x", size="size", success="success")
+        for table in (rising, rising.with_columns(x=1 / pl.col("x")))
+    )
+    assert downward["model"].to_list() == upward["model"].to_list()
+    assert downward["aic"].to_list() == pytest.approx(upward["aic"].to_list(), abs=1e-3)
+    assert downward["k"].to_list() == pytest.approx((-upward["k"]).to_list(), rel=1e-2)
+    assert downward["c"].to_list() == pytest.approx((1 / upward["c"]).to_list(), rel=1e-2)
+    assert downward["s"][0] == pytest.approx(-upward["s"][0], rel=1e-2)
+
+
+def test_success_falls_by_what_trials_of_one_size_do():
+    """Of all trials together more succeed at the larger x, as the larger size, which succeeds, has larger x."""
+    table = pl.DataFrame(
+        {
+            "size": [5] * 4 + [9] * 4,
+            "x": [1, 1, 2, 2, 3, 3, 4, 4],
+            "success": [True, False] + [False] * 2 + [True] * 3 + [False],
+        }
+    )
+    assert falls(table, x="x", size="size", success="success")
+    assert not falls(table.with_columns(x=5 - pl.col("x")), x="x", size="size", success="success")
+    assert not falls(table.with_columns(success=None), x="x", size="size", success="success")
 
 
 @pytest.mark.slow
@@ -103,6 +132,29 @@ def test_the_place_of_a_crossing_is_between_two_values_by_their_logarithm():
     cells = {(5, 0.1): third, (5, 0.4): third, (9, 0.1): quarter, (9, 0.4): half}
     (row,) = crossings(slopes(cells), x="x", size="size").to_dicts()
     assert row["at"] == pytest.approx(0.2)  # -1/3 below and 1/3 above
+
+
+def test_below_a_value_that_is_not_above_0_a_crossing_is_between_the_values_themselves():
+    cells = {(5, 0.0): NORMAL, (5, 0.4): BROKEN, (9, 0.0): BROKEN, (9, 0.4): NORMAL}
+    slopes_of_both = slopes(cells)
+    (row,) = crossings(slopes_of_both.with_columns(size=14 - pl.col("size")), x="x", size="size").to_dicts()
+    assert row["at"] == pytest.approx(0.2)  # as far above as below
+    assert row["share"] > 0.9
+
+
+def test_where_success_falls_the_larger_size_keeps_the_lead_below_the_crossing():
+    rising = {(5, 0.1): NORMAL, (5, 0.4): NORMAL, (9, 0.1): RARE, (9, 0.4): BROKEN}
+    mirrored = {(size, 0.5 - x): ms for (size, x), ms in rising.items()}
+    (row,) = crossings(slopes(mirrored), x="x", size="size", falling=True).to_dicts()
+    assert 0.1 < row["at"] < 0.4
+    assert crossings(slopes(mirrored), x="x", size="size")["at"].to_list() == [None]
+
+
+def test_cells_without_x_have_no_part_in_a_crossing():
+    cells = {(5, 0.1): NORMAL, (5, 0.4): NORMAL, (9, 0.1): RARE, (9, 0.4): BROKEN}
+    both = slopes(cells), slopes({**cells, (5, None): NORMAL, (9, None): RARE})
+    one, other = (crossings(table, x="x", size="size") for table in both)
+    assert one.equals(other)
 
 
 @pytest.mark.parametrize(("small", "large"), [(NORMAL, BROKEN), (BROKEN, NORMAL)])

@@ -62,6 +62,15 @@ def test_an_axis_is_logarithmic_where_the_search_is_and_words_are_categories():
     assert (norm["type"], norm["scale"]["domain"]) == ("nominal", ["none", "pre", "post"])
 
 
+def test_every_point_on_a_list_of_numbers_lies_on_a_value_of_the_axis():
+    scale = SearchedAxis("model.embedding_scale", values=(11.3137, 0.9995, 0.0012345))
+    found = frames(axes=(scale,))
+    spec = plot_search(found, name="s").to_dict()
+    (panel,) = [mark for mark in marks(spec, "point") if mark["encoding"]["x"].get("field") == "word"]
+    assert {*found.slices()["word"]} == {"11.3137"} < {*panel["encoding"]["x"]["scale"]["domain"]}
+    assert {*found.ticks()["text"]} > {*panel["encoding"]["x"]["scale"]["domain"]}
+
+
 @pytest.mark.slow
 def test_the_most_important_axes_come_first_and_the_others_are_counted():
     axes = tuple(SearchedAxis(f"model.axis_{i}", low=0, high=1) for i in range(MAX_AXES + 2))

@@ -88,6 +88,34 @@ def test_an_axis_of_words_is_drawn_side_by_side():
     assert line["encoding"]["x"]["type"] == "nominal"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("missing", ["coverage", "n_pair_labels"])
+def test_an_axis_that_some_trials_lack_is_drawn_side_by_side_and_no_size(missing):
+    trials, terms = tables()
+    chart = draw(trials.with_columns(pl.col(missing).replace(trials[missing][0], None)), terms)
+    (line,) = marks(panels(chart)[0], "line")
+    domain = line["encoding"]["x" if missing == "coverage" else "color"]["scale"]["domain"]
+    assert domain == (["0.2", "0.5", "absent"] if missing == "coverage" else ["10", "absent"])
+    assert ("times the variance" in subtitle(chart)) == (missing == "coverage")
+
+
+@pytest.mark.slow
+def test_words_along_x_have_no_crossing():
+    trials, terms = tables()
+    words = pl.when(pl.col("coverage") < 0.2).then(pl.lit("one")).when(pl.col("coverage") < 0.3).then(pl.lit("two"))
+    text = subtitle(draw(trials.with_columns(coverage=words.otherwise(pl.lit("three"))), terms))
+    assert "becomes the" not in text
+    assert "AIC" not in text
+
+
+@pytest.mark.slow
+def test_where_order_is_lost_along_x_the_heading_says_that_the_larger_size_becomes_the_lower_one():
+    trials, terms = tables()
+    text = subtitle(draw(trials.with_columns(coverage=0.6 - pl.col("coverage")), terms))
+    assert "U of the larger of two sizes becomes the lower one along coverage: of 5 and 10 at" in text
+    assert "Preferred: neither: no difference between sizes." in text
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
