@@ -11,7 +11,7 @@ from lrsym.config.messages import AXES, PRESETS
 from lrsym.config.model import SHORTHANDS
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import replicate_value, shares_value
-from lrsym.results.analysis.intervals import Estimate, estimate_mean, interval_of
+from lrsym.results.analysis.intervals import Estimate, estimate_mean, interval_of, resolution_of
 from lrsym.results.analysis.suggestions import candidate_cells, rank_cells
 from lrsym.results.store.place import name_place
 from lrsym.results.store.store import Store, load_trials
@@ -164,7 +164,7 @@ def _estimate(objective: Objective, rows: pl.DataFrame) -> Estimate | None:
         return None
     column = objective.sql
     known = rows.select(value=replicate_value(column), shared=shares_value(column, rows.columns)).drop_nulls("value")
-    estimate = estimate_mean(known["value"], interval=interval_of(column))
+    estimate = estimate_mean(known["value"], interval=interval_of(column), resolution=resolution_of(column))
     return Estimate(estimate.n, estimate.mean) if known["shared"].any() else estimate
 
 

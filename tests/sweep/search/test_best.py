@@ -6,7 +6,10 @@ import polars as pl
 import pytest
 
 from lrsym.errors import UsageError
+from lrsym.results.analysis.intervals import estimate_mean
+from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load_trials
+from lrsym.results.store.trial_row import axis_values
 from lrsym.sweep.search.best import best_of_grid, best_of_search
 from lrsym.sweep.search.run import searched_sweep
 from lrsym.sweep.spec.search import Objective
@@ -139,6 +142,14 @@ def test_cells_that_share_the_first_rank_are_counted_whether_they_are_shown_or_n
     assert best_of_grid(grid, store, UNSEEN, n=2).n_tied == 1
     best = best_of_grid(grid, store, Objective("learning_rate", maximise=False), n=2)
     assert ([cell.rank for cell in best.cells], best.n_tied, best.n_cells) == ([1, 1], 4, 8)
+
+
+def test_the_interval_of_single_objects_knows_that_they_are_counted_in_coarser_steps(store):
+    grid = parse(GRID, source="grid.toml")
+    rows = [{**axis_values(trial), "status": "done", "single_inset": 1.0} for trial in grid.trials]
+    store.write("all", {"trials": TABLES["trials"].build(rows)})
+    (cell,) = best_of_grid(grid, store, Objective("single_inset", maximise=True), n=1).cells
+    assert cell.estimates == (estimate_mean([1.0, 1.0], interval="logit", resolution=1 / 50),)
 
 
 @pytest.mark.parametrize("metric", ["unseen_ordr", "status", "kind", "nothing_like_it"])
