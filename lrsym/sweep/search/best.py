@@ -73,9 +73,10 @@ def best_of_search(search: Search, store: Store, *, n: int) -> Best:
     """
     suggestions = read_outcomes(search, store)
     cells = candidate_cells(suggestions, replicates=search.replicates)
-    without = suggestions.filter(pl.col("state") == "failed")["trial_ids"].list.first().n_unique()
+    first = pl.col("trial_ids").list.first()
+    without = suggestions.filter(pl.col("state") == "failed").select(first).n_unique()
     if cells.is_empty():
-        chosen = suggestions.filter(pl.col("origin") != "reused").height
+        chosen = suggestions.filter(pl.col("origin") != "reused").select(first).n_unique()
         raise _no_best(search.source.name, search.source.changes, store.root, n_chosen=chosen, n_without=without)
     points = {row["number"]: json.loads(row["point"]) for row in cells.iter_rows(named=True)}
     return _best(cells, points.__getitem__, search.objectives, store, n=n, n_without=without, seeds=search.seeds)
