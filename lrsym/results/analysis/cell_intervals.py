@@ -6,7 +6,14 @@ import polars as pl
 
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import Frame, replicate_value, shares_value
-from lrsym.results.analysis.intervals import ACCURACY_RESOLUTION, CONFIDENCE, EQUAL, grubbs_critical, t_quantile
+from lrsym.results.analysis.intervals import (
+    ACCURACY_RESOLUTION,
+    CONFIDENCE,
+    EQUAL,
+    grubbs_critical,
+    resolution_of,
+    t_quantile,
+)
 
 _N, _MEAN, _SD, _LOWEST, _HIGHEST = (pl.col(name) for name in ("_n", "_mean", "_sd", "_lowest", "_highest"))
 
@@ -20,6 +27,7 @@ def cell_intervals(trials: Frame, *, by: Sequence[str], metric: str, interval: s
     0..1.
     """
     value, is_logit, rows = replicate_value(metric), interval == "logit", trials.lazy()
+    resolution = max(resolution_of(metric), ACCURACY_RESOLUTION)
     shared = shares_value(metric, rows.collect_schema())
     table = (
         rows.group_by(by)
@@ -29,7 +37,7 @@ def cell_intervals(trials: Frame, *, by: Sequence[str], metric: str, interval: s
             _lowest=value.min(),
             _highest=value.max(),
             _sd=value.std(),
-            _spread=(_logit(value) if is_logit else value).std(),
+            _spread=(_logit(value, resolution) if is_logit else value).std(),
             _shared=(shared & value.is_not_null()).any(),
         )
         .collect()
@@ -46,7 +54,7 @@ def cell_intervals(trials: Frame, *, by: Sequence[str], metric: str, interval: s
     spread, largest = _HIGHEST - _LOWEST, pl.max_horizontal(_LOWEST.abs(), _HIGHEST.abs())
     equal = spread <= EQUAL * largest
     away = pl.max_horizontal(_MEAN - _LOWEST, _HIGHEST - _MEAN)
-    low, high = _logit_bounds() if is_logit else _student_bounds()
+    low, high = _logit_bounds(resolution) if is_logit else _student_bounds()
     known = (_N > 1) & (pl.lit(is_logit) | ~equal) & ~pl.col("_shared")
     apart = (_N > 2) & ~equal & (away >= far) & (away > pl.col("_critical") * _SD)
     return table.select(
@@ -60,8 +68,8 @@ def _by_count(counts: pl.Series, of: Callable[[int], float], *, least: int) -> p
     return counts.replace_strict(known, default=None, return_dtype=pl.Float64)
 
 
-def _logit(share: pl.Expr) -> pl.Expr:
-    half = ACCURACY_RESOLUTION / 2
+def _logit(share: pl.Expr, resolution: float) -> pl.Expr:
+    half = resolution / 2
     inside = share.clip(half, 1 - half)
     return (inside / (1 - inside)).log()
 
@@ -71,11 +79,11 @@ def _student_bounds() -> tuple[pl.Expr, pl.Expr]:
     return _MEAN - reach, _MEAN + reach
 
 
-def _logit_bounds() -> tuple[pl.Expr, pl.Expr]:
-    half = ACCURACY_RESOLUTION / 2
+def _logit_bounds(resolution: float) -> tuple[pl.Expr, pl.Expr]:
+    half = resolution / 2
     inside = _MEAN.clip(half, 1 - half)
-    rounding = ACCURACY_RESOLUTION / 12**0.5 / (inside * (1 - inside))
+    rounding = resolution / 12**0.5 / (inside * (1 - inside))
     reach = pl.col("_quantile") * pl.max_horizontal("_spread", rounding) / _N.sqrt()
-    low, high = (1 / (1 + (-(_logit(_MEAN) + end)).exp()) for end in (-reach, reach))
-    # A mean within half a scene of 0 or 1 lies beyond the one that the interval lies around.
+    low, high = (1 / (1 + (-(_logit(_MEAN, resolution) + end)).exp()) for end in (-reach, reach))
+    # A mean within half a step of 0 or 1 lies beyond the one that the interval lies around.
     return pl.min_horizontal(low, _MEAN), pl.max_horizontal(high, _MEAN)

@@ -7,7 +7,7 @@ import polars as pl
 
 from lrsym.errors import counted
 from lrsym.results.analysis.aggregate import Frame, replicate_value, shares_value
-from lrsym.results.analysis.intervals import estimate_mean, interval_of
+from lrsym.results.analysis.intervals import estimate_mean, interval_of, resolution_of
 from lrsym.results.analysis.sample_size import MAX_N, n_for_half_width
 from lrsym.results.analysis.varied_axes import varied_axes
 
@@ -20,7 +20,7 @@ def seeds_until(trials: Frame, *, metric: str, half_width: float) -> pl.DataFram
     are beyond MAX_N, and, as is half_width, where nothing is known of the spread: unknown says why, by UNKNOWN. seconds
     are those of one trial.
     """
-    table, interval = trials.lazy().collect(), interval_of(metric)
+    table, interval, resolution = trials.lazy().collect(), interval_of(metric), resolution_of(metric)
     by = varied_axes(table) or ["n_pair_labels"]
     value, shared = replicate_value(metric), shares_value(metric, table.columns)
     cells = (
@@ -34,7 +34,7 @@ def seeds_until(trials: Frame, *, metric: str, half_width: float) -> pl.DataFram
         .sort(by, nulls_last=True)
     )
     values = [cell.to_list() for cell in cells["values"]]
-    estimates = [estimate_mean(cell, interval=interval) for cell in values]
+    estimates = [estimate_mean(cell, interval=interval, resolution=resolution) for cell in values]
     unknown = [
         None if estimate.low is not None and not shared else _why_unknown(estimate.n, n_trials, shared=shared)
         for estimate, n_trials, shared in zip(estimates, cells["n_trials"], cells["shared"], strict=True)
@@ -44,7 +44,7 @@ def seeds_until(trials: Frame, *, metric: str, half_width: float) -> pl.DataFram
         for one, why in zip(estimates, unknown, strict=True)
     ]
     needed = [
-        None if why else n_for_half_width(cell, half_width, interval=interval)
+        None if why else n_for_half_width(cell, half_width, interval=interval, resolution=resolution)
         for cell, why in zip(values, unknown, strict=True)
     ]
     n_more = [None if n is None else max(0, n - one.n) for n, one in zip(needed, estimates, strict=True)]

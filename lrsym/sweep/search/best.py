@@ -10,7 +10,7 @@ import polars as pl
 from lrsym.config.messages import axes_set_by
 from lrsym.errors import UsageError
 from lrsym.results.analysis.aggregate import replicate_value, shares_value
-from lrsym.results.analysis.intervals import Estimate, estimate_mean, interval_of
+from lrsym.results.analysis.intervals import Estimate, estimate_mean, interval_of, resolution_of
 from lrsym.results.analysis.suggestions import candidate_cells, rank_cells
 from lrsym.results.store.place import name_place
 from lrsym.results.store.store import Store, load_trials
@@ -72,9 +72,10 @@ def best_of_search(search: Search, store: Store, *, n: int) -> Best:
     """
     suggestions = read_outcomes(search, store)
     cells = candidate_cells(suggestions, replicates=search.replicates)
-    without = suggestions.filter(pl.col("state") == "failed")["trial_ids"].list.first().n_unique()
+    first = pl.col("trial_ids").list.first()
+    without = suggestions.filter(pl.col("state") == "failed").select(first).n_unique()
     if cells.is_empty():
-        chosen = suggestions.filter(pl.col("origin") != "reused").height
+        chosen = suggestions.filter(pl.col("origin") != "reused").select(first).n_unique()
         raise _no_best(search.source.name, search.source.changes, store.root, n_chosen=chosen, n_without=without)
     points = {row["number"]: json.loads(row["point"]) for row in cells.iter_rows(named=True)}
     return _best(cells, points.__getitem__, search.objectives, store, n=n, n_without=without, seeds=search.seeds)
@@ -163,7 +164,7 @@ def _estimate(objective: Objective, rows: pl.DataFrame) -> Estimate | None:
         return None
     column = objective.sql
     known = rows.select(value=replicate_value(column), shared=shares_value(column, rows.columns)).drop_nulls("value")
-    estimate = estimate_mean(known["value"], interval=interval_of(column))
+    estimate = estimate_mean(known["value"], interval=interval_of(column), resolution=resolution_of(column))
     return Estimate(estimate.n, estimate.mean) if known["shared"].any() else estimate
 
 

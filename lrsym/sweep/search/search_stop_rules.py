@@ -1,4 +1,4 @@
-"""The stop rules of searches, asha, median and wilcoxon: they judge a cell by its replicates in the pack.
+"""The stop rules of searches, asha, median and wilcoxon: they judge a cell of which the pack has all replicates.
 
     history[cell][evaluation][replicate]    the objective's column in cells that were told before; larger is better
 
@@ -54,9 +54,12 @@ class CellRule:
     def members_to_stop(
         self, points: Points, *, trials: Sequence[Trial], steps: Sequence[int], training: Sequence[int]
     ) -> list[int]:
-        """Return the members in `training` of the cells that are to end (`StopRule`)."""
+        """Return the members in `training` of the cells that are to end (`StopRule`).
+
+        A cell of which the pack has not all replicates goes on, and no other is compared with it: its mean is of fewer.
+        """
         evaluation = len(points[training[0]]) - 1
-        cells = [cell for cell in _cells(trials) if not {*training}.isdisjoint(cell)]
+        cells = [c for c in _cells(trials) if len(c) == self.replicates and not {*training}.isdisjoint(c)]
         curves = [self._curve(points, cell, evaluation) for cell in cells]
         ends = SEARCH_RULES[self.name](self, curves, evaluation, steps)
         return [member for cell, end in zip(cells, ends, strict=True) if end for member in cell if member in training]
@@ -141,7 +144,7 @@ def _median(rule: CellRule, curves: Sequence[Curve], evaluation: int, steps: Seq
 def _wilcoxon(rule: CellRule, curves: Sequence[Curve], evaluation: int, steps: Sequence[int]) -> list[bool]:
     """Return which cells are below the best earlier one, by its last mean, over the seeds at this evaluation.
 
-    Replicates are paired in the order of their seeds. Cells of which the pack has not all replicates go on.
+    Replicates are paired in the order of their seeds.
     """
     reached = [c for c in rule.history if len(c) > evaluation and len(c[evaluation]) == rule.replicates]
     best = max(reached, key=lambda cell: _mean(cell[-1]), default=None)
@@ -152,7 +155,7 @@ def _wilcoxon(rule: CellRule, curves: Sequence[Curve], evaluation: int, steps: S
         pairs = zip(values, best[evaluation], strict=True)
         return signed_rank_p([_finite(value) - reference for value, reference in pairs if reference == reference])
 
-    return [len(c[evaluation]) == rule.replicates and p(c[evaluation]) < ALPHA for c in curves]
+    return [p(curve[evaluation]) < ALPHA for curve in curves]
 
 
 SEARCH_RULES: Mapping[str, Callable[[CellRule, Sequence[Curve], int, Sequence[int]], list[bool]]] = by_name(

@@ -8,7 +8,7 @@ import pytest
 
 from lrsym.errors import UsageError
 from lrsym.results.analysis.cell_intervals import cell_intervals
-from lrsym.results.analysis.intervals import estimate_mean, has_value_apart, interval_of
+from lrsym.results.analysis.intervals import estimate_mean, has_value_apart, interval_of, resolution_of
 from lrsym.results.analysis.lines import lines
 
 FAR = 0.05
@@ -25,7 +25,7 @@ def cells_of(metric):
     return cells if interval_of(metric) == "logit" else [[100 * v - 20 for v in cell] for cell in cells]
 
 
-@pytest.mark.parametrize("metric", ["unseen_order", "seconds"])
+@pytest.mark.parametrize("metric", ["unseen_order", "single_inset", "seconds"])
 def test_every_cell_has_the_interval_that_it_has_alone(metric):
     cells = cells_of(metric)
     rows = [(number, value) for number, cell in enumerate(cells) for value in cell or [None]]
@@ -37,7 +37,7 @@ def test_every_cell_has_the_interval_that_it_has_alone(metric):
     assert found.height == len(cells) > 100
     for cell, row in zip(cells, found.iter_rows(named=True), strict=True):
         values = [value for value in cell if math.isfinite(value)]
-        alone = estimate_mean(values, interval=interval_of(metric))
+        alone = estimate_mean(values, interval=interval_of(metric), resolution=resolution_of(metric))
         assert (row["low"] is None) == (alone.low is None)
         if alone.low is not None:
             assert [row["low"], row["high"]] == pytest.approx([alone.low, alone.high], rel=1e-9, abs=1e-12), values

@@ -22,6 +22,14 @@ def test_each_cell_has_its_half_width_and_the_seeds_that_it_takes():
     assert (single["n"], single["half_width"], single["n_more"]) == (1, None, None)
 
 
+def test_equal_accuracies_of_single_objects_are_known_no_better_than_one_of_fifty_scenes():
+    rows = trials(n_heads=[1] * 5, n_pair_labels=[5] * 5, seconds=[1.0] * 5, single_inset=[1.0] * 5)
+    (cell,) = seeds_until(rows, metric="single_inset", half_width=0.01).iter_rows(named=True)
+    estimate = estimate_mean([1.0] * 5, interval="logit", resolution=1 / 50)
+    assert cell["half_width"] == pytest.approx((1 - estimate.low) / 2)
+    assert cell["n_needed"] == n_for_half_width([1.0] * 5, 0.01, interval="logit", resolution=1 / 50) > 5
+
+
 def test_what_they_take_together_is_added_up():
     cells = seeds_until(ROWS, metric="unseen_order", half_width=0.05)
     total = SeedsNeeded.of(cells)

@@ -6,9 +6,13 @@ import polars as pl
 import pytest
 
 from lrsym.errors import UsageError
+from lrsym.results.analysis.intervals import estimate_mean
+from lrsym.results.store.schema import TABLES
 from lrsym.results.store.store import Store, load_trials
+from lrsym.results.store.trial_row import axis_values
 from lrsym.sweep.search.best import best_of_grid, best_of_search
 from lrsym.sweep.search.run import searched_sweep
+from lrsym.sweep.search.suggestions import Suggestion, SuggestionLog
 from lrsym.sweep.spec.search import Objective
 from lrsym.sweep.spec.sweep_file import parse
 from tests.sweep.search.made_up_search import accuracy, run, search, write
@@ -141,6 +145,14 @@ def test_cells_that_share_the_first_rank_are_counted_whether_they_are_shown_or_n
     assert ([cell.rank for cell in best.cells], best.n_tied, best.n_cells) == ([1, 1], 4, 8)
 
 
+def test_the_interval_of_single_objects_knows_that_they_are_counted_in_coarser_steps(store):
+    grid = parse(GRID, source="grid.toml")
+    rows = [{**axis_values(trial), "status": "done", "single_inset": 1.0} for trial in grid.trials]
+    store.write("all", {"trials": TABLES["trials"].build(rows)})
+    (cell,) = best_of_grid(grid, store, Objective("single_inset", maximise=True), n=1).cells
+    assert cell.estimates == (estimate_mean([1.0, 1.0], interval="logit", resolution=1 / 50),)
+
+
 @pytest.mark.parametrize("metric", ["unseen_ordr", "status", "kind", "nothing_like_it"])
 def test_a_metric_that_is_no_column_of_numbers_is_refused(store, metric):
     with pytest.raises(UsageError, match=rf"--metric must give .* \"{metric}\" is no column of numbers in "):
@@ -154,6 +166,18 @@ def test_where_nothing_is_trained_or_all_failed_the_message_says_which(store):
             ask()
     run(found, store, status=lambda trial: "diverged")
     with pytest.raises(UsageError, match=r"none of the 3 begun .* has one: 3 diverged, failed or never got there; see"):
+        best_of_search(found, store, n=1)
+
+
+def test_a_cell_that_was_suggested_again_and_has_no_value_counts_once(store):
+    found = search('"optim.weight_decay" = [0.0, 1.0]')
+    points = [{"optim.weight_decay": decay} for decay in (0.0, 1.0, 0.0, 0.0, 1.0)]
+    asked = [
+        Suggestion(i, 0, "asked" if i < 2 else "repeated", p, p, tuple(found.space.cell(p).trial_ids(found.seeds)), 2)
+        for i, p in enumerate(points)
+    ]
+    SuggestionLog(store, found).ask([suggestion.with_outcome(None) for suggestion in asked])
+    with pytest.raises(UsageError, match=r"none of the 2 begun .* has one: 2 diverged, failed or never got there; see"):
         best_of_search(found, store, n=1)
 
 

@@ -115,8 +115,16 @@ def test_wilcoxon_compares_with_the_cell_whose_last_mean_is_best():
     assert stops(rule("wilcoxon", [*worse, *FIVE, *worse], replicates=5), [[0.4] * 5], evaluation=4) == [0]
 
 
-def test_wilcoxon_lets_a_cell_go_on_of_which_the_pack_has_not_all_replicates():
-    assert stops(rule("wilcoxon", FIVE, replicates=5), [[0.0] * 4], evaluation=4) == []
+@pytest.mark.parametrize(("name", "history"), [("asha", FIVE * 5), ("median", FIVE * 5), ("wilcoxon", FIVE)])
+def test_a_cell_of_which_the_pack_has_not_all_replicates_goes_on(name, history):
+    ends = rule(name, history, replicates=5)
+    assert stops(ends, [[0.0] * 5, [0.0] * 4, [0.0]], evaluation=6) == [0]
+
+
+def test_a_part_of_a_cell_is_no_reference_for_others_of_its_pack():
+    ends = rule("asha", cell_of(0.9), replicates=2)
+    assert stops(ends, [[0.1, 0.1], [0.9]], evaluation=6) == []  # two cells have entered, of three
+    assert stops(ends, [[0.1, 0.1], [0.9, 0.9]], evaluation=6) == [0]
 
 
 def test_wilcoxon_with_four_replicates_is_refused():
