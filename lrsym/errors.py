@@ -36,6 +36,7 @@ class DamagedPartWarning(UserWarning):
 
 
 _REMEDIES = {
+    errno.ENOTDIR: "a part of this path is a file and no folder; name another",
     errno.EPIPE: "whoever read the output has gone",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.ENFILE: "raise the limit of open files (ulimit -n)",

@@ -179,8 +179,9 @@ def fits_64_bits(value: int) -> bool:
 
 def _nearest_file(path: Path) -> Path | None:
     """Return the file that `path` may stand for: one beside it, or one of its name where sweeps and claims lie."""
-    if near := difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.toml")], n=1):
-        return path.with_name(near[0])
+    there = [p.stem for p in path.parent.glob("*.toml") if p.name.isprintable()]
+    if near := difflib.get_close_matches(path.name.removesuffix(".toml"), there, n=1):
+        return path.with_name(f"{near[0]}.toml")
     usual = (Path(folder, f"{path.name.removesuffix('.toml')}.toml") for folder in ("sweeps", "claims"))
     return next((place for place in usual if place.is_file()), None)
 

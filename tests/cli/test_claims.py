@@ -230,7 +230,7 @@ def test_a_mistake_in_a_sweep_is_passed_on_with_both_lines(tmp_path):
     ("picture", "expected"),
     [
         ('kind = "curves"\nmetric = "accuracy"', "metric must be one of"),
-        ('kind = "phase"\nmetric = "order"', "metric must be a split and a metric"),
+        ('kind = "phase"\nmetric = "order"', "metric must be an accuracy or another column of numbers, got order"),
         ('kind = "ablation"\nwhere = "nope = 3"', "no condition on the table trials"),
         (
             'kind = "bars"',

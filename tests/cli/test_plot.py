@@ -286,7 +286,13 @@ def test_phases_of_two_sweeps_are_one_picture_with_both_names(trained, other, wo
     ("words", "message"),
     [
         (["--minus"], "--minus takes two sweeps, the first minus the second, got 1; name two files"),
-        (["--metric", "unseen_ordr"], "metric must be a split and a metric"),
+        (
+            ["--metric", "unseen_ordr"],
+            "metric must be an accuracy or another column of numbers, got unseen_ordr; did y",
+        ),
+        (["--metric", "secnds"], "did you mean seconds?"),
+        (["--metric", "unseen_luck,5"], "a phase diagram has one metric, got unseen_luck,5"),
+        (["--metric", "zzz"], "metric must be a split and a metric"),
         (["--metric", "steps_to_half_order", "--where", "seed = 99"], "no trial of small in"),
         (["--refined", "--minus"], "--refined and --minus exclude each other, got both; leave one of them out"),
     ],

@@ -28,6 +28,7 @@ from lrsym.results.plots.sweep_rows import NothingToDrawError, Sweep, SweepRows,
 from lrsym.results.plots.symmetry import plot_symmetry
 from lrsym.results.store.query import filter_trials
 from lrsym.results.store.schema import TABLES
+from lrsym.toml_source import suggest
 from lrsym.vocabulary import METRICS, PHASE_METRIC, PICTURES, by_name, is_accuracy
 
 PLOTS: Mapping[str, Callable[..., theme.Chart]] = by_name(
@@ -114,7 +115,11 @@ def draw_phases(
 
 def check_phase_metric(metric: str) -> None:
     """Raise UsageError unless `metric` is what a phase diagram can show: an accuracy, or another column of numbers."""
-    if not is_accuracy(metric) and metric not in metric_columns():
+    if not is_accuracy(metric) and metric not in (others := metric_columns()):
+        if "," in metric:
+            raise UsageError(f"a phase diagram has one metric, got {metric}; draw each, or all of them with plot line")
+        if near := suggest(metric, others):
+            raise UsageError(f"metric must be an accuracy or another column of numbers, got {metric}; {near}")
         split_and_metric(metric)
 
 

@@ -10,9 +10,7 @@ from lrsym.errors import UsageError
 from lrsym.results.store.place import require_results
 from lrsym.results.store.store import load_trials
 from lrsym.results.store.trial_row import trial_from_row
-
-MIN_PREFIX_LENGTH = 4
-"""Fewer digits of a trial_id match by chance in a sweep of some thousand trials."""
+from lrsym.vocabulary import MIN_PREFIX_LENGTH
 
 _MAX_LISTED = 5
 

@@ -5,6 +5,7 @@ so a file explains itself without the tables. Written complete or not at all, ne
 """
 
 import json
+import re
 from pathlib import Path
 
 from lrsym.config.axes import axes
@@ -16,6 +17,7 @@ from lrsym.results.store.foreign_json import parse_json
 from lrsym.sweep.execution.tensor_file import SUFFIX, WEIGHTS, read_tensors, tensor_bytes, weights_of
 from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.training import Snapshot
+from lrsym.vocabulary import MIN_PREFIX_LENGTH
 
 
 def weights_path(root: str, trial_id: str) -> str:
@@ -84,6 +86,10 @@ def _name(trial_id: str) -> str:
 
 def _find_name(files: FileSystem, trial_id: str) -> str:
     """Return the name of the one file whose trial_id begins with `trial_id`."""
+    if not re.fullmatch(rf"[0-9a-fA-F]{{{MIN_PREFIX_LENGTH},32}}", trial_id):
+        raise UsageError(
+            f"a trial is named by {MIN_PREFIX_LENGTH} to 32 hex digits of its trial_id, got {trial_id!r}; give them"
+        )
     start = _name(trial_id.lower()).removesuffix(SUFFIX)
     names = [name for name in files.list(WEIGHTS, suffix=SUFFIX) if name.startswith(start)]
     if not names:

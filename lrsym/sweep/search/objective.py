@@ -7,9 +7,10 @@ import polars as pl
 
 from lrsym.errors import UsageError
 from lrsym.results.store.query import query_tables
-from lrsym.results.store.schema import TABLES
+from lrsym.results.store.schema import TABLES, axis_columns
 from lrsym.sweep.spec.search import Objective, Search
 from lrsym.toml_source import show, suggest
+from lrsym.vocabulary import PHASE_METRIC
 
 MAX_REASON = 160
 """Characters of what polars says of a query: it may print a whole syntax tree."""
@@ -37,7 +38,9 @@ def check_objectives(search: Search) -> None:
 
 def wrong_column(name: str) -> str:
     """Return what is wrong with an objective that is a single word; empty where it is a column of numbers."""
-    numbers = [column for column, kind in TABLES["trials"].empty.schema.items() if _is_number(kind)]
+    if name in (axes := axis_columns()):
+        return f"{show(name)} is an axis, which trials are given and do not give; write for example {PHASE_METRIC}"
+    numbers = [name for name, kind in TABLES["trials"].empty.schema.items() if _is_number(kind) and name not in axes]
     remedy = suggest(name, numbers) or "`lrsym columns` lists them"
     return "" if name in numbers else f"{show(name)} is no column of numbers in the table trials; {remedy}"
 

@@ -53,8 +53,16 @@ def test_the_beginning_of_a_trial_id_is_enough_unless_several_have_it(fitted, tm
     save_pack(tmp_path, fitted.snapshot)
     trial = fitted.trials[0]
     assert load_weights(tmp_path, trial.trial_id[:8]).trial == trial
+    beside = tmp_path / f"weights/{trial.trial_id[:4]}{'0' * 28}.safetensors"
+    beside.touch()
     with pytest.raises(UsageError, match=r"2 files .* give more digits"):
-        load_weights(tmp_path, "")
+        load_weights(tmp_path, trial.trial_id[:4])
+
+
+@pytest.mark.parametrize("trial_id", ["", "abc", "xyzw", "../x"])
+def test_what_is_no_beginning_of_a_trial_id_names_no_weights(tmp_path, trial_id):
+    with pytest.raises(UsageError, match="a trial is named by 4 to 32 hex digits of its trial_id, got "):
+        load_weights(tmp_path, trial_id)
 
 
 @pytest.mark.slow

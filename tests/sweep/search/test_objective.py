@@ -46,6 +46,8 @@ REFUSED = {
     "no SQL": ("best of all", "gives none", "sql parser error"),
     "an open bracket": ("avg(unseen_order", "gives none", "sql parser error"),
     "an unknown column in SQL": ("avg(unseen_ordr)", "gives none", 'unable to find column "unseen_ordr"'),
+    "an axis": ("learning_rate", '"learning_rate" is an axis'),
+    "the seed": ("seed", '"seed" is an axis', "write for example unseen_order"),
     "another table": (
         "(select max(value) from curves)",
         "gives none",
@@ -70,7 +72,7 @@ def test_an_objective_that_is_no_number_of_a_cell_is_refused_with_its_line(sql: 
 
 @pytest.mark.parametrize(
     "sql",
-    ["unseen_order", "seconds", "replacement", "avg(unseen_order) - stddev(unseen_order)", "min(unseen_inset)",
+    ["unseen_order", "seconds", "avg(unseen_order) - stddev(unseen_order)", "min(unseen_inset)",
      "max(unseen_order) > 0.9", "count(*)", "avg(unseen_order) -- the mean"],
 )  # fmt: skip
 def test_a_column_of_numbers_and_an_aggregate_in_sql_are_taken(sql: str):
