@@ -14,12 +14,13 @@ def cell_medians(trials: Frame, *, by: Sequence[str], metric: str) -> pl.DataFra
     """Return one row for each combination of `by`, ascending: median, lowest, highest, n, n_never and who was lost.
 
     n counts the trials with an outcome that have a value of `metric`, or never had it: n_never of them have no step at
-    which an accuracy that they have reached the threshold. median is over all n, null where it is never; lowest and
+    which an accuracy that they have reached the threshold
+    (told where the rows have that accuracy). median is over all n, null where it is never; lowest and
     highest are over those with a value. The other counts are those of `summarise`, trial_ids is of `with_trial_ids`.
     """
-    never = pl.lit(value=False)
-    if metric.startswith(STEPS_TO):
-        reached = pl.col(metric.removeprefix(STEPS_TO)).is_not_null()
+    never, accuracy = pl.lit(value=False), metric.removeprefix(STEPS_TO)
+    if metric.startswith(STEPS_TO) and accuracy in trials.lazy().collect_schema():
+        reached = pl.col(accuracy).is_not_null()
         never = has_outcome() & pl.col(metric).is_null() & reached
     table = trials.lazy().with_columns(_never=never, _value=replicate_value(metric)).collect()
     late = pl.when("_never").then(float("inf")).otherwise("_value")

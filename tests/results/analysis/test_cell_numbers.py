@@ -48,6 +48,11 @@ def test_a_trial_without_such_scenes_is_not_one_that_never_gets_there():
     assert (row["n"], row["n_never"], row["median"]) == (0, 0, None)
 
 
+def test_without_the_accuracy_itself_nothing_tells_who_never_got_there():
+    row = medians(trials([10, None, None]).drop("unseen_order"))
+    assert (row["n"], row["n_never"], row["median"]) == (1, 0, 10)
+
+
 def test_a_trial_that_failed_or_diverged_neither_has_a_step_nor_never():
     row = medians(trials([10, None], status="diverged"))
     assert (row["n"], row["n_never"], row["n_diverged"]) == (0, 0, 2)

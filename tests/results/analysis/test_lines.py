@@ -59,6 +59,17 @@ def test_one_seed_apart_is_told_where_it_is_far_enough_to_matter():
     assert lines(rows, by=["n_heads"], metrics=["unseen_order"])["apart"].to_list() == [True, False]
 
 
+@pytest.mark.parametrize("band", ["interval", "range"])
+def test_steps_to_an_accuracy_have_a_median_and_an_end_above_where_all_get_there(band):
+    rows = trials(n_heads=[1, 1, 1, 2, 2, 3], unseen_order=[1.0] * 6).with_columns(
+        steps_to_unseen_order=pl.Series([10, 20, None, 10, 30, 5])
+    )
+    frame = lines(rows, by=["n_heads"], metrics=["steps_to_unseen_order"], band=band)
+    assert frame.select("n_heads", "n", "n_never", "mean", "median", "low", "high").rows() == [
+        (1, 3, 1, None, 20, 10, None), (2, 2, 0, None, 20, 10, 30), (3, 1, 0, None, 5, None, None),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("values", "geometric"),
     [

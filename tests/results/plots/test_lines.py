@@ -137,6 +137,8 @@ def test_a_cell_that_lost_trials_has_a_ring_and_one_that_lost_all_a_cross():
     some, all_ = (plot_line(lost(frame, "diverged", seeds=seeds)) for seeds in ([0], [0, 1, 2]))
     assert rings_and_crosses(some) == [1, 0]
     assert rings_and_crosses(all_) == [0, 1]
+    assert "Red rings" in subtitle(some)
+    assert "Red rings" not in subtitle(all_)
     assert "unseen_order: 1 of 6 trials have no value (1 diverged)." in subtitle(some)
     assert "Red crosses: no seed has a value." in subtitle(all_)
 
@@ -219,6 +221,65 @@ def test_panels_share_one_legend_and_can_be_rendered():
     chart = plot_line(GRID, metric=["seen_inset", "unseen_order"])
     assert all("legend" in node for node in nodes(chart.to_dict()) if node.get("field") == "hue")
     assert as_png(chart.to_dict()).startswith(b"\x89PNG")
+
+
+def steps(found, **axes):
+    """Trials of cells whose seeds get there at these steps, None where never."""
+    cells = pl.DataFrame({**axes, "steps": found}).explode("steps")
+    return cells.select(
+        pl.exclude("steps"),
+        seed=pl.int_range(pl.len()),
+        status=pl.lit("done"),
+        stop_rule=pl.lit(None, dtype=pl.String),
+        unseen_order=pl.lit(0.7),
+        steps_to_unseen_order=pl.col("steps").cast(pl.Int64),
+    )
+
+
+def test_steps_to_an_accuracy_have_medians_in_which_never_is_later_than_all_as_on_the_map():
+    frame = steps([[10, 20, None], [10, None, None], [30, 40, 90]], n_pair_labels=[5, 8, 9])
+    chart = plot_line(frame, metric="steps_to_unseen_order")
+    spec = chart.to_dict()
+    (line,), (band,) = marks(spec, "line"), marks(spec, "area")
+    assert line["encoding"]["y"]["field"] == "median"
+    assert [(row["n_pair_labels"], row["median"]) for row in rows(spec, line)] == [(5, 20), (9, 40)]
+    assert [(row["low"], row["high"]) for row in rows(spec, band)] == [(10, 90), (10, 90), (30, 90)]  # to the top
+    (never,) = [mark for mark in marks(spec, "point") if mark["mark"].get("shape") == "triangle-up"]
+    assert [row["n_pair_labels"] for row in rows(spec, never)] == [8]
+    text = subtitle(chart)
+    assert "line: median of 3 seeds in each cell (never: later than any step)" in text
+    assert "3 of 9 trials never get there. Triangles: 1 cell whose median is never." in text
+    assert "mean" not in text
+    assert "chance" not in text  # no line of chance is drawn
+
+
+def test_means_beside_medians_are_told_as_means_of_their_own_cells():
+    frame = steps([[10, 20, None], [10, 20, 30]], n_pair_labels=[5, 8])
+    text = subtitle(plot_line(frame, metric=["steps_to_unseen_order", "unseen_order"]))
+    assert "Line: mean; band: 95 % interval of the mean (of accuracies on logits), 3 seeds in each cell. Red" in text
+    assert "steps_to_unseen_order, line: median of 3 seeds" in text
+
+
+def test_where_no_cell_has_a_median_the_trials_that_never_get_there_are_told():
+    frame = steps([[10, None], [None, None]], n_pair_labels=[5, 8])
+    with pytest.raises(UsageError, match="no cell has a median of steps_to_unseen_order, 3 trials never; choose"):
+        plot_line(frame, metric="steps_to_unseen_order")
+
+
+@pytest.mark.slow
+def test_a_band_alone_on_its_line_is_a_bar_where_the_other_cells_have_none():
+    frame = trial_rows(n_pair_labels=[5, 8], layouts_per_pair=[1, 4])
+    spec = plot_line(lost(frame, "diverged", seeds=[0, 1, 2]), x="n_pair_labels", color="layouts_per_pair").to_dict()
+    (bars,) = [rows(spec, rule) for rule in marks(spec, "rule") if "y2" in rule["encoding"]]
+    assert [(row["n_pair_labels"], row["layouts_per_pair"]) for row in bars] == [(8, 1), (8, 4)]
+
+
+@pytest.mark.slow
+def test_a_cross_is_whole():
+    frame = lost(trial_rows(n_pair_labels=[5, 8]), "diverged", seeds=[0, 1, 2])
+    panel = panels(plot_line(frame))[0]
+    (cross,) = [mark for mark in marks(panel, "point") if mark["mark"].get("shape") == "cross"]
+    assert cross["encoding"]["y"]["value"] + cross["mark"]["size"] ** 0.5 / 2 <= panel["height"]
 
 
 @pytest.mark.slow
