@@ -69,34 +69,41 @@ class _Reader:
         self._root, self._accuracy = root, accuracy
         self._trials = trials.select("trial_id", CELL, "seed", "status").sort(CELL, "seed")
         self._n_cells = trials[CELL].n_unique()
-        done = self._trials.filter(status="done")
-        self._example = (self._trials if done.is_empty() else done).head(1)
-        """A trial that shows how many rows each of them has."""
+        done_first = self._trials.sort(CELL, pl.col("status") != "done", "seed")
+        self._examples = done_first.group_by(CELL, maintain_order=True).head(1)
+        """A trial of each cell, which shows what rows the others of it have: cells differ in their splits and steps."""
+        self._per_cell = trials.height / max(1, self._n_cells) if seeded else 0.0
+        """Seeds of a cell that have series of their own, in the mean."""
 
     def curves(self) -> dict[str, pl.DataFrame]:
         """Return curves and seed_curves."""
         wanted = (pl.col("metric").is_in([*METRICS]), pl.col("value").is_finite())
-        example = self._rows("curves", self._example).filter(*wanted).collect()
-        n_steps, every = example["step"].n_unique(), example.select("metric", "split").unique()
+        examples = self._rows("curves", self._examples).filter(*wanted)
+        every = examples.group_by(CELL, "metric", "split").agg(steps=pl.len().cast(pl.Int64)).collect()
         ours = every.filter(metric=self._accuracy)
         nested = ours.filter(pl.col("split").is_in(NESTED))
-        few, three = min(n_steps, FEW_STEPS), f"{self._accuracy} on {', '.join(NESTED)}"
+        three = f"{self._accuracy} on {', '.join(NESTED)}"
         width = 3 if self._trials.height > self._n_cells else 1  # of one seed lowest and highest say nothing more
-        numbers = width * self._n_cells + self.seeded * self._trials.height
+        most = max(every["steps"], default=0)
+        few = min(most, FEW_STEPS)
         choices = (
-            (every, n_steps, ""),
-            (ours, n_steps, f"Curves are those of {self._accuracy}"),
-            (nested, n_steps, f"Curves are those of {three}"),
+            (every, most, ""),
+            (ours, most, f"Curves are those of {self._accuracy}"),
+            (nested, most, f"Curves are those of {three}"),
             (nested, few, f"Curves are those of {three} at {few} steps"),
         )
-        fitting = [choice for choice in choices if choice[0].height * choice[1] * numbers <= MAX_CURVES]
+        fitting = [
+            choice
+            for choice in choices
+            if int(choice[0]["steps"].clip(upper_bound=choice[1]).sum()) * (width + self._per_cell) <= MAX_CURVES
+        ]
         if not fitting:
             self._leave_out("curves", "curves")
             return {}
         series, at, what = fitting[0]
         self.left_out += [f"{what}: more do not fit on a page."] if what else []
         rows = self._rows("curves").filter(*wanted).join(series.lazy(), on=["metric", "split"], how="semi")
-        rows = rows if at == n_steps else rows.filter(_is_one_of(at, "step"))
+        rows = rows if at == most else rows.filter(_is_one_of(at, "step"))
         means = [
             curves(rows, metric=name, by=[CELL]).with_columns(metric=pl.lit(name))
             for name in METRICS
@@ -111,9 +118,10 @@ class _Reader:
     def ablations(self) -> dict[str, pl.DataFrame]:
         """Return ablations and seed_ablations."""
         wanted = (pl.col("value").is_finite(),)
-        n_terms = self._rows("ablations", self._example).filter(*wanted).collect()["term"].n_unique()
+        examples = self._rows("ablations", self._examples).filter(*wanted)
+        n_terms = examples.select(CELL, "term").unique().select(pl.len()).collect().item()  # of all cells together
         shown = [*dict.fromkeys([self._accuracy, *SHOWN_METRICS])]
-        numbers = n_terms * (3 * self._n_cells + self.seeded * self._trials.height)
+        numbers = n_terms * (3 + self._per_cell)
         choices = [(ABLATION_SPLITS, shown), (ABLATION_SPLITS[:1], shown[:2]), (ABLATION_SPLITS[:1], shown[:1])]
         fitting = [choice for choice in choices if len(choice[0]) * len(choice[1]) * numbers <= MAX_ABLATIONS]
         if not fitting:
@@ -132,16 +140,22 @@ class _Reader:
         }
 
     def profiles(self) -> dict[str, pl.DataFrame]:
-        """Return the profiles of the first seeds of each cell; signs differ by head and seed, so they have no mean."""
+        """Return the profiles of the first seeds of each cell that have some.
+
+        Signs differ by head and seed, so they have no mean.
+        """
         if not self.seeded:
             return {}
-        numbers = profiles(self._rows("terms", self._example), by=[CELL]).height
-        n_seeds = min(MAX_SEEDS, MAX_PROFILES // max(1, numbers * self._n_cells))
+        there = self._rows("terms").select("trial_id").unique().collect()
+        cells = (
+            self._trials.join(there, on="trial_id", how="semi").sort(CELL, "seed").group_by(CELL, maintain_order=True)
+        )
+        numbers = profiles(self._rows("terms", cells.head(1)), by=[CELL]).height
+        n_seeds = min(MAX_SEEDS, MAX_PROFILES // max(1, numbers))
         if not n_seeds:
             self._leave_out("profiles", "profile")
             return {}
-        first = self._trials.group_by(CELL, maintain_order=True).head(n_seeds)
-        return {"profiles": profiles(self._rows("terms", first), by=[CELL])}
+        return {"profiles": profiles(self._rows("terms", cells.head(n_seeds)), by=[CELL])}
 
     def _rows(self, table: str, trials: pl.DataFrame | None = None) -> pl.LazyFrame:
         """Return the rows of `table` with the cell and the seed of their trial."""

@@ -382,6 +382,15 @@ def test_of_many_captions_the_page_says_how_many_win(explanation):
     assert [line.partition(": ")[2].partition(" true")[0] for line in text] == ["2 of 3", "0 of 3"]
 
 
+def test_a_tie_is_a_win_of_neither_caption(explanation):
+    scores = {"score": [0.5, 0.6], "other_score": [0.5, 0.5]}
+    rows = pl.DataFrame({"scene": [0, 1], "text": ["a", "b"], "other": ["b", "a"], **scores})
+    tie, won = scene_text(dataclasses.replace(explanation, captions=rows))[1:]
+    assert "a tie" in tie
+    assert "wins" not in tie
+    assert "the true one wins" in won
+
+
 def test_a_model_with_other_accuracies_than_its_row_is_told_on_the_page(explanation, root):
     stored = explanation.row.with_columns(unseen_order=pl.col("unseen_order") - 0.25)
     result = explain(load_weights(root, TRIAL.trial_id), stored)

@@ -32,7 +32,10 @@ def accuracy(trial, split="unseen"):
     return 1.0 if split == "train" else min(1.0, unseen - 0.01 * trial.seed)
 
 
-def write(root, trials, *, status=lambda trial: "done", message=lambda trial: None, splits=("train", "seen", "unseen")):
+def write(
+    root, trials, *, status=lambda trial: "done", message=lambda trial: None, splits=("train", "seen", "unseen"),
+    part="part",
+):  # fmt: skip
     """Write rows of `trials` into every table."""
     rows, curves, ablations, terms = [], [], [], []
     for trial in trials:
@@ -55,7 +58,7 @@ def write(root, trials, *, status=lambda trial: "done", message=lambda trial: No
         profile = {"encoder": "vision", "term": "EP", "query": 0, "profile": [0.0, 0.1, 0.2, 0.3]}
         terms += [{**own, **profile, "head": head} for head in (0, 1)]
     tables = {"curves": curves, "ablations": ablations, "terms": terms, "trials": rows, "runs": [RUN]}
-    Store(str(root)).write("part", {name: TABLES[name].build(rows) for name, rows in tables.items()})
+    Store(str(root)).write(part, {name: TABLES[name].build(rows) for name, rows in tables.items()})
 
 
 def read(root, found):

@@ -26,6 +26,32 @@ def test_curves_hold_the_mean_and_the_range_of_the_seeds_of_each_cell(stored):
     assert value(shown.seed_curves, "value", **where, seed=2) == pytest.approx(accuracy(found.trials[5]))
 
 
+def test_a_split_that_the_first_cell_lacks_has_its_curves(tmp_path):
+    found = sweep()
+    write(tmp_path, found.trials[:3])
+    write(tmp_path, found.trials[3:], splits=("train", "seen", "unseen", "uncovered"), part="rest")
+    shown = read_details(str(tmp_path), read(tmp_path, found)[1], accuracy="order")
+    for frame in (shown.curves, shown.seed_curves):
+        assert {*frame.filter(split="uncovered")["cell"]} == {1, 2, 3}
+
+
+def test_profiles_are_those_of_the_first_seeds_that_have_some(tmp_path):
+    found = sweep(layouts=(1,), labels=(5,), seeds=8)
+    lost = {trial.trial_id for trial in found.trials[:4]}
+    write(tmp_path, found.trials, status=lambda trial: "diverged" if trial.trial_id in lost else "done")
+    shown = read_details(str(tmp_path), read(tmp_path, found)[1], accuracy="order")
+    assert shown.profiles["seed"].unique().sort().to_list() == [4, 5, 6, 7]
+
+
+def test_profiles_fit_by_what_cells_have_and_not_by_what_the_first_has(tmp_path, monkeypatch):
+    found = sweep()
+    lost = {trial.trial_id for trial in found.trials[:3]}
+    write(tmp_path, found.trials, status=lambda trial: "diverged" if trial.trial_id in lost else "done")
+    monkeypatch.setattr(details, "MAX_PROFILES", 3 * 2 * 3)  # a seed of each of three cells: two heads, three pixels
+    shown = read_details(str(tmp_path), read(tmp_path, found)[1], accuracy="order")
+    assert shown.profiles["cell"].to_list() == [cell for cell in (1, 2, 3) for _ in range(6)]
+
+
 def test_ablations_and_profiles_are_there_for_every_cell(stored):
     _, root, trials = stored
     shown = read_details(root, trials, accuracy="order")

@@ -41,14 +41,30 @@ def plot_cost(trials: Frame, *, by: str | None = None, prefer: Sequence[str] = (
         panels.append(_seconds(_named(seconds, axis), values))
     return theme.finish(
         alt.concat(*panels, columns=2, spacing=30),
-        title=f"What {counted(table.height, 'trial')} took: {hours['hours'].sum():.3g} hours of a worker",
-        subtitle=[
-            "Left: hours of a worker, wall time of packs shared out among their members, by what came of trials.",
-            "Right: seconds of one done trial, median and lowest to highest.",
-        ],
+        title=f"What {counted(table['seconds'].count(), 'trial')} took: {hours['hours'].sum():.3g} hours of a worker",
+        subtitle=_explain(table, with_seconds=len(panels) > 1),
         width=2 * _WIDTH,
         frame=hours.join(seconds, on=axis, how="left", nulls_equal=True, suffix="_seconds"),
     )
+
+
+def _explain(trials: pl.DataFrame, *, with_seconds: bool) -> list[str]:
+    """Return what the panels are, why one is not there, and which trials are in none."""
+    hours = "ours of a worker, wall time of packs shared out among their members, by what came of trials."
+    untimed = trials.filter(pl.col("seconds").is_null())
+    counts = untimed["status"].value_counts().sort("status").iter_rows()
+    by_status = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in counts)
+    return [
+        f"Left: h{hours}" if with_seconds else f"H{hours}",
+        "Right: seconds of one done trial, median and lowest to highest."
+        if with_seconds
+        else "No done trial tells its seconds, so there is no panel of what one takes.",
+        *(
+            [f"{untimed.height} of {trials.height} trials tell no time and have no part in the hours ({by_status})."]
+            if untimed.height
+            else []
+        ),
+    ]
 
 
 def _named(frame: pl.DataFrame, axis: str) -> pl.DataFrame:

@@ -300,8 +300,8 @@ def _explain_medians(plot: LinePlot) -> list[str]:
             continue
         never, beyond = int(cells["n_never"].sum()), cells["median"].null_count()
         sentences.append(
-            f"{metric}, line: median of {theme.seed_count(cells['n'])} in each cell, never later than any step; band: "
-            f"lowest to highest seed{', to the top where one never gets there' if never else ''}."
+            f"{metric}, line: median of {theme.seed_count(cells['n'])} in each cell (never: later than any step); "
+            f"band: lowest to highest seed{', to the top where one never gets there' if never else ''}."
         )
         if never:
             sentences.append(f"{never} of {int(cells['n'].sum())} trials never get there.")

@@ -223,11 +223,14 @@ def axis_colour(field: str, axis: str, values: list[str]) -> alt.Color:
 
 
 def log_ticks(steps: Sequence[int]) -> list[int]:
-    """Return each power of ten and its threefold within the range of `steps`; none of no steps."""
+    """Return each power of ten and its threefold within the range of `steps`; both its ends where none lies there.
+
+    Of no steps there are none.
+    """
     if not steps:
         return []
     marks = [digit * 10**power for power in range(len(str(max(steps)))) for digit in (1, 3)]
-    return [mark for mark in marks if min(steps) <= mark <= max(steps)]
+    return [mark for mark in marks if min(steps) <= mark <= max(steps)] or sorted({min(steps), max(steps)})
 
 
 def text_colour(dark: Any) -> Any:

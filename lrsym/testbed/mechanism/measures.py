@@ -10,7 +10,7 @@ rotation, arXiv:2601.12809; the gauge-free forms and what is said of further blo
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from math import exp
+from math import exp, isfinite
 
 import numpy as np
 import torch
@@ -58,6 +58,8 @@ class Measure:
 def measures(model: PackModel, data: PackData) -> list[list[Measure]]:
     """Return for each member every measure that its encoders have; its weights must be finite.
 
+    Measures that overflow are left out: shortly before a training diverges products of its weights are infinite.
+
     Many small numbers are read: best from a model on the host.
 
     Without unseen pairs there is nothing to measure on the vision encoder. A decoder has the measures of a vision
@@ -70,7 +72,7 @@ def measures(model: PackModel, data: PackData) -> list[list[Measure]]:
         _add_rotation(found, model)
         for of_member, log_scale in zip(found, model.weights["loss"]["log_scale"].tolist(), strict=True):
             of_member.append(Measure("both", None, None, "logit_scale", exp(min(log_scale, MAX_LOG_SCALE))))
-    return found
+    return [[measure for measure in of_member if isfinite(measure.value)] for of_member in found]
 
 
 def _add_vision(found: list[list[Measure]], model: PackModel, data: PackData) -> None:

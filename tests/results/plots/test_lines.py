@@ -247,7 +247,7 @@ def test_steps_to_an_accuracy_have_medians_in_which_never_is_later_than_all_as_o
     (never,) = [mark for mark in marks(spec, "point") if mark["mark"].get("shape") == "triangle-up"]
     assert [row["n_pair_labels"] for row in rows(spec, never)] == [8]
     text = subtitle(chart)
-    assert "line: median of 3 seeds in each cell, never later than any step" in text
+    assert "line: median of 3 seeds in each cell (never: later than any step)" in text
     assert "3 of 9 trials never get there. Triangles: 1 cell whose median is never." in text
     assert "mean" not in text
     assert "chance" not in text  # no line of chance is drawn

@@ -4,7 +4,7 @@ import altair as alt
 import pytest
 
 from lrsym.config.axes import axes
-from lrsym.results.plots.theme import axis_title, finish, fitting_title, format_value, sign
+from lrsym.results.plots.theme import axis_title, finish, fitting_title, format_value, log_ticks, sign
 
 
 def chart(subtitle=()):
@@ -53,3 +53,10 @@ def test_a_signature_stands_below_the_picture_and_leaves_the_picture_as_it_was()
     assert signed["vconcat"][-1]["mark"]["text"] == ["lrsym plot phase " + "a" * 40, "b" * 80, "drawn today"]
     assert len(signed["vconcat"]) == len(before["vconcat"]) + 1
     assert len(unsigned.to_dict()["vconcat"]) == len(before["vconcat"])
+
+
+def test_an_axis_of_steps_has_ticks_even_between_two_marks():
+    assert log_ticks([90, 1450, 3000]) == [100, 300, 1000, 3000]
+    assert log_ticks([1450, 1900, 2900]) == [1450, 2900]
+    assert log_ticks([1450]) == [1450]
+    assert log_ticks([]) == []

@@ -66,6 +66,17 @@ def test_a_member_has_the_measures_that_it_has_alone_however_many_scenes_others_
             assert [replace(m, value=0.0) for m in found] == [replace(m, value=0.0) for m in alone]
 
 
+def test_what_overflows_is_left_out_and_the_rest_stays():
+    model = noisy_model([small(seed=0)])
+    with torch.no_grad():
+        for name in ("token", "position"):
+            model.weights["vision"][name].mul_(1e15)  # finite: their product with themselves, squared, is not
+    (found,) = measures(model, PackData.of(model.trials, device=CPU))
+    assert all(math.isfinite(measure.value) for measure in found)
+    assert "attend_last" in {measure.measure for measure in found}
+    assert "weight_share" not in {measure.measure for measure in found if measure.encoder == "vision"}
+
+
 def test_a_head_of_position_alone_is_relational_and_one_of_labels_alone_is_not():
     scene, head = 6, 2
     terms = {name: torch.zeros(scene, head) for name in SCORE_TERMS}
