@@ -21,6 +21,7 @@ from lrsym.sweep.planning.stop_rule import StopRule
 from lrsym.sweep.planning.workload import work
 from lrsym.sweep.search.choosing import Batch, Chooser
 from lrsym.sweep.search.objective import objective_values
+from lrsym.sweep.search.optuna_sampler import replays
 from lrsym.sweep.search.reuse import reused
 from lrsym.sweep.search.search_stop_rules import make_rule
 from lrsym.sweep.search.suggestions import Suggestion, SuggestionLog
@@ -50,6 +51,7 @@ class SearchSource:
         self._cells: dict[str, Cell] = {s.trial_ids[0]: search.space.cell(s.point) for s in self._own}
         self._ended = self._with_an_outcome()
         self._running: dict[str, Suggestion] = {}
+        self._lost = set[str]()
         self._packs, self._exhausted = deque[Pack](), False
         first = next((s.budget for s in self._own), budget)
         self._chooser = Chooser(search, first_budget=first, ended=self._ended, known=self._cells)
@@ -72,12 +74,28 @@ class SearchSource:
 
     @property
     def exhausted(self) -> bool:
-        """Whether the budget is spent, or the space, and all packs are given out."""
-        return not self._packs and (self._exhausted or self.spent >= self._budget)
+        """Whether all packs are given out and the budget is spent, or the space, or what a sampler waits for failed."""
+        over = self._exhausted or self.spent >= self._budget
+        return not self._packs and (over or any(not self._lost.isdisjoint(s.trial_ids) for s in self._awaited))
+
+    @property
+    def _awaited(self) -> list[Suggestion]:
+        """The suggestions whose outcome a later batch knew, and is not known any more, as their rows were removed.
+
+        A sampler that goes through the log again must be told it before it is asked for more.
+        """
+        if not replays(self._search.sampler):
+            return []
+
+        def was_known(s: Suggestion) -> bool:
+            later = (t for t in self._own if t.number > s.number and t.batch != s.batch)
+            return any(s.number not in t.pending for t in later)
+
+        return [s for s in self._own if not s.known and was_known(s)]
 
     def next(self) -> Pack | None:
         """Return a pack of the batch that is at hand, else of a new one."""
-        if not self._packs and not self.exhausted:
+        if not self._packs and not self.exhausted and not self._awaited:
             self._take_in(self._ahead.pop().result() if self._ahead else self._choose())
         pack = self._packs.popleft() if self._packs else None
         self._ask_ahead()
@@ -88,6 +106,7 @@ class SearchSource:
         again by the next run."""
         rows = self._read("trials", pack.trial_ids, pack).filter(pl.col("status").is_in([*FINAL_STATUSES, "stopped"]))
         self._ended |= {*rows["trial_id"]}
+        self._lost |= {*pack.trial_ids} - self._ended
         for identity, suggestion in [*self._running.items()]:
             if self._ended >= {*suggestion.trial_ids}:
                 del self._running[identity]
@@ -106,7 +125,9 @@ class SearchSource:
     def _resume(self) -> None:
         """Give out again what has no outcome, and record what has come to its end since."""
         own = self._own
-        self._running = {s.trial_ids[0]: s for s in own if s.origin == "asked" and not self._ended >= {*s.trial_ids}}
+        for s in own:  # answered from rows of others, too, where those were removed
+            if not self._ended >= {*s.trial_ids}:
+                self._running.setdefault(s.trial_ids[0], s)
         for identity in {s.trial_ids[0] for s in own if not s.known} - self._running.keys():
             self._record_outcome(identity)
         waiting = {

@@ -50,9 +50,12 @@ def make_asker(search: Search, *, first_budget: int) -> Asker:
         import torch
 
         torch.set_num_threads(1)  # with more it takes ten times the processor time, the workers' own
-    if search.sampler in _WITHOUT_STATE:
-        return _FreshAsker(search)
-    return _ReplayingAsker(search, first_budget=first_budget)
+    return _ReplayingAsker(search, first_budget=first_budget) if replays(search.sampler) else _FreshAsker(search)
+
+
+def replays(sampler: str) -> bool:
+    """Return whether the sampler of that name goes through the log again, which must then say what it said."""
+    return sampler not in _WITHOUT_STATE
 
 
 def random_point(search: Search, number: int) -> dict[str, Any]:
@@ -136,8 +139,10 @@ class _ReplayingAsker:
             self._report(before, pending=suggestion.pending)
             if self.ask(suggestion.number) != suggestion.asked:
                 raise UsageError(
-                    f"the search {self._search.name} was begun by a version of Optuna whose {self._search.sampler} "
-                    "goes another way; change seed under [search] to begin anew: trained rows are used again"
+                    f"the search {self._search.name} cannot go on: {self._search.sampler} goes through its log again, "
+                    f"and asks for another point than it did as number {suggestion.number}; an outcome is another than "
+                    "it was, as of trials that were forgotten and trained again, or Optuna goes another way. Change "
+                    "seed under [search] to begin anew: trained rows are used again"
                 )
         self._report(own, pending=pending)
 

@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from lrsym.results.store.forget import remove_rows
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.search.choosing import MAX_REPEATS
 from lrsym.sweep.search.loop import SearchSource
@@ -234,6 +235,56 @@ def test_what_failed_is_tried_again_by_the_next_run_and_then_told(tmp_path):
     again = run(found, store)
     assert {trial.seed for pack in again for trial in pack.trials} == {0}
     assert [(row["point"], row["state"]) for row in asked(store)] == [(point, "complete") for point in points]
+
+
+def without(store, row):
+    """The store after `lrsym forget` of the trials of a suggestion, and what that leaves of its row."""
+    remove_rows(store, row["trial_ids"])
+    return told(store)[row["number"]]["state"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes", "nsga2", "qmc"])
+def test_a_search_goes_on_after_an_outcome_that_later_batches_knew_was_forgotten(tmp_path, sampler):
+    found, whole, cut = search(sampler=sampler, budget=40), Store(tmp_path / "whole"), Store(tmp_path / "cut")
+    run(found, whole)
+    run(found, cut, packs=12)
+    forgotten = told(cut)[2]
+    assert without(cut, forgotten) == "running"
+    source, packs = SearchSource(found, cut, budget=40, pack_size=4, workers=2), []
+    while (pack := source.next()) is not None and len(packs) < 4:  # a worker is free, and the others train
+        packs.append(pack)
+    assert forgotten["trial_ids"] in [[*pack.trial_ids] for pack in packs]
+    for pack in packs:
+        source.on_end(pack, write(cut, pack.trials, pack.part))
+    run(found, cut)
+    assert sampler == "tpe" or told(cut) == told(whole)
+    assert len(asked(cut)) == 40
+
+
+@pytest.mark.slow
+def test_a_search_whose_forgotten_trials_fail_ends_without_asking_for_more(tmp_path):
+    found, store = search(sampler="nsga2", budget=40), Store(tmp_path)
+    run(found, store, packs=12)
+    before, lost = told(store), told(store)[2]["trial_ids"]
+    remove_rows(store, lost)
+    run(found, store, status=lambda trial: "crashed" if trial.trial_id in lost else "done")
+    assert [row["number"] for row in told(store)] == [row["number"] for row in before]
+    run(found, store)
+    assert len(asked(store)) == 40
+
+
+@pytest.mark.slow
+def test_a_cell_that_was_answered_from_rows_is_trained_where_they_were_removed(tmp_path):
+    store, found = Store(tmp_path), search(SMALL_SPACE, budget=4, keys="reuse = false")
+    points = [{"optim.learning_rate": rate, "optim.weight_decay": 0.0} for rate in (1e-4, 1e-3, 1e-2)]
+    write(store, found.sweep(points).trials, "of_a_grid")
+    run(found, store)
+    answered = next(row for row in told(store) if row["origin"] == "repeated")
+    assert without(store, answered) == "running"
+    packs = run(found, store)
+    assert answered["trial_ids"] == [trial.trial_id for pack in packs for trial in pack.trials]
+    assert {row["state"] for row in told(store)} == {"complete"}
 
 
 @pytest.mark.slow
