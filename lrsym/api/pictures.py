@@ -83,8 +83,9 @@ def plot_line(
     """Return the mean of each `metric` along `x`, a panel a metric, a colour a value of `color`, a row a `facet` value.
 
     `trials` are rows of that table, a sweep, or a list of sweeps, each of which has rows of panels. `band` is
-    `interval`, that of 95 % of the mean, or `range`, from the lowest to the highest seed. `results`, `where`, `live`,
-    axes that are not given and errors as of `plot_phase`.
+    `interval`, that of 95 % of the mean, or `range`, from the lowest to the highest seed; steps to an accuracy have
+    medians, in which never is later than any step, in the range. `results`, `where`, `live`, axes that are not given
+    and errors as of `plot_phase`.
     """
     options: dict[str, Any] = {"metric": metric, "x": x, "color": color, "facet": facet, "band": band}
     if not isinstance(trials, pl.DataFrame | pl.LazyFrame):

@@ -183,10 +183,12 @@ def _panel(plot: LinePlot, cells: pl.DataFrame, chosen: Chosen, *, metric: str, 
         chart(drawn & pl.col("apart")).mark_point(size=_POINT_SIZE, fill=theme.PAPER, **ring).encode(y, hue),
         chart(drawn & lost).mark_point(size=3 * _POINT_SIZE, color=theme.ALARM, **ring).encode(y),
         chart(pl.col("n") == 0).mark_point(size=_CROSS_SIZE, **cross).encode(y=alt.value(_HEIGHT - _EDGE)),
-        chart(~drawn & (pl.col("n") > 0))
-        .mark_point(size=_CROSS_SIZE, shape="triangle-up", filled=True, clip=True)
-        .encode(hue, y=alt.value(_EDGE)),
     ]
+    if cells["n_never"].sum():
+        never = chart(~drawn & (pl.col("n") > 0)).mark_point(
+            size=_CROSS_SIZE, shape="triangle-up", filled=True, clip=True
+        )
+        layers.append(never.encode(hue, y=alt.value(_EDGE)))
     heading = alt.TitleParams(title, fontSize=15, offset=8)
     return alt.LayerChart(layer=layers, width=plot.width, height=_HEIGHT, title=heading)
 
