@@ -42,6 +42,10 @@ class SearchedAxis:
         low, high = scale(self.low), scale(self.high)
         return (scale(value) - low) / (high - low) if high > low else 0.0
 
+    def text(self, value: Any) -> str:
+        """Return `value` as a text: one of a list as on every axis, a number on a range in three digits."""
+        return f"{value:.3g}" if self.values is None and isinstance(value, float) else format_value(value)
+
 
 @dataclass(frozen=True)
 class SearchFrames:
@@ -78,7 +82,7 @@ class SearchFrames:
             {
                 "objective": words, "axis": axis.name, "number": row["number"], "outcome": row["outcome"],
                 "x": None if axis.values is not None else point[axis.key],
-                "word": None if axis.values is None else format_value(point[axis.key]), "value": value,
+                "word": None if axis.values is None else axis.text(point[axis.key]), "value": value,
                 "trial_ids": row["trial_ids"],
             }
             for row, point in self._complete()
@@ -101,7 +105,7 @@ class SearchFrames:
         spans = [(min(values), max(values)) for values in zip(*(objective for _, objective, _ in told), strict=True)]
         rows = []
         for number, objective, point in told:
-            here = [(axis.name, axis.place(point[axis.key]), format_value(point[axis.key])) for axis in self.axes]
+            here = [(axis.name, axis.place(point[axis.key]), axis.text(point[axis.key])) for axis in self.axes]
             for words, value, (low, high) in zip(self.objectives, objective, spans, strict=True):
                 here.append((words, (value - low) / (high - low) if high > low else 0.0, f"{value:.3g}"))
             rows += [(number, *where, objective[0]) for where in here]
@@ -112,7 +116,7 @@ class SearchFrames:
         """Return the marks on the axes of `lines`: axis, place, text; every value of a list, both ends of others."""
         ends = self.lines().filter(pl.col("axis").is_in(self.objectives))
         rows = [
-            (axis.name, axis.place(value), format_value(value))
+            (axis.name, axis.place(value), axis.text(value))
             for axis in self.axes
             for value in (axis.values if axis.values is not None else dict.fromkeys((axis.low, axis.high)))
         ]
