@@ -51,7 +51,7 @@ def test_no_name_of_weights_leaves_the_folder(tmp_path, trial_id):
     (tmp_path / "r/weights").mkdir(parents=True)
     for place in (tmp_path / "secret.safetensors", tmp_path / "r/secret.safetensors"):
         place.write_bytes(tensor_bytes({"x": torch.zeros(1)}, {"trial_id": trial_id}))
-    with pytest.raises(UsageError, match="there are no weights of"):
+    with pytest.raises(UsageError, match="a trial is named by 4 to 32 hex digits"):
         load_weights(str(tmp_path / "r"), trial_id)
 
 

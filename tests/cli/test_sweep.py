@@ -149,7 +149,7 @@ def test_results_that_cannot_be_made_are_told_before_a_pilot(tmp_path):
     path = write_sweep(tmp_path, steps=440_000)
     (tmp_path / "file").write_text("a file where a folder must be")
     text = lrsym("sweep", path, "--results", tmp_path / "file" / "r", code=2)
-    assert "check path, permissions and free space" in text
+    assert "a part of this path is a file and no folder; name another" in text
     assert "pilot" not in text
 
 

@@ -31,16 +31,21 @@ def objective_values(objectives: Sequence[Objective], rows: pl.DataFrame) -> tup
 def check_objectives(search: Search) -> None:
     """Raise UsageError, with its line, for an objective that names no column or does not give a number for a cell."""
     for objective in search.objectives:
-        if message := wrong_column(objective.sql) if objective.is_column else _wrong_query(objective):
+        if message := _wrong_objective(objective):
             key = "maximise" if objective.maximise else "minimise"
             raise search.error(key, f"{key} must give one number for the rows of a cell, {message}")
 
 
+def _wrong_objective(objective: Objective) -> str:
+    if objective.sql in axis_columns():
+        axis = show(objective.sql)
+        return f"{axis} is an axis, which trials are given and do not give; write for example {PHASE_METRIC}"
+    return wrong_column(objective.sql) if objective.is_column else _wrong_query(objective)
+
+
 def wrong_column(name: str) -> str:
     """Return what is wrong with an objective that is a single word; empty where it is a column of numbers."""
-    if name in (axes := axis_columns()):
-        return f"{show(name)} is an axis, which trials are given and do not give; write for example {PHASE_METRIC}"
-    numbers = [name for name, kind in TABLES["trials"].empty.schema.items() if _is_number(kind) and name not in axes]
+    numbers = [column for column, kind in TABLES["trials"].empty.schema.items() if _is_number(kind)]
     remedy = suggest(name, numbers) or "`lrsym columns` lists them"
     return "" if name in numbers else f"{show(name)} is no column of numbers in the table trials; {remedy}"
 

@@ -100,7 +100,7 @@ def test_ablations_that_leave_nothing_out_are_nothing_to_draw(store):
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
-        ("phase", {"metric": "order"}, "a split and a metric"),
+        ("phase", {"metric": "order"}, "metric must be an accuracy or another column of numbers"),
         ("curves", {"metric": "accuracy"}, "metric must be one of"),
         ("line", {"metric": "unseen_insets"}, "did you mean unseen_inset"),
         ("ablation", {"where": "nope = 3"}, "no condition on the table trials"),
