@@ -69,8 +69,9 @@ class Request:
         from lrsym.sweep.search.run import plan_search
 
         return plan_search(
-            self.sweep, self.store, self.settings, budget=self.budget, want_cost=want_cost, on_message=on_message
-        )
+            self.sweep, self.store, self.settings, budget=self.budget, retry=self.part.retry, want_cost=want_cost,
+            on_message=on_message,
+        )  # fmt: skip
 
 
 def _check_budget(budget: int, found: Sweep | Search) -> None:

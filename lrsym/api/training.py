@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from lrsym.api.arguments import AnySweep
+from lrsym.api.arguments import AnySweep, as_grid
 from lrsym.api.execution import Execution, Planning
 from lrsym.api.request import Request
 from lrsym.errors import UsageError, counted, printable
@@ -69,27 +69,28 @@ def run_sweep(
     """Train what the folder `results` lacks of `sweep`; return the rows of its trials, as `load_trials`.
 
     As `lrsym sweep`, with its options; a search goes on until its budget is spent. With `where`, an SQL condition on
-    axes, `limit`, `shard`, such as "3/8", or `retry`, statuses of failures, it trains that part of a grid; the rows are
-    those of all of it. Progress is shown where standard error is a terminal. Trials that failed, or are left, are told
-    by a warning. Raise UsageError for what the user can put right; after Ctrl-C, KeyboardInterrupt, with finished packs
-    kept: the same call goes on.
+    axes, `limit` or `shard`, such as "3/8", it trains that part of a grid, with `retry`, statuses of failures, what
+    failed so alone, of searches, too; the rows are those of all of it. Progress is shown where standard error is a
+    terminal. What failed, is given up or left is told by a warning. Raise UsageError for what the user can put right;
+    after Ctrl-C, KeyboardInterrupt, with finished packs kept: the same call goes on.
     """
     require_main_process("run_sweep")
     asked = Request.of(sweep, results, where=where, limit=limit, shard=shard, retry=retry, budget=budget, **options)
     found, choice = asked.sweep, asked.choose(on_message=_say)
     if not isinstance(choice, Choice):
-        found = _run_search(choice, asked.store, asked.settings)
+        if (ran := _run_search(choice, asked.store, asked.settings)) is not None:
+            _end(found, asked.store, ran[0], asked.settings, left=ran[1])
+        found, given_up = as_grid(found, asked.store.root), choice.given_up
     else:
         assert isinstance(found, Sweep)
         if choice.plan.pending:
             _say_choice(choice, asked.settings)
             outcome = run(choice.plan, asked.store, asked.settings, display=show_progress)
-            _end(found, asked.store, outcome, asked.settings)
-        if n := choice.plan.given_up.total():
-            statuses = sorted(choice.plan.given_up)
-            warnings.warn(
-                f"given up: {counted(n, 'trial')} of {found.name}; try again with retry={statuses}", stacklevel=3
-            )
+            _end(found, asked.store, outcome, asked.settings, left=outcome.pending)
+        given_up = choice.plan.given_up
+    if n := given_up.total():
+        statuses = sorted(given_up)
+        warnings.warn(f"given up: {counted(n, 'trial')} of {found.name}; try again with retry={statuses}", stacklevel=3)
     return load_trials(asked.store.root, trial_ids=found.trial_ids())
 
 
@@ -115,24 +116,24 @@ def refine(
         outcome, _ = given.train(
             on_message=_say, on_choice=partial(_say_choice, settings=given.settings), display=show_progress
         )
-        _end(given.asked.sweep, given.store, outcome, given.settings)
+        _end(given.asked.sweep, given.store, outcome, given.settings, left=outcome.pending)
     return given.source.boundary
 
 
-def _run_search(plan: "SearchPlan", store: Store, settings: "Settings") -> Sweep:
-    """Train cells until the budget is spent; return the sweep of all that were chosen."""
-    from lrsym.sweep.search.run import require_objective, run_search, searched_sweep
+def _run_search(plan: "SearchPlan", store: Store, settings: "Settings") -> tuple[Outcome, int] | None:
+    """Train cells until the budget is spent; return what came of it and the cells that are left, None if none were."""
+    from lrsym.sweep.search.run import cells_left, require_objective, run_search
 
-    if plan.left:
-        _say_choice(plan.choice, settings)
-        _end(plan.search, store, run_search(plan, store, settings, display=show_progress), settings)
-    else:
+    if plan.over:
         require_objective(plan.search, store)
-    return searched_sweep(plan.search, store)
+        return None
+    _say_choice(plan.choice, settings)
+    outcome = run_search(plan, store, settings, display=show_progress)
+    return outcome, cells_left(plan, store)
 
 
-def _end(found: Sweep | Search, store: Store, outcome: Outcome, settings: "Settings") -> None:
-    """Go on with the signal that stopped a run, and warn of what it did not train."""
+def _end(found: Sweep | Search, store: Store, outcome: Outcome, settings: "Settings", *, left: int) -> None:
+    """Go on with the signal that stopped a run, and warn of the trials, or cells, that it `left`."""
     if outcome.stopped_by == signal.SIGINT:
         raise KeyboardInterrupt
     if outcome.stopped_by:
@@ -143,9 +144,11 @@ def _end(found: Sweep | Search, store: Store, outcome: Outcome, settings: "Setti
         odd = failures(outcome.statuses).removeprefix(", ")
         longer = f"; give them longer than timeout={settings.timeout:g}" if outcome.statuses["timeout"] else ""
         warnings.warn(f"{counted(n, 'trial')} of {found.name} failed ({odd}); see why: {why}{longer}", stacklevel=4)
-    elif outcome.pending and isinstance(found, Sweep) and settings.max_hours is not None:
-        limit = settings.limit.removeprefix("--").replace("-", "_").replace(" ", "=")
-        warnings.warn(f"left out by {limit}: {counted(outcome.pending, 'trial')} of {found.name}", stacklevel=4)
+    elif left and settings.max_hours is not None:
+        what = counted(left, "trial" if isinstance(found, Sweep) else "cell")
+        limit, _, hours = settings.limit.removeprefix("--").partition(" ")
+        limit = limit.replace("-", "_")
+        warnings.warn(f"left out by {limit}={hours}: {what} of {found.name}", stacklevel=4)
 
 
 def _say(text: str) -> None:

@@ -72,7 +72,7 @@ def _ask(found: "Sweep | Search", results: str, shard: str | None) -> tuple[dict
     else:
         assert isinstance(found, Search)
         report, data, lines = told.trials, search_status_as_data(told), search_status_in_words(found, told, results)
-        left = told.budget - told.cells["complete"] - told.cells["failed"]
+        left = told.left
     if report is not None:
         named = found.name if shard is None else f"{found.name}, shard {shard}"
         data |= _as_data(report)

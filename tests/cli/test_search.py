@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import time
 
@@ -11,6 +12,8 @@ import pytest
 import lrsym as package
 from lrsym.results.store.store import Store, load_trials
 from lrsym.sweep.execution.lease import Lease
+from lrsym.sweep.execution.rows import status_rows
+from lrsym.sweep.planning.plan import MAX_FAILED_RUNS
 from lrsym.sweep.spec.sweep_file import load_any
 from tests.running import finish, lrsym, start
 from tests.small_trials import SMALL
@@ -84,6 +87,53 @@ def test_a_search_that_is_whole_trains_nothing_and_begins_no_run(tmp_path):
         done = json.loads(lrsym("sweep", path, "--results", results, "--workers", 1, "--json"))
         assert done["cells"]["complete"] == cells
     assert Store(results).scan("runs").collect().height == 1
+
+
+@pytest.mark.slow
+def test_trials_that_are_given_up_are_told_by_every_verb_and_trained_where_they_are_asked_for(tmp_path):
+    path, results = write_search(tmp_path, budget=2), tmp_path / "r"
+    words, again = ("--results", results), f"lrsym sweep {path} --workers 1 --retry crashed --results {results}"
+    found, store = load_any(path), Store(results)
+    packs = run(found, store, status=lambda trial: "crashed")
+    lost = [trial for pack in packs for trial in pack.trials]
+    store.write(
+        "again", status_rows(lost, status="crashed", message="lost", run_id="r", attempts=[MAX_FAILED_RUNS] * 4)
+    )
+    text = lrsym("sweep", path, *words, "--workers", 1, code=1)
+    assert "rates: 0 cells are in" in text
+    assert f"given up after {MAX_FAILED_RUNS} runs or more: 4 crashed; try them again: {again}" in text
+    assert again in (planned := lrsym("plan", path, *words, "--workers", 1))
+    assert "0 done, 0 to train, 4 trials given up" in planned
+    assert f"4 given up after {MAX_FAILED_RUNS} runs or more; lrsym sweep --retry" in lrsym("status", path, *words)
+    lrsym("status", path, *words, "--watch")  # which ends
+    with pytest.warns(UserWarning, match=r"^given up: 4 trials of rates; try again with retry=\['crashed'\]$"):
+        package.run_sweep(path, results, workers=1)
+    assert "rates: no trial is timeout in" in lrsym("sweep", path, *words, "--retry", "timeout")
+    assert "0 done, 2 to train, 2 of them begun" in lrsym("plan", path, *words, "--retry", "crashed", "--no-pilot")
+    done = json.loads(lrsym("sweep", path, *words, "--retry", "crashed", "--workers", 1, "--no-pilot", "--json"))
+    assert (done["statuses"], done["cells"]["complete"], done["given_up"]) == ({"done": 4}, 2, {})
+
+
+@pytest.mark.slow
+def test_a_search_that_has_trained_its_whole_space_has_nothing_to_train(tmp_path):
+    path, results = write_search(tmp_path, budget=6), tmp_path / "r"
+    path.write_text(re.sub(r"{ low = .* }", "[1e-3, 1e-2]", path.read_text()))
+    run(load_any(path), Store(results))
+    plan = json.loads(lrsym("plan", path, "--results", results, "--json"))
+    assert (plan["budget"], plan["cells_done"], plan["cells_left"]) == (6, 4, 0)
+    assert "rates: all 4 cells are in" in lrsym("sweep", path, "--results", results)
+    text = lrsym("status", path, "--results", results, "--watch")  # which ends
+    assert "rates: 4 of 4 cells asked for: 0 running, 4 complete, 0 failed" in text
+
+
+@pytest.mark.slow
+def test_cells_that_the_hours_leave_out_are_told_by_verb_and_function(tmp_path):
+    path, results = write_search(tmp_path, budget=3), tmp_path / "r"
+    hours = {"workers": 1, "pack": 2, "no_pilot": True, "device": "cpu", "max_core_hours": 1e-9}
+    with pytest.warns(UserWarning, match=r"^left out by max_core_hours=1e-09: 2 cells of rates$"):
+        package.run_sweep(path, results, **hours)
+    words = ("--workers", 1, "--pack", 2, "--no-pilot", "--device", "cpu", "--max-core-hours", 1e-9)
+    assert "1 cell left out by --max-core-hours 1e-09" in lrsym("sweep", path, "--results", results, *words)
 
 
 def test_a_smaller_budget_than_there_are_cells_says_so(searched):

@@ -49,8 +49,9 @@ class Part:
         shard: str | None = None,
         retry: str | Sequence[str] | None = None,
     ) -> Self:
-        """Return the part of a grid, its shard given as I/N. Raises UsageError where one is asked of a search."""
-        asked = {"where": where, "limit": limit, "shard": shard, "retry": retry or None}
+        """Return the part of a grid, its shard given as I/N. Raises UsageError where one is asked of a search, which
+        has failures alone."""
+        asked = {"where": where, "limit": limit, "shard": shard}
         given = [f"--{name}" for name, value in asked.items() if value is not None]
         if isinstance(found, Search) and given:
             raise UsageError(

@@ -80,12 +80,12 @@ class Chooser:
     def _untried(
         self, asked: dict[str, Any], asked_now: Iterable[str], number: int
     ) -> tuple[dict[str, Any], Cell] | None:
-        """Return the nearest point on the discrete axes that has not been tried, else, where the others are continuous,
-        a random one; None if there is no other."""
+        """Return the nearest point on the discrete axes that has not been tried, else any of a small space, or where
+        other axes are continuous a random one; None if there is no other."""
         space = self._search.space
         draws = range(1, MAX_DRAWS if space.size is None else 1)
         drawn = (space.nearest(random_point(self._search, -MAX_DRAWS * number - draw)) for draw in draws)
-        for point in chain(space.around(asked), filter(None, drawn)):
+        for point in chain(space.around(asked), space.points() if space.is_small else filter(None, drawn)):
             try:
                 cell = space.cell(point)
             except RefusedError:

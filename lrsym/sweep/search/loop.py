@@ -5,7 +5,7 @@ workers never wait for a batch to end, and what is asked for does not depend on 
 """
 
 from collections import Counter, deque
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import accumulate, groupby, pairwise
 from math import ceil, nan
@@ -24,6 +24,7 @@ from lrsym.sweep.search.objective import objective_values
 from lrsym.sweep.search.optuna_sampler import replays
 from lrsym.sweep.search.reuse import reused
 from lrsym.sweep.search.search_stop_rules import make_rule
+from lrsym.sweep.search.standing import Untrained
 from lrsym.sweep.search.suggestions import Suggestion, SuggestionLog
 from lrsym.sweep.spec.cells import Cell
 from lrsym.sweep.spec.search import Search
@@ -37,11 +38,15 @@ CELLS_AT_ONCE = 8
 class SearchSource:
     """A source of packs that asks a sampler for cells until `budget` of them are trained or the space is exhausted.
 
-    Reads and writes the store: a search that was killed goes on from its rows. Raises OSError of the store.
+    With `retry` it asks for none, and trains again what ended in one of these statuses. Trials that failed too often
+    are given up (`Untrained`). Reads and writes the store: a search that was killed goes on from its rows. Raises
+    OSError of the store.
     """
 
-    def __init__(self, search: Search, store: Store, *, budget: int, pack_size: int, workers: int) -> None:
-        self._search, self._store, self._budget = search, store, budget
+    def __init__(
+        self, search: Search, store: Store, *, budget: int, pack_size: int, workers: int, retry: Collection[str] = ()
+    ) -> None:
+        self._search, self._store, self._budget, self._retry = search, store, budget, retry
         self.log = SuggestionLog(store, search)
         if not self.log.all:
             self.log.ask(reused(store, search, budget=budget))
@@ -49,9 +54,10 @@ class SearchSource:
         self._batch_size = max(workers, min(CELLS_AT_ONCE, workers * self._cells_in_pack))
         self._cells_in_pack = min(self._cells_in_pack, ceil(self._batch_size / workers))
         self._cells: dict[str, Cell] = {s.trial_ids[0]: search.space.cell(s.point) for s in self._own}
-        self._ended = self._with_an_outcome()
+        self._untrained = Untrained(search, store, self.log.all, retry=retry)
+        self._ended = self._untrained.ended
         self._running: dict[str, Suggestion] = {}
-        self._lost = set[str]()
+        self._lost = {*self._untrained.given_up}
         self._packs, self._exhausted = deque[Pack](), False
         first = next((s.budget for s in self._own), budget)
         self._chooser = Chooser(search, first_budget=first, ended=self._ended, known=self._cells)
@@ -75,7 +81,7 @@ class SearchSource:
     @property
     def exhausted(self) -> bool:
         """Whether all packs are given out and the budget is spent, or the space, or what a sampler waits for failed."""
-        over = self._exhausted or self.spent >= self._budget
+        over = self._exhausted or self.spent >= self._budget or bool(self._retry)
         return not self._packs and (over or any(not self._lost.isdisjoint(s.trial_ids) for s in self._awaited))
 
     @property
@@ -103,7 +109,7 @@ class SearchSource:
 
     def on_end(self, pack: Pack, statuses: Counter[str]) -> None:
         """Record the outcome of the cells that have one now. One with a trial that failed stays without, and is tried
-        again by the next run."""
+        again by the next run, unless that gives it up."""
         rows = self._read("trials", pack.trial_ids, pack).filter(pl.col("status").is_in([*FINAL_STATUSES, "stopped"]))
         self._ended |= {*rows["trial_id"]}
         self._lost |= {*pack.trial_ids} - self._ended
@@ -112,15 +118,6 @@ class SearchSource:
                 del self._running[identity]
                 self._record_outcome(identity, pack)
         self._ask_ahead()
-
-    def _with_an_outcome(self) -> set[str]:
-        """Return the trials that are finished, and those of this search that its own rule has stopped."""
-        finished = {name for name, status in self._store.statuses().items() if status in FINAL_STATUSES}
-        if self._search.stop == "none":
-            return finished
-        statuses = self._store.statuses(stop_rule=self._search.stop)
-        own = {trial_id for suggestion in self._own for trial_id in suggestion.trial_ids}
-        return finished | {trial_id for trial_id in own if statuses.get(trial_id) in FINAL_STATUSES}
 
     def _resume(self) -> None:
         """Give out again what has no outcome, and record what has come to its end since."""
@@ -134,7 +131,7 @@ class SearchSource:
             trial.trial_id: (trial, suggestion)
             for identity, suggestion in self._running.items()
             for trial in map(self._cells[identity].trial, self._search.seeds)
-            if trial.trial_id not in self._ended
+            if trial.trial_id in self._untrained
         }
         for of_pack, completed in list_checkpoints(self._store.root, stop_rule=self._rule_name):
             if waiting.keys() >= {*of_pack}:
@@ -203,15 +200,20 @@ class SearchSource:
         self._ahead.append(self._asking.submit(self._choose))
 
     def _take_in(self, batch: Batch) -> None:
-        """Write a batch down and gather its cells into packs."""
+        """Write a batch down and gather its cells into packs; one that only repeats cells of this search tells nothing.
+
+        A space may be at its end, and each further run would write so many rows.
+        """
+        self._exhausted = batch.exhausted
+        if {s.trial_ids[0] for s in batch.suggestions} <= {s.trial_ids[0] for s in self._own}:
+            return
         self.log.ask(batch.suggestions)
         self._cells |= batch.cells
-        self._exhausted = batch.exhausted
         chosen = [s for s in batch.suggestions if s.origin == "asked"]
         self._running |= {s.trial_ids[0]: s for s in chosen}
         for identity in {s.trial_ids[0] for s in batch.suggestions} - self._running.keys():
             self._record_outcome(identity)
-        self._packs += self._pack(chosen, only={i for s in chosen for i in s.trial_ids} - self._ended)
+        self._packs += self._pack(chosen, only=self._untrained)
 
     def _pack(self, suggestions: Iterable[Suggestion], *, only: Container[str]) -> list[Pack]:
         """Return packs of whole cells of one shape and batch, of the trials `only`, the longest training first."""

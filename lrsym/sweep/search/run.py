@@ -8,12 +8,14 @@ from lrsym.results.store.place import name_place
 from lrsym.results.store.store import Store
 from lrsym.sweep.driver import Outcome, plan_and_choose, run
 from lrsym.sweep.execution.lease import require_alone
+from lrsym.sweep.execution.part import Part
 from lrsym.sweep.execution.progress import Display, retried
 from lrsym.sweep.execution.queue import Listener
 from lrsym.sweep.pilot.choice import Choice
 from lrsym.sweep.planning.packing import MAX_PACK_SIZE, PackList
 from lrsym.sweep.planning.settings import Settings
 from lrsym.sweep.search.objective import check_objectives
+from lrsym.sweep.search.standing import Standing, standing
 from lrsym.sweep.search.suggestions import Suggestion, SuggestionLog
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.search_space import Point
@@ -25,24 +27,27 @@ MAX_DRAWS = 5
 
 
 @dataclass(frozen=True)
-class SearchPlan:
+class SearchPlan(Standing):
     """Where a search stands before it runs: `choice` says how cells like those to come are packed and what they cost.
 
-    `done` of `budget` cells, never more, have their rows, `running` were chosen but not finished; `reused` cells of
-    other sweeps are told to the sampler.
+    `reused` cells of other sweeps are told to the sampler. With `retry` only failures of these statuses are planned.
     """
 
     search: Search
-    budget: int
-    done: int
-    running: int
     reused: int
     choice: Choice
+    retry: tuple[str, ...]
+    is_new: bool
 
     @property
-    def left(self) -> int:
-        """Cells that are still to be trained."""
-        return max(0, self.budget - self.done)
+    def running(self) -> int:
+        """Cells that were chosen and have no outcome, and trials to train."""
+        return len(self.begun)
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing to do; a search that is new has to tell what others have trained."""
+        return not self.left and not self.is_new
 
 
 def plan_search(
@@ -51,13 +56,14 @@ def plan_search(
     settings: Settings,
     *,
     budget: int | None = None,
+    retry: tuple[str, ...] = (),
     want_cost: bool = False,
     on_message: Callable[[str], None] = lambda text: None,
 ) -> SearchPlan:
     """Return what `search` would train, in packs and on workers that suit random cells of its space.
 
-    `budget` in cells stands in place of the file's. Raises UsageError for an objective that cannot be, else as
-    `plan_and_choose`.
+    `budget` in cells stands in place of the file's; `retry` as in `SearchPlan`. Raises UsageError for an objective that
+    cannot be, else as `plan_and_choose`.
     """
     from lrsym.sweep.search.optuna_sampler import random_point
     from lrsym.sweep.search.reuse import reused
@@ -67,20 +73,21 @@ def plan_search(
         store.require_no_damage()
         require_alone(store.files, search.alone)
     total, log = search.budget if budget is None else budget, SuggestionLog(store, search).all
-    asked = [s for s in log if s.origin == "asked"]
+    where = standing(search, store, budget=total, retry=retry)
     ended = {name for name, status in store.statuses().items() if status in FINAL_STATUSES}
-    done = sum(s.known for s in asked)
-    points: list[Point] = [s.point for s in asked if not s.known]
-    for number in range(MAX_DRAWS * max(0, total - done - len(points))):
+    points: list[Point] = [s.point for s in where.begun]
+    for number in range(MAX_DRAWS * where.to_come):
         point = search.space.nearest(random_point(search, -1 - number))
         if point is not None and not ended >= {*search.space.cell(point).trial_ids(search.seeds)}:
             points.append(point)
-        if len(points) + done >= total:
+        if len(points) >= where.left:
             break
     whole = replace(settings, max_hours=None)  # cells are trained with all their replicates, until the hours are spent
-    choice = plan_and_choose(search.sweep(points), store, whole, want_cost=want_cost, on_message=on_message)
+    sweep, part = search.sweep(points), Part(retry=retry)
+    choice = plan_and_choose(sweep, store, whole, want_cost=want_cost, part=part, on_message=on_message)
     told = [s for s in log if s.origin == "reused"] if log else reused(store, search, budget=total)
-    return SearchPlan(search, max(total, done), done, len(asked) - done, len(told), choice)
+    is_new = all(s.number < 0 for s in log) and not retry
+    return SearchPlan(**vars(where), search=search, reused=len(told), choice=choice, retry=retry, is_new=is_new)
 
 
 def run_search(
@@ -99,11 +106,19 @@ def run_search(
 
     store.prove_writable()
     pack_size = plan.choice.pack_size or settings.pack_size or MAX_PACK_SIZE[settings.device]
-    source = SearchSource(plan.search, store, budget=plan.budget, pack_size=pack_size, workers=plan.choice.plan.workers)
+    workers = plan.choice.plan.workers
+    source = SearchSource(
+        plan.search, store, budget=plan.budget, pack_size=pack_size, workers=workers, retry=plan.retry
+    )
     outcome = run(plan.choice.plan, store, settings, source=source, listener=listener, display=display)
     if not outcome.interrupted and not retried(outcome.statuses):
         require_objective(plan.search, store)
     return outcome
+
+
+def cells_left(plan: SearchPlan, store: Store) -> int:
+    """Return how many cells are still to be trained after a run of `plan`."""
+    return standing(plan.search, store, budget=plan.budget, retry=plan.retry).left
 
 
 def require_objective(search: Search, store: Store) -> None:

@@ -2,9 +2,10 @@
 
 import heapq
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import product
 from operator import itemgetter
 from typing import Any
 
@@ -78,6 +79,11 @@ class Interval:
         return self.low, self.high
 
     @property
+    def values(self) -> Sequence[Value]:
+        """Its values, where it is not continuous."""
+        return range(int(self.low), int(self.high) + 1) if self.whole else (self.low,)
+
+    @property
     def whole(self) -> bool:
         """Whether it takes whole numbers."""
         return isinstance(self.low, int)
@@ -126,6 +132,16 @@ class SearchSpace:
         """The number of points, refused ones counted; None where an axis is continuous."""
         sizes = [axis.size for axis in self.axes]
         return math.prod(size for size in sizes if size is not None) if None not in sizes else None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it has few enough points to look at each."""
+        return self.size is not None and self.size <= MAX_NEIGHBOURS
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        """Yield every point, refused ones too, of a space without a continuous axis."""
+        for values in product(*(axis.values for axis in self.axes)):
+            yield dict(zip(self.keys, values, strict=True))
 
     def cell(self, point: Point) -> Cell:
         """Return the cell at `point`. Raises RefusedError where no trial can be it."""

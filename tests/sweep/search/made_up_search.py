@@ -47,12 +47,15 @@ def write(store, trials, part, *, status=lambda trial: "done"):
     return Counter(row["status"] for row in rows)
 
 
-def run(found, store, *, budget=None, pack_size=4, workers=2, packs=None, swap=False, status=lambda trial: "done"):
+def run(
+    found, store, *, budget=None, pack_size=4, workers=2, packs=None, swap=False, retry=(), status=lambda trial: "done"
+):
     """Give out packs to `workers` and end them in the order they began; with `swap` every other time the last first.
 
     Returns the packs that ended, at most `packs` of them: then the driver is gone, and what was running is lost.
     """
-    source = SearchSource(found, store, budget=budget or found.budget, pack_size=pack_size, workers=workers)
+    budget = budget or found.budget
+    source = SearchSource(found, store, budget=budget, pack_size=pack_size, workers=workers, retry=retry)
     running, ended = deque(), []
     while packs is None or len(ended) < packs:
         while len(running) < workers and (pack := source.next()) is not None:
