@@ -6,11 +6,14 @@ import pytest
 from lrsym.results.analysis.intervals import estimate_mean
 from lrsym.results.store.store import load
 from tests import pages
-from tests.committed import REFERENCE, ids, mean_in_words, trials
+from tests.committed import REFERENCE, ids, mean_in_words, spread, trials
 from tests.pages import ROOT
 
 PAGE = "docs/pytorch_start.md"
 LABELS = "| labels | steps | single, in-set | seen, in-set | unseen, in-set | unseen, order | unseen, global |"
+FULL = (
+    "| labels, full model | steps | single, in-set | seen, in-set | unseen, in-set | unseen, order | unseen, global |"
+)
 STEPS = "| labels | seen, in-set | unseen, in-set | unseen, order | unseen, global | `ep` | `value` | `none` |"
 LAYOUTS = "| layouts | steps | seen, in-set | unseen, in-set | unseen, order |"
 DECAY = "| weight decay | decay times | seen, in-set | unseen, in-set | unseen, order |"
@@ -37,6 +40,16 @@ def steps(cell):
     return f"{cell['trained_steps'][0]:,}"
 
 
+def full_model():
+    table = []
+    for (labels,), cell in (
+        trials("pytorch_start_full_model").sort("n_pair_labels").group_by("n_pair_labels", maintain_order=True)
+    ):
+        assert cell.height == 3
+        table.append([f"{labels}", steps(cell), *(spread(cell[column]) for column in COLUMNS)])
+    return table
+
+
 def equal_steps():
     """The table of trials with equal steps, and how many of each cell took which path."""
     found = trials("pytorch_start_steps")
@@ -58,6 +71,7 @@ def tables():
     """Every table of the page by its first row."""
     ten_layouts, recipe = ten_labels(layouts_per_pair=10), ten_labels(weight_decay=0.2)
     return {
+        FULL: full_model(),
         LABELS: by("n_pair_labels", rows(), COLUMNS, steps),
         STEPS: equal_steps(),
         LAYOUTS: by("layouts_per_pair", recipe, COLUMNS[1:4], steps),

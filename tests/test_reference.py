@@ -22,7 +22,7 @@ ELSEWHERE = (
 )
 """Sweeps whose rows have a store of their own."""
 
-NOT_COMMITTED = (*ELSEWHERE, "demo", "threshold", "pytorch_start_full_model", "pytorch_start_layouts", "dropout_recipe")
+NOT_COMMITTED = (*ELSEWHERE, "demo", "threshold", "pytorch_start_layouts", "dropout_recipe")
 SHIPPED = [path.stem for path in sorted((ROOT / "sweeps").glob("*.toml")) if path.stem not in NOT_COMMITTED]
 
 

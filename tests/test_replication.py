@@ -17,7 +17,10 @@ PAGE = "docs/replication.md"
 SETTINGS = {"0.02", "0.1", "0.3", "0.2", "0.9", "2601.12809"}
 """Axis values and the threshold of a phase, which no row is needed for, and the number of the paper."""
 
-ARMS = ("fixed steps", "fixed epochs", "paper, in full", "PyTorch's start", "dropout", "fresh seeds")
+ARMS = (
+    "fixed steps", "fixed epochs", "paper, in full", "PyTorch's start", "PyTorch's start, full model", "dropout",
+    "fresh seeds",
+)  # fmt: skip
 CLAIMS = f"| claim | sentence | {' | '.join(ARMS)} |"
 LEFT_OUT = "| left out | order | global | label set |"
 COVERAGE = "| coverage | ordered pairs trained | untrained pairs: order | global | unseen pairs: order | global |"
@@ -329,13 +332,19 @@ def test_claims_that_are_undecided_after_the_papers_number_of_steps():
 def test_every_row_but_those_of_two_arms_starts_small_and_without_dropout_as_the_page_says():
     elsewhere = {
         trial_id
-        for name in ("pytorch_start", "pytorch_start_steps", "pytorch_start_layouts", "dropout_recipe")
+        for name in (
+            "pytorch_start",
+            "pytorch_start_steps",
+            "pytorch_start_layouts",
+            "pytorch_start_full_model",
+            "dropout_recipe",
+        )
         for trial_id in ids(name)
     }
     others = load_trials(REFERENCE).collect().filter(~pl.col("trial_id").is_in(elsewhere))
     assert {*others.filter(positions="learned")["init_position_std"]} == {0.02}
     assert others.filter(pl.col("dropout") > 0).height == 3
-    assert "but for the 3 trials of the full model" in pages.text(PAGE)
+    assert "but for the 3 trials of the full model from the small start" in pages.text(PAGE)
 
 
 @pytest.mark.slow

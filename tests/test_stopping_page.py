@@ -41,8 +41,8 @@ def shares(curves):
 
 
 LATER = (
-    "pytorch_start", "pytorch_start_layouts", "pytorch_start_steps", "dropout_recipe", "recipe_fresh_seeds",
-    "coverage_fresh_seeds", "embedding_scale_fresh_seeds", "grid_fresh_seeds",
+    "pytorch_start", "pytorch_start_layouts", "pytorch_start_steps", "pytorch_start_full_model", "dropout_recipe",
+    "recipe_fresh_seeds", "coverage_fresh_seeds", "embedding_scale_fresh_seeds", "grid_fresh_seeds",
 )  # fmt: skip
 """Sweeps whose rows came after the rule had its numbers."""
 
