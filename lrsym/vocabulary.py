@@ -229,9 +229,6 @@ BOUNDARY_DIRECTIONS = {
 }
 """How the share of seeds that reach a level goes along an axis; a boundary is where it is a half."""
 
-MIN_PREFIX_LENGTH = 4
-"""Fewer digits of a trial_id match by chance in a sweep of some thousand trials."""
-
 PHASE_METRIC = "unseen_order"
 """Outcome that a phase diagram draws, and in whose metric phases are counted, if no other is asked for."""
 

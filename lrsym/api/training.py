@@ -5,6 +5,7 @@ import multiprocessing
 import signal
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -88,9 +89,7 @@ def run_sweep(
             outcome = run(choice.plan, asked.store, asked.settings, display=show_progress)
             _end(found, asked.store, outcome, asked.settings, left=outcome.pending)
         given_up = choice.plan.given_up
-    if n := given_up.total():
-        statuses = sorted(given_up)
-        warnings.warn(f"given up: {counted(n, 'trial')} of {found.name}; try again with retry={statuses}", stacklevel=3)
+    _warn_of_given_up(given_up, found)
     return load_trials(asked.store.root, trial_ids=found.trial_ids())
 
 
@@ -117,7 +116,14 @@ def refine(
             on_message=_say, on_choice=partial(_say_choice, settings=given.settings), display=show_progress
         )
         _end(given.asked.sweep, given.store, outcome, given.settings, left=outcome.pending)
+    _warn_of_given_up(given.source.given_up, given.asked.sweep)
     return given.source.boundary
+
+
+def _warn_of_given_up(given_up: Counter[str], found: Sweep) -> None:
+    if n := given_up.total():
+        again = f"try again by run_sweep with retry={sorted(given_up)}"
+        warnings.warn(f"given up: {counted(n, 'trial')} of {found.name}; {again}", stacklevel=3)
 
 
 def _run_search(plan: "SearchPlan", store: Store, settings: "Settings") -> tuple[Outcome, int] | None:

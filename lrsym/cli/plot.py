@@ -117,7 +117,7 @@ def plot_line(
     live: Live = False,
     **place: Any,
 ) -> None:
-    """Means of metrics along an axis, in bands, a colour for each value of another one."""
+    """Means of metrics along an axis, medians of steps, in bands, a colour for each value of another one."""
     from lrsym.api import pictures
     from lrsym.results.analysis.metrics import as_metrics
 

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lrsym.cli.errors import FAILED
 from lrsym.cli.options import EXECUTION, RESULTS, File, Json, Results, Set, number, with_options
 from lrsym.cli.output import Output, command_line, lessons, message
-from lrsym.cli.sweep import exit_by, failed_in_words, run_as_data, sharing_in_words
+from lrsym.cli.sweep import exit_by, failed_in_words, given_up_in_words, run_as_data, sharing_in_words
 from lrsym.errors import counted
-from lrsym.vocabulary import FAILED_STATUSES, PHASE_METRIC, PHASE_THRESHOLD
+from lrsym.vocabulary import PHASE_METRIC, PHASE_THRESHOLD
 
 if TYPE_CHECKING:
     from lrsym.results.analysis.surface_boundary import Grid, SurfaceBoundary
@@ -48,14 +49,13 @@ def refine(
     """Train only those trials of a sweep that tell where an accuracy crosses a level; the same command goes on."""
     from lrsym.api.refinement import RefinementRequest
     from lrsym.sweep.pilot.summary import in_words
-    from lrsym.sweep.planning.plan import MAX_FAILED_RUNS
 
     options = {"metric": metric, "level": level, "budget": budget, "interval": interval, **execution}
     given, output = RefinementRequest.of(file, results, changes=set_ or (), **options), Output(as_json=json)
     asked, source, device = given.asked, given.source, given.settings.device
     data = {
         "sweep": asked.sweep.name, "metric": metric, "level": level, "reused": source.n_there,
-        "given_up": source.n_given_up,
+        "given_up": dict(source.given_up),
     }  # fmt: skip
     lines, outcome = [f"{asked.sweep.name}: {counted(source.n_there, 'trial', 'are')} there, no other is needed"], None
     if not source.exhausted:
@@ -67,12 +67,13 @@ def refine(
         again = command_line("refine", file, results, options | lessons(outcome, options))
         look = command_line("status", file, results, {"set": set_})
         lines = _training_in_words(outcome, data["reused"], again, look, results, ended=source.exhausted)
-    if source.n_given_up:
-        again = command_line("sweep", file, results, {"set": set_, "retry": sorted(FAILED_STATUSES)})
-        lines.append(f"given up after {MAX_FAILED_RUNS} runs or more: {source.n_given_up}; try them again: {again}")
+    given_up = given_up_in_words(source, file, results, {"set": set_, **execution})
+    lines += given_up
     output.result(data | _as_data(source.boundary, asked), lines + _in_words(source.boundary, asked, file, results))
     if outcome:
         exit_by(outcome)
+    if given_up:
+        raise typer.Exit(FAILED)
 
 
 def _training_in_words(

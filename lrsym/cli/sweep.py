@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lrsym.sweep.execution.part import Part
     from lrsym.sweep.pilot.choice import Choice
     from lrsym.sweep.planning.plan import Plan
+    from lrsym.sweep.search.refine import RefinementSource
     from lrsym.sweep.search.run import SearchPlan
 
 
@@ -65,7 +66,9 @@ def exit_by(outcome: "Outcome") -> None:
         raise typer.Exit(FAILED)
 
 
-def given_up_in_words(plan: "Plan | SearchPlan", file: Path, results: str, options: Mapping[str, object]) -> list[str]:
+def given_up_in_words(
+    plan: "Plan | SearchPlan | RefinementSource", file: Path, results: str, options: Mapping[str, object]
+) -> list[str]:
     """Return which trials are not tried any more, and the command that tries them again."""
     from lrsym.sweep.planning.plan import MAX_FAILED_RUNS
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, Self
@@ -16,6 +17,15 @@ from lrsym.errors import UsageError
 
 TRAINER_VERSION = 1
 """Part of every trial_id. Raise it by hand when the same configuration may give other rows."""
+
+
+MIN_PREFIX_LENGTH = 4
+"""Fewer digits of a trial_id match by chance in a sweep of some thousand trials."""
+
+
+def begins_trial_id(text: str) -> bool:
+    """Return whether a trial may be named by `text`, the beginning of its trial_id in either case."""
+    return re.fullmatch(rf"[0-9a-fA-F]{{{MIN_PREFIX_LENGTH},32}}", text) is not None
 
 
 class Trial(ConfigSection):

@@ -120,9 +120,8 @@ def scene_text(explanation: Explanation) -> list[str]:
 
 
 def _describe_contest(row: dict[str, Any]) -> str:
-    won = "the true one wins" if row["score"] > row["other_score"] else "the swapped one wins"
-    if row["score"] == row["other_score"]:
-        won = "a tie, which is no win"
+    lead = row["score"] - row["other_score"]
+    won = "the true one wins" if lead > 0 else "the swapped one wins" if lead < 0 else "a tie, which is no win"
     true, other = (f"\u201c{row[text]}\u201d {row[score]:.3f}" for text, score in _TRUE_AND_SWAP)
     return f"{true} against {other}; {won}."
 

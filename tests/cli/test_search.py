@@ -106,7 +106,9 @@ def test_trials_that_are_given_up_are_told_by_every_verb_and_trained_where_they_
     assert "0 done, 0 to train, 4 trials given up" in planned
     assert f"4 given up after {MAX_FAILED_RUNS} runs or more; lrsym sweep --retry" in lrsym("status", path, *words)
     lrsym("status", path, *words, "--watch")  # which ends
-    with pytest.warns(UserWarning, match=r"^given up: 4 trials of rates; try again with retry=\['crashed'\]$"):
+    with pytest.warns(
+        UserWarning, match=r"^given up: 4 trials of rates; try again by run_sweep with retry=\['crashed'\]$"
+    ):
         package.run_sweep(path, results, workers=1)
     assert "rates: no trial is timeout in" in lrsym("sweep", path, *words, "--retry", "timeout")
     assert "0 done, 2 to train, 2 of them begun" in lrsym("plan", path, *words, "--retry", "crashed", "--no-pilot")

@@ -14,9 +14,9 @@ def cell_medians(trials: Frame, *, by: Sequence[str], metric: str) -> pl.DataFra
     """Return one row for each combination of `by`, ascending: median, lowest, highest, n, n_never and who was lost.
 
     n counts the trials with an outcome that have a value of `metric`, or never had it: n_never of them have no step at
-    which an accuracy that they have reached the threshold
-    (told where the rows have that accuracy). median is over all n, null where it is never; lowest and
-    highest are over those with a value. The other counts are those of `summarise`, trial_ids is of `with_trial_ids`.
+    which an accuracy that they have reached the threshold, which is told where the rows have that accuracy. median is
+    over all n, null where it is never; lowest and highest are over those with a value. The other counts are those of
+    `summarise`, trial_ids is of `with_trial_ids`.
     """
     never, accuracy = pl.lit(value=False), metric.removeprefix(STEPS_TO)
     if metric.startswith(STEPS_TO) and accuracy in trials.lazy().collect_schema():

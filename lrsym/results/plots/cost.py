@@ -50,12 +50,12 @@ def plot_cost(trials: Frame, *, by: str | None = None, prefer: Sequence[str] = (
 
 def _explain(trials: pl.DataFrame, *, with_seconds: bool) -> list[str]:
     """Return what the panels are, why one is not there, and which trials are in none."""
-    hours = "ours of a worker, wall time of packs shared out among their members, by what came of trials."
+    hours = "hours of a worker, wall time of packs shared out among their members, by what came of trials."
     untimed = trials.filter(pl.col("seconds").is_null())
     counts = untimed["status"].value_counts().sort("status").iter_rows()
     by_status = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in counts)
     return [
-        f"Left: h{hours}" if with_seconds else f"H{hours}",
+        f"Left: {hours}" if with_seconds else hours.capitalize(),
         "Right: seconds of one done trial, median and lowest to highest."
         if with_seconds
         else "No done trial tells its seconds, so there is no panel of what one takes.",

@@ -5,23 +5,22 @@ seeds that get there.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 import polars as pl
 
 from lrsym.errors import UsageError, counted
-from lrsym.results.analysis.aggregate import SHARED, Frame, with_trial_ids
+from lrsym.results.analysis.aggregate import Frame, with_trial_ids
 from lrsym.results.analysis.cell_numbers import STEPS_TO
-from lrsym.results.analysis.intervals import interval_of
 from lrsym.results.analysis.lines import BANDS, is_geometric, is_nominal, lines
 from lrsym.results.analysis.metrics import as_metrics, metric_columns
-from lrsym.results.analysis.phases import split_and_metric
 from lrsym.results.analysis.varied_axes import SWEEP, check_single_cells, choose_axes
 from lrsym.results.plots import theme
 from lrsym.results.plots.interaction import Chosen, zoomed
-from lrsym.vocabulary import CHANCE, METRICS, PHASE_METRIC, SPLITS, is_accuracy
+from lrsym.results.plots.line_cells import LinePlot, chance_of, losses_in_words, lost, middle
+from lrsym.results.plots.line_heading import explain_lines
+from lrsym.vocabulary import PHASE_METRIC, is_accuracy
 
 MAX_PANELS, MAX_COLOURS = 12, 12
 """Panels, and colours in one, that a reader can still tell apart."""
@@ -31,9 +30,6 @@ _WIDTHS, _HEIGHT = {1: 460, 2: 380}, 260
 
 _WIDTH, _MARGIN, _MAX_TICKS = 310, 70, 12
 
-_LOSSES = {"diverged": "diverged", "failed": "failed", "censored": "cut short"}
-"""Counts of `summarise`, with their words."""
-
 _POINT_SIZE, _CROSS_SIZE, _OPACITY = 42, 70, 0.15
 
 _EDGE = 6
@@ -41,29 +37,6 @@ _EDGE = 6
 
 _PADDING = 4
 """Pixels beyond the ends of y, so that no point at one of them is cut in half."""
-
-
-@dataclass(frozen=True)
-class LinePlot:
-    """The rows of `lines` with the axes that they are drawn along."""
-
-    cells: pl.DataFrame
-    metrics: list[str]
-    x: str
-    color: str | None
-    rows: list[str]
-    """Columns with a row of panels for each combination of their values."""
-    band: str
-
-    @property
-    def x_values(self) -> list[Any]:
-        """The values of x, ascending."""
-        return self.cells[self.x].unique().sort(nulls_last=True).to_list()
-
-    @property
-    def width(self) -> int:
-        """Pixels of a panel."""
-        return _WIDTHS.get(len(self.metrics), _WIDTH)
 
 
 def plot_line(
@@ -107,19 +80,23 @@ def plot_line(
     return theme.finish(
         chosen.on(panels) if color else panels,
         title=f"{', '.join(metrics)} by {theme.axis_title(x)}",
-        subtitle=_explain(plot, trials),
-        width=len(metrics) * (plot.width + _MARGIN),
+        subtitle=explain_lines(plot, trials),
+        width=len(metrics) * (_width(plot) + _MARGIN),
         frame=cells,
     )
+
+
+def _width(plot: LinePlot) -> int:
+    """Return the pixels of a panel."""
+    return _WIDTHS.get(len(plot.metrics), _WIDTH)
 
 
 def _check_values(plot: LinePlot, trials: pl.DataFrame) -> None:
     """Raise UsageError where a metric has neither mean nor median, or where there is more to draw than can be read."""
     for metric in plot.metrics:
         cells = plot.cells.filter(metric=metric)
-        lost = {what: int(cells[f"n_{name}"].sum()) for name, what in _LOSSES.items()}
-        if not cells[_middle(metric)].count():
-            told = ", ".join(f"{n} {what}" for what, n in lost.items() if n)
+        if not cells[middle(metric)].count():
+            told = losses_in_words(cells)
             why = f", of {trials.height} {told}" if told else ""
             never = int(cells["n_never"].sum())
             none = f"no cell has a median of {metric}, {counted(never, 'trial')} never" if never else ""
@@ -159,17 +136,16 @@ def _panel(plot: LinePlot, cells: pl.DataFrame, chosen: Chosen, *, metric: str, 
     cells = cells.with_columns(pl.Series("hue", texts, dtype=pl.String), pl.Series("x_text", x_texts, dtype=pl.String))
     top = max((value for name in ("highest", "median") if (value := cells[name].max()) is not None), default=None)
     cells = cells.with_columns(high=pl.when(pl.col("n_never") > 0).then(top).otherwise("high"))
-    middle = _middle(metric)
-    drawn, lost = pl.col(middle).is_not_null(), _lost()
+    has_middle = pl.col(middle(metric)).is_not_null()
 
     def chart(condition: pl.Expr, *, opacity: float = 1) -> alt.Chart:
         drawn = alt.Chart(theme.inline(cells.filter(condition))).encode(_x(plot), tooltip=_tooltip(plot, metric))
         return drawn.encode(opacity=chosen.opacity(opacity) if plot.color else alt.value(opacity))
 
-    hue, y = _hue(plot), _y(plot, metric, middle)
+    hue, y = _hue(plot), _y(plot, metric, middle(metric))
     ring: dict[str, Any] = {"filled": False, "strokeWidth": 2, "clip": True}
     cross: dict[str, Any] = {"shape": "cross", "angle": 45, "color": theme.ALARM, "filled": True, "clip": True}
-    chance = _chance(metric)
+    chance = chance_of(metric)
     layers: list[Any] = [
         chart(pl.col("low").is_not_null(), opacity=_OPACITY)
         .mark_area(clip=True)
@@ -178,29 +154,19 @@ def _panel(plot: LinePlot, cells: pl.DataFrame, chosen: Chosen, *, metric: str, 
         .mark_rule(strokeWidth=2, clip=True)
         .encode(_y(plot, metric, "low"), hue, y2="high:Q"),
         *([] if chance is None else [theme.dashed_rule(theme.ALARM, told="chance").encode(y=alt.datum(chance))]),
-        chart(drawn).mark_line(strokeWidth=2.4, clip=True).encode(y, hue),
-        chart(drawn & ~pl.col("apart")).mark_point(size=_POINT_SIZE, filled=True, clip=True).encode(y, hue),
-        chart(drawn & pl.col("apart")).mark_point(size=_POINT_SIZE, fill=theme.PAPER, **ring).encode(y, hue),
-        chart(drawn & lost).mark_point(size=3 * _POINT_SIZE, color=theme.ALARM, **ring).encode(y),
+        chart(has_middle).mark_line(strokeWidth=2.4, clip=True).encode(y, hue),
+        chart(has_middle & ~pl.col("apart")).mark_point(size=_POINT_SIZE, filled=True, clip=True).encode(y, hue),
+        chart(has_middle & pl.col("apart")).mark_point(size=_POINT_SIZE, fill=theme.PAPER, **ring).encode(y, hue),
+        chart(has_middle & lost()).mark_point(size=3 * _POINT_SIZE, color=theme.ALARM, **ring).encode(y),
         chart(pl.col("n") == 0).mark_point(size=_CROSS_SIZE, **cross).encode(y=alt.value(_HEIGHT - _EDGE)),
     ]
     if cells["n_never"].sum():
-        never = chart(~drawn & (pl.col("n") > 0)).mark_point(
+        never = chart(~has_middle & (pl.col("n") > 0)).mark_point(
             size=_CROSS_SIZE, shape="triangle-up", filled=True, clip=True
         )
         layers.append(never.encode(hue, y=alt.value(_EDGE)))
     heading = alt.TitleParams(title, fontSize=15, offset=8)
-    return alt.LayerChart(layer=layers, width=plot.width, height=_HEIGHT, title=heading)
-
-
-def _middle(metric: str) -> str:
-    """Return the column that the line of a metric is drawn from."""
-    return "median" if metric.startswith(STEPS_TO) else "mean"
-
-
-def _chance(metric: str) -> float | None:
-    """Return the accuracy by chance; None where there is none, or the metric is no accuracy."""
-    return CHANCE.get(split_and_metric(metric)[1]) if is_accuracy(metric) else None
+    return alt.LayerChart(layer=layers, width=_width(plot), height=_HEIGHT, title=heading)
 
 
 def _x(plot: LinePlot) -> alt.X:
@@ -230,7 +196,7 @@ def _y(plot: LinePlot, metric: str, column: str) -> alt.Y:
         if cells["n_never"].sum():  # the band goes to the top, so no tick may lie above it
             scale["nice"] = False
         return alt.Y(f"{column}:Q", title=title).scale(padding=_PADDING, **scale)
-    chance = _chance(metric)
+    chance = chance_of(metric)
     ends = cells.select(pl.min_horizontal("low", "mean").min()).row(0)
     lowest = 0.0 if chance is None else min(chance - 0.1, *ends)
     return alt.Y(f"{column}:Q", title="accuracy").scale(domain=[lowest, 1], nice=False, padding=_PADDING)
@@ -248,94 +214,8 @@ def _tooltip(plot: LinePlot, metric: str) -> list[alt.Tooltip]:
     return [
         alt.Tooltip("metric:N"),
         *(alt.Tooltip(f"{axis}:N") for axis in axes),
-        *(alt.Tooltip(f"{name}:Q", format=".4~g") for name in (_middle(metric), "low", "high", "lowest", "highest")),
+        *(alt.Tooltip(f"{name}:Q", format=".4~g") for name in (middle(metric), "low", "high", "lowest", "highest")),
         *(alt.Tooltip(f"{name}:Q") for name in ("n", *never, "n_diverged", "n_failed", "n_stopped")),
         alt.Tooltip("apart:N", title="one seed apart"),
         *theme.trials_told(plot.cells.columns),
     ]
-
-
-def _explain(plot: LinePlot, trials: pl.DataFrame) -> list[str]:
-    """Return sentences: what the metrics are, what the band is and of how many seeds, and what it does not tell."""
-    named = [split_and_metric(metric) for metric in plot.metrics if is_accuracy(metric)]
-    others = [metric_columns()[metric] for metric in plot.metrics if not is_accuracy(metric)]
-    return [
-        *(f"{split}: {SPLITS[split]}." for split in dict.fromkeys(split for split, _ in named)),
-        *(f"{name}: {METRICS[name]}." for name in dict.fromkeys(name for _, name in named)),
-        *(f"{column.name}: {column.sentence}" for column in others),
-        *_explain_band(plot),
-        *_explain_medians(plot),
-        *_explain_losses(plot, trials.height),
-        *_explain_apart(plot),
-        *theme.stopped_early(trials),
-    ]
-
-
-def _explain_band(plot: LinePlot) -> list[str]:
-    """Return what line and band of the means are, in a sentence; nothing where there are medians alone."""
-    metrics = [metric for metric in plot.metrics if _middle(metric) == "mean"]
-    cells = plot.cells.filter(pl.col("n") > 0, pl.col("metric").is_in(metrics))
-    if not metrics:
-        return []
-    single, seeds = cells.filter(pl.col("n") == 1).height, theme.seed_count(cells["n"])
-    chance = " Red, dashed: chance." if any(_chance(metric) is not None for metric in metrics) else ""
-    if single == cells.height:
-        return [f"Line: the one seed of each cell; there is no band, which takes replicates.{chance}"]
-    kinds = {interval_of(metric) for metric in metrics}
-    how = " (of accuracies on logits)" if plot.band == "interval" and "logit" in kinds else ""
-    without = f" {single} of {cells.height} cells have one seed and no band." if single else ""
-    bare = cells.filter(pl.col("n") > 1, pl.col("low").is_null())
-    for metric, n in bare.group_by("metric", maintain_order=True).len().iter_rows():
-        why = "trials of a pack share its time" if metric in SHARED else "equal seeds tell no spread"
-        without += f" {n} of {cells.filter(metric=metric).height} cells have none of {metric}, as {why}."
-    if single + bare.height == cells.height:
-        return [f"Line: mean of {seeds} in each cell; there is no band.{without}{chance}"]
-    return [f"Line: mean; band: {BANDS[plot.band]}{how}, {seeds} in each cell.{without}{chance}"]
-
-
-def _explain_medians(plot: LinePlot) -> list[str]:
-    """Return what line and band of each metric with medians are."""
-    sentences = []
-    for metric in plot.metrics:
-        cells = plot.cells.filter(pl.col("n") > 0, metric=metric)
-        if _middle(metric) == "mean":
-            continue
-        never, beyond = int(cells["n_never"].sum()), cells["median"].null_count()
-        sentences.append(
-            f"{metric}, line: median of {theme.seed_count(cells['n'])} in each cell (never: later than any step); "
-            f"band: lowest to highest seed{', to the top where one never gets there' if never else ''}."
-        )
-        if never:
-            sentences.append(f"{never} of {int(cells['n'].sum())} trials never get there.")
-        if beyond:
-            sentences.append(f"Triangles: {counted(beyond, 'cell')} whose median is never.")
-    return sentences
-
-
-def _explain_losses(plot: LinePlot, n_trials: int) -> list[str]:
-    """Return which trials have no value, by metric, and what marks their cells."""
-    sentences = []
-    for metric in plot.metrics:
-        cells = plot.cells.filter(metric=metric)
-        lost = {what: int(cells[f"n_{name}"].sum()) for name, what in _LOSSES.items()}
-        n_without = n_trials - int(cells["n"].sum())
-        told = ", ".join(f"{n} {what}" for what, n in lost.items() if n)
-        if n_without:
-            sentences.append(f"{metric}: {n_without} of {n_trials} trials have no value{f' ({told})' if told else ''}.")
-    ringed = plot.cells.filter(pl.coalesce("mean", "median").is_not_null(), _lost())
-    rings = [] if ringed.is_empty() else ["Red rings: cells that lost trials."]
-    return [*sentences, *rings, *(["Red crosses: no seed has a value."] if (plot.cells["n"] == 0).any() else [])]
-
-
-def _lost() -> pl.Expr:
-    """Return whether a cell lost trials."""
-    return pl.sum_horizontal(f"n_{name}" for name in _LOSSES) > 0
-
-
-def _explain_apart(plot: LinePlot) -> list[str]:
-    apart = plot.cells.filter(pl.col("apart")).height
-    told = (
-        f"Hollow: one seed lies apart from the others ({apart} of {plot.cells.height} means); how often one does, so "
-        "few seeds cannot tell, and their interval may miss the mean."
-    )
-    return [told] if apart else []

@@ -1,16 +1,14 @@
 """One trial of the store by the beginning of its trial_id."""
 
-import re
 import shlex
 
 import polars as pl
 
-from lrsym.config.trial import Trial
+from lrsym.config.trial import MIN_PREFIX_LENGTH, Trial, begins_trial_id
 from lrsym.errors import UsageError
 from lrsym.results.store.place import require_results
 from lrsym.results.store.store import load_trials
 from lrsym.results.store.trial_row import trial_from_row
-from lrsym.vocabulary import MIN_PREFIX_LENGTH
 
 _MAX_LISTED = 5
 
@@ -21,7 +19,7 @@ def find_trial(root: str, prefix: str) -> tuple[Trial, pl.DataFrame]:
     Raises UsageError where no trial or several match, where the trial left no model (diverged, failed), or where
     another version of the trainer wrote its row.
     """
-    if not re.fullmatch(rf"[0-9a-fA-F]{{{MIN_PREFIX_LENGTH},32}}", prefix):
+    if not begins_trial_id(prefix):
         raise UsageError(
             f"a trial is named by {MIN_PREFIX_LENGTH} to 32 hex digits of its trial_id, a sweep by its file (.toml), "
             f"got {prefix}; see the trials: {_list_command(root)}"

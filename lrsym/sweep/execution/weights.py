@@ -5,11 +5,10 @@ so a file explains itself without the tables. Written complete or not at all, ne
 """
 
 import json
-import re
 from pathlib import Path
 
 from lrsym.config.axes import axes
-from lrsym.config.trial import TRAINER_VERSION, Trial
+from lrsym.config.trial import MIN_PREFIX_LENGTH, TRAINER_VERSION, Trial, begins_trial_id
 from lrsym.errors import UsageError
 from lrsym.results.store.fault import Fault, fault_of
 from lrsym.results.store.filesystem import FileSystem, open_filesystem
@@ -17,7 +16,6 @@ from lrsym.results.store.foreign_json import parse_json
 from lrsym.sweep.execution.tensor_file import SUFFIX, WEIGHTS, read_tensors, tensor_bytes, weights_of
 from lrsym.testbed.model.pack_model import PackModel
 from lrsym.testbed.training.training import Snapshot
-from lrsym.vocabulary import MIN_PREFIX_LENGTH
 
 
 def weights_path(root: str, trial_id: str) -> str:
@@ -86,7 +84,7 @@ def _name(trial_id: str) -> str:
 
 def _find_name(files: FileSystem, trial_id: str) -> str:
     """Return the name of the one file whose trial_id begins with `trial_id`."""
-    if not re.fullmatch(rf"[0-9a-fA-F]{{{MIN_PREFIX_LENGTH},32}}", trial_id):
+    if not begins_trial_id(trial_id):
         raise UsageError(
             f"a trial is named by {MIN_PREFIX_LENGTH} to 32 hex digits of its trial_id, got {trial_id!r}; give them"
         )

@@ -103,10 +103,10 @@ class RefinementSource:
         require_alone(store.files, self.alone)
         statuses, failures = store.statuses(stop_rule=refinement.sweep.stop), store.failures()
         final = [place for place, name in enumerate(self._ids) if statuses.get(name) in FINAL_STATUSES]
-        given_up = [self._places[name] for name in hopeless(statuses, failures) if name in self._places]
-        self.n_there, self.n_given_up = len(final), len(given_up)
-        """Trials of the sweep that had a result before; those that failed so often that they are tried no more."""
-        self._tried = sorted([*final, *given_up])
+        given_up = [name for name in hopeless(statuses, failures) if name in self._places]
+        self.n_there, self.given_up = len(final), Counter(statuses[name] for name in given_up)
+        """Trials of the sweep that had a result before; by status, those that are tried no more."""
+        self._tried = sorted([*final, *map(self._places.__getitem__, given_up)])
         """Places of trials with a result or given up, in the order of the sweep, then of those given out."""
         self._ended = len(self._tried)
         self._read(self._ids)

@@ -20,7 +20,7 @@ from lrsym.sweep.search.suggestions import Suggestion, SuggestionLog
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.search_space import Point
 from lrsym.sweep.spec.sweep import Sweep, command
-from lrsym.vocabulary import FINAL_STATUSES, SUGGESTION_STATES
+from lrsym.vocabulary import SUGGESTION_STATES
 
 MAX_DRAWS = 5
 """Random cells that are drawn for each one that is expected: some of a small space are trained already."""
@@ -74,11 +74,10 @@ def plan_search(
         require_alone(store.files, search.alone)
     total, log = search.budget if budget is None else budget, SuggestionLog(store, search).all
     where = standing(search, store, budget=total, retry=retry)
-    ended = {name for name, status in store.statuses().items() if status in FINAL_STATUSES}
     points: list[Point] = [s.point for s in where.begun]
     for number in range(MAX_DRAWS * where.to_come):
         point = search.space.nearest(random_point(search, -1 - number))
-        if point is not None and not ended >= {*search.space.cell(point).trial_ids(search.seeds)}:
+        if point is not None and not where.ended >= {*search.space.cell(point).trial_ids(search.seeds)}:
             points.append(point)
         if len(points) >= where.left:
             break

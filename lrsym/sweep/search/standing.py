@@ -1,11 +1,11 @@
 """Where a search stands: which of its cells are to be trained, which are given up, how many it has still to choose."""
 
 from collections import Counter
-from collections.abc import Collection, Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Container, Sequence, Set
+from dataclasses import dataclass, field
 
 from lrsym.results.store.store import Store
-from lrsym.sweep.planning.plan import MAX_FAILED_RUNS
+from lrsym.sweep.planning.plan import hopeless
 from lrsym.sweep.search.suggestions import Suggestion, SuggestionLog
 from lrsym.sweep.spec.search import Search
 from lrsym.sweep.spec.search_space import RefusedError
@@ -13,7 +13,7 @@ from lrsym.vocabulary import FAILED_STATUSES, FINAL_STATUSES
 
 
 class Untrained(Container[str]):
-    """The trials that a search trains: those that have not `ended`, and were not tried MAX_FAILED_RUNS times in vain.
+    """The trials that a search trains: those that have not `ended`, and are not `hopeless`.
 
     Those that its own rule has stopped are ended. Where `retry` names statuses it trains only those that failed so, as
     often as it may be; else `given_up` has those that are tried no more, with their status.
@@ -26,9 +26,8 @@ class Untrained(Container[str]):
             own = {trial_id for s in log if s.number >= 0 for trial_id in s.trial_ids}
             self.statuses |= {trial_id: by_rule[trial_id] for trial_id in own & by_rule.keys()}
         self.ended = {trial_id for trial_id, status in self.statuses.items() if status in FINAL_STATUSES}
-        failed = {trial_id: status for trial_id, status in self.statuses.items() if status in FAILED_STATUSES}
-        runs = store.failures() if failed and not retry else {}
-        self.given_up = {i: status for i, status in failed.items() if runs.get(i, 0) >= MAX_FAILED_RUNS}
+        in_vain = [] if retry else hopeless(self.statuses, store.failures())
+        self.given_up = {trial_id: self.statuses[trial_id] for trial_id in in_vain}
 
     def __contains__(self, trial_id: object) -> bool:
         if self._retry:
@@ -42,7 +41,7 @@ class Standing:
     chosen, which are fewer than the `budget` leaves where the space has no more.
 
     `begun` ones have no outcome, and trials to train: in `failed` of them one has failed, and is tried again.
-    `given_up` counts by status the trials that are tried no more.
+    `given_up` counts by status the trials that are tried no more, `ended` are those of any sweep with an outcome.
     """
 
     budget: int
@@ -52,6 +51,7 @@ class Standing:
     failed: int
     given_up: Counter[str]
     to_come: int
+    ended: Set[str] = field(repr=False)
 
     @property
     def left(self) -> int:
@@ -91,6 +91,7 @@ def standing(search: Search, store: Store, *, budget: int, retry: Collection[str
         failed=sum(any(untrained.statuses.get(i) in FAILED_STATUSES for i in s.trial_ids) for s in begun),
         given_up=lost,
         to_come=_count_untried(search, untrained.ended, {s.trial_ids[0] for s in own}, most=most),
+        ended=untrained.ended,
     )
 
 

@@ -105,6 +105,7 @@ def test_where_no_cluster_answers_the_environment_is_as_it_was(started, monkeypa
         ".x:1",
         f"{'x' * 70}:1",
         "127.0.0.1:0",
+        "127.0.0.1:99999",
         "127.0.0.1:" + "9" * 5000,
         "\udcff:1",
         ":1",

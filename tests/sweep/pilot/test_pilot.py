@@ -471,7 +471,17 @@ replicates = 10
 
 @pytest.mark.slow
 def test_a_sweep_costs_what_its_plan_told(tmp_path):
-    path, results = tmp_path / "medium.toml", tmp_path / "r"
+    # Others at work on this machine may come or go between the two, but not each time; a wrong plan is wrong each time.
+    tries = []
+    while len(tries) < 3 and not (tries and all(tries[-1][0].values())):
+        tries.append(plan_and_run(tmp_path / f"{len(tries)}"))
+    assert tries[-1][0] == dict.fromkeys(COST, True), tries
+
+
+def plan_and_run(folder):
+    """Which costs of the plan held, what was told and what was found."""
+    folder.mkdir()
+    path, results = folder / "medium.toml", folder / "r"
     path.write_text(MEDIUM)
     told = json.loads(plan_command(path, "--json").stdout)
     words = shlex.split(told["command"])[1:]
@@ -481,7 +491,6 @@ def test_a_sweep_costs_what_its_plan_told(tmp_path):
         "core_hours": load_trials(results).collect()["seconds"].sum() / 3600,
         "disk_bytes": sum(p.stat().st_size for p in results.rglob("*.parquet") if p.parent.name != "runs"),
     }
-    # No timing: others at work on this machine come and go. A wrong unit, or packs counted as trials, is seen.
-    slack = {"seconds": 10, "core_hours": 10, "disk_bytes": 1}
+    slack = {"seconds": 2, "core_hours": 2, "disk_bytes": 1}  # for its times the interval is twice as wide
     within = {n: told[f"{n}_low"] / slack[n] <= found[n] <= told[f"{n}_high"] * slack[n] for n in COST}
-    assert within == dict.fromkeys(COST, True), (told, found)
+    return within, told, found

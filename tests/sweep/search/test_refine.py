@@ -187,7 +187,7 @@ def test_what_was_given_up_counts_as_tried_and_what_was_begun_is_no_result_of_be
         rows = [outcome(trial, status="crashed") | {"attempts": attempts} for trial in pack.trials]
         store.write(pack.id, {"trials": TABLES["trials"].build(rows)})
     source = source_of(sweep, store, budget=105)
-    assert (source.n_there, source.n_given_up, source.left) == (0, 4, 101)
+    assert (source.n_there, source.given_up, source.left) == (0, {"crashed": 4}, 101)
     given = [name for pack in run(source, store) for name in pack]
     assert sorted(given) == sorted({*sweep.trial_ids()} - {*hopeless.trial_ids})
     assert source_of(sweep, store, budget=105).n_there == 101
