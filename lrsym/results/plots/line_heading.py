@@ -35,10 +35,11 @@ def _explain_band(plot: LinePlot) -> list[str]:
     cells = plot.cells.filter(pl.col("n") > 0, pl.col("metric").is_in(metrics))
     if not metrics:
         return []
+    line = "Line" if len(metrics) == len(plot.metrics) else f"{', '.join(metrics)}, line"
     single, seeds = cells.filter(pl.col("n") == 1).height, theme.seed_count(cells["n"])
     chance = " Red, dashed: chance." if any(chance_of(metric) is not None for metric in metrics) else ""
     if single == cells.height:
-        return [f"Line: the one seed of each cell; there is no band, which takes replicates.{chance}"]
+        return [f"{line}: the one seed of each cell; there is no band, which takes replicates.{chance}"]
     kinds = {interval_of(metric) for metric in metrics}
     how = " (of accuracies on logits)" if plot.band == "interval" and "logit" in kinds else ""
     without = f" {single} of {cells.height} cells have one seed and no band." if single else ""
@@ -47,8 +48,8 @@ def _explain_band(plot: LinePlot) -> list[str]:
         why = "trials of a pack share its time" if metric in SHARED else "equal seeds tell no spread"
         without += f" {n} of {cells.filter(metric=metric).height} cells have none of {metric}, as {why}."
     if single + bare.height == cells.height:
-        return [f"Line: mean of {seeds} in each cell; there is no band.{without}{chance}"]
-    return [f"Line: mean; band: {BANDS[plot.band]}{how}, {seeds} in each cell.{without}{chance}"]
+        return [f"{line}: mean of {seeds} in each cell; there is no band.{without}{chance}"]
+    return [f"{line}: mean; band: {BANDS[plot.band]}{how}, {seeds} in each cell.{without}{chance}"]
 
 
 def _explain_medians(plot: LinePlot) -> list[str]:

@@ -256,7 +256,10 @@ def test_steps_to_an_accuracy_have_medians_in_which_never_is_later_than_all_as_o
 def test_means_beside_medians_are_told_as_means_of_their_own_cells():
     frame = steps([[10, 20, None], [10, 20, 30]], n_pair_labels=[5, 8])
     text = subtitle(plot_line(frame, metric=["steps_to_unseen_order", "unseen_order"]))
-    assert "Line: mean; band: 95 % interval of the mean (of accuracies on logits), 3 seeds in each cell. Red" in text
+    assert (
+        "unseen_order, line: mean; band: 95 % interval of the mean (of accuracies on logits), 3 seeds in each cell. Red"
+        in text
+    )
     assert "steps_to_unseen_order, line: median of 3 seeds" in text
 
 
