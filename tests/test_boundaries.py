@@ -117,12 +117,13 @@ def test_the_check_sees_a_library_when_it_is_loaded():
 
 @pytest.mark.slow
 def test_rows_are_asked_drawn_and_judged_without_torch_and_ray_and_the_store_without_pandas(tmp_path):
-    train(tmp_path, [small()])
+    trials = small(), small(seed=1)
+    train(tmp_path, trials)
     words = ["lrsym", "claims", "claims/recipe.toml", "--results", "results/reference", "--claim", "GAUGE"]
     use = {
         "the store": f"from lrsym.results.store.store import Store; Store({str(tmp_path)!r}).statuses()",
         "the pilot": "from pathlib import Path; from lrsym.sweep.pilot.disk_usage import *\n"
-        f"disk_usage(Path({str(tmp_path)!r}), {pack_of(small()).id!r}, points=3)",
+        f"disk_usage(Path({str(tmp_path)!r}), {pack_of(*trials).id!r}, points=3)",
         "a figure": "import lrsym; from lrsym.results.plots.save import save\n"
         f"save(lrsym.plot_phase(lrsym.load_trials({str(tmp_path)!r})), Path({str(tmp_path / 'picture')!r}))",
         "claims": f"import sys; from lrsym.cli.app import main\n"

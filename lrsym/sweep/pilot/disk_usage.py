@@ -11,14 +11,11 @@ from lrsym.results.store.schema import TABLES
 from lrsym.results.store.table import array
 from lrsym.sweep.pilot.measurement import DiskUsage
 
-TRIAL_SHARE_OF_FILE = 1 / 7
-"""Of the files of a pack of one, what its trial adds: the rest is names of columns. Measured on sweeps/demo.toml."""
-
 
 def disk_usage(root: Path, part: str, *, points: int) -> DiskUsage:
     """Return the bytes of the part files named `part` by what they belong to.
 
-    `points` is how many evaluations its trials will have.
+    `points` is how many evaluations its trials will have; there are two of them or more.
 
     A file of one trial against one of all tells what belongs to a pack. Curves, those of the mechanism too, are
     repeated to their length, once with the values of the short training, many of them alike, and once with every value
@@ -31,7 +28,7 @@ def disk_usage(root: Path, part: str, *, points: int) -> DiskUsage:
     empty, low, high = map(sum, zip(*(_along_training(table, points) for table in along), strict=True))
     every = sum(_size(table) for table in tables.values())
     one = sum(_size(_where(table, "trial_id", ids[0])) for table in tables.values())
-    trial = (every - one) / (len(ids) - 1) if len(ids) > 1 else every * TRIAL_SHARE_OF_FILE
+    trial = (every - one) / (len(ids) - 1)
     point = (low / (len(ids) * points), high / (len(ids) * points))
     return DiskUsage(pack=every - trial * len(ids) + empty, trial=trial, point=point)
 

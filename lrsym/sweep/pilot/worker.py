@@ -5,6 +5,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -71,11 +72,13 @@ def measure(request: MeasureRequest, folder: Path, *, device: str, threads: int)
         _forget_peak(device)
     steps, busy = _step_seconds(request.pack, device)
     evaluations, overhead, disk = (), None, None
-    if request.evaluations:
-        with tempfile.TemporaryDirectory(dir=folder) as root:
-            task = TrainTask(root, "pilot", device, threads)
-            evaluations, overhead, disk = _outside_steps(request, task, step=median(steps))
-    memory, capacity = _memory(device)
+    with tempfile.TemporaryDirectory(dir=folder) as root:
+        task = TrainTask(root, "pilot", device, threads)
+        if request.evaluations:
+            evaluations, overhead = _outside_steps(request, task, step=median(steps))
+        memory, capacity = _memory(device)
+        if request.evaluations:  # last: of a pack of one it trains two
+            disk = _disk_usage(request, task)
     fixed = 0 if device == "cpu" else CONTEXT_BYTES
     return Timing(steps, busy, evaluations, overhead, disk, memory, capacity, fixed)
 
@@ -128,23 +131,41 @@ def _chunks(training: "Training", device: str, *, steps: int, chunks: int) -> li
     return [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(times)]
 
 
-def _outside_steps(
-    request: MeasureRequest, task: TrainTask, *, step: float
-) -> tuple[tuple[float, ...], float, DiskUsage]:
-    """Return seconds of each evaluation, seconds of a pack besides steps and evaluations, and bytes of its rows."""
-    from lrsym.sweep.pilot.disk_usage import disk_usage
-
+def _outside_steps(request: MeasureRequest, task: TrainTask, *, step: float) -> tuple[tuple[float, ...], float]:
+    """Return seconds of each evaluation, and seconds of a pack besides steps and evaluations."""
     n = request.evaluations
-    pack = Pack(tuple(shortened(trial, steps=n, points=n) for trial in request.pack.trials))
     times = [time.perf_counter()]
-    outcome = task(pack, lambda completed: times.append(time.perf_counter()))
+    _train(task, _short_pack(request), lambda completed: times.append(time.perf_counter()))
     whole = time.perf_counter() - times[0]
-    if isinstance(outcome, Failure):
-        raise RuntimeError(outcome.message)
     evaluations = tuple(max(0.0, after - before - step) for before, after in pairwise(times[1:]))
     spent = n * (step + sum(evaluations) / len(evaluations))
-    points = len(request.pack.trials[0].evaluation_steps)
-    return evaluations, max(0.0, whole - spent), disk_usage(Path(task.root), pack.id, points=points)
+    return evaluations, max(0.0, whole - spent)
+
+
+def _disk_usage(request: MeasureRequest, task: TrainTask) -> DiskUsage:
+    """Return the bytes of the rows of a pack, by what they belong to; of a single trial beside one of another seed.
+
+    Of one file nothing tells what belongs to the pack: names of columns are most of it.
+    """
+    from lrsym.sweep.pilot.disk_usage import disk_usage
+
+    pack, (first, *others) = _short_pack(request), request.pack.trials
+    if not others:
+        another = Trial.from_axes({**first.values(), "seed": first.seed ^ 1})
+        pack = Pack(tuple(shortened(trial, steps=1, points=1) for trial in (first, another)))
+        _train(task, pack)
+    return disk_usage(Path(task.root), pack.id, points=len(first.evaluation_steps))
+
+
+def _short_pack(request: MeasureRequest) -> Pack:
+    n = request.evaluations
+    return Pack(tuple(shortened(trial, steps=n, points=n) for trial in request.pack.trials))
+
+
+def _train(task: TrainTask, pack: Pack, on_progress: Callable[[float], None] = lambda completed: None) -> None:
+    outcome = task(pack, on_progress)
+    if isinstance(outcome, Failure):
+        raise RuntimeError(outcome.message)
 
 
 def _memory(device: str) -> tuple[int, int]:

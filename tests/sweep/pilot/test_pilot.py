@@ -406,6 +406,17 @@ def test_trials_that_leave_tables_or_curves_empty_are_measured_too(tmp_path, cha
     assert len(found.evaluations) == 1
 
 
+@pytest.mark.slow
+def test_a_trial_measured_alone_takes_as_many_bytes_as_one_of_several(tmp_path):
+    trials = tuple(small(seed=seed, optim__steps=500) for seed in range(5))
+    alone, five = (
+        measure(MeasureRequest(pack_of(*some), 2), tmp_path, device="cpu", threads=1).disk
+        for some in (trials[:1], trials)
+    )
+    assert alone.trial == pytest.approx(five.trial, rel=0.1)
+    assert alone.pack == pytest.approx(five.pack, rel=0.1)
+
+
 def test_of_a_large_pack_some_trials_are_drawn_and_repeated():
     training = training_of(pack_of(*(small(seed=s) for s in range(MAX_DRAWN_TRIALS + 9))), "cpu")
     training.advance()
